@@ -1,0 +1,46 @@
+namespace Tmem.Engine;
+
+/// <summary>
+/// The flags word of NEW_POOL, as the Xen tmem ABI lays it out.
+/// <code>
+/// bit 0      PERSIST        what is put stays until flushed (else ephemeral)
+/// bit 1      SHARED         a get does not consume the page
+/// bit 2      PRECOMPRESSED  pages come compressed already
+/// bits 4-7   page size      4096 &lt;&lt; n
+/// bits 8-23  reserved       must be 0
+/// bits 24-31 version        0
+/// </code>
+/// </summary>
+[Flags]
+public enum PoolFlags : uint
+{
+    /// <summary>An ephemeral, private pool of 4 KiB pages.</summary>
+    None = 0,
+
+    /// <summary>What is put stays until it is flushed: frontswap's kind.</summary>
+    Persistent = 1,
+
+    /// <summary>Shared kind: a get copies and keeps, and counts as a use.</summary>
+    Shared = 2,
+
+    /// <summary>Pages come compressed already.</summary>
+    Precompressed = 4,
+}
+
+/// <summary>The id of a pool. Never used again once its pool is destroyed. 0 is no pool.</summary>
+/// <param name="Value">Low 10 bits: place in the pool table; above: how often that place has been used.</param>
+public readonly record struct PoolId(uint Value)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"pool {Value & 0x3ff}.{Value >> 10}";
+}
+
+/// <summary>The number of a client (the owner of pools), the same after a restart. 0 is no client.</summary>
+/// <param name="Value">The number.</param>
+public readonly record struct ClientId(uint Value);
+
+/// <summary>What a new pool is to be.</summary>
+/// <param name="Flags">Kind and page size.</param>
+/// <param name="LimitBytes">Most real memory the pool's pages may take (slots and index), in bytes; 0 is no limit.</param>
+/// <param name="RefuseIncompressible">Refuse pages that do not shrink instead of storing them raw.</param>
+public readonly record struct PoolOptions(PoolFlags Flags, long LimitBytes = 0, bool RefuseIncompressible = false);

@@ -1,0 +1,35 @@
+namespace Tmem.Engine.Records;
+
+/// <summary>A record that stands in a <see cref="RecordTree{T}"/>: where it keeps its key and links.</summary>
+/// <typeparam name="T">The record's struct.</typeparam>
+public interface ITreeRecord<T> where T : unmanaged, ITreeRecord<T>
+{
+    /// <summary>The record's key. Unique within a tree.</summary>
+    static abstract ulong Key(in T record);
+
+    /// <summary>Link to the records with lower keys; derived, the tree's own.</summary>
+    static abstract ref ulong Left(ref T record);
+
+    /// <summary>Link to the records with higher keys; derived, the tree's own.</summary>
+    static abstract ref ulong Right(ref T record);
+}
+
+/// <summary>
+/// Ordered trees of records by a 64-bit key. The links are derived: whoever attaches inserts every committed record anew.
+/// The caller holds the lock of the tree.
+/// </summary>
+/// <typeparam name="T">The record's struct.</typeparam>
+public sealed class RecordTree<T> where T : unmanaged, ITreeRecord<T>
+{
+    /// <summary>Trees of records in <paramref name="store"/>; each tree is a root word the caller keeps (0 is empty).</summary>
+    public RecordTree(RecordStore store) => throw new NotImplementedException();
+
+    /// <summary>Inserts a record. False if the key is there already (nothing changed).</summary>
+    public bool Insert(ref ulong root, RecordRef record) => throw new NotImplementedException();
+
+    /// <summary>Takes the record with this key out. False if there is none.</summary>
+    public bool Remove(ref ulong root, ulong key) => throw new NotImplementedException();
+
+    /// <summary>The record with the lowest key at or above <paramref name="key"/>, or none.</summary>
+    public RecordRef AtOrAbove(ulong root, ulong key) => throw new NotImplementedException();
+}

@@ -1,0 +1,46 @@
+namespace Tmem.Engine;
+
+/// <summary>
+/// What became of an operation. Every expected outcome is a value of this type; exceptions are for misuse and start-up.
+/// </summary>
+public enum TmemStatus : byte
+{
+    /// <summary>Done: stored, copied, flushed, created.</summary>
+    Ok = 0,
+
+    /// <summary>Nothing is stored under this handle.</summary>
+    Miss,
+
+    /// <summary>The store is at its capacity and nothing could be evicted.</summary>
+    NoRoom,
+
+    /// <summary>The pool is at its own limit.</summary>
+    PoolLimit,
+
+    /// <summary>The page does not shrink, and the pool's policy refuses such pages.</summary>
+    Incompressible,
+
+    /// <summary>No pool has this id (never created, or destroyed since).</summary>
+    NoSuchPool,
+
+    /// <summary>The pool belongs to another client.</summary>
+    ForeignClient,
+
+    /// <summary>The object id is all ones, which the ABI reserves.</summary>
+    InvalidObjectId,
+
+    /// <summary>Reserved pool flags are set, or flags that contradict each other.</summary>
+    InvalidFlags,
+
+    /// <summary>The pool flags ask for a page size this engine does not serve.</summary>
+    UnsupportedPageSize,
+
+    /// <summary>The buffer is not exactly one page of the pool, or a range is empty or reversed.</summary>
+    InvalidArgument,
+
+    /// <summary>Every place of the pool table is taken.</summary>
+    TooManyPools,
+
+    /// <summary>The stored page fails its checksum or does not decode. It is counted and never returned as data.</summary>
+    Corrupt,
+}

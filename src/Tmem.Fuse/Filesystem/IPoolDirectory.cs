@@ -1,0 +1,23 @@
+using Tmem.Engine;
+using Tmem.Fuse.Abi;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>A pool as the file system shows it: a first-level directory.</summary>
+internal sealed record NamedPool(string Name, PoolId Id, PoolOptions Options);
+
+/// <summary>What the management API asks of the file system.</summary>
+internal interface IPoolDirectory
+{
+    /// <summary>Makes a first-level directory that is a pool of the given kind. EEXIST, ENAMETOOLONG, EINVAL (bad name or options), ENOSPC.</summary>
+    Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id);
+
+    /// <summary>Destroys a pool. ENOENT; ENOTEMPTY if it holds files, unless <paramref name="force"/>; EBUSY if a file of it is open, forced or not.</summary>
+    Errno DestroyPool(string name, bool force);
+
+    /// <summary>All pools in name order.</summary>
+    IReadOnlyList<NamedPool> Pools();
+
+    /// <summary>Cross-checks names, inodes, attributes and the engine's objects; one sentence a problem. Safe while others work.</summary>
+    IReadOnlyList<string> Verify();
+}

@@ -1,0 +1,70 @@
+using Tmem.Fuse.Abi;
+
+namespace Tmem.Fuse.Protocol;
+
+/// <summary>A FUSE node id. 1 is the root.</summary>
+internal readonly record struct NodeId(ulong Value)
+{
+    public static readonly NodeId Root = new(1);
+}
+
+/// <summary>Who asks.</summary>
+internal readonly record struct Caller(uint Uid, uint Gid, uint Pid);
+
+/// <summary>
+/// The operations a file system answers, already decoded: what stands between Protocol (bytes) and Filesystem (meaning).
+/// Names are raw bytes without the NUL, 1 to 255 bytes long, never containing '/' or NUL; the dispatcher refused everything else.
+/// Modes of creations have the umask applied by the kernel. Methods may be called from several threads at once. None throws for any input.
+/// Each entry handed out by Lookup, the creations and ReadDirectoryPlus counts as one lookup of its node, until Forget.
+/// </summary>
+internal interface IFileSystem
+{
+    Errno Lookup(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, out FuseEntryOut entry);
+    void Forget(NodeId node, ulong lookups);
+
+    Errno GetAttributes(NodeId node, out FuseAttrOut attributes);
+    /// <summary>Applies the fields that <c>change.Valid</c> (FATTR_*) names: mode, owner, size (truncate), times.</summary>
+    Errno SetAttributes(in Caller caller, NodeId node, in FuseSetattrIn change, out FuseAttrOut attributes);
+    Errno Access(in Caller caller, NodeId node, uint mask);
+
+    Errno MakeDirectory(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, out FuseEntryOut entry);
+    Errno MakeNode(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, uint device, out FuseEntryOut entry);
+    Errno SymbolicLink(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, ReadOnlySpan<byte> target, out FuseEntryOut entry);
+    /// <summary>Copies the target (at most 4095 bytes, no NUL) into <paramref name="target"/>.</summary>
+    Errno ReadLink(NodeId node, Span<byte> target, out int length);
+    Errno Link(in Caller caller, NodeId node, NodeId newParent, ReadOnlySpan<byte> newName, out FuseEntryOut entry);
+    Errno Unlink(in Caller caller, NodeId parent, ReadOnlySpan<byte> name);
+    Errno RemoveDirectory(in Caller caller, NodeId parent, ReadOnlySpan<byte> name);
+    /// <summary><paramref name="flags"/>: RENAME_NOREPLACE 1, RENAME_EXCHANGE 2.</summary>
+    Errno Rename(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, NodeId newParent, ReadOnlySpan<byte> newName, uint flags);
+
+    Errno Create(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint flags, uint mode, uint openFlags, out FuseEntryOut entry, out FuseOpenOut open);
+    /// <summary><paramref name="flags"/>: O_* of open(2); <paramref name="openFlags"/>: FUSE_OPEN_KILL_SUIDGID.</summary>
+    Errno Open(in Caller caller, NodeId node, uint flags, uint openFlags, out FuseOpenOut open);
+    void Release(NodeId node, ulong handle);
+    /// <summary>Reads into <paramref name="destination"/>; fewer bytes only at the end of the file.</summary>
+    Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, out int length);
+    /// <summary>Writes all of <paramref name="data"/>, or as much as found room (then <paramref name="written"/> is less), or an error if nothing did.</summary>
+    Errno Write(in Caller caller, NodeId node, ulong handle, ulong offset, ReadOnlySpan<byte> data, uint writeFlags, out uint written);
+    Errno Flush(NodeId node, ulong handle);
+    Errno Sync(NodeId node, ulong handle, bool dataOnly);
+    /// <summary><paramref name="mode"/>: FALLOC_FL_KEEP_SIZE 1, PUNCH_HOLE 2, ZERO_RANGE 0x10.</summary>
+    Errno Allocate(NodeId node, ulong handle, ulong offset, ulong length, uint mode);
+    /// <summary><paramref name="whence"/>: SEEK_DATA 3, SEEK_HOLE 4.</summary>
+    Errno Seek(NodeId node, ulong handle, ulong offset, uint whence, out ulong found);
+
+    Errno OpenDirectory(in Caller caller, NodeId node, uint flags, out FuseOpenOut open);
+    void ReleaseDirectory(NodeId node, ulong handle);
+    /// <summary>Adds entries whose cookie comes after <paramref name="cookie"/> (0 is the start) until <paramref name="writer"/> is full. Names "." and ".." come first.</summary>
+    Errno ReadDirectory(NodeId node, ulong handle, ulong cookie, ref DirectoryWriter writer);
+
+    Errno GetFileSystem(NodeId node, out FuseKstatfs figures);
+
+    /// <summary>An empty <paramref name="value"/> asks for the length alone; ERANGE if the value is longer than the buffer; ENODATA if there is none.</summary>
+    Errno GetExtendedAttribute(NodeId node, ReadOnlySpan<byte> name, Span<byte> value, out int length);
+    /// <summary><paramref name="flags"/>: XATTR_CREATE 1, XATTR_REPLACE 2.</summary>
+    Errno SetExtendedAttribute(in Caller caller, NodeId node, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, uint flags);
+    /// <summary>NUL-terminated names one after the other; an empty <paramref name="names"/> asks for the length alone.</summary>
+    Errno ListExtendedAttributes(NodeId node, Span<byte> names, out int length);
+    Errno RemoveExtendedAttribute(in Caller caller, NodeId node, ReadOnlySpan<byte> name);
+}
