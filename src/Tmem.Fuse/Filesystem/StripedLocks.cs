@@ -11,6 +11,9 @@ internal sealed class StripedLocks
     private const int IntegersPerLine = 16;
     private const int Writer = int.MinValue;
 
+    // Most holders are gone within microseconds, a truncation of a large file is not: sleep (1 ms) only for the latter.
+    private const int YieldsBeforeSleep = 500;
+
     private readonly int[] _states;
     private readonly int _mask;
 
@@ -37,7 +40,7 @@ internal sealed class StripedLocks
         {
             var seen = Volatile.Read(ref state);
             if (seen >= 0 && Interlocked.CompareExchange(ref state, seen + 1, seen) == seen) return;
-            spin.SpinOnce();
+            spin.SpinOnce(YieldsBeforeSleep);
         }
     }
 
@@ -51,9 +54,9 @@ internal sealed class StripedLocks
         {
             var seen = Volatile.Read(ref state);
             if (seen >= 0 && Interlocked.CompareExchange(ref state, seen | Writer, seen) == seen) break;
-            spin.SpinOnce();
+            spin.SpinOnce(YieldsBeforeSleep);
         }
-        while (Volatile.Read(ref state) != Writer) spin.SpinOnce();
+        while (Volatile.Read(ref state) != Writer) spin.SpinOnce(YieldsBeforeSleep);
     }
 
     public void ExitExclusive(int stripe) => Interlocked.And(ref _states[stripe * IntegersPerLine], ~Writer);
