@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Tmem.Fuse.Abi;
 
 namespace Tmem.Fuse.Protocol;
@@ -43,6 +44,13 @@ internal static class OpcodeTable
     {
         for (var i = 0; i < s_table.Length; i++)
             if (s_table[i].Name is not null) yield return (FuseOpcode)i;
+    }
+
+    /// <summary>What a message asks for, in words for the log.</summary>
+    public static string NameOf(ReadOnlySpan<byte> message)
+    {
+        if (!MemoryMarshal.TryRead(message, out FuseInHeader header)) return "a message without a header";
+        return $"{Find(header.Opcode).Name ?? $"operation {(uint)header.Opcode}"} on node {header.NodeId}";
     }
 
     private static OpcodeInfo[] Build()
