@@ -157,6 +157,7 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
         length = 0;
         Note($"readlink {node.Value}");
         if (Find(node.Value, out var found) is not Errno.Ok and var error) return error;
+        if (found.Mode >> 12 != 0xa || found.Size > target.Length) return Errno.EINVAL;
         length = (int)found.Size;
         found.Data.AsSpan(0, length).CopyTo(target);
         return Errno.Ok;
