@@ -86,7 +86,7 @@ internal static class CommandLine
     {
         var text = result.Tokens[0].Value;
         if (!ByteSize.TryParse(text, out var bytes))
-            result.AddError($"--capacity {text} is not a size. Write it as {ByteSize.Examples}.");
+            result.AddError($"--capacity {text} is not a size. Write it as 512M, 2GiB, 1.5G or a number of bytes.");
         else if (bytes < EngineOptions.MinimumCapacity)
             result.AddError($"--capacity {text} is too small: the store needs at least {ByteSize.Format(EngineOptions.MinimumCapacity)}.");
         else if (bytes > physicalMemory)

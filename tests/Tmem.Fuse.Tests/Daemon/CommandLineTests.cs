@@ -43,7 +43,7 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("0", "too small")]
     [InlineData("4K", "too small")]
-    [InlineData("9G", "8 GiB")]
+    [InlineData("9G", "8.0 GiB")]
     [InlineData("much", "not a size")]
     [InlineData("-5M", "not a size")]
     public void Capacities_that_cannot_be(string capacity, string says)
