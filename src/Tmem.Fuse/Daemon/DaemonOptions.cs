@@ -27,6 +27,9 @@ internal sealed record DaemonOptions
     public const string DefaultSocketPath = "/run/tmem/tmemd.sock";
     public const int DefaultThreads = 4;
     public const int MaximumThreads = 64;
-    public const int DefaultSpinMicroseconds = 100;
+
+    /// <summary>With one processor a thread that polls only keeps its client from running.</summary>
+    public static int DefaultSpinMicroseconds => Environment.ProcessorCount > 1 ? 100 : 0;
+
     public const int MaximumSpinMicroseconds = 10_000;
 }

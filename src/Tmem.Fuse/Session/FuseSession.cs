@@ -23,7 +23,9 @@ internal enum SessionEnd
 /// <summary>
 /// Serves a connection with dedicated threads, one a descriptor: read, dispatch, write. Leader and followers: one thread reads, the others
 /// sleep, because waking a thread costs more than a small request does. The leader answers quick requests itself; it passes the lead before
-/// one that may take long, or when more wait. After a request it polls for the next one a while before it sleeps, which saves its own waking.
+/// one that may take long, or when more wait. After a request it polls for the next one a while before it sleeps, which saves its own waking:
+/// random 4 KiB direct reads of one client took 18 us with 100 us of polling and 56 us without (2 cores, an in-memory file system); yielding the
+/// core between two polls was measured too and gained nothing. Descriptors never block, so that the leader alone waits, in poll(2).
 /// Threads have small stacks and everything they touch is allocated and locked before the first request is read.
 /// </summary>
 internal sealed class FuseSession : IDisposable
