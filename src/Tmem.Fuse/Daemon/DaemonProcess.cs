@@ -62,7 +62,7 @@ internal sealed class DaemonProcess
     }
 
     /// <summary>Ends the mount, and with it the daemon, unless somebody needs it. Returns at once.</summary>
-    /// <param name="reason">When false: what is in the way and the remedy; else empty.</param>
+    /// <param name="reason">When false: what is in the way; else empty.</param>
     public bool TryStop(out string reason)
     {
         lock (_stopLock) reason = _mount.TryStop() ?? "";
@@ -101,7 +101,7 @@ internal sealed class DaemonProcess
         // The default would end the process here, mount and swap or not.
         context.Cancel = true;
         if (TryStop(out var reason)) Log.Info($"{context.Signal}: stopping");
-        else Log.Warning($"{context.Signal}: {reason}");
+        else Log.Warning($"{context.Signal}: {reason}; serving on. Turn swap off (tmemctl swap off), close what is open there, and stop again");
     }
 
     private int Finish(SessionEnd end)
