@@ -60,7 +60,7 @@ internal static class CommandTree
         {
             var text = argument.Tokens.Count == 1 ? argument.Tokens[0].Value : null;
             if (ByteSize.TryParse(text, out var bytes)) return bytes;
-            argument.AddError($"{name}: '{text}' is not a size; write for example 512M or 2GiB");
+            argument.AddError($"{name}: '{text}' is not a size; write it as {ByteSize.Examples}");
             return null;
         },
     };

@@ -4,12 +4,15 @@ using System.Globalization;
 namespace Tmem.Fuse.Control.Messages;
 
 /// <summary>
-/// Sizes as people write and read them. Units are powers of 1024 and a letter, "B" and "iB" after it change nothing (2G = 2GB = 2GiB), because a
-/// store of pages has no use for powers of 1000.
+/// Sizes as people write and read them. K, M, G… and KiB, MiB, GiB… are powers of 1024, as in the memory tools of Linux; KB, MB, GB… are powers
+/// of 1000; B or nothing is bytes. Case does not matter.
 /// </summary>
 internal static class ByteSize
 {
     private const string Units = "KMGTPE";
+    /// <summary>What a size may look like, for error messages.</summary>
+    public const string Examples = "512M, 2GiB, 1.5G or 4096";
+
     private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789.");
 
     /// <summary>Reads 4096, 512K, 512MiB, 1.5G… A fraction needs a unit and is rounded down to whole bytes.</summary>
@@ -25,11 +28,10 @@ internal static class ByteSize
         var number = digits < 0 ? rest : rest[..digits];
         var suffix = digits < 0 ? [] : rest[digits..].TrimStart();
         if (number.Length is 0 or > 24 || number[0] == '.' || number[^1] == '.') return false;
-        if (!TryUnit(suffix, out var shift)) return false;
+        if (!TryUnit(suffix, out var factor)) return false;
         if (!decimal.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value)) return false;
-        if (shift == 0 && number.Contains('.')) return false;
-        var factor = 1L << shift;
-        if (value > (decimal)long.MaxValue / factor) return false;
+        if (factor == 1 && number.Contains('.')) return false;
+        if (value > (decimal)long.MaxValue / factor) return false; // before multiplying: the product could leave decimal's range
         bytes = (long)decimal.Floor(value * factor);
         return true;
     }
@@ -49,14 +51,15 @@ internal static class ByteSize
         return string.Create(CultureInfo.InvariantCulture, $"{tenths:0.0} {Units[unit - 1]}iB");
     }
 
-    private static bool TryUnit(ReadOnlySpan<char> suffix, out int shift)
+    private static bool TryUnit(ReadOnlySpan<char> suffix, out long factor)
     {
-        shift = 0;
-        if (suffix.Length == 0) return true;
-        var unit = Units.IndexOf(char.ToUpperInvariant(suffix[0]), StringComparison.Ordinal);
-        if (unit < 0) return suffix.Equals("B", StringComparison.OrdinalIgnoreCase);
-        shift = 10 * (unit + 1);
+        factor = 1;
+        if (suffix.Length == 0 || suffix.Equals("B", StringComparison.OrdinalIgnoreCase)) return true;
+        var power = Units.IndexOf(char.ToUpperInvariant(suffix[0]), StringComparison.Ordinal) + 1;
         var tail = suffix[1..];
-        return tail.Length == 0 || tail.Equals("B", StringComparison.OrdinalIgnoreCase) || tail.Equals("iB", StringComparison.OrdinalIgnoreCase);
+        var binary = tail.Length == 0 || tail.Equals("iB", StringComparison.OrdinalIgnoreCase);
+        if (power == 0 || (!binary && !tail.Equals("B", StringComparison.OrdinalIgnoreCase))) return false;
+        for (var i = 0; i < power; i++) factor *= binary ? 1024 : 1000;
+        return true;
     }
 }
