@@ -26,13 +26,14 @@ internal static class SwapBenchCommand
             var names = parse.GetValue(peers)!.Split(',', StringSplitOptions.RemoveEmptyEntries);
             var arguments = parse.GetValue(daemon)!.Split(' ', StringSplitOptions.RemoveEmptyEntries);
             var runs = names.ToDictionary(n => n, _ => new List<SwapRound>());
+            using var interrupt = new Interrupt();
             MachineFacts.Print(parse.GetValue(corpus)!);
             foreach (var other in SwapDevice.All()) Console.WriteLine($"note: {other} is swapped to as well; its priority must be below {parse.GetValue(priority)}");
             for (var round = 1; round <= parse.GetValue(rounds); round++)
                 foreach (var name in names)
                 {
                     var result = SwapRunner.Run(Peer(name, parse.GetValue(binaries)!, arguments), parse.GetValue(bytes),
-                        parse.GetValue(corpus)!, parse.GetValue(seed) + round, parse.GetValue(touches), parse.GetValue(priority));
+                        parse.GetValue(corpus)!, parse.GetValue(seed) + round, parse.GetValue(touches), parse.GetValue(priority), interrupt);
                     runs[name].Add(result);
                     Console.WriteLine($"round {round} {name}: fill {result.Fill.Seconds:F2} s, in order {result.InOrder.Seconds:F2} s, random {result.Random.MeanMicroseconds:F1} us");
                 }

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using Tmem.Benchmarks.Linux;
 
@@ -11,50 +10,45 @@ internal sealed record SwapRound(
 /// <summary>Runs the workload once on one peer, in a group limited to a quarter of the working set.</summary>
 internal static class SwapRunner
 {
-    public static SwapRound Run(ISwapPeer peer, long bytes, string corpus, int seed, int touches, int priority)
+    public static SwapRound Run(ISwapPeer peer, long bytes, string corpus, int seed, int touches, int priority, Interrupt interrupt)
     {
         using (peer)
         {
             // Twice the working set: room for what the swap map leaves unused; neither store spends memory on it.
             peer.Start(bytes * 2, priority);
+            interrupt.Check();
             using var group = MemoryGroup.Create($"tmem-bench-{Environment.ProcessId}", bytes / 4);
             using var child = Child.Start("dotnet", Path.Combine(AppContext.BaseDirectory, "Tmem.Benchmarks.dll"), "swap-workload",
                 "--bytes", bytes.ToString(), "--corpus", corpus, "--seed", seed.ToString(), "--touches", touches.ToString(),
                 "--group", group.Folder, "--pause", "true");
-            using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Stop(context, child));
-            using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Stop(context, child));
+            interrupt.Watch(child.Process.Id);
             var machine = ProcessTimes.MachineCpuSeconds();
             var daemon = peer.DaemonCpuSeconds();
-            var fill = Next(child, "fill");
+            var fill = Next(child, interrupt, "fill");
             var use = peer.Use();
             child.Process.StandardInput.WriteLine();
-            var order = Next(child, "order");
+            var order = Next(child, interrupt, "order");
             child.Process.StandardInput.WriteLine();
-            var random = Next(child, "random");
+            var random = Next(child, interrupt, "random");
             // Read before the working set is dropped: giving pages back is not what is measured.
             var round = new SwapRound(fill, order, random, use, peer.DaemonCpuSeconds() - daemon, ProcessTimes.MachineCpuSeconds() - machine);
             child.Process.StandardInput.WriteLine();
             child.Process.WaitForExit(60_000);
+            interrupt.Watch(0);
             return round;
         }
     }
 
-    private static PhaseResult Next(Child child, string phase)
+    private static PhaseResult Next(Child child, Interrupt interrupt, string phase)
     {
         var line = child.Process.StandardOutput.ReadLineAsync();
         if (!line.Wait(TimeSpan.FromMinutes(10))) throw new BenchmarkException($"the workload was stuck in '{phase}' for ten minutes.");
         if (line.Result is null)
         {
+            interrupt.Check();
             child.Process.WaitForExit(10_000);
-            throw new BenchmarkException($"the workload ended in '{phase}' (exit code {child.Process.ExitCode}; 137 is SIGKILL: out of swap or interrupted).");
+            throw new BenchmarkException($"the workload ended in '{phase}' (exit code {child.Process.ExitCode}; 137: killed for want of swap).");
         }
         return JsonSerializer.Deserialize(line.Result, PhaseJson.Default.PhaseResult)!;
-    }
-
-    // The workload's end makes the pending read return, and the run unwinds through every Dispose.
-    private static void Stop(PosixSignalContext context, Child child)
-    {
-        context.Cancel = true;
-        _ = Native.kill(child.Process.Id, Native.SigKill);
     }
 }

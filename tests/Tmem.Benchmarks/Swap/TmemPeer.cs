@@ -22,6 +22,8 @@ internal sealed class TmemPeer(string binaries, string[] daemonArguments) : ISwa
 
     public void Start(long bytes, int priority)
     {
+        foreach (var program in new[] { "tmemd", "tmemctl" })
+            if (!File.Exists(Path.Combine(binaries, program))) throw new BenchmarkException($"no {program} in {binaries}; run scripts/build.");
         Directory.CreateDirectory(Mount);
         // Through a shell only for the log: the daemon's output goes to a file, and exec keeps the process id ours.
         var info = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true };
