@@ -23,8 +23,8 @@ public class FullStoreTests
         var files = written.SelectMany(w => w).ToArray();
         Assert.InRange(files.Length, 20_000_000 / Piece, 33_554_432 / Piece);
         AssertIntact(files);
-        Assert.True(daemon.Figure("usedBytes") <= 32 << 20, "more memory used than the capacity");
-        Assert.True(daemon.Figure("putsNoRoom") > 0, "the refusals were not counted");
+        Assert.True(daemon.Figure("store.usedBytes") <= 32 << 20, "more memory used than the capacity");
+        Assert.True(daemon.Figure("total.putsNoRoom") > 0, "the refusals were not counted");
         daemon.Control("check").Succeeds();
 
         // Every second file goes; what is left is still right and there is room for new ones.

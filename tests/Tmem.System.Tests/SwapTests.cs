@@ -18,7 +18,7 @@ public class SwapTests
         Assert.Equal(["fill", "order", "random"], phases.Keys);
         Assert.All(phases.Values, p => Assert.Equal(0, p["wrongPages"]!.GetValue<long>()));
         Assert.True(phases["fill"]["swappedBytes"]!.GetValue<long>() > 256 * MiB, $"the workload did not swap:\n{outcome.Output}");
-        Assert.True(daemon.Figure("puts") > 64 * 1024, "the pages went elsewhere than to this daemon");
+        Assert.True(daemon.Figure("total.puts") > 64 * 1024, "the pages went elsewhere than to this daemon");
         daemon.Control("check").Succeeds();
         daemon.Control("swap", "off").Succeeds();
         daemon.Stop();
@@ -34,7 +34,7 @@ public class SwapTests
         Assert.True(outcome.Code is 0 or 137, $"exit code {outcome.Code}\n{outcome.All}\n{daemon.Log}");
         Assert.All(Workload.Phases(outcome).Values, p => Assert.Equal(0, p["wrongPages"]!.GetValue<long>()));
         Assert.True(daemon.IsAlive, daemon.Log);
-        Assert.True(daemon.Figure("putsNoRoom") > 0, "the store was never full");
+        Assert.True(daemon.Figure("total.putsNoRoom") > 0, "the store was never full");
         daemon.Control("check").Succeeds();
         daemon.Control("swap", "off").Succeeds();
         daemon.Stop();

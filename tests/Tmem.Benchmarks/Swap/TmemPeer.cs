@@ -47,7 +47,7 @@ internal sealed class TmemPeer(string binaries, string[] daemonArguments) : ISwa
     public StoreUse Use()
     {
         var status = JsonNode.Parse(Must("status", "--json"))!;
-        var used = Find(status, "usedBytes") ?? throw new BenchmarkException("tmemctl status --json has no usedBytes.");
+        var used = status["store"]?["usedBytes"] ?? throw new BenchmarkException("tmemctl status --json has no store.usedBytes.");
         var process = _daemon!.Id.ToString(CultureInfo.InvariantCulture);
         return new StoreUse(SwapDevice.UsedBytes(_device), used.GetValue<long>(), ProcessTimes.StatusBytes(process, "VmRSS"));
     }
@@ -82,12 +82,4 @@ internal sealed class TmemPeer(string binaries, string[] daemonArguments) : ISwa
         var (code, output) = Control(arguments);
         return code == 0 ? output : throw new BenchmarkException($"tmemctl {string.Join(' ', arguments)} failed ({code}): {output.Trim()}");
     }
-
-    // The figure may stand at any depth of the answer.
-    private static JsonNode? Find(JsonNode? node, string name) => node switch
-    {
-        JsonObject item => item[name] ?? item.Select(p => Find(p.Value, name)).FirstOrDefault(f => f is not null),
-        JsonArray list => list.Select(i => Find(i, name)).FirstOrDefault(f => f is not null),
-        _ => null,
-    };
 }

@@ -72,12 +72,12 @@ internal sealed class Daemon : IDisposable
     /// <summary>Runs tmemctl against this daemon.</summary>
     public Outcome Control(params string[] arguments) => Command.RunFor(120, Built.Control, ["--socket", Socket, .. arguments]);
 
-    /// <summary>A number of <c>tmemctl status --json</c>, the first of that name at any depth.</summary>
-    public long Figure(string name)
+    /// <summary>A number of <c>tmemctl status --json</c> by its path, such as store.usedBytes.</summary>
+    public long Figure(string path)
     {
         var status = Control("status", "--json").Succeeds().Output;
-        var found = Find(JsonNode.Parse(status), name);
-        if (found is null) Assert.Fail($"status --json has no {name}:\n{status}");
+        var found = path.Split('.').Aggregate(JsonNode.Parse(status), (node, name) => node?[name]);
+        if (found is null) Assert.Fail($"status --json has no {path}:\n{status}");
         return found.GetValue<long>();
     }
 
@@ -125,11 +125,4 @@ internal sealed class Daemon : IDisposable
     }
 
     private bool Below(string file) => file.StartsWith(Mount + "/", StringComparison.Ordinal);
-
-    private static JsonNode? Find(JsonNode? node, string name) => node switch
-    {
-        JsonObject item => item[name] ?? item.Select(p => Find(p.Value, name)).FirstOrDefault(f => f is not null),
-        JsonArray list => list.Select(i => Find(i, name)).FirstOrDefault(f => f is not null),
-        _ => null,
-    };
 }
