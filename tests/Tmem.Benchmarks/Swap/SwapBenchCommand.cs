@@ -16,8 +16,9 @@ internal static class SwapBenchCommand
         var binaries = Options.With("--binaries", "out", "The folder of tmemd and tmemctl.");
         var daemon = Options.With("--daemon", "", "More arguments for tmemd, separated by blanks.");
         var priority = Options.With("--priority", 32000, "Priority of the swap device; higher than any other's.");
+        var profile = Options.With<string?>("--profile", null, "A folder for a profile of each peer's last round (needs perf; slows the run a little).");
         var command = new Command("swap", "Compares swap devices under a verified workload in a memory cgroup.")
-        { rounds, bytes, corpus, seed, touches, peers, binaries, daemon, priority };
+        { rounds, bytes, corpus, seed, touches, peers, binaries, daemon, priority, profile };
         command.SetAction(parse =>
         {
             if (Environment.UserName != "root") throw new BenchmarkException("swap devices and cgroups need root; run with sudo.");
@@ -33,7 +34,8 @@ internal static class SwapBenchCommand
                 foreach (var name in names)
                 {
                     var result = SwapRunner.Run(Peer(name, parse.GetValue(binaries)!, arguments), parse.GetValue(bytes),
-                        parse.GetValue(corpus)!, parse.GetValue(seed) + round, parse.GetValue(touches), parse.GetValue(priority), interrupt);
+                        parse.GetValue(corpus)!, parse.GetValue(seed) + round, parse.GetValue(touches), parse.GetValue(priority), interrupt,
+                        round == parse.GetValue(rounds) ? parse.GetValue(profile) : null);
                     runs[name].Add(result);
                     Console.WriteLine($"round {round} {name}: fill {result.Fill.Seconds:F2} s, in order {result.InOrder.Seconds:F2} s, random {result.Random.MeanMicroseconds:F1} us");
                 }

@@ -10,7 +10,7 @@ internal sealed record SwapRound(
 /// <summary>Runs the workload once on one peer, in a group limited to a quarter of the working set.</summary>
 internal static class SwapRunner
 {
-    public static SwapRound Run(ISwapPeer peer, long bytes, string corpus, int seed, int touches, int priority, Interrupt interrupt)
+    public static SwapRound Run(ISwapPeer peer, long bytes, string corpus, int seed, int touches, int priority, Interrupt interrupt, string? profile)
     {
         using (peer)
         {
@@ -22,6 +22,7 @@ internal static class SwapRunner
                 "--bytes", bytes.ToString(), "--corpus", corpus, "--seed", seed.ToString(), "--touches", touches.ToString(),
                 "--group", group.Folder, "--pause", "true");
             interrupt.Watch(child.Process.Id);
+            using var sampling = Profile.Start(profile, peer.Name);
             var machine = ProcessTimes.MachineCpuSeconds();
             var daemon = peer.DaemonCpuSeconds();
             var fill = Next(child, interrupt, "fill");
