@@ -1,3 +1,5 @@
+using Tmem.Engine.Index;
+
 namespace Tmem.Engine.Records;
 
 /// <summary>A record that stands in a <see cref="RecordTree{T}"/>: where it keeps its key and links.</summary>
@@ -21,15 +23,32 @@ public interface ITreeRecord<T> where T : unmanaged, ITreeRecord<T>
 /// <typeparam name="T">The record's struct.</typeparam>
 public sealed class RecordTree<T> where T : unmanaged, ITreeRecord<T>
 {
+    private readonly Order _order;
+
     /// <summary>Trees of records in <paramref name="store"/>; each tree is a root word the caller keeps (0 is empty).</summary>
-    public RecordTree(RecordStore store) => throw new NotImplementedException();
+    public RecordTree(RecordStore store) => _order = new Order(store);
 
     /// <summary>Inserts a record. False if the key is there already (nothing changed).</summary>
-    public bool Insert(ref ulong root, RecordRef record) => throw new NotImplementedException();
+    public bool Insert(ref ulong root, RecordRef record)
+    {
+        var key = T.Key(in _order.Record(record.Value));
+        if (Treap.Find(_order, root, key) != 0) return false;
+        Treap.Insert(_order, ref root, record.Value, key);
+        return true;
+    }
 
     /// <summary>Takes the record with this key out. False if there is none.</summary>
-    public bool Remove(ref ulong root, ulong key) => throw new NotImplementedException();
+    public bool Remove(ref ulong root, ulong key) => Treap.Remove(_order, ref root, key) != 0;
 
     /// <summary>The record with the lowest key at or above <paramref name="key"/>, or none.</summary>
-    public RecordRef AtOrAbove(ulong root, ulong key) => throw new NotImplementedException();
+    public RecordRef AtOrAbove(ulong root, ulong key) => new(Treap.AtOrAbove(_order, root, key));
+
+    private readonly struct Order(RecordStore store) : ITreapOrder<ulong>
+    {
+        public ref T Record(ulong node) => ref store.Get<T>(new RecordRef(node));
+        public int Compare(in ulong key, ulong node) => key.CompareTo(T.Key(in Record(node)));
+        public ulong Priority(ulong node) => new ObjectId(T.Key(in Record(node))).Hash();
+        public ref ulong Left(ulong node) => ref T.Left(ref Record(node));
+        public ref ulong Right(ulong node) => ref T.Right(ref Record(node));
+    }
 }

@@ -1,0 +1,17 @@
+namespace Tmem.Engine.Codec;
+
+/// <summary>A page codec: a struct, so that the store is specialised for it and calls it directly.</summary>
+internal interface ICodec
+{
+    /// <summary>Its number in slot headers: 1 to 7. 0 is raw.</summary>
+    static abstract int Id { get; }
+
+    /// <summary>Its name in figures and attributes.</summary>
+    static abstract string Name { get; }
+
+    /// <summary>Compresses a page. Returns the length, or 0 if it does not fit into <paramref name="destination"/>.</summary>
+    int Encode(ReadOnlySpan<byte> page, Span<byte> destination);
+
+    /// <summary>Unpacks to exactly <paramref name="page"/>'s length. False for anything else; never reads or writes outside the spans.</summary>
+    bool Decode(ReadOnlySpan<byte> stored, Span<byte> page);
+}

@@ -1,0 +1,306 @@
+using System.Runtime.InteropServices;
+using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
+using Tmem.Engine.Pools;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Diagnostics;
+
+/// <summary>
+/// Checks the whole store against itself, in three passes. The structure, with everybody held off at their latches: ordered trees, nodes,
+/// descriptors, back references, and that the slots in use are exactly those the index reaches. The pages, one by one beside the running
+/// load: each must pass its checksum and unpack. Last, slots that nothing reached are looked at again: an operation that had just taken a
+/// page out of the index frees its slot a moment later, and only what stays is a leak.
+/// </summary>
+internal sealed unsafe class TmemVerifier : IDisposable
+{
+    private const int MaximumSuspects = 10_000;
+
+    private readonly SlabAllocator _slabs;
+    private readonly SpanPool _spans;
+    private readonly PoolTable _pools;
+    private readonly RegionOperations _operations;
+    private readonly List<string> _problems = [];
+    private readonly List<(ulong Place, ulong Word)> _suspects = [];
+    private readonly byte* _page = (byte*)NativeMemory.AlignedAlloc(RegionLayout.PageSize, 64);
+    private readonly Dictionary<PoolId, PoolStatistics> _walked = [];
+    private SlotBitmap _reached = null!;
+    private long _pages;
+    private long _objects;
+    private long _spansChecked;
+
+    public TmemVerifier(SlabAllocator slabs, PoolTable pools, RegionOperations operations)
+    {
+        _slabs = slabs;
+        _spans = slabs.Spans;
+        _pools = pools;
+        _operations = operations;
+    }
+
+    public VerifierReport Run(bool quiescent)
+    {
+        var pools = _pools.Living().ToList();
+        HoldBuckets(pools, () => _slabs.WhileHeld(() => CheckStructure(pools)));
+        _reached.Dispose();
+        if (quiescent) CheckCounters(pools);
+        foreach (var pool in pools) CheckPages(pool);
+        if (_suspects.Count > 0)
+        {
+            if (!quiescent) Thread.Sleep(50);
+            CheckSuspects();
+        }
+        return new VerifierReport(_pages, _objects, _spansChecked, _problems);
+    }
+
+    public void Dispose() => NativeMemory.AlignedFree(_page);
+
+    private static void HoldBuckets(List<Pool> pools, Action look)
+    {
+        foreach (var pool in pools)
+        {
+            for (var i = 0; i < Pool.BucketCount; i++) SpinLatch.Enter(ref pool.BucketAt(i).Latch);
+        }
+        try { look(); }
+        finally
+        {
+            foreach (var pool in pools)
+            {
+                for (var i = 0; i < Pool.BucketCount; i++) SpinLatch.Exit(ref pool.BucketAt(i).Latch);
+            }
+        }
+    }
+
+    private void CheckStructure(List<Pool> pools)
+    {
+        _reached = new SlotBitmap(_spans);
+        foreach (var pool in pools)
+        {
+            var figures = new PoolFigures();
+            for (var number = 0; number < Pool.BucketCount; number++)
+            {
+                ObjectId? previous = null;
+                CheckTree(pool, number, pool.BucketAt(number).Root, ref previous, figures);
+            }
+            _walked[pool.Id] = figures.ToStatistics();
+        }
+        for (uint span = 0; span < _spans.HighWater; span++) CheckSpan(span);
+        var used = _spans.Used;
+        if (used > _spans.Capacity && _spans.Peak <= _spans.Capacity) Problem($"{used} bytes are in use, the capacity is {_spans.Capacity}");
+    }
+
+    private void CheckTree(Pool pool, int bucket, ulong place, ref ObjectId? previous, PoolFigures figures)
+    {
+        if (place == 0) return;
+        if (!_slabs.IsSlot(place, SpanKind.Objects) || !_reached.Add(place))
+        {
+            Problem($"{pool.Id}, bucket {bucket}: its tree refers to {place:x}, which is not an object of its own");
+            return;
+        }
+        var record = *(ObjectRecord*)_slabs.At(place);
+        CheckTree(pool, bucket, record.Left, ref previous, figures);
+        var id = record.Id;
+        if (record.Header != ObjectRecord.MakeHeader(pool.Id, bucket) || Pool.BucketOf(id) != bucket)
+            Problem($"{pool.Id}, bucket {bucket}: object {id} has header {record.Header:x16}");
+        if (previous is { } before && before >= id) Problem($"{pool.Id}, bucket {bucket}: object {id} stands after {before}");
+        previous = id;
+        _objects++;
+        figures.Objects++;
+        figures.IndexBytes += ObjectRecord.Bytes;
+        long pages = 0;
+        if (record.Height > 0)
+        {
+            if (record.Page0 != 0) Problem($"{pool.Id}: object {id} has nodes and a page of its own");
+            CheckNode(pool, place, record, record.RootNode, record.Height, 0, figures, ref pages);
+        }
+        else if (record.Page0 != 0)
+        {
+            pages = 1;
+            CheckPage(pool, record, place + ObjectRecord.Page0Offset, 0, figures);
+        }
+        if (pages != record.Pages || pages == 0) Problem($"{pool.Id}: object {id} counts {record.Pages} pages and has {pages}");
+        CheckTree(pool, bucket, record.Right, ref previous, figures);
+    }
+
+    private void CheckNode(
+        Pool pool, ulong obj, in ObjectRecord record, ulong place, int level, uint first, PoolFigures figures, ref long pages)
+    {
+        if (!_slabs.IsSlot(place, SpanKind.Nodes) || !_reached.Add(place))
+        {
+            Problem($"{pool.Id}: object {record.Id} refers to {place:x}, which is not a node of its own");
+            return;
+        }
+        ref var node = ref *(RadixNode*)_slabs.At(place);
+        if (node.Level != level || node.Object != obj || node.FirstIndex != first)
+            Problem($"{pool.Id}: the node at {place:x} is not object {record.Id}'s level {level} from index {first}");
+        figures.IndexBytes += RadixNode.Bytes;
+        var used = 0;
+        for (var slot = 0; slot < RadixNode.Fanout; slot++)
+        {
+            var entry = node.Entries[slot];
+            if (entry == 0) continue;
+            used++;
+            var below = first + ((uint)slot << (level - 1) * RadixNode.Shift);
+            if (level > 1)
+            {
+                CheckNode(pool, obj, record, entry, level - 1, below, figures, ref pages);
+                continue;
+            }
+            pages++;
+            CheckPage(pool, record, place + RadixNode.EntriesOffset + (ulong)slot * sizeof(ulong), below, figures);
+        }
+        if (used == 0 || used != node.Used) Problem($"{pool.Id}: object {record.Id}, node from index {first}: counts {node.Used} entries and has {used}");
+    }
+
+    private void CheckPage(Pool pool, in ObjectRecord record, ulong leaf, uint index, PoolFigures figures)
+    {
+        figures.Pages++;
+        var descriptor = *(ulong*)_slabs.At(leaf);
+        if (PageDescriptor.IsFill(descriptor))
+        {
+            figures.SameFilled++;
+            return;
+        }
+        var place = PageDescriptor.Slot(descriptor);
+        var kind = pool.IsPersistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
+        var handle = new Handle(pool.Id, record.Id, index);
+        if (!_slabs.IsSlot(place, kind) || !_reached.Add(place))
+        {
+            Problem($"{handle} refers to {place:x}, which is not a page of its own");
+            return;
+        }
+        ref var header = ref *(SlotHeader*)_slabs.At(place);
+        if (!header.IsCommitted || header.Leaf != leaf || header.PoolPlace != pool.Place || header.Bucket != record.Bucket)
+            Problem($"{handle}: its slot at {place:x} names leaf {header.Leaf:x} of pool place {header.PoolPlace}, bucket {header.Bucket}");
+        figures.CompressedBytes += header.Length;
+        figures.SlotBytes += _slabs.SlotBytes(place);
+        if (header.Codec == CompressedStore<Codec.Lz4Codec>.RawCodec) figures.Raw++;
+    }
+
+    private void CheckSpan(uint span)
+    {
+        ref var entry = ref _spans.Table[span];
+        if (entry.Kind == SpanKind.Free) return;
+        _spansChecked++;
+        var slots = SizeClasses.SlotsPerSpan(entry.Class);
+        var start = _spans.PlaceOf(span);
+        var live = 0;
+        for (var slot = 0; slot < entry.Bump; slot++)
+        {
+            var place = start + (ulong)(slot * SizeClasses.Size(entry.Class));
+            var word = *(ulong*)_slabs.At(place);
+            if (word == 0) continue;
+            live++;
+            if ((word & SlabAllocator.InFlight) == 0 && entry.Kind != SpanKind.Records 
+                && _suspects.Count < MaximumSuspects && !_reached.Contains(place))
+            {
+                _suspects.Add((place, word));
+            }
+        }
+        if (live != entry.Live || entry.Live == 0 || entry.Bump > slots)
+            Problem($"span {span} ({entry.Kind}) counts {entry.Live} slots in use and has {live} of {slots}");
+        var free = 0;
+        for (int next = entry.FreeHead; next != 0 && free <= slots; free++)
+        {
+            var place = start + (ulong)((next - 1) * SizeClasses.Size(entry.Class));
+            if (next > entry.Bump || *(ulong*)_slabs.At(place) != 0)
+            {
+                Problem($"span {span} ({entry.Kind}): its chain of free slots leads to slot {next - 1}, which is not free");
+                break;
+            }
+            next = (ushort)((ulong*)_slabs.At(place))[1];
+        }
+        if (free != entry.Bump - entry.Live) Problem($"span {span} ({entry.Kind}) chains {free} free slots of {entry.Bump - entry.Live}");
+        if (entry.Listed != 0 != entry.Live < slots) Problem($"span {span} ({entry.Kind}), {entry.Live} of {slots} slots in use, is {(entry.Listed != 0 ? "" : "not ")}listed");
+    }
+
+    private void CheckCounters(List<Pool> pools)
+    {
+        foreach (var pool in pools)
+        {
+            var counted = pool.Counters.Read(pool.PageSize);
+            var walked = _walked[pool.Id];
+            Agree(pool, "pages", counted.Pages, walked.Pages);
+            Agree(pool, "objects", counted.Objects, walked.Objects);
+            Agree(pool, "compressed bytes", counted.CompressedBytes, walked.CompressedBytes);
+            Agree(pool, "slot bytes", counted.SlotBytes, walked.SlotBytes);
+            Agree(pool, "index bytes", counted.IndexBytes, walked.IndexBytes);
+            Agree(pool, "same-filled pages", counted.SameFilledPages, walked.SameFilledPages);
+            Agree(pool, "raw pages", counted.RawPages, walked.RawPages);
+            Agree(pool, "bytes towards its limit", pool.Memory, walked.SlotBytes + walked.IndexBytes);
+        }
+    }
+
+    private void Agree(Pool pool, string what, long counted, long walked)
+    {
+        if (counted != walked) Problem($"{pool.Id} counts {counted} {what} and has {walked}");
+    }
+
+    private void CheckPages(Pool pool)
+    {
+        for (var number = 0; number < Pool.BucketCount; number++)
+        {
+            foreach (var id in ObjectsOf(pool, number))
+            {
+                for (ulong next = 0; next <= uint.MaxValue && _operations.NextPage(pool, id, (uint)next, out var index) == TmemStatus.Ok; next = (ulong)index + 1)
+                {
+                    _pages++;
+                    if (_operations.Peek(pool, id, index, new Span<byte>(_page, pool.PageSize)) == TmemStatus.Corrupt)
+                        Problem($"{new Handle(pool.Id, id, index)} is corrupt: its stored bytes fail their checksum or do not unpack");
+                }
+            }
+        }
+    }
+
+    private List<ObjectId> ObjectsOf(Pool pool, int number)
+    {
+        var ids = new List<ObjectId>();
+        ref var bucket = ref pool.BucketAt(number);
+        SpinLatch.Enter(ref bucket.Latch);
+        Collect(bucket.Root);
+        SpinLatch.Exit(ref bucket.Latch);
+        return ids;
+
+        void Collect(ulong place)
+        {
+            if (place == 0 || !_slabs.IsSlot(place, SpanKind.Objects)) return;
+            var record = *(ObjectRecord*)_slabs.At(place);
+            Collect(record.Left);
+            ids.Add(record.Id);
+            Collect(record.Right);
+        }
+    }
+
+    private void CheckSuspects()
+    {
+        foreach (var (place, word) in _suspects)
+        {
+            if (Volatile.Read(ref *(ulong*)_slabs.At(place)) != word) continue;
+            var span = _spans.SpanOf(place);
+            var kind = _spans.Table[span].Kind;
+            // A page may have been linked since; nodes and objects are freed under the latch they were seen under.
+            if (kind is SpanKind.PersistentPages or SpanKind.EphemeralPages)
+            {
+                var leaf = ((SlotHeader*)_slabs.At(place))->Leaf;
+                if (_spans.Contains(leaf) && *(ulong*)_slabs.At(leaf) == PageDescriptor.FromSlot(place)) continue;
+            }
+            Problem($"the slot at {place:x} of span {span} ({kind}) is in use and nothing refers to it");
+        }
+    }
+
+    private void Problem(string sentence)
+    {
+        if (_problems.Count < VerifierReport.MaximumProblems) _problems.Add(sentence);
+    }
+
+    /// <summary>What the walk counted in one pool.</summary>
+    private sealed class PoolFigures
+    {
+        public long Pages, Objects, CompressedBytes, SlotBytes, IndexBytes, SameFilled, Raw;
+
+        public PoolStatistics ToStatistics() => new()
+        {
+            Pages = Pages, Objects = Objects, CompressedBytes = CompressedBytes, SlotBytes = SlotBytes,
+            IndexBytes = IndexBytes, SameFilledPages = SameFilled, RawPages = Raw,
+        };
+    }
+}

@@ -1,0 +1,26 @@
+namespace Tmem.Engine;
+
+/// <summary>How to make or find the region.</summary>
+public sealed record EngineOptions
+{
+    /// <summary>Most real memory the store may use, metadata included, in bytes. At least <see cref="MinimumCapacity"/>.</summary>
+    public required long CapacityBytes { get; init; }
+
+    /// <summary>
+    /// The highest capacity this region can ever be given, in bytes: what address space (and, sparsely, file length) is reserved. Taken when
+    /// the region is made; 0 is four times <see cref="CapacityBytes"/>.
+    /// </summary>
+    public long MaximumCapacityBytes { get; init; }
+
+    /// <summary>The region's file; null for memory.</summary>
+    public string? RegionPath { get; init; }
+
+    /// <summary>An open descriptor (of a memfd) to map instead of a path; -1 for none. It then belongs to the engine.</summary>
+    public int RegionDescriptor { get; init; } = -1;
+
+    /// <summary>Lock the region's pages in memory as they are populated.</summary>
+    public bool LockMemory { get; init; }
+
+    /// <summary>The smallest capacity: 1 MiB.</summary>
+    public const long MinimumCapacity = 1 << 20;
+}

@@ -1,0 +1,256 @@
+using System.Runtime.CompilerServices;
+using Tmem.Engine.Pam;
+
+namespace Tmem.Engine.Index;
+
+/// <summary>
+/// The page tree of one object: 64-way nodes, as high as the highest index needs and no higher. Every change that must survive a crash
+/// is one 8-byte store (a leaf, a child, the root word); counts are derived. The caller holds the latch of the object's bucket.
+/// </summary>
+internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
+    where THost : struct, IHostOps
+    where TPam : struct, IPamOps
+{
+    /// <summary>The place of the leaf of an index; 0 if the tree has none there.</summary>
+    public ulong FindLeaf(ulong obj, uint index)
+    {
+        ref var record = ref Object(obj);
+        var height = record.Height;
+        if (height == 0) return index == 0 ? obj + ObjectRecord.Page0Offset : 0;
+        if (height < RadixNode.MaximumHeight && index >> height * RadixNode.Shift != 0) return 0;
+        var node = record.RootNode;
+        for (var level = height; level > 1; level--)
+        {
+            node = Node(node).Entries[RadixNode.Slot(index, level)];
+            if (node == 0) return 0;
+        }
+        return LeafIn(node, RadixNode.Slot(index, 1));
+    }
+
+    /// <summary>The place of the leaf of an index, with nodes made as needed; 0 if there is no room for them (the tree is as it was).</summary>
+    /// <param name="obj">The object.</param>
+    /// <param name="index">The page's index.</param>
+    /// <param name="nodes">Nodes made.</param>
+    public ulong MakeLeaf(ulong obj, uint index, out int nodes)
+    {
+        nodes = 0;
+        if (!Grow(obj, index, ref nodes))
+        {
+            nodes -= Prune(obj, index);
+            return 0;
+        }
+        ref var record = ref Object(obj);
+        if (record.Height == 0) return obj + ObjectRecord.Page0Offset;
+        var node = record.RootNode;
+        for (var level = record.Height; level > 1; level--)
+        {
+            ref var entry = ref Node(node).Entries[RadixNode.Slot(index, level)];
+            if (entry == 0)
+            {
+                var child = NewNode(obj, level - 1, RadixNode.FirstBelow(index, level - 1));
+                if (child == 0)
+                {
+                    nodes -= Prune(obj, index);
+                    return 0;
+                }
+                nodes++;
+                Volatile.Write(ref entry, child);
+                Node(node).Used++;
+            }
+            node = entry;
+        }
+        return LeafIn(node, RadixNode.Slot(index, 1));
+    }
+
+    /// <summary>Takes back what <see cref="MakeLeaf"/> made for a leaf that then stayed empty.</summary>
+    public void Undo(ulong obj, uint index) => Prune(obj, index);
+
+    /// <summary>Puts a descriptor into a leaf: the one store that makes a page exist. Returns what stood there (0: nothing).</summary>
+    public ulong Commit(ulong obj, ulong leaf, ulong descriptor)
+    {
+        ref var word = ref *(ulong*)host.At(leaf);
+        var old = word;
+        Volatile.Write(ref word, descriptor);
+        if (old == 0)
+        {
+            ref var record = ref Object(obj);
+            record.Pages++;
+            if (record.Height != 0) NodeOf(leaf).Used++;
+        }
+        return old;
+    }
+
+    /// <summary>Empties the leaf of an index and lets go of the nodes that this leaves empty. Returns the descriptor (0: none).</summary>
+    /// <param name="obj">The object.</param>
+    /// <param name="index">The page's index.</param>
+    /// <param name="nodes">Nodes freed.</param>
+    public ulong Remove(ulong obj, uint index, out int nodes)
+    {
+        nodes = 0;
+        var leaf = FindLeaf(obj, index);
+        if (leaf == 0) return 0;
+        ref var word = ref *(ulong*)host.At(leaf);
+        var old = word;
+        if (old == 0) return 0;
+        Volatile.Write(ref word, 0);
+        ref var record = ref Object(obj);
+        record.Pages--;
+        if (record.Height != 0)
+        {
+            ref var node = ref NodeOf(leaf);
+            node.Used--;
+            // A node with more entries stays, and so does everything above it; only a root may still have to come down.
+            if (node.Used <= 1) nodes = Prune(obj, index);
+        }
+        return old;
+    }
+
+    /// <summary>The lowest index with a page at or above one. False if there is none.</summary>
+    public bool Next(ulong obj, uint from, out uint found)
+    {
+        ref var record = ref Object(obj);
+        var height = record.Height;
+        found = 0;
+        if (height == 0) return from == 0 && record.Page0 != 0;
+        if (height < RadixNode.MaximumHeight && from >> height * RadixNode.Shift != 0) return false;
+        return NextBelow(record.RootNode, height, from, out found);
+    }
+
+    private bool NextBelow(ulong place, int level, uint from, out uint found)
+    {
+        ref var node = ref Node(place);
+        for (var slot = RadixNode.Slot(from, level); slot < RadixNode.Fanout; slot++)
+        {
+            var entry = node.Entries[slot];
+            if (entry == 0) continue;
+            var first = node.FirstIndex + ((uint)slot << (level - 1) * RadixNode.Shift);
+            if (level == 1)
+            {
+                found = first;
+                return true;
+            }
+            if (NextBelow(entry, level - 1, Math.Max(from, first), out found)) return true;
+        }
+        found = 0;
+        return false;
+    }
+
+    /// <summary>Makes the tree high enough for an index.</summary>
+    private bool Grow(ulong obj, uint index, ref int nodes)
+    {
+        var need = RadixNode.HeightFor(index);
+        ref var record = ref Object(obj);
+        if (record.Height >= need) return true;
+        if (record.Height == 0 && record.Page0 == 0)
+        {
+            var root = NewNode(obj, need, 0);
+            if (root == 0) return false;
+            nodes++;
+            Volatile.Write(ref record.Root, ObjectRecord.MakeRoot(root, need));
+            return true;
+        }
+        while (record.Height < need)
+        {
+            var level = record.Height + 1;
+            var above = NewNode(obj, level, 0);
+            if (above == 0) return false;
+            nodes++;
+            if (level == 1)
+            {
+                // The page at index 0 moves from the object into the new node.
+                Node(above).Entries[0] = record.Page0;
+                pam.Bind(record.Page0, LeafIn(above, 0));
+            }
+            else
+            {
+                Node(above).Entries[0] = record.RootNode;
+            }
+            Node(above).Used = 1;
+            Volatile.Write(ref record.Root, ObjectRecord.MakeRoot(above, level));
+            record.Page0 = 0;
+        }
+        return true;
+    }
+
+    /// <summary>Frees empty nodes on the way to an index, from the lowest up, then lowers the root as far as it goes. Returns how many went.</summary>
+    private int Prune(ulong obj, uint index)
+    {
+        ref var record = ref Object(obj);
+        var height = record.Height;
+        var freed = 0;
+        if (height > 0)
+        {
+            var path = stackalloc ulong[RadixNode.MaximumHeight + 1];
+            var lowest = height;
+            path[height] = record.RootNode;
+            while (lowest > 1)
+            {
+                var child = Node(path[lowest]).Entries[RadixNode.Slot(index, lowest)];
+                if (child == 0) break;
+                path[--lowest] = child;
+            }
+            for (var level = lowest; level <= height && Node(path[level]).Used == 0; level++)
+            {
+                if (level == height)
+                {
+                    Volatile.Write(ref record.Root, 0);
+                }
+                else
+                {
+                    ref var parent = ref Node(path[level + 1]);
+                    Volatile.Write(ref parent.Entries[RadixNode.Slot(index, level + 1)], 0);
+                    parent.Used--;
+                }
+                host.FreeNode(path[level]);
+                freed++;
+            }
+        }
+        return freed + Lower(ref record, obj);
+    }
+
+    private int Lower(ref ObjectRecord record, ulong obj)
+    {
+        var freed = 0;
+        while (record.Height > 0)
+        {
+            var root = record.RootNode;
+            ref var node = ref Node(root);
+            if (node.Used != 1 || node.Entries[0] == 0) break;
+            var height = record.Height - 1;
+            if (height == 0)
+            {
+                record.Page0 = node.Entries[0];
+                pam.Bind(record.Page0, obj + ObjectRecord.Page0Offset);
+                Volatile.Write(ref record.Root, 0);
+            }
+            else
+            {
+                Volatile.Write(ref record.Root, ObjectRecord.MakeRoot(node.Entries[0], height));
+            }
+            host.FreeNode(root);
+            freed++;
+        }
+        return freed;
+    }
+
+    private ulong NewNode(ulong obj, int level, uint firstIndex)
+    {
+        var place = host.AllocateNode();
+        if (place == 0) return 0;
+        ref var node = ref Node(place);
+        new Span<byte>(host.At(place) + sizeof(ulong), RadixNode.Bytes - sizeof(ulong)).Clear();
+        node.FirstIndex = firstIndex;
+        Volatile.Write(ref node.Header, RadixNode.MakeHeader(obj, level));
+        return place;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ref RadixNode Node(ulong place) => ref *(RadixNode*)host.At(place);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ref ObjectRecord Object(ulong place) => ref *(ObjectRecord*)host.At(place);
+
+    private ref RadixNode NodeOf(ulong leaf) => ref Node(host.NodeOfLeaf(leaf));
+
+    private static ulong LeafIn(ulong node, int slot) => node + RadixNode.EntriesOffset + (ulong)slot * sizeof(ulong);
+}

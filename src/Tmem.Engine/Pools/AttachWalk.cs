@@ -1,0 +1,200 @@
+using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Pools;
+
+/// <summary>
+/// Makes everything derived anew when a process attaches to a region: which slots are in use, free chains, ordered trees, page counts,
+/// back references, counters. The truth it starts from: the pool table, the kind and class of each span, the committed objects and
+/// records, and whatever can be reached from an object's root. Slots that nothing reaches were never committed, or their page was gone
+/// already; they become free. Half-made nodes without pages, and objects without pages, go too.
+/// <para>One walk, one visit a page: the cost is a cache miss for each slot's header.</para>
+/// </summary>
+internal sealed unsafe class AttachWalk : IDisposable
+{
+    private readonly SlabAllocator _slabs;
+    private readonly SpanPool _spans;
+    private readonly PoolTable _pools;
+    private readonly string _region;
+    private readonly ObjectOrder<RegionHost> _order;
+    private readonly SlotBitmap _reached;
+
+    public AttachWalk(SlabAllocator slabs, PoolTable pools, string region)
+    {
+        _slabs = slabs;
+        _spans = slabs.Spans;
+        _pools = pools;
+        _region = region;
+        _order = new ObjectOrder<RegionHost>(new RegionHost(slabs));
+        for (uint span = 0; span < _spans.HighWater; span++)
+        {
+            ref var entry = ref _spans.Table[span];
+            if (entry.Kind == SpanKind.Free) continue;
+            if (entry.Kind > SpanKind.Records || entry.Class >= SizeClasses.Count || !FitsKind(entry))
+                throw Damaged($"span {span} has kind {(int)entry.Kind} and class {entry.Class}");
+            entry = new SpanEntry { Kind = entry.Kind, Class = entry.Class };
+        }
+        _reached = new SlotBitmap(_spans);
+    }
+
+    public void Run()
+    {
+        for (uint span = 0; span < _spans.HighWater; span++)
+        {
+            switch (_spans.Table[span].Kind)
+            {
+                case SpanKind.Objects:
+                    foreach (var place in SlotsOf(span)) AdoptObject(place);
+                    break;
+                case SpanKind.Records:
+                    foreach (var place in SlotsOf(span))
+                    {
+                        if (Records.RecordStore.IsCommitted(*(ulong*)_slabs.At(place))) _reached.Add(place);
+                    }
+                    break;
+            }
+        }
+        for (uint span = 0; span < _spans.HighWater; span++)
+        {
+            if (_spans.Table[span].Kind != SpanKind.Free) Rebuild(span);
+        }
+    }
+
+    public void Dispose() => _reached.Dispose();
+
+    private void AdoptObject(ulong place)
+    {
+        ref var record = ref *(ObjectRecord*)_slabs.At(place);
+        if (!record.IsCommitted || _pools.Find(record.Pool) is not { } pool) return;
+        var id = record.Id;
+        if (!id.IsValid || record.Bucket != Pool.BucketOf(id) || record.Height > RadixNode.MaximumHeight)
+            throw Damaged($"object {id} of {pool.Id} has header {record.Header:x16} and root {record.Root:x16}");
+        record.Pages = 0;
+        var nodes = 0;
+        if (record.Height > 0)
+        {
+            record.Page0 = 0;
+            if (AdoptNode(pool, place, record.RootNode, record.Height, 0, ref record.Pages, ref nodes) == 0) record.Root = 0;
+        }
+        else if (record.Page0 != 0)
+        {
+            AdoptPage(pool, record.Bucket, place + ObjectRecord.Page0Offset, id, 0);
+            record.Pages = 1;
+        }
+        if (record.Pages == 0) return;
+        _reached.Add(place);
+        record.Left = record.Right = 0;
+        Treap.Insert(_order, ref pool.BucketAt(record.Bucket).Root, place, id);
+        pool.Adopt(nodes * RadixNode.Bytes + ObjectRecord.Bytes);
+        pool.CountIndex(nodes, 1);
+    }
+
+    /// <summary>Returns the entries in use below a node; a node without any is not reached and its parent forgets it.</summary>
+    private int AdoptNode(Pool pool, ulong obj, ulong place, int level, uint first, ref long pages, ref int nodes)
+    {
+        var record = (ObjectRecord*)_slabs.At(obj);
+        if (!_slabs.IsSlot(place, SpanKind.Nodes) || _reached.Contains(place))
+            throw Damaged($"object {record->Id} of {pool.Id} refers to {place:x}, which is not a node of its own");
+        ref var node = ref *(RadixNode*)_slabs.At(place);
+        if (node.Level != level || node.Object != obj || node.FirstIndex != first)
+            throw Damaged($"object {record->Id} of {pool.Id}: the node at {place:x} belongs elsewhere");
+        node.Used = 0;
+        for (var slot = 0; slot < RadixNode.Fanout; slot++)
+        {
+            var entry = node.Entries[slot];
+            if (entry == 0) continue;
+            var below = first + ((uint)slot << (level - 1) * RadixNode.Shift);
+            if (level == 1)
+            {
+                AdoptPage(pool, record->Bucket, place + RadixNode.EntriesOffset + (ulong)slot * sizeof(ulong), record->Id, below);
+                pages++;
+            }
+            else if (AdoptNode(pool, obj, entry, level - 1, below, ref pages, ref nodes) == 0)
+            {
+                node.Entries[slot] = 0;
+                continue;
+            }
+            node.Used++;
+        }
+        if (node.Used == 0) return 0;
+        _reached.Add(place);
+        nodes++;
+        return node.Used;
+    }
+
+    private void AdoptPage(Pool pool, int bucket, ulong leaf, in ObjectId id, uint index)
+    {
+        var descriptor = *(ulong*)_slabs.At(leaf);
+        var counters = pool.Counters;
+        counters.Add(Count.Pages);
+        if (PageDescriptor.IsFill(descriptor))
+        {
+            counters.Add(Count.SameFilled);
+            return;
+        }
+        var place = PageDescriptor.Slot(descriptor);
+        var kind = pool.IsPersistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
+        if (!_slabs.IsSlot(place, kind) || _reached.Contains(place))
+            throw Damaged($"{new Handle(pool.Id, id, index)} refers to {place:x}, which is not a page of its own");
+        ref var header = ref *(SlotHeader*)_slabs.At(place);
+        var size = _slabs.SlotBytes(place);
+        if (!header.IsCommitted || header.Length > size - SlotHeader.Bytes)
+            throw Damaged($"{new Handle(pool.Id, id, index)}: its slot at {place:x} has header {header.Word:x16}");
+        // A page that was moving between the object and a node when the process died still names its old leaf.
+        header.Word = SlotHeader.MakeWord(leaf, header.Length, header.Codec);
+        header.PoolPlace = (ushort)pool.Place;
+        header.Bucket = (byte)bucket;
+        _reached.Add(place);
+        pool.Adopt(size);
+        counters.Add(Count.CompressedBytes, header.Length);
+        counters.Add(Count.SlotBytes, size);
+        if (header.Codec == CompressedStore<Codec.Lz4Codec>.RawCodec) counters.Add(Count.Raw);
+    }
+
+    /// <summary>Chains the free slots of a span and hands it to the allocator.</summary>
+    private void Rebuild(uint span)
+    {
+        ref var entry = ref _spans.Table[span];
+        var slots = SizeClasses.SlotsPerSpan(entry.Class);
+        var size = (ulong)SizeClasses.Size(entry.Class);
+        var start = _spans.PlaceOf(span);
+        var clears = entry.Kind is SpanKind.Objects or SpanKind.Records;
+        for (var slot = slots - 1; slot >= 0; slot--)
+        {
+            var place = start + (ulong)slot * size;
+            if (_reached.Contains(place))
+            {
+                if (entry.Bump == 0) entry.Bump = (ushort)(slot + 1);
+                entry.Live++;
+                continue;
+            }
+            var words = (ulong*)_slabs.At(place);
+            if (clears || entry.Bump != 0) words[0] = 0;
+            if (entry.Bump == 0) continue;
+            words[1] = entry.FreeHead;
+            entry.FreeHead = (ushort)(slot + 1);
+        }
+        _slabs.Adopt(span);
+    }
+
+    private static bool FitsKind(in SpanEntry entry) => entry.Kind switch
+    {
+        SpanKind.Nodes => entry.Class == SizeClasses.Node,
+        SpanKind.Objects => entry.Class == SizeClasses.Object,
+        _ => entry.Class < SizeClasses.General,
+    };
+
+    private List<ulong> SlotsOf(uint span)
+    {
+        var sizeClass = _spans.Table[span].Class;
+        var places = new List<ulong>(SizeClasses.SlotsPerSpan(sizeClass));
+        for (var slot = 0; slot < SizeClasses.SlotsPerSpan(sizeClass); slot++)
+            places.Add(_spans.PlaceOf(span) + (ulong)(slot * SizeClasses.Size(sizeClass)));
+        return places;
+    }
+
+    private RegionException Damaged(string what) =>
+        new($"{_region} is damaged: {what}; restore it from a copy, or remove it to start empty");
+}

@@ -1,0 +1,366 @@
+using System.Runtime.CompilerServices;
+using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
+using Tmem.Engine.Reclaim;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Pools;
+
+/// <summary>
+/// The operations on pages, over any host and any page store. The shape of each is the same: what costs (compressing, unpacking,
+/// evicting) happens under no lock; the bucket's latch is held for finding the leaf and for one store or one copy of the stored bytes.
+/// </summary>
+internal sealed unsafe class PageOperations<THost, TPam>
+    where THost : struct, IHostOps
+    where TPam : struct, IPamOps
+{
+    private const int FlushChunk = 64;
+
+    private readonly THost _host;
+    private readonly TPam _pam;
+    private readonly IReclaimer _reclaimer;
+    private readonly ObjectOrder<THost> _order;
+    private readonly RadixTree<THost, TPam> _tree;
+
+    public PageOperations(THost host, TPam pam, IReclaimer reclaimer)
+    {
+        _host = host;
+        _pam = pam;
+        _reclaimer = reclaimer;
+        _order = new ObjectOrder<THost>(host);
+        _tree = new RadixTree<THost, TPam>(host, pam);
+    }
+
+    /// <summary>Put and replace. They differ in what a failure leaves: put flushes the old page too, replace keeps it.</summary>
+    public TmemStatus Put(Pool pool, in ObjectId id, uint index, ReadOnlySpan<byte> page, bool keepOld)
+    {
+        var counters = pool.Counters;
+        counters.Add(Count.Puts);
+        var status = Store(pool, id, index, page);
+        switch (status)
+        {
+            case TmemStatus.Ok: counters.Add(Count.Stored); break;
+            case TmemStatus.NoRoom: counters.Add(Count.NoRoom); break;
+            case TmemStatus.PoolLimit: counters.Add(Count.PoolLimit); break;
+            case TmemStatus.Incompressible: counters.Add(Count.Incompressible); break;
+        }
+        if (status != TmemStatus.Ok && !keepOld) Take(pool, id, index);
+        return status;
+    }
+
+    private TmemStatus Store(Pool pool, in ObjectId id, uint index, ReadOnlySpan<byte> page)
+    {
+        var bucket = Pool.BucketOf(id);
+        var owner = new PageOwner(pool.Place, bucket, pool.IsPersistent, pool.Options.RefuseIncompressible);
+        var status = _pam.Create(page, owner, out var descriptor);
+        if (status != TmemStatus.Ok) return status;
+        var cost = _pam.Cost(descriptor);
+        ulong old;
+        PageCost oldCost;
+        while ((status = Link(pool, bucket, id, index, descriptor, cost, out old, out oldCost)) != TmemStatus.Ok)
+        {
+            var retry = status switch
+            {
+                TmemStatus.NoRoom => _reclaimer.EvictOne(null),
+                TmemStatus.PoolLimit => !pool.IsPersistent && _reclaimer.EvictOne(pool),
+                _ => false,
+            };
+            if (retry) continue;
+            _pam.Free(descriptor);
+            return status;
+        }
+        Account(pool, cost, 1);
+        if (old != 0)
+        {
+            Account(pool, oldCost, -1);
+            pool.Counters.Add(Count.Replaced);
+            _pam.Free(old);
+        }
+        return TmemStatus.Ok;
+    }
+
+    /// <summary>Makes the way to the leaf and commits the descriptor there; on refusal nothing half-built stays.</summary>
+    private TmemStatus Link(
+        Pool pool, int bucketNumber, in ObjectId id, uint index, ulong descriptor, in PageCost cost, out ulong old, out PageCost oldCost)
+    {
+        old = 0;
+        oldCost = default;
+        ref var bucket = ref pool.BucketAt(bucketNumber);
+        SpinLatch.Enter(ref bucket.Latch);
+        try
+        {
+            if (pool.Dying) return TmemStatus.NoSuchPool;
+            var obj = Treap.Find(_order, bucket.Root, id);
+            var isNew = obj == 0;
+            if (isNew && (obj = NewObject(pool, bucketNumber, id)) == 0) return TmemStatus.NoRoom;
+            var leaf = _tree.MakeLeaf(obj, index, out var nodes);
+            if (leaf == 0)
+            {
+                if (isNew) _host.FreeObject(obj);
+                return TmemStatus.NoRoom;
+            }
+            old = *(ulong*)_host.At(leaf);
+            if (old != 0) oldCost = _pam.Cost(old);
+            var growth = cost.SlotBytes - oldCost.SlotBytes + nodes * RadixNode.Bytes + (isNew ? ObjectRecord.Bytes : 0);
+            if (!pool.TryGrow(growth))
+            {
+                _tree.Undo(obj, index);
+                if (isNew) _host.FreeObject(obj);
+                return TmemStatus.PoolLimit;
+            }
+            _pam.Bind(descriptor, leaf);
+            if (isNew)
+            {
+                // The object exists from here on, and may be found empty after a crash; attaching drops such ones.
+                Volatile.Write(ref Object(obj).Header, ObjectRecord.MakeHeader(pool.Id, bucketNumber));
+                Treap.Insert(_order, ref bucket.Root, obj, id);
+            }
+            _tree.Commit(obj, leaf, descriptor);
+            pool.CountIndex(nodes, isNew ? 1 : 0);
+            return TmemStatus.Ok;
+        }
+        finally
+        {
+            SpinLatch.Exit(ref bucket.Latch);
+        }
+    }
+
+    public TmemStatus Get(Pool pool, in ObjectId id, uint index, Span<byte> page)
+    {
+        var counters = pool.Counters;
+        counters.Add(Count.Gets);
+        var scratch = Scratch.Current;
+        var consumed = Read(pool, id, index, scratch, pool.GetConsumes, markUsed: !pool.IsPersistent, out var found);
+        if (!found)
+        {
+            counters.Add(Count.Misses);
+            return TmemStatus.Miss;
+        }
+        if (consumed != 0) Drop(pool, consumed);
+        var status = _pam.Unpack(scratch, page);
+        counters.Add(status == TmemStatus.Ok ? Count.Hits : Count.Corrupt);
+        return status;
+    }
+
+    /// <summary>A get that leaves no trace: keeps the page, counts nothing. For the verifier.</summary>
+    public TmemStatus Peek(Pool pool, in ObjectId id, uint index, Span<byte> page)
+    {
+        var scratch = Scratch.Current;
+        Read(pool, id, index, scratch, consume: false, markUsed: false, out var found);
+        return found ? _pam.Unpack(scratch, page) : TmemStatus.Miss;
+    }
+
+    /// <summary>Copies what is stored into the scratch. Returns the descriptor if it was taken out of the index.</summary>
+    private ulong Read(Pool pool, in ObjectId id, uint index, Scratch scratch, bool consume, bool markUsed, out bool found)
+    {
+        ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
+        SpinLatch.Enter(ref bucket.Latch);
+        try
+        {
+            found = false;
+            var obj = Treap.Find(_order, bucket.Root, id);
+            if (obj == 0) return 0;
+            var leaf = _tree.FindLeaf(obj, index);
+            if (leaf == 0) return 0;
+            var descriptor = *(ulong*)_host.At(leaf);
+            if (descriptor == 0) return 0;
+            found = true;
+            _pam.Grab(descriptor, leaf, scratch, markUsed);
+            return consume ? RemoveLatched(pool, ref bucket, obj, index) : 0;
+        }
+        finally
+        {
+            SpinLatch.Exit(ref bucket.Latch);
+        }
+    }
+
+    public TmemStatus FlushPage(Pool pool, in ObjectId id, uint index)
+    {
+        var found = Take(pool, id, index);
+        pool.Counters.Add(found ? Count.PageFlushesFound : Count.PageFlushesNotFound);
+        return found ? TmemStatus.Ok : TmemStatus.Miss;
+    }
+
+    public TmemStatus FlushRange(Pool pool, in ObjectId id, uint first, uint last, out long flushed)
+    {
+        flushed = TakeRange(pool, id, first, last);
+        pool.Counters.Add(flushed > 0 ? Count.ObjectFlushesFound : Count.ObjectFlushesNotFound);
+        return flushed > 0 ? TmemStatus.Ok : TmemStatus.Miss;
+    }
+
+    public TmemStatus NextPage(Pool pool, in ObjectId id, uint from, out uint found)
+    {
+        found = 0;
+        ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
+        SpinLatch.Enter(ref bucket.Latch);
+        var obj = Treap.Find(_order, bucket.Root, id);
+        var any = obj != 0 && _tree.Next(obj, from, out found);
+        SpinLatch.Exit(ref bucket.Latch);
+        return any ? TmemStatus.Ok : TmemStatus.Miss;
+    }
+
+    public long CountPages(Pool pool, in ObjectId id)
+    {
+        ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
+        SpinLatch.Enter(ref bucket.Latch);
+        var obj = Treap.Find(_order, bucket.Root, id);
+        var pages = obj == 0 ? 0 : Object(obj).Pages;
+        SpinLatch.Exit(ref bucket.Latch);
+        return pages;
+    }
+
+    /// <summary>Empties a dying pool, bucket by bucket.</summary>
+    public void Drain(Pool pool)
+    {
+        for (var number = 0; number < Pool.BucketCount; number++)
+        {
+            while (true)
+            {
+                ref var bucket = ref pool.BucketAt(number);
+                SpinLatch.Enter(ref bucket.Latch);
+                var first = bucket.Root;
+                var id = first == 0 ? default : Object(first).Id;
+                SpinLatch.Exit(ref bucket.Latch);
+                if (first == 0) break;
+                TakeRange(pool, id, 0, uint.MaxValue);
+            }
+        }
+    }
+
+    /// <summary>Evicts the page of a slot, if the leaf that the slot names still holds it.</summary>
+    public bool Evict(Pool pool, int bucketNumber, ulong leaf, ulong descriptor, Func<ulong, (ulong Object, uint Index)> locate)
+    {
+        ref var bucket = ref pool.BucketAt(bucketNumber);
+        SpinLatch.Enter(ref bucket.Latch);
+        ulong taken = 0;
+        var (obj, index) = locate(leaf);
+        if (obj != 0 && IsIn(obj, pool, bucketNumber) && *(ulong*)_host.At(leaf) == descriptor)
+            taken = RemoveLatched(pool, ref bucket, obj, index);
+        SpinLatch.Exit(ref bucket.Latch);
+        if (taken == 0) return false;
+        Drop(pool, taken);
+        pool.Counters.Add(Count.Evictions);
+        return true;
+    }
+
+    /// <summary>Evicts the pages of an object that lie in descriptors alone (they have no slot for the hand to find), at most a chunk.</summary>
+    public bool EvictFills(Pool pool, int bucketNumber, in ObjectId id, uint first, uint last)
+    {
+        var taken = 0;
+        ref var bucket = ref pool.BucketAt(bucketNumber);
+        SpinLatch.Enter(ref bucket.Latch);
+        var obj = Treap.Find(_order, bucket.Root, id);
+        for (ulong next = first; obj != 0 && next <= last && _tree.Next(obj, (uint)next, out var index) && index <= last;)
+        {
+            next = (ulong)index + 1;
+            var descriptor = *(ulong*)_host.At(_tree.FindLeaf(obj, index));
+            if (!_pam.Cost(descriptor).SameFilled) continue;
+            var isLast = Object(obj).Pages == 1;
+            RemoveLatched(pool, ref bucket, obj, index);
+            taken++;
+            if (isLast) break;
+        }
+        SpinLatch.Exit(ref bucket.Latch);
+        if (taken == 0) return false;
+        Account(pool, new PageCost(0, 0, SameFilled: true, Raw: false), -taken);
+        pool.Counters.Add(Count.Evictions, taken);
+        return true;
+    }
+
+    private bool Take(Pool pool, in ObjectId id, uint index)
+    {
+        ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
+        SpinLatch.Enter(ref bucket.Latch);
+        var obj = Treap.Find(_order, bucket.Root, id);
+        var taken = obj == 0 ? 0 : RemoveLatched(pool, ref bucket, obj, index);
+        SpinLatch.Exit(ref bucket.Latch);
+        if (taken == 0) return false;
+        Drop(pool, taken);
+        return true;
+    }
+
+    private long TakeRange(Pool pool, in ObjectId id, uint first, uint last)
+    {
+        var taken = stackalloc ulong[FlushChunk];
+        long flushed = 0;
+        ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
+        ulong next = first;
+        while (next <= last)
+        {
+            var count = 0;
+            SpinLatch.Enter(ref bucket.Latch);
+            var obj = Treap.Find(_order, bucket.Root, id);
+            while (obj != 0 && count < FlushChunk && next <= last && _tree.Next(obj, (uint)next, out var index) && index <= last)
+            {
+                next = (ulong)index + 1;
+                var isLast = Object(obj).Pages == 1;
+                taken[count++] = RemoveLatched(pool, ref bucket, obj, index);
+                if (isLast) obj = 0;
+            }
+            SpinLatch.Exit(ref bucket.Latch);
+            for (var i = 0; i < count; i++) Drop(pool, taken[i]);
+            flushed += count;
+            if (count < FlushChunk) break;
+        }
+        if (flushed > 0) pool.Counters.Add(Count.PagesFlushed, flushed);
+        return flushed;
+    }
+
+    /// <summary>Takes a page out of the index, and the object with it if it was the last. Under the bucket's latch.</summary>
+    private ulong RemoveLatched(Pool pool, ref Bucket bucket, ulong obj, uint index)
+    {
+        var taken = _tree.Remove(obj, index, out var nodes);
+        if (taken == 0) return 0;
+        var gone = Object(obj).Pages == 0;
+        if (gone)
+        {
+            Treap.Remove(_order, ref bucket.Root, Object(obj).Id);
+            _host.FreeObject(obj);
+        }
+        pool.TryGrow(-(nodes * RadixNode.Bytes + (gone ? ObjectRecord.Bytes : 0)));
+        pool.CountIndex(-nodes, gone ? -1 : 0);
+        return taken;
+    }
+
+    private ulong NewObject(Pool pool, int bucket, in ObjectId id)
+    {
+        var obj = _host.AllocateObject();
+        if (obj == 0) return 0;
+        ref var record = ref Object(obj);
+        // The header stays "taken, not committed" until the first page is about to be linked.
+        record.Id0 = id.Word0;
+        record.Id1 = id.Word1;
+        record.Id2 = id.Word2;
+        record.Root = record.Page0 = record.Left = record.Right = record.Reserved = 0;
+        record.Pages = 0;
+        return obj;
+    }
+
+    private bool IsIn(ulong obj, Pool pool, int bucket) => Object(obj).Header == ObjectRecord.MakeHeader(pool.Id, bucket);
+
+    private void Drop(Pool pool, ulong descriptor)
+    {
+        var cost = _pam.Cost(descriptor);
+        Account(pool, cost, -1);
+        pool.TryGrow(-cost.SlotBytes);
+        _pam.Free(descriptor);
+    }
+
+    private static void Account(Pool pool, in PageCost cost, int pages)
+    {
+        var counters = pool.Counters;
+        counters.Add(Count.Pages, pages);
+        if (cost.SameFilled)
+        {
+            counters.Add(Count.SameFilled, pages);
+            return;
+        }
+        counters.Add(Count.CompressedBytes, pages * cost.CompressedBytes);
+        counters.Add(Count.SlotBytes, pages * cost.SlotBytes);
+        if (cost.Raw) counters.Add(Count.Raw, pages);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ref ObjectRecord Object(ulong place) => ref *(ObjectRecord*)_host.At(place);
+}

@@ -1,0 +1,124 @@
+using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Pools;
+
+/// <summary>
+/// The living pools, by their place in the region's pool table. An id is the place and how often the place has been used, so that the id
+/// of a destroyed pool never comes back: it answers "no such pool" for as long as the region lives.
+/// </summary>
+internal sealed unsafe class PoolTable
+{
+    private const int PlaceBits = 10;
+    private const uint PlaceMask = (1u << PlaceBits) - 1;
+    private const uint MaximumUses = uint.MaxValue >> PlaceBits;
+
+    private readonly PoolEntry* _entries;
+    private readonly SpanPool _spans;
+    private readonly Pool?[] _pools = new Pool?[RegionLayout.MaximumPools];
+    private readonly Lock _change = new();
+
+    public PoolTable(RegionMemory memory, SpanPool spans)
+    {
+        _entries = (PoolEntry*)(memory.Start + RegionLayout.PoolTableOffset);
+        _spans = spans;
+    }
+
+    /// <summary>What destroyed pools had counted.</summary>
+    public PoolCounters Retired { get; } = new();
+
+    public Pool? Find(PoolId id)
+    {
+        var place = id.Value & PlaceMask;
+        if (place >= (uint)_pools.Length) return null;
+        var pool = Volatile.Read(ref _pools[place]);
+        return pool is not null && pool.Id == id && !pool.Dying ? pool : null;
+    }
+
+    public Pool? AtPlace(int place) => (uint)place < (uint)_pools.Length ? Volatile.Read(ref _pools[place]) : null;
+
+    public IEnumerable<Pool> Living()
+    {
+        for (var place = 0; place < _pools.Length; place++)
+        {
+            var pool = Volatile.Read(ref _pools[place]);
+            if (pool is { Dying: false }) yield return pool;
+        }
+    }
+
+    /// <summary>False quickly when there is nothing ephemeral to evict.</summary>
+    public bool AnyEphemeralPages()
+    {
+        foreach (var pool in _pools)
+        {
+            if (pool is { IsPersistent: false } && pool.Counters.Sum(Count.Pages) > 0) return true;
+        }
+        return false;
+    }
+
+    public TmemStatus Create(ClientId owner, in PoolOptions options, out Pool? pool)
+    {
+        pool = null;
+        lock (_change)
+        {
+            for (var place = 0; place < _pools.Length; place++)
+            {
+                ref var entry = ref _entries[place];
+                if (_pools[place] is not null || entry.Uses >= MaximumUses) continue;
+                if (!_spans.TryCharge(Pool.ProcessBytes)) return TmemStatus.NoRoom;
+                entry.Uses++;
+                var id = new PoolId(entry.Uses << PlaceBits | (uint)place);
+                entry.Flags = (uint)options.Flags;
+                entry.Owner = owner.Value;
+                entry.LimitBytes = options.LimitBytes;
+                entry.Policy = options.RefuseIncompressible ? PoolEntry.PolicyRefuseIncompressible : 0;
+                pool = new Pool(id, place, owner, options);
+                Volatile.Write(ref entry.LivingId, id.Value);
+                Volatile.Write(ref _pools[place], pool);
+                return TmemStatus.Ok;
+            }
+        }
+        return TmemStatus.TooManyPools;
+    }
+
+    /// <summary>Ends a pool: from here on its id is unknown. The caller then empties it and calls <see cref="Forget"/>.</summary>
+    public bool TryEnd(Pool pool)
+    {
+        lock (_change)
+        {
+            if (pool.Dying) return false;
+            pool.Dying = true;
+            Volatile.Write(ref _entries[pool.Place].LivingId, 0);
+            return true;
+        }
+    }
+
+    /// <summary>Frees the place of an ended and emptied pool.</summary>
+    public void Forget(Pool pool)
+    {
+        lock (_change)
+        {
+            Retired.Absorb(pool.Counters);
+            Volatile.Write(ref _pools[pool.Place], null);
+            _spans.Uncharge(Pool.ProcessBytes);
+        }
+    }
+
+    /// <summary>Makes the pools of an attached region.</summary>
+    public void Adopt()
+    {
+        for (var place = 0; place < _pools.Length; place++)
+        {
+            ref var entry = ref _entries[place];
+            if (entry.LivingId == 0) continue;
+            var id = new PoolId((uint)entry.LivingId);
+            if ((id.Value & PlaceMask) != place || id.Value >> PlaceBits != entry.Uses)
+                throw new RegionException($"the region is damaged: pool table entry {place} names {id}; restore the region from a copy or start with an empty one");
+            var options = new PoolOptions(
+                (PoolFlags)entry.Flags, entry.LimitBytes, (entry.Policy & PoolEntry.PolicyRefuseIncompressible) != 0);
+            // The region was made within a capacity that had room for them; a smaller one now refuses puts, not pools.
+            _spans.Charge(Pool.ProcessBytes);
+            _pools[place] = new Pool(id, place, new ClientId(entry.Owner), options);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using Tmem.Engine.Diagnostics;
+
+namespace Tmem.Engine.Tests;
+
+/// <summary>Engines for tests, and what every test asks of one at its end.</summary>
+internal static class Engines
+{
+    public const long Mebi = 1 << 20;
+
+    public static TmemEngine Anonymous(long capacity = 64 * Mebi) => TmemEngine.Open(new EngineOptions { CapacityBytes = capacity });
+
+    public static PoolId Pool(TmemClient client, PoolFlags flags = PoolFlags.Persistent, long limit = 0)
+    {
+        Assert.Equal(TmemStatus.Ok, client.NewPool(new PoolOptions(flags, limit), out var pool));
+        return pool;
+    }
+
+    public static void AssertSound(TmemEngine engine)
+    {
+        var report = engine.Verify(quiescent: true);
+        Assert.True(report.Clean, string.Join(Environment.NewLine, report.Problems));
+        var statistics = engine.Statistics();
+        Assert.InRange(statistics.PeakUsedBytes, 0, statistics.CapacityBytes);
+    }
+
+    public static PoolStatistics Figures(TmemClient client, PoolId pool)
+    {
+        Assert.Equal(TmemStatus.Ok, client.PoolInfo(pool, out var info));
+        return info!.Statistics;
+    }
+}
