@@ -91,7 +91,8 @@ public sealed class BadStartTests : IDisposable
         var copy = Path.Combine(_folder, "tmemd");
         File.Copy(Built.Daemon, copy);
         Command.Run("chmod", "0755", copy).Succeeds();
-        var outcome = Command.RunFor(20, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", copy, "--mount", Mount, "--socket", Socket, "--capacity", "64M");
+        var outcome = Command.RunFor(20, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+            copy, "--mount", Mount, "--socket", Socket, "--capacity", "64M");
         Assert.True(outcome.Code > 0, outcome.All);
         Assert.Matches("root|privilege|/dev/fuse", outcome.All);
     }

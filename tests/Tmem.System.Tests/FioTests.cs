@@ -17,7 +17,8 @@ public class FioTests
     {
         Requires.Programs("fio");
         using var daemon = Daemon.Start();
-        Fio($"--filename={daemon.Pool("p")}/direct", "--size=48m", "--direct=1", "--ioengine=libaio", "--iodepth=16", "--bsrange=4k-256k", "--blockalign=4k");
+        Fio($"--filename={daemon.Pool("p")}/direct",
+            "--size=48m", "--direct=1", "--ioengine=libaio", "--iodepth=16", "--bsrange=4k-256k", "--blockalign=4k");
         daemon.Control("check").Succeeds();
     }
 
@@ -26,7 +27,8 @@ public class FioTests
     {
         Requires.Programs("fio");
         using var daemon = Daemon.Start();
-        Fio($"--filename={daemon.Pool("p")}/buffered", "--size=48m", "--direct=0", "--ioengine=psync", "--bsrange=512-64k", "--blockalign=512", "--fsync=64", "--invalidate=1");
+        Fio($"--filename={daemon.Pool("p")}/buffered",
+            "--size=48m", "--direct=0", "--ioengine=psync", "--bsrange=512-64k", "--blockalign=512", "--fsync=64", "--invalidate=1");
         daemon.Control("check").Succeeds();
     }
 

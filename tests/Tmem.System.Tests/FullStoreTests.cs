@@ -58,7 +58,8 @@ public class FullStoreTests
         for (var at = 0; at < Piece; at += 4096)
         {
             var page = now.AsSpan(at, 4096);
-            Assert.True(page.SequenceEqual(old.AsSpan(at, 4096)) || page.SequenceEqual(fresh.AsSpan(at, 4096)), $"the page at {at} is neither the old nor the new one");
+            var isOldOrNew = page.SequenceEqual(old.AsSpan(at, 4096)) || page.SequenceEqual(fresh.AsSpan(at, 4096));
+            Assert.True(isOldOrNew, $"the page at {at} is neither the old nor the new one");
         }
         AssertIntact([.. files.Skip(1)]);
         daemon.Control("check").Succeeds();

@@ -92,7 +92,8 @@ public class LifecycleTests
         var folder = Daemon.NewFolder();
         (string, string)[] settings =
         [
-            ("TMEM_MOUNT", Path.Combine(folder, "mnt")), ("TMEM_CAPACITY", "128M"), ("TMEM_SOCKET", Path.Combine(folder, "run/sock")), ("TMEM_OUT", Built.Folder),
+            ("TMEM_MOUNT", Path.Combine(folder, "mnt")), ("TMEM_CAPACITY", "128M"),
+            ("TMEM_SOCKET", Path.Combine(folder, "run/sock")), ("TMEM_OUT", Built.Folder),
         ];
         try
         {

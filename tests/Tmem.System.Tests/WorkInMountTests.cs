@@ -22,7 +22,8 @@ public class WorkInMountTests
             {
                 var file = Path.Combine(origin, $"folder{number % 7}/sub{number % 3}/file{commit}-{number}.txt");
                 Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-                File.WriteAllText(file, string.Join('\n', Enumerable.Range(0, random.Next(300)).Select(l => $"line {l} of {number}: {random.Next()}")));
+                var lines = Enumerable.Range(0, random.Next(300)).Select(l => $"line {l} of {number}: {random.Next()}");
+                File.WriteAllText(file, string.Join('\n', lines));
             }
             Git(origin, "add", "-A");
             Git(origin, "commit", "-q", "-m", $"commit {commit}");
@@ -65,10 +66,12 @@ public class WorkInMountTests
     {
         Directory.CreateDirectory(folder);
         var numbers = Enumerable.Range(0, parts).ToArray();
-        foreach (var n in numbers) File.WriteAllText(Path.Combine(folder, $"part{n}.c"), $"#include \"parts.h\"\nint part{n}(void) {{ return {n}; }}\n");
+        foreach (var n in numbers)
+            File.WriteAllText(Path.Combine(folder, $"part{n}.c"), $"#include \"parts.h\"\nint part{n}(void) {{ return {n}; }}\n");
         File.WriteAllText(Path.Combine(folder, "parts.h"), string.Concat(numbers.Select(n => $"int part{n}(void);\n")));
         var main = new StringBuilder("#include <stdio.h>\n#include \"parts.h\"\nint main(void) { printf(\"%d\\n\", ");
-        File.WriteAllText(Path.Combine(folder, "main.c"), main.AppendJoin(" + ", numbers.Select(n => $"part{n}()")).Append("); return 0; }\n").ToString());
+        main.AppendJoin(" + ", numbers.Select(n => $"part{n}()")).Append("); return 0; }\n");
+        File.WriteAllText(Path.Combine(folder, "main.c"), main.ToString());
         var objects = string.Join(' ', numbers.Select(n => $"part{n}.o").Append("main.o"));
         File.WriteAllText(Path.Combine(folder, "Makefile"),
             $"CFLAGS = -O2 -g -Wall\nprogram: {objects}\n\t$(CC) -o $@ $^\n{objects}: parts.h\nclean:\n\trm -f program *.o\n.PHONY: clean\n");

@@ -57,7 +57,8 @@ internal static unsafe class CodecBenchCommand
         Row("memcpy", copy);
         Row("K4os LZ4 L00_FAST encode", encode);
         Row("K4os LZ4 L00_FAST decode", decode);
-        Console.WriteLine($"ratio {(double)pages.Count * Page / total:F3} ({(double)pages.Count * Page / stored:F3} with pages that do not shrink kept raw: {lengths.Count(l => l >= Page)})");
+        double all = (long)pages.Count * Page;
+        Console.WriteLine($"ratio {all / total:F3}; {all / stored:F3} with the {lengths.Count(l => l >= Page)} pages that do not shrink kept raw");
     }
 
     private static double[] Time(int runs, int pages, Action<int> body)

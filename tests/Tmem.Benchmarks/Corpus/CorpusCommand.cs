@@ -39,7 +39,7 @@ internal static class CorpusCommand
         var chosen = Share(sources, wanted);
         var order = sources.SelectMany((s, i) => s.Pages.Take(chosen[i])).ToArray();
         if (order.Length < wanted)
-            throw new BenchmarkException($"only {order.Length} of {wanted} pages found; the machine's programs are smaller than expected: ask for fewer --bytes.");
+            throw new BenchmarkException($"only {order.Length} of {wanted} pages found in the processes started; ask for fewer --bytes.");
         new Random(seed).Shuffle(order);
         Directory.CreateDirectory(folder);
         // Written aside and renamed, so that a run that was interrupted leaves no half of a corpus behind.
@@ -73,7 +73,8 @@ internal static class CorpusCommand
     {
         var distinct = order.Select(p => Convert.ToHexString(SHA256.HashData(p))).Distinct().Count();
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"pages.bin {order.Length} pages of {Page} bytes, {distinct} distinct, no zero pages, seed {seed}\n");
+        text.Append(CultureInfo.InvariantCulture,
+            $"pages.bin {order.Length} pages of {Page} bytes, {distinct} distinct, no zero pages, seed {seed}\n");
         text.Append(CultureInfo.InvariantCulture, $"sha256 {digest}\n");
         text.Append("source      taken    found     zero (left out)\n");
         for (var i = 0; i < chosen.Length; i++)

@@ -29,7 +29,8 @@ internal static class CorpusSources
     {
         var bytes = (long)most * PageFile.PageSize;
         Reservoir New(string name, int number) => new(name, most, new Random(HashCode(seed, number)));
-        Reservoir compiler = New("compiler", 1), python = New("python", 2), dotnet = New("dotnet", 3), text = New("text", 4), binaries = New("binaries", 5);
+        Reservoir compiler = New("compiler", 1), python = New("python", 2), dotnet = New("dotnet", 3);
+        Reservoir text = New("text", 4), binaries = New("binaries", 5);
         using (var subject = Compiler(bytes * 2, seed))
         {
             var id = subject.Freeze();
@@ -50,7 +51,8 @@ internal static class CorpusSources
         }
         Environment.SetEnvironmentVariable("LC_ALL", "C");
         // sort keeps everything it reads in one buffer until its input ends: text as a text program holds it.
-        using (var subject = SubjectProcess.StartAndFeed(TextFiles.Read(bytes * 3 / 2, new Random(seed)), "sort", "--parallel=1", $"--buffer-size={bytes * 6}b"))
+        var texts = TextFiles.Read(bytes * 3 / 2, new Random(seed));
+        using (var subject = SubjectProcess.StartAndFeed(texts, "sort", "--parallel=1", $"--buffer-size={bytes * 6}b"))
             ProcessMemory.Read(subject.Freeze(), MemoryKind.Private, text);
         return [compiler, python, dotnet, text, binaries];
     }

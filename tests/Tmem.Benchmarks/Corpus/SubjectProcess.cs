@@ -54,7 +54,11 @@ internal sealed class SubjectProcess : IDisposable
     public int Freeze()
     {
         if (Native.kill(_id, Native.SigStop) != 0) throw new BenchmarkException($"process {_id} ended before its memory was read.");
-        for (var tries = 0; tries < 500 && !File.ReadAllText($"/proc/{_id}/stat").Contains(") T ", StringComparison.Ordinal); tries++) Thread.Sleep(2);
+        for (var tries = 0; tries < 500; tries++)
+        {
+            if (File.ReadAllText($"/proc/{_id}/stat").Contains(") T ", StringComparison.Ordinal)) break;
+            Thread.Sleep(2);
+        }
         return _id;
     }
 

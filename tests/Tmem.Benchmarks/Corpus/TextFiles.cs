@@ -5,12 +5,18 @@ namespace Tmem.Benchmarks.Corpus;
 /// <summary>Text that any Debian machine has: licences, change logs, documentation and manual pages.</summary>
 internal static class TextFiles
 {
-    private static readonly string[] Folders = ["/usr/share/dict", "/usr/share/common-licenses", "/usr/share/man", "/usr/share/doc", "/usr/share/perl"];
+    private static readonly string[] Folders =
+        ["/usr/share/dict", "/usr/share/common-licenses", "/usr/share/man", "/usr/share/doc", "/usr/share/perl"];
 
     /// <summary>Unpacked contents, in a seeded order, until about so many bytes have been given.</summary>
     public static IEnumerable<byte[]> Read(long bytes, Random random)
     {
-        var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint };
+        var options = new EnumerationOptions
+        {
+            RecurseSubdirectories = true,
+            IgnoreInaccessible = true,
+            AttributesToSkip = FileAttributes.ReparsePoint,
+        };
         var files = Folders.Where(Directory.Exists).SelectMany(f => Directory.EnumerateFiles(f, "*", options))
             .Order(StringComparer.Ordinal).ToArray();
         random.Shuffle(files);

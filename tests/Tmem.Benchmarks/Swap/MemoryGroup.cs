@@ -20,7 +20,7 @@ internal sealed class MemoryGroup : IDisposable
     {
         var first = File.Exists(Path.Combine(VersionOne, "memory.limit_in_bytes"));
         if (!first && !File.Exists(Path.Combine(VersionTwo, "cgroup.controllers")))
-            throw new BenchmarkException("no memory cgroup hierarchy under /sys/fs/cgroup; mount one: mount -t cgroup -o memory cgroup /sys/fs/cgroup/memory.");
+            throw new BenchmarkException("no memory cgroup hierarchy; mount one: mount -t cgroup -o memory cgroup /sys/fs/cgroup/memory.");
         var group = new MemoryGroup(Path.Combine(first ? VersionOne : VersionTwo, name));
         try
         {
@@ -34,7 +34,7 @@ internal sealed class MemoryGroup : IDisposable
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             group.Dispose();
-            throw new BenchmarkException($"cannot make the memory cgroup {group.Folder}: {error.Message}; run as root, with the memory controller enabled.");
+            throw new BenchmarkException($"cannot make the memory cgroup {group.Folder}: {error.Message}; run as root.");
         }
     }
 

@@ -39,6 +39,7 @@ internal sealed class Profile : IDisposable
     private string Report(string sort)
     {
         var (_, text) = Child.TryRun("perf", "report", "-i", _data, "--stdio", "--no-children", "--sort", sort, "--percent-limit", "0.5");
-        return string.Concat(text.Split('\n').Where(l => l.Contains('%') && !l.Contains(" swapper ")).Take(60).Select(l => l.TrimEnd() + "\n")) + "\n";
+        var lines = text.Split('\n').Where(l => l.Contains('%') && !l.Contains(" swapper ")).Take(60);
+        return string.Concat(lines.Select(l => l.TrimEnd() + "\n")) + "\n";
     }
 }

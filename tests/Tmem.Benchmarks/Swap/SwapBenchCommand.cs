@@ -12,11 +12,11 @@ internal static class SwapBenchCommand
         var corpus = Options.With("--corpus", "out/corpus/pages.bin", "The file of pages, see scripts/corpus.");
         var seed = Options.With("--seed", 1, "Decides which page goes where.");
         var touches = Options.With("--touches", 50_000, "Random touches a round.");
-        var peers = Options.With("--peers", "zram,tmem", "Which, and in what order: zram, tmem, tmpfs (a plain file in memory behind a loop device).");
+        var peers = Options.With("--peers", "zram,tmem", "Which, and in what order: zram, tmem, tmpfs (a plain file behind a loop device).");
         var binaries = Options.With("--binaries", "out", "The folder of tmemd and tmemctl.");
         var daemon = Options.With("--daemon", "", "More arguments for tmemd, separated by blanks.");
         var priority = Options.With("--priority", 32000, "Priority of the swap device; higher than any other's.");
-        var profile = Options.With<string?>("--profile", null, "A folder for a profile of each peer's last round (needs perf; slows the run a little).");
+        var profile = Options.With<string?>("--profile", null, "A folder for a profile of each peer's last round; needs perf.");
         var command = new Command("swap", "Compares swap devices under a verified workload in a memory cgroup.")
         { rounds, bytes, corpus, seed, touches, peers, binaries, daemon, priority, profile };
         command.SetAction(parse =>
@@ -29,7 +29,8 @@ internal static class SwapBenchCommand
             var runs = names.ToDictionary(n => n, _ => new List<SwapRound>());
             using var interrupt = new Interrupt();
             MachineFacts.Print(parse.GetValue(corpus)!);
-            foreach (var other in SwapDevice.All()) Console.WriteLine($"note: {other} is swapped to as well; its priority must be below {parse.GetValue(priority)}");
+            foreach (var other in SwapDevice.All())
+                Console.WriteLine($"note: {other} is swapped to as well; its priority must be below {parse.GetValue(priority)}");
             for (var round = 1; round <= parse.GetValue(rounds); round++)
                 foreach (var name in names)
                 {
@@ -37,7 +38,8 @@ internal static class SwapBenchCommand
                         parse.GetValue(corpus)!, parse.GetValue(seed) + round, parse.GetValue(touches), parse.GetValue(priority), interrupt,
                         round == parse.GetValue(rounds) ? parse.GetValue(profile) : null);
                     runs[name].Add(result);
-                    Console.WriteLine($"round {round} {name}: fill {result.Fill.Seconds:F2} s, in order {result.InOrder.Seconds:F2} s, random {result.Random.MeanMicroseconds:F1} us");
+                    Console.WriteLine($"round {round} {name}: fill {result.Fill.Seconds:F2} s, in order {result.InOrder.Seconds:F2} s, "
+                        + $"random {result.Random.MeanMicroseconds:F1} us");
                 }
             Console.WriteLine();
             return SwapTable.Print(runs, parse.GetValue(bytes)) == 0 ? 0 : 4;

@@ -26,6 +26,5 @@ internal static class SwapDevice
         ? long.Parse(line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[3]) * 1024
         : 0;
 
-    private static string? Line(string device) =>
-        File.ReadLines("/proc/swaps").FirstOrDefault(l => l.StartsWith(device + " ", StringComparison.Ordinal) || l.StartsWith(device + "\t", StringComparison.Ordinal));
+    private static string? Line(string device) => File.ReadLines("/proc/swaps").FirstOrDefault(l => l.Split([' ', '\t'])[0] == device);
 }

@@ -28,7 +28,8 @@ internal static class SwapTable
     {
         var names = runs.Keys.ToArray();
         var ratio = names.Length > 1 ? $"{names[^1]} / {names[0]}" : "";
-        Console.WriteLine($"{bytes >> 20} MiB of stamped corpus pages, {bytes >> 22} MiB may stay in memory; medians of {runs[names[0]].Count} rounds in turn");
+        Console.WriteLine($"{bytes >> 20} MiB of stamped corpus pages, {bytes >> 22} MiB may stay in memory; "
+            + $"medians of {runs[names[0]].Count} rounds in turn");
         Console.WriteLine($"{"",-24}{string.Concat(names.Select(n => $"{n,12}"))}{ratio,16}");
         foreach (var (title, value) in Rows)
         {

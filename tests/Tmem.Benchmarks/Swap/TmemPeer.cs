@@ -80,6 +80,7 @@ internal sealed class TmemPeer(string binaries, string[] daemonArguments) : ISwa
     private string Must(params string[] arguments)
     {
         var (code, output) = Control(arguments);
-        return code == 0 ? output : throw new BenchmarkException($"tmemctl {string.Join(' ', arguments)} failed ({code}): {output.Trim()}");
+        if (code == 0) return output;
+        throw new BenchmarkException($"tmemctl {string.Join(' ', arguments)} failed ({code}): {output.Trim()}");
     }
 }

@@ -17,7 +17,7 @@ internal static class WorkloadCommand
         var all = Options.With("--all", false, "Fill, read in order, touch at random: the default.");
         var pause = Options.With("--pause", false, "After each phase wait for a line on the input.");
         var command = new Command("swap-workload",
-            "Fills memory with stamped pages, reads all back and touches some at random. Prints one JSON line a phase; exit code 4 if a page came back wrong.")
+            "Fills memory with stamped pages, reads all back, touches some at random. One JSON line a phase; exit code 4 if a page came back wrong.")
         { bytes, corpus, seed, touches, group, fill, all, pause };
         command.SetAction(parse =>
         {

@@ -20,8 +20,10 @@ internal static class Built
     {
         get
         {
-            var configuration = Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/'))!);
-            return Path.Combine(Repository, "tests/Tmem.Benchmarks/bin", configuration, Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/')), "Tmem.Benchmarks.dll");
+            // bin/<configuration>/<framework>/, ours and theirs alike
+            var framework = new DirectoryInfo(AppContext.BaseDirectory);
+            var folder = Path.Combine(Repository, "tests/Tmem.Benchmarks/bin", framework.Parent!.Name, framework.Name);
+            return Path.Combine(folder, "Tmem.Benchmarks.dll");
         }
     }
 

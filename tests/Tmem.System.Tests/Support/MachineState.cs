@@ -7,7 +7,8 @@ internal static class MachineState
     public static string[] Read() =>
     [
         .. Swaps().Select(s => $"swap {s}"),
-        .. File.ReadLines("/proc/mounts").Select(l => l.Split(' ')).Where(f => f[2].StartsWith("fuse", StringComparison.Ordinal)).Select(f => $"mount {f[1]} {f[2]}").Order(),
+        .. File.ReadLines("/proc/mounts").Select(l => l.Split(' '))
+            .Where(f => f[2].StartsWith("fuse", StringComparison.Ordinal)).Select(f => $"mount {f[1]} {f[2]}").Order(),
         .. Loops().Select(l => $"loop {l.Device} {l.File}"),
         .. Daemons().Select(d => $"process {d}"),
     ];
@@ -18,8 +19,9 @@ internal static class MachineState
     /// <summary>Loop devices and the files behind them.</summary>
     public static (string Device, string File)[] Loops() =>
     [
-        .. Directory.EnumerateDirectories("/sys/block", "loop*").Select(d => (Path.GetFileName(d), Path.Combine(d, "loop/backing_file")))
-            .Where(l => File.Exists(l.Item2)).Select(l => ($"/dev/{l.Item1}", TryRead(l.Item2).Trim())).Where(l => l.Item2.Length > 0).Order(),
+        .. Directory.EnumerateDirectories("/sys/block", "loop*")
+            .Select(d => (Device: $"/dev/{Path.GetFileName(d)}", File: TryRead(Path.Combine(d, "loop/backing_file")).Trim()))
+            .Where(l => l.File.Length > 0).Order(),
     ];
 
     /// <summary>True when a file system is mounted on that folder.</summary>

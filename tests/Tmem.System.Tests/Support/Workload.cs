@@ -19,7 +19,8 @@ internal static class Workload
 
     /// <summary>The phases an outcome reports, by name.</summary>
     public static Dictionary<string, JsonNode> Phases(Outcome outcome) =>
-        outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonNode.Parse(l)!).ToDictionary(p => p["phase"]!.GetValue<string>());
+        outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonNode.Parse(l)!)
+            .ToDictionary(p => p["phase"]!.GetValue<string>());
 
     private static string MakeCorpus()
     {
