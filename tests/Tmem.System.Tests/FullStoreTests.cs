@@ -65,11 +65,53 @@ public class FullStoreTests
         daemon.Control("check").Succeeds();
     }
 
+    [Fact]
+    public void An_ephemeral_pool_forgets_pages_and_never_invents_them()
+    {
+        using var daemon = Daemon.Start("16M");
+        daemon.Control("pool", "create", "cache", "--ephemeral").Succeeds();
+        var pool = Path.Combine(daemon.Mount, "cache");
+        var (files, refusal) = Bounded.Run(() => FillUp(pool, 0, most: 160), 120);
+        Assert.Equal((Errno)0, refusal);
+        var (right, gone) = Bounded.Run(() => CountPages(files), 120);
+        Assert.True(right > 1000, $"only {right} pages are left in 16 MiB");
+        Assert.Equal(files.Count * (Piece / 4096), right + gone);
+        Assert.True(gone > 0 && daemon.Figure("total.evictions") > 0, "40 MiB fitted into 16");
+        daemon.Control("check").Succeeds();
+        daemon.Stop();
+    }
+
+    // Each page of each file is there as it was written, or not there at all: anything else fails.
+    private static (int Right, int Gone) CountPages(IReadOnlyList<string> files)
+    {
+        var (right, gone, page) = (0, 0, new byte[4096]);
+        foreach (var file in files)
+        {
+            var written = Contents(file);
+            var descriptor = Files.Open(file, OpenFlags.O_RDONLY, out var error);
+            Assert.Equal((Errno)0, error);
+            for (var at = 0; at < Piece; at += page.Length)
+            {
+                error = Files.Read(descriptor, page, at, out var length);
+                if (error == Errno.ENODATA)
+                {
+                    gone++;
+                    continue;
+                }
+                Assert.Equal(((Errno)0, page.Length), (error, length));
+                Assert.True(page.AsSpan().SequenceEqual(written.AsSpan(at, page.Length)), $"{file}: the page at {at} is not what was written");
+                right++;
+            }
+            Files.Close(descriptor);
+        }
+        return (right, gone);
+    }
+
     // Writes files of incompressible bytes until one is refused; that one is removed and not among those returned.
-    private static (List<string> Files, Errno Refusal) FillUp(string pool, int writer)
+    private static (List<string> Files, Errno Refusal) FillUp(string pool, int writer, int most = 1000)
     {
         var files = new List<string>();
-        for (var number = 0; number < 1000; number++)
+        for (var number = 0; number < most; number++)
         {
             var file = Path.Combine(pool, $"w{writer}-{number}");
             var descriptor = Files.Open(file, OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_WRONLY, out var refusal);

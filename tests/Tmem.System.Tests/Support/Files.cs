@@ -39,6 +39,13 @@ internal static unsafe class Files
         return 0;
     }
 
+    /// <summary>Reads at an offset; 0 with how much there was, or the reason why not.</summary>
+    public static Errno Read(int descriptor, Span<byte> into, long offset, out int length)
+    {
+        fixed (byte* start = into) length = (int)Syscall.pread(descriptor, start, (ulong)into.Length, offset);
+        return length < 0 ? Stdlib.GetLastError() : 0;
+    }
+
     /// <summary>Sets a file's length; 0 or the reason why not.</summary>
     public static Errno Truncate(int descriptor, long length) => Syscall.ftruncate(descriptor, length) == 0 ? 0 : Stdlib.GetLastError();
 
