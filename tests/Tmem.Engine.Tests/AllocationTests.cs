@@ -1,0 +1,71 @@
+namespace Tmem.Engine.Tests;
+
+/// <summary>The data path allocates no managed memory.</summary>
+public sealed class AllocationTests
+{
+    private const int Operations = 1_000_000;
+
+    [Fact]
+    public void AMillionPutsAndAMillionGetsAllocateNothing()
+    {
+        using var engine = Engines.Anonymous(256 * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        var pages = Enumerable.Range(0, 64).Select(Pages.Any).ToArray();
+        var target = new byte[Pages.Size];
+        Mixed(client, pool, pages, target, 50_000);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var failures = Mixed(client, pool, pages, target, Operations);
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        Assert.Equal(0, failures);
+        Assert.Equal(0, allocated);
+    }
+
+    [Fact]
+    public void EvictingMissingFlushingAndRefusingAllocateNothing()
+    {
+        using var engine = Engines.Anonymous(2 * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var persistent = Engines.Pool(client);
+        var ephemeral = Engines.Pool(client, PoolFlags.None);
+        var page = Pages.Random(1);
+        var target = new byte[Pages.Size];
+        Churn(20_000);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Churn(100_000);
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        Assert.Equal(0, allocated);
+        var total = engine.Statistics().Total;
+        Assert.True(total is { Evictions: > 0, GetMisses: > 0, PageFlushesFound: > 0, PutsNoRoom: > 0 }, total.ToString());
+        Engines.AssertSound(engine);
+
+        void Churn(int rounds)
+        {
+            for (var i = 0; i < rounds; i++)
+            {
+                client.Put(ephemeral, new ObjectId((ulong)i & 7), (uint)i % 1000, page);
+                client.Get(ephemeral, new ObjectId((ulong)i & 7), (uint)i * 7 % 1000, target);
+                if (i % 4 == 0) client.Put(persistent, new ObjectId(1), (uint)i % 2000, page);
+                if (i % 3000 == 0) client.FlushRange(persistent, new ObjectId(1), 100, 1900, out _);
+                client.FlushPage(persistent, new ObjectId(1), (uint)i % 50);
+            }
+        }
+    }
+
+    private static int Mixed(TmemClient client, PoolId pool, byte[][] pages, byte[] target, int count)
+    {
+        var failures = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var obj = new ObjectId((ulong)i & 3);
+            var index = (uint)i % 4096;
+            if (client.Put(pool, obj, index, pages[i & 63]) != TmemStatus.Ok) failures++;
+            if (client.Get(pool, obj, index, target) != TmemStatus.Ok) failures++;
+        }
+        return failures;
+    }
+}

@@ -1,0 +1,70 @@
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Tests;
+
+/// <summary>A stored page whose bytes changed is reported, counted and never returned as data.</summary>
+public sealed class CorruptionTests
+{
+    [Fact]
+    public unsafe void AnyFlippedBitOfASlotIsFound()
+    {
+        using var engine = Engines.Anonymous();
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        var obj = new ObjectId(5);
+        Assert.Equal(TmemStatus.Ok, client.Put(pool, obj, 9, Pages.Text(3)));
+        var stored = Engines.Figures(client, pool).CompressedBytes;
+        var place = FirstPageSlot(engine);
+        var page = new byte[Pages.Size];
+        var expected = Pages.Text(3);
+        // All bits of the header but those of reclaim (visited, bucket, pool place), and all of the payload.
+        for (long bit = 0; bit < (16 + stored) * 8; bit++)
+        {
+            if (bit is >= 96 and < 128) continue;
+            var target = engine.Slabs.At(place) + bit / 8;
+            *target ^= (byte)(1 << (int)(bit % 8));
+            var status = client.Get(pool, obj, 9, page);
+            Assert.True(status == TmemStatus.Corrupt, $"bit {bit}: {status}");
+            *target ^= (byte)(1 << (int)(bit % 8));
+        }
+        Assert.Equal(TmemStatus.Ok, client.Get(pool, obj, 9, page));
+        Assert.Equal(expected, page);
+        Assert.Equal((16 + stored) * 8 - 32, Engines.Figures(client, pool).CorruptPages);
+        Engines.AssertSound(engine);
+    }
+
+    [Fact]
+    public unsafe void TheVerifierNamesTheDamagedPage()
+    {
+        using var engine = Engines.Anonymous();
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        client.Put(pool, new ObjectId(5), 9, Pages.Text(3));
+        engine.Slabs.At(FirstPageSlot(engine))[40] ^= 1;
+        var report = engine.Verify();
+        Assert.Contains("page 9", Assert.Single(report.Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TheVerifierFindsALeakedSlot()
+    {
+        using var engine = Engines.Anonymous();
+        var client = engine.Client(new ClientId(1));
+        Engines.Pool(client);
+        unsafe
+        {
+            var place = engine.Slabs.Allocate(SpanKind.PersistentPages, 40);
+            *(ulong*)engine.Slabs.At(place) = 0x1230;
+        }
+        Assert.Contains("nothing refers to it", Assert.Single(engine.Verify().Problems), StringComparison.Ordinal);
+    }
+
+    private static unsafe ulong FirstPageSlot(TmemEngine engine)
+    {
+        for (uint span = 0; span < engine.Slabs.Spans.HighWater; span++)
+        {
+            if (engine.Slabs.Spans.Table[span].Kind == SpanKind.PersistentPages) return engine.Slabs.Spans.PlaceOf(span);
+        }
+        throw new InvalidOperationException("no page is stored");
+    }
+}

@@ -1,0 +1,80 @@
+namespace Tmem.Engine.Tests;
+
+/// <summary>The n-th allocation fails, for every n that a mixed sequence reaches: nothing half-built stays, and no page changes that was not asked to.</summary>
+public sealed class FaultInjectionTests
+{
+    [Fact]
+    public void WhicheverAllocationFailsTheStoreStaysSound()
+    {
+        var reached = true;
+        for (var n = 1; reached; n++)
+        {
+            using var engine = Engines.Anonymous();
+            reached = RunWithFailureAt(engine, n);
+            Engines.AssertSound(engine);
+            Assert.True(n < 1000, "the sequence should need far fewer allocations");
+            if (!reached) Assert.True(n > 60, $"only {n} allocations were reached; the test tests nothing");
+        }
+    }
+
+    [Fact]
+    public void AStoreThatFailsHalfTheTimeNeverLies()
+    {
+        using var engine = Engines.Anonymous();
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        var random = new Random(1);
+        engine.Slabs.FaultInjector = () => random.Next(2) == 0;
+        var model = new Dictionary<(ulong, uint), int>();
+        var page = new byte[Pages.Size];
+        var failures = 0;
+        for (var i = 0; i < 5000; i++)
+        {
+            var key = ((ulong)random.Next(20), (uint)(random.Next(3) == 0 ? random.Next() : random.Next(100)));
+            var keep = random.Next(2) == 0;
+            var status = keep
+                ? client.Replace(pool, new ObjectId(key.Item1), key.Item2, Pages.Any(i))
+                : client.Put(pool, new ObjectId(key.Item1), key.Item2, Pages.Any(i));
+            if (status == TmemStatus.Ok) model[key] = i;
+            else
+            {
+                Assert.Equal(TmemStatus.NoRoom, status);
+                failures++;
+                if (!keep) model.Remove(key);
+            }
+        }
+        Assert.InRange(failures, 1000, 4500);
+        foreach (var (key, seed) in model)
+        {
+            Assert.Equal(TmemStatus.Ok, client.Get(pool, new ObjectId(key.Item1), key.Item2, page));
+            Assert.Equal(Pages.Any(seed), page);
+        }
+        engine.Slabs.FaultInjector = null;
+        Engines.AssertSound(engine);
+        Assert.Equal(model.Count, Engines.Figures(client, pool).Pages);
+    }
+
+    private static bool RunWithFailureAt(TmemEngine engine, int n)
+    {
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        var calls = 0;
+        engine.Slabs.FaultInjector = () => ++calls == n;
+        var page = new byte[Pages.Size];
+        uint[] indexes = [0, 5, 64, 5000, 1_000_000, uint.MaxValue, 0];
+        for (ulong obj = 0; obj < 4; obj++)
+        {
+            foreach (var index in indexes)
+            {
+                var before = client.Get(pool, new ObjectId(obj), index, page);
+                var failing = calls;
+                var status = client.Replace(pool, new ObjectId(obj), index, Pages.Text((int)obj));
+                var failed = failing < n && calls >= n;
+                Assert.Equal(failed ? TmemStatus.NoRoom : TmemStatus.Ok, status);
+                if (failed) Assert.Equal(before, client.Get(pool, new ObjectId(obj), index, page));
+            }
+        }
+        engine.Slabs.FaultInjector = null;
+        return calls >= n;
+    }
+}

@@ -1,0 +1,96 @@
+namespace Tmem.Engine.Tests;
+
+/// <summary>Real memory: what is used, that the capacity holds, and that it comes back.</summary>
+public sealed class MemoryTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(8)]
+    [InlineData(64)]
+    public void TheCapacityIsNeverExceededAndAFullStoreIsFull(int mebi)
+    {
+        using var engine = Engines.Anonymous(mebi * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        uint index = 0;
+        while (client.Put(pool, new ObjectId(1), index, Pages.Random((int)index)) == TmemStatus.Ok) index++;
+        var statistics = engine.Statistics();
+        Assert.InRange(statistics.UsedBytes, statistics.CapacityBytes * 9 / 10, statistics.CapacityBytes);
+        Assert.Equal(1, statistics.Total.PutsNoRoom);
+        Engines.AssertSound(engine);
+
+        client.FlushObject(pool, new ObjectId(1));
+        var empty = engine.Statistics();
+        Assert.Equal(0, empty.PageSpanBytes);
+        Assert.InRange(empty.UsedBytes, 0, Math.Max(3 * Engines.Mebi, statistics.UsedBytes / 2));
+        for (uint i = 0; i < index; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Pages.Random((int)i)));
+    }
+
+    [Fact]
+    public void TheSystemSeesTheMemoryComeBack()
+    {
+        using var engine = Engines.Anonymous(256 * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        var before = Resident();
+        for (uint i = 0; i < 20_000; i++) client.Put(pool, new ObjectId(1), i, Pages.Random((int)i % 50));
+        var full = Resident();
+        Assert.True(full - before > 70 * Engines.Mebi, $"{full - before} bytes more resident after 78 MiB of raw pages");
+        client.FlushObject(pool, new ObjectId(1));
+        Assert.True(full - Resident() > 60 * Engines.Mebi, $"only {full - Resident()} bytes came back");
+    }
+
+    [Fact]
+    public void EphemeralPagesMakeRoomForPersistentOnes()
+    {
+        using var engine = Engines.Anonymous(8 * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var ephemeral = Engines.Pool(client, PoolFlags.None);
+        var persistent = Engines.Pool(client);
+        for (uint i = 0; i < 5000; i++) Assert.Equal(TmemStatus.Ok, client.Put(ephemeral, new ObjectId(i), 0, Pages.Random((int)i)));
+        uint stored = 0;
+        while (client.Put(persistent, new ObjectId(1), stored, Pages.Random((int)stored)) == TmemStatus.Ok) stored++;
+        Assert.True(stored > 1700, $"{stored} raw pages fit where nearly 2,000 should");
+        Assert.Equal(0, Engines.Figures(client, ephemeral).Pages);
+        Engines.AssertSound(engine);
+    }
+
+    [Fact]
+    public void EphemeralPagesWithoutSlotsMakeRoomToo()
+    {
+        using var engine = Engines.Anonymous(Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var ephemeral = Engines.Pool(client, PoolFlags.Shared);
+        // Zero pages far apart: no slots, but nodes and objects enough to fill the store by themselves.
+        for (uint i = 0; i < 20_000; i++)
+            Assert.Equal(TmemStatus.Ok, client.Put(ephemeral, new ObjectId(i % 5000), i * 10_000, Pages.Filled(0)));
+        Assert.True(Engines.Figures(client, ephemeral).Evictions > 0);
+        var persistent = Engines.Pool(client);
+        for (uint i = 0; i < 100; i++) Assert.Equal(TmemStatus.Ok, client.Put(persistent, new ObjectId(1), i, Pages.Random((int)i)));
+        Engines.AssertSound(engine);
+    }
+
+    [Fact]
+    public void APageReadSinceTheHandPassedStaysLonger()
+    {
+        using var engine = Engines.Anonymous(4 * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client, PoolFlags.Shared);
+        var page = new byte[Pages.Size];
+        for (uint i = 0; i < 400; i++) client.Put(pool, new ObjectId(1), i, Pages.Random((int)i));
+        for (uint i = 400; i < 4000; i++)
+        {
+            client.Put(pool, new ObjectId(1), i, Pages.Random((int)i));
+            client.Get(pool, new ObjectId(1), i % 100, page);
+        }
+        var hot = Enumerable.Range(0, 100).Count(i => client.Get(pool, new ObjectId(1), (uint)i, page) == TmemStatus.Ok);
+        var cold = Enumerable.Range(100, 300).Count(i => client.Get(pool, new ObjectId(1), (uint)i, page) == TmemStatus.Ok);
+        Assert.True(hot > 90 && cold < 30, $"{hot} of 100 pages in use stayed, {cold} of 300 unused ones");
+    }
+
+    private static long Resident()
+    {
+        var line = File.ReadLines("/proc/self/status").First(text => text.StartsWith("VmRSS:", StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) * 1024;
+    }
+}
