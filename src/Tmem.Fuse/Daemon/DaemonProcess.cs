@@ -101,7 +101,7 @@ internal sealed class DaemonProcess : IDaemon
         // The default would end the process here, mount and swap or not.
         context.Cancel = true;
         if (TryStop(out var reason)) Log.Info($"{context.Signal}: stopping");
-        else Log.Warning($"{context.Signal}: {reason}");
+        else Log.Warning($"{context.Signal}: {reason}; serving on. Turn swap off (tmemctl swap off), close what is open there, and stop again");
     }
 
     private int Finish(SessionEnd end)

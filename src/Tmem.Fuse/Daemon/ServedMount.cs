@@ -55,20 +55,20 @@ internal sealed class ServedMount : IDisposable
     }
 
     /// <summary>Ends the mount unless somebody needs it.</summary>
-    /// <returns>Null when it is unmounted (then <see cref="Ended"/> completes), else why not, naming what is in the way and the remedy.</returns>
+    /// <returns>Null when it is unmounted (then <see cref="Ended"/> completes), else what is in the way: a clause without a full stop.</returns>
     public string? TryStop()
     {
         if (_session.Ended.IsCompleted) return null;
         var swaps = SwapGuard.SwapInUse(MountPoint);
         if (swaps.Count > 0)
-            return $"Swap is still on {MountPoint}: {string.Join(", ", swaps)}. Turn it off first (tmemctl swap off, or swapoff); serving on.";
+            return $"swap is still on {MountPoint}: {string.Join(", ", swaps)}";
         var error = _mount.Unmount();
         // EINVAL: it is no mount any more.
         if (error is Errno.Ok or Errno.EINVAL) return null;
-        if (error != Errno.EBUSY) return $"{MountPoint} cannot be unmounted: {Libc.Describe(error)}; serving on.";
+        if (error != Errno.EBUSY) return $"{MountPoint} cannot be unmounted: {Libc.Describe(error)}";
         var holders = MountHolders.Find(MountPoint);
         var who = holders.Count > 0 ? string.Join(", ", holders) : "somebody";
-        return $"{MountPoint} is busy, held by {who}. Close what is open there, or leave the directory; serving on.";
+        return $"{MountPoint} is busy, held by {who}";
     }
 
     /// <summary>Takes a mount that nobody serves any more out of the table. Only after <see cref="Ended"/>.</summary>
