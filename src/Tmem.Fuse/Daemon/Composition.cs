@@ -1,4 +1,6 @@
 using Tmem.Engine;
+using Tmem.Fuse.Control;
+using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Protocol;
 
@@ -7,12 +9,17 @@ namespace Tmem.Fuse.Daemon;
 /// <summary>What a daemon is made of, put together in one place. Disposing it closes the store.</summary>
 internal sealed class Composition : IDisposable
 {
-    private readonly TmemEngine _engine;
+    /// <summary>The mounted file system's number among the engine's clients; its pools are found by it after an attach.</summary>
+    private static readonly ClientId s_fileSystemClient = new(1);
 
-    private Composition(TmemEngine engine, IRequestHandler handler, string regionName)
+    private readonly TmemEngine _engine;
+    private readonly TmemFileSystem _fileSystem;
+
+    private Composition(TmemEngine engine, TmemFileSystem fileSystem, string regionName)
     {
         _engine = engine;
-        Handler = handler;
+        _fileSystem = fileSystem;
+        Handler = new Dispatcher<TmemFileSystem>(fileSystem, Log.Error);
         RegionName = regionName;
     }
 
@@ -34,7 +41,12 @@ internal sealed class Composition : IDisposable
         {
             var regionName = options.RegionPath is { } path ? Path.GetFullPath(path) : "anonymous memory";
             Log.Info(engine.Attached ? $"attached to the store in {regionName}" : $"new store in {regionName}");
-            return new Composition(engine, CreateFileSystem(engine), regionName);
+            return new Composition(engine, new TmemFileSystem(engine, engine.Client(s_fileSystemClient)), regionName);
+        }
+        catch (RegionException e)
+        {
+            engine.Dispose();
+            throw new StartupException(e.Message, e);
         }
         catch
         {
@@ -44,12 +56,21 @@ internal sealed class Composition : IDisposable
     }
 
     /// <summary>Starts what manages a daemon that serves; disposing it ends that.</summary>
-    public IDisposable StartControl(DaemonProcess daemon, string socketPath) => throw new NotImplementedException();
+    /// <exception cref="StartupException">The socket is served by another daemon, or cannot be opened.</exception>
+    public ControlServer StartControl(DaemonProcess daemon, string socketPath)
+    {
+        try
+        {
+            return ControlServer.Start(Path.GetFullPath(socketPath), daemon, _engine, _fileSystem, Log.Warning);
+        }
+        catch (ControlException e)
+        {
+            throw new StartupException(e.Message, e);
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose() => _engine.Dispose();
-
-    private static IRequestHandler CreateFileSystem(TmemEngine engine) => throw new NotImplementedException();
 
     private static TmemEngine OpenEngine(DaemonOptions options, LockedMemory memory)
     {

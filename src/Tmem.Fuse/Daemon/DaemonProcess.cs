@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Fuse.Control;
 using Tmem.Fuse.Control.Messages;
 using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Session;
@@ -9,7 +10,7 @@ namespace Tmem.Fuse.Daemon;
 /// The life of tmemd: get ready, mount, serve, and end only when nobody needs the mount any more. A stop that is refused (swap is on it,
 /// somebody has a file open) is logged and changes nothing; asking again later is the way.
 /// </summary>
-internal sealed class DaemonProcess
+internal sealed class DaemonProcess : IDaemon
 {
     private static readonly PosixSignal[] s_stopSignals = [PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
 
@@ -23,22 +24,22 @@ internal sealed class DaemonProcess
         RegionName = regionName;
     }
 
-    /// <summary>The daemon's version.</summary>
+    /// <inheritdoc/>
     public string Version { get; } = typeof(DaemonProcess).Assembly.GetName().Version?.ToString(3) ?? "unknown";
 
-    /// <summary>Its process id.</summary>
+    /// <inheritdoc/>
     public int ProcessId { get; } = Environment.ProcessId;
 
-    /// <summary>Where it is mounted: absolute, links resolved.</summary>
+    /// <inheritdoc/>
     public string MountPoint => _mount.MountPoint;
 
-    /// <summary>The region in words.</summary>
+    /// <inheritdoc/>
     public string RegionName { get; }
 
-    /// <summary>When it began to serve.</summary>
+    /// <inheritdoc/>
     public DateTimeOffset StartedAt { get; } = DateTimeOffset.UtcNow;
 
-    /// <summary>Session threads.</summary>
+    /// <inheritdoc/>
     public int Threads { get; }
 
     /// <summary>Runs until unmounted.</summary>
@@ -61,8 +62,7 @@ internal sealed class DaemonProcess
         }
     }
 
-    /// <summary>Ends the mount, and with it the daemon, unless somebody needs it. Returns at once.</summary>
-    /// <param name="reason">When false: what is in the way; else empty.</param>
+    /// <inheritdoc/>
     public bool TryStop(out string reason)
     {
         lock (_stopLock) reason = _mount.TryStop() ?? "";
@@ -74,7 +74,7 @@ internal sealed class DaemonProcess
         var session = new SessionOptions(options.Spin, composition.PrepareThread);
         using var mount = ServedMount.Start(composition.Handler, options.MountPoint, options.Threads, session);
         var daemon = new DaemonProcess(mount, options, composition.RegionName);
-        IDisposable control;
+        ControlServer control;
         try
         {
             control = composition.StartControl(daemon, options.SocketPath);
