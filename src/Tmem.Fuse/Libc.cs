@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace Tmem.Fuse;
 
 /// <summary>
-/// The system calls the daemon makes that .NET has no method for. Tmds.LibC was weighed: it lacks prctl and more, and one thin list of
-/// our own says at a glance what the daemon asks of the kernel. The error of a failed call is <see cref="LastError"/>, to be read at once.
+/// The system calls whose error decides what the daemon does next. Tmds.LibC has most of them, but leaves the error in errno, to be read by
+/// a second call that a garbage collection may come before; here the error is taken in the same step (<see cref="LastError"/>), and
+/// prctl, setenv and execv, which Tmds.LibC lacks, stand beside the others. Where an error only becomes words, Tmds.LibC is used.
 /// </summary>
 internal static unsafe partial class Libc
 {

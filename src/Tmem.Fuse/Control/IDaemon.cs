@@ -15,7 +15,7 @@ internal interface IDaemon
     /// <summary>Where the file system is mounted: absolute, symbolic links resolved.</summary>
     string MountPoint { get; }
 
-    /// <summary>The region for people: a file's path, or what it is instead ("anonymous memory").</summary>
+    /// <summary>The region for people: a file's path, or what it is instead ("memory").</summary>
     string RegionName { get; }
 
     /// <summary>When the daemon began to serve.</summary>

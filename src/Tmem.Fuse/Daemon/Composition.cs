@@ -39,7 +39,7 @@ internal sealed class Composition : IDisposable
         var engine = OpenEngine(options, memory);
         try
         {
-            var regionName = options.RegionPath is { } path ? Path.GetFullPath(path) : "anonymous memory";
+            var regionName = options.RegionPath is { } path ? Path.GetFullPath(path) : "memory";
             Log.Info(engine.Attached ? $"attached to the store in {regionName}" : $"new store in {regionName}");
             return new Composition(engine, new TmemFileSystem(engine, engine.Client(s_fileSystemClient)), regionName);
         }
@@ -81,6 +81,7 @@ internal sealed class Composition : IDisposable
             {
                 CapacityBytes = options.CapacityBytes,
                 RegionPath = options.RegionPath,
+                RegionDescriptor = options.RegionPath is null ? MemoryRegion.Create() : -1,
                 LockMemory = memory.IsLocked,
             });
         }

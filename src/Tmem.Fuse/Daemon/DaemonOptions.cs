@@ -9,7 +9,7 @@ internal sealed record DaemonOptions
     /// <summary>Most real memory the store may take, in bytes.</summary>
     public required long CapacityBytes { get; init; }
 
-    /// <summary>The region's file; null for anonymous memory.</summary>
+    /// <summary>The region's file; null for a memfd.</summary>
     public string? RegionPath { get; init; }
 
     /// <summary>The management API's socket.</summary>

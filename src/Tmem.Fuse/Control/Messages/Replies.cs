@@ -7,7 +7,7 @@ internal sealed record StatusReply
     public required int Pid { get; init; }
     public required string MountPoint { get; init; }
     public required string SocketPath { get; init; }
-    /// <summary>The region's file, or what it is instead ("memfd", "anonymous memory").</summary>
+    /// <summary>The region's file, or what it is instead ("memory").</summary>
     public required string Region { get; init; }
     public required DateTimeOffset StartedAt { get; init; }
     public required double UptimeSeconds { get; init; }
