@@ -1,0 +1,201 @@
+using System.Runtime.CompilerServices;
+using Tmem.Engine;
+using Tmem.Engine.Records;
+using Tmem.Fuse.Abi;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>
+/// Contents of files: read and write. Truncation and holes are in FileData.Extents.cs.
+/// Invariant: bytes of a stored page beyond the end of the file are zero, so that a file grows by a change of its size alone.
+/// Holders of a file's lock: reads and writes share it, so both run in parallel on one file; whatever shrinks the file or drops many of
+/// its pages has it alone. Within it, a page's lock is shared by those who replace the whole page (the engine orders them) and held
+/// alone by those who read, change and store it, so that no whole page written meanwhile is lost. The size grows under the page's lock,
+/// after the page is stored: nobody sees a size whose page is still to come. Nothing here allocates managed memory.
+/// </summary>
+internal sealed partial class FileData
+{
+    private const int PageMask = FilePages.PageSize - 1;
+
+    private readonly TmemClient _client;
+    private readonly RecordStore _records;
+    private readonly StripedLocks _files = new(256);
+    private readonly StripedLocks _pages = new(1024);
+
+    public FileData(TmemClient client, RecordStore records)
+    {
+        _client = client;
+        _records = records;
+    }
+
+    /// <summary>The pages of a file.</summary>
+    public FilePages Pages(RecordRef file) => new(_client, file, in _records.Get<InodeRecord>(file));
+
+    /// <summary>
+    /// Reads up to the end of the file. ENODATA if a page of an ephemeral file is lost, EIO if a page is damaged: then nothing counts as
+    /// read. The rest of a page may be written behind the last byte read, never behind <paramref name="destination"/>.
+    /// </summary>
+    public Errno Read(RecordRef file, ulong offset, Span<byte> destination, out int length)
+    {
+        length = 0;
+        ref var inode = ref _records.Get<InodeRecord>(file);
+        var stripe = FileStripe(file);
+        _files.EnterShared(stripe);
+        try
+        {
+            var size = Volatile.Read(ref inode.Size);
+            if (offset >= size) return Errno.Ok;
+            var count = (int)Math.Min((ulong)destination.Length, size - offset);
+            var pages = new FilePages(_client, file, in inode);
+            for (var done = 0; done < count;)
+            {
+                var at = offset + (ulong)done;
+                var within = (int)(at & PageMask);
+                var part = Math.Min(FilePages.PageSize - within, count - done);
+                var rest = destination[done..];
+                var status = within == 0 && rest.Length >= FilePages.PageSize
+                    ? pages.Get(Page(at), rest[..FilePages.PageSize])
+                    : ReadPart(in pages, Page(at), within, rest[..part]);
+                if (status == TmemStatus.Miss && !pages.IsEphemeral) rest[..part].Clear();
+                else if (status != TmemStatus.Ok) return StatusErrno.Of(status);
+                done += part;
+            }
+            length = count;
+            return Errno.Ok;
+        }
+        finally
+        {
+            _files.ExitShared(stripe);
+        }
+    }
+
+    [SkipLocalsInit]
+    private static TmemStatus ReadPart(in FilePages pages, uint page, int within, Span<byte> destination)
+    {
+        Span<byte> buffer = stackalloc byte[FilePages.PageSize];
+        var status = pages.Get(page, buffer);
+        if (status == TmemStatus.Ok) buffer.Slice(within, destination.Length).CopyTo(destination);
+        return status;
+    }
+
+    /// <summary>
+    /// Writes page after page. When one cannot be stored (ENOSPC; ENODATA for a part of a lost page) the bytes before it are written and
+    /// counted; the error is the answer only if there are none. EFBIG at 16 TiB.
+    /// </summary>
+    public Errno Write(RecordRef file, ulong offset, ReadOnlySpan<byte> data, out uint written)
+    {
+        written = 0;
+        if (data.IsEmpty) return Errno.Ok;
+        if (offset >= FilePages.MaximumSize) return Errno.EFBIG;
+        data = data[..(int)Math.Min((ulong)data.Length, FilePages.MaximumSize - offset)];
+        ref var inode = ref _records.Get<InodeRecord>(file);
+        var stripe = FileStripe(file);
+        var error = Errno.Ok;
+        _files.EnterShared(stripe);
+        try
+        {
+            var pages = new FilePages(_client, file, in inode);
+            var done = 0;
+            while (done < data.Length)
+            {
+                var at = offset + (ulong)done;
+                var within = (int)(at & PageMask);
+                var part = data.Slice(done, Math.Min(FilePages.PageSize - within, data.Length - done));
+                error = part.Length == FilePages.PageSize
+                    ? WritePage(in pages, file, ref inode, at, part)
+                    : WritePart(in pages, file, ref inode, at, part);
+                if (error != Errno.Ok) break;
+                done += part.Length;
+            }
+            written = (uint)done;
+            if (done == 0) return error;
+            Touch(ref inode);
+            return Errno.Ok;
+        }
+        finally
+        {
+            _files.ExitShared(stripe);
+        }
+    }
+
+    private Errno WritePage(in FilePages pages, RecordRef file, ref InodeRecord inode, ulong at, ReadOnlySpan<byte> data)
+    {
+        var stripe = PageStripe(file, Page(at));
+        _pages.EnterShared(stripe);
+        try
+        {
+            var status = pages.Store(Page(at), data);
+            if (status == TmemStatus.Ok) Extend(ref inode, at + (ulong)data.Length);
+            return StatusErrno.Of(status);
+        }
+        finally
+        {
+            _pages.ExitShared(stripe);
+        }
+    }
+
+    [SkipLocalsInit]
+    private Errno WritePart(in FilePages pages, RecordRef file, ref InodeRecord inode, ulong at, ReadOnlySpan<byte> data)
+    {
+        Span<byte> buffer = stackalloc byte[FilePages.PageSize];
+        var within = (int)(at & PageMask);
+        var stripe = PageStripe(file, Page(at));
+        _pages.EnterExclusive(stripe);
+        try
+        {
+            var status = pages.Get(Page(at), buffer);
+            if (status == TmemStatus.Miss)
+            {
+                if (pages.IsEphemeral && !CoversOldBytes(ref inode, at, within, data.Length)) return Errno.ENODATA;
+                buffer.Clear();
+            }
+            else if (status != TmemStatus.Ok)
+            {
+                return StatusErrno.Of(status);
+            }
+            data.CopyTo(buffer[within..]);
+            status = pages.Store(Page(at), buffer);
+            if (status == TmemStatus.Ok) Extend(ref inode, at + (ulong)data.Length);
+            return StatusErrno.Of(status);
+        }
+        finally
+        {
+            _pages.ExitExclusive(stripe);
+        }
+    }
+
+    /// <summary>Whether a write covers every byte of its page below the end of the file: then a lost page does not matter to it.</summary>
+    private static bool CoversOldBytes(ref InodeRecord inode, ulong at, int within, int length)
+    {
+        var start = at - (ulong)within;
+        var size = Volatile.Read(ref inode.Size);
+        if (size <= start) return true;
+        var old = (int)Math.Min(size - start, FilePages.PageSize);
+        return within == 0 && length >= old;
+    }
+
+    /// <summary>Raises the size to at least <paramref name="end"/>.</summary>
+    private static void Extend(ref InodeRecord inode, ulong end)
+    {
+        var seen = Volatile.Read(ref inode.Size);
+        while (seen < end)
+        {
+            var before = Interlocked.CompareExchange(ref inode.Size, end, seen);
+            if (before == seen) return;
+            seen = before;
+        }
+    }
+
+    private static void Touch(ref InodeRecord inode)
+    {
+        var now = FileClock.Now();
+        Volatile.Write(ref inode.ModifyTime, now);
+        Volatile.Write(ref inode.ChangeTime, now);
+    }
+
+    private static uint Page(ulong offset) => (uint)(offset >> FilePages.PageShift);
+
+    private int FileStripe(RecordRef file) => _files.Stripe(file.Value, 0);
+
+    private int PageStripe(RecordRef file, uint page) => _pages.Stripe(file.Value, page);
+}

@@ -1,0 +1,30 @@
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>Bits of st_mode.</summary>
+internal static class FileMode
+{
+    public const uint TypeMask = 0xF000;
+    public const uint Fifo = 0x1000;
+    public const uint Character = 0x2000;
+    public const uint Directory = 0x4000;
+    public const uint Block = 0x6000;
+    public const uint Regular = 0x8000;
+    public const uint SymbolicLink = 0xA000;
+    public const uint Socket = 0xC000;
+
+    /// <summary>Permissions with set-user-id, set-group-id and sticky.</summary>
+    public const uint PermissionMask = 0xFFF;
+    public const uint SetUserId = 0x800;
+    public const uint SetGroupId = 0x400;
+    public const uint GroupExecute = 0x8;
+
+    /// <summary>
+    /// The mode after somebody without the privilege to keep them has written to the file: without set-user-id, and without
+    /// set-group-id if the group may execute (else that bit means mandatory locking, and stays).
+    /// </summary>
+    public static uint WithoutPrivileges(uint mode)
+    {
+        var killed = mode & ~SetUserId;
+        return (mode & GroupExecute) != 0 ? killed & ~SetGroupId : killed;
+    }
+}

@@ -1,0 +1,53 @@
+using Tmem.Engine;
+using Tmem.Engine.Records;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>
+/// A file as the engine sees it: an object whose id is the inode's place and generation, so that no two files of a region ever share
+/// one, and whose page n holds the bytes from 4096 n on.
+/// </summary>
+internal readonly struct FilePages
+{
+    public const int PageSize = 4096;
+    public const int PageShift = 12;
+
+    /// <summary>The largest file: 2^32 pages, 16 TiB.</summary>
+    public const ulong MaximumSize = 1UL << (32 + PageShift);
+
+    private readonly TmemClient _client;
+    private readonly PoolId _pool;
+    private readonly ObjectId _object;
+
+    public FilePages(TmemClient client, RecordRef file, in InodeRecord inode)
+    {
+        _client = client;
+        _pool = new PoolId(inode.Pool);
+        _object = new ObjectId(file.Value, inode.Generation, 0);
+        IsEphemeral = inode.IsEphemeral;
+    }
+
+    public bool IsEphemeral { get; }
+
+    public TmemStatus Get(uint page, Span<byte> destination) => _client.Get(_pool, _object, page, destination);
+
+    /// <summary>Stores a page. Without room a persistent file keeps the old one; an ephemeral file may lose it, as any page of its.</summary>
+    public TmemStatus Store(uint page, ReadOnlySpan<byte> source) => IsEphemeral
+        ? _client.Put(_pool, _object, page, source)
+        : _client.Replace(_pool, _object, page, source);
+
+    public TmemStatus Flush(uint page) => Found(_client.FlushPage(_pool, _object, page));
+
+    public TmemStatus FlushRange(uint first, uint last) => Found(_client.FlushRange(_pool, _object, first, last, out _));
+
+    public TmemStatus FlushAll() => Found(_client.FlushObject(_pool, _object));
+
+    /// <summary>The first stored page at or after this one; Miss if there is none.</summary>
+    public TmemStatus Next(uint from, out uint found) => _client.NextPage(_pool, _object, from, out found);
+
+    /// <summary>Pages stored; 0 if the pool is gone.</summary>
+    public long Count() => _client.CountPages(_pool, _object, out var pages) == TmemStatus.Ok ? pages : 0;
+
+    /// <summary>To flush what is not there is no failure here.</summary>
+    private static TmemStatus Found(TmemStatus status) => status == TmemStatus.Miss ? TmemStatus.Ok : status;
+}

@@ -1,0 +1,157 @@
+using System.Runtime.InteropServices;
+using Tmem.Engine.Records;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>
+/// The records of the file system in the region, and which of their fields are the truth. A record exists from its commit on.
+/// Fields marked derived link records to one another; they mean nothing to whoever attaches next, who computes them anew (Recovery).
+/// The truth is small on purpose: an entry names its parent, its child and its own name; an inode has its attributes; an extended
+/// attribute and a link target name the inode they belong to. Tables of inodes on fixed places were weighed: they would need a free
+/// map of their own to keep consistent, which the record store already is.
+/// </summary>
+internal static class RecordKind
+{
+    public const byte Root = 1;
+    public const byte Inode = 2;
+    public const byte Entry = 3;
+    public const byte Attribute = 4;
+    public const byte Target = 5;
+}
+
+/// <summary>What a rename in progress is; see <see cref="RootRecord"/>.</summary>
+internal enum Intent : ulong
+{
+    None = 0,
+    Move = 1,
+    Exchange = 2,
+}
+
+/// <summary>
+/// One a region. The intent makes a rename, which needs more than one store, happen wholly or not at all: its four words are written
+/// first, <see cref="Intent"/> last, and it is cleared when the rename is complete.
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct RootRecord
+{
+    public const ulong CurrentVersion = 1;
+
+    public ulong Version;
+    /// <summary>The root directory's inode.</summary>
+    public ulong RootInode;
+    /// <summary>Seed of the name hash, random per region: nobody can prepare names that collide.</summary>
+    public long HashSeed;
+    /// <summary>The last number handed out: generations of inodes and ages of extended attributes.</summary>
+    public ulong Counter;
+    public Intent Intent;
+    /// <summary>Entry that is moved from (Move), or the first of two (Exchange).</summary>
+    public ulong IntentSource;
+    /// <summary>Entry that is moved to (Move), or the second of two (Exchange).</summary>
+    public ulong IntentTarget;
+    public ulong IntentSourceChild;
+    public ulong IntentTargetChild;
+}
+
+[Flags]
+internal enum InodeFlags : uint
+{
+    None = 0,
+    /// <summary>The file's pool is ephemeral: a page that is not there is lost, not zero.</summary>
+    Ephemeral = 1,
+}
+
+/// <summary>A file, directory, symbolic link, fifo or socket. Times are nanoseconds since 1970 (1677 to 2262), so that each is one store.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct InodeRecord
+{
+    /// <summary>Never the same for two inodes of a region: node id and generation together are a name for ever.</summary>
+    public ulong Generation;
+    /// <summary>Bytes of a file, or of a link's target.</summary>
+    public ulong Size;
+    public long AccessTime;
+    public long ModifyTime;
+    public long ChangeTime;
+    /// <summary>File type and permissions, as in st_mode.</summary>
+    public uint Mode;
+    public uint Uid;
+    public uint Gid;
+    public uint Device;
+    /// <summary>The pool; 0 for the root directory.</summary>
+    public uint Pool;
+    public InodeFlags Flags;
+    /// <summary>Symbolic link: its <see cref="TargetRecord"/>.</summary>
+    public ulong Target;
+
+    /// <summary>The kernel's lookups, not yet forgotten.</summary>
+    public ulong Lookups;
+    /// <summary>Open handles.</summary>
+    public ulong Opens;
+
+    /// <summary>Derived. Directory: the directory that holds its name (of a removed one: that held it; 0 after an attach).</summary>
+    public ulong Parent;
+    /// <summary>Derived. Directory: root of the tree of its entries.</summary>
+    public ulong Children;
+    /// <summary>Derived. First of the chain of extended attributes.</summary>
+    public ulong Attributes;
+    /// <summary>Derived. st_nlink: names of a file; of a directory 2 and one for each directory in it; 0 without a name.</summary>
+    public uint Links;
+    /// <summary>Derived. Scratch of the verifier.</summary>
+    public uint Mark;
+
+    public readonly bool IsDirectory => (Mode & FileMode.TypeMask) == FileMode.Directory;
+    public readonly bool IsRegular => (Mode & FileMode.TypeMask) == FileMode.Regular;
+    public readonly bool IsSymbolicLink => (Mode & FileMode.TypeMask) == FileMode.SymbolicLink;
+    public readonly bool IsEphemeral => (Flags & InodeFlags.Ephemeral) != 0;
+
+    /// <summary>No name and nobody who knows it: the record is about to be freed.</summary>
+    public readonly bool IsDead => Links == 0 && Lookups == 0 && Opens == 0;
+}
+
+/// <summary>A name in a directory; the name's bytes follow.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct EntryRecord : ITreeRecord<EntryRecord>
+{
+    /// <summary>
+    /// Place in the directory's tree, and READDIR's cookie: bits 16-62 hash of the name (never 0), bits 0-15 a number from 1 that
+    /// tells names of equal hash apart. It never changes while the entry lives, so listings survive insertions and removals.
+    /// </summary>
+    public ulong Key;
+    /// <summary>Derived.</summary>
+    public ulong Left;
+    /// <summary>Derived.</summary>
+    public ulong Right;
+    /// <summary>Inode of the directory.</summary>
+    public ulong Parent;
+    /// <summary>Inode the name stands for. A rename over an existing name switches it with one store.</summary>
+    public ulong Child;
+    public uint NameLength;
+    private readonly uint _padding;
+
+    static ulong ITreeRecord<EntryRecord>.Key(in EntryRecord record) => record.Key;
+    static ref ulong ITreeRecord<EntryRecord>.Left(ref EntryRecord record) => ref record.Left;
+    static ref ulong ITreeRecord<EntryRecord>.Right(ref EntryRecord record) => ref record.Right;
+}
+
+/// <summary>An extended attribute; name and value follow.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct AttributeRecord
+{
+    /// <summary>Inode it belongs to.</summary>
+    public ulong Owner;
+    /// <summary>Of two records with one name and owner, the higher counts: a new value is committed before the old one is freed.</summary>
+    public ulong Age;
+    /// <summary>Derived. Next in the inode's chain.</summary>
+    public ulong Next;
+    public uint NameLength;
+    public uint ValueLength;
+}
+
+/// <summary>Where a symbolic link points; the bytes follow.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TargetRecord
+{
+    /// <summary>Inode it belongs to.</summary>
+    public ulong Owner;
+    public uint Length;
+    private readonly uint _padding;
+}

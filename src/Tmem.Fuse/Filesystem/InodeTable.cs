@@ -1,0 +1,134 @@
+using Tmem.Engine;
+using Tmem.Engine.Records;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Protocol;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>Inodes: finding them by node id, making them, and what the kernel is told about them.</summary>
+internal sealed class InodeTable
+{
+    /// <summary>Most names a file may have.</summary>
+    public const uint MaximumLinks = 65_000;
+
+    // How long the kernel may go without asking. A pool may come and go through the management API behind its back; below, every
+    // change passes through it. Pages of an ephemeral file vanish on their own, and with them its st_blocks.
+    private const ulong LongSeconds = 60;
+    private const ulong ShortSeconds = 1;
+
+    private readonly RecordStore _records;
+    private readonly FileData _data;
+    private readonly RecordRef _volume;
+    private long _count;
+
+    /// <param name="volume">The region's root record.</param>
+    public InodeTable(RecordStore records, FileData data, RecordRef volume)
+    {
+        _records = records;
+        _data = data;
+        _volume = volume;
+        Root = new RecordRef(Volume.RootInode);
+    }
+
+    /// <summary>The root directory.</summary>
+    public RecordRef Root { get; }
+
+    public ref RootRecord Volume => ref _records.Get<RootRecord>(_volume);
+
+    /// <summary>How many there are.</summary>
+    public long Count => Interlocked.Read(ref _count);
+
+    public void Adopt(long count) => Interlocked.Exchange(ref _count, count);
+
+    public ref InodeRecord this[RecordRef inode] => ref _records.Get<InodeRecord>(inode);
+
+    /// <summary>The inode of a node id, which may be any number. ESTALE if it is that of no inode, or of one that is being freed.</summary>
+    public Errno Resolve(NodeId node, out RecordRef inode)
+    {
+        inode = Root;
+        if (node == NodeId.Root) return Errno.Ok;
+        inode = new RecordRef(node.Value);
+        // The root's one name is 1.
+        if (inode == Root || !_records.IsRecord(inode, RecordKind.Inode) || this[inode].IsDead) return Errno.ESTALE;
+        return Errno.Ok;
+    }
+
+    public NodeId NodeOf(RecordRef inode) => inode == Root ? NodeId.Root : new NodeId(inode.Value);
+
+    /// <summary>The next number of the region's counter. The caller holds the namespace lock.</summary>
+    public ulong NextNumber() => ++Volume.Counter;
+
+    /// <summary>A new inode, not committed, with the given attributes and all times now.</summary>
+    public TmemStatus Prepare(uint mode, uint uid, uint gid, uint pool, InodeFlags flags, out RecordRef inode) =>
+        Prepare(_records, mode, uid, gid, pool, flags, NextNumber(), out inode);
+
+    public static TmemStatus Prepare(
+        RecordStore records, uint mode, uint uid, uint gid, uint pool, InodeFlags flags, ulong generation, out RecordRef inode)
+    {
+        var status = records.Allocate(RecordKind.Inode, System.Runtime.CompilerServices.Unsafe.SizeOf<InodeRecord>(), out inode);
+        if (status != TmemStatus.Ok) return status;
+        ref var record = ref records.Get<InodeRecord>(inode);
+        record.Generation = generation;
+        record.Mode = mode;
+        record.Uid = uid;
+        record.Gid = gid;
+        record.Pool = pool;
+        record.Flags = flags;
+        record.AccessTime = record.ModifyTime = record.ChangeTime = FileClock.Now();
+        return TmemStatus.Ok;
+    }
+
+    public void Commit(RecordRef inode)
+    {
+        _records.Commit(inode);
+        Interlocked.Increment(ref _count);
+    }
+
+    public void Free(RecordRef inode)
+    {
+        _records.Free(inode);
+        Interlocked.Decrement(ref _count);
+    }
+
+    public void Describe(RecordRef inode, out FuseAttrOut attributes)
+    {
+        attributes = new FuseAttrOut { AttrValid = AttributeSeconds(inode) };
+        Fill(inode, ref attributes.Attr);
+    }
+
+    /// <summary>The entry the kernel gets for a name; counting the lookup is the caller's.</summary>
+    public void Describe(RecordRef parent, RecordRef inode, out FuseEntryOut entry)
+    {
+        entry = new FuseEntryOut
+        {
+            NodeId = NodeOf(inode).Value,
+            Generation = this[inode].Generation,
+            EntryValid = parent == Root ? 0 : LongSeconds,
+            AttrValid = AttributeSeconds(inode),
+        };
+        Fill(inode, ref entry.Attr);
+    }
+
+    private ulong AttributeSeconds(RecordRef inode)
+    {
+        ref var record = ref this[inode];
+        return record.IsEphemeral || inode == Root || record.Parent == Root.Value ? ShortSeconds : LongSeconds;
+    }
+
+    private void Fill(RecordRef inode, ref FuseAttr attributes)
+    {
+        ref var record = ref this[inode];
+        attributes.Ino = NodeOf(inode).Value;
+        attributes.Size = Volatile.Read(ref record.Size);
+        attributes.Blocks = record.IsRegular ? (ulong)_data.Pages(inode).Count() * (FilePages.PageSize / 512) : 0;
+        (attributes.Atime, attributes.AtimeNsec) = FileClock.ToWire(Volatile.Read(ref record.AccessTime));
+        (attributes.Mtime, attributes.MtimeNsec) = FileClock.ToWire(Volatile.Read(ref record.ModifyTime));
+        (attributes.Ctime, attributes.CtimeNsec) = FileClock.ToWire(Volatile.Read(ref record.ChangeTime));
+        attributes.Mode = Volatile.Read(ref record.Mode);
+        attributes.Nlink = record.Links;
+        attributes.Uid = record.Uid;
+        attributes.Gid = record.Gid;
+        attributes.Rdev = record.Device;
+        attributes.Blksize = FilePages.PageSize;
+    }
+}

@@ -1,0 +1,41 @@
+using Tmem.Engine;
+using Tmem.Engine.Records;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>A pool and its first-level directory.</summary>
+internal sealed class PoolState(PoolId id, PoolOptions options, RecordRef directory)
+{
+    public PoolId Id { get; } = id;
+    public PoolOptions Options { get; } = options;
+    public RecordRef Directory { get; } = directory;
+    public bool IsEphemeral => (Options.Flags & PoolFlags.Persistent) == 0;
+
+    /// <summary>Open handles on files of the pool, named or not.</summary>
+    public long OpenFiles { get; set; }
+}
+
+/// <summary>The pools by id; derived from the first-level directories. The caller holds the namespace lock.</summary>
+internal sealed class PoolTable
+{
+    // A pool id's low ten bits are its place in the engine's table of pools.
+    private const int Places = 1024;
+
+    private readonly PoolState?[] _states = new PoolState?[Places];
+
+    public PoolState? Find(uint pool)
+    {
+        var state = _states[pool % Places];
+        return state is not null && state.Id.Value == pool ? state : null;
+    }
+
+    public void Add(PoolState state) => _states[state.Id.Value % Places] = state;
+
+    public void Remove(PoolState state) => _states[state.Id.Value % Places] = null;
+
+    public IEnumerable<PoolState> All()
+    {
+        foreach (var state in _states)
+            if (state is not null) yield return state;
+    }
+}

@@ -1,0 +1,26 @@
+using Tmem.Engine;
+using Tmem.Fuse.Abi;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>The one place where an outcome of the engine becomes an error number.</summary>
+internal static class StatusErrno
+{
+    public static Errno Of(TmemStatus status) => status switch
+    {
+        TmemStatus.Ok => Errno.Ok,
+        TmemStatus.Miss => Errno.ENODATA,
+        TmemStatus.NoRoom => Errno.ENOSPC,
+        TmemStatus.PoolLimit => Errno.ENOSPC,
+        TmemStatus.Incompressible => Errno.ENOSPC,
+        TmemStatus.TooManyPools => Errno.ENOSPC,
+        TmemStatus.NoSuchPool => Errno.ESTALE,
+        TmemStatus.ForeignClient => Errno.EPERM,
+        TmemStatus.InvalidObjectId => Errno.EINVAL,
+        TmemStatus.InvalidFlags => Errno.EINVAL,
+        TmemStatus.UnsupportedPageSize => Errno.EINVAL,
+        TmemStatus.InvalidArgument => Errno.EINVAL,
+        TmemStatus.Corrupt => Errno.EIO,
+        _ => Errno.EIO,
+    };
+}

@@ -1,0 +1,209 @@
+using System.Globalization;
+using System.Text;
+using Tmem.Engine;
+using Tmem.Engine.Records;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Protocol;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>Attributes and extended attributes.</summary>
+internal sealed partial class TmemFileSystem
+{
+    private static ReadOnlySpan<byte> CapabilityName => "security.capability"u8;
+    private static ReadOnlySpan<byte> UserPrefix => "user."u8;
+    private static ReadOnlySpan<byte> TmemPrefix => "user.tmem."u8;
+    private static ReadOnlySpan<byte> KindName => "user.tmem.kind"u8;
+    private static ReadOnlySpan<byte> LimitName => "user.tmem.limit"u8;
+    private static ReadOnlySpan<byte> CodecName => "user.tmem.codec"u8;
+    private static ReadOnlySpan<byte> PageSizeName => "user.tmem.page_size"u8;
+    private static ReadOnlySpan<byte> PoolName => "user.tmem.pool"u8;
+
+    public Errno GetAttributes(NodeId node, out FuseAttrOut attributes)
+    {
+        attributes = default;
+        var error = _inodes.Resolve(node, out var inode);
+        if (error == Errno.Ok) _inodes.Describe(inode, out attributes);
+        return error;
+    }
+
+    /// <inheritdoc/>
+    public Errno SetAttributes(in Caller caller, NodeId node, in FuseSetattrIn change, out FuseAttrOut attributes)
+    {
+        attributes = default;
+        var valid = change.Valid;
+        var error = _inodes.Resolve(node, out var inode);
+        if (error != Errno.Ok) return error;
+        if ((valid & FuseSetattrValid.Size) != 0)
+        {
+            error = ResolveFile(node, out inode);
+            if (error == Errno.Ok) error = _data.Truncate(inode, change.Size);
+            if (error != Errno.Ok) return error;
+            DropPrivileges(inode, (valid & FuseSetattrValid.KillSuidGid) != 0);
+        }
+        lock (_names)
+        {
+            ref var record = ref _inodes[inode];
+            if ((valid & (FuseSetattrValid.Uid | FuseSetattrValid.Gid)) != 0) ChangeOwner(inode, in change);
+            if ((valid & FuseSetattrValid.Mode) != 0)
+                Volatile.Write(ref record.Mode, (record.Mode & FileMode.TypeMask) | (change.Mode & FileMode.PermissionMask));
+            ChangeTimes(ref record, in change);
+            _inodes.Describe(inode, out attributes);
+        }
+        return Errno.Ok;
+    }
+
+    /// <summary>A new owner; a file loses the privileges it ran with, whoever asks (HANDLE_KILLPRIV_V2).</summary>
+    private void ChangeOwner(RecordRef inode, in FuseSetattrIn change)
+    {
+        ref var record = ref _inodes[inode];
+        if ((change.Valid & FuseSetattrValid.Uid) != 0) record.Uid = change.Uid;
+        if ((change.Valid & FuseSetattrValid.Gid) != 0) record.Gid = change.Gid;
+        if (record.IsDirectory) return;
+        Volatile.Write(ref record.Mode, FileMode.WithoutPrivileges(record.Mode));
+        _attributes.Remove(inode, CapabilityName);
+    }
+
+    private static void ChangeTimes(ref InodeRecord record, in FuseSetattrIn change)
+    {
+        var valid = change.Valid;
+        var now = FileClock.Now();
+        if ((valid & FuseSetattrValid.Atime) != 0)
+            Volatile.Write(ref record.AccessTime,
+                (valid & FuseSetattrValid.AtimeNow) != 0 ? now : FileClock.FromWire(change.Atime, change.AtimeNsec));
+        if ((valid & FuseSetattrValid.Mtime) != 0)
+            Volatile.Write(ref record.ModifyTime,
+                (valid & FuseSetattrValid.MtimeNow) != 0 ? now : FileClock.FromWire(change.Mtime, change.MtimeNsec));
+        var explicitChange = (valid & FuseSetattrValid.Ctime) != 0;
+        Volatile.Write(ref record.ChangeTime, explicitChange ? FileClock.FromWire(change.Ctime, change.CtimeNsec) : now);
+    }
+
+    /// <summary>
+    /// What a write or truncation takes from a file: its capabilities always, set-id bits if the kernel says that the writer may not keep
+    /// them. Both are rare, and without them nothing is locked.
+    /// </summary>
+    private void DropPrivileges(RecordRef file, bool killSetId)
+    {
+        ref var inode = ref _inodes[file];
+        if (killSetId)
+        {
+            var mode = Volatile.Read(ref inode.Mode);
+            while (FileMode.WithoutPrivileges(mode) is var without && without != mode)
+            {
+                var before = Interlocked.CompareExchange(ref inode.Mode, without, mode);
+                if (before == mode) break;
+                mode = before;
+            }
+        }
+        if (Volatile.Read(ref inode.Attributes) == 0) return;
+        lock (_names) _attributes.Remove(file, CapabilityName);
+    }
+
+    /// <summary>The mount has default_permissions: the kernel decides by mode and owner, and this only says whether the node is there.</summary>
+    public Errno Access(in Caller caller, NodeId node, uint mask) => _inodes.Resolve(node, out _);
+
+    public Errno GetExtendedAttribute(NodeId node, ReadOnlySpan<byte> name, Span<byte> value, out int length)
+    {
+        length = 0;
+        var error = _inodes.Resolve(node, out var inode);
+        if (error != Errno.Ok) return error;
+        if (!IsKnownName(name)) return Errno.EOPNOTSUPP;
+        ref var record = ref _inodes[inode];
+        if (name.StartsWith(TmemPrefix)) return PoolAttribute(inode, name, value, out length);
+        // Asked on many writes (security.capability), of files that have none: no lock for the answer.
+        if (Volatile.Read(ref record.Attributes) == 0) return Errno.ENODATA;
+        lock (_names) return _attributes.Get(inode, name, value, out length);
+    }
+
+    public Errno SetExtendedAttribute(in Caller caller, NodeId node, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, uint flags)
+    {
+        var error = _inodes.Resolve(node, out var inode);
+        if (error == Errno.Ok) error = MayChange(inode, name);
+        if (error != Errno.Ok) return error;
+        lock (_names)
+        {
+            error = _attributes.Set(inode, name, value, flags, _inodes.NextNumber());
+            if (error == Errno.Ok) TouchChange(inode);
+            return error;
+        }
+    }
+
+    public Errno RemoveExtendedAttribute(in Caller caller, NodeId node, ReadOnlySpan<byte> name)
+    {
+        var error = _inodes.Resolve(node, out var inode);
+        if (error == Errno.Ok) error = MayChange(inode, name);
+        if (error != Errno.Ok) return error;
+        lock (_names)
+        {
+            error = _attributes.Remove(inode, name);
+            if (error == Errno.Ok) TouchChange(inode);
+            return error;
+        }
+    }
+
+    public Errno ListExtendedAttributes(NodeId node, Span<byte> names, out int length)
+    {
+        length = 0;
+        var error = _inodes.Resolve(node, out var inode);
+        if (error != Errno.Ok) return error;
+        lock (_names)
+        {
+            if (PoolOf(inode) is not null)
+            {
+                ExtendedAttributes.AppendName(KindName, names, ref length);
+                ExtendedAttributes.AppendName(LimitName, names, ref length);
+                ExtendedAttributes.AppendName(CodecName, names, ref length);
+                ExtendedAttributes.AppendName(PageSizeName, names, ref length);
+                ExtendedAttributes.AppendName(PoolName, names, ref length);
+            }
+            _attributes.List(inode, names, ref length);
+        }
+        if (names.IsEmpty || length <= names.Length) return Errno.Ok;
+        length = 0;
+        return Errno.ERANGE;
+    }
+
+    /// <summary>Stored are user.*, trusted.* and security.*; access control lists (system.*) are not kept.</summary>
+    private static bool IsKnownName(ReadOnlySpan<byte> name) =>
+        name.StartsWith(UserPrefix) || name.StartsWith("trusted."u8) || name.StartsWith("security."u8);
+
+    /// <summary>user.tmem.* speaks for the pool and is the file system's own everywhere; user.* is for files and directories.</summary>
+    private Errno MayChange(RecordRef inode, ReadOnlySpan<byte> name)
+    {
+        if (name.Length > MaximumName) return Errno.ERANGE;
+        if (!IsKnownName(name)) return Errno.EOPNOTSUPP;
+        if (name.StartsWith(TmemPrefix)) return Errno.EPERM;
+        ref var record = ref _inodes[inode];
+        return name.StartsWith(UserPrefix) && !record.IsRegular && !record.IsDirectory ? Errno.EPERM : Errno.Ok;
+    }
+
+    /// <summary>The pool whose first-level directory this is, or none. Under the namespace lock.</summary>
+    private PoolState? PoolOf(RecordRef directory)
+    {
+        var pool = _pools.Find(_inodes[directory].Pool);
+        return pool is not null && pool.Directory == directory ? pool : null;
+    }
+
+    private Errno PoolAttribute(RecordRef inode, ReadOnlySpan<byte> name, Span<byte> value, out int length)
+    {
+        length = 0;
+        PoolState? pool;
+        lock (_names) pool = PoolOf(inode);
+        if (pool is null) return Errno.ENODATA;
+        Span<byte> number = stackalloc byte[20];
+        if (name.SequenceEqual(KindName))
+            return ExtendedAttributes.Copy(pool.IsEphemeral ? "ephemeral"u8 : "persistent"u8, value, out length);
+        if (name.SequenceEqual(CodecName))
+        {
+            var written = Encoding.UTF8.GetBytes(TmemEngine.CodecName, number);
+            return ExtendedAttributes.Copy(number[..written], value, out length);
+        }
+        long figure;
+        if (name.SequenceEqual(LimitName)) figure = pool.Options.LimitBytes;
+        else if (name.SequenceEqual(PageSizeName)) figure = TmemClient.PageSize;
+        else if (name.SequenceEqual(PoolName)) figure = pool.Id.Value;
+        else return Errno.ENODATA;
+        figure.TryFormat(number, out var digits, default, CultureInfo.InvariantCulture);
+        return ExtendedAttributes.Copy(number[..digits], value, out length);
+    }
+}

@@ -1,0 +1,164 @@
+using Tmem.Engine;
+using Tmem.Engine.Records;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Protocol;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>Open files, their contents, and statfs.</summary>
+internal sealed partial class TmemFileSystem
+{
+    private const uint OpenExclusive = 0x80;
+    private const uint OpenTruncate = 0x200;
+    private const uint OpenDirect = 0x4000;
+    private const uint OpenKillSetId = 1;
+    private const uint WriteKillSetId = 4;
+
+    /// <summary>Bytes of metadata a small file takes, roughly: how many more files statfs promises.</summary>
+    private const ulong BytesPerFile = 512;
+
+    public Errno Create(
+        in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint flags, uint mode, uint openFlags,
+        out FuseEntryOut entry, out FuseOpenOut open)
+    {
+        entry = default;
+        open = default;
+        lock (_names)
+        {
+            var error = ResolveDirectory(parent, out var directory);
+            if (error == Errno.Ok && directory == _inodes.Root) error = Errno.EPERM;
+            if (error != Errno.Ok) return error;
+            var found = _index.Find(directory, name);
+            if (found.IsNone)
+            {
+                var type = FileMode.Regular | (mode & FileMode.PermissionMask);
+                error = MakeInode(caller, directory, name, type, 0, default, out var made);
+                if (error != Errno.Ok) return error;
+                HandOut(directory, made, out entry);
+                CountOpen(made, flags, out open);
+                return Errno.Ok;
+            }
+            if ((flags & OpenExclusive) != 0) return Errno.EEXIST;
+            var inode = Child(found);
+            if (!_inodes[inode].IsRegular) return _inodes[inode].IsDirectory ? Errno.EISDIR : Errno.EEXIST;
+            HandOut(directory, inode, out entry);
+        }
+        // The name came to be between the kernel's lookup and now: then this is an ordinary open.
+        var node = new NodeId(entry.NodeId);
+        var result = Open(caller, node, flags, openFlags, out open);
+        if (result != Errno.Ok) Forget(node, 1);
+        else if ((flags & OpenTruncate) != 0 && _inodes.Resolve(node, out var truncated) == Errno.Ok)
+            entry.Attr.Size = _inodes[truncated].Size;
+        return result;
+    }
+
+    public Errno Open(in Caller caller, NodeId node, uint flags, uint openFlags, out FuseOpenOut open)
+    {
+        open = default;
+        RecordRef file;
+        lock (_names)
+        {
+            var error = ResolveFile(node, out file);
+            if (error != Errno.Ok) return error;
+            CountOpen(file, flags, out open);
+        }
+        if ((flags & OpenTruncate) == 0) return Errno.Ok;
+        var truncated = _data.Truncate(file, 0);
+        if (truncated == Errno.Ok) DropPrivileges(file, (openFlags & OpenKillSetId) != 0);
+        else Release(node, open.Fh);
+        return truncated;
+    }
+
+    /// <summary>
+    /// A persistent file keeps its cached pages, for nobody else writes it; an ephemeral one must ask every time, for a page can go. With
+    /// O_DIRECT (a loop device under swap) writes need no order of the kernel's: they have ours.
+    /// </summary>
+    private void CountOpen(RecordRef file, uint flags, out FuseOpenOut open)
+    {
+        ref var inode = ref _inodes[file];
+        inode.Opens++;
+        if (_pools.Find(inode.Pool) is { } pool) pool.OpenFiles++;
+        var direct = inode.IsEphemeral || (flags & OpenDirect) != 0;
+        open = new FuseOpenOut
+        {
+            // Handles carry no state: they mean the same to whoever serves the mount next.
+            Fh = file.Value,
+            OpenFlags = direct ? FuseOpenFlags.DirectIo | FuseOpenFlags.ParallelDirectWrites : FuseOpenFlags.KeepCache,
+        };
+    }
+
+    public void Release(NodeId node, ulong handle)
+    {
+        RecordRef dead;
+        lock (_names)
+        {
+            if (ResolveFile(node, out var file) != Errno.Ok) return;
+            ref var inode = ref _inodes[file];
+            if (inode.Opens == 0) return;
+            inode.Opens--;
+            if (_pools.Find(inode.Pool) is { OpenFiles: > 0 } pool) pool.OpenFiles--;
+            dead = Dies(file) ? file : RecordRef.None;
+        }
+        Reap(dead);
+    }
+
+    public Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, out int length)
+    {
+        length = 0;
+        var error = ResolveFile(node, out var file);
+        return error != Errno.Ok ? error : _data.Read(file, offset, destination, out length);
+    }
+
+    public Errno Write(
+        in Caller caller, NodeId node, ulong handle, ulong offset, ReadOnlySpan<byte> data, uint writeFlags, out uint written)
+    {
+        written = 0;
+        var error = ResolveFile(node, out var file);
+        if (error != Errno.Ok) return error;
+        DropPrivileges(file, (writeFlags & WriteKillSetId) != 0);
+        return _data.Write(file, offset, data, out written);
+    }
+
+    public Errno Flush(NodeId node, ulong handle) => _inodes.Resolve(node, out _);
+
+    /// <summary>All that was written is in the region already: as durable as the region is.</summary>
+    public Errno Sync(NodeId node, ulong handle, bool dataOnly) => _inodes.Resolve(node, out _);
+
+    public Errno Allocate(NodeId node, ulong handle, ulong offset, ulong length, uint mode)
+    {
+        var error = ResolveFile(node, out var file);
+        return error != Errno.Ok ? error : _data.Allocate(file, offset, length, mode);
+    }
+
+    public Errno Seek(NodeId node, ulong handle, ulong offset, uint whence, out ulong found)
+    {
+        found = 0;
+        var error = ResolveFile(node, out var file);
+        return error != Errno.Ok ? error : _data.Seek(file, offset, whence, out found);
+    }
+
+    /// <summary>Figures of the store, or of the pool's limit where that is narrower. The block is a page: discards come in this unit.</summary>
+    public Errno GetFileSystem(NodeId node, out FuseKstatfs figures)
+    {
+        figures = default;
+        var error = _inodes.Resolve(node, out var inode);
+        if (error != Errno.Ok) return error;
+        var (capacity, used) = _engine.Room();
+        var free = Math.Max(0, capacity - used);
+        var status = _client.PoolInfo(new PoolId(_inodes[inode].Pool), out var info);
+        if (status == TmemStatus.Ok && info is { Options.LimitBytes: > 0 })
+        {
+            capacity = Math.Min(capacity, info.Options.LimitBytes);
+            var taken = info.Statistics.SlotBytes + info.Statistics.IndexBytes;
+            free = Math.Min(free, Math.Max(0, info.Options.LimitBytes - taken));
+        }
+        figures.Bsize = FilePages.PageSize;
+        figures.Frsize = FilePages.PageSize;
+        figures.Blocks = (ulong)capacity / FilePages.PageSize;
+        figures.Bfree = figures.Bavail = (ulong)free / FilePages.PageSize;
+        figures.Ffree = (ulong)free / BytesPerFile;
+        figures.Files = (ulong)_inodes.Count + figures.Ffree;
+        figures.NameLength = MaximumName;
+        return Errno.Ok;
+    }
+}

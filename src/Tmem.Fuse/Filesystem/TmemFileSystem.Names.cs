@@ -1,0 +1,275 @@
+using System.Runtime.CompilerServices;
+using Tmem.Engine;
+using Tmem.Engine.Records;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Protocol;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>Names: looking up, making, linking, removing.</summary>
+internal sealed partial class TmemFileSystem
+{
+    private const int MaximumName = 255;
+    private const int MaximumTarget = 4095;
+
+    public Errno Lookup(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, out FuseEntryOut entry)
+    {
+        entry = default;
+        lock (_names)
+        {
+            var error = ResolveDirectory(parent, out var directory);
+            if (error != Errno.Ok) return error;
+            var found = _index.Find(directory, name);
+            if (found.IsNone) return Errno.ENOENT;
+            HandOut(directory, Child(found), out entry);
+            return Errno.Ok;
+        }
+    }
+
+    public void Forget(NodeId node, ulong lookups)
+    {
+        RecordRef dead;
+        lock (_names)
+        {
+            if (_inodes.Resolve(node, out var inode) != Errno.Ok) return;
+            ref var record = ref _inodes[inode];
+            record.Lookups -= Math.Min(record.Lookups, lookups);
+            dead = Dies(inode) ? inode : RecordRef.None;
+        }
+        Reap(dead);
+    }
+
+    public Errno MakeDirectory(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, out FuseEntryOut entry)
+    {
+        entry = default;
+        var type = FileMode.Directory | (mode & FileMode.PermissionMask);
+        lock (_names)
+        {
+            var error = ResolveDirectory(parent, out var directory);
+            if (error != Errno.Ok) return error;
+            RecordRef inode;
+            error = directory == _inodes.Root
+                ? MakePool(caller, name, type, new PoolOptions(PoolFlags.Persistent), out inode)
+                : MakeInode(caller, directory, name, type, 0, default, out inode);
+            if (error == Errno.Ok) HandOut(directory, inode, out entry);
+            return error;
+        }
+    }
+
+    public Errno MakeNode(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, uint device, out FuseEntryOut entry)
+    {
+        entry = default;
+        var type = mode & FileMode.TypeMask;
+        if (type == 0) type = FileMode.Regular;
+        // A device here would be a way around the rights of the real one.
+        if (type is FileMode.Character or FileMode.Block) return Errno.EPERM;
+        if (type is not (FileMode.Regular or FileMode.Fifo or FileMode.Socket)) return Errno.EINVAL;
+        return MakeEntry(caller, parent, name, type | (mode & FileMode.PermissionMask), default, out entry);
+    }
+
+    public Errno SymbolicLink(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, ReadOnlySpan<byte> target, out FuseEntryOut entry)
+    {
+        entry = default;
+        if (target.IsEmpty) return Errno.ENOENT;
+        if (target.Length > MaximumTarget) return Errno.ENAMETOOLONG;
+        return MakeEntry(caller, parent, name, FileMode.SymbolicLink | 0x1FF, target, out entry);
+    }
+
+    public Errno ReadLink(NodeId node, Span<byte> target, out int length)
+    {
+        length = 0;
+        lock (_names)
+        {
+            var error = _inodes.Resolve(node, out var inode);
+            if (error != Errno.Ok) return error;
+            if (!_inodes[inode].IsSymbolicLink) return Errno.EINVAL;
+            var record = new RecordRef(_inodes[inode].Target);
+            var bytes = _records.Bytes(record).Slice(Unsafe.SizeOf<TargetRecord>(), (int)_records.Get<TargetRecord>(record).Length);
+            // As readlink(2) does: what fits.
+            length = Math.Min(bytes.Length, target.Length);
+            bytes[..length].CopyTo(target);
+            return Errno.Ok;
+        }
+    }
+
+    public Errno Link(in Caller caller, NodeId node, NodeId newParent, ReadOnlySpan<byte> newName, out FuseEntryOut entry)
+    {
+        entry = default;
+        lock (_names)
+        {
+            var error = ResolveDirectory(newParent, out var directory);
+            if (error != Errno.Ok) return error;
+            error = _inodes.Resolve(node, out var inode);
+            if (error != Errno.Ok) return error;
+            ref var record = ref _inodes[inode];
+            if (record.IsDirectory || directory == _inodes.Root) return Errno.EPERM;
+            if (record.Pool != _inodes[directory].Pool) return Errno.EXDEV;
+            if (record.Links == 0) return Errno.ENOENT;
+            if (record.Links >= InodeTable.MaximumLinks) return Errno.EMLINK;
+            error = CheckNewName(directory, newName);
+            if (error != Errno.Ok) return error;
+            var status = _index.Prepare(directory, inode, newName, out var link);
+            if (status != TmemStatus.Ok) return StatusErrno.Of(status);
+            Publish(directory, link);
+            record.Links++;
+            TouchChange(inode);
+            HandOut(directory, inode, out entry);
+            return Errno.Ok;
+        }
+    }
+
+    public Errno Unlink(in Caller caller, NodeId parent, ReadOnlySpan<byte> name)
+    {
+        RecordRef dead;
+        lock (_names)
+        {
+            var error = ResolveDirectory(parent, out var directory);
+            if (error != Errno.Ok) return error;
+            var entry = _index.Find(directory, name);
+            if (entry.IsNone) return Errno.ENOENT;
+            var inode = Child(entry);
+            if (_inodes[inode].IsDirectory) return Errno.EISDIR;
+            _index.Remove(entry);
+            TouchDirectory(directory);
+            dead = DropLink(inode);
+        }
+        Reap(dead);
+        return Errno.Ok;
+    }
+
+    public Errno RemoveDirectory(in Caller caller, NodeId parent, ReadOnlySpan<byte> name)
+    {
+        RecordRef dead;
+        lock (_names)
+        {
+            var error = ResolveDirectory(parent, out var directory);
+            if (error != Errno.Ok) return error;
+            var entry = _index.Find(directory, name);
+            if (entry.IsNone) return Errno.ENOENT;
+            var inode = Child(entry);
+            if (!_inodes[inode].IsDirectory) return Errno.ENOTDIR;
+            if (!_index.IsEmpty(inode)) return Errno.ENOTEMPTY;
+            var pool = PoolOf(inode);
+            if (pool is { OpenFiles: > 0 }) return Errno.EBUSY;
+            dead = RemoveDirectoryEntry(directory, entry);
+            if (pool is not null) EndPool(pool);
+        }
+        Reap(dead);
+        return Errno.Ok;
+    }
+
+    /// <summary>Takes a directory's name away. Returns the inode if it is dead with that.</summary>
+    private RecordRef RemoveDirectoryEntry(RecordRef directory, RecordRef entry)
+    {
+        var inode = Child(entry);
+        _index.Remove(entry);
+        TouchDirectory(directory);
+        _inodes[directory].Links--;
+        _inodes[inode].Links = 0;
+        TouchChange(inode);
+        return Dies(inode) ? inode : RecordRef.None;
+    }
+
+    /// <summary>One name less for a file. Returns the inode if it is dead with that.</summary>
+    private RecordRef DropLink(RecordRef inode)
+    {
+        _inodes[inode].Links--;
+        TouchChange(inode);
+        return Dies(inode) ? inode : RecordRef.None;
+    }
+
+    private Errno MakeEntry(
+        in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, ReadOnlySpan<byte> target, out FuseEntryOut entry)
+    {
+        entry = default;
+        lock (_names)
+        {
+            var error = ResolveDirectory(parent, out var directory);
+            // The first level is pools and nothing else.
+            if (error == Errno.Ok && directory == _inodes.Root) error = Errno.EPERM;
+            if (error != Errno.Ok) return error;
+            error = MakeInode(caller, directory, name, mode, 0, target, out var inode);
+            if (error == Errno.Ok) HandOut(directory, inode, out entry);
+            return error;
+        }
+    }
+
+    /// <summary>
+    /// Makes an inode and its name: target, inode, entry are committed in this order, so that each is there before it is named. Under the
+    /// namespace lock.
+    /// </summary>
+    /// <param name="newPool">The pool whose first-level directory this becomes; 0: it belongs to its parent's pool.</param>
+    private Errno MakeInode(
+        in Caller caller, RecordRef directory, ReadOnlySpan<byte> name, uint mode, uint newPool, ReadOnlySpan<byte> target,
+        out RecordRef inode)
+    {
+        inode = RecordRef.None;
+        var error = CheckNewName(directory, name);
+        if (error != Errno.Ok) return error;
+        ref var parent = ref _inodes[directory];
+        var gid = caller.Gid;
+        if ((parent.Mode & FileMode.SetGroupId) != 0)
+        {
+            gid = parent.Gid;
+            if ((mode & FileMode.TypeMask) == FileMode.Directory) mode |= FileMode.SetGroupId;
+        }
+        RecordRef targetRecord = default, entry = default;
+        var status = _inodes.Prepare(mode, caller.Uid, gid, newPool != 0 ? newPool : parent.Pool, parent.Flags, out inode);
+        if (status == TmemStatus.Ok && !target.IsEmpty) status = PrepareTarget(inode, target, out targetRecord);
+        if (status == TmemStatus.Ok) status = _index.Prepare(directory, inode, name, out entry);
+        if (status != TmemStatus.Ok)
+        {
+            Discard(targetRecord);
+            Discard(inode);
+            inode = RecordRef.None;
+            return StatusErrno.Of(status);
+        }
+        ref var record = ref _inodes[inode];
+        record.Links = record.IsDirectory ? 2u : 1u;
+        if (record.IsDirectory) record.Parent = directory.Value;
+        if (!targetRecord.IsNone) _records.Commit(targetRecord);
+        _inodes.Commit(inode);
+        Publish(directory, entry);
+        if (record.IsDirectory) parent.Links++;
+        return Errno.Ok;
+    }
+
+    private TmemStatus PrepareTarget(RecordRef inode, ReadOnlySpan<byte> target, out RecordRef record)
+    {
+        var status = _records.Allocate(RecordKind.Target, Unsafe.SizeOf<TargetRecord>() + target.Length, out record);
+        if (status != TmemStatus.Ok) return status;
+        ref var header = ref _records.Get<TargetRecord>(record);
+        header.Owner = inode.Value;
+        header.Length = (uint)target.Length;
+        target.CopyTo(_records.Bytes(record)[Unsafe.SizeOf<TargetRecord>()..]);
+        _inodes[inode].Target = record.Value;
+        _inodes[inode].Size = (ulong)target.Length;
+        return TmemStatus.Ok;
+    }
+
+    /// <summary>Whether a name may be made in a directory: ENOENT in a removed one, EEXIST, ENAMETOOLONG.</summary>
+    private Errno CheckNewName(RecordRef directory, ReadOnlySpan<byte> name)
+    {
+        if (_inodes[directory].Links == 0) return Errno.ENOENT;
+        if (name.Length > MaximumName) return Errno.ENAMETOOLONG;
+        if (name.SequenceEqual("."u8) || name.SequenceEqual(".."u8)) return Errno.EEXIST;
+        return _index.Find(directory, name).IsNone ? Errno.Ok : Errno.EEXIST;
+    }
+
+    /// <summary>Commits a prepared entry: from here on the name is there.</summary>
+    private void Publish(RecordRef directory, RecordRef entry)
+    {
+        _records.Commit(entry);
+        _index.Insert(entry);
+        TouchDirectory(directory);
+    }
+
+    private RecordRef Child(RecordRef entry) => new(_records.Get<EntryRecord>(entry).Child);
+
+    /// <summary>Describes an inode to the kernel and counts the lookup.</summary>
+    private void HandOut(RecordRef directory, RecordRef inode, out FuseEntryOut entry)
+    {
+        _inodes[inode].Lookups++;
+        _inodes.Describe(directory, inode, out entry);
+    }
+}

@@ -1,0 +1,144 @@
+using System.Text;
+using Tmem.Engine;
+using Tmem.Engine.Records;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Protocol;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>
+/// Pools: a first-level directory each. The pool is made before its directory and ended after it, so that a crash leaves at most a pool
+/// without a directory, which recovery ends.
+/// </summary>
+internal sealed partial class TmemFileSystem
+{
+    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
+
+    /// <inheritdoc/>
+    public Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id)
+    {
+        id = default;
+        var error = EncodeName(name, out var bytes);
+        if (error != Errno.Ok) return error;
+        // The kernel may drop its copy of a page without a word, so a read must not consume ours.
+        var shared = (options.Flags & PoolFlags.Persistent) == 0 ? options with { Flags = options.Flags | PoolFlags.Shared } : options;
+        lock (_names)
+        {
+            error = MakePool(default, bytes, FileMode.Directory | (mode & FileMode.PermissionMask), shared, out var directory);
+            if (error == Errno.Ok) id = new PoolId(_inodes[directory].Pool);
+            return error;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Errno DestroyPool(string name, bool force)
+    {
+        var error = EncodeName(name, out var bytes);
+        if (error != Errno.Ok) return Errno.ENOENT;
+        List<RecordRef> dead = [];
+        lock (_names)
+        {
+            var entry = _index.Find(_inodes.Root, bytes);
+            if (entry.IsNone) return Errno.ENOENT;
+            var directory = Child(entry);
+            var pool = PoolOf(directory);
+            if (pool is { OpenFiles: > 0 }) return Errno.EBUSY;
+            if (!force && !_index.IsEmpty(directory)) return Errno.ENOTEMPTY;
+            // Once this entry is gone recovery would do the rest.
+            if (RemoveDirectoryEntry(_inodes.Root, entry) is { IsNone: false } gone) dead.Add(gone);
+            if (pool is not null) EndPool(pool);
+            RemoveTree(directory, dead);
+        }
+        foreach (var inode in dead) Reap(inode);
+        return Errno.Ok;
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<NamedPool> Pools()
+    {
+        var named = new List<NamedPool>();
+        lock (_names)
+        {
+            for (var at = _index.Next(_inodes.Root, 0); !at.IsNone; at = _index.Next(_inodes.Root, _records.Get<EntryRecord>(at).Key + 1))
+                if (PoolOf(Child(at)) is { } pool)
+                    named.Add(new NamedPool(Encoding.UTF8.GetString(_index.Name(at)), pool.Id, pool.Options));
+        }
+        named.Sort((left, right) => string.CompareOrdinal(left.Name, right.Name));
+        return named;
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Verify()
+    {
+        lock (_names)
+            return new FileSystemVerifier(_client, _records, _inodes, _index, _attributes, _pools, _data, _dying).Run();
+    }
+
+    private Errno MakePool(in Caller caller, ReadOnlySpan<byte> name, uint mode, in PoolOptions options, out RecordRef directory)
+    {
+        directory = RecordRef.None;
+        var error = CheckNewName(_inodes.Root, name);
+        if (error != Errno.Ok) return error;
+        var status = _client.NewPool(options, out var id);
+        if (status != TmemStatus.Ok) return StatusErrno.Of(status);
+        error = MakeInode(caller, _inodes.Root, name, mode, id.Value, default, out directory);
+        if (error != Errno.Ok)
+        {
+            _client.DestroyPool(id);
+            return error;
+        }
+        _pools.Add(new PoolState(id, options, directory));
+        // What is made below inherits this. The pool says the same; a crash before this store is mended from it.
+        if ((options.Flags & PoolFlags.Persistent) == 0) _inodes[directory].Flags |= InodeFlags.Ephemeral;
+        return Errno.Ok;
+    }
+
+    private void EndPool(PoolState pool)
+    {
+        _pools.Remove(pool);
+        _client.DestroyPool(pool.Id);
+    }
+
+    /// <summary>Removes every name below a directory that has lost its own. Inodes that are dead with that are added to the list.</summary>
+    private void RemoveTree(RecordRef top, List<RecordRef> dead)
+    {
+        var directories = new Stack<RecordRef>([top]);
+        while (directories.TryPop(out var directory))
+        {
+            for (var entry = _index.Next(directory, 0); !entry.IsNone; entry = _index.Next(directory, 0))
+            {
+                var inode = Child(entry);
+                _index.Remove(entry);
+                if (_inodes[inode].IsDirectory)
+                {
+                    _inodes[inode].Links = 0;
+                    directories.Push(inode);
+                }
+                else
+                {
+                    _inodes[inode].Links--;
+                }
+                TouchChange(inode);
+                if (Dies(inode)) dead.Add(inode);
+            }
+        }
+    }
+
+    /// <summary>A pool's name as bytes: EINVAL for one that could not be a directory's or not be shown, ENAMETOOLONG.</summary>
+    private static Errno EncodeName(string name, out byte[] bytes)
+    {
+        bytes = [];
+        if (string.IsNullOrEmpty(name) || name is "." or ".." || name.Contains('/', StringComparison.Ordinal)) return Errno.EINVAL;
+        foreach (var character in name)
+            if (char.IsControl(character)) return Errno.EINVAL;
+        try
+        {
+            bytes = StrictUtf8.GetBytes(name);
+        }
+        catch (EncoderFallbackException)
+        {
+            return Errno.EINVAL;
+        }
+        return bytes.Length > MaximumName ? Errno.ENAMETOOLONG : Errno.Ok;
+    }
+}

@@ -1,0 +1,153 @@
+using Tmem.Engine;
+using Tmem.Engine.Records;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Protocol;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>
+/// The file system: names and attributes in records of the region, contents in objects of the engine, a pool to each first-level
+/// directory.
+/// <para>
+/// Locks, in the order they are taken; nobody takes an earlier one while holding a later one, nor two of one line:
+/// <list type="number">
+/// <item>the namespace lock (<c>_names</c>): entries, trees, links, references, owners, extended attributes, pools, and every allocation,
+/// commit and freeing of a record;</item>
+/// <item>a file's lock (FileData): shared by reads and writes, alone for truncation and large holes;</item>
+/// <item>a page's lock (FileData): shared by writers of the whole page, alone for a change of a part;</item>
+/// <item>the engine's own.</item>
+/// </list>
+/// Read, Write, Seek, Allocate and GetAttributes take no namespace lock (but Write and truncation when a file has privileges to lose); size, mode
+/// and times are single words that they read and change atomically. An inode they work on stays, because the kernel holds it open or
+/// looked up. An inode that nobody names or knows any more is first made dead under the namespace lock, then its pages are flushed
+/// outside of it (a large file takes its time), then its records are freed.
+/// </para>
+/// <para>Times of access are not kept up to date (noatime): a read of swap must not write.</para>
+/// <para>
+/// A crash between any two stores leaves what recovery understands: an inode is committed before its first entry and freed after its last; a
+/// rename, the one change of two entries, announces itself in the root record (<see cref="Intent"/>).
+/// </para>
+/// </summary>
+internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
+{
+    private readonly TmemEngine _engine;
+    private readonly TmemClient _client;
+    private readonly RecordStore _records;
+    private readonly Lock _names = new();
+    private readonly FileData _data;
+    private readonly InodeTable _inodes;
+    private readonly DirectoryIndex _index;
+    private readonly ExtendedAttributes _attributes;
+    private readonly PoolTable _pools = new();
+    private long _dying;
+
+    /// <summary>Makes the root of an empty region, or takes up what a region holds.</summary>
+    /// <param name="engine">The engine.</param>
+    /// <param name="client">The client that owns the pools of this file system, and nobody else's.</param>
+    /// <exception cref="RegionException">No room for the root, or metadata of another version.</exception>
+    public TmemFileSystem(TmemEngine engine, TmemClient client) : this(engine, client, DirectoryIndex.FullHash) { }
+
+    /// <summary>As the other, with fewer bits of name hash, so that names collide.</summary>
+    internal TmemFileSystem(TmemEngine engine, TmemClient client, ulong hashMask)
+    {
+        _engine = engine;
+        _client = client;
+        _records = engine.Records;
+        _data = new FileData(client, _records);
+        var volume = Recovery.FindOrMakeVolume(_records);
+        _inodes = new InodeTable(_records, _data, volume);
+        _index = new DirectoryIndex(_records, _inodes.Volume.HashSeed, hashMask);
+        _attributes = new ExtendedAttributes(_records);
+        new Recovery(_client, _records, _inodes, _index, _attributes, _pools, _data).Run();
+        ReapNameless();
+    }
+
+    /// <summary>
+    /// To be called after a new mount: a new kernel connection knows no nodes and has nothing open. Forgets lookups and handles of
+    /// earlier ones, and frees the inodes that were only kept for them.
+    /// </summary>
+    public void DropKernelReferences()
+    {
+        lock (_names)
+        {
+            _records.ForEach(RecordKind.Inode, inode =>
+            {
+                _inodes[inode].Lookups = 0;
+                _inodes[inode].Opens = 0;
+            });
+            foreach (var pool in _pools.All()) pool.OpenFiles = 0;
+        }
+        ReapNameless();
+    }
+
+    private void ReapNameless()
+    {
+        var dead = new List<RecordRef>();
+        lock (_names)
+        {
+            _records.ForEach(RecordKind.Inode, inode =>
+            {
+                if (_inodes[inode].IsDead) dead.Add(inode);
+            });
+            _dying += dead.Count;
+        }
+        foreach (var inode in dead) Reap(inode);
+    }
+
+    /// <summary>Whether an inode has just become dead; the caller, who holds the namespace lock, then reaps it once that is released.</summary>
+    private bool Dies(RecordRef inode)
+    {
+        if (!_inodes[inode].IsDead) return false;
+        _dying++;
+        return true;
+    }
+
+    /// <summary>Frees a dead inode with all that belongs to it. Without the namespace lock.</summary>
+    private void Reap(RecordRef inode)
+    {
+        if (inode.IsNone) return;
+        // The pool may be gone before its last files, and the pages with it.
+        if (_inodes[inode].IsRegular) _data.Pages(inode).FlushAll();
+        lock (_names)
+        {
+            _attributes.FreeAll(inode);
+            var target = new RecordRef(_inodes[inode].Target);
+            _inodes.Free(inode);
+            if (!target.IsNone) _records.Free(target);
+            _dying--;
+        }
+    }
+
+    /// <summary>The inode of a node id that must be a living directory.</summary>
+    private Errno ResolveDirectory(NodeId node, out RecordRef directory)
+    {
+        var error = _inodes.Resolve(node, out directory);
+        if (error != Errno.Ok) return error;
+        return _inodes[directory].IsDirectory ? Errno.Ok : Errno.ENOTDIR;
+    }
+
+    /// <summary>The inode of a node id that must be a regular file: EISDIR for a directory, EINVAL for anything else.</summary>
+    private Errno ResolveFile(NodeId node, out RecordRef file)
+    {
+        var error = _inodes.Resolve(node, out file);
+        if (error != Errno.Ok) return error;
+        ref var inode = ref _inodes[file];
+        if (inode.IsRegular) return Errno.Ok;
+        return inode.IsDirectory ? Errno.EISDIR : Errno.EINVAL;
+    }
+
+    /// <summary>Notes a change of the names in a directory.</summary>
+    private void TouchDirectory(RecordRef directory)
+    {
+        ref var inode = ref _inodes[directory];
+        inode.ModifyTime = inode.ChangeTime = FileClock.Now();
+    }
+
+    private void TouchChange(RecordRef inode) => Volatile.Write(ref _inodes[inode].ChangeTime, FileClock.Now());
+
+    /// <summary>Frees a record that was prepared and is not to be, if it was.</summary>
+    private void Discard(RecordRef record)
+    {
+        if (!record.IsNone) _records.Free(record);
+    }
+}
