@@ -1,17 +1,24 @@
 namespace Tmem.System.Tests.Support;
 
-/// <summary>What a machine has of the things tmem makes: swap devices, mounts, loop devices in use, daemons.</summary>
+/// <summary>What a machine has of the things tmem makes: mounts, loop devices in use, swap devices, daemons.</summary>
 internal static class MachineState
 {
-    /// <summary>One line each, in order: equal before and after means nothing was left behind.</summary>
-    public static string[] Read() =>
-    [
-        .. Swaps().Select(s => $"swap {s}"),
-        .. File.ReadLines("/proc/mounts").Select(l => l.Split(' '))
-            .Where(f => f[2].StartsWith("fuse", StringComparison.Ordinal)).Select(f => $"mount {f[1]} {f[2]}").Order(),
-        .. Loops().Select(l => $"loop {l.Device} {l.File}"),
-        .. Daemons().Select(d => $"process {d}"),
-    ];
+    /// <summary>
+    /// One line for each mount, loop device, swap device and daemon that has to do with a folder. Only those: other daemons may come
+    /// and go on the machine meanwhile.
+    /// </summary>
+    public static string[] Of(string folder)
+    {
+        var loops = Loops().Where(l => l.File.StartsWith(folder + "/", StringComparison.Ordinal)).ToArray();
+        return
+        [
+            .. File.ReadLines("/proc/self/mountinfo").Select(l => l.Split(' ')[4])
+                .Where(m => m.StartsWith(folder + "/", StringComparison.Ordinal)).Select(m => $"mount {m}"),
+            .. loops.Select(l => $"loop {l.Device} {l.File}"),
+            .. Swaps().Intersect(loops.Select(l => l.Device)).Select(s => $"swap {s}"),
+            .. Daemons().Where(d => d.Line.Contains(folder, StringComparison.Ordinal)).Select(d => $"process {d.Id}"),
+        ];
+    }
 
     /// <summary>The devices and files swapped to now.</summary>
     public static string[] Swaps() => [.. File.ReadLines("/proc/swaps").Skip(1).Select(l => l.Split([' ', '\t'])[0]).Order()];
@@ -27,8 +34,8 @@ internal static class MachineState
     /// <summary>True when a file system is mounted on that folder.</summary>
     public static bool IsMounted(string folder) => File.ReadLines("/proc/self/mountinfo").Any(l => l.Split(' ')[4] == folder);
 
-    private static IEnumerable<int> Daemons() => Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
-        .Where(n => int.TryParse(n, out _) && TryRead($"/proc/{n}/comm").Trim() == "tmemd").Select(int.Parse!).Order();
+    private static IEnumerable<(string Id, string Line)> Daemons() => Directory.EnumerateDirectories("/proc").Select(d => Path.GetFileName(d)!)
+        .Where(n => char.IsAsciiDigit(n[0]) && TryRead($"/proc/{n}/comm").Trim() == "tmemd").Select(n => (n, TryRead($"/proc/{n}/cmdline")));
 
     // Devices and processes may go while they are listed.
     private static string TryRead(string path)
