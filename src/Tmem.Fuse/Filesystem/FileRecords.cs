@@ -98,9 +98,9 @@ internal struct InodeRecord
     /// <summary>Derived. Scratch of the verifier.</summary>
     public uint Mark;
 
-    public readonly bool IsDirectory => (Mode & FileMode.TypeMask) == FileMode.Directory;
-    public readonly bool IsRegular => (Mode & FileMode.TypeMask) == FileMode.Regular;
-    public readonly bool IsSymbolicLink => (Mode & FileMode.TypeMask) == FileMode.SymbolicLink;
+    public readonly bool IsDirectory => (Mode & InodeMode.TypeMask) == InodeMode.Directory;
+    public readonly bool IsRegular => (Mode & InodeMode.TypeMask) == InodeMode.Regular;
+    public readonly bool IsSymbolicLink => (Mode & InodeMode.TypeMask) == InodeMode.SymbolicLink;
     public readonly bool IsEphemeral => (Flags & InodeFlags.Ephemeral) != 0;
 
     /// <summary>No name and nobody who knows it: the record is about to be freed.</summary>

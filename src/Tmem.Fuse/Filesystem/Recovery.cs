@@ -30,7 +30,7 @@ internal sealed class Recovery(
         records.ForEach(RecordKind.Root, records.Free);
         records.ForEach(RecordKind.Inode, records.Free);
 
-        var status = InodeTable.Prepare(records, FileMode.Directory | 0x1ED, 0, 0, 0, InodeFlags.None, 1, out var inode);
+        var status = InodeTable.Prepare(records, InodeMode.Directory | 0x1ED, 0, 0, 0, InodeFlags.None, 1, out var inode);
         if (status != TmemStatus.Ok) throw NoRoom(status);
         status = records.Allocate(RecordKind.Root, System.Runtime.CompilerServices.Unsafe.SizeOf<RootRecord>(), out var volume);
         if (status != TmemStatus.Ok) throw NoRoom(status);

@@ -46,7 +46,7 @@ internal sealed partial class TmemFileSystem
             ref var record = ref _inodes[inode];
             if ((valid & (FuseSetattrValid.Uid | FuseSetattrValid.Gid)) != 0) ChangeOwner(inode, in change);
             if ((valid & FuseSetattrValid.Mode) != 0)
-                Volatile.Write(ref record.Mode, (record.Mode & FileMode.TypeMask) | (change.Mode & FileMode.PermissionMask));
+                Volatile.Write(ref record.Mode, (record.Mode & InodeMode.TypeMask) | (change.Mode & InodeMode.PermissionMask));
             ChangeTimes(ref record, in change);
             _inodes.Describe(inode, out attributes);
         }
@@ -60,7 +60,7 @@ internal sealed partial class TmemFileSystem
         if ((change.Valid & FuseSetattrValid.Uid) != 0) record.Uid = change.Uid;
         if ((change.Valid & FuseSetattrValid.Gid) != 0) record.Gid = change.Gid;
         if (record.IsDirectory) return;
-        Volatile.Write(ref record.Mode, FileMode.WithoutPrivileges(record.Mode));
+        Volatile.Write(ref record.Mode, InodeMode.WithoutPrivileges(record.Mode));
         _attributes.Remove(inode, CapabilityName);
     }
 
@@ -88,7 +88,7 @@ internal sealed partial class TmemFileSystem
         if (killSetId)
         {
             var mode = Volatile.Read(ref inode.Mode);
-            while (FileMode.WithoutPrivileges(mode) is var without && without != mode)
+            while (InodeMode.WithoutPrivileges(mode) is var without && without != mode)
             {
                 var before = Interlocked.CompareExchange(ref inode.Mode, without, mode);
                 if (before == mode) break;

@@ -80,7 +80,7 @@ internal sealed partial class TmemFileSystem
 
     /// <summary>With node id 0 even for READDIRPLUS: the kernel knows both already, and no lookup is counted.</summary>
     private bool AddDots(RecordRef directory, ulong cookie, ReadOnlySpan<byte> name, ref DirectoryWriter writer) =>
-        writer.TryAdd(_inodes.NodeOf(directory).Value, FileMode.Directory >> TypeShift, cookie, name, default);
+        writer.TryAdd(_inodes.NodeOf(directory).Value, InodeMode.Directory >> TypeShift, cookie, name, default);
 
     /// <summary>An empty reply means the end of the directory, so a buffer too small for one entry must be an error.</summary>
     private static Errno Full(in DirectoryWriter writer) => writer.Length == 0 ? Errno.EINVAL : Errno.Ok;

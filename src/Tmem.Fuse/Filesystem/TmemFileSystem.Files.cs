@@ -31,7 +31,7 @@ internal sealed partial class TmemFileSystem
             var found = _index.Find(directory, name);
             if (found.IsNone)
             {
-                var type = FileMode.Regular | (mode & FileMode.PermissionMask);
+                var type = InodeMode.Regular | (mode & InodeMode.PermissionMask);
                 error = MakeInode(caller, directory, name, type, 0, default, out var made);
                 if (error != Errno.Ok) return error;
                 HandOut(directory, made, out entry);

@@ -42,7 +42,7 @@ internal sealed partial class TmemFileSystem
     public Errno MakeDirectory(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, out FuseEntryOut entry)
     {
         entry = default;
-        var type = FileMode.Directory | (mode & FileMode.PermissionMask);
+        var type = InodeMode.Directory | (mode & InodeMode.PermissionMask);
         lock (_names)
         {
             var error = ResolveDirectory(parent, out var directory);
@@ -59,12 +59,12 @@ internal sealed partial class TmemFileSystem
     public Errno MakeNode(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, uint device, out FuseEntryOut entry)
     {
         entry = default;
-        var type = mode & FileMode.TypeMask;
-        if (type == 0) type = FileMode.Regular;
+        var type = mode & InodeMode.TypeMask;
+        if (type == 0) type = InodeMode.Regular;
         // A device here would be a way around the rights of the real one.
-        if (type is FileMode.Character or FileMode.Block) return Errno.EPERM;
-        if (type is not (FileMode.Regular or FileMode.Fifo or FileMode.Socket)) return Errno.EINVAL;
-        return MakeEntry(caller, parent, name, type | (mode & FileMode.PermissionMask), default, out entry);
+        if (type is InodeMode.Character or InodeMode.Block) return Errno.EPERM;
+        if (type is not (InodeMode.Regular or InodeMode.Fifo or InodeMode.Socket)) return Errno.EINVAL;
+        return MakeEntry(caller, parent, name, type | (mode & InodeMode.PermissionMask), default, out entry);
     }
 
     public Errno SymbolicLink(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, ReadOnlySpan<byte> target, out FuseEntryOut entry)
@@ -72,7 +72,7 @@ internal sealed partial class TmemFileSystem
         entry = default;
         if (target.IsEmpty) return Errno.ENOENT;
         if (target.Length > MaximumTarget) return Errno.ENAMETOOLONG;
-        return MakeEntry(caller, parent, name, FileMode.SymbolicLink | 0x1FF, target, out entry);
+        return MakeEntry(caller, parent, name, InodeMode.SymbolicLink | 0x1FF, target, out entry);
     }
 
     public Errno ReadLink(NodeId node, Span<byte> target, out int length)
@@ -208,10 +208,10 @@ internal sealed partial class TmemFileSystem
         if (error != Errno.Ok) return error;
         ref var parent = ref _inodes[directory];
         var gid = caller.Gid;
-        if ((parent.Mode & FileMode.SetGroupId) != 0)
+        if ((parent.Mode & InodeMode.SetGroupId) != 0)
         {
             gid = parent.Gid;
-            if ((mode & FileMode.TypeMask) == FileMode.Directory) mode |= FileMode.SetGroupId;
+            if ((mode & InodeMode.TypeMask) == InodeMode.Directory) mode |= InodeMode.SetGroupId;
         }
         RecordRef targetRecord = default, entry = default;
         var status = _inodes.Prepare(mode, caller.Uid, gid, newPool != 0 ? newPool : parent.Pool, parent.Flags, out inode);

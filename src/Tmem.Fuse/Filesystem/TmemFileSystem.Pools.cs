@@ -24,7 +24,7 @@ internal sealed partial class TmemFileSystem
         var shared = (options.Flags & PoolFlags.Persistent) == 0 ? options with { Flags = options.Flags | PoolFlags.Shared } : options;
         lock (_names)
         {
-            error = MakePool(default, bytes, FileMode.Directory | (mode & FileMode.PermissionMask), shared, out var directory);
+            error = MakePool(default, bytes, InodeMode.Directory | (mode & InodeMode.PermissionMask), shared, out var directory);
             if (error == Errno.Ok) id = new PoolId(_inodes[directory].Pool);
             return error;
         }

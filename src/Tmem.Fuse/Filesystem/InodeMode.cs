@@ -1,7 +1,7 @@
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>Bits of st_mode.</summary>
-internal static class FileMode
+internal static class InodeMode
 {
     public const uint TypeMask = 0xF000;
     public const uint Fifo = 0x1000;

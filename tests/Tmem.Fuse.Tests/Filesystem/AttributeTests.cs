@@ -1,0 +1,242 @@
+using Tmem.Engine;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Protocol;
+using Xunit;
+
+namespace Tmem.Fuse.Tests.Filesystem;
+
+/// <summary>Modes, owners, times, extended attributes.</summary>
+public sealed class AttributeTests : IDisposable
+{
+    private const long Second = 1_000_000_000;
+    private readonly TestVolume _volume = new();
+    private readonly NodeId _pool;
+
+    public AttributeTests() => _pool = _volume.Pool();
+
+    public void Dispose()
+    {
+        _volume.AssertSound();
+        _volume.Dispose();
+    }
+
+    private FuseAttr Old(NodeId node)
+    {
+        Assert.Equal(Errno.Ok, _volume.Set(node, new FuseSetattrIn
+        {
+            Valid = FuseSetattrValid.Atime | FuseSetattrValid.Mtime | FuseSetattrValid.Ctime, Atime = 100, Mtime = 200, Ctime = 300,
+        }));
+        return _volume.Attributes(node);
+    }
+
+    private (bool Modified, bool Changed) Since(NodeId node)
+    {
+        var now = _volume.Attributes(node);
+        Assert.Equal(100UL, now.Atime);
+        return (now.Mtime != 200, now.Ctime != 300);
+    }
+
+    [Fact]
+    public void TimesAreSetToTheNanosecond()
+    {
+        var file = _volume.File(_pool, "f");
+        Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn
+        {
+            Valid = FuseSetattrValid.Atime | FuseSetattrValid.Mtime, Atime = 4_294_967_296, AtimeNsec = 1, Mtime = unchecked((ulong)-5L), MtimeNsec = 999_999_999,
+        }));
+        var attributes = _volume.Attributes(file);
+        Assert.Equal((4_294_967_296UL, 1u), (attributes.Atime, attributes.AtimeNsec));
+        Assert.Equal((-5L, 999_999_999u), ((long)attributes.Mtime, attributes.MtimeNsec));
+        var before = (ulong)DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn
+        {
+            Valid = FuseSetattrValid.Atime | FuseSetattrValid.AtimeNow | FuseSetattrValid.Mtime | FuseSetattrValid.MtimeNow,
+        }));
+        attributes = _volume.Attributes(file);
+        Assert.True(attributes.Atime >= before && attributes.Mtime >= before && attributes.Ctime >= before);
+    }
+
+    [Theory]
+    [InlineData(0), InlineData(1), InlineData(-1), InlineData(Second), InlineData(-Second), InlineData(-Second - 1), InlineData(long.MaxValue - Second * 2)]
+    public void TimesSurviveTheWire(long time)
+    {
+        var (seconds, nanoseconds) = FileClock.ToWire(time);
+        Assert.InRange(nanoseconds, 0u, Second - 1);
+        Assert.Equal(time, FileClock.FromWire(seconds, (uint)nanoseconds));
+    }
+
+    [Fact]
+    public void TimesOutsideOfTheClockAreClamped()
+    {
+        Assert.True(FileClock.FromWire(ulong.MaxValue / 2, 0) > 9_000_000_000 * Second);
+        Assert.True(FileClock.FromWire(1UL << 63, 0) < -9_000_000_000 * Second);
+    }
+
+    [Fact]
+    public void WhatChangesTheContentsIsSeenInTheTimes()
+    {
+        var file = _volume.File(_pool, "f", "0123456789"u8);
+        foreach (var (change, modifies) in new (Action Change, bool Modifies)[]
+        {
+            (() => _volume.Write(file, 0, "x"u8), true),
+            (() => Assert.Equal(Errno.Ok, _volume.Truncate(file, 5)), true),
+            (() => Assert.Equal(Errno.Ok, _volume.Truncate(file, 5)), true),
+            (() => Assert.Equal(Errno.Ok, _volume.Files.Allocate(file, 0, 0, 100, 0)), true),
+            (() => Assert.Equal(Errno.Ok, _volume.Files.Allocate(file, 0, 0, 100, 3)), true),
+            (() => Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Mode, Mode = 0x180 })), false),
+            (() => Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Uid, Uid = 5 })), false),
+            (() => Assert.Equal(Errno.Ok, _volume.Link(file, _pool, "g")), false),
+            (() => Assert.Equal(Errno.Ok, _volume.Unlink(_pool, "g")), false),
+            (() => Assert.Equal(Errno.Ok, _volume.Rename(_pool, "f", _pool, "h")), false),
+            (() => Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.a", "1"u8)), false),
+            (() => Assert.Equal(Errno.Ok, _volume.Files.RemoveExtendedAttribute(TestVolume.Root, file, "user.a"u8)), false),
+        })
+        {
+            Old(file);
+            change();
+            Assert.Equal((modifies, true), Since(file));
+        }
+        Old(file);
+        _volume.Read(file, 0, 10);
+        Assert.Equal((false, false), Since(file));
+    }
+
+    [Fact]
+    public void WhatChangesTheNamesIsSeenInTheDirectorysTimes()
+    {
+        var directory = _volume.Directory(_pool, "d");
+        foreach (var change in new Action[]
+        {
+            () => _volume.File(directory, "f"),
+            () => _volume.Directory(directory, "e"),
+            () => Assert.Equal(Errno.Ok, _volume.Link(_volume.Find(directory, "f"), directory, "g")),
+            () => Assert.Equal(Errno.Ok, _volume.Unlink(directory, "g")),
+            () => Assert.Equal(Errno.Ok, _volume.Rename(directory, "f", directory, "h")),
+            () => Assert.Equal(Errno.Ok, _volume.Rename(directory, "h", _pool, "h")),
+            () => Assert.Equal(Errno.Ok, _volume.Rename(_pool, "h", directory, "h")),
+            () => Assert.Equal(Errno.Ok, _volume.RemoveDirectory(directory, "e")),
+        })
+        {
+            Old(directory);
+            change();
+            Assert.Equal((true, true), Since(directory));
+        }
+    }
+
+    [Fact]
+    public void ASetGroupIdDirectoryPassesItsGroupOn()
+    {
+        var directory = _volume.Directory(_pool, "d");
+        Assert.Equal(Errno.Ok, _volume.Set(directory, new FuseSetattrIn { Valid = FuseSetattrValid.Gid | FuseSetattrValid.Mode, Gid = 77, Mode = 0x5FF }));
+        Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.User, directory, "f"u8, InodeMode.Regular | 0x1A4, 0, out var file));
+        Assert.Equal((1000u, 77u, 0x81A4u), (file.Attr.Uid, file.Attr.Gid, file.Attr.Mode));
+        Assert.Equal(Errno.Ok, _volume.Files.MakeDirectory(TestVolume.User, directory, "e"u8, 0x1ED, out var inner));
+        Assert.Equal((77u, 0x45EDu), (inner.Attr.Gid, inner.Attr.Mode));
+        Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.User, _pool, "f"u8, InodeMode.Regular | 0x1A4, 0, out file));
+        Assert.Equal(1000u, file.Attr.Gid);
+    }
+
+    [Theory]
+    [InlineData(0xDEDu, 0x1EDu)] // 6755 -> 0755
+    [InlineData(0xDE4u, 0x5E4u)] // 6744: the group may not execute, so its bit stays
+    public void PrivilegesEndWhenTheContentsOrTheOwnerChange(uint before, uint after)
+    {
+        var file = _volume.File(_pool, "f");
+        Check(0, () => Assert.Equal(Errno.Ok, _volume.TryWrite(file, 0, [1], out _)), killed: false);
+        Check(1, () => Assert.Equal(Errno.Ok, _volume.TryWrite(file, 0, [1], out _, flags: 4)), killed: true);
+        Check(2, () => Assert.Equal(Errno.Ok, _volume.Truncate(file, 0)), killed: false);
+        Check(3, () => Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Size | FuseSetattrValid.KillSuidGid })), killed: true);
+        Check(4, () => Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.User, file, 0x200, 0, out _)), killed: false);
+        Check(5, () => Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.User, file, 0x200, 1, out _)), killed: true);
+        Check(6, () => Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Uid, Uid = 3 })), killed: true);
+        Check(7, () => Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Gid, Gid = 3 })), killed: true);
+
+        void Check(int step, Action change, bool killed)
+        {
+            Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Mode, Mode = before }));
+            Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "security.capability", [1, 2, 3]));
+            change();
+            Assert.Equal((step, 0x8000 | (killed ? after : before)), (step, _volume.Attributes(file).Mode));
+            Assert.Equal(Errno.ENODATA, _volume.GetAttribute(file, "security.capability", out _));
+        }
+    }
+
+    [Fact]
+    public void ADirectoryKeepsItsBitsWhenItChangesHands()
+    {
+        var directory = _volume.Directory(_pool, "d");
+        Assert.Equal(Errno.Ok, _volume.Set(directory, new FuseSetattrIn { Valid = FuseSetattrValid.Mode, Mode = 0xFED }));
+        Assert.Equal(Errno.Ok, _volume.Set(directory, new FuseSetattrIn { Valid = FuseSetattrValid.Uid | FuseSetattrValid.Gid, Uid = 3, Gid = 4 }));
+        var attributes = _volume.Attributes(directory);
+        Assert.Equal((0x4FEDu, 3u, 4u), (attributes.Mode, attributes.Uid, attributes.Gid));
+    }
+
+    [Fact]
+    public void ExtendedAttributesAreStoredReplacedListedAndRemoved()
+    {
+        var file = _volume.File(_pool, "f");
+        Assert.Equal(Errno.ENODATA, _volume.GetAttribute(file, "user.a", out _));
+        Assert.Equal(Errno.ENODATA, _volume.SetAttribute(file, "user.a", "1"u8, 2));
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.a", "1"u8, 1));
+        Assert.Equal(Errno.EEXIST, _volume.SetAttribute(file, "user.a", "2"u8, 1));
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.a", "22"u8, 2));
+        Assert.Equal(Errno.EINVAL, _volume.SetAttribute(file, "user.a", "22"u8, 4));
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "trusted.b", default));
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "security.c", "x"u8));
+        Assert.Equal(["security.c", "trusted.b", "user.a"], _volume.AttributeNames(file).Order(StringComparer.Ordinal));
+        Assert.Equal(Errno.Ok, _volume.GetAttribute(file, "user.a", out var value));
+        Assert.Equal("22"u8.ToArray(), value);
+        Assert.Equal(Errno.Ok, _volume.Files.GetExtendedAttribute(file, "user.a"u8, [], out var length));
+        Assert.Equal(2, length);
+        Assert.Equal(Errno.ERANGE, _volume.Files.GetExtendedAttribute(file, "user.a"u8, new byte[1], out _));
+        Assert.Equal(Errno.ERANGE, _volume.Files.ListExtendedAttributes(file, new byte[10], out _));
+        Assert.Equal(Errno.Ok, _volume.Files.RemoveExtendedAttribute(TestVolume.Root, file, "trusted.b"u8));
+        Assert.Equal(Errno.ENODATA, _volume.Files.RemoveExtendedAttribute(TestVolume.Root, file, "trusted.b"u8));
+        Assert.Equal(["security.c", "user.a"], _volume.AttributeNames(file).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void ExtendedAttributesHaveLimitsAndPlaces()
+    {
+        var file = _volume.File(_pool, "f");
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.a", new byte[32_000]));
+        Assert.Equal(Errno.E2BIG, _volume.SetAttribute(file, "user.a", new byte[32_001]));
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.b", new byte[32_000]));
+        Assert.Equal(Errno.ENOSPC, _volume.SetAttribute(file, "user.c", new byte[32_000]));
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.b", new byte[31_999]));
+        Assert.Equal(Errno.EOPNOTSUPP, _volume.SetAttribute(file, "system.posix_acl_access", [1]));
+        Assert.Equal(Errno.EOPNOTSUPP, _volume.GetAttribute(file, "system.posix_acl_access", out _));
+        Assert.Equal(Errno.EOPNOTSUPP, _volume.SetAttribute(file, "other.a", [1]));
+        Assert.Equal(Errno.ERANGE, _volume.SetAttribute(file, "user." + new string('n', 251), [1]));
+        Assert.Equal(Errno.Ok, _volume.Files.SymbolicLink(TestVolume.Root, _pool, "l"u8, "f"u8, out var link));
+        Assert.Equal(Errno.EPERM, _volume.SetAttribute(new NodeId(link.NodeId), "user.a", [1]));
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(new NodeId(link.NodeId), "trusted.a", [1]));
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(_pool, "user.a", [1]));
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(NodeId.Root, "user.a", [1]));
+    }
+
+    [Fact]
+    public void APoolTellsWhatItIs()
+    {
+        var ephemeral = _volume.Pool("e", PoolFlags.None, 1 << 20);
+        var id = _volume.Files.Pools().Single(pool => pool.Name == "e").Id;
+        string[] names = ["user.tmem.kind", "user.tmem.limit", "user.tmem.codec", "user.tmem.page_size", "user.tmem.pool"];
+        Assert.Equal(names, _volume.AttributeNames(ephemeral));
+        Assert.Equal(["ephemeral", "1048576", "lz4", "4096", id.Value.ToString()], names.Select(Text));
+        Assert.Equal(Errno.Ok, _volume.GetAttribute(_pool, "user.tmem.kind", out var kind));
+        Assert.Equal("persistent"u8.ToArray(), kind);
+        Assert.Equal(Errno.ENODATA, _volume.GetAttribute(_pool, "user.tmem.colour", out _));
+        Assert.Equal(Errno.EPERM, _volume.SetAttribute(_pool, "user.tmem.limit", "5"u8));
+        Assert.Equal(Errno.EPERM, _volume.Files.RemoveExtendedAttribute(TestVolume.Root, _pool, "user.tmem.kind"u8));
+        var inner = _volume.Directory(_pool, "d");
+        Assert.Empty(_volume.AttributeNames(inner));
+        Assert.Equal(Errno.ENODATA, _volume.GetAttribute(inner, "user.tmem.kind", out _));
+
+        string Text(string name)
+        {
+            Assert.Equal(Errno.Ok, _volume.GetAttribute(ephemeral, name, out var value));
+            return System.Text.Encoding.UTF8.GetString(value);
+        }
+    }
+}

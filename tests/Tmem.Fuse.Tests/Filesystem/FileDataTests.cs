@@ -1,0 +1,272 @@
+using Tmem.Engine;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Protocol;
+using Xunit;
+
+namespace Tmem.Fuse.Tests.Filesystem;
+
+/// <summary>Contents of files in persistent pools where the model does not reach: limits, lack of room, allocation, threads.</summary>
+public sealed class FileDataTests
+{
+    private const ulong Maximum = 1UL << 44;
+
+    [Fact]
+    public void AFileEndsAt16TiB()
+    {
+        using var volume = new TestVolume();
+        var file = volume.File(volume.Pool(), "f");
+        volume.Write(file, Maximum - 3, "end"u8);
+        Assert.Equal((Maximum, 8UL), (volume.Attributes(file).Size, volume.Attributes(file).Blocks));
+        Assert.Equal("end"u8.ToArray(), volume.Read(file, Maximum - 3, 100));
+        Assert.Equal(Errno.EFBIG, volume.TryWrite(file, Maximum, [1], out _));
+        Assert.Equal(Errno.EFBIG, volume.TryWrite(file, ulong.MaxValue, [1], out _));
+        Assert.Equal(Errno.Ok, volume.TryWrite(file, Maximum - 2, "1234"u8, out var written));
+        Assert.Equal(2u, written);
+        Assert.Equal(Errno.EFBIG, volume.Truncate(file, Maximum + 1));
+        Assert.Equal(Errno.EFBIG, volume.Files.Allocate(file, 0, Maximum - 1, 2, 0));
+        Assert.Equal(Errno.EFBIG, volume.Files.Allocate(file, 0, ulong.MaxValue, ulong.MaxValue, 0));
+        Assert.Equal(Errno.Ok, volume.Files.Seek(file, 0, 0, 3, out var data));
+        Assert.Equal(Maximum - 4096, data);
+        Assert.Empty(volume.Read(file, ulong.MaxValue, 10));
+        Assert.Equal(Errno.Ok, volume.Files.Allocate(file, 0, 0, Maximum, 3));
+        Assert.Equal(0UL, volume.Attributes(file).Blocks);
+        volume.Write(file, Maximum - 3, "end"u8);
+        Assert.Equal(Errno.Ok, volume.Truncate(file, 1));
+        Assert.Equal((1UL, 0UL), (volume.Attributes(file).Size, volume.Attributes(file).Blocks));
+        volume.AssertSound();
+    }
+
+    [Theory]
+    [InlineData(2u), InlineData(4u), InlineData(8u), InlineData(0x20u), InlineData(0x12u)]
+    public void OtherModesOfFallocateAreNotSupported(uint mode)
+    {
+        using var volume = new TestVolume();
+        var pool = volume.Pool();
+        Assert.Equal(Errno.EOPNOTSUPP, volume.Files.Allocate(volume.File(pool, "f"), 0, 0, 1, mode));
+        Assert.Equal(Errno.EISDIR, volume.Files.Allocate(pool, 0, 0, 1, 0));
+    }
+
+    [Fact]
+    public void AHoleLargerThanTheStoreIsPunchedAtOnce()
+    {
+        using var volume = new TestVolume();
+        var file = volume.File(volume.Pool(), "f");
+        for (var page = 0UL; page < 3000; page++) volume.Write(file, page * 4096, TestVolume.Noise(300, 1));
+        Assert.Equal(Errno.Ok, volume.Files.Allocate(file, 0, 100, 2999 * 4096, 3));
+        Assert.Equal(2UL * 8, volume.Attributes(file).Blocks);
+        Assert.Equal(Errno.EINVAL, volume.Files.Seek(file, 0, 0, 0, out _));
+        volume.AssertSound();
+    }
+
+    [Theory]
+    [InlineData(0L)]
+    [InlineData(600_000L)]
+    public void WithoutRoomAWriteIsRefusedAndWhatWasThereStays(long limit)
+    {
+        using var volume = new TestVolume(2 * TestVolume.Mebi);
+        var pool = volume.Pool(limit: limit);
+        var file = volume.File(pool, "f");
+        var kept = 0;
+        while (volume.TryWrite(file, (ulong)kept * 4096, TestVolume.Noise(4096, kept), out _) == Errno.Ok) kept++;
+        Assert.InRange(kept, 50, 600);
+        Assert.Equal((ulong)kept * 4096, volume.Attributes(file).Size);
+        var refusals = 0;
+        for (var page = 0; page < kept; page++)
+        {
+            // Neither a whole page nor a part of one may hurt the old one.
+            if (volume.TryWrite(file, (ulong)page * 4096, TestVolume.Noise(4096, 1000 + page), out _) == Errno.ENOSPC) refusals++;
+            else volume.TryWrite(file, (ulong)page * 4096, TestVolume.Noise(4096, page), out _);
+            volume.TryWrite(file, (ulong)page * 4096 + 5, TestVolume.Noise(4096, page).AsSpan(5, 10), out _);
+        }
+        // A pool at its limit may replace a page by one of the same size; a full store has no slot for the new one.
+        if (limit == 0) Assert.True(refusals > 0);
+        for (var page = 0; page < kept; page++)
+        {
+            var data = volume.Read(file, (ulong)page * 4096, 4096);
+            Assert.True(data.AsSpan().SequenceEqual(TestVolume.Noise(4096, page)) || data.AsSpan().SequenceEqual(TestVolume.Noise(4096, 1000 + page)));
+        }
+        // A long write stores what fits and says how much.
+        Assert.Equal(Errno.Ok, volume.Files.Allocate(file, 0, (ulong)(kept - 10) * 4096, 10 * 4096, 3));
+        Assert.Equal(Errno.Ok, volume.TryWrite(file, (ulong)(kept - 10) * 4096, TestVolume.Noise(40 * 4096, 7), out var written));
+        Assert.True(written is > 0 and < 40 * 4096 && written % 4096 == 0);
+        Assert.Equal(TestVolume.Noise(40 * 4096, 7).AsSpan(0, (int)written).ToArray(), volume.Read(file, (ulong)(kept - 10) * 4096, (int)written));
+        Assert.Equal(Errno.Ok, volume.Unlink(pool, "f"));
+        volume.AssertSound();
+    }
+
+    [Fact]
+    public void WithoutRoomForMetadataNothingIsHalfMade()
+    {
+        using var volume = new TestVolume(TestVolume.Mebi);
+        var pool = volume.Pool();
+        var file = volume.File(pool, "ballast");
+        for (var page = 0; volume.TryWrite(file, (ulong)page * 4096, TestVolume.Noise(4096, page), out _) == Errno.Ok; page++) { }
+        var made = 0;
+        while (volume.TryFile(pool, $"file {made}", out _) is var error)
+        {
+            if (error != Errno.Ok)
+            {
+                Assert.Equal(Errno.ENOSPC, error);
+                break;
+            }
+            made++;
+        }
+        Assert.Equal(Errno.ENOSPC, volume.Files.SymbolicLink(TestVolume.Root, pool, "l"u8, new byte[4000], out _));
+        Assert.Equal(Errno.ENOSPC, volume.SetAttribute(file, "user.a", new byte[30_000]));
+        Assert.Equal(made + 1, volume.List(pool).Count);
+        volume.AssertSound();
+        Assert.Equal(Errno.Ok, volume.Truncate(file, 0));
+        Assert.Equal(Errno.Ok, volume.TryFile(pool, "now", out _));
+        volume.AssertSound();
+    }
+
+    [Fact]
+    public void StatfsSaysWhatIsThere()
+    {
+        using var volume = new TestVolume();
+        var limited = volume.Pool("l", limit: 8 << 20);
+        Assert.Equal(Errno.Ok, volume.Files.GetFileSystem(NodeId.Root, out var all));
+        Assert.Equal((4096u, 4096u, 255u, 16384UL), (all.Bsize, all.Frsize, all.NameLength, all.Blocks));
+        Assert.InRange(all.Bfree, 1UL, all.Blocks);
+        Assert.True(all.Bavail == all.Bfree && all.Files > all.Ffree);
+        Assert.Equal(Errno.Ok, volume.Files.GetFileSystem(limited, out var before));
+        Assert.Equal(2048UL, before.Blocks);
+        volume.Write(volume.File(limited, "f"), 0, TestVolume.Noise(1 << 20, 1));
+        Assert.Equal(Errno.Ok, volume.Files.GetFileSystem(limited, out var after));
+        Assert.InRange(before.Bfree - after.Bfree, 256UL, 300UL);
+    }
+
+    [Theory]
+    [InlineData(PoolFlags.Persistent)]
+    [InlineData(PoolFlags.None)]
+    public void TheDataPathAllocatesNothing(PoolFlags kind)
+    {
+        using var volume = new TestVolume();
+        var pool = volume.Pool(flags: kind);
+        var file = volume.File(pool, "f");
+        var data = TestVolume.Noise(64 * 1024, 1);
+        var buffer = new byte[64 * 1024];
+        Assert.Equal(0, Work(2000));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var failures = Work(20_000);
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.Equal((0, 0L), (failures, allocated));
+
+        int Work(int rounds)
+        {
+            var failed = 0;
+            for (var i = 0; i < rounds; i++)
+            {
+                var offset = (ulong)(i & 63) * 65536;
+                if (i % 8 == 0 && (volume.TryWrite(file, offset, data, out var all) != Errno.Ok || all != data.Length)) failed++;
+                if (i > 512 && volume.TryWrite(file, offset + 100, data.AsSpan(0, 5000), out _) != Errno.Ok && kind == PoolFlags.Persistent) failed++;
+                if (volume.Files.Read(file, 0, offset + 10, buffer, out _) != Errno.Ok && kind == PoolFlags.Persistent) failed++;
+                if (volume.Files.GetAttributes(file, out _) != Errno.Ok) failed++;
+                if (volume.Files.GetExtendedAttribute(file, "security.capability"u8, [], out _) != Errno.ENODATA) failed++;
+                if (volume.Files.Lookup(TestVolume.Root, pool, "f"u8, out _) != Errno.Ok) failed++;
+                if (i % 16 == 0 && volume.Files.Allocate(file, 0, 1 << 20, 65536, 3) != Errno.Ok) failed++;
+            }
+            return failed;
+        }
+    }
+
+    /// <summary>
+    /// Two threads change different halves of the same pages, a third replaces whole pages and reads, a fourth punches others: no change of
+    /// a half may be lost to the other half's.
+    /// </summary>
+    [Fact]
+    public void PartsOfOnePageWrittenAtOnceAreBothThere()
+    {
+        const int Pages = 16;
+        const int Rounds = 1500;
+        using var volume = new TestVolume();
+        var file = volume.File(volume.Pool(), "f", new byte[3 * Pages * 4096]);
+        var errors = 0;
+        void Halves(int half)
+        {
+            var mine = new byte[2048];
+            var back = new byte[2048];
+            for (var round = 1; round <= Rounds; round++)
+            {
+                var offset = (ulong)(round % Pages * 4096 + half * 2048);
+                mine.AsSpan().Fill((byte)round);
+                if (volume.Files.Write(TestVolume.Root, file, 0, offset, mine, 0, out _) != Errno.Ok) Interlocked.Increment(ref errors);
+                if (volume.Files.Read(file, 0, offset, back, out _) != Errno.Ok || !back.AsSpan().SequenceEqual(mine)) Interlocked.Increment(ref errors);
+            }
+        }
+        void Whole(int first)
+        {
+            var page = new byte[4096];
+            for (var round = 1; round <= Rounds; round++)
+            {
+                var offset = (ulong)(first + round % Pages) * 4096;
+                page.AsSpan().Fill((byte)round);
+                volume.Files.Write(TestVolume.Root, file, 0, offset, page, 0, out _);
+                volume.Files.Read(file, 0, offset, page, out _);
+                if (page.AsSpan().ContainsAnyExcept((byte)round)) Interlocked.Increment(ref errors);
+                if (first > Pages) volume.Files.Allocate(file, 0, offset, 4096, 3);
+            }
+        }
+        Thread[] threads = [new(() => Halves(0)), new(() => Halves(1)), new(() => Whole(Pages)), new(() => Whole(2 * Pages))];
+        foreach (var thread in threads) thread.Start();
+        foreach (var thread in threads) thread.Join();
+        Assert.Equal(0, errors);
+        volume.AssertSound();
+    }
+
+    /// <summary>A whole page is replaced while parts of it are changed: whichever came last, its bytes of the part it wrote are there.</summary>
+    [Fact]
+    public void AWholePageIsNotLostToAChangeOfAPart()
+    {
+        using var volume = new TestVolume();
+        var file = volume.File(volume.Pool(), "f", new byte[4096]);
+        var lost = 0;
+        using var barrier = new Barrier(2);
+        var other = new Thread(() =>
+        {
+            for (var round = 1; round <= 2000; round++)
+            {
+                barrier.SignalAndWait();
+                volume.Files.Write(TestVolume.Root, file, 0, 4090, new byte[] { (byte)round, (byte)round }, 0, out _);
+                barrier.SignalAndWait();
+            }
+        });
+        other.Start();
+        var page = new byte[4096];
+        for (var round = 1; round <= 2000; round++)
+        {
+            page.AsSpan().Fill((byte)round);
+            barrier.SignalAndWait();
+            volume.Files.Write(TestVolume.Root, file, 0, 0, page, 0, out _);
+            barrier.SignalAndWait();
+            // In either order every byte is of this round.
+            if (volume.Read(file, 0, 4096).AsSpan().ContainsAnyExcept((byte)round)) lost++;
+        }
+        other.Join();
+        Assert.Equal(0, lost);
+    }
+
+    [Fact]
+    public void TruncationAndWritesAtOnceLeaveNoBytesBehindTheEnd()
+    {
+        using var volume = new TestVolume();
+        var file = volume.File(volume.Pool(), "f");
+        var stop = false;
+        var writer = new Thread(() =>
+        {
+            var random = new Random(1);
+            var data = TestVolume.Noise(20_000, 1);
+            while (!Volatile.Read(ref stop)) volume.Files.Write(TestVolume.Root, file, 0, (ulong)random.Next(40_000), data.AsSpan(0, random.Next(20_000)), 0, out _);
+        });
+        writer.Start();
+        var random = new Random(2);
+        for (var round = 0; round < 3000; round++) Assert.Equal(Errno.Ok, volume.Truncate(file, (ulong)random.Next(50_000)));
+        Volatile.Write(ref stop, true);
+        writer.Join();
+        var size = volume.Attributes(file).Size;
+        Assert.Equal(Errno.Ok, volume.Truncate(file, 100_000));
+        Assert.False(volume.Read(file, size, 100_000).AsSpan().ContainsAnyExcept((byte)0));
+        volume.AssertSound();
+    }
+}

@@ -1,0 +1,89 @@
+using Tmem.Engine;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Protocol;
+using Xunit;
+
+namespace Tmem.Fuse.Tests.Filesystem;
+
+/// <summary>Pools through the management API.</summary>
+public sealed class PoolTests : IDisposable
+{
+    private readonly TestVolume _volume = new();
+
+    public void Dispose()
+    {
+        _volume.AssertSound();
+        _volume.Dispose();
+    }
+
+    private Errno Create(string name, PoolOptions options = default) => _volume.Files.CreatePool(name, options, 0x1ED, out _);
+
+    [Fact]
+    public void BadNamesAndOptionsAreRefused()
+    {
+        foreach (var name in new[] { "", ".", "..", "a/b", "a\0b", "a\nb", "\ud800" }) Assert.Equal(Errno.EINVAL, Create(name));
+        Assert.Equal(Errno.ENAMETOOLONG, Create(new string('n', 256)));
+        Assert.Equal(Errno.ENAMETOOLONG, Create(new string('ä', 128)));
+        Assert.Equal(Errno.Ok, Create(new string('n', 255)));
+        Assert.Equal(Errno.EINVAL, Create("p", new PoolOptions((PoolFlags)0x100)));
+        Assert.Equal(Errno.EINVAL, Create("p", new PoolOptions(PoolFlags.Precompressed)));
+        Assert.Equal(Errno.EINVAL, Create("p", new PoolOptions((PoolFlags)0x10)));
+        Assert.Equal(Errno.EINVAL, Create("p", new PoolOptions(PoolFlags.Persistent, -1)));
+        Assert.Equal(Errno.Ok, Create("p"));
+        Assert.Equal(Errno.EEXIST, Create("p"));
+        Assert.Equal(2, _volume.Client.Pools().Count);
+    }
+
+    [Fact]
+    public void PoolsAreListedByName()
+    {
+        Create("b");
+        Create("a", new PoolOptions(PoolFlags.Persistent, 4 << 20));
+        var pools = _volume.Files.Pools();
+        Assert.Equal(["a", "b"], pools.Select(pool => pool.Name));
+        Assert.Equal(new PoolOptions(PoolFlags.Persistent, 4 << 20), pools[0].Options);
+        Assert.Equal(PoolFlags.Shared, pools[1].Options.Flags);
+        Assert.Equal(_volume.Client.Pools().Order(Comparer<PoolId>.Create((x, y) => x.Value.CompareTo(y.Value))), pools.Select(pool => pool.Id).Order(Comparer<PoolId>.Create((x, y) => x.Value.CompareTo(y.Value))));
+    }
+
+    [Fact]
+    public void APoolWithFilesIsDestroyedOnlyByForceAndNeverWhileOneIsOpen()
+    {
+        var pool = _volume.Pool();
+        var directory = _volume.Directory(pool, "d");
+        var file = _volume.File(directory, "f", "contents"u8);
+        Assert.Equal(Errno.ENOENT, _volume.Files.DestroyPool("none", force: true));
+        Assert.Equal(Errno.ENOTEMPTY, _volume.Files.DestroyPool("p", force: false));
+        Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.Root, file, 0, 0, out var open));
+        Assert.Equal(Errno.EBUSY, _volume.Files.DestroyPool("p", force: true));
+        Assert.Equal("contents"u8.ToArray(), _volume.Read(file, 0, 100));
+        _volume.Files.Release(file, open.Fh);
+        Assert.Equal(Errno.Ok, _volume.Files.DestroyPool("p", force: true));
+        _volume.AssertSound();
+        Assert.Empty(_volume.Client.Pools());
+        // The kernel still knows the node; its contents went with the pool.
+        Assert.Equal(0u, _volume.Attributes(file).Nlink);
+        Assert.Equal(Errno.ESTALE, _volume.TryRead(file, 0, 10, out _));
+        Assert.Equal(Errno.ESTALE, _volume.TryWrite(file, 0, [1], out _));
+        Assert.Equal(Errno.ENOENT, _volume.TryFile(directory, "g", out _));
+        foreach (var node in new[] { file, directory, pool })
+        {
+            _volume.Files.Forget(node, 100);
+            Assert.Equal(Errno.ESTALE, _volume.Files.GetAttributes(node, out _));
+        }
+        Assert.Equal(0, _volume.Engine.Statistics().Total.Pages);
+    }
+
+    [Fact]
+    public void AnEmptyPoolWithAnOpenNamelessFileStays()
+    {
+        var pool = _volume.Pool();
+        var file = _volume.File(pool, "f", "contents"u8);
+        Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.Root, file, 0, 0, out var open));
+        Assert.Equal(Errno.Ok, _volume.Unlink(pool, "f"));
+        Assert.Equal(Errno.EBUSY, _volume.RemoveDirectory(NodeId.Root, "p"));
+        Assert.Equal(Errno.EBUSY, _volume.Files.DestroyPool("p", force: false));
+        _volume.Files.Release(file, open.Fh);
+        Assert.Equal(Errno.Ok, _volume.RemoveDirectory(NodeId.Root, "p"));
+    }
+}

@@ -1,0 +1,333 @@
+using System.Runtime.CompilerServices;
+using Tmem.Engine;
+using Tmem.Engine.Records;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Protocol;
+using Xunit;
+
+namespace Tmem.Fuse.Tests.Filesystem;
+
+/// <summary>
+/// What a process leaves when it dies between two stores is made by hand, step by step, on the records; then another file system takes
+/// the region up.
+/// </summary>
+public sealed class RecoveryTests : IDisposable
+{
+    private readonly TestVolume _volume = new();
+    private readonly NodeId _pool;
+
+    public RecoveryTests() => _pool = _volume.Pool();
+
+    public void Dispose()
+    {
+        _volume.AssertSound();
+        _volume.Dispose();
+    }
+
+    private RecordStore Records => _volume.Engine.Records;
+    private ref RootRecord Volume => ref Records.Get<RootRecord>(Records.Root);
+    private ref InodeRecord Inode(NodeId node) => ref Records.Get<InodeRecord>(new RecordRef(node.Value));
+
+    private void AttachAsAfterAMount()
+    {
+        _volume.Attach();
+        _volume.AssertSound();
+        _volume.Files.DropKernelReferences();
+        _volume.AssertSound();
+    }
+
+    private RecordRef Entry(NodeId parent, string name)
+    {
+        var found = RecordRef.None;
+        Records.ForEach(RecordKind.Entry, entry =>
+        {
+            var record = Records.Get<EntryRecord>(entry);
+            var bytes = Records.Bytes(entry).Slice(Unsafe.SizeOf<EntryRecord>(), (int)record.NameLength);
+            if (record.Parent == parent.Value && bytes.SequenceEqual(TestVolume.Bytes(name))) found = entry;
+        });
+        Assert.False(found.IsNone);
+        return found;
+    }
+
+    private RecordRef AddEntry(ulong parent, ulong child, ulong key, string name, bool commit = true)
+    {
+        Assert.Equal(TmemStatus.Ok, Records.Allocate(RecordKind.Entry, Unsafe.SizeOf<EntryRecord>() + name.Length, out var entry));
+        ref var record = ref Records.Get<EntryRecord>(entry);
+        record.Key = key;
+        record.Parent = parent;
+        record.Child = child;
+        record.NameLength = (uint)name.Length;
+        TestVolume.Bytes(name).CopyTo(Records.Bytes(entry)[Unsafe.SizeOf<EntryRecord>()..]);
+        if (commit) Records.Commit(entry);
+        return entry;
+    }
+
+    private ulong KeyOf(string name) => new DirectoryIndex(Records, Volume.HashSeed, DirectoryIndex.FullHash).Hash(TestVolume.Bytes(name)) << 16 | 1;
+
+    [Fact]
+    public void AFileOfThisProcessIsThereInTheNext()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"tmem-fs-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
+        try
+        {
+            var data = TestVolume.Noise(100_000, 1);
+            FuseAttr before;
+            using (var volume = new TestVolume(path: path))
+            {
+                var directory = volume.Directory(volume.Pool("p", limit: 10 << 20), "d");
+                var file = volume.File(directory, "f", data);
+                Assert.Equal(Errno.Ok, volume.Link(file, directory, "g"));
+                Assert.Equal(Errno.Ok, volume.SetAttribute(file, "user.a", "value"u8));
+                Assert.Equal(Errno.Ok, volume.Files.SymbolicLink(TestVolume.Root, directory, "l"u8, "target"u8, out _));
+                Assert.Equal(Errno.Ok, volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Mode | FuseSetattrValid.Uid, Mode = 0x180, Uid = 9 }));
+                volume.File(volume.Pool("e", PoolFlags.None), "x", data);
+                before = volume.Attributes(file);
+            }
+            using (var volume = new TestVolume(path: path))
+            {
+                Assert.True(volume.Engine.Attached);
+                volume.Files.DropKernelReferences();
+                volume.AssertSound();
+                Assert.Equal(["e", "p"], volume.Files.Pools().Select(pool => pool.Name));
+                Assert.Equal(10 << 20, volume.Files.Pools()[1].Options.LimitBytes);
+                var directory = volume.Find(volume.Find(NodeId.Root, "p"), "d");
+                var file = volume.Find(directory, "g");
+                Assert.Equal(before, volume.Attributes(file));
+                Assert.Equal(data, volume.Read(file, 0, 200_000));
+                Assert.Equal(Errno.Ok, volume.GetAttribute(file, "user.a", out var value));
+                Assert.Equal("value"u8.ToArray(), value);
+                var buffer = new byte[100];
+                Assert.Equal(Errno.Ok, volume.Files.ReadLink(volume.Find(directory, "l"), buffer, out var length));
+                Assert.Equal("target"u8.ToArray(), buffer[..length]);
+                var ephemeral = volume.Find(volume.Find(NodeId.Root, "e"), "x");
+                Assert.Equal(Errno.Ok, volume.Files.Allocate(ephemeral, 0, 0, 4096, 3));
+                Assert.Equal(Errno.ENODATA, volume.TryRead(ephemeral, 0, 1, out _));
+            }
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void NodesGenerationsAndOpenNamelessFilesStayUntilANewMount()
+    {
+        var file = _volume.File(_pool, "f", "contents"u8);
+        var known = _volume.File(_pool, "known");
+        Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.Root, file, 0, 0, out _));
+        Assert.Equal(Errno.Ok, _volume.Unlink(_pool, "f"));
+        _volume.Attach();
+        _volume.AssertSound();
+        Assert.Equal("contents"u8.ToArray(), _volume.Read(file, 0, 100));
+        Assert.Equal(Errno.EBUSY, _volume.Files.DestroyPool("p", force: true));
+        Assert.Equal(known, _volume.Find(_pool, "known"));
+        _volume.Files.DropKernelReferences();
+        Assert.Equal(Errno.ESTALE, _volume.TryRead(file, 0, 100, out _));
+        Assert.Equal(0, _volume.Engine.Statistics().Total.Pages);
+    }
+
+    [Fact]
+    public void AnInodeWithoutItsEntryIsFreed()
+    {
+        var before = Count();
+        var file = _volume.File(_pool, "f", "contents"u8);
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.a", "1"u8));
+        Records.Free(Entry(_pool, "f"));
+        AttachAsAfterAMount();
+        Assert.Equal(before, Count());
+        Assert.Equal(0, _volume.Engine.Statistics().Total.Pages);
+
+        int Count()
+        {
+            var count = 0;
+            for (byte kind = 1; kind < 10; kind++) Records.ForEach(kind, _ => count++);
+            return count;
+        }
+    }
+
+    [Fact]
+    public void EntriesThatNameNothingAreDropped()
+    {
+        var file = _volume.File(_pool, "f");
+        var directory = _volume.Directory(_pool, "d");
+        AddEntry(file.Value, directory.Value, KeyOf("1"), "1");
+        AddEntry(_pool.Value, 12345, KeyOf("2"), "2");
+        AddEntry(777, file.Value, KeyOf("3"), "3");
+        AddEntry(_pool.Value, file.Value, KeyOf("4"), "4", commit: false);
+        AddEntry(_pool.Value, Volume.RootInode, KeyOf("5"), "5");
+        AttachAsAfterAMount();
+        Assert.Equal(["d", "f"], _volume.List(_pool).Select(one => one.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(1u, _volume.Attributes(file).Nlink);
+    }
+
+    [Theory]
+    [InlineData(0), InlineData(1), InlineData(2), InlineData(3)]
+    public void AMoveToANewNameHappensWhollyOrNotAtAll(int stores)
+    {
+        var from = _volume.Directory(_pool, "from");
+        var to = _volume.Directory(_pool, "to");
+        var moved = _volume.Directory(from, "moved");
+        var source = Entry(from, "moved");
+        var target = AddEntry(to.Value, moved.Value, KeyOf("moved"), "moved", commit: false);
+        Announce(Intent.Move, source, target, moved.Value, 0);
+        if (stores > 0) Records.Commit(target);
+        if (stores > 1) Records.Free(source);
+        if (stores > 2) Volume.Intent = Intent.None;
+        AttachAsAfterAMount();
+        Assert.Equal(stores == 0 ? ["moved"] : [], _volume.List(from).Select(one => one.Name));
+        Assert.Equal(stores == 0 ? [] : ["moved"], _volume.List(to).Select(one => one.Name));
+        Assert.Equal(stores == 0 ? 2u : 3u, _volume.Attributes(to).Nlink);
+        Assert.Equal(Intent.None, Volume.Intent);
+    }
+
+    [Theory]
+    [InlineData(0), InlineData(1), InlineData(2), InlineData(3)]
+    public void AMoveOverAnotherFileHappensWhollyOrNotAtAll(int stores)
+    {
+        var file = _volume.File(_pool, "f", "new"u8);
+        var old = _volume.File(_pool, "g", "old"u8);
+        var (source, target) = (Entry(_pool, "f"), Entry(_pool, "g"));
+        Announce(Intent.Move, source, target, file.Value, old.Value);
+        if (stores > 0) Records.Get<EntryRecord>(target).Child = file.Value;
+        if (stores > 1) Records.Free(source);
+        if (stores > 2) Volume.Intent = Intent.None;
+        AttachAsAfterAMount();
+        Assert.Equal(stores == 0 ? 2 : 1, _volume.List(_pool).Count);
+        Assert.Equal(stores == 0 ? "old"u8.ToArray() : "new"u8.ToArray(), _volume.Read(_volume.Find(_pool, "g"), 0, 10));
+        Assert.Equal(1u, _volume.Attributes(file).Nlink);
+        Assert.Equal(stores == 0 ? Errno.Ok : Errno.ESTALE, _volume.Files.GetAttributes(old, out _));
+    }
+
+    [Theory]
+    [InlineData(0), InlineData(1), InlineData(2)]
+    public void AnAnnouncedExchangeHappens(int stores)
+    {
+        var inner = _volume.Directory(_pool, "d");
+        var file = _volume.File(inner, "f");
+        var directory = _volume.Directory(_pool, "g");
+        var (source, target) = (Entry(inner, "f"), Entry(_pool, "g"));
+        Announce(Intent.Exchange, source, target, file.Value, directory.Value);
+        if (stores > 0) Records.Get<EntryRecord>(source).Child = directory.Value;
+        if (stores > 1) Records.Get<EntryRecord>(target).Child = file.Value;
+        AttachAsAfterAMount();
+        Assert.Equal((directory, file), (_volume.Find(inner, "f"), _volume.Find(_pool, "g")));
+        Assert.Equal((3u, 3u), (_volume.Attributes(inner).Nlink, _volume.Attributes(_pool).Nlink));
+    }
+
+    private void Announce(Intent intent, RecordRef source, RecordRef target, ulong sourceChild, ulong targetChild)
+    {
+        ref var volume = ref Volume;
+        volume.IntentSource = source.Value;
+        volume.IntentTarget = target.Value;
+        volume.IntentSourceChild = sourceChild;
+        volume.IntentTargetChild = targetChild;
+        volume.Intent = intent;
+    }
+
+    [Fact]
+    public void OfTwoValuesOfAnAttributeTheNewerCounts()
+    {
+        var file = _volume.File(_pool, "f");
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.a", "old"u8));
+        foreach (var age in new[] { 1UL, 1UL << 40 })
+        {
+            Assert.Equal(TmemStatus.Ok, Records.Allocate(RecordKind.Attribute, Unsafe.SizeOf<AttributeRecord>() + 9, out var attribute));
+            ref var record = ref Records.Get<AttributeRecord>(attribute);
+            record.Owner = file.Value;
+            record.Age = age;
+            record.NameLength = 6;
+            record.ValueLength = 3;
+            "user.anew"u8.CopyTo(Records.Bytes(attribute)[Unsafe.SizeOf<AttributeRecord>()..]);
+            Records.Commit(attribute);
+            AttachAsAfterAMount();
+            Assert.Equal(Errno.Ok, _volume.GetAttribute(file, "user.a", out var value));
+            Assert.Equal(age == 1 ? "old"u8.ToArray() : "new"u8.ToArray(), value);
+            Assert.Equal(["user.a"], _volume.AttributeNames(file));
+        }
+    }
+
+    [Fact]
+    public void APoolAndItsDirectoryComeAndGoTogether()
+    {
+        // Made, and its directory not yet; destroyed by force, and its files not yet.
+        Assert.Equal(TmemStatus.Ok, _volume.Client.NewPool(new PoolOptions(PoolFlags.Persistent), out _));
+        var directory = _volume.Directory(_volume.Directory(_volume.Pool("q"), "d"), "e");
+        var file = _volume.File(directory, "f", "contents"u8);
+        Records.Free(Entry(new NodeId(Volume.RootInode), "q"));
+        AttachAsAfterAMount();
+        Assert.Equal(["p"], _volume.Files.Pools().Select(pool => pool.Name));
+        Assert.Single(_volume.Client.Pools());
+        Assert.Equal(Errno.ESTALE, _volume.Files.GetAttributes(file, out _));
+        Assert.Equal(0, _volume.Engine.Statistics().Total.Pages);
+    }
+
+    [Fact]
+    public void AWriteCutShortLeavesNothingBehindTheEnd()
+    {
+        var file = _volume.File(_pool, "f", TestVolume.Noise(3 * 4096, 1));
+        Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.Root, file, 0, 0, out _));
+        // The pages are stored, the size is not yet raised.
+        Inode(file).Size = 100;
+        _volume.Attach();
+        _volume.AssertSound();
+        Assert.Equal(8UL, _volume.Attributes(file).Blocks);
+        Assert.Equal(Errno.Ok, _volume.Truncate(file, 3 * 4096));
+        Assert.Equal([.. TestVolume.Noise(3 * 4096, 1)[..100], .. new byte[3 * 4096 - 100]], _volume.Read(file, 0, 3 * 4096));
+    }
+
+    [Fact]
+    public void ARegionWhoseRootWasNeverReachedStartsEmpty()
+    {
+        using var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 4 * TestVolume.Mebi });
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(TmemStatus.Ok, engine.Records.Allocate(RecordKind.Inode, Unsafe.SizeOf<InodeRecord>(), out var inode));
+            engine.Records.Commit(inode);
+        }
+        Assert.Empty(new TmemFileSystem(engine, engine.Client(new ClientId(1))).Verify());
+    }
+
+    [Fact]
+    public void MetadataOfAnotherVersionIsRefusedByName()
+    {
+        Volume.Version = 99;
+        var refusal = Assert.Throws<RegionException>(_volume.Attach);
+        Assert.Contains("version 99", refusal.Message, StringComparison.Ordinal);
+        Volume.Version = RootRecord.CurrentVersion;
+    }
+
+    /// <summary>The verifier must see what is wrong: each kind of damage is made once.</summary>
+    [Fact]
+    public void TheVerifierFindsDamage()
+    {
+        var file = _volume.File(_pool, "f", TestVolume.Noise(3 * 4096, 1));
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.a", "1"u8));
+        Assert.Equal(Errno.Ok, _volume.Files.SymbolicLink(TestVolume.Root, _pool, "l"u8, "t"u8, out var link));
+        var entry = Entry(_pool, "f");
+
+        Damage("links", ref Inode(file).Links, 5u);
+        Damage("behind its end", ref Inode(file).Size, 100UL);
+        Damage("is no inode", ref Records.Get<EntryRecord>(entry).Child, entry.Value);
+        Damage("as its parent", ref Records.Get<EntryRecord>(entry).Parent, file.Value);
+        Damage("not one of its own", ref Inode(file).Attributes, entry.Value);
+        Damage("belong to an inode", ref Inode(file).Attributes, 0UL);
+        Damage("no target of its own", ref Inode(new NodeId(link.NodeId)).Target, entry.Value);
+        Damage("another pool", ref Inode(file).Pool, 999u);
+        Damage("objects that are no files", ref Inode(file).Generation, 999UL);
+        Damage("is not found by its name", ref Records.Get<EntryRecord>(entry).NameLength, 0u);
+        var root = Inode(_pool).Children;
+        Damage("reached from the root", ref Inode(_pool).Children, 0UL);
+        Assert.Equal(root, Inode(_pool).Children);
+
+        void Damage<T>(string expected, ref T field, T wrong)
+        {
+            var right = field;
+            field = wrong;
+            Assert.Contains(_volume.Files.Verify(), problem => problem.Contains(expected, StringComparison.Ordinal));
+            field = right;
+            Assert.Empty(_volume.Files.Verify());
+        }
+    }
+}
