@@ -1,1 +1,4 @@
-System.Console.WriteLine("tmemctl");
+using Tmem.Ctl;
+using Tmem.Ctl.Swap;
+
+return CommandTree.Run(args, Console.Out, Console.Error, new LinuxSwapSystem());

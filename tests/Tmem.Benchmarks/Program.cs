@@ -1,1 +1,25 @@
-System.Console.WriteLine("bench");
+using System.CommandLine;
+using Tmem.Benchmarks;
+using Tmem.Benchmarks.Codec;
+using Tmem.Benchmarks.Corpus;
+using Tmem.Benchmarks.Swap;
+
+// The measuring tools of the project: what makes the data, what loads the machine, what prints the tables. scripts/bench and
+// scripts/corpus are the way in for people; docs/benchmarking.md says how to read what they print.
+var root = new RootCommand("Measures tmem. Started by scripts/bench and scripts/corpus.")
+{
+    CorpusCommand.Create(),
+    CorpusSubject.Create(),
+    WorkloadCommand.Create(),
+    SwapBenchCommand.Create(),
+    CodecBenchCommand.Create(),
+};
+try
+{
+    return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+}
+catch (BenchmarkException error)
+{
+    Console.Error.WriteLine(error.Message);
+    return 1;
+}

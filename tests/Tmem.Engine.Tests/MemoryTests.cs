@@ -88,6 +88,20 @@ public sealed class MemoryTests
         Assert.True(hot > 90 && cold < 30, $"{hot} of 100 pages in use stayed, {cold} of 300 unused ones");
     }
 
+    [Fact]
+    public void WhenEveryPageIsInUseSomePagesStillGo()
+    {
+        using var engine = Engines.Anonymous(2 * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client, PoolFlags.Shared);
+        var page = new byte[Pages.Size];
+        for (uint i = 0; i < 2000; i++)
+        {
+            Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Pages.Random((int)i)));
+            Assert.Equal(TmemStatus.Ok, client.Get(pool, new ObjectId(1), i, page));
+        }
+    }
+
     private static long Resident()
     {
         var line = File.ReadLines("/proc/self/status").First(text => text.StartsWith("VmRSS:", StringComparison.Ordinal));

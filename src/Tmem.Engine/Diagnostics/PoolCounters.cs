@@ -5,7 +5,10 @@ namespace Tmem.Engine.Diagnostics;
 /// <summary>What a pool counts; an index into <see cref="PoolCounters"/>.</summary>
 internal enum Count
 {
+    // What is there now.
     Pages, Objects, CompressedBytes, SlotBytes, IndexBytes, SameFilled, Raw,
+
+    // What has happened.
     Puts, Stored, Replaced, NoRoom, PoolLimit, Incompressible,
     Gets, Hits, Misses,
     PageFlushesFound, PageFlushesNotFound, ObjectFlushesFound, ObjectFlushesNotFound, PagesFlushed,
@@ -37,10 +40,18 @@ internal sealed class PoolCounters
         return sum;
     }
 
-    /// <summary>Adds another's counts to this one's: a destroyed pool's, to the totals.</summary>
-    public void Absorb(PoolCounters other)
+    /// <summary>Adds another's counts to this one's.</summary>
+    public void Absorb(PoolCounters other) => Absorb(other, 0);
+
+    /// <summary>
+    /// Adds what has happened in a pool that is gone. What is there now is nothing, whatever its counters say: an operation that ended beside
+    /// the pool may not have counted yet.
+    /// </summary>
+    public void AbsorbGone(PoolCounters other) => Absorb(other, (int)Count.Puts);
+
+    private void Absorb(PoolCounters other, int first)
     {
-        for (var what = 0; what < Width; what++) Interlocked.Add(ref _values[what], other.Sum((Count)what));
+        for (var what = first; what < Width; what++) Interlocked.Add(ref _values[what], other.Sum((Count)what));
     }
 
     public PoolStatistics Read(int pageSize) => new()

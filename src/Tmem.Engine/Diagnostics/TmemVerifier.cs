@@ -25,6 +25,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
     private readonly byte* _page = (byte*)NativeMemory.AlignedAlloc(RegionLayout.PageSize, 64);
     private readonly Dictionary<PoolId, PoolStatistics> _walked = [];
     private SlotBitmap _reached = null!;
+    private bool _quiescent;
     private long _pages;
     private long _objects;
     private long _spansChecked;
@@ -39,6 +40,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
 
     public VerifierReport Run(bool quiescent)
     {
+        _quiescent = quiescent;
         var pools = _pools.Living().ToList();
         HoldBuckets(pools, () => _slabs.WhileHeld(() => CheckStructure(pools)));
         _reached.Dispose();
@@ -190,6 +192,8 @@ internal sealed unsafe class TmemVerifier : IDisposable
             var word = *(ulong*)_slabs.At(place);
             if (word == 0) continue;
             live++;
+            if (_quiescent && (word & SlabAllocator.InFlight) != 0)
+                Problem($"the slot at {place:x} of span {span} ({entry.Kind}) was taken and neither committed nor freed");
             if ((word & SlabAllocator.InFlight) == 0 && entry.Kind != SpanKind.Records 
                 && _suspects.Count < MaximumSuspects && !_reached.Contains(place))
             {

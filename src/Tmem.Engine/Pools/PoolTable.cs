@@ -98,7 +98,7 @@ internal sealed unsafe class PoolTable
     {
         lock (_change)
         {
-            Retired.Absorb(pool.Counters);
+            Retired.AbsorbGone(pool.Counters);
             Volatile.Write(ref _pools[pool.Place], null);
             _spans.Uncharge(Pool.ProcessBytes);
         }

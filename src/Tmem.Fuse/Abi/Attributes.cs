@@ -47,6 +47,15 @@ internal struct FuseAttrOut
     public FuseAttr Attr;
 }
 
+/// <summary>struct fuse_getattr_in.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct FuseGetattrIn
+{
+    public uint GetattrFlags;
+    public uint Dummy;
+    public ulong Fh;
+}
+
 /// <summary>struct fuse_setattr_in.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct FuseSetattrIn

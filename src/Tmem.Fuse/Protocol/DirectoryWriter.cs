@@ -10,7 +10,6 @@ namespace Tmem.Fuse.Protocol;
 /// </summary>
 internal ref struct DirectoryWriter
 {
-    private const int DirentSize = 24;
     private readonly Span<byte> _buffer;
 
     public DirectoryWriter(Span<byte> buffer, bool plus)
@@ -47,15 +46,12 @@ internal ref struct DirectoryWriter
             MemoryMarshal.Write(record, in entry);
             record = record[Unsafe.SizeOf<FuseEntryOut>()..];
         }
-        MemoryMarshal.Write(record, in inode);
-        MemoryMarshal.Write(record[8..], in cookie);
-        MemoryMarshal.Write(record[16..], (uint)name.Length);
-        MemoryMarshal.Write(record[20..], in type);
-        name.CopyTo(record[DirentSize..]);
+        MemoryMarshal.Write(record, new FuseDirent { Ino = inode, Off = cookie, NameLength = (uint)name.Length, Type = type });
+        name.CopyTo(record[Unsafe.SizeOf<FuseDirent>()..]);
         Length += size;
         return true;
     }
 
     private readonly int RecordSize(int nameLength) =>
-        ((Plus ? Unsafe.SizeOf<FuseEntryOut>() : 0) + DirentSize + nameLength + 7) & ~7;
+        ((Plus ? Unsafe.SizeOf<FuseEntryOut>() : 0) + Unsafe.SizeOf<FuseDirent>() + nameLength + 7) & ~7;
 }

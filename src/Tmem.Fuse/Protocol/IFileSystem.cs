@@ -13,7 +13,8 @@ internal readonly record struct Caller(uint Uid, uint Gid, uint Pid);
 
 /// <summary>
 /// The operations a file system answers, already decoded: what stands between Protocol (bytes) and Filesystem (meaning).
-/// Names are raw bytes without the NUL, 1 to 255 bytes long, never containing '/' or NUL; the dispatcher refused everything else.
+/// Names are raw bytes without the NUL, 1 to 255 bytes long, never containing '/' or NUL, never "." or ".."; the dispatcher refused everything
+/// else. (Names of extended attributes may contain '/'.) Offsets and lengths end at or below 2^63 - 1; rename flags, fallocate modes and whence are valid.
 /// Modes of creations have the umask applied by the kernel. Methods may be called from several threads at once. None throws for any input.
 /// Each entry handed out by Lookup, the creations and ReadDirectoryPlus counts as one lookup of its node, until Forget.
 /// </summary>
@@ -47,6 +48,7 @@ internal interface IFileSystem
     /// <summary>Writes all of <paramref name="data"/>, or as much as found room (then <paramref name="written"/> is less), or an error if nothing did.</summary>
     Errno Write(in Caller caller, NodeId node, ulong handle, ulong offset, ReadOnlySpan<byte> data, uint writeFlags, out uint written);
     Errno Flush(NodeId node, ulong handle);
+    /// <summary>fsync of a file or, with a handle of <see cref="OpenDirectory"/>, of a directory.</summary>
     Errno Sync(NodeId node, ulong handle, bool dataOnly);
     /// <summary><paramref name="mode"/>: FALLOC_FL_KEEP_SIZE 1, PUNCH_HOLE 2, ZERO_RANGE 0x10.</summary>
     Errno Allocate(NodeId node, ulong handle, ulong offset, ulong length, uint mode);

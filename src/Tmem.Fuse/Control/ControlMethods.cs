@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Tmem.Fuse.Control.Messages;
+using Tmem.Fuse.Filesystem;
+
+namespace Tmem.Fuse.Control;
+
+/// <summary>The methods of the management API. May be called from several threads at once.</summary>
+internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineView engine, IPoolDirectory directory)
+{
+    private readonly PoolMethods _pools = new(engine, directory);
+    private int _checking;
+
+    /// <summary>Carries out a method. Whatever the parameters hold, the answer is a value or an error.</summary>
+    public RpcAnswer Call(string method, JsonElement? parameters) => method switch
+    {
+        ControlMethod.Status => WithoutParameters(method, parameters) ?? Status(),
+        ControlMethod.Check => WithoutParameters(method, parameters) ?? Check(),
+        ControlMethod.Stop => WithoutParameters(method, parameters) ?? Stop(),
+        ControlMethod.PoolList => WithoutParameters(method, parameters) ?? _pools.List(),
+        ControlMethod.PoolShow => RpcParameters.Read(method, parameters, ControlJson.Default.PoolNameParameters, _pools.Show),
+        ControlMethod.PoolCreate => RpcParameters.Read(method, parameters, ControlJson.Default.PoolCreateParameters, _pools.Create),
+        ControlMethod.PoolDestroy => RpcParameters.Read(method, parameters, ControlJson.Default.PoolDestroyParameters, _pools.Destroy),
+        _ => RpcAnswer.Fail(ControlErrorCode.MethodNotFound, $"no method '{Shorten(method)}'", Shorten(method),
+            "use status, pool.list, pool.show, pool.create, pool.destroy, check or stop"),
+    };
+
+    private static RpcAnswer? WithoutParameters(string method, JsonElement? parameters) => RpcParameters.None(method, parameters);
+
+    private RpcAnswer Status()
+    {
+        var statistics = engine.Statistics();
+        return RpcAnswer.Of(new StatusReply
+        {
+            Version = daemon.Version,
+            Pid = daemon.ProcessId,
+            MountPoint = daemon.MountPoint,
+            SocketPath = socketPath,
+            Region = daemon.RegionName,
+            StartedAt = daemon.StartedAt,
+            UptimeSeconds = Math.Round(Math.Max(0, (DateTimeOffset.UtcNow - daemon.StartedAt).TotalSeconds), 3),
+            Threads = daemon.Threads,
+            Pools = statistics.Pools.Count,
+            Store = Figures.Of(statistics),
+            Total = Figures.Of(statistics.Total),
+        }, ControlJson.Default.StatusReply);
+    }
+
+    private RpcAnswer Check()
+    {
+        // A check reads every stored page: two at once would only be slower.
+        if (Interlocked.Exchange(ref _checking, 1) != 0)
+            return RpcAnswer.Fail(ControlErrorCode.Busy, "a check is running already", "check", "wait until it is done");
+        try
+        {
+            var started = Stopwatch.GetTimestamp();
+            var report = engine.Verify();
+            IReadOnlyList<string> problems = [.. report.Problems, .. directory.Verify()];
+            return RpcAnswer.Of(new CheckReply(report.PagesChecked, report.ObjectsChecked, report.SpansChecked,
+                Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3), problems), ControlJson.Default.CheckReply);
+        }
+        finally
+        {
+            Volatile.Write(ref _checking, 0);
+        }
+    }
+
+    private RpcAnswer Stop() => daemon.TryStop(out var reason)
+        ? RpcAnswer.Of(new StopReply(daemon.ProcessId), ControlJson.Default.StopReply)
+        : RpcAnswer.Fail(ControlErrorCode.StopRefused, "tmemd goes on: " + reason, daemon.MountPoint,
+            "turn swap off with 'tmemctl swap off', end what uses files below the mount, and stop again");
+
+    private static string Shorten(string text) => text.Length <= 100 ? text : text[..100] + "…";
+}

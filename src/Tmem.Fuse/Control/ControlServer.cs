@@ -1,0 +1,182 @@
+using System.Buffers;
+using System.Net.Sockets;
+using Tmem.Engine;
+using Tmem.Fuse.Control.Messages;
+using Tmem.Fuse.Filesystem;
+
+namespace Tmem.Fuse.Control;
+
+/// <summary>How the server guards itself; the defaults are the daemon's, tests use shorter times.</summary>
+internal sealed record ControlLimits
+{
+    /// <summary>Connections served at once; each costs a thread of <see cref="ControlServer.StackSize"/>, which is locked memory.</summary>
+    public int Connections { get; init; } = 16;
+
+    /// <summary>A connection that says nothing for this long is closed, so that forgotten ones cannot shut everybody out.</summary>
+    public TimeSpan Idle { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>A peer that does not take its reply for this long is dropped.</summary>
+    public TimeSpan Send { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Who may manage the daemon.</summary>
+    public Func<PeerCredentials, bool> MayManage { get; init; } = peer => peer.MayManage(Tmds.Linux.LibC.geteuid());
+}
+
+/// <summary>
+/// The management API's server: a Unix socket, one thread that accepts, one small thread a connection. Blocking sockets and threads were chosen
+/// over the thread pool because the pool's threads and timers would stay in locked memory for good; here an idle daemon has one thread asleep.
+/// </summary>
+internal sealed class ControlServer : IDisposable
+{
+    /// <summary>Stack of each of the server's threads, in bytes.</summary>
+    public const int StackSize = 256 * 1024;
+
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(2);
+
+    private readonly Socket _listener;
+    private readonly RpcEndpoint _endpoint;
+    private readonly ControlLimits _limits;
+    private readonly Action<string> _log;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<ControlConnection, Thread> _connections = [];
+    private readonly Thread _acceptor;
+    private bool _stopping;
+
+    private ControlServer(string path, Socket listener, ControlMethods methods, ControlLimits limits, Action<string> log)
+    {
+        SocketPath = path;
+        _listener = listener;
+        _limits = limits;
+        _log = log;
+        _endpoint = new RpcEndpoint(methods, log);
+        _acceptor = new Thread(Accept, StackSize) { IsBackground = true, Name = "control" };
+    }
+
+    /// <summary>Where it listens.</summary>
+    public string SocketPath { get; }
+
+    /// <summary>Opens the socket and serves until disposed.</summary>
+    /// <param name="path">The socket's absolute path; its directory is made if missing.</param>
+    /// <param name="daemon">The daemon.</param>
+    /// <param name="engine">The engine.</param>
+    /// <param name="directory">The pools.</param>
+    /// <param name="log">Gets one line for each event worth a warning.</param>
+    /// <exception cref="ControlException">The socket is served by another daemon, or cannot be opened.</exception>
+    public static ControlServer Start(string path, IDaemon daemon, TmemEngine engine, IPoolDirectory directory, Action<string> log) =>
+        Start(path, daemon, new EngineView(engine), directory, log, new ControlLimits());
+
+    /// <inheritdoc cref="Start(string, IDaemon, TmemEngine, IPoolDirectory, Action{string})"/>
+    public static ControlServer Start(string path, IDaemon daemon, IEngineView engine, IPoolDirectory directory, Action<string> log, ControlLimits limits)
+    {
+        var listener = ControlSocket.Listen(path);
+        var server = new ControlServer(path, listener, new ControlMethods(path, daemon, engine, directory), limits, log);
+        server._acceptor.Start();
+        return server;
+    }
+
+    /// <summary>Stops accepting, removes the socket, and gives replies under way two seconds to leave: the answer to <c>stop</c> is one of them.</summary>
+    public void Dispose()
+    {
+        KeyValuePair<ControlConnection, Thread>[] open;
+        lock (_gate)
+        {
+            if (_stopping) return;
+            _stopping = true;
+            open = [.. _connections];
+        }
+        _listener.Dispose();
+        foreach (var (connection, _) in open) connection.ReadNoMore();
+        var deadline = DateTime.UtcNow + Farewell;
+        foreach (var (connection, thread) in open)
+        {
+            var left = deadline - DateTime.UtcNow;
+            if (thread == Thread.CurrentThread || thread.Join(left > TimeSpan.Zero ? left : TimeSpan.Zero)) continue;
+            connection.Dispose();
+        }
+        if (_acceptor != Thread.CurrentThread) _acceptor.Join(Farewell);
+    }
+
+    private void Accept()
+    {
+        var complained = false;
+        while (true)
+        {
+            try
+            {
+                var socket = _listener.Accept();
+                complained = false;
+                Admit(socket);
+            }
+            catch (Exception error)
+            {
+                lock (_gate)
+                    if (_stopping) return;
+                // Out of descriptors or memory: management pauses, the data path does not.
+                if (!complained) _log($"control: cannot accept a connection on {SocketPath}: {error.Message}; going on");
+                complained = true;
+                Thread.Sleep(100);
+            }
+        }
+    }
+
+    private void Admit(Socket socket)
+    {
+        socket.ReceiveTimeout = (int)_limits.Idle.TotalMilliseconds;
+        socket.SendTimeout = (int)_limits.Send.TotalMilliseconds;
+        var connection = new ControlConnection(socket, _endpoint);
+        if (Refusal(socket) is { } refusal)
+        {
+            connection.Refuse(refusal);
+            return;
+        }
+        var thread = new Thread(() => Serve(connection), StackSize) { IsBackground = true, Name = "control peer" };
+        bool crowded, stopping;
+        lock (_gate)
+        {
+            stopping = _stopping;
+            crowded = _connections.Count >= _limits.Connections;
+            if (!crowded && !stopping) _connections.Add(connection, thread);
+        }
+        if (crowded || stopping)
+        {
+            connection.Refuse(RpcAnswer.Fail(ControlErrorCode.TooManyConnections, $"{_limits.Connections} connections are open already", SocketPath,
+                "close one, or try again in a minute"));
+            return;
+        }
+        try
+        {
+            thread.Start();
+        }
+        catch
+        {
+            lock (_gate) _connections.Remove(connection);
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    private RpcAnswer? Refusal(Socket socket)
+    {
+        var peer = PeerCredentials.Of(socket);
+        if (_limits.MayManage(peer)) return null;
+        _log($"control: refused process {peer.Pid} of user {peer.Uid} on {SocketPath}");
+        return RpcAnswer.Fail(ControlErrorCode.NotPermitted, $"user {peer.Uid} may not manage this daemon", SocketPath, "run as root or as the daemon's own user");
+    }
+
+    private void Serve(ControlConnection connection)
+    {
+        try
+        {
+            connection.Run();
+        }
+        catch (Exception error)
+        {
+            _log($"control: a connection failed: {error}");
+        }
+        finally
+        {
+            connection.Dispose();
+            lock (_gate) _connections.Remove(connection);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+using Tmem.Engine;
+using Tmem.Engine.Diagnostics;
+using Tmem.Fuse.Control.Messages;
+using Tmem.Fuse.Filesystem;
+
+namespace Tmem.Fuse.Control;
+
+/// <summary>The engine's figures as messages: the only place that knows both.</summary>
+internal static class Figures
+{
+    /// <summary>Memory of the store.</summary>
+    public static StoreFigures Of(EngineStatistics statistics) => new()
+    {
+        CapacityBytes = statistics.CapacityBytes,
+        UsedBytes = statistics.UsedBytes,
+        PeakUsedBytes = statistics.PeakUsedBytes,
+        PageSpanBytes = statistics.PageSpanBytes,
+        MetadataBytes = statistics.MetadataBytes,
+        ReadySpanBytes = statistics.ReadySpanBytes,
+        RecordSpanBytes = statistics.RecordSpanBytes,
+        Spans = statistics.Spans,
+        SpansReturned = statistics.SpansReturned,
+        Generation = statistics.Generation,
+    };
+
+    /// <summary>Counters of a pool, or of all.</summary>
+    public static PoolFigures Of(in PoolStatistics statistics) => new()
+    {
+        Pages = statistics.Pages,
+        Objects = statistics.Objects,
+        OriginalBytes = statistics.OriginalBytes,
+        CompressedBytes = statistics.CompressedBytes,
+        SlotBytes = statistics.SlotBytes,
+        IndexBytes = statistics.IndexBytes,
+        SameFilledPages = statistics.SameFilledPages,
+        RawPages = statistics.RawPages,
+        Puts = statistics.Puts,
+        PutsStored = statistics.PutsStored,
+        PutsReplaced = statistics.PutsReplaced,
+        PutsNoRoom = statistics.PutsNoRoom,
+        PutsPoolLimit = statistics.PutsPoolLimit,
+        PutsIncompressible = statistics.PutsIncompressible,
+        Gets = statistics.Gets,
+        GetHits = statistics.GetHits,
+        GetMisses = statistics.GetMisses,
+        PageFlushesFound = statistics.PageFlushesFound,
+        PageFlushesNotFound = statistics.PageFlushesNotFound,
+        ObjectFlushesFound = statistics.ObjectFlushesFound,
+        ObjectFlushesNotFound = statistics.ObjectFlushesNotFound,
+        PagesFlushed = statistics.PagesFlushed,
+        Evictions = statistics.Evictions,
+        CorruptPages = statistics.CorruptPages,
+    };
+
+    /// <summary>A row of the list. A pool destroyed since the snapshot counts as empty.</summary>
+    public static PoolSummary Summary(NamedPool pool, PoolSnapshot? snapshot)
+    {
+        var figures = snapshot?.Statistics ?? default;
+        return new PoolSummary
+        {
+            Name = pool.Name,
+            Id = pool.Id.Value,
+            Kind = Kind(pool),
+            PageSize = PageSize(pool),
+            LimitBytes = pool.Options.LimitBytes,
+            RefuseIncompressible = pool.Options.RefuseIncompressible,
+            Pages = figures.Pages,
+            OriginalBytes = figures.OriginalBytes,
+            CompressedBytes = figures.CompressedBytes,
+            MemoryBytes = figures.SlotBytes + figures.IndexBytes,
+        };
+    }
+
+    /// <summary>One pool, whole.</summary>
+    public static PoolReply Reply(NamedPool pool, PoolSnapshot? snapshot) => new()
+    {
+        Name = pool.Name,
+        Id = pool.Id.Value,
+        Kind = Kind(pool),
+        PageSize = PageSize(pool),
+        LimitBytes = pool.Options.LimitBytes,
+        RefuseIncompressible = pool.Options.RefuseIncompressible,
+        Figures = Of(snapshot?.Statistics ?? default),
+    };
+
+    private static string Kind(NamedPool pool) => pool.Options.Flags.HasFlag(PoolFlags.Persistent) ? "persistent" : "ephemeral";
+
+    private static int PageSize(NamedPool pool) => 4096 << (int)(((uint)pool.Options.Flags >> 4) & 0xf);
+}

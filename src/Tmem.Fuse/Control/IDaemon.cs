@@ -1,0 +1,53 @@
+using Tmem.Engine;
+using Tmem.Engine.Diagnostics;
+
+namespace Tmem.Fuse.Control;
+
+/// <summary>What the management API asks of the daemon itself, so that the API can be tested without a kernel.</summary>
+internal interface IDaemon
+{
+    /// <summary>The daemon's version.</summary>
+    string Version { get; }
+
+    /// <summary>Its process id.</summary>
+    int ProcessId { get; }
+
+    /// <summary>Where the file system is mounted: absolute, symbolic links resolved.</summary>
+    string MountPoint { get; }
+
+    /// <summary>The region for people: a file's path, or what it is instead ("memory").</summary>
+    string RegionName { get; }
+
+    /// <summary>When the daemon began to serve.</summary>
+    DateTimeOffset StartedAt { get; }
+
+    /// <summary>Session threads.</summary>
+    int Threads { get; }
+
+    /// <summary>
+    /// Decides whether the daemon may end and, if so, sets its end in motion and returns without waiting for it. The reply of the caller is
+    /// still sent: <see cref="ControlServer.Dispose"/> waits for it.
+    /// </summary>
+    /// <param name="reason">When false: what stands in the way, a sentence that names it; else empty.</param>
+    bool TryStop(out string reason);
+}
+
+/// <summary>What the management API asks of the engine: the engine's own two methods, so that tests need no region.</summary>
+internal interface IEngineView
+{
+    /// <inheritdoc cref="TmemEngine.Statistics"/>
+    EngineStatistics Statistics();
+
+    /// <inheritdoc cref="TmemEngine.Verify"/>
+    VerifierReport Verify();
+}
+
+/// <summary>The real engine, verified while others work.</summary>
+internal sealed class EngineView(TmemEngine engine) : IEngineView
+{
+    /// <inheritdoc/>
+    public EngineStatistics Statistics() => engine.Statistics();
+
+    /// <inheritdoc/>
+    public VerifierReport Verify() => engine.Verify();
+}

@@ -1,0 +1,106 @@
+namespace Tmem.Fuse.Control.Messages;
+
+/// <summary>What <c>status</c> answers. Sizes in bytes.</summary>
+internal sealed record StatusReply
+{
+    public required string Version { get; init; }
+    public required int Pid { get; init; }
+    public required string MountPoint { get; init; }
+    public required string SocketPath { get; init; }
+    /// <summary>The region's file, or what it is instead ("memory").</summary>
+    public required string Region { get; init; }
+    public required DateTimeOffset StartedAt { get; init; }
+    public required double UptimeSeconds { get; init; }
+    public required int Threads { get; init; }
+    public required int Pools { get; init; }
+    public required StoreFigures Store { get; init; }
+    /// <summary>All pools together, destroyed ones' counters included.</summary>
+    public required PoolFigures Total { get; init; }
+}
+
+/// <summary>Memory of the whole store, in bytes unless named otherwise; the meaning is that of the engine's EngineStatistics.</summary>
+internal sealed record StoreFigures
+{
+    public required long CapacityBytes { get; init; }
+    public required long UsedBytes { get; init; }
+    public required long PeakUsedBytes { get; init; }
+    public required long PageSpanBytes { get; init; }
+    public required long MetadataBytes { get; init; }
+    public required long ReadySpanBytes { get; init; }
+    public required long RecordSpanBytes { get; init; }
+    public required long Spans { get; init; }
+    public required long SpansReturned { get; init; }
+    public required long Generation { get; init; }
+}
+
+/// <summary>Everything counted for one pool, or for all together; the meaning is that of the engine's PoolStatistics.</summary>
+internal sealed record PoolFigures
+{
+    public required long Pages { get; init; }
+    public required long Objects { get; init; }
+    public required long OriginalBytes { get; init; }
+    public required long CompressedBytes { get; init; }
+    public required long SlotBytes { get; init; }
+    public required long IndexBytes { get; init; }
+    public required long SameFilledPages { get; init; }
+    public required long RawPages { get; init; }
+    public required long Puts { get; init; }
+    public required long PutsStored { get; init; }
+    public required long PutsReplaced { get; init; }
+    public required long PutsNoRoom { get; init; }
+    public required long PutsPoolLimit { get; init; }
+    public required long PutsIncompressible { get; init; }
+    public required long Gets { get; init; }
+    public required long GetHits { get; init; }
+    public required long GetMisses { get; init; }
+    public required long PageFlushesFound { get; init; }
+    public required long PageFlushesNotFound { get; init; }
+    public required long ObjectFlushesFound { get; init; }
+    public required long ObjectFlushesNotFound { get; init; }
+    public required long PagesFlushed { get; init; }
+    public required long Evictions { get; init; }
+    public required long CorruptPages { get; init; }
+}
+
+/// <summary>What a pool is.</summary>
+internal record PoolDescription
+{
+    public required string Name { get; init; }
+    public required uint Id { get; init; }
+    /// <summary>"persistent" or "ephemeral".</summary>
+    public required string Kind { get; init; }
+    public required int PageSize { get; init; }
+    /// <summary>Most real memory the pool's pages may take; 0: no limit of its own.</summary>
+    public required long LimitBytes { get; init; }
+    public required bool RefuseIncompressible { get; init; }
+}
+
+/// <summary>A row of <c>pool.list</c>: short, so that a thousand pools stay a small reply.</summary>
+internal sealed record PoolSummary : PoolDescription
+{
+    public required long Pages { get; init; }
+    public required long OriginalBytes { get; init; }
+    public required long CompressedBytes { get; init; }
+    /// <summary>Real memory of slots and index.</summary>
+    public required long MemoryBytes { get; init; }
+}
+
+/// <summary>What <c>pool.list</c> answers, in name order.</summary>
+internal sealed record PoolListReply(IReadOnlyList<PoolSummary> Pools);
+
+/// <summary>What <c>pool.show</c> and <c>pool.create</c> answer.</summary>
+internal sealed record PoolReply : PoolDescription
+{
+    public required PoolFigures Figures { get; init; }
+}
+
+/// <summary>What <c>pool.destroy</c> answers.</summary>
+/// <param name="Name">The pool that is gone.</param>
+/// <param name="PagesFreed">How many pages it held when the call began.</param>
+internal sealed record PoolDestroyReply(string Name, long PagesFreed);
+
+/// <summary>What <c>check</c> answers: problems are sentences, none when all is well.</summary>
+internal sealed record CheckReply(long PagesChecked, long ObjectsChecked, long SpansChecked, double Seconds, IReadOnlyList<string> Problems);
+
+/// <summary>What <c>stop</c> answers when the daemon will end; its process ends soon after.</summary>
+internal sealed record StopReply(int Pid);

@@ -1,0 +1,45 @@
+using System.Text.Json;
+
+namespace Tmem.Fuse.Control.Messages;
+
+/// <summary>A request line, as a client writes it.</summary>
+internal sealed record RpcRequest(string Jsonrpc, long Id, string Method, JsonElement? Params);
+
+/// <summary>A reply line, as a client reads it: <see cref="Result"/> or <see cref="Error"/>.</summary>
+internal sealed record RpcReply
+{
+    public JsonElement? Result { get; init; }
+    public RpcError? Error { get; init; }
+}
+
+/// <summary>An error: <see cref="Message"/> is a sentence that names the thing.</summary>
+internal sealed record RpcError(int Code, string Message, RpcErrorData? Data);
+
+/// <summary>What a program or a person needs to act on an error.</summary>
+/// <param name="Subject">The thing: a pool, a method, the socket.</param>
+/// <param name="Remedy">What to do about it.</param>
+internal sealed record RpcErrorData(string Subject, string Remedy);
+
+/// <summary>Parameters of <c>pool.show</c>.</summary>
+internal sealed record PoolNameParameters
+{
+    public string? Name { get; init; }
+}
+
+/// <summary>Parameters of <c>pool.create</c>. Only the name is needed: a persistent pool without a limit.</summary>
+internal sealed record PoolCreateParameters
+{
+    public string? Name { get; init; }
+    public bool Ephemeral { get; init; }
+    /// <summary>Bytes; 0 is no limit.</summary>
+    public long Limit { get; init; }
+    public bool RefuseIncompressible { get; init; }
+}
+
+/// <summary>Parameters of <c>pool.destroy</c>.</summary>
+internal sealed record PoolDestroyParameters
+{
+    public string? Name { get; init; }
+    /// <summary>Destroy it although it holds files.</summary>
+    public bool Force { get; init; }
+}

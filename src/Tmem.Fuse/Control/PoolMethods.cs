@@ -1,0 +1,91 @@
+using System.Text;
+using Tmem.Engine;
+using Tmem.Engine.Diagnostics;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Control.Messages;
+using Tmem.Fuse.Filesystem;
+
+namespace Tmem.Fuse.Control;
+
+/// <summary>The pool.* methods: names from the file system, figures from the engine.</summary>
+internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
+{
+    private const uint Mode = 0x1ED; // 0755
+    private const int LongestName = 255;
+
+    /// <summary>pool.list.</summary>
+    public RpcAnswer List()
+    {
+        var figures = engine.Statistics().Pools.ToDictionary(pool => pool.Id);
+        var pools = directory.Pools().Select(pool => Figures.Summary(pool, figures.GetValueOrDefault(pool.Id))).ToList();
+        return RpcAnswer.Of(new PoolListReply(pools), ControlJson.Default.PoolListReply);
+    }
+
+    /// <summary>pool.show.</summary>
+    public RpcAnswer Show(PoolNameParameters parameters)
+    {
+        if (Unusable(parameters.Name) is { } problem) return problem;
+        return Find(parameters.Name!) is { } pool
+            ? RpcAnswer.Of(Figures.Reply(pool, Snapshot(pool.Id)), ControlJson.Default.PoolReply)
+            : NoSuchPool(parameters.Name!);
+    }
+
+    /// <summary>pool.create. Ephemeral pools of files are of the shared kind: a read must not consume the page it copies.</summary>
+    public RpcAnswer Create(PoolCreateParameters parameters)
+    {
+        if (Unusable(parameters.Name) is { } problem) return problem;
+        var name = parameters.Name!;
+        if (parameters.Limit < 0) return RpcParameters.Invalid(name, $"pool '{name}': the limit {parameters.Limit} is negative", "give bytes, 0 for no limit");
+        var flags = parameters.Ephemeral ? PoolFlags.Shared : PoolFlags.Persistent;
+        var options = new PoolOptions(flags, parameters.Limit, parameters.RefuseIncompressible);
+        var errno = directory.CreatePool(name, in options, Mode, out var id);
+        return errno == Errno.Ok
+            ? RpcAnswer.Of(Figures.Reply(new NamedPool(name, id, options), Snapshot(id)), ControlJson.Default.PoolReply)
+            : Refusal(name, "cannot be created", errno);
+    }
+
+    /// <summary>pool.destroy.</summary>
+    public RpcAnswer Destroy(PoolDestroyParameters parameters)
+    {
+        if (Unusable(parameters.Name) is { } problem) return problem;
+        var name = parameters.Name!;
+        if (Find(name) is not { } pool) return NoSuchPool(name);
+        var pages = Snapshot(pool.Id)?.Statistics.Pages ?? 0;
+        var errno = directory.DestroyPool(name, parameters.Force);
+        return errno == Errno.Ok
+            ? RpcAnswer.Of(new PoolDestroyReply(name, pages), ControlJson.Default.PoolDestroyReply)
+            : Refusal(name, "cannot be destroyed", errno);
+    }
+
+    private NamedPool? Find(string name) => directory.Pools().FirstOrDefault(pool => pool.Name == name);
+
+    private PoolSnapshot? Snapshot(PoolId id) => engine.Statistics().Pools.FirstOrDefault(pool => pool.Id == id);
+
+    private static RpcAnswer? Unusable(string? name)
+    {
+        if (string.IsNullOrEmpty(name)) return RpcParameters.Invalid("name", "parameter name is missing or empty", "name the pool");
+        if (name is "." or ".." || name.AsSpan().IndexOfAny('/', '\0') >= 0)
+            return RpcParameters.Invalid(name, $"pool name '{name}' is no file name", "use a name without '/' and NUL other than . and ..");
+        return Encoding.UTF8.GetByteCount(name) > LongestName
+            ? RpcParameters.Invalid("name", $"the pool name has {Encoding.UTF8.GetByteCount(name)} bytes", $"use at most {LongestName} bytes")
+            : null;
+    }
+
+    private static RpcAnswer NoSuchPool(string name) =>
+        RpcAnswer.Fail(ControlErrorCode.NotFound, $"no pool '{name}'", name, "see 'tmemctl pool list'");
+
+    private static RpcAnswer Refusal(string name, string what, Errno errno)
+    {
+        var (code, why, remedy) = errno switch
+        {
+            Errno.ENOENT => (ControlErrorCode.NotFound, "it does not exist", "see 'tmemctl pool list'"),
+            Errno.EEXIST => (ControlErrorCode.Exists, "the name is taken", "choose another name, or destroy the old one first"),
+            Errno.ENOTEMPTY => (ControlErrorCode.NotEmpty, "it holds files", "remove them, or force it (--force)"),
+            Errno.EBUSY => (ControlErrorCode.Busy, "a file of it is open", "close it; for a swap file 'tmemctl swap off'"),
+            Errno.ENOSPC or Errno.ENOMEM or Errno.EDQUOT => (ControlErrorCode.NoRoom, "the store has no room for it", "free memory in the store or start tmemd with more --capacity"),
+            Errno.EINVAL or Errno.ENAMETOOLONG => (ControlErrorCode.InvalidParameters, "name or options are not valid", "check name, kind and limit"),
+            _ => (ControlErrorCode.Internal, "an unexpected error", "look at the daemon's log"),
+        };
+        return RpcAnswer.Fail(code, $"pool '{name}' {what}: {why} ({errno})", name, remedy);
+    }
+}

@@ -1,0 +1,99 @@
+using System.Buffers;
+using System.Text.Json;
+using System.Text.Unicode;
+using Tmem.Fuse.Control.Messages;
+
+namespace Tmem.Fuse.Control;
+
+/// <summary>A line in, a line out: everything of JSON-RPC 2.0 that needs no socket. Bad input of any kind is an error reply, never an exception.</summary>
+internal sealed class RpcEndpoint(ControlMethods methods, Action<string> log)
+{
+    private const string OneRequest = "send one JSON-RPC 2.0 request object a line, for example {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}";
+
+    /// <summary>The reply to a line that was too long to be read.</summary>
+    public static RpcAnswer TooLong { get; } = RpcAnswer.Fail(ControlErrorCode.InvalidRequest,
+        $"the request line is longer than {ControlProtocol.MaximumRequest} bytes", "request", "send shorter requests; the connection is closed");
+
+    /// <summary>Carries out a request.</summary>
+    /// <param name="line">Any bytes.</param>
+    /// <param name="output">Gets the reply line; nothing for a notification (a request without an id), as the standard asks.</param>
+    public void Handle(ReadOnlyMemory<byte> line, ArrayBufferWriter<byte> output)
+    {
+        JsonDocument document;
+        try
+        {
+            if (!Utf8.IsValid(line.Span)) throw new JsonException("not UTF-8");
+            document = JsonDocument.Parse(line);
+        }
+        catch (JsonException error)
+        {
+            RpcAnswer.Fail(ControlErrorCode.Parse, "the line is not JSON: " + error.Message, "request", OneRequest).Write(output, null);
+            return;
+        }
+        using (document)
+            Handle(document.RootElement, output);
+    }
+
+    private void Handle(JsonElement root, ArrayBufferWriter<byte> output)
+    {
+        JsonElement? id = null;
+        var notification = false;
+        RpcAnswer answer;
+        try
+        {
+            var problem = Decode(root, out id, out notification, out var method, out var parameters);
+            answer = problem is null
+                ? methods.Call(method, parameters)
+                : RpcAnswer.Fail(ControlErrorCode.InvalidRequest, problem, "request", OneRequest);
+        }
+        // The one place where a fault of a method ends: the daemon outlives it.
+        catch (Exception error)
+        {
+            log($"control: a request failed inside the daemon: {error}");
+            answer = RpcAnswer.Fail(ControlErrorCode.Internal, $"the daemon failed to carry out the request: {error.Message}", "tmemd",
+                "look at the daemon's log; the daemon is still up");
+        }
+        if (!notification) answer.Write(output, id);
+    }
+
+    /// <summary>Takes a request apart. Returns what is wrong with it, or null.</summary>
+    private static string? Decode(JsonElement root, out JsonElement? id, out bool notification, out string method, out JsonElement? parameters)
+    {
+        id = null;
+        notification = false;
+        method = "";
+        parameters = null;
+        if (root.ValueKind == JsonValueKind.Array) return "the line is an array; batches are not served";
+        if (root.ValueKind != JsonValueKind.Object) return "the line is JSON but not an object";
+        if (root.TryGetProperty("id"u8, out var given))
+        {
+            if (given.ValueKind is not (JsonValueKind.String or JsonValueKind.Number or JsonValueKind.Null)) return "\"id\" is neither string, number nor null";
+            if (!IsText(given)) return "\"id\" is not valid text";
+            id = given;
+        }
+        if (!root.TryGetProperty("jsonrpc"u8, out var version) || version.ValueKind != JsonValueKind.String || !version.ValueEquals("2.0"u8)) return "\"jsonrpc\" is not \"2.0\"";
+        if (!root.TryGetProperty("method"u8, out var name) || name.ValueKind != JsonValueKind.String || !IsText(name)) return "\"method\" is missing or not a string";
+        method = name.GetString()!;
+        if (root.TryGetProperty("params"u8, out var values))
+        {
+            if (values.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array)) return "\"params\" is neither object nor array";
+            parameters = values;
+        }
+        notification = id is null;
+        return null;
+    }
+
+    /// <summary>JSON escapes can spell half a surrogate pair, which is no text; found here, so that nothing behind has to expect it.</summary>
+    private static bool IsText(JsonElement element)
+    {
+        if (element.ValueKind != JsonValueKind.String) return true;
+        try
+        {
+            return element.GetString() is not null;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,120 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using Tmem.Engine;
+using Tmem.Fuse.Control.Messages;
+
+namespace Tmem.Fuse.Daemon;
+
+/// <summary>The command line of tmemd.</summary>
+internal static class CommandLine
+{
+    /// <summary>Builds the command; <paramref name="run"/> gets the checked options and returns the exit code.</summary>
+    public static RootCommand Create(Func<DaemonOptions, int> run) => Create(run, PhysicalMemory());
+
+    /// <summary>The same on a machine of the given memory.</summary>
+    public static RootCommand Create(Func<DaemonOptions, int> run, long physicalMemory)
+    {
+        var mount = new Option<string>("--mount")
+        {
+            Description = "Directory to mount the file system on. Example: --mount /mnt/tmem",
+            HelpName = "DIR",
+            Required = true,
+        };
+        var capacity = new Option<long>("--capacity")
+        {
+            Description = "Most real memory the store may take, its metadata included. Example: --capacity 512M, --capacity 2GiB",
+            HelpName = "SIZE",
+            Required = true,
+            CustomParser = result => ParseCapacity(result, physicalMemory),
+        };
+        var region = new Option<string?>("--region")
+        {
+            Description = "File that holds the store; made if missing, attached to if it holds one. Without it the store ends with the daemon. Example: --region /dev/shm/tmem.region",
+            HelpName = "FILE",
+        };
+        var socket = new Option<string>("--socket")
+        {
+            Description = "Unix socket for tmemctl. Example: --socket /run/tmem/second.sock",
+            HelpName = "PATH",
+            DefaultValueFactory = _ => DaemonOptions.DefaultSocketPath,
+        };
+        var threads = Number("--threads", "Threads that serve requests. Example: --threads 8", DaemonOptions.DefaultThreads, 1, DaemonOptions.MaximumThreads);
+        var spin = Number("--spin",
+            "Microseconds a thread polls for the next request before it sleeps: a shorter wait for a little processor time; 0 never polls. Example: --spin 0",
+            DaemonOptions.DefaultSpinMicroseconds, 0, DaemonOptions.MaximumSpinMicroseconds);
+        var log = new Option<LogLevel>("--log")
+        {
+            Description = "Least level of events to write to standard error: debug, info, warning or error. Example: --log warning",
+            HelpName = "LEVEL",
+            DefaultValueFactory = _ => LogLevel.Info,
+            CustomParser = ParseLevel,
+        };
+
+        var root = new RootCommand("tmemd keeps compressed pages in memory and serves them as a file system that a machine can swap to.")
+        {
+            mount, capacity, region, socket, threads, spin, log,
+        };
+        root.SetAction(parsed => run(new DaemonOptions
+        {
+            MountPoint = parsed.GetRequiredValue(mount),
+            CapacityBytes = parsed.GetRequiredValue(capacity),
+            RegionPath = parsed.GetValue(region),
+            SocketPath = parsed.GetRequiredValue(socket),
+            Threads = parsed.GetValue(threads),
+            Spin = TimeSpan.FromMicroseconds(parsed.GetValue(spin)),
+            LogLevel = parsed.GetValue(log),
+        }));
+        return root;
+    }
+
+    private static Option<int> Number(string name, string description, int usual, int least, int most) => new(name)
+    {
+        Description = description,
+        HelpName = "N",
+        DefaultValueFactory = _ => usual,
+        CustomParser = result =>
+        {
+            var text = result.Tokens[0].Value;
+            if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most) return number;
+            result.AddError($"{name} {text}: give a whole number from {least} to {most}.");
+            return 0;
+        },
+    };
+
+    private static long ParseCapacity(ArgumentResult result, long physicalMemory)
+    {
+        var text = result.Tokens[0].Value;
+        if (!ByteSize.TryParse(text, out var bytes))
+            result.AddError($"--capacity {text} is not a size. Write it as 512M, 2GiB, 1.5G or a number of bytes.");
+        else if (bytes < EngineOptions.MinimumCapacity)
+            result.AddError($"--capacity {text} is too small: the store needs at least {ByteSize.Format(EngineOptions.MinimumCapacity)}.");
+        else if (bytes > physicalMemory)
+            result.AddError($"--capacity {text} is more than the {ByteSize.Format(physicalMemory)} of memory this machine has. "
+                + $"Choose less; a quarter of it, {physicalMemory / 4 >> 20}M, is a good start.");
+        return bytes;
+    }
+
+    private static LogLevel ParseLevel(ArgumentResult result)
+    {
+        var text = result.Tokens[0].Value;
+        switch (text)
+        {
+            case "debug": return LogLevel.Debug;
+            case "info": return LogLevel.Info;
+            case "warning": return LogLevel.Warning;
+            case "error": return LogLevel.Error;
+            default:
+                result.AddError($"--log {text}: give debug, info, warning or error.");
+                return LogLevel.Info;
+        }
+    }
+
+    /// <summary>MemTotal in bytes.</summary>
+    private static long PhysicalMemory()
+    {
+        const string key = "MemTotal:";
+        var line = File.ReadLines("/proc/meminfo").First(l => l.StartsWith(key, StringComparison.Ordinal));
+        return long.Parse(line.AsSpan(key.Length).Trim().ToString().Split(' ')[0], CultureInfo.InvariantCulture) << 10;
+    }
+}

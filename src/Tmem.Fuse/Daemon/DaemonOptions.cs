@@ -1,0 +1,35 @@
+namespace Tmem.Fuse.Daemon;
+
+/// <summary>What the command line asks for, checked.</summary>
+internal sealed record DaemonOptions
+{
+    /// <summary>Where to mount.</summary>
+    public required string MountPoint { get; init; }
+
+    /// <summary>Most real memory the store may take, in bytes.</summary>
+    public required long CapacityBytes { get; init; }
+
+    /// <summary>The region's file; null for a memfd.</summary>
+    public string? RegionPath { get; init; }
+
+    /// <summary>The management API's socket.</summary>
+    public string SocketPath { get; init; } = DefaultSocketPath;
+
+    /// <summary>Session threads.</summary>
+    public int Threads { get; init; } = DefaultThreads;
+
+    /// <summary>How long the leading session thread polls before it sleeps.</summary>
+    public TimeSpan Spin { get; init; } = TimeSpan.FromMicroseconds(DefaultSpinMicroseconds);
+
+    /// <summary>Events below it are not logged.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Info;
+
+    public const string DefaultSocketPath = "/run/tmem/tmemd.sock";
+    public const int DefaultThreads = 4;
+    public const int MaximumThreads = 64;
+
+    /// <summary>With one processor a thread that polls only keeps its client from running.</summary>
+    public static int DefaultSpinMicroseconds => Environment.ProcessorCount > 1 ? 100 : 0;
+
+    public const int MaximumSpinMicroseconds = 10_000;
+}

@@ -1,0 +1,81 @@
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Mount;
+using Tmem.Fuse.Protocol;
+using Tmem.Fuse.Session;
+
+namespace Tmem.Fuse.Daemon;
+
+/// <summary>A mount with the session that serves it.</summary>
+internal sealed class ServedMount : IDisposable
+{
+    private readonly FuseMount _mount;
+    private readonly FuseSession _session;
+
+    private ServedMount(FuseMount mount, FuseSession session)
+    {
+        _mount = mount;
+        _session = session;
+    }
+
+    public string MountPoint => _mount.MountPoint;
+
+    /// <summary>The mount's number under /sys/fs/fuse/connections; -1 if unknown.</summary>
+    public int Connection => _mount.Connection;
+
+    /// <summary>Completes when the mount is no longer served.</summary>
+    public Task<SessionEnd> Ended => _session.Ended;
+
+    /// <summary>Opens the device, mounts, and serves. On failure nothing stays behind.</summary>
+    /// <param name="handler">The protocol.</param>
+    /// <param name="directory">The mount point.</param>
+    /// <param name="threads">How many session threads.</param>
+    /// <param name="options">Settings of the session.</param>
+    /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
+    public static ServedMount Start(IRequestHandler handler, string directory, int threads, SessionOptions options)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        var devices = new List<FuseDevice> { FuseDevice.Open() };
+        FuseMount? mount = null;
+        FuseSession session;
+        try
+        {
+            mount = FuseMount.Create(devices[0], directory);
+            while (devices.Count < threads) devices.Add(devices[0].Clone());
+            session = new FuseSession(devices, handler, options);
+        }
+        catch
+        {
+            // With nobody to read, only unmounting frees the connection.
+            _ = mount?.Unmount();
+            foreach (var device in devices) device.Dispose();
+            throw;
+        }
+        session.Start();
+        return new ServedMount(mount, session);
+    }
+
+    /// <summary>Ends the mount unless somebody needs it.</summary>
+    /// <returns>Null when it is unmounted (then <see cref="Ended"/> completes), else what is in the way: a clause without a full stop.</returns>
+    public string? TryStop()
+    {
+        if (_session.Ended.IsCompleted) return null;
+        var swaps = SwapGuard.SwapInUse(MountPoint);
+        if (swaps.Count > 0)
+            return $"swap is still on {MountPoint}: {string.Join(", ", swaps)}";
+        var error = _mount.Unmount();
+        // EINVAL: it is no mount any more.
+        if (error is Errno.Ok or Errno.EINVAL) return null;
+        if (error != Errno.EBUSY) return $"{MountPoint} cannot be unmounted: {Libc.Describe(error)}";
+        var holders = MountHolders.Find(MountPoint);
+        var who = holders.Count > 0 ? string.Join(", ", holders) : "somebody";
+        return $"{MountPoint} is busy, held by {who}";
+    }
+
+    /// <summary>Takes a mount that nobody serves any more out of the table. Only after <see cref="Ended"/>.</summary>
+    public Errno RemoveStaleMount() =>
+        MountTable.At(MountPoint, MountTable.Read()) is { FileSystemType: FuseMount.FileSystemType } entry && entry.DeviceMinor == Connection
+            ? _mount.Unmount() : Errno.Ok;
+
+    /// <summary>Frees what served the mount. Only after <see cref="Ended"/>.</summary>
+    public void Dispose() => _session.Dispose();
+}

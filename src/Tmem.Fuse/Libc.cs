@@ -1,0 +1,110 @@
+using System.Runtime.InteropServices;
+
+namespace Tmem.Fuse;
+
+/// <summary>
+/// The system calls whose error decides what the daemon does next. Tmds.LibC has most of them, but leaves the error in errno, to be read by
+/// a second call that a garbage collection may come before; here the error is taken in the same step (<see cref="LastError"/>), and
+/// prctl, setenv and execv, which Tmds.LibC lacks, stand beside the others. Where an error only becomes words, Tmds.LibC is used.
+/// </summary>
+internal static unsafe partial class Libc
+{
+    private const string Name = "libc";
+
+    public const int O_RDWR = 2;
+    public const int O_NONBLOCK = 0x800;
+    public const int O_CLOEXEC = 0x80000;
+    public const short POLLIN = 1;
+    public const int PROT_READ = 1;
+    public const int PROT_WRITE = 2;
+    public const int MAP_PRIVATE = 2;
+    public const int MAP_ANONYMOUS = 0x20;
+    public const int MAP_POPULATE = 0x8000;
+    public const int MCL_CURRENT = 1;
+    public const int MCL_FUTURE = 2;
+    public const int MCL_ONFAULT = 4;
+    public const int PR_SET_IO_FLUSHER = 57;
+    public const int PR_GET_IO_FLUSHER = 58;
+    public const uint MS_NOSUID = 2;
+    public const uint MS_NODEV = 4;
+
+    /// <summary>FUSE_DEV_IOC_CLONE.</summary>
+    public const nuint FuseClone = 0x8004e500;
+
+    public static Abi.Errno LastError => (Abi.Errno)Marshal.GetLastPInvokeError();
+
+    /// <summary>The system's own words for an error.</summary>
+    public static string Describe(Abi.Errno error) => $"{Marshal.GetPInvokeErrorMessage((int)error)} ({error})";
+
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int open(string path, int flags);
+
+    [LibraryImport(Name)]
+    public static partial int close(int descriptor);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial nint read(int descriptor, void* buffer, nuint count);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial nint write(int descriptor, void* buffer, nuint count);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int poll(PollDescriptor* descriptors, nuint count, int timeout);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int ioctl(int descriptor, nuint request, void* argument);
+
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int mount(string source, string target, string type, nuint flags, string data);
+
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int umount2(string target, int flags);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial void* mmap(void* address, nuint length, int protection, int flags, int descriptor, nint offset);
+
+    [LibraryImport(Name)]
+    public static partial int munmap(void* address, nuint length);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int mlock(void* address, nuint length);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int mlockall(int flags);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int prctl(int option, nuint a, nuint b, nuint c, nuint d);
+
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint readlink(string path, byte* buffer, nuint size);
+
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int setenv(string name, string value, int overwrite);
+
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int execv(string path, byte** arguments);
+
+    [LibraryImport(Name)]
+    public static partial uint geteuid();
+
+    [LibraryImport(Name)]
+    public static partial int sched_yield();
+
+    /// <summary>Where a symbolic link points, without touching what it points to; null if it cannot be read.</summary>
+    public static string? ReadLink(string path)
+    {
+        const int size = 4096;
+        var buffer = stackalloc byte[size];
+        var length = readlink(path, buffer, size);
+        return length < 0 ? null : System.Text.Encoding.UTF8.GetString(buffer, (int)length);
+    }
+}
+
+/// <summary>struct pollfd.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PollDescriptor
+{
+    public int Descriptor;
+    public short Events;
+    public short Returned;
+}

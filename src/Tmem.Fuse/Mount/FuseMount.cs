@@ -1,0 +1,72 @@
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Session;
+
+namespace Tmem.Fuse.Mount;
+
+/// <summary>A tmem file system in the mount table: made with mount(2) and the device's descriptor, without a helper program.</summary>
+internal sealed class FuseMount
+{
+    public const string FileSystemType = "fuse.tmem";
+    private const string Source = "tmem";
+
+    private FuseMount(string mountPoint, int connection)
+    {
+        MountPoint = mountPoint;
+        Connection = connection;
+    }
+
+    /// <summary>Absolute path, links resolved.</summary>
+    public string MountPoint { get; }
+
+    /// <summary>The directory under /sys/fs/fuse/connections that belongs to this mount; -1 if unknown.</summary>
+    public int Connection { get; }
+
+    /// <summary>Mounts. The kernel then sends INIT, which waits until somebody reads from the device.</summary>
+    /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
+    public static FuseMount Create(FuseDevice device, string directory)
+    {
+        var target = CheckMountPoint(directory);
+        var data = $"fd={device.Descriptor},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions";
+        if (Libc.mount(Source, target, FileSystemType, Libc.MS_NODEV | Libc.MS_NOSUID, data) != 0)
+        {
+            var error = Libc.LastError;
+            throw new StartupException(error switch
+            {
+                Errno.EPERM or Errno.EACCES => $"{target} cannot be mounted on: {Libc.Describe(error)}. mount(2) needs CAP_SYS_ADMIN: run tmemd as root (sudo).",
+                Errno.ENODEV => "This kernel has no FUSE. Load the module with `modprobe fuse`.",
+                Errno.EBUSY => $"{target} is busy. Choose another directory.",
+                _ => $"{target} cannot be mounted on: {Libc.Describe(error)}.",
+            });
+        }
+        return new FuseMount(target, MountTable.At(target, MountTable.Read())?.DeviceMinor ?? -1);
+    }
+
+    /// <summary>A mount that another process made.</summary>
+    public static FuseMount Adopt(string mountPoint, int connection) => new(mountPoint, connection);
+
+    /// <summary>Takes the file system out of the mount table. EBUSY while anybody uses it; never lazily, because swap could still be on it.</summary>
+    public Errno Unmount() => Libc.umount2(MountPoint, 0) == 0 ? Errno.Ok : Libc.LastError;
+
+    /// <summary>Checks that a directory can be mounted on; returns its path with links resolved.</summary>
+    /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
+    private static string CheckMountPoint(string directory)
+    {
+        if (directory.Length == 0) throw new StartupException("The mount point is empty. Name a directory, as in --mount /mnt/tmem.");
+        var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
+        RefuseMounted(path);
+        if (File.Exists(path)) throw new StartupException($"{path} is not a directory. Choose a directory as mount point.");
+        var info = new DirectoryInfo(path);
+        if (!info.Exists) throw new StartupException($"{path} does not exist. Make it first: mkdir -p '{path}'.");
+        path = info.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? path;
+        RefuseMounted(path);
+        return path;
+    }
+
+    private static void RefuseMounted(string path)
+    {
+        if (MountTable.At(path, MountTable.Read()) is not { } mounted) return;
+        throw new StartupException(mounted.FileSystemType == FileSystemType
+            ? $"{path} is already a tmem mount. Stop the tmemd that serves it (tmemctl stop); if none is left, run: umount '{path}'."
+            : $"{path} is busy: a {mounted.FileSystemType} file system is mounted on it. Unmount that, or choose another directory.");
+    }
+}

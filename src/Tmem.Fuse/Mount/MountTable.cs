@@ -1,0 +1,67 @@
+using System.Globalization;
+using System.Text;
+
+namespace Tmem.Fuse.Mount;
+
+/// <summary>A line of /proc/self/mountinfo.</summary>
+/// <param name="MountPoint">Absolute path.</param>
+/// <param name="FileSystemType">For us "fuse.tmem".</param>
+/// <param name="DeviceMinor">Minor number of st_dev: of a FUSE mount its connection's number under /sys/fs/fuse/connections.</param>
+internal readonly record struct MountEntry(string MountPoint, string FileSystemType, int DeviceMinor);
+
+/// <summary>
+/// What is mounted where, from the kernel's own list: stat(2) on a mount whose daemon hangs would hang too.
+/// Format: proc(5), /proc/[pid]/mountinfo; blanks and the like in paths are octal escapes.
+/// </summary>
+internal static class MountTable
+{
+    public static IReadOnlyList<MountEntry> Read() => Parse(File.ReadLines("/proc/self/mountinfo"));
+
+    public static IReadOnlyList<MountEntry> Parse(IEnumerable<string> lines)
+    {
+        var entries = new List<MountEntry>();
+        foreach (var line in lines)
+        {
+            var fields = line.Split(' ');
+            var separator = Array.IndexOf(fields, "-", Math.Min(6, fields.Length));
+            if (separator < 0 || separator + 1 >= fields.Length) continue;
+            var device = fields[2].Split(':');
+            if (device.Length != 2 || !int.TryParse(device[1], CultureInfo.InvariantCulture, out var minor)) continue;
+            entries.Add(new MountEntry(Unescape(fields[4]), fields[separator + 1], minor));
+        }
+        return entries;
+    }
+
+    /// <summary>The topmost mount exactly at a path, if there is one.</summary>
+    public static MountEntry? At(string path, IReadOnlyList<MountEntry> entries)
+    {
+        // Later lines lie on top of earlier ones.
+        for (var i = entries.Count - 1; i >= 0; i--)
+            if (entries[i].MountPoint == path) return entries[i];
+        return null;
+    }
+
+    /// <summary>Whether a path is the mount point or below it.</summary>
+    public static bool IsBelow(string path, string mountPoint) =>
+        path == mountPoint || (path.StartsWith(mountPoint, StringComparison.Ordinal) && (mountPoint == "/" || path[mountPoint.Length] == '/'));
+
+    /// <summary>Undoes the octal escapes (\040 for a blank) of the files in /proc.</summary>
+    public static string Unescape(string text)
+    {
+        if (!text.Contains('\\')) return text;
+        var bytes = new List<byte>(text.Length);
+        var source = Encoding.UTF8.GetBytes(text);
+        for (var i = 0; i < source.Length; i++)
+        {
+            if (source[i] == '\\' && i + 3 < source.Length && IsOctal(source[i + 1]) && IsOctal(source[i + 2]) && IsOctal(source[i + 3]))
+            {
+                bytes.Add((byte)(((source[i + 1] - '0') << 6) | ((source[i + 2] - '0') << 3) | (source[i + 3] - '0')));
+                i += 3;
+            }
+            else bytes.Add(source[i]);
+        }
+        return Encoding.UTF8.GetString([.. bytes]);
+    }
+
+    private static bool IsOctal(byte digit) => digit is >= (byte)'0' and <= (byte)'7';
+}

@@ -1,0 +1,93 @@
+using Tmem.Fuse.Abi;
+
+namespace Tmem.Fuse.Protocol;
+
+/// <summary>Operations on open files.</summary>
+internal sealed partial class Dispatcher<TFileSystem>
+{
+    private const uint KeepSize = 1;
+    private const uint PunchHole = 2;
+    private const uint ZeroRange = 0x10;
+    private const uint SeekData = 3;
+    private const uint SeekHole = 4;
+
+    private Errno Create(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
+    {
+        if (!arguments.TryRead(out FuseCreateIn input)) return Errno.EINVAL;
+        var error = arguments.TryReadName(out var name);
+        if (error != Errno.Ok) return error;
+        error = _fileSystem.Create(CallerOf(in header), NodeOf(in header), name, input.Flags, input.Mode, input.OpenFlags,
+            out var entry, out var open);
+        if (error != Errno.Ok) return error;
+        body.Append(in entry);
+        body.Append(in open);
+        return Errno.Ok;
+    }
+
+    private Errno Open(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
+    {
+        if (!arguments.TryRead(out FuseOpenIn input)) return Errno.EINVAL;
+        var error = _fileSystem.Open(CallerOf(in header), NodeOf(in header), input.Flags, input.OpenFlags, out var open);
+        if (error == Errno.Ok) body.Append(in open);
+        return error;
+    }
+
+    private Errno Release(in FuseInHeader header, ref RequestReader arguments)
+    {
+        if (!arguments.TryRead(out FuseReleaseIn input)) return Errno.EINVAL;
+        _fileSystem.Release(NodeOf(in header), input.Fh);
+        return Errno.Ok;
+    }
+
+    private Errno Read(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
+    {
+        if (!arguments.TryRead(out FuseReadIn input) || Overflows(input.Offset, input.Size)) return Errno.EINVAL;
+        // Less than was asked for means the end of the file, so a request too large for the buffer is refused, not cut short.
+        if (input.Size > (uint)body.Room.Length) return Errno.EINVAL;
+        var destination = body.Room[..(int)input.Size];
+        var error = _fileSystem.Read(NodeOf(in header), input.Fh, input.Offset, destination, out var length);
+        if (error == Errno.Ok) body.Advance(length, destination.Length);
+        return error;
+    }
+
+    private Errno Write(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
+    {
+        if (!arguments.TryRead(out FuseWriteIn input) || Overflows(input.Offset, input.Size)) return Errno.EINVAL;
+        if (input.Size != (uint)arguments.Rest.Length) return Errno.EINVAL;
+        var error = _fileSystem.Write(CallerOf(in header), NodeOf(in header), input.Fh, input.Offset, arguments.Rest,
+            input.WriteFlags, out var written);
+        if (error != Errno.Ok) return error;
+        if (written > input.Size) throw new InvalidOperationException($"The file system wrote {written} of {input.Size} bytes.");
+        body.Append(new FuseWriteOut { Size = written });
+        return Errno.Ok;
+    }
+
+    private Errno Flush(in FuseInHeader header, ref RequestReader arguments) =>
+        arguments.TryRead(out FuseFlushIn input) ? _fileSystem.Flush(NodeOf(in header), input.Fh) : Errno.EINVAL;
+
+    private Errno Sync(in FuseInHeader header, ref RequestReader arguments) =>
+        arguments.TryRead(out FuseFsyncIn input)
+            ? _fileSystem.Sync(NodeOf(in header), input.Fh, (input.FsyncFlags & FuseFsyncIn.DataOnly) != 0)
+            : Errno.EINVAL;
+
+    private Errno Allocate(in FuseInHeader header, ref RequestReader arguments)
+    {
+        if (!arguments.TryRead(out FuseFallocateIn input)) return Errno.EINVAL;
+        if (input.Length == 0 || Overflows(input.Offset, input.Length)) return Errno.EINVAL;
+        // fallocate(2): a hole cannot change the size, and is not the same as zeroing.
+        var known = input.Mode is 0 or KeepSize or (PunchHole | KeepSize) or ZeroRange or (ZeroRange | KeepSize);
+        return known ? _fileSystem.Allocate(NodeOf(in header), input.Fh, input.Offset, input.Length, input.Mode) : Errno.EOPNOTSUPP;
+    }
+
+    private Errno Seek(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
+    {
+        if (!arguments.TryRead(out FuseLseekIn input)) return Errno.EINVAL;
+        if (input.Whence is not (SeekData or SeekHole) || Overflows(input.Offset, 0)) return Errno.EINVAL;
+        var error = _fileSystem.Seek(NodeOf(in header), input.Fh, input.Offset, input.Whence, out var found);
+        if (error == Errno.Ok) body.Append(new FuseLseekOut { Offset = found });
+        return error;
+    }
+
+    /// <summary>File offsets are signed 64-bit numbers: nothing may begin or end past 2^63 - 1.</summary>
+    private static bool Overflows(ulong offset, ulong length) => offset > long.MaxValue || length > long.MaxValue - offset;
+}

@@ -1,0 +1,166 @@
+using System.Runtime.InteropServices;
+using Tmem.Fuse.Abi;
+
+namespace Tmem.Fuse.Protocol;
+
+/// <summary>
+/// The protocol: decodes one request, asks the file system, encodes the reply. Bytes in, bytes out; it knows no descriptor and needs no
+/// kernel. Thread-safe, and free of managed allocation on everything but INIT and faults. A malformed message is answered with an
+/// errno (EINVAL for the most part) and changes nothing; an exception out of the file system is a bug, is caught here alone, answered
+/// with EIO and logged, and the daemon lives on. The other files of this class hold the operations by theme.
+/// </summary>
+/// <typeparam name="TFileSystem">The file system, a type parameter so that its calls need no interface dispatch where it is a struct.</typeparam>
+internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TFileSystem : IFileSystem
+{
+    /// <summary>A READ or WRITE of up to this many bytes counts as quick.</summary>
+    private const int QuickBytes = 32 << 10;
+
+    private readonly TFileSystem _fileSystem;
+    private readonly Action<string> _onFault;
+    private readonly Lock _initLock = new();
+    private SessionParameters _parameters;
+    private volatile bool _agreed;
+
+    /// <summary>A dispatcher for a new connection, or, with <paramref name="inherited"/>, for one that another process opened.</summary>
+    /// <param name="fileSystem">The file system.</param>
+    /// <param name="onFault">Told one line for each bug caught and each message that could not be understood at all.</param>
+    /// <param name="inherited">What was agreed on the connection before.</param>
+    public Dispatcher(TFileSystem fileSystem, Action<string> onFault, SessionParameters? inherited = null)
+    {
+        _fileSystem = fileSystem;
+        _onFault = onFault;
+        if (inherited is not { } parameters) return;
+        _parameters = parameters;
+        _agreed = true;
+    }
+
+    /// <summary>What was agreed at INIT, once it was.</summary>
+    public SessionParameters? Parameters => _agreed ? _parameters : null;
+
+    /// <inheritdoc/>
+    public int Dispatch(ReadOnlySpan<byte> request, Span<byte> reply)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(reply.Length, IRequestHandler.MinimumReply);
+        if (!MemoryMarshal.TryRead(request, out FuseInHeader header))
+        {
+            // Without a whole header there is no request to name in an answer.
+            _onFault($"A message of {request.Length} bytes is shorter than a request header; ignored.");
+            return 0;
+        }
+
+        ref readonly var info = ref OpcodeTable.Find(header.Opcode);
+        var body = new ReplyWriter(reply[FuseProtocol.OutHeaderSize..]);
+        var error = Validate(in header, in info, request.Length);
+        if (error == Errno.Ok) error = Guard(in header, in info, request[FuseProtocol.InHeaderSize..], ref body);
+        if (!info.HasReply) return 0;
+
+        var length = FuseProtocol.OutHeaderSize + (error == Errno.Ok ? body.Length : 0);
+        var answer = new FuseOutHeader { Length = (uint)length, Error = -(int)error, Unique = header.Unique };
+        MemoryMarshal.Write(reply, in answer);
+        return length;
+    }
+
+    /// <inheritdoc/>
+    public bool MayTakeLong(ReadOnlySpan<byte> request)
+    {
+        if (!MemoryMarshal.TryRead(request, out FuseInHeader header)) return false;
+        if (header.Opcode == FuseOpcode.Write) return request.Length > QuickBytes;
+        if (header.Opcode == FuseOpcode.Read)
+            return MemoryMarshal.TryRead(request[FuseProtocol.InHeaderSize..], out FuseReadIn read) && read.Size > QuickBytes;
+        return OpcodeTable.Find(header.Opcode).Kind is OpcodeKind.Slow;
+    }
+
+    private static Errno Validate(in FuseInHeader header, in OpcodeInfo info, int bytes)
+    {
+        if (header.Length != (uint)bytes) return Errno.EINVAL;
+        if (info.Kind == OpcodeKind.Unsupported) return Errno.ENOSYS;
+        return bytes - FuseProtocol.InHeaderSize < info.MinimumArguments ? Errno.EINVAL : Errno.Ok;
+    }
+
+    private Errno Guard(in FuseInHeader header, in OpcodeInfo info, ReadOnlySpan<byte> arguments, ref ReplyWriter body)
+    {
+        try
+        {
+            var reader = new RequestReader(arguments);
+            var error = Perform(in header, ref reader, ref body);
+            if ((uint)error < 512) return error;
+            _onFault($"{info.Name} on node {header.NodeId} answered {(int)error}, which is no errno; sent EIO.");
+            return Errno.EIO;
+        }
+#pragma warning disable CA1031 // The one place where a bug in an operation is kept from taking the daemon, and the swap on it, down.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _onFault($"{info.Name} on node {header.NodeId} failed inside the file system, sent EIO: {e.ToString().ReplaceLineEndings(" | ")}");
+            return Errno.EIO;
+        }
+    }
+
+    private Errno Perform(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body) => header.Opcode switch
+    {
+        FuseOpcode.Read => Read(in header, ref arguments, ref body),
+        FuseOpcode.Write => Write(in header, ref arguments, ref body),
+        FuseOpcode.Lookup => Lookup(in header, ref arguments, ref body),
+        FuseOpcode.Getattr => GetAttributes(in header, ref body),
+        FuseOpcode.Setattr => SetAttributes(in header, ref arguments, ref body),
+        FuseOpcode.Forget => Forget(in header, ref arguments),
+        FuseOpcode.BatchForget => BatchForget(ref arguments),
+        FuseOpcode.Access => Access(in header, ref arguments),
+        FuseOpcode.Readlink => ReadLink(in header, ref body),
+        FuseOpcode.Symlink => SymbolicLink(in header, ref arguments, ref body),
+        FuseOpcode.Mknod => MakeNode(in header, ref arguments, ref body),
+        FuseOpcode.Mkdir => MakeDirectory(in header, ref arguments, ref body),
+        FuseOpcode.Unlink => Unlink(in header, ref arguments),
+        FuseOpcode.Rmdir => RemoveDirectory(in header, ref arguments),
+        FuseOpcode.Rename => Rename(in header, ref arguments),
+        FuseOpcode.Rename2 => Rename2(in header, ref arguments),
+        FuseOpcode.Link => Link(in header, ref arguments, ref body),
+        FuseOpcode.Create => Create(in header, ref arguments, ref body),
+        FuseOpcode.Open => Open(in header, ref arguments, ref body),
+        FuseOpcode.Release => Release(in header, ref arguments),
+        FuseOpcode.Flush => Flush(in header, ref arguments),
+        FuseOpcode.Fsync or FuseOpcode.Fsyncdir => Sync(in header, ref arguments),
+        FuseOpcode.Fallocate => Allocate(in header, ref arguments),
+        FuseOpcode.Lseek => Seek(in header, ref arguments, ref body),
+        FuseOpcode.Opendir => OpenDirectory(in header, ref arguments, ref body),
+        FuseOpcode.Readdir => ReadDirectory(in header, ref arguments, ref body, plus: false),
+        FuseOpcode.Readdirplus => ReadDirectory(in header, ref arguments, ref body, plus: true),
+        FuseOpcode.Releasedir => ReleaseDirectory(in header, ref arguments),
+        FuseOpcode.Statfs => GetFileSystem(in header, ref body),
+        FuseOpcode.Setxattr => SetExtendedAttribute(in header, ref arguments),
+        FuseOpcode.Getxattr => GetExtendedAttribute(in header, ref arguments, ref body),
+        FuseOpcode.Listxattr => ListExtendedAttributes(in header, ref arguments, ref body),
+        FuseOpcode.Removexattr => RemoveExtendedAttribute(in header, ref arguments),
+        FuseOpcode.Init => Initialize(ref arguments, ref body),
+        // Every operation here ends by itself in bounded time, so there is nothing to interrupt; nothing is ever retrieved.
+        FuseOpcode.Interrupt or FuseOpcode.NotifyReply => Errno.Ok,
+        _ => Errno.ENOSYS,
+    };
+
+    private Errno Initialize(ref RequestReader arguments, ref ReplyWriter body)
+    {
+        if (!Negotiation.TryRead(arguments.Rest, out var offer)) return Errno.EINVAL;
+        lock (_initLock)
+        {
+            // A connection is initialised once; a second INIT cannot come from the kernel.
+            if (_agreed) return Errno.EINVAL;
+            var verdict = Negotiation.Negotiate(in offer, out var reply, out var length, out var parameters);
+            if (verdict == NegotiationVerdict.Refused)
+            {
+                _onFault($"The kernel speaks FUSE {offer.Major}.{offer.Minor}, which is too old: tmemd needs at least "
+                    + $"{FuseProtocol.Major}.{FuseProtocol.OldestMinor}. Use a newer kernel.");
+                return Errno.EINVAL;
+            }
+            MemoryMarshal.AsBytes(new ReadOnlySpan<FuseInitOut>(in reply))[..length].CopyTo(body.Room);
+            body.Advance(length, body.Room.Length);
+            if (verdict != NegotiationVerdict.Agreed) return Errno.Ok;
+            _parameters = parameters;
+            _agreed = true;
+            return Errno.Ok;
+        }
+    }
+
+    private static Caller CallerOf(in FuseInHeader header) => new(header.Uid, header.Gid, header.Pid);
+
+    private static NodeId NodeOf(in FuseInHeader header) => new(header.NodeId);
+}

@@ -1,0 +1,88 @@
+using Tmem.Fuse.Abi;
+
+namespace Tmem.Fuse.Session;
+
+/// <summary>
+/// A descriptor of /dev/fuse: the connection's first one, or a clone of it, which reads from the same queue and must itself write the
+/// replies to what was read through it. Kept O_CLOEXEC: a descriptor that leaks into a process which then waits on the mount can
+/// make that process unkillable.
+/// </summary>
+internal sealed unsafe class FuseDevice : IDisposable
+{
+    public const string Path = "/dev/fuse";
+    private int _descriptor;
+
+    private FuseDevice(int descriptor) => _descriptor = descriptor;
+
+    public int Descriptor => _descriptor;
+
+    /// <summary>Opens the device.</summary>
+    /// <exception cref="StartupException">It is missing or may not be used.</exception>
+    public static FuseDevice Open()
+    {
+        var descriptor = Libc.open(Path, Libc.O_RDWR | Libc.O_CLOEXEC | Libc.O_NONBLOCK);
+        if (descriptor >= 0) return new FuseDevice(descriptor);
+        var error = Libc.LastError;
+        throw new StartupException(error switch
+        {
+            Errno.ENOENT => $"{Path} is missing. Load the module with `modprobe fuse`; in a container, start it with --device {Path}.",
+            Errno.ENODEV or Errno.ENXIO => $"{Path} has no driver behind it. Load the module with `modprobe fuse`.",
+            Errno.EACCES or Errno.EPERM => $"{Path} may not be opened: {Libc.Describe(error)}. Run tmemd as root, or in a container with --device {Path}.",
+            _ => $"{Path} cannot be opened: {Libc.Describe(error)}.",
+        });
+    }
+
+    /// <summary>Takes over a descriptor that another process opened.</summary>
+    public static FuseDevice Adopt(int descriptor) => new(descriptor);
+
+    /// <summary>Another descriptor on the same connection, which must be mounted already.</summary>
+    /// <exception cref="StartupException">The kernel refuses.</exception>
+    public FuseDevice Clone()
+    {
+        var clone = Open();
+        var original = (uint)_descriptor;
+        if (Libc.ioctl(clone._descriptor, Libc.FuseClone, &original) == 0) return clone;
+        var error = Libc.LastError;
+        clone.Dispose();
+        throw new StartupException($"{Path} cannot be cloned for another thread: {Libc.Describe(error)}. Use --threads 1.");
+    }
+
+    /// <summary>Reads one request without waiting. EAGAIN if there is none.</summary>
+    public Errno Read(Span<byte> buffer, out int length)
+    {
+        nint result;
+        fixed (byte* pointer = buffer) result = Libc.read(_descriptor, pointer, (nuint)buffer.Length);
+        length = (int)result;
+        return result >= 0 ? Errno.Ok : Libc.LastError;
+    }
+
+    /// <summary>Writes one whole reply.</summary>
+    public Errno Write(ReadOnlySpan<byte> reply)
+    {
+        nint result;
+        fixed (byte* pointer = reply) result = Libc.write(_descriptor, pointer, (nuint)reply.Length);
+        return result >= 0 ? Errno.Ok : Libc.LastError;
+    }
+
+    /// <summary>Sleeps until a request is there or the connection has ended.</summary>
+    public void Wait()
+    {
+        var poll = new PollDescriptor { Descriptor = _descriptor, Events = Libc.POLLIN };
+        // An interrupted or failed wait is harmless: the read that follows tells what is the matter.
+        _ = Libc.poll(&poll, 1, -1);
+    }
+
+    /// <summary>Whether a request waits now.</summary>
+    public bool IsPending()
+    {
+        var poll = new PollDescriptor { Descriptor = _descriptor, Events = Libc.POLLIN };
+        return Libc.poll(&poll, 1, 0) > 0;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        var descriptor = Interlocked.Exchange(ref _descriptor, -1);
+        if (descriptor >= 0) _ = Libc.close(descriptor);
+    }
+}

@@ -1,0 +1,7 @@
+namespace Tmem.Fuse;
+
+/// <summary>The daemon cannot start; the message names the thing that is in the way and the remedy.</summary>
+internal sealed class StartupException : Exception
+{
+    public StartupException(string message, Exception? inner = null) : base(message, inner) { }
+}

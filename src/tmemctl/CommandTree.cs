@@ -1,0 +1,67 @@
+using System.CommandLine;
+using Tmem.Ctl.Commands;
+using Tmem.Ctl.Output;
+using Tmem.Ctl.Swap;
+using Tmem.Fuse.Control.Messages;
+
+namespace Tmem.Ctl;
+
+/// <summary>What every command works with.</summary>
+internal sealed record CommandContext(ControlClient Client, ISwapSystem System, Terminal Terminal);
+
+/// <summary>The command line: one command a file, put together here.</summary>
+internal static class CommandTree
+{
+    /// <summary>Runs a command line.</summary>
+    /// <returns>An exit code of <see cref="ExitCode"/>.</returns>
+    public static int Run(string[] args, TextWriter output, TextWriter error, ISwapSystem system)
+    {
+        var socket = new Option<string>("--socket")
+        {
+            Description = "The daemon's control socket, for example --socket /run/tmem/tmemd.sock.",
+            HelpName = "PATH",
+            Recursive = true,
+            DefaultValueFactory = _ => ControlProtocol.DefaultSocket,
+        };
+        var json = new Option<bool>("--json") { Description = "Print JSON for programs instead of text for people.", Recursive = true };
+        CommandContext Context(ParseResult parse) =>
+            new(new ControlClient(parse.GetRequiredValue(socket)), system, new Terminal(output, error, parse.GetValue(json)));
+
+        var root = new RootCommand("Manages tmemd, the compressed page store: its pools, and swap on it.\n" + ExitCode.Help) { socket, json };
+        root.Add(StatusCommand.Create(Context));
+        root.Add(new Command("pool", "Pools: the directories at the first level of the mount.")
+        {
+            PoolListCommand.Create(Context),
+            PoolShowCommand.Create(Context),
+            PoolCreateCommand.Create(Context),
+            PoolDestroyCommand.Create(Context),
+        });
+        root.Add(new Command("swap", "Swap on the store: a file in a persistent pool, a loop device with direct I/O over it, swapon.")
+        {
+            SwapOnCommand.Create(Context),
+            SwapOffCommand.Create(Context),
+            SwapStatusCommand.Create(Context),
+        });
+        root.Add(CheckCommand.Create(Context));
+        root.Add(StopCommand.Create(Context));
+
+        var result = root.Parse(args);
+        var invocation = new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null };
+        var exit = result.Invoke(invocation);
+        return result.Errors.Count > 0 ? ExitCode.Usage : exit;
+    }
+
+    /// <summary>An option that takes a size.</summary>
+    public static Option<long?> SizeOption(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "SIZE",
+        CustomParser = argument =>
+        {
+            var text = argument.Tokens.Count == 1 ? argument.Tokens[0].Value : null;
+            if (ByteSize.TryParse(text, out var bytes)) return bytes;
+            argument.AddError($"{name}: '{text}' is not a size; write it as {ByteSize.Examples}");
+            return null;
+        },
+    };
+}

@@ -1,0 +1,42 @@
+using System.CommandLine;
+using Tmem.Ctl.Output;
+using Tmem.Fuse.Control.Messages;
+
+namespace Tmem.Ctl.Commands;
+
+/// <summary><c>tmemctl status</c>.</summary>
+internal static class StatusCommand
+{
+    public static Command Create(Func<ParseResult, CommandContext> context)
+    {
+        var command = new Command("status", "Shows the daemon, its memory and what it has stored.");
+        command.SetAction(parse => Run(context(parse)));
+        return command;
+    }
+
+    private static int Run(CommandContext context)
+    {
+        var reply = context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply);
+        return context.Terminal.Take(reply, out var status, out var exit)
+            ? context.Terminal.Done(status, CtlJson.Default.StatusReply, output => Write(output, status))
+            : exit;
+    }
+
+    private static void Write(TextWriter output, StatusReply status)
+    {
+        var (store, total) = (status.Store, status.Total);
+        Table.WritePairs(output,
+        [
+            ("daemon", $"tmemd {status.Version}, process {status.Pid}, {status.Threads} threads, up {Words.Duration(status.UptimeSeconds)}"),
+            ("mount", status.MountPoint),
+            ("socket", status.SocketPath),
+            ("region", $"{status.Region}, generation {store.Generation}"),
+            ("capacity", Words.Size(store.CapacityBytes)),
+            ("used", $"{Words.Size(store.UsedBytes)} ({Words.Share(store.UsedBytes, store.CapacityBytes)}), peak {Words.Size(store.PeakUsedBytes)}"),
+            ("  pages", Words.Size(store.PageSpanBytes)),
+            ("  metadata", $"{Words.Size(store.MetadataBytes)}, of it {Words.Size(store.RecordSpanBytes)} files and names, {Words.Size(store.ReadySpanBytes)} kept ready"),
+            ("pools", Words.Count(status.Pools)),
+            .. FigureTable.Rows(total),
+        ]);
+    }
+}

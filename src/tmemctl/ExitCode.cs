@@ -1,0 +1,20 @@
+namespace Tmem.Ctl;
+
+/// <summary>What tmemctl's exit says; part of its interface, named in <c>--help</c>.</summary>
+internal static class ExitCode
+{
+    /// <summary>Done.</summary>
+    public const int Done = 0;
+    /// <summary>The daemon refused, or a step failed.</summary>
+    public const int Failed = 1;
+    /// <summary>The command line makes no sense.</summary>
+    public const int Usage = 2;
+    /// <summary>No daemon answers on the socket.</summary>
+    public const int Unreachable = 3;
+    /// <summary><c>check</c> found problems.</summary>
+    public const int Problems = 4;
+
+    /// <summary>The list for <c>--help</c>.</summary>
+    public const string Help =
+        "Exit codes: 0 done; 1 refused or failed, by the daemon or in a step; 2 wrong usage; 3 daemon not reachable; 4 check found problems.";
+}

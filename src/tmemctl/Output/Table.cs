@@ -1,0 +1,64 @@
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace Tmem.Ctl.Output;
+
+/// <summary>
+/// Tables without borders: columns two spaces apart, never wrapped, no colour codes unless a person's terminal is at the other end, so that what
+/// is piped is the same bytes every time and awk finds its columns.
+/// </summary>
+internal static class Table
+{
+    private const int NeverWrap = 4096;
+
+    /// <summary>Writes rows under headings. Columns whose heading ends in '&gt;' are aligned to the right (the sign is not printed).</summary>
+    public static void Write(TextWriter output, IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
+    {
+        var table = Bare();
+        foreach (var heading in headings)
+        {
+            var right = heading.EndsWith('>');
+            var column = new TableColumn(new Text(right ? heading[..^1] : heading, new Style(decoration: Decoration.Bold))) { NoWrap = true, Padding = new Padding(0, 0, 2, 0) };
+            table.AddColumn(right ? column.RightAligned() : column);
+        }
+        foreach (var row in rows) table.AddRow(row.Select(Cell));
+        Render(output, table);
+    }
+
+    /// <summary>Writes names and values in two columns.</summary>
+    public static void WritePairs(TextWriter output, IEnumerable<(string Name, string Value)> pairs)
+    {
+        var table = Bare();
+        table.ShowHeaders = false;
+        table.AddColumn(new TableColumn("") { NoWrap = true, Padding = new Padding(0, 0, 2, 0) });
+        table.AddColumn(new TableColumn("") { NoWrap = true, Padding = new Padding(0, 0, 0, 0) });
+        foreach (var (name, value) in pairs) table.AddRow(Cell(name), Cell(value));
+        Render(output, table);
+    }
+
+    /// <summary>Text safe for a terminal: control characters, which a pool's name may hold, become '?'.</summary>
+    public static string Printable(string text) =>
+        text.AsSpan().IndexOfAnyInRange('\0', '\x1f') < 0 && text.AsSpan().IndexOfAnyInRange('\x7f', '\x9f') < 0
+            ? text
+            : string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));
+
+    private static Spectre.Console.Table Bare() => new() { Border = TableBorder.None };
+
+    private static Text Cell(string text) => new(Printable(text));
+
+    private static void Render(TextWriter output, IRenderable table)
+    {
+        var person = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("NO_COLOR") is null;
+        using var text = new StringWriter();
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = person ? AnsiSupport.Yes : AnsiSupport.No,
+            ColorSystem = ColorSystemSupport.NoColors,
+            Interactive = InteractionSupport.No,
+            Out = new AnsiConsoleOutput(text),
+        });
+        console.Profile.Width = NeverWrap;
+        console.Write(table);
+        foreach (var line in text.ToString().TrimEnd().Split('\n')) output.WriteLine(line.TrimEnd());
+    }
+}

@@ -1,0 +1,51 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Tmem.Fuse.Control.Messages;
+
+namespace Tmem.Ctl.Output;
+
+/// <summary>Where a command writes: results to standard output, errors and notes to standard error, as text or (with --json) as JSON.</summary>
+internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
+{
+    /// <summary>Whether --json was given.</summary>
+    public bool Json { get; } = json;
+
+    /// <summary>Standard output.</summary>
+    public TextWriter Output { get; } = output;
+
+    /// <summary>A result: JSON for programs, or what <paramref name="text"/> writes for people.</summary>
+    public int Done<T>(T value, JsonTypeInfo<T> type, Action<TextWriter> text)
+    {
+        if (Json) Output.WriteLine(JsonSerializer.Serialize(value, type));
+        else text(Output);
+        return ExitCode.Done;
+    }
+
+    /// <summary>A remark on what is going on; people see it at once, programs never.</summary>
+    public void Note(string text)
+    {
+        if (Json) return;
+        Output.WriteLine(text);
+        Output.Flush();
+    }
+
+    /// <summary>An error; returns the exit code given.</summary>
+    public int Fail(int exitCode, string message, string remedy = "", int code = 0)
+    {
+        if (Json) error.WriteLine(JsonSerializer.Serialize(new ErrorReport(exitCode, code, message, remedy), CtlJson.Default.ErrorReport));
+        else error.WriteLine(remedy.Length == 0 ? "tmemctl: " + Table.Printable(message) : $"tmemctl: {Table.Printable(message)}; {Table.Printable(remedy)}");
+        return exitCode;
+    }
+
+    /// <summary>The value of a reply; or says what went wrong and gives the exit code.</summary>
+    public bool Take<T>(Reply<T> reply, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out T? value, out int exitCode) where T : class
+    {
+        value = reply.Value;
+        exitCode = ExitCode.Done;
+        if (value is not null) return true;
+        exitCode = reply.Error is { } refused
+            ? Fail(ExitCode.Failed, refused.Message, refused.Data?.Remedy ?? "", refused.Code)
+            : Fail(ExitCode.Unreachable, reply.Unreachable!);
+        return false;
+    }
+}

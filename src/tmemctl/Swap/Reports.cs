@@ -1,0 +1,31 @@
+namespace Tmem.Ctl.Swap;
+
+/// <summary>What <c>swap on</c> prints under --json.</summary>
+internal sealed record SwapOnReport(string Device, long SizeBytes, int Priority, string Pool, bool PoolMade, string File);
+
+/// <summary>What <c>swap off</c> prints under --json: the devices turned off, and the store's memory before and after.</summary>
+internal sealed record SwapOffReport(IReadOnlyList<string> Devices, IReadOnlyList<string> PoolsRemoved, long UsedBytesBefore, long UsedBytesAfter)
+{
+    /// <summary>Memory freed; 0 if others stored more meanwhile.</summary>
+    public long FreedBytes => Math.Max(0, UsedBytesBefore - UsedBytesAfter);
+}
+
+/// <summary>What <c>swap status</c> prints under --json.</summary>
+internal sealed record SwapStatusReport(bool On, IReadOnlyList<SwapDeviceReport> Devices);
+
+/// <summary>One swap device. The figures are those of its pool.</summary>
+internal sealed record SwapDeviceReport
+{
+    public required string Device { get; init; }
+    public required long SizeBytes { get; init; }
+    public required long UsedBytes { get; init; }
+    public required int Priority { get; init; }
+    public required string Pool { get; init; }
+    public required string File { get; init; }
+    public required long Pages { get; init; }
+    public required long OriginalBytes { get; init; }
+    public required long CompressedBytes { get; init; }
+    public required long MemoryBytes { get; init; }
+    /// <summary>Original by compressed bytes, two decimals; null when nothing is stored.</summary>
+    public required double? Ratio { get; init; }
+}

@@ -1,0 +1,55 @@
+using Tmem.Ctl.Output;
+using Tmem.Fuse.Control.Messages;
+
+namespace Tmem.Ctl.Swap;
+
+/// <summary>Shows the swap devices on the store, with what their pages came to.</summary>
+internal sealed class SwapStatus(CommandContext context)
+{
+    private readonly Terminal _terminal = context.Terminal;
+
+    /// <summary>Carries it out; returns the exit code. Swap being off is an answer, not a failure.</summary>
+    public int Run()
+    {
+        if (!_terminal.Take(context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply), out var status, out var exit)) return exit;
+        var devices = new List<SwapDeviceReport>();
+        foreach (var file in SwapFile.Find(context.System, status.MountPoint))
+        {
+            if (file.Entry is not { } entry) continue;
+            var reply = context.Client.Call(ControlMethod.PoolShow, new PoolNameParameters { Name = file.Pool },
+                ControlJson.Default.PoolNameParameters, ControlReplyJson.Default.PoolReply);
+            if (!_terminal.Take(reply, out var pool, out exit)) return exit;
+            devices.Add(Device(file, entry, pool.Figures));
+        }
+        return _terminal.Done(new SwapStatusReport(devices.Count > 0, devices), CtlJson.Default.SwapStatusReport, output => Write(output, devices, status.MountPoint));
+    }
+
+    private static SwapDeviceReport Device(SwapFile file, SwapEntry entry, PoolFigures figures) => new()
+    {
+        Device = entry.Device,
+        SizeBytes = entry.SizeBytes,
+        UsedBytes = entry.UsedBytes,
+        Priority = entry.Priority,
+        Pool = file.Pool,
+        File = file.Path,
+        Pages = figures.Pages,
+        OriginalBytes = figures.OriginalBytes,
+        CompressedBytes = figures.CompressedBytes,
+        MemoryBytes = figures.SlotBytes + figures.IndexBytes,
+        Ratio = figures.CompressedBytes > 0 ? Math.Round((double)figures.OriginalBytes / figures.CompressedBytes, 2) : null,
+    };
+
+    private static void Write(TextWriter output, List<SwapDeviceReport> devices, string mount)
+    {
+        if (devices.Count == 0)
+        {
+            output.WriteLine($"swap is off: no swap device stands on {Table.Printable(mount)}");
+            return;
+        }
+        Table.Write(output, ["DEVICE", "SIZE>", "USED>", "PRIORITY>", "POOL", "ORIGINAL>", "COMPRESSED>", "RATIO>", "MEMORY>", "FILE"], devices.Select(device => (IReadOnlyList<string>)
+        [
+            device.Device, Words.Size(device.SizeBytes), Words.Size(device.UsedBytes), Words.Count(device.Priority), device.Pool, Words.Size(device.OriginalBytes),
+            Words.Size(device.CompressedBytes), Words.Ratio(device.OriginalBytes, device.CompressedBytes), Words.Size(device.MemoryBytes), device.File,
+        ]));
+    }
+}

@@ -1,0 +1,152 @@
+using Tmem.Fuse.Control.Messages;
+using Xunit;
+
+namespace Tmem.Ctl.Tests;
+
+/// <summary>Exit codes, texts and JSON of the commands that only talk to the daemon.</summary>
+public sealed class CommandTests : IDisposable
+{
+    private readonly FakeServer _server = new();
+
+    [Fact]
+    public void Status_is_readable_and_has_no_colour_codes()
+    {
+        var outcome = Ctl.Run(_server, "status");
+        Assert.Equal(ExitCode.Done, outcome.Code);
+        Assert.Contains("daemon          tmemd 9.8.7, process 4711, 4 threads, up 3m 20s", outcome.Lines);
+        Assert.Contains("used            256.0 MiB (25.0 %), peak 300.0 MiB", outcome.Lines);
+        Assert.Contains("stored          1000 pages in 1 objects: 3.9 MiB as 1.6 MiB, ratio 2.50", outcome.Lines);
+        Assert.DoesNotContain('\e', outcome.Output);
+        Assert.All(outcome.Lines, line => Assert.Equal(line.TrimEnd(), line));
+    }
+
+    [Fact]
+    public void Status_as_json_is_the_daemons_own_reply()
+    {
+        var json = Ctl.Run(_server, "status", "--json").Json;
+        Assert.Equal(4711, json["pid"]!.GetValue<int>());
+        Assert.Equal(256 << 20, json["store"]!["usedBytes"]!.GetValue<long>());
+        Assert.Equal(6, json["total"]!["putsNoRoom"]!.GetValue<long>());
+    }
+
+    [Fact]
+    public void Pools_are_listed_in_stable_columns()
+    {
+        _server.Pools.Add("data", "persistent");
+        _server.Pools.Add("a\e[31mb\nc", "ephemeral");
+        _server.Pools.Add(new string('n', 255), "ephemeral");
+        var lines = Ctl.Run(_server, "pool", "list").Lines;
+        Assert.Equal(4, lines.Length);
+        Assert.Equal(["NAME", "KIND", "PAGES", "ORIGINAL", "COMPRESSED", "RATIO", "MEMORY", "LIMIT"], lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith("a?[31mb?c ", lines[1]);
+        Assert.Equal(["data", "persistent", "1000", "3.9", "MiB", "1.6", "MiB", "2.50", "1.6", "MiB", "none"], lines[2].Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(lines[0].IndexOf("KIND", StringComparison.Ordinal), lines[2].IndexOf("persistent", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_pool_is_made_with_its_options_shown_and_destroyed()
+    {
+        var made = Ctl.Run(_server, "pool", "create", "scratch", "--ephemeral", "--limit", "512M");
+        Assert.Equal((ExitCode.Done, "created ephemeral pool scratch, limit 512.0 MiB\n"), (made.Code, made.Output));
+        Assert.Contains("kind            ephemeral", Ctl.Run(_server, "pool", "show", "scratch").Lines);
+        Assert.Equal("scratch", Ctl.Run(_server, "pool", "show", "scratch", "--json").Json["name"]!.GetValue<string>());
+        Assert.Equal("destroyed pool scratch, 1000 pages\n", Ctl.Run(_server, "pool", "destroy", "scratch").Output);
+        Assert.Empty(_server.Pools);
+    }
+
+    [Fact]
+    public void A_refusal_is_exit_code_1_with_sentence_and_remedy()
+    {
+        var outcome = Ctl.Run(_server, "pool", "show", "nowhere");
+        Assert.Equal((ExitCode.Failed, ""), (outcome.Code, outcome.Output));
+        Assert.Equal("tmemctl: no pool 'nowhere'; see the list\n", outcome.Error);
+        var json = System.Text.Json.Nodes.JsonNode.Parse(Ctl.Run(_server, "pool", "show", "nowhere", "--json").Error)!;
+        Assert.Equal(ControlErrorCode.NotFound, json["code"]!.GetValue<int>());
+        Assert.Equal(1, json["exitCode"]!.GetValue<int>());
+    }
+
+    [Theory]
+    [InlineData("nonsense")]
+    [InlineData("pool")]
+    [InlineData("pool", "create")]
+    [InlineData("pool", "create", "x", "--limit", "many")]
+    [InlineData("pool", "create", "x", "--limit", "-5M")]
+    [InlineData("pool", "create", "x", "y")]
+    [InlineData("status", "--colour")]
+    [InlineData("swap", "on", "--size", "12X")]
+    [InlineData("swap", "on", "--size", "1")]
+    [InlineData("swap", "on", "--priority", "32768")]
+    [InlineData("swap", "on", "--priority", "-1")]
+    [InlineData("swap", "on", "--priority", "high")]
+    public void Wrong_usage_is_exit_code_2_and_says_something(params string[] arguments)
+    {
+        var outcome = Ctl.Run(_server, arguments);
+        Assert.Equal(ExitCode.Usage, outcome.Code);
+        Assert.NotEmpty(outcome.Error);
+        Assert.Empty(_server.Pools);
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("swap", "on", "--help")]
+    public void Asking_for_help_is_no_error(params string[] arguments) => Assert.Equal(ExitCode.Done, Ctl.Run(_server, arguments).Code);
+
+    [Fact]
+    public void The_version_is_printed()
+    {
+        using var output = new StringWriter();
+        Assert.Equal(ExitCode.Done, CommandTree.Run(["--version"], output, output, new FakeSwapSystem()));
+        Assert.StartsWith("0.", output.ToString());
+    }
+
+    [Fact]
+    public void Help_names_the_exit_codes() => Assert.Contains("3 daemon not reachable", Ctl.Run(_server, "--help").Output);
+
+    [Theory]
+    [InlineData("/nonexistent/socket")]
+    [InlineData("/dev/null")]
+    [InlineData("/proc/version")]
+    public void Nobody_there_is_exit_code_3(string socket)
+    {
+        foreach (var command in new[] { "status", "check", "stop" })
+        {
+            var outcome = Ctl.Run(new FakeSwapSystem(), socket, command);
+            Assert.Equal(ExitCode.Unreachable, outcome.Code);
+            Assert.Contains(socket, outcome.Error);
+        }
+        Assert.Equal(ExitCode.Unreachable, Ctl.Run(new FakeSwapSystem(), socket, "swap", "on").Code);
+    }
+
+    [Theory]
+    [InlineData("hello")]
+    [InlineData("{}")]
+    [InlineData("""{"jsonrpc":"2.0","id":1,"result":{"version":"1"}}""")]
+    [InlineData("""{"jsonrpc":"2.0","id":1,"result":17}""")]
+    public void Something_else_on_the_socket_is_exit_code_3(string raw)
+    {
+        _server.Raw = raw;
+        Assert.Equal(ExitCode.Unreachable, Ctl.Run(_server, "status").Code);
+    }
+
+    [Fact]
+    public void Check_is_exit_code_4_when_something_is_wrong()
+    {
+        Assert.Equal((ExitCode.Done, "checked 7 pages, 2 objects, 1 spans in 0.3 s: all is well\n"), (Ctl.Run(_server, "check").Code, Ctl.Run(_server, "check").Output));
+        _server.Problems.Add("slot 5 is torn");
+        var outcome = Ctl.Run(_server, "check");
+        Assert.Equal(ExitCode.Problems, outcome.Code);
+        Assert.Equal("problem: slot 5 is torn", outcome.Lines[0]);
+        Assert.Equal(ExitCode.Problems, Ctl.Run(_server, "check", "--json").Code);
+    }
+
+    [Fact]
+    public void Stop_tells_what_stands_in_the_way()
+    {
+        Assert.Equal(ExitCode.Done, Ctl.Run(_server, "stop").Code);
+        _server.StopError = new RpcError(ControlErrorCode.StopRefused, "tmemd goes on: swap is on", new RpcErrorData("x", "turn it off"));
+        var outcome = Ctl.Run(_server, "stop");
+        Assert.Equal((ExitCode.Failed, "tmemctl: tmemd goes on: swap is on; turn it off\n"), (outcome.Code, outcome.Error));
+    }
+
+    public void Dispose() => _server.Dispose();
+}

@@ -1,0 +1,24 @@
+using System.Text.Json.Nodes;
+using Tmem.Ctl.Swap;
+
+namespace Tmem.Ctl.Tests;
+
+/// <summary>What a run of tmemctl came to.</summary>
+internal sealed record Outcome(int Code, string Output, string Error)
+{
+    public JsonNode Json => JsonNode.Parse(Output)!;
+    public string[] Lines => Output.TrimEnd('\n').Split('\n');
+}
+
+internal static class Ctl
+{
+    public static Outcome Run(ISwapSystem system, string socket, params string[] arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var code = CommandTree.Run([.. arguments, "--socket", socket], output, error, system);
+        return new Outcome(code, output.ToString(), error.ToString());
+    }
+
+    public static Outcome Run(FakeServer server, params string[] arguments) => Run(new FakeSwapSystem(), server.SocketPath, arguments);
+}

@@ -1,0 +1,130 @@
+using System.Net.Sockets;
+using System.Text.Json;
+using Tmem.Fuse.Control.Messages;
+
+namespace Tmem.Ctl.Tests;
+
+/// <summary>A daemon of a few lines: keeps pools in a dictionary, answers with the message types, and notes what it was asked.</summary>
+internal sealed class FakeServer : IDisposable
+{
+    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    private readonly Thread _thread;
+    private readonly string _folder = Directory.CreateTempSubdirectory("tmem-ctl-").FullName;
+
+    public FakeServer()
+    {
+        Mount = Path.Combine(_folder, "mnt");
+        Directory.CreateDirectory(Mount);
+        _listener.Bind(new UnixDomainSocketEndPoint(SocketPath));
+        _listener.Listen(8);
+        _thread = new Thread(Serve) { IsBackground = true };
+        _thread.Start();
+    }
+
+    public string SocketPath => Path.Combine(_folder, "sock");
+    public string Mount { get; }
+    public SortedDictionary<string, string> Pools { get; } = [];
+    public List<string> Calls { get; } = [];
+    public List<string> Problems { get; } = [];
+    public long UsedBytes { get; set; } = 256 << 20;
+    public RpcError? StopError { get; set; }
+    /// <summary>Sent as it is instead of any reply.</summary>
+    public string? Raw { get; set; }
+    /// <summary>Make and remove a directory for each pool, as a mount would.</summary>
+    public bool RealDirectories { get; set; }
+
+    public static PoolFigures Figures { get; } = new()
+    {
+        Pages = 1000, Objects = 1, OriginalBytes = 4096000, CompressedBytes = 1638400, SlotBytes = 1700000, IndexBytes = 9000, SameFilledPages = 12, RawPages = 3,
+        Puts = 2000, PutsStored = 1990, PutsReplaced = 990, PutsNoRoom = 6, PutsPoolLimit = 4, PutsIncompressible = 0, Gets = 50, GetHits = 45, GetMisses = 5,
+        PageFlushesFound = 1, PageFlushesNotFound = 2, ObjectFlushesFound = 3, ObjectFlushesNotFound = 4, PagesFlushed = 5, Evictions = 0, CorruptPages = 0,
+    };
+
+    public void Dispose()
+    {
+        _listener.Dispose();
+        _thread.Join();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private void Serve()
+    {
+        try
+        {
+            while (true)
+            {
+                using var peer = _listener.Accept();
+                using var stream = new NetworkStream(peer);
+                using var reader = new StreamReader(stream);
+                if (reader.ReadLine() is not { } line) continue;
+                var request = JsonSerializer.Deserialize(line, ControlJson.Default.RpcRequest)!;
+                lock (Calls) Calls.Add(request.Method);
+                stream.Write(System.Text.Encoding.UTF8.GetBytes((Raw ?? Answer(request)) + "\n"));
+            }
+        }
+        catch (SocketException)
+        {
+            // Disposed.
+        }
+    }
+
+    private string Answer(RpcRequest request)
+    {
+        var (result, error) = Carry(request);
+        return error is null
+            ? $$"""{"jsonrpc":"2.0","id":1,"result":{{result}}}"""
+            : $$"""{"jsonrpc":"2.0","id":1,"error":{{JsonSerializer.Serialize(error, ControlJson.Default.RpcError)}}}""";
+    }
+
+    private (string? Result, RpcError? Error) Carry(RpcRequest request)
+    {
+        var name = request.Params is { ValueKind: JsonValueKind.Object } given && given.TryGetProperty("name", out var text) ? text.GetString()! : "";
+        switch (request.Method)
+        {
+            case ControlMethod.Status:
+                return (JsonSerializer.Serialize(Status(), ControlJson.Default.StatusReply), null);
+            case ControlMethod.Check:
+                return (JsonSerializer.Serialize(new CheckReply(7, 2, 1, 0.25, Problems), ControlJson.Default.CheckReply), null);
+            case ControlMethod.Stop:
+                return StopError is null ? (JsonSerializer.Serialize(new StopReply(4711), ControlJson.Default.StopReply), null) : (null, StopError);
+            case ControlMethod.PoolList:
+                var pools = Pools.Select(pool => new PoolSummary
+                {
+                    Name = pool.Key, Id = 1, Kind = pool.Value, PageSize = 4096, LimitBytes = 0, RefuseIncompressible = false,
+                    Pages = 1000, OriginalBytes = 4096000, CompressedBytes = 1638400, MemoryBytes = 1709000,
+                }).ToList();
+                return (JsonSerializer.Serialize(new PoolListReply(pools), ControlJson.Default.PoolListReply), null);
+            case ControlMethod.PoolShow:
+                return Pools.TryGetValue(name, out var kind) ? (Pool(name, kind, 0), null) : (null, NotFound(name));
+            case ControlMethod.PoolCreate:
+                var wanted = request.Params!.Value.Deserialize(ControlJson.Default.PoolCreateParameters)!;
+                if (!Pools.TryAdd(name, wanted.Ephemeral ? "ephemeral" : "persistent")) return (null, new RpcError(ControlErrorCode.Exists, $"pool '{name}' is there", new RpcErrorData(name, "choose another name")));
+                if (RealDirectories) Directory.CreateDirectory(Path.Combine(Mount, name));
+                return (Pool(name, Pools[name], wanted.Limit), null);
+            case ControlMethod.PoolDestroy:
+                if (!Pools.Remove(name)) return (null, NotFound(name));
+                if (RealDirectories) Directory.Delete(Path.Combine(Mount, name));
+                return (JsonSerializer.Serialize(new PoolDestroyReply(name, 1000), ControlJson.Default.PoolDestroyReply), null);
+            default:
+                return (null, new RpcError(ControlErrorCode.MethodNotFound, "no method", null));
+        }
+    }
+
+    private static RpcError NotFound(string name) => new(ControlErrorCode.NotFound, $"no pool '{name}'", new RpcErrorData(name, "see the list"));
+
+    private static string Pool(string name, string kind, long limit) => JsonSerializer.Serialize(new PoolReply
+    {
+        Name = name, Id = 1, Kind = kind, PageSize = 4096, LimitBytes = limit, RefuseIncompressible = false, Figures = Figures,
+    }, ControlJson.Default.PoolReply);
+
+    private StatusReply Status() => new()
+    {
+        Version = "9.8.7", Pid = 4711, MountPoint = Mount, SocketPath = SocketPath, Region = "anonymous memory", StartedAt = DateTimeOffset.UnixEpoch,
+        UptimeSeconds = 200, Threads = 4, Pools = Pools.Count, Total = Figures,
+        Store = new StoreFigures
+        {
+            CapacityBytes = 1L << 30, UsedBytes = UsedBytes, PeakUsedBytes = 300 << 20, PageSpanBytes = 250 << 20, MetadataBytes = 6 << 20,
+            ReadySpanBytes = 1 << 20, RecordSpanBytes = 2 << 20, Spans = 77, SpansReturned = 5, Generation = 3,
+        },
+    };
+}

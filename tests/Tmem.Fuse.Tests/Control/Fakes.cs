@@ -1,0 +1,95 @@
+using Tmem.Engine;
+using Tmem.Engine.Diagnostics;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Control;
+using Tmem.Fuse.Filesystem;
+
+namespace Tmem.Fuse.Tests.Control;
+
+internal sealed class FakeDaemon : IDaemon
+{
+    public string? Obstacle { get; set; }
+    public int Stops { get; private set; }
+    public string Version => "9.8.7";
+    public int ProcessId => 4711;
+    public string MountPoint => "/mnt/fake";
+    public string RegionName => "anonymous memory";
+    public DateTimeOffset StartedAt { get; } = DateTimeOffset.UtcNow.AddSeconds(-90);
+    public int Threads => 4;
+
+    public bool TryStop(out string reason)
+    {
+        reason = Obstacle ?? "";
+        if (Obstacle is null) Stops++;
+        return Obstacle is null;
+    }
+}
+
+/// <summary>Pools in a dictionary, and figures made up for each.</summary>
+internal sealed class FakeStore : IPoolDirectory, IEngineView
+{
+    private readonly Lock _gate = new();
+    private readonly SortedDictionary<string, NamedPool> _pools = new(StringComparer.Ordinal);
+    private uint _next = 1;
+
+    public List<string> EngineProblems { get; } = [];
+    public List<string> NameProblems { get; } = [];
+    public Errno CreateAnswers { get; set; } = Errno.Ok;
+    public HashSet<string> Busy { get; } = [];
+    public HashSet<string> Filled { get; } = [];
+    public ManualResetEventSlim? HoldVerify { get; set; }
+    public ManualResetEventSlim VerifyBegun { get; } = new();
+    public bool Broken { get; set; }
+
+    public Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id)
+    {
+        id = default;
+        if (CreateAnswers != Errno.Ok) return CreateAnswers;
+        lock (_gate)
+        {
+            if (_pools.ContainsKey(name)) return Errno.EEXIST;
+            id = new PoolId(_next++);
+            _pools.Add(name, new NamedPool(name, id, options));
+            return Errno.Ok;
+        }
+    }
+
+    public Errno DestroyPool(string name, bool force)
+    {
+        lock (_gate)
+        {
+            if (Busy.Contains(name)) return Errno.EBUSY;
+            if (Filled.Contains(name) && !force) return Errno.ENOTEMPTY;
+            return _pools.Remove(name) ? Errno.Ok : Errno.ENOENT;
+        }
+    }
+
+    public IReadOnlyList<NamedPool> Pools()
+    {
+        lock (_gate) return [.. _pools.Values];
+    }
+
+    IReadOnlyList<string> IPoolDirectory.Verify() => NameProblems;
+
+    VerifierReport IEngineView.Verify()
+    {
+        VerifyBegun.Set();
+        HoldVerify?.Wait();
+        return new VerifierReport(100, 10, 2, EngineProblems);
+    }
+
+    public EngineStatistics Statistics() => Broken ? throw new InvalidOperationException("the fake is broken") : new EngineStatistics
+    {
+        CapacityBytes = 1 << 30,
+        UsedBytes = 300 << 20,
+        PeakUsedBytes = 310 << 20,
+        PageSpanBytes = 290 << 20,
+        ReadySpanBytes = 1 << 20,
+        RecordSpanBytes = 2 << 20,
+        Spans = 77,
+        SpansReturned = 5,
+        Generation = 3,
+        Total = new PoolStatistics { Pages = 1000, OriginalBytes = 4096000, CompressedBytes = 1638400, PutsNoRoom = 6 },
+        Pools = [.. Pools().Select(pool => new PoolSnapshot(pool.Id, new ClientId(1), pool.Options, 4096, new PoolStatistics { Pages = 10 * pool.Id.Value, SlotBytes = 100, IndexBytes = 28, Evictions = 9 }))],
+    };
+}

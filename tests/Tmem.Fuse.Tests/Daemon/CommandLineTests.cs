@@ -1,0 +1,79 @@
+using System.CommandLine;
+using Tmem.Fuse.Daemon;
+using Xunit;
+
+namespace Tmem.Fuse.Tests.Daemon;
+
+public sealed class CommandLineTests
+{
+    private const long Memory = 8L << 30;
+
+    private static (DaemonOptions? Options, string Output, int Code) Run(params string[] arguments)
+    {
+        DaemonOptions? options = null;
+        var command = CommandLine.Create(o =>
+        {
+            options = o;
+            return 0;
+        }, Memory);
+        using var output = new StringWriter();
+        var code = command.Parse(arguments).Invoke(new InvocationConfiguration { Output = output, Error = output });
+        return (options, output.ToString(), code);
+    }
+
+    [Fact]
+    public void The_least_that_is_needed()
+    {
+        var options = Run("--mount", "/mnt/tmem", "--capacity", "2GiB").Options!;
+        Assert.Equal(("/mnt/tmem", 2L << 30, null, 4), (options.MountPoint, options.CapacityBytes, options.RegionPath, options.Threads));
+        Assert.Equal(DaemonOptions.DefaultSocketPath, options.SocketPath);
+        Assert.Equal(TimeSpan.FromMicroseconds(DaemonOptions.DefaultSpinMicroseconds), options.Spin);
+    }
+
+    [Fact]
+    public void Everything()
+    {
+        var options = Run("--mount", "m", "--capacity", "1M", "--region", "r", "--socket", "s", "--threads", "8", "--spin", "0", "--log", "debug").Options;
+        Assert.Equal(new DaemonOptions
+        {
+            MountPoint = "m", CapacityBytes = 1 << 20, RegionPath = "r", SocketPath = "s", Threads = 8, Spin = TimeSpan.Zero, LogLevel = LogLevel.Debug,
+        }, options);
+    }
+
+    [Theory]
+    [InlineData("0", "too small")]
+    [InlineData("4K", "too small")]
+    [InlineData("9G", "8.0 GiB")]
+    [InlineData("much", "not a size")]
+    [InlineData("-5M", "not a size")]
+    public void Capacities_that_cannot_be(string capacity, string says)
+    {
+        var (options, output, code) = Run("--mount", "m", "--capacity", capacity);
+        Assert.Null(options);
+        Assert.NotEqual(0, code);
+        Assert.Contains(says, output, StringComparison.Ordinal);
+        Assert.Contains(capacity, output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--threads", "0")]
+    [InlineData("--threads", "65")]
+    [InlineData("--threads", "x")]
+    [InlineData("--spin", "-1")]
+    [InlineData("--log", "loud")]
+    public void Values_out_of_range(string option, string value)
+    {
+        var (options, output, code) = Run("--mount", "m", "--capacity", "1G", option, value);
+        Assert.Null(options);
+        Assert.NotEqual(0, code);
+        Assert.Contains(option, output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Help_shows_an_example_for_every_option()
+    {
+        var help = string.Join(' ', Run("--help").Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        foreach (var option in (string[])["--mount", "--capacity", "--region", "--socket", "--threads", "--spin", "--log"])
+            Assert.Contains($"Example: {option} ", help, StringComparison.Ordinal);
+    }
+}

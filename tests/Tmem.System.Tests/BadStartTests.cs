@@ -1,0 +1,134 @@
+using Tmem.System.Tests.Support;
+using Xunit;
+
+namespace Tmem.System.Tests;
+
+/// <summary>A daemon that cannot start says what is wrong with which thing, and leaves nothing mounted.</summary>
+public sealed class BadStartTests : IDisposable
+{
+    private readonly string _folder;
+
+    public BadStartTests()
+    {
+        Requires.Machine();
+        _folder = Daemon.NewFolder();
+        Directory.CreateDirectory(Mount);
+    }
+
+    private string Mount => Path.Combine(_folder, "mnt");
+
+    private string Socket => Path.Combine(_folder, "sock");
+
+    public void Dispose()
+    {
+        if (MachineState.IsMounted(Mount)) Command.Run("umount", "--lazy", Mount);
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public void Mount_point_missing() => Refused(Path.Combine(_folder, "nowhere"), "64M").Names("nowhere");
+
+    [Fact]
+    public void Mount_point_is_a_file()
+    {
+        var file = Path.Combine(_folder, "file");
+        File.WriteAllText(file, "kept");
+        Refused(file, "64M").Names(file).Names("directory");
+        Assert.Equal("kept", File.ReadAllText(file));
+    }
+
+    [Fact]
+    public void Capacity_zero() => Refused(Mount, "0").Names("capacity");
+
+    [Fact]
+    public void Capacity_above_the_memory_there_is() => Refused(Mount, "900T").Names("capacity");
+
+    [Fact]
+    public void Capacity_that_is_no_size() => Refused(Mount, "lots").Names("lots");
+
+    [Fact]
+    public void Foreign_region_file_stays_as_it_was()
+    {
+        var region = Path.Combine(_folder, "notes.txt");
+        var bytes = new byte[1 << 20];
+        new Random(5).NextBytes(bytes);
+        File.WriteAllBytes(region, bytes);
+        Refused(Mount, "64M", "--region", region).Names("notes.txt");
+        Assert.True(File.ReadAllBytes(region).AsSpan().SequenceEqual(bytes), "the foreign file was changed");
+    }
+
+    [Fact]
+    public void Region_that_is_a_directory() => Refused(Mount, "64M", "--region", _folder).Names(_folder);
+
+    [Fact]
+    public void Second_daemon_on_one_socket()
+    {
+        using var first = Daemon.Start("64M");
+        var second = Start(Mount, "64M", first.Socket);
+        Assert.NotEqual(0, second.Code);
+        Assert.Contains(first.Socket, second.All, StringComparison.Ordinal);
+        Assert.False(MachineState.IsMounted(Mount));
+        first.Control("status").Succeeds();
+    }
+
+    [Fact]
+    public void Mount_point_that_is_a_tmem_mount()
+    {
+        using var first = Daemon.Start("64M");
+        var second = Start(first.Mount, "64M", Socket);
+        Assert.True(second.Code > 0, second.All);
+        Assert.Contains(first.Mount, second.All, StringComparison.Ordinal);
+        Assert.False(File.Exists(Socket));
+        first.Control("status").Succeeds();
+        first.Stop();
+    }
+
+    [Fact]
+    public void Without_privileges()
+    {
+        Requires.Programs("setpriv");
+        Command.Run("chmod", "0777", _folder, Mount).Succeeds();
+        var copy = Path.Combine(_folder, "tmemd");
+        File.Copy(Built.Daemon, copy);
+        Command.Run("chmod", "0755", copy).Succeeds();
+        var outcome = Command.RunFor(20, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+            copy, "--mount", Mount, "--socket", Socket, "--capacity", "64M");
+        Assert.True(outcome.Code > 0, outcome.All);
+        Assert.Matches("root|privilege|/dev/fuse", outcome.All);
+    }
+
+    [Fact]
+    public void Without_dev_fuse()
+    {
+        Requires.Programs("unshare");
+        const string Script = "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9 && exec \"$@\"";
+        var outcome = Command.RunFor(20, "unshare", "--mount", "--propagation", "private", "sh", "-c", Script, "sh",
+            Built.Daemon, "--mount", Mount, "--socket", Socket, "--capacity", "64M");
+        Assert.True(outcome.Code > 0, outcome.All);
+        Assert.Contains("/dev/fuse", outcome.All, StringComparison.Ordinal);
+    }
+
+    private Refusal Refused(string mount, string capacity, params string[] more)
+    {
+        var outcome = Start(mount, capacity, Socket, more);
+        // 128 and above would be a signal: a crash is not a refusal.
+        Assert.True(outcome.Code is > 0 and < 128, $"exit code {outcome.Code}\n{outcome.All}");
+        Assert.DoesNotContain("Unhandled exception", outcome.All, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("   at ", outcome.All, StringComparison.Ordinal);
+        Assert.False(File.Exists(mount) is false && MachineState.IsMounted(mount));
+        Assert.False(File.Exists(Socket), "a socket was left behind");
+        return new Refusal(outcome.All);
+    }
+
+    private static Outcome Start(string mount, string capacity, string socket, params string[] more) =>
+        Command.RunFor(20, Built.Daemon, ["--mount", mount, "--capacity", capacity, "--socket", socket, .. more]);
+
+    private sealed record Refusal(string Said)
+    {
+        public Refusal Names(string thing)
+        {
+            Assert.Contains(thing, Said, StringComparison.OrdinalIgnoreCase);
+            return this;
+        }
+    }
+}

@@ -1,0 +1,120 @@
+using Mono.Unix.Native;
+using Tmem.System.Tests.Support;
+using Xunit;
+
+namespace Tmem.System.Tests;
+
+/// <summary>What comes with a start goes with the stop, and what a region file holds comes back.</summary>
+public class LifecycleTests
+{
+    [Fact]
+    public void A_clean_stop_leaves_no_mount_no_process_and_no_socket()
+    {
+        var daemon = Daemon.Start("64M");
+        using (daemon)
+        {
+            daemon.Pool("p");
+            Assert.Equal([$"mount {daemon.Mount}", $"process {daemon.Id}"], MachineState.Of(daemon.Folder));
+            daemon.Stop();
+            Assert.False(File.Exists(daemon.Socket));
+            Assert.Empty(MachineState.Of(daemon.Folder));
+        }
+        Assert.False(Directory.Exists(daemon.Folder));
+    }
+
+    [Fact]
+    public void An_open_file_holds_the_stop_up_with_a_reason()
+    {
+        using var daemon = Daemon.Start("64M");
+        var file = Path.Combine(daemon.Pool("p"), "open");
+        var descriptor = Bounded.Run(() => Files.Open(file, OpenFlags.O_CREAT | OpenFlags.O_RDWR, out _));
+        try
+        {
+            var stop = daemon.Control("stop");
+            Assert.Equal(1, stop.Code);
+            Assert.Matches("busy|held|in use|open", stop.All);
+            Assert.True(daemon.IsAlive, daemon.Log);
+        }
+        finally
+        {
+            Bounded.Run(() => Files.Close(descriptor));
+        }
+        daemon.Stop();
+    }
+
+    [Fact]
+    public void A_region_file_brings_everything_back()
+    {
+        Requires.Machine();
+        var folder = Daemon.NewFolder();
+        try
+        {
+            var region = Path.Combine(folder, "tmem.region");
+            var bytes = new byte[3_000_001];
+            new Random(11).NextBytes(bytes.AsSpan(1_000_000));
+            using (var daemon = Daemon.Start("64M", folder, "--region", region))
+            {
+                var pool = daemon.Pool("kept");
+                Bounded.Run(() =>
+                {
+                    Directory.CreateDirectory(Path.Combine(pool, "a/b"));
+                    File.WriteAllBytes(Path.Combine(pool, "a/b/data"), bytes);
+                    File.CreateSymbolicLink(Path.Combine(pool, "link"), "a/b/data");
+                    File.SetUnixFileMode(Path.Combine(pool, "a/b/data"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+                });
+                daemon.Stop();
+            }
+            using (var daemon = Daemon.Start("64M", folder, "--region", region))
+            {
+                var pool = Path.Combine(daemon.Mount, "kept");
+                Assert.True(Bounded.Run(() => File.ReadAllBytes(Path.Combine(pool, "link"))).AsSpan().SequenceEqual(bytes), "contents differ");
+                Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead,
+                    Bounded.Run(() => File.GetUnixFileMode(Path.Combine(pool, "a/b/data"))));
+                daemon.Control("pool", "show", "kept").Succeeds();
+                daemon.Control("check").Succeeds();
+                daemon.Stop();
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Scripts_up_and_down_leave_nothing()
+    {
+        Requires.Machine();
+        Requires.Swap();
+        if (!File.Exists(Path.Combine(Built.Repository, "scripts/up"))) Assert.Skip("scripts/up is not there");
+        var folder = Daemon.NewFolder();
+        (string, string)[] settings =
+        [
+            ("TMEM_MOUNT", Path.Combine(folder, "mnt")), ("TMEM_CAPACITY", "128M"),
+            ("TMEM_SOCKET", Path.Combine(folder, "run/sock")), ("TMEM_OUT", Built.Folder),
+        ];
+        try
+        {
+            // Its output is read to the end: up must not leave its daemon holding our pipe.
+            var up = Script("up", 300, settings).Succeeds();
+            Assert.Contains(Path.Combine(folder, "mnt"), up.Output, StringComparison.Ordinal);
+            var running = MachineState.Of(folder);
+            Assert.Equal(["mount", "loop", "swap", "process"], running.Select(l => l.Split(' ')[0]));
+            // A second call finds it up and changes nothing.
+            Script("up", 60, settings).Succeeds();
+            Assert.Equal(running, MachineState.Of(folder));
+        }
+        finally
+        {
+            Script("down", 120, settings).Succeeds();
+        }
+        Assert.Empty(MachineState.Of(folder));
+        Assert.Empty(Directory.GetFiles(folder, "*", SearchOption.AllDirectories));
+        // With nothing up, down has nothing to do and says so.
+        Script("down", 60, settings).Succeeds();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private static Outcome Script(string name, int seconds, (string, string)[] settings) =>
+        Command.RunIn(Built.Repository, seconds, Path.Combine(Built.Repository, "scripts", name), [], settings);
+}

@@ -1,0 +1,128 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Mono.Unix.Native;
+using Xunit;
+
+namespace Tmem.System.Tests.Support;
+
+/// <summary>
+/// One tmemd in a private folder with its own mount and socket. Dispose takes everything away again by its own ids, in the order a
+/// user would and then, whatever is stuck by then, by force; it never leaves the next test a mount, a loop device or a process.
+/// </summary>
+internal sealed class Daemon : IDisposable
+{
+    private readonly Process _process;
+    private readonly Collector _log;
+    private readonly bool _ownsFolder;
+    private string? _connection;
+
+    private Daemon(string folder, bool ownsFolder, string[] arguments)
+    {
+        (Folder, _ownsFolder) = (folder, ownsFolder);
+        Directory.CreateDirectory(Mount);
+        var info = new ProcessStartInfo(Built.Daemon) { RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
+        foreach (var word in new[] { "--mount", Mount, "--socket", Socket }.Concat(arguments)) info.ArgumentList.Add(word);
+        _process = Process.Start(info)!;
+        _process.StandardInput.Close();
+        _ = new Collector(_process.StandardOutput);
+        _log = new Collector(_process.StandardError);
+    }
+
+    public string Folder { get; }
+
+    public string Mount => Path.Combine(Folder, "mnt");
+
+    public string Socket => Path.Combine(Folder, "sock");
+
+    public int Id => _process.Id;
+
+    public bool IsAlive => !_process.HasExited;
+
+    public int ExitCode => _process.ExitCode;
+
+    /// <summary>What it has logged so far.</summary>
+    public string Log => _log.Text();
+
+    /// <summary>A new private folder for a daemon.</summary>
+    public static string NewFolder() => Directory.CreateTempSubdirectory("tmem-test-").FullName;
+
+    /// <summary>Starts a daemon and waits until it serves; a folder that is given stays when the daemon goes.</summary>
+    public static Daemon Start(string capacity = "256M", string? folder = null, params string[] arguments)
+    {
+        Requires.Machine();
+        var daemon = new Daemon(folder ?? NewFolder(), folder is null, ["--capacity", capacity, .. arguments]);
+        try
+        {
+            var watch = Stopwatch.StartNew();
+            while (daemon.Control("status").Code != 0)
+            {
+                if (!daemon.IsAlive || watch.Elapsed.TotalSeconds > 30) Assert.Fail($"tmemd did not get ready\n{daemon._log.Text(1)}");
+                Thread.Sleep(20);
+            }
+            daemon._connection = FuseConnection.Of(daemon.Mount);
+            return daemon;
+        }
+        catch
+        {
+            daemon.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Runs tmemctl against this daemon.</summary>
+    public Outcome Control(params string[] arguments) => Command.RunFor(120, Built.Control, ["--socket", Socket, .. arguments]);
+
+    /// <summary>A number of <c>tmemctl status --json</c> by its path, such as store.usedBytes.</summary>
+    public long Figure(string path)
+    {
+        var status = Control("status", "--json").Succeeds().Output;
+        var found = path.Split('.').Aggregate(JsonNode.Parse(status), (node, name) => node?[name]);
+        if (found is null) Assert.Fail($"status --json has no {path}:\n{status}");
+        return found.GetValue<long>();
+    }
+
+    /// <summary>A pool made by mkdir, as a user of the mount makes it.</summary>
+    public string Pool(string name)
+    {
+        var path = Path.Combine(Mount, name);
+        Bounded.Run(() => Directory.CreateDirectory(path));
+        return path;
+    }
+
+    /// <summary>Sends a signal.</summary>
+    public void Signal(Signum signal) => Syscall.kill(Id, signal);
+
+    /// <summary>Waits for the process to end.</summary>
+    public bool WaitForEnd(int seconds) => _process.WaitForExit(seconds * 1000);
+
+    /// <summary>Stops it as a user would and asserts that it went well.</summary>
+    public void Stop()
+    {
+        Control("stop").Succeeds();
+        Assert.True(WaitForEnd(30), $"tmemd did not end after stop\n{Log}");
+        Assert.Equal(0, ExitCode);
+    }
+
+    public void Dispose()
+    {
+        if (IsAlive)
+        {
+            if (MachineState.Loops().Any(l => Below(l.File))) Control("swap", "off");
+            Control("stop");
+            WaitForEnd(10);
+        }
+        foreach (var (device, _) in MachineState.Loops().Where(l => Below(l.File)))
+        {
+            if (MachineState.Swaps().Contains(device)) Command.Run("swapoff", device);
+            Command.Run("losetup", "--detach", device);
+        }
+        if (IsAlive) Signal(Signum.SIGKILL);
+        if (_connection is not null && MachineState.IsMounted(Mount)) FuseConnection.Abort(_connection);
+        for (var tries = 0; MachineState.IsMounted(Mount) && tries < 4; tries++) Command.Run("umount", "--lazy", Mount);
+        WaitForEnd(10);
+        _process.Dispose();
+        if (_ownsFolder && !MachineState.IsMounted(Mount)) Directory.Delete(Folder, recursive: true);
+    }
+
+    private bool Below(string file) => file.StartsWith(Mount + "/", StringComparison.Ordinal);
+}

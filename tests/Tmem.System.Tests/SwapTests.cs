@@ -1,0 +1,97 @@
+using Mono.Unix.Native;
+using Tmem.System.Tests.Support;
+using Xunit;
+
+namespace Tmem.System.Tests;
+
+/// <summary>Processes swap to tmem for real, each in a memory cgroup of its own.</summary>
+public class SwapTests
+{
+    private const long MiB = 1 << 20;
+
+    [Fact]
+    public void Half_a_gibibyte_swapped_through_a_quarter_of_it_comes_back_right()
+    {
+        using var daemon = StartWithSwap("512M", "1G");
+        var outcome = Workload.Run("512M", 128 * MiB, 300);
+        var phases = Workload.Phases(outcome.Succeeds());
+        Assert.Equal(["fill", "order", "random"], phases.Keys);
+        Assert.All(phases.Values, p => Assert.Equal(0, p["wrongPages"]!.GetValue<long>()));
+        Assert.True(phases["fill"]["swappedBytes"]!.GetValue<long>() > 256 * MiB, $"the workload did not swap:\n{outcome.Output}");
+        Assert.True(daemon.Figure("total.puts") > 64 * 1024, "the pages went elsewhere than to this daemon");
+        daemon.Control("check").Succeeds();
+        daemon.Control("swap", "off").Succeeds();
+        daemon.Stop();
+    }
+
+    [Fact]
+    public void A_store_too_small_for_the_swap_on_it_loses_no_page()
+    {
+        // 192 MiB have to go out and shrink to about 80; 40 are there.
+        using var daemon = StartWithSwap("40M", "512M");
+        var outcome = Workload.Run("256M", 64 * MiB, 240);
+        // Killed for want of memory is an honest refusal, and so is an end in time; a wrong page (exit code 4) or a hang is not.
+        Assert.True(outcome.Code is 0 or 137, $"exit code {outcome.Code}\n{outcome.All}\n{daemon.Log}");
+        Assert.All(Workload.Phases(outcome).Values, p => Assert.Equal(0, p["wrongPages"]!.GetValue<long>()));
+        Assert.True(daemon.IsAlive, daemon.Log);
+        Assert.True(daemon.Figure("total.putsNoRoom") > 0, "the store was never full");
+        daemon.Control("check").Succeeds();
+        daemon.Control("swap", "off").Succeeds();
+        daemon.Stop();
+    }
+
+    [Fact]
+    public void A_daemon_that_is_swapped_to_refuses_to_end()
+    {
+        using var daemon = StartWithSwap("64M", "64M");
+        daemon.Signal(Signum.SIGTERM);
+        for (var tries = 0; tries < 100 && !daemon.Log.Contains("swap", StringComparison.OrdinalIgnoreCase); tries++) Thread.Sleep(50);
+        Assert.Contains("swap", daemon.Log, StringComparison.OrdinalIgnoreCase);
+        Assert.False(daemon.WaitForEnd(2), $"the daemon ended under its swap device\n{daemon.Log}");
+        var stop = daemon.Control("stop");
+        Assert.Equal(1, stop.Code);
+        Assert.Contains("swap", stop.All, StringComparison.OrdinalIgnoreCase);
+        daemon.Control("status").Succeeds();
+
+        daemon.Control("swap", "off").Succeeds();
+        daemon.Signal(Signum.SIGTERM);
+        Assert.True(daemon.WaitForEnd(30), $"SIGTERM did not end the daemon\n{daemon.Log}");
+        Assert.Equal(0, daemon.ExitCode);
+        Assert.False(MachineState.IsMounted(daemon.Mount));
+    }
+
+    [Fact]
+    public void Swap_on_and_off_undo_each_other()
+    {
+        using var daemon = StartWithSwap("64M", "64M");
+        Assert.Equal(1, daemon.Control("swap", "on").Code);
+        Assert.Contains(MachineState.Loops(), l => l.File.StartsWith(daemon.Mount, StringComparison.Ordinal));
+        daemon.Control("swap", "status").Succeeds();
+        daemon.Control("swap", "off").Succeeds();
+        Assert.DoesNotContain(MachineState.Loops(), l => l.File.StartsWith(daemon.Mount, StringComparison.Ordinal));
+        Assert.Empty(Bounded.Run(() => Directory.GetFileSystemEntries(daemon.Mount)));
+        daemon.Control("swap", "on", "--size", "32M").Succeeds();
+        daemon.Control("swap", "off").Succeeds();
+        daemon.Stop();
+    }
+
+    private static Daemon StartWithSwap(string capacity, string size)
+    {
+        Requires.Machine();
+        Requires.Swap();
+        Requires.Group();
+        var others = MachineState.Swaps();
+        var daemon = Daemon.Start(capacity);
+        try
+        {
+            daemon.Control("swap", "on", "--size", size, "--priority", "32000").Succeeds();
+            Assert.Single(MachineState.Swaps().Except(others));
+            return daemon;
+        }
+        catch
+        {
+            daemon.Dispose();
+            throw;
+        }
+    }
+}
