@@ -62,9 +62,9 @@ internal sealed class FakeServer : IDisposable
                 stream.Write(System.Text.Encoding.UTF8.GetBytes((Raw ?? Answer(request)) + "\n"));
             }
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or IOException)
         {
-            // Disposed.
+            // Disposed, before or in the middle of an accept; or the peer left.
         }
     }
 
