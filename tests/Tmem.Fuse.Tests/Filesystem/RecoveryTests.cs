@@ -29,8 +29,13 @@ public sealed class RecoveryTests : IDisposable
     private ref RootRecord Volume => ref Records.Get<RootRecord>(Records.Root);
     private ref InodeRecord Inode(NodeId node) => ref Records.Get<InodeRecord>(new RecordRef(node.Value));
 
+    /// <summary>Records taken and not committed: attaching the engine would free them, so this does.</summary>
+    private readonly List<RecordRef> _uncommitted = [];
+
     private void AttachAsAfterAMount()
     {
+        _uncommitted.ForEach(Records.Free);
+        _uncommitted.Clear();
         _volume.Attach();
         _volume.AssertSound();
         _volume.Files.DropKernelReferences();
@@ -60,6 +65,7 @@ public sealed class RecoveryTests : IDisposable
         record.NameLength = (uint)name.Length;
         TestVolume.Bytes(name).CopyTo(Records.Bytes(entry)[Unsafe.SizeOf<EntryRecord>()..]);
         if (commit) Records.Commit(entry);
+        else _uncommitted.Add(entry);
         return entry;
     }
 
@@ -172,7 +178,11 @@ public sealed class RecoveryTests : IDisposable
         var source = Entry(from, "moved");
         var target = AddEntry(to.Value, moved.Value, KeyOf("moved"), "moved", commit: false);
         Announce(Intent.Move, source, target, moved.Value, 0);
-        if (stores > 0) Records.Commit(target);
+        if (stores > 0)
+        {
+            Records.Commit(target);
+            _uncommitted.Clear();
+        }
         if (stores > 1) Records.Free(source);
         if (stores > 2) Volume.Intent = Intent.None;
         AttachAsAfterAMount();
