@@ -60,7 +60,7 @@ internal enum InodeFlags : uint
     Ephemeral = 1,
 }
 
-/// <summary>A file, directory, symbolic link, fifo or socket. Times are nanoseconds since 1970 (1677 to 2262), so that each is one store.</summary>
+/// <summary>A file, directory, symbolic link, fifo, socket or device. Times are nanoseconds since 1970 (1677 to 2262), so that each is one store.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct InodeRecord
 {

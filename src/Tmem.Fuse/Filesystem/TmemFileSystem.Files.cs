@@ -32,7 +32,7 @@ internal sealed partial class TmemFileSystem
             if (found.IsNone)
             {
                 var type = InodeMode.Regular | (mode & InodeMode.PermissionMask);
-                error = MakeInode(caller, directory, name, type, 0, default, out var made);
+                error = MakeInode(caller, directory, name, type, 0, 0, default, out var made);
                 if (error != Errno.Ok) return error;
                 HandOut(directory, made, out entry);
                 CountOpen(made, flags, out open);

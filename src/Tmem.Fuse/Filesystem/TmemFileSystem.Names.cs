@@ -50,7 +50,7 @@ internal sealed partial class TmemFileSystem
             RecordRef inode;
             error = directory == _inodes.Root
                 ? MakePool(caller, name, type, new PoolOptions(PoolFlags.Persistent), out inode)
-                : MakeInode(caller, directory, name, type, 0, default, out inode);
+                : MakeInode(caller, directory, name, type, 0, 0, default, out inode);
             if (error == Errno.Ok) HandOut(directory, inode, out entry);
             return error;
         }
@@ -61,10 +61,10 @@ internal sealed partial class TmemFileSystem
         entry = default;
         var type = mode & InodeMode.TypeMask;
         if (type == 0) type = InodeMode.Regular;
-        // A device here would be a way around the rights of the real one.
-        if (type is InodeMode.Character or InodeMode.Block) return Errno.EPERM;
-        if (type is not (InodeMode.Regular or InodeMode.Fifo or InodeMode.Socket)) return Errno.EINVAL;
-        return MakeEntry(caller, parent, name, type | (mode & InodeMode.PermissionMask), default, out entry);
+        // A device can be named and not opened: the mount is nodev, so a name here is no way around the rights of the real one.
+        var isDevice = type is InodeMode.Character or InodeMode.Block;
+        if (!isDevice && type is not (InodeMode.Regular or InodeMode.Fifo or InodeMode.Socket)) return Errno.EINVAL;
+        return MakeEntry(caller, parent, name, type | (mode & InodeMode.PermissionMask), isDevice ? device : 0, default, out entry);
     }
 
     public Errno SymbolicLink(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, ReadOnlySpan<byte> target, out FuseEntryOut entry)
@@ -72,7 +72,7 @@ internal sealed partial class TmemFileSystem
         entry = default;
         if (target.IsEmpty) return Errno.ENOENT;
         if (target.Length > MaximumTarget) return Errno.ENAMETOOLONG;
-        return MakeEntry(caller, parent, name, InodeMode.SymbolicLink | 0x1FF, target, out entry);
+        return MakeEntry(caller, parent, name, InodeMode.SymbolicLink | 0x1FF, 0, target, out entry);
     }
 
     public Errno ReadLink(NodeId node, Span<byte> target, out int length)
@@ -179,7 +179,8 @@ internal sealed partial class TmemFileSystem
     }
 
     private Errno MakeEntry(
-        in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, ReadOnlySpan<byte> target, out FuseEntryOut entry)
+        in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, uint device, ReadOnlySpan<byte> target,
+        out FuseEntryOut entry)
     {
         entry = default;
         lock (_names)
@@ -188,7 +189,7 @@ internal sealed partial class TmemFileSystem
             // The first level is pools and nothing else.
             if (error == Errno.Ok && directory == _inodes.Root) error = Errno.EPERM;
             if (error != Errno.Ok) return error;
-            error = MakeInode(caller, directory, name, mode, 0, target, out var inode);
+            error = MakeInode(caller, directory, name, mode, device, 0, target, out var inode);
             if (error == Errno.Ok) HandOut(directory, inode, out entry);
             return error;
         }
@@ -198,9 +199,10 @@ internal sealed partial class TmemFileSystem
     /// Makes an inode and its name: target, inode, entry are committed in this order, so that each is there before it is named. Under the
     /// namespace lock.
     /// </summary>
+    /// <param name="device">Of a device: its number; else 0.</param>
     /// <param name="newPool">The pool whose first-level directory this becomes; 0: it belongs to its parent's pool.</param>
     private Errno MakeInode(
-        in Caller caller, RecordRef directory, ReadOnlySpan<byte> name, uint mode, uint newPool, ReadOnlySpan<byte> target,
+        in Caller caller, RecordRef directory, ReadOnlySpan<byte> name, uint mode, uint device, uint newPool, ReadOnlySpan<byte> target,
         out RecordRef inode)
     {
         inode = RecordRef.None;
@@ -225,6 +227,7 @@ internal sealed partial class TmemFileSystem
             return StatusErrno.Of(status);
         }
         ref var record = ref _inodes[inode];
+        record.Device = device;
         record.Links = record.IsDirectory ? 2u : 1u;
         if (record.IsDirectory) record.Parent = directory.Value;
         if (!targetRecord.IsNone) _records.Commit(targetRecord);

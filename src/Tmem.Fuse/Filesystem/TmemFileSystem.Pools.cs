@@ -81,7 +81,7 @@ internal sealed partial class TmemFileSystem
         if (error != Errno.Ok) return error;
         var status = _client.NewPool(options, out var id);
         if (status != TmemStatus.Ok) return StatusErrno.Of(status);
-        error = MakeInode(caller, _inodes.Root, name, mode, id.Value, default, out directory);
+        error = MakeInode(caller, _inodes.Root, name, mode, 0, id.Value, default, out directory);
         if (error != Errno.Ok)
         {
             _client.DestroyPool(id);

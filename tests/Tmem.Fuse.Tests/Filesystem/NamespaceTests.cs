@@ -187,8 +187,11 @@ public sealed class NamespaceTests : IDisposable
     {
         Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.Root, _pool, "fifo"u8, InodeMode.Fifo | 0x1A4, 0, out _));
         Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.Root, _pool, "socket"u8, InodeMode.Socket | 0x1A4, 0, out _));
-        Assert.Equal(Errno.EPERM, _volume.Files.MakeNode(TestVolume.Root, _pool, "c"u8, InodeMode.Character, 1, out _));
-        Assert.Equal(Errno.EPERM, _volume.Files.MakeNode(TestVolume.Root, _pool, "b"u8, InodeMode.Block, 1, out _));
+        Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.Root, _pool, "c"u8, InodeMode.Character | 0x1A4, 0x103, out var device));
+        Assert.Equal((InodeMode.Character | 0x1A4, 0x103u), (device.Attr.Mode, device.Attr.Rdev));
+        Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.Root, _pool, "b"u8, InodeMode.Block | 0x1A4, 0x700, out device));
+        Assert.Equal((InodeMode.Block | 0x1A4, 0x700u), (device.Attr.Mode, device.Attr.Rdev));
+        Assert.Equal(Errno.EINVAL, _volume.Files.MakeNode(TestVolume.Root, _pool, "d"u8, InodeMode.Directory, 0, out _));
         Assert.Equal(Errno.EINVAL, _volume.Files.MakeNode(TestVolume.Root, _pool, "x"u8, 0x3000, 0, out _));
         Assert.Equal([1u, 12u], _volume.List(_pool).Select(one => one.Type).Order());
     }
