@@ -24,7 +24,6 @@ internal static unsafe partial class Libc
     public const int MCL_FUTURE = 2;
     public const int MCL_ONFAULT = 4;
     public const int PR_SET_IO_FLUSHER = 57;
-    public const int PR_GET_IO_FLUSHER = 58;
     public const uint MS_NOSUID = 2;
     public const uint MS_NODEV = 4;
 

@@ -3,7 +3,7 @@ using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Keeper;
 
 // Before anything else: it may start the program anew.
-var warning = ProcessPriority.BecomeIoFlusher();
+var warning = ProcessPriority.Restart();
 
 // Signals are the daemon's own business: a stop can be refused.
 return CommandLine.Create(options => DaemonProcess.Run(options, warning)).Parse(args)

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Tmem.Engine;
 using Tmem.Engine.Records;
 
@@ -38,7 +37,8 @@ internal sealed class Recovery(
         root.Version = RootRecord.CurrentVersion;
         root.RootInode = inode.Value;
         root.Counter = 1;
-        RandomNumberGenerator.Fill(System.Runtime.InteropServices.MemoryMarshal.AsBytes(new Span<long>(ref root.HashSeed)));
+        // Seeded by the system. RandomNumberGenerator would load a library of 4 MiB into locked memory for these eight bytes.
+        root.HashSeed = new Random().NextInt64();
         records.Commit(inode);
         records.Commit(volume);
         records.Root = volume;

@@ -6,29 +6,38 @@ namespace Tmem.Fuse.Keeper;
 /// <summary>What the kernel is told about this process because other processes' memory hangs on it.</summary>
 internal static unsafe class ProcessPriority
 {
-    /// <summary>Set across the second start, so that it happens once.</summary>
-    private const string Marker = "TMEMD_IO_FLUSHER";
+    /// <summary>256 KiB, in the hexadecimal the runtime reads.</summary>
+    private const string RuntimeStackSize = "40000";
+
+    /// <summary>Set across the second start, so that it happens once. Its value says what came of the I/O flusher mark: an error number.</summary>
+    private const string Marker = "TMEMD_RESTARTED";
 
     /// <summary>
-    /// Marks every thread as one that serves I/O (PR_SET_IO_FLUSHER): its own allocations then never wait for I/O, which would be
-    /// its own. The mark belongs to the calling thread and to what it starts later, and the runtime has started threads by now; but it outlives
-    /// exec, so it is set and the program started once more. Call it first in Main. Returns only if there is nothing to do or it cannot be done.
+    /// Starts the program once more, because two things count only before the runtime starts its threads, and outlive exec: the mark of
+    /// a process that serves I/O (PR_SET_IO_FLUSHER: its own allocations then never wait for I/O, which would be its own), and the size of the
+    /// runtime's own stacks, 8 MiB each by default, all of it locked memory here. Call it first in Main. Returns the second time, or if there
+    /// cannot be a second time.
     /// </summary>
     /// <returns>A warning to log, or null.</returns>
-    public static string? BecomeIoFlusher()
+    public static string? Restart()
     {
-        if (Environment.GetEnvironmentVariable(Marker) is not null) return null;
-        if (Libc.prctl(Libc.PR_GET_IO_FLUSHER, 0, 0, 0, 0) == 1) return null;
-        if (Libc.prctl(Libc.PR_SET_IO_FLUSHER, 1, 0, 0, 0) != 0)
+        if (Environment.GetEnvironmentVariable(Marker) is { } outcome)
+            return int.TryParse(outcome, out var error) ? DescribeFlusher((Errno)error) : null;
+        var refused = Libc.prctl(Libc.PR_SET_IO_FLUSHER, 1, 0, 0, 0) == 0 ? Errno.Ok : Libc.LastError;
+        if (Libc.setenv(Marker, ((int)refused).ToString(System.Globalization.CultureInfo.InvariantCulture), 1) == 0
+            && Libc.setenv("DOTNET_Thread_DefaultStackSize", RuntimeStackSize, 0) == 0)
         {
-            var error = Libc.LastError;
-            return error == Errno.EPERM
-                ? "PR_SET_IO_FLUSHER is not permitted (CAP_SYS_RESOURCE): under extreme memory pressure the daemon may have to wait for its own I/O."
-                : $"PR_SET_IO_FLUSHER failed: {Libc.Describe(error)}.";
+            Execute();
         }
-        if (Libc.setenv(Marker, "1", 1) == 0) Restart();
         return $"The program could not be started again as an I/O flusher: {Libc.Describe(Libc.LastError)}.";
     }
+
+    private static string? DescribeFlusher(Errno error) => error switch
+    {
+        Errno.Ok => null,
+        Errno.EPERM => "PR_SET_IO_FLUSHER is not permitted (CAP_SYS_RESOURCE): under extreme memory pressure the daemon may have to wait for its own I/O.",
+        _ => $"PR_SET_IO_FLUSHER failed: {Libc.Describe(error)}.",
+    };
 
     /// <summary>Asks the out-of-memory killer to choose anybody else.</summary>
     /// <returns>A warning to log, or null.</returns>
@@ -46,7 +55,7 @@ internal static unsafe class ProcessPriority
     }
 
     /// <summary>Replaces the process by the same program with the same command line, as `dotnet tmemd.dll` too.</summary>
-    private static void Restart()
+    private static void Execute()
     {
         // The link's target rather than the link: the process is then named after the program, not "exe".
         var program = Libc.ReadLink("/proc/self/exe") is { } path && File.Exists(path) ? path : "/proc/self/exe";
