@@ -1,0 +1,150 @@
+using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Pools;
+
+/// <summary>The operations that take pages away: flushes, evictions, the emptying of a pool that ends.</summary>
+internal sealed unsafe partial class PageOperations<THost, TPam>
+{
+    /// <summary>Pages a range flush takes under one hold of the latch.</summary>
+    private const int FlushChunk = 64;
+
+    public TmemStatus FlushPage(Pool pool, in ObjectId id, uint index)
+    {
+        var found = Take(pool, id, index);
+        pool.Counters.Add(found ? Count.PageFlushesFound : Count.PageFlushesNotFound);
+        return found ? TmemStatus.Ok : TmemStatus.Miss;
+    }
+
+    public TmemStatus FlushRange(Pool pool, in ObjectId id, uint first, uint last, out long flushed)
+    {
+        flushed = TakeRange(pool, id, first, last);
+        pool.Counters.Add(flushed > 0 ? Count.ObjectFlushesFound : Count.ObjectFlushesNotFound);
+        return flushed > 0 ? TmemStatus.Ok : TmemStatus.Miss;
+    }
+
+    /// <summary>Empties a dying pool, bucket by bucket.</summary>
+    public void Drain(Pool pool)
+    {
+        for (var number = 0; number < Pool.BucketCount; number++)
+        {
+            while (true)
+            {
+                ref var bucket = ref pool.BucketAt(number);
+                SpinLatch.Enter(ref bucket.Latch);
+                var first = bucket.Root;
+                var id = first == 0 ? default : Object(first).Id;
+                SpinLatch.Exit(ref bucket.Latch);
+                if (first == 0) break;
+                TakeRange(pool, id, 0, uint.MaxValue);
+            }
+        }
+    }
+
+    /// <summary>Evicts the page of a slot, if the leaf that the slot names still holds it.</summary>
+    public bool Evict(Pool pool, int bucketNumber, ulong leaf, ulong descriptor, Func<ulong, (ulong Object, uint Index)> locate)
+    {
+        ref var bucket = ref pool.BucketAt(bucketNumber);
+        SpinLatch.Enter(ref bucket.Latch);
+        ulong taken = 0;
+        var (obj, index) = locate(leaf);
+        if (obj != 0 && IsIn(obj, pool, bucketNumber) && *(ulong*)_host.At(leaf) == descriptor)
+            taken = RemoveLatched(pool, ref bucket, obj, index);
+        SpinLatch.Exit(ref bucket.Latch);
+        if (taken == 0) return false;
+        Drop(pool, taken);
+        pool.Counters.Add(Count.Evictions);
+        return true;
+    }
+
+    /// <summary>Evicts the pages of an object that lie in descriptors alone (they have no slot for the hand to find), at most a chunk.</summary>
+    public bool EvictFills(Pool pool, int bucketNumber, in ObjectId id, uint first, uint last)
+    {
+        var taken = 0;
+        ref var bucket = ref pool.BucketAt(bucketNumber);
+        SpinLatch.Enter(ref bucket.Latch);
+        var obj = Treap.Find(_order, bucket.Root, id);
+        for (ulong next = first; obj != 0 && next <= last && _tree.Next(obj, (uint)next, out var index) && index <= last;)
+        {
+            next = (ulong)index + 1;
+            var descriptor = *(ulong*)_host.At(_tree.FindLeaf(obj, index));
+            if (!_pam.Cost(descriptor).SameFilled) continue;
+            var isLast = Object(obj).Pages == 1;
+            RemoveLatched(pool, ref bucket, obj, index);
+            taken++;
+            if (isLast) break;
+        }
+        SpinLatch.Exit(ref bucket.Latch);
+        if (taken == 0) return false;
+        Account(pool, new PageCost(0, 0, SameFilled: true, Raw: false), -taken);
+        pool.Counters.Add(Count.Evictions, taken);
+        return true;
+    }
+
+    private bool Take(Pool pool, in ObjectId id, uint index)
+    {
+        ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
+        SpinLatch.Enter(ref bucket.Latch);
+        var obj = Treap.Find(_order, bucket.Root, id);
+        var taken = obj == 0 ? 0 : RemoveLatched(pool, ref bucket, obj, index);
+        SpinLatch.Exit(ref bucket.Latch);
+        if (taken == 0) return false;
+        Drop(pool, taken);
+        return true;
+    }
+
+    private long TakeRange(Pool pool, in ObjectId id, uint first, uint last)
+    {
+        var taken = stackalloc ulong[FlushChunk];
+        long flushed = 0;
+        ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
+        ulong next = first;
+        while (next <= last)
+        {
+            var count = 0;
+            SpinLatch.Enter(ref bucket.Latch);
+            var obj = Treap.Find(_order, bucket.Root, id);
+            while (obj != 0 && count < FlushChunk && next <= last && _tree.Next(obj, (uint)next, out var index) && index <= last)
+            {
+                next = (ulong)index + 1;
+                var isLast = Object(obj).Pages == 1;
+                taken[count++] = RemoveLatched(pool, ref bucket, obj, index);
+                if (isLast) obj = 0;
+            }
+            SpinLatch.Exit(ref bucket.Latch);
+            for (var i = 0; i < count; i++) Drop(pool, taken[i]);
+            flushed += count;
+            if (count < FlushChunk) break;
+        }
+        if (flushed > 0) pool.Counters.Add(Count.PagesFlushed, flushed);
+        return flushed;
+    }
+
+    /// <summary>Takes a page out of the index, and the object with it if it was the last. Under the bucket's latch.</summary>
+    private ulong RemoveLatched(Pool pool, ref Bucket bucket, ulong obj, uint index)
+    {
+        var taken = _tree.Remove(obj, index, out var nodes);
+        if (taken == 0) return 0;
+        var gone = Object(obj).Pages == 0;
+        if (gone)
+        {
+            Treap.Remove(_order, ref bucket.Root, Object(obj).Id);
+            _host.FreeObject(obj);
+        }
+        pool.TryGrow(-(nodes * RadixNode.Bytes + (gone ? ObjectRecord.Bytes : 0)));
+        pool.CountIndex(-nodes, gone ? -1 : 0);
+        return taken;
+    }
+
+    private bool IsIn(ulong obj, Pool pool, int bucket) => Object(obj).Header == ObjectRecord.MakeHeader(pool.Id, bucket);
+
+    private void Drop(Pool pool, ulong descriptor)
+    {
+        var cost = _pam.Cost(descriptor);
+        Account(pool, cost, -1);
+        pool.TryGrow(-cost.SlotBytes);
+        _pam.Free(descriptor);
+    }
+}
