@@ -20,7 +20,13 @@ internal static partial class ControlSocket
 
     /// <summary>Returns a listening socket of mode 0600.</summary>
     /// <exception cref="ControlException">A daemon serves there, something else is in the way, or the directory cannot be written.</exception>
-    public static Socket Listen(string path)
+    public static Socket Listen(string path) => Prepare(path, Bind);
+
+    /// <summary>Refuses as <see cref="Listen"/> would, before anything else is begun.</summary>
+    /// <exception cref="ControlException">As for <see cref="Listen"/>.</exception>
+    public static void EnsureFree(string path) => Prepare<Socket?>(path, _ => null);
+
+    private static T Prepare<T>(string path, Func<string, T> then)
     {
         if (path.Length == 0 || path[0] != '/' || path.Contains('\0'))
             throw new ControlException($"control socket '{path}': not an absolute path; give one, for example --socket /run/tmem/tmemd.sock");
@@ -31,7 +37,7 @@ internal static partial class ControlSocket
         try
         {
             RemoveStale(path);
-            return Bind(path);
+            return then(path);
         }
         finally
         {

@@ -55,6 +55,20 @@ internal sealed class Composition : IDisposable
         }
     }
 
+    /// <summary>Refuses a socket that another daemon serves before a region is opened or a directory mounted for nothing.</summary>
+    /// <exception cref="StartupException">The socket is served by another daemon, or cannot be opened.</exception>
+    public static void EnsureSocketFree(string socketPath)
+    {
+        try
+        {
+            ControlSocket.EnsureFree(Path.GetFullPath(socketPath));
+        }
+        catch (ControlException e)
+        {
+            throw new StartupException(e.Message, e);
+        }
+    }
+
     /// <summary>Starts what manages a daemon that serves; disposing it ends that.</summary>
     /// <exception cref="StartupException">The socket is served by another daemon, or cannot be opened.</exception>
     public ControlServer StartControl(DaemonProcess daemon, string socketPath)

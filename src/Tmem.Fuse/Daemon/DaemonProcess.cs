@@ -50,6 +50,7 @@ internal sealed class DaemonProcess : IDaemon
         try
         {
             if (ioFlusherWarning is not null) Log.Warning(ioFlusherWarning);
+            Composition.EnsureSocketFree(options.SocketPath);
             if (ProcessPriority.AvoidOutOfMemoryKiller() is { } warning) Log.Warning(warning);
             var memory = LockedMemory.Lock();
             using var composition = Composition.Create(options, memory);
