@@ -58,6 +58,20 @@ public sealed class BadStartTests : IDisposable
     }
 
     [Fact]
+    public void Region_of_another_version()
+    {
+        // The superblock: the magic, then the version (docs/region-format.md).
+        var region = Path.Combine(_folder, "newer.region");
+        using (var file = File.Create(region))
+        {
+            file.Write("TMEMREGN"u8);
+            file.Write(BitConverter.GetBytes(4711));
+            file.SetLength(1 << 20);
+        }
+        Refused(Mount, "64M", "--region", region).Names("version 4711");
+    }
+
+    [Fact]
     public void Region_that_is_a_directory() => Refused(Mount, "64M", "--region", _folder).Names(_folder);
 
     [Fact]
