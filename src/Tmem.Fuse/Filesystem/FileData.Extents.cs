@@ -22,8 +22,9 @@ internal sealed partial class FileData
     private const int SeekHoleSteps = 1 << 20;
 
     /// <summary>
-    /// Sets the size. Pages beyond it are flushed. ENOSPC if the rest of the last page cannot be stored (its zeros need a slot while the
-    /// old page still has its own): the size stays.
+    /// Sets the size. Pages beyond it are flushed. A shorter file never fails for want of room: where the rest of the last page cannot be
+    /// cleared (its zeros need a slot while the old page still has its own), it stays as it is, which nobody sees until the file grows.
+    /// ENOSPC if it is to grow over such a rest and there is still no room.
     /// </summary>
     public Errno Truncate(RecordRef file, ulong size)
     {
@@ -33,11 +34,18 @@ internal sealed partial class FileData
         _files.EnterExclusive(stripe);
         try
         {
+            var error = Errno.Ok;
             if (size < Volatile.Read(ref inode.Size))
             {
                 var pages = new FilePages(_client, file, in inode);
-                var error = Discard(in pages, file, size, FilePages.MaximumSize);
-                if (error != Errno.Ok) return error;
+                error = Discard(in pages, file, size, FilePages.MaximumSize);
+                if (error == Errno.ENOSPC) inode.Flags |= InodeFlags.StaleTail;
+                else if (error != Errno.Ok) return error;
+                else inode.Flags &= ~InodeFlags.StaleTail;
+            }
+            else if (size > inode.Size && (error = ClearTail(file, ref inode)) != Errno.Ok)
+            {
+                return error;
             }
             Volatile.Write(ref inode.Size, size);
             Touch(ref inode);
@@ -47,6 +55,32 @@ internal sealed partial class FileData
         {
             _files.ExitExclusive(stripe);
         }
+    }
+
+    /// <summary>Clears what a truncation in a full store had to leave, before a file grows. ENOSPC if there is no room yet.</summary>
+    private Errno SettleTail(RecordRef file, ref InodeRecord inode)
+    {
+        if ((inode.Flags & InodeFlags.StaleTail) == 0) return Errno.Ok;
+        var stripe = FileStripe(file);
+        _files.EnterExclusive(stripe);
+        try
+        {
+            return ClearTail(file, ref inode);
+        }
+        finally
+        {
+            _files.ExitExclusive(stripe);
+        }
+    }
+
+    private Errno ClearTail(RecordRef file, ref InodeRecord inode)
+    {
+        if ((inode.Flags & InodeFlags.StaleTail) == 0) return Errno.Ok;
+        var head = (int)(inode.Size & PageMask);
+        var pages = new FilePages(_client, file, in inode);
+        var error = head == 0 ? Errno.Ok : Clear(in pages, file, Page(inode.Size), head, FilePages.PageSize);
+        if (error == Errno.Ok) inode.Flags &= ~InodeFlags.StaleTail;
+        return error;
     }
 
     /// <summary>
@@ -75,6 +109,7 @@ internal sealed partial class FileData
             default:
                 return Errno.EOPNOTSUPP;
         }
+        if (error == Errno.Ok) error = SettleTail(file, ref inode);
         if (error != Errno.Ok) return error;
         var stripe = FileStripe(file);
         _files.EnterShared(stripe);

@@ -7,7 +7,8 @@ namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
 /// Contents of files: read and write. Truncation and holes are in FileData.Extents.cs.
-/// Invariant: bytes of a stored page beyond the end of the file are zero, so that a file grows by a change of its size alone.
+/// Invariant: bytes of a stored page beyond the end of the file are zero, so that a file grows by a change of its size alone; where a full
+/// store did not allow it, the inode says so (InodeFlags.StaleTail), and the file is put right before it grows.
 /// Holders of a file's lock: reads and writes share it, so both run in parallel on one file; whatever shrinks the file or drops many of
 /// its pages has it alone. Within it, a page's lock is shared by those who replace the whole page (the engine orders them) and held
 /// alone by those who read, change and store it, so that no whole page written meanwhile is lost. The size grows under the page's lock,
@@ -90,7 +91,8 @@ internal sealed partial class FileData
         data = data[..(int)Math.Min((ulong)data.Length, FilePages.MaximumSize - offset)];
         ref var inode = ref _records.Get<InodeRecord>(file);
         var stripe = FileStripe(file);
-        var error = Errno.Ok;
+        var error = SettleTail(file, ref inode);
+        if (error != Errno.Ok) return error;
         _files.EnterShared(stripe);
         try
         {

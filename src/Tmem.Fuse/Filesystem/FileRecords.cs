@@ -58,6 +58,8 @@ internal enum InodeFlags : uint
     None = 0,
     /// <summary>The file's pool is ephemeral: a page that is not there is lost, not zero.</summary>
     Ephemeral = 1,
+    /// <summary>A truncation in a full store could not clear the rest of the last page: cleared before the file grows over it.</summary>
+    StaleTail = 2,
 }
 
 /// <summary>A file, directory, symbolic link, fifo, socket or device. Times are nanoseconds since 1970 (1677 to 2262), so that each is one store.</summary>

@@ -96,6 +96,41 @@ public sealed class FileDataTests
     }
 
     [Fact]
+    public void AFileShrinksInAFullStoreAndGrowsWithZerosOnceThereIsRoom()
+    {
+        using var volume = new TestVolume(TestVolume.Mebi);
+        var pool = volume.Pool();
+        var file = volume.File(pool, "f");
+        var old = TestVolume.Noise(4096, 1);
+        Assert.Equal(Errno.Ok, volume.TryWrite(file, 0, old, out _));
+        var ballast = volume.File(pool, "ballast");
+        var page = 0UL;
+        // Pages that do not shrink until none fits, then pages that shrink to less and less, so that no gap of any size is left.
+        for (var noise = 4096; noise >= 64; noise /= 2)
+        {
+            var data = new byte[4096];
+            TestVolume.Noise(noise, 2).CopyTo(data, 0);
+            while (volume.TryWrite(ballast, page * 4096, data, out _) == Errno.Ok) page++;
+        }
+
+        Assert.Equal(Errno.Ok, volume.Truncate(file, 2000));
+        Assert.Equal(old.AsSpan(0, 2000).ToArray(), volume.Read(file, 0, 4096));
+        Assert.Equal(Errno.ENOSPC, volume.Truncate(file, 5000));
+        Assert.Equal(Errno.ENOSPC, volume.TryWrite(file, 3000, new byte[10], out _));
+        Assert.Equal(Errno.ENOSPC, volume.Files.Allocate(file, 0, 0, 5000, 0));
+        volume.Attach();
+        Assert.Equal(old.AsSpan(0, 2000).ToArray(), volume.Read(file, 0, 4096));
+
+        Assert.Equal(Errno.Ok, volume.Truncate(ballast, 0));
+        Assert.Equal(Errno.Ok, volume.TryWrite(file, 3000, [9], out _));
+        var expected = new byte[3001];
+        old.AsSpan(0, 2000).CopyTo(expected);
+        expected[3000] = 9;
+        Assert.Equal(expected, volume.Read(file, 0, 4096));
+        volume.AssertSound();
+    }
+
+    [Fact]
     public void WithoutRoomForMetadataNothingIsHalfMade()
     {
         using var volume = new TestVolume(TestVolume.Mebi);
