@@ -10,7 +10,8 @@ internal sealed partial class TmemFileSystem
 {
     private const uint OpenExclusive = 0x80;
     private const uint OpenTruncate = 0x200;
-    private const uint OpenDirect = 0x4000;
+    // Not the same on every architecture: 0x4000 on x64, 0x10000 on arm64.
+    private static readonly uint s_openDirect = (uint)Tmds.Linux.LibC.O_DIRECT;
     private const uint OpenKillSetId = 1;
     private const uint WriteKillSetId = 4;
 
@@ -78,7 +79,7 @@ internal sealed partial class TmemFileSystem
         ref var inode = ref _inodes[file];
         inode.Opens++;
         if (_pools.Find(inode.Pool) is { } pool) pool.OpenFiles++;
-        var direct = inode.IsEphemeral || (flags & OpenDirect) != 0;
+        var direct = inode.IsEphemeral || (flags & s_openDirect) != 0;
         open = new FuseOpenOut
         {
             // Handles carry no state: they mean the same to whoever serves the mount next.
