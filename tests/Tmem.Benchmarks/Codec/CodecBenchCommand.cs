@@ -1,12 +1,13 @@
 using System.CommandLine;
 using System.Diagnostics;
-using K4os.Compression.LZ4;
+using Tmem.Benchmarks.Linux;
 
 namespace Tmem.Benchmarks.Codec;
 
 /// <summary>
-/// <c>codec</c>: what a page costs in the codec alone, encode and decode, beside copying it. Each run goes over the whole corpus;
-/// the minimum says what the code can do, the median what it did on this machine today.
+/// <c>codec</c>: what a page costs in the codec alone, encode and decode, ours beside the stock ones in the same run. In every round each
+/// codec goes once over the whole corpus, so that what disturbs the machine disturbs all of them; the minimum says what the code can do,
+/// the median what it did on this machine today. Ratios are of medians.
 /// </summary>
 internal static unsafe class CodecBenchCommand
 {
@@ -15,8 +16,8 @@ internal static unsafe class CodecBenchCommand
     public static Command Create()
     {
         var corpus = Options.With("--corpus", "out/corpus/pages.bin", "The file of pages, see scripts/corpus.");
-        var runs = Options.With("--runs", 7, "Runs over the corpus.");
-        var command = new Command("codec", "Measures the codec on the corpus, nanoseconds a page.") { corpus, runs };
+        var runs = Options.With("--runs", 7, "Rounds over the corpus, each codec once in each.");
+        var command = new Command("codec", "Measures the codecs on the corpus, nanoseconds a page.") { corpus, runs };
         command.SetAction(parse =>
         {
             if (parse.GetValue(runs) < 1) throw new BenchmarkException("--runs must be 1 or more.");
@@ -29,51 +30,94 @@ internal static unsafe class CodecBenchCommand
 
     private static void Measure(PageFile pages, int runs)
     {
-        var bound = LZ4Codec.MaximumOutputSize(Page);
-        // Each encoded page in a place of its own, as in a store: decoding finds its input where memory put it, not in the cache.
-        using var packed = new Linux.AnonymousMemory((long)pages.Count * bound);
-        using var room = new Linux.AnonymousMemory(Page);
-        var lengths = new int[pages.Count];
-        byte* Packed(int page) => packed.Page(0) + (long)page * bound;
+        using var packed = new PackedPages(pages.Count);
+        using var room = new AnonymousMemory(Page);
+        var own = new PageSubject();
+        var native = NativeLz4.Present ? new NativeSubject() : null;
+        Subject[] subjects = native == null ? [own, new K4osSubject()] : [own, new K4osSubject(), native];
+        var copy = new List<double>();
+        var crossed = new List<double>();
 
-        var copy = Time(runs, pages.Count, page => Buffer.MemoryCopy(pages.Pointer(page), room.Page(0), Page, Page));
-        var encode = Time(runs, pages.Count, page =>
-            lengths[page] = LZ4Codec.Encode(pages.Pointer(page), Page, Packed(page), bound, LZ4Level.L00_FAST));
-        var wrong = 0;
-        var decode = Time(runs, pages.Count, page =>
-        {
-            if (LZ4Codec.Decode(Packed(page), lengths[page], room.Page(0), Page) != Page) wrong++;
-        });
-        for (var page = 0; page < pages.Count; page++)
-        {
-            var length = LZ4Codec.Decode(Packed(page), lengths[page], room.Page(0), Page);
-            if (length != Page || !pages[page].SequenceEqual(new ReadOnlySpan<byte>(room.Page(0), Page))) wrong++;
-        }
-        if (wrong > 0) throw new BenchmarkException($"{wrong} pages did not decode to what was encoded.");
-
-        var total = lengths.Sum(l => (long)l);
-        var stored = lengths.Sum(l => (long)Math.Min(l, Page));
-        Console.WriteLine($"{runs} runs over {pages.Count} pages, ns a page     minimum    median");
-        Row("memcpy", copy);
-        Row("K4os LZ4 L00_FAST encode", encode);
-        Row("K4os LZ4 L00_FAST decode", decode);
-        double all = (long)pages.Count * Page;
-        Console.WriteLine($"ratio {all / total:F3}; {all / stored:F3} with the {lengths.Count(l => l >= Page)} pages that do not shrink kept raw");
-    }
-
-    private static double[] Time(int runs, int pages, Action<int> body)
-    {
-        var results = new double[runs];
-        // One run more than is counted: the first meets cold code and cold memory.
-        for (var run = -1; run < runs; run++)
+        // One round more than is counted: the first meets cold code and cold memory, and is the one that is checked byte for byte.
+        for (var round = -1; round < runs; round++)
         {
             var start = Stopwatch.GetTimestamp();
-            for (var page = 0; page < pages; page++) body(page);
-            if (run >= 0) results[run] = Stopwatch.GetElapsedTime(start).TotalNanoseconds / pages;
+            for (var page = 0; page < pages.Count; page++) Buffer.MemoryCopy(pages.Pointer(page), room.Page(0), Page, Page);
+            Note(copy, round, start, pages.Count);
+            foreach (var subject in subjects)
+            {
+                start = Stopwatch.GetTimestamp();
+                subject.Encode(pages, packed);
+                Note(subject.EncodeTimes, round, start, pages.Count);
+                start = Stopwatch.GetTimestamp();
+                var wrong = subject.Decode(packed, room.Page(0));
+                Note(subject.DecodeTimes, round, start, pages.Count);
+                if (wrong > 0) throw new BenchmarkException($"{subject.Name}: {wrong} blocks did not decode to a page.");
+                if (round < 0) Check(subject, subjects, pages, packed, room.Page(0));
+                if (subject != native) continue;
+                // liblz4's blocks are in place: what our decoder alone makes of the same input.
+                start = Stopwatch.GetTimestamp();
+                _ = own.Decode(packed, room.Page(0));
+                Note(crossed, round, start, pages.Count);
+            }
         }
-        Array.Sort(results);
-        return results;
+
+        Print(runs, pages.Count, copy, subjects, native);
+        if (native != null) Verdicts(own, native, crossed);
     }
 
-    private static void Row(string name, double[] sorted) => Console.WriteLine($"{name,-36}{sorted[0],9:F0}{sorted[sorted.Length / 2],10:F0}");
+    private static void Note(List<double> times, int round, long start, int pages)
+    {
+        if (round >= 0) times.Add(Stopwatch.GetElapsedTime(start).TotalNanoseconds / pages);
+    }
+
+    /// <summary>Counts the subject's bytes and lets every decoder unpack its blocks.</summary>
+    private static void Check(Subject subject, Subject[] decoders, PageFile pages, PackedPages packed, byte* room)
+    {
+        subject.Bytes = packed.Lengths.Sum(l => (long)l);
+        subject.Stored = packed.Lengths.Sum(l => (long)Math.Min(l, Page));
+        subject.Raw = packed.Lengths.Count(l => l >= Page);
+        using var one = new PackedPages(1);
+        foreach (var decoder in decoders)
+            for (var page = 0; page < pages.Count; page++)
+            {
+                packed.Block(page).CopyTo(one.Room(0));
+                one.Lengths[0] = packed.Lengths[page];
+                if (decoder.Decode(one, room) != 0 || !pages[page].SequenceEqual(new ReadOnlySpan<byte>(room, Page)))
+                    throw new BenchmarkException($"{decoder.Name} did not decode page {page} as {subject.Name} encoded it.");
+            }
+    }
+
+    private static void Print(int runs, int pages, List<double> copy, Subject[] subjects, Subject? native)
+    {
+        double all = (long)pages * Page;
+        Console.WriteLine($"{runs} interleaved rounds over {pages} pages, ns a page, minimum / median; speed and ratio beside liblz4's (medians)");
+        Console.WriteLine($"{"",-24}{"encode",15}{"decode",15}{"ratio",8}{"encode",9}{"decode",8}{"ratio",8}");
+        Console.WriteLine($"{"memcpy",-24}{Times(copy),15}");
+        foreach (var s in subjects)
+        {
+            var beside = native == null ? "" : $"{Median(native.EncodeTimes) / Median(s.EncodeTimes),8:F2}x"
+                + $"{Median(native.DecodeTimes) / Median(s.DecodeTimes),7:F2}x{100.0 * native.Bytes / s.Bytes,7:F1}%";
+            Console.WriteLine($"{s.Name,-24}{Times(s.EncodeTimes),15}{Times(s.DecodeTimes),15}{all / s.Bytes,8:F3}{beside}");
+        }
+        foreach (var s in subjects)
+            Console.WriteLine($"{s.Name}: ratio {all / s.Stored:F3} with the {s.Raw} pages that do not shrink kept raw");
+        if (native == null) Console.WriteLine("liblz4.so.1 is not installed (Debian: liblz4-1): no comparison with it and no verdicts.");
+    }
+
+    private static void Verdicts(Subject own, Subject native, List<double> crossed)
+    {
+        Console.WriteLine();
+        Verdict("encode, times liblz4's speed", Median(native.EncodeTimes) / Median(own.EncodeTimes), 2);
+        Verdict("compression ratio, part of liblz4's", (double)native.Bytes / own.Bytes, 0.97);
+        Verdict("decode of own blocks, times liblz4's speed on its own", Median(native.DecodeTimes) / Median(own.DecodeTimes), 1);
+        Verdict("decode of liblz4's blocks, times liblz4's speed", Median(native.DecodeTimes) / Median(crossed), 1);
+    }
+
+    private static void Verdict(string what, double found, double target) =>
+        Console.WriteLine($"{what,-56}{found,6:F2}   target {target:F2}   {(found >= target ? "met" : "MISSED")}");
+
+    private static string Times(List<double> times) => $"{times.Min():F0} / {Median(times):F0}";
+
+    private static double Median(List<double> times) => times.Order().ElementAt(times.Count / 2);
 }

@@ -1,0 +1,192 @@
+using CsCheck;
+using K4os.Compression.LZ4;
+using Tmem.Engine.Codec;
+
+namespace Tmem.Engine.Tests.Codec;
+
+/// <summary>The page codec against itself and against the stock implementations of its format, between guard pages.</summary>
+public sealed class PageLz4Tests
+{
+    private const int Largest = 65536;
+    private static readonly int[] s_sizes = [4096, 8192, 16384, 32768, 65536];
+
+    private delegate int Coder(ReadOnlySpan<byte> from, Span<byte> to);
+
+    private static readonly Coder s_k4osEncode = (page, block) => LZ4Codec.Encode(page, block);
+    private static readonly Coder s_k4osDecode = (block, page) => LZ4Codec.Decode(block, page);
+
+    [Fact]
+    public void Own_blocks_decode_to_the_page_they_were_made_of() => EveryPage(PageLz4Encoder.Encode, PageLz4Decoder.Decode);
+
+    [Fact]
+    public void K4os_decodes_what_the_encoder_makes() => EveryPage(PageLz4Encoder.Encode, s_k4osDecode);
+
+    [Fact]
+    public void The_decoder_decodes_what_K4os_makes() => EveryPage(s_k4osEncode, PageLz4Decoder.Decode);
+
+    [Fact]
+    public void Liblz4_decodes_what_the_encoder_makes()
+    {
+        NativeLz4.SkipUnlessPresent();
+        EveryPage(PageLz4Encoder.Encode, NativeLz4.Decode);
+    }
+
+    [Fact]
+    public void The_decoder_decodes_what_liblz4_makes()
+    {
+        NativeLz4.SkipUnlessPresent();
+        EveryPage(NativeLz4.Encode, PageLz4Decoder.Decode);
+    }
+
+    /// <summary>Lengths around every limit of the format: empty, too short for a match, and not multiples of a word.</summary>
+    [Fact]
+    public void Pages_of_any_length_pass_both_ways()
+    {
+        using var buffers = new Buffers();
+        foreach (var kind in SamplePages.Kinds)
+            for (var length = 0; length < 300; length++)
+            {
+                var page = SamplePages.Make(kind, length, length);
+                buffers.RoundTrip(page, PageLz4Encoder.Encode, PageLz4Decoder.Decode);
+                if (length == 0) continue; // K4os takes an empty page for an error.
+                buffers.RoundTrip(page, PageLz4Encoder.Encode, s_k4osDecode);
+                buffers.RoundTrip(page, s_k4osEncode, PageLz4Decoder.Decode);
+            }
+    }
+
+    [Fact]
+    public void Any_page_passes_both_ways()
+    {
+        // Few values and short pieces repeated: far more matches than uniform bytes would have.
+        var piece = Gen.Select(Gen.Byte[0, 3].Array[1, 40], Gen.Int[1, 60]);
+        piece.Array[0, 40].Sample(pieces =>
+        {
+            var page = pieces.SelectMany(p => Enumerable.Repeat(p.Item1, p.Item2).SelectMany(b => b)).Take(Largest).ToArray();
+            using var buffers = new Buffers();
+            buffers.RoundTrip(page, PageLz4Encoder.Encode, PageLz4Decoder.Decode);
+            if (page.Length == 0) return;
+            buffers.RoundTrip(page, PageLz4Encoder.Encode, s_k4osDecode);
+            buffers.RoundTrip(page, s_k4osEncode, PageLz4Decoder.Decode);
+        }, iter: 1000);
+    }
+
+    /// <summary>
+    /// A destination of the block's length or more takes the block, and always the same one; a shorter one is refused. The guard pages show
+    /// that none is overrun.
+    /// </summary>
+    [Fact]
+    public void A_destination_of_any_size_is_kept_to()
+    {
+        using var buffers = new Buffers();
+        foreach (var kind in SamplePages.Kinds)
+        {
+            var page = SamplePages.Make(kind, 4096, 7);
+            var block = new byte[LZ4Codec.MaximumOutputSize(page.Length)];
+            var length = PageLz4Encoder.Encode(page, block);
+            Assert.InRange(length, 1, block.Length);
+            for (var room = 0; room <= block.Length; room++)
+            {
+                var destination = buffers.Block.At((room & 1) == 0, room);
+                var made = PageLz4Encoder.Encode(page, destination);
+                Assert.Equal(room < length ? 0 : length, made);
+                Assert.True(made == 0 || destination[..made].SequenceEqual(block.AsSpan(0, length)), $"{kind}: another block in {room} bytes");
+            }
+        }
+    }
+
+    /// <summary>A page that is longer than the one encoded is filled in part; one that is shorter is an error, never an overrun.</summary>
+    [Fact]
+    public void A_page_of_any_size_is_kept_to()
+    {
+        using var buffers = new Buffers();
+        foreach (var kind in SamplePages.Kinds)
+        {
+            var page = SamplePages.Make(kind, 4096, 8);
+            var block = new byte[LZ4Codec.MaximumOutputSize(page.Length)];
+            var length = PageLz4Encoder.Encode(page, block);
+            for (var room = 0; room < 4200; room++)
+            {
+                var to = buffers.Out.At((room & 1) == 0, room);
+                var made = PageLz4Decoder.Decode(block.AsSpan(0, length), to);
+                Assert.Equal(room < page.Length ? -1 : page.Length, made);
+                if (made > 0) Assert.True(to[..made].SequenceEqual(page), $"{kind} in {room} bytes");
+            }
+        }
+    }
+
+    [Fact]
+    public void A_page_beyond_the_largest_is_refused() =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => PageLz4Encoder.Encode(new byte[Largest + 1], new byte[2 * Largest]));
+
+    [Theory]
+    [InlineData(new byte[] { }, "empty")]
+    [InlineData(new byte[] { 0x10 }, "the literal is missing")]
+    [InlineData(new byte[] { 0xf0 }, "the length goes on and does not")]
+    [InlineData(new byte[] { 0xf0, 255, 255 }, "the length goes on and does not")]
+    [InlineData(new byte[] { 0x10, 65, 1 }, "half an offset")]
+    [InlineData(new byte[] { 0x10, 65, 0, 0, 0x10, 65 }, "offset 0")]
+    [InlineData(new byte[] { 0x10, 65, 2, 0, 0x10, 65 }, "before the start")]
+    [InlineData(new byte[] { 0x00, 1, 0, 0x10, 65 }, "before the start, with nothing written")]
+    [InlineData(new byte[] { 0x1f, 65, 1, 0 }, "the match length is missing")]
+    [InlineData(new byte[] { 0x10, 65, 1, 0 }, "ends with a match")]
+    [InlineData(new byte[] { 0x1f, 65, 1, 0, 255, 255, 255, 255, 0, 0x10, 65 }, "longer than the page")]
+    public void A_malformed_block_is_an_error(byte[] block, string why)
+    {
+        var page = new byte[256];
+        Assert.True(PageLz4Decoder.Decode(block, page) == -1, why);
+        Assert.False(new PageLz4Codec().Decode(block, page), why);
+    }
+
+    /// <summary>The slot header's codec number means the format: a page stored through either codec is read through the other.</summary>
+    [Fact]
+    public void The_two_codecs_share_number_and_name()
+    {
+        Assert.Equal(Number<Lz4Codec>(), Number<PageLz4Codec>());
+        static (int, string) Number<T>() where T : struct, ICodec => (T.Id, T.Name);
+    }
+
+    private static void EveryPage(Coder encode, Coder decode)
+    {
+        using var buffers = new Buffers();
+        foreach (var kind in SamplePages.Kinds)
+            foreach (var size in s_sizes)
+                for (var seed = 0; seed < 20; seed++)
+                    buffers.RoundTrip(SamplePages.Make(kind, size, seed), encode, decode);
+    }
+
+    private sealed class Buffers : IDisposable
+    {
+        private readonly GuardedBuffer _in = new(Largest);
+        private int _turn;
+
+        public GuardedBuffer Block { get; } = new(LZ4Codec.MaximumOutputSize(Largest));
+        public GuardedBuffer Out { get; } = new(Largest);
+
+        /// <summary>Input and output lie at the guards, by turns before and behind.</summary>
+        public void RoundTrip(byte[] page, Coder encode, Coder decode)
+        {
+            var turn = _turn++;
+            var from = _in.At((turn & 1) == 0, page.Length);
+            page.CopyTo(from);
+            var bound = LZ4Codec.MaximumOutputSize(page.Length);
+            var whole = Block.At((turn & 2) == 0, bound);
+            var length = encode(from, whole);
+            Assert.InRange(length, 1, bound);
+            // The block's end is what a reader might run over, so it moves there.
+            var block = whole[..length].ToArray();
+            var tight = Block.AtEnd(length);
+            block.CopyTo(tight);
+            var to = Out.At((turn & 4) == 0, page.Length);
+            to.Fill(0xa5);
+            Assert.Equal(page.Length, decode(tight, to));
+            Assert.True(to.SequenceEqual(page), $"a page of {page.Length} bytes came back changed");
+        }
+
+        public void Dispose()
+        {
+            _in.Dispose();
+            Block.Dispose();
+            Out.Dispose();
+        }
+    }
+}
