@@ -83,12 +83,6 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int execv(string path, byte** arguments);
 
-    [LibraryImport(Name)]
-    public static partial uint geteuid();
-
-    [LibraryImport(Name)]
-    public static partial int sched_yield();
-
     /// <summary>Where a symbolic link points, without touching what it points to; null if it cannot be read.</summary>
     public static string? ReadLink(string path)
     {

@@ -41,7 +41,10 @@ internal sealed class Composition : IDisposable
         {
             var regionName = options.RegionPath is { } path ? Path.GetFullPath(path) : "memory";
             Log.Info(engine.Attached ? $"attached to the store in {regionName}" : $"new store in {regionName}");
-            return new Composition(engine, new TmemFileSystem(engine, engine.Client(s_fileSystemClient)), regionName);
+            var fileSystem = new TmemFileSystem(engine, engine.Client(s_fileSystemClient));
+            // What is mounted next is a new connection: nobody will ever forget or release what an earlier one had looked up or opened.
+            fileSystem.DropKernelReferences();
+            return new Composition(engine, fileSystem, regionName);
         }
         catch (RegionException e)
         {
