@@ -23,7 +23,7 @@ public sealed class MountedFileSystemTests : IDisposable
     {
         _dispatcher = new Dispatcher<MemoryFileSystem>(_files, _faults.Add);
         if (!File.Exists(FuseDevice.Path)) Assert.Skip($"{FuseDevice.Path} is missing.");
-        if (Libc.geteuid() != 0) Assert.Skip("Mounting needs root.");
+        if (!Environment.IsPrivilegedProcess) Assert.Skip("Mounting needs root.");
     }
 
     public void Dispose()
