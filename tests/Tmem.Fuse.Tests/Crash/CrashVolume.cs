@@ -81,9 +81,14 @@ internal sealed class CrashVolume : IDisposable
 
     public ulong NextUnique() => _unique += 2;
 
+    /// <summary>Sends a message and looks at no answer.</summary>
+    public int Dispatch(byte[] message, int thread = 0) => _dispatcher!.Dispatch(message, _reply, thread);
+
+    public void Repeat(byte[] message) => _dispatcher!.Repeat(message);
+
     public Answer Send(byte[] message, int thread = 0)
     {
-        var length = _dispatcher!.Dispatch(message, _reply, thread);
+        var length = Dispatch(message, thread);
         if (length == 0) return new Answer(0, Errno.Ok, 0, []);
         var header = MemoryMarshal.Read<FuseOutHeader>(_reply);
         return new Answer(length, (Errno)(-header.Error), header.Unique, _reply[16..length]);
@@ -96,7 +101,7 @@ internal sealed class CrashVolume : IDisposable
         if (header.Opcode is FuseOpcode.Forget or FuseOpcode.BatchForget)
         {
             // The buffer that holds it is longer than the message.
-            _dispatcher!.Repeat([.. message, .. new byte[100]]);
+            Repeat([.. message, .. new byte[100]]);
             return new Answer(0, Errno.Ok, 0, []);
         }
         header.Unique |= FuseProtocol.UniqueResend;
