@@ -31,7 +31,7 @@ public sealed unsafe class TmemEngine : IDisposable
         PoolTable = new PoolTable(memory, _spans);
         var hand = new EvictionHand(_slabs, PoolTable);
         _slabs.Reclaimer = hand;
-        Operations = new RegionOperations(new RegionHost(_slabs), new CompressedStore<Lz4Codec>(_slabs, default), hand);
+        Operations = new RegionOperations(new RegionHost(_slabs), new CompressedStore(_slabs), hand);
         hand.Serve(Operations);
         Records = new RecordStore(_slabs, _superblock);
         Attached = attach;
@@ -51,9 +51,6 @@ public sealed unsafe class TmemEngine : IDisposable
 
     /// <summary>Fixed-size records in the region for the embedder (file-system metadata).</summary>
     public RecordStore Records { get; }
-
-    /// <summary>The name of the codec of new pages.</summary>
-    public static string CodecName => Lz4Codec.Name;
 
     internal RegionOperations Operations { get; }
     internal PoolTable PoolTable { get; }
@@ -95,10 +92,13 @@ public sealed unsafe class TmemEngine : IDisposable
         var pools = new List<PoolSnapshot>();
         var total = new PoolCounters();
         total.Absorb(PoolTable.Retired);
+        long original = 0;
         foreach (var pool in PoolTable.Living())
         {
             total.Absorb(pool.Counters);
-            pools.Add(Snapshot(pool));
+            var snapshot = Snapshot(pool);
+            original += snapshot.Statistics.OriginalBytes;
+            pools.Add(snapshot);
         }
         return new EngineStatistics
         {
@@ -111,7 +111,7 @@ public sealed unsafe class TmemEngine : IDisposable
             Spans = _spans.InUse,
             SpansReturned = _spans.Returned,
             Generation = _superblock->Generation,
-            Total = total.Read(RegionLayout.PageSize),
+            Total = total.Read(TmemClient.PageSize) with { OriginalBytes = original },
             Pools = pools,
         };
     }
@@ -120,12 +120,20 @@ public sealed unsafe class TmemEngine : IDisposable
     /// <returns>Capacity and bytes in use.</returns>
     public (long Capacity, long Used) Room() => (_spans.Capacity, _spans.Used);
 
-    /// <summary>Allocates and touches what the calling thread needs, so that the data path never grows anything.</summary>
-    public void PrepareThread()
+    /// <summary>
+    /// Allocates and touches what the calling thread needs, so that the data path never grows anything. A thread that was not prepared, or
+    /// for less than it meets, does so with its first page.
+    /// </summary>
+    /// <param name="pageSize">The largest pages the thread will see, in bytes.</param>
+    /// <param name="codec">The codec of the pools it will use that needs most: <see cref="TmemCodec.Zstd"/> or any other.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No such page size or codec.</exception>
+    public void PrepareThread(int pageSize = TmemClient.PageSize, TmemCodec codec = TmemCodec.Page)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        Scratch.Current.Stored.Clear();
-        Scratch.Current.Compressed.Clear();
+        if (!PageSizes.IsServed(pageSize)) throw new ArgumentOutOfRangeException(nameof(pageSize), pageSize, "no pool has pages of this size");
+        if (!PageCodecs.IsKnown(codec)) throw new ArgumentOutOfRangeException(nameof(codec), codec, "there is no such codec");
+        Scratch.For(pageSize);
+        if (codec == TmemCodec.Zstd) ZstdCodec.Prepare(pageSize);
     }
 
     /// <summary>

@@ -11,7 +11,7 @@ public sealed class AllocationTests
         using var engine = Engines.Anonymous(256 * Engines.Mebi);
         var client = engine.Client(new ClientId(1));
         var pool = Engines.Pool(client);
-        var pages = Enumerable.Range(0, 64).Select(Pages.Any).ToArray();
+        var pages = Enumerable.Range(0, 64).Select(seed => Pages.Any(seed)).ToArray();
         var target = new byte[Pages.Size];
         Mixed(client, pool, pages, target, 50_000);
 

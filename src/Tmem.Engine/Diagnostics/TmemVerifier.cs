@@ -22,7 +22,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
     private readonly RegionOperations _operations;
     private readonly List<string> _problems = [];
     private readonly List<(ulong Place, ulong Word)> _suspects = [];
-    private readonly byte* _page = (byte*)NativeMemory.AlignedAlloc(RegionLayout.PageSize, 64);
+    private readonly byte* _page = (byte*)NativeMemory.AlignedAlloc(PageSizes.Largest, 64);
     private readonly Dictionary<PoolId, PoolStatistics> _walked = [];
     private SlotBitmap _reached = null!;
     private bool _quiescent;
@@ -175,7 +175,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
             Problem($"{handle}: its slot at {place:x} names leaf {header.Leaf:x} of pool place {header.PoolPlace}, bucket {header.Bucket}");
         figures.CompressedBytes += header.Length;
         figures.SlotBytes += _slabs.SlotBytes(place);
-        if (header.Codec == CompressedStore<Codec.Lz4Codec>.RawCodec) figures.Raw++;
+        if (header.Format == Codec.PageFormat.Raw) figures.Raw++;
     }
 
     private void CheckSpan(uint span)
@@ -249,7 +249,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
                 for (ulong next = 0; next <= uint.MaxValue && _operations.NextPage(pool, id, (uint)next, out var index) == TmemStatus.Ok; next = (ulong)index + 1)
                 {
                     _pages++;
-                    if (_operations.Peek(pool, id, index, new Span<byte>(_page, pool.PageSize)) == TmemStatus.Corrupt)
+                    if (_operations.Peek(pool, id, index, new Span<byte>(_page, pool.PageSize), out _) == TmemStatus.Corrupt)
                         Problem($"{new Handle(pool.Id, id, index)} is corrupt: its stored bytes fail their checksum or do not unpack");
                 }
             }

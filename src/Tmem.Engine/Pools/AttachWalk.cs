@@ -143,14 +143,14 @@ internal sealed unsafe class AttachWalk : IDisposable
         if (!header.IsCommitted || header.Length > size - SlotHeader.Bytes)
             throw Damaged($"{new Handle(pool.Id, id, index)}: its slot at {place:x} has header {header.Word:x16}");
         // A page that was moving between the object and a node when the process died still names its old leaf.
-        header.Word = SlotHeader.MakeWord(leaf, header.Length, header.Codec);
+        header.Word = SlotHeader.MakeWord(leaf, header.Length, header.Format);
         header.PoolPlace = (ushort)pool.Place;
         header.Bucket = (byte)bucket;
         _reached.Add(place);
         pool.Adopt(size);
         counters.Add(Count.CompressedBytes, header.Length);
         counters.Add(Count.SlotBytes, size);
-        if (header.Codec == CompressedStore<Codec.Lz4Codec>.RawCodec) counters.Add(Count.Raw);
+        if (header.Format == Codec.PageFormat.Raw) counters.Add(Count.Raw);
     }
 
     /// <summary>Chains the free slots of a span and hands it to the allocator.</summary>

@@ -50,8 +50,7 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     private TmemStatus Store(Pool pool, in ObjectId id, uint index, ReadOnlySpan<byte> page)
     {
         var bucket = Pool.BucketOf(id);
-        var owner = new PageOwner(pool.Place, bucket, pool.IsPersistent, pool.Options.RefuseIncompressible);
-        var status = _pam.Create(page, owner, out var descriptor);
+        var status = _pam.Create(page, OwnerOf(pool, bucket), out var descriptor);
         if (status != TmemStatus.Ok) return status;
         var cost = _pam.Cost(descriptor);
         ulong old;
@@ -124,33 +123,36 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         }
     }
 
-    public TmemStatus Get(Pool pool, in ObjectId id, uint index, Span<byte> page)
+    /// <summary>A get into room for a page; the length is less than that for a precompressed page.</summary>
+    public TmemStatus Get(Pool pool, in ObjectId id, uint index, Span<byte> page, out int length)
     {
         var counters = pool.Counters;
         counters.Add(Count.Gets);
-        var scratch = Scratch.Current;
-        var consumed = Read(pool, id, index, scratch, pool.GetConsumes, markUsed: !pool.IsPersistent, out var found);
+        var scratch = Scratch.For(pool.PageSize);
+        var consumed = Grab(pool, id, index, scratch, pool.GetConsumes, markUsed: !pool.IsPersistent, out var found);
+        length = 0;
         if (!found)
         {
             counters.Add(Count.Misses);
             return TmemStatus.Miss;
         }
         if (consumed != 0) Drop(pool, consumed);
-        var status = _pam.Unpack(scratch, page);
+        var status = _pam.Unpack(scratch, page, out length);
         counters.Add(status == TmemStatus.Ok ? Count.Hits : Count.Corrupt);
         return status;
     }
 
     /// <summary>A get that leaves no trace: keeps the page, counts nothing. For the verifier.</summary>
-    public TmemStatus Peek(Pool pool, in ObjectId id, uint index, Span<byte> page)
+    public TmemStatus Peek(Pool pool, in ObjectId id, uint index, Span<byte> page, out int length)
     {
-        var scratch = Scratch.Current;
-        Read(pool, id, index, scratch, consume: false, markUsed: false, out var found);
-        return found ? _pam.Unpack(scratch, page) : TmemStatus.Miss;
+        var scratch = Scratch.For(pool.PageSize);
+        Grab(pool, id, index, scratch, consume: false, markUsed: false, out var found);
+        length = 0;
+        return found ? _pam.Unpack(scratch, page, out length) : TmemStatus.Miss;
     }
 
     /// <summary>Copies what is stored into the scratch. Returns the descriptor if it was taken out of the index.</summary>
-    private ulong Read(Pool pool, in ObjectId id, uint index, Scratch scratch, bool consume, bool markUsed, out bool found)
+    private ulong Grab(Pool pool, in ObjectId id, uint index, Scratch scratch, bool consume, bool markUsed, out bool found)
     {
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
         SpinLatch.Enter(ref bucket.Latch);
@@ -207,6 +209,9 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         record.Pages = 0;
         return obj;
     }
+
+    private static PageOwner OwnerOf(Pool pool, int bucket) => new(
+        pool.Place, bucket, pool.IsPersistent, pool.Options.RefuseIncompressible, pool.Options.Codec, pool.IsPrecompressed);
 
     private static void Account(Pool pool, in PageCost cost, int pages)
     {

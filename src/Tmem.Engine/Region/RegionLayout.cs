@@ -68,6 +68,8 @@ internal struct PoolEntry
     public long LimitBytes;
 
     public const uint PolicyRefuseIncompressible = 1;
+    /// <summary>Where the codec of new pages stands in <see cref="Policy"/>, eight bits of it.</summary>
+    public const int PolicyCodecShift = 8;
 }
 
 /// <summary>What a span is used for. Part of the region's format.</summary>
