@@ -21,6 +21,12 @@ public sealed record EngineOptions
     /// <summary>Lock the region's pages in memory as they are populated.</summary>
     public bool LockMemory { get; init; }
 
+    /// <summary>
+    /// Keep the store dense from a thread of the engine's own, which wakes twice a second and works only where flushes have left holes. Without
+    /// it, <see cref="TmemEngine.Compact"/> is the embedder's to call.
+    /// </summary>
+    public bool CompactInBackground { get; init; } = true;
+
     /// <summary>The smallest capacity: 1 MiB.</summary>
     public const long MinimumCapacity = 1 << 20;
 }

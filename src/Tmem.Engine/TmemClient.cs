@@ -44,7 +44,9 @@ public sealed class TmemClient
         if (!PageCodecs.IsKnown(options.Codec)) return TmemStatus.UnsupportedCodec;
         if ((options.Flags & PoolFlags.Precompressed) != 0 && (options.RefuseIncompressible || options.Codec != TmemCodec.Page))
             return TmemStatus.InvalidFlags;
-        var status = _engine.PoolTable.Create(Id, options, out var created);
+        TmemStatus status;
+        Pool? created;
+        while ((status = _engine.PoolTable.Create(Id, options, out created)) == TmemStatus.NoRoom && _engine.MakeRoom()) { }
         if (status == TmemStatus.Ok) pool = created!.Id;
         return status;
     }

@@ -20,19 +20,26 @@ public sealed unsafe class TmemEngine : IDisposable
     private readonly Superblock* _superblock;
     private readonly SpanPool _spans;
     private readonly SlabAllocator _slabs;
+    private readonly Compactor _compactor;
+    private readonly Reclaimer _reclaimer;
+    private readonly BackgroundCompaction? _background;
     private bool _disposed;
 
-    private TmemEngine(RegionMemory memory, long capacity, bool attach)
+    private TmemEngine(RegionMemory memory, EngineOptions options, bool attach)
     {
         _memory = memory;
         _superblock = (Superblock*)memory.Start;
-        _spans = new SpanPool(memory, _superblock->SpanCount, capacity);
+        _spans = new SpanPool(memory, _superblock->SpanCount, options.CapacityBytes);
         _slabs = new SlabAllocator(memory, _spans);
         PoolTable = new PoolTable(memory, _spans);
-        var hand = new EvictionHand(_slabs, PoolTable);
-        _slabs.Reclaimer = hand;
-        Operations = new RegionOperations(new RegionHost(_slabs), new CompressedStore(_slabs), hand);
+        var locator = new LeafLocator(_slabs);
+        var hand = new EvictionHand(_slabs, PoolTable, locator);
+        _compactor = new Compactor(_slabs, PoolTable, locator);
+        _reclaimer = new Reclaimer(_spans, _slabs, hand, _compactor);
+        _slabs.Reclaimer = _reclaimer;
+        Operations = new RegionOperations(new RegionHost(_slabs), new CompressedStore(_slabs), _reclaimer);
         hand.Serve(Operations);
+        _compactor.Serve(Operations);
         Records = new RecordStore(_slabs, _superblock);
         Attached = attach;
         if (attach)
@@ -44,6 +51,7 @@ public sealed unsafe class TmemEngine : IDisposable
         }
         _superblock->Generation++;
         _superblock->Closed = 0;
+        if (options.CompactInBackground) _background = new BackgroundCompaction(_slabs, _compactor);
     }
 
     /// <summary>True when <see cref="Open"/> found a region and rebuilt from it.</summary>
@@ -71,7 +79,7 @@ public sealed unsafe class TmemEngine : IDisposable
         var memory = RegionOpener.Open(options, out var attach);
         try
         {
-            return new TmemEngine(memory, options.CapacityBytes, attach);
+            return new TmemEngine(memory, options, attach);
         }
         catch
         {
@@ -105,11 +113,13 @@ public sealed unsafe class TmemEngine : IDisposable
             CapacityBytes = _spans.Capacity,
             UsedBytes = _spans.Used,
             PeakUsedBytes = _spans.Peak,
-            PageSpanBytes = _slabs.PageSpans * RegionLayout.SpanBytes,
-            RecordSpanBytes = _slabs.RecordSpans * RegionLayout.SpanBytes,
-            ReadySpanBytes = _spans.Ready * RegionLayout.SpanBytes,
+            PageSpanBytes = _spans.BytesOf(SpanKind.PersistentPages) + _spans.BytesOf(SpanKind.EphemeralPages),
+            RecordSpanBytes = _spans.BytesOf(SpanKind.Records),
+            ReadySpanBytes = _spans.ReadyBytes,
+            SlackBytes = _slabs.SlackBytes(),
             Spans = _spans.InUse,
             SpansReturned = _spans.Returned,
+            SlotsMoved = _compactor.Moved,
             Generation = _superblock->Generation,
             Total = total.Read(TmemClient.PageSize) with { OriginalBytes = original },
             Pools = pools,
@@ -119,6 +129,68 @@ public sealed unsafe class TmemEngine : IDisposable
     /// <summary>The two figures that a file system's statfs needs, without the cost of a snapshot.</summary>
     /// <returns>Capacity and bytes in use.</returns>
     public (long Capacity, long Used) Room() => (_spans.Capacity, _spans.Used);
+
+    /// <summary>
+    /// Moves slots out of sparse spans and gives the memory back, until the store is as dense as it gets or so many slots have been moved.
+    /// Others go on meanwhile; about half a microsecond a slot.
+    /// </summary>
+    /// <returns>Slots moved: fewer than asked for when there was nothing left to win.</returns>
+    public int Compact(int moves = int.MaxValue)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(moves);
+        var left = moves;
+        while (left > 0 && _compactor.Step(ref left, thorough: true)) { }
+        _spans.ReleaseReady();
+        return moves - left;
+    }
+
+    /// <summary>
+    /// About how many bytes of real memory <see cref="Shrink"/> could give back at once: what stands empty, and all ephemeral pages.
+    /// </summary>
+    public long FreeableBytes()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        var freeable = _spans.ReadyBytes + _slabs.SlackBytes();
+        foreach (var pool in PoolTable.Living())
+        {
+            if (!pool.IsPersistent) freeable += pool.Memory;
+        }
+        return Math.Min(freeable, _spans.Used);
+    }
+
+    /// <summary>
+    /// Gives memory back to the system: empty spans first, then the holes that compaction closes, then ephemeral pages. Persistent pages stay.
+    /// </summary>
+    /// <returns>Bytes given back; fewer than asked for when nothing is left to give.</returns>
+    public long Shrink(long bytes)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        var before = _spans.Used;
+        _reclaimer.ShrinkTo(before - bytes);
+        return Math.Max(0, before - _spans.Used);
+    }
+
+    /// <summary>
+    /// Gives the store another capacity while it is in use. A lower one is made room for by <see cref="Shrink"/>; NoRoom, and the old
+    /// capacity, if persistent pages take more than that. InvalidArgument below <see cref="EngineOptions.MinimumCapacity"/> or above
+    /// <see cref="MaximumCapacity"/>.
+    /// </summary>
+    public TmemStatus Resize(long capacity)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (capacity < EngineOptions.MinimumCapacity || capacity > MaximumCapacity) return TmemStatus.InvalidArgument;
+        var old = _spans.Capacity;
+        // Set first, so that puts beside us are refused and do not take what is being given back.
+        _spans.Capacity = capacity;
+        if (_reclaimer.ShrinkTo(capacity)) return TmemStatus.Ok;
+        _spans.Capacity = old;
+        return TmemStatus.NoRoom;
+    }
+
+    /// <summary>The highest capacity this region can be given, in bytes.</summary>
+    public long MaximumCapacity => RegionLayout.CapacityOf(_spans.Count);
 
     /// <summary>
     /// Allocates and touches what the calling thread needs, so that the data path never grows anything. A thread that was not prepared, or
@@ -145,8 +217,13 @@ public sealed unsafe class TmemEngine : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         using var verifier = new TmemVerifier(_slabs, PoolTable, Operations);
-        return verifier.Run(quiescent);
+        if (!quiescent) return verifier.Run(quiescent);
+        _compactor.Hold();
+        try { return verifier.Run(quiescent); }
+        finally { _compactor.Release(); }
     }
+
+    internal bool MakeRoom() => _reclaimer.MakeRoom();
 
     internal static PoolSnapshot Snapshot(Pool pool) =>
         new(pool.Id, pool.Owner, pool.Options, pool.PageSize, pool.Counters.Read(pool.PageSize));
@@ -156,6 +233,7 @@ public sealed unsafe class TmemEngine : IDisposable
     {
         if (_disposed) return;
         _disposed = true;
+        _background?.Dispose();
         _superblock->Closed = 1;
         _memory.Flush();
         _slabs.Dispose();

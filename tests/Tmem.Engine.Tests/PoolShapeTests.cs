@@ -77,7 +77,7 @@ public sealed class PoolShapeTests : IDisposable
 
     [Theory]
     [InlineData(4096)]
-    [InlineData(16384)]
+    [InlineData(65536)]
     public void PrecompressedPagesComeBackAtTheirLength(int size)
     {
         var pool = New(new PoolOptions((PoolFlags.Persistent | PoolFlags.Precompressed).WithPageSize(size)));

@@ -215,7 +215,11 @@ internal sealed unsafe class TmemVerifier : IDisposable
             next = (ushort)((ulong*)_slabs.At(place))[1];
         }
         if (free != entry.Bump - entry.Live) Problem($"span {span} ({entry.Kind}) chains {free} free slots of {entry.Bump - entry.Live}");
-        if (entry.Listed != 0 != entry.Live < slots) Problem($"span {span} ({entry.Kind}), {entry.Live} of {slots} slots in use, is {(entry.Listed != 0 ? "" : "not ")}listed");
+        var list = live == slots ? SpanList.None : (SpanList)(1 + live * 4 / slots);
+        if (entry.List != list && !(entry.List == SpanList.Isolated && !_quiescent))
+            Problem($"span {span} ({entry.Kind}), {entry.Live} of {slots} slots in use, is in list {entry.List}");
+        if (entry.Bump * SizeClasses.Size(entry.Class) > entry.Present * RegionLayout.PageSize)
+            Problem($"span {span} ({entry.Kind}) has {entry.Present} pages present and slots up to {entry.Bump} used");
     }
 
     private void CheckCounters(List<Pool> pools)

@@ -18,6 +18,9 @@ internal interface IPamOps
     /// <summary>Whether what a descriptor stands for is the page of this leaf, as far as that shows. Under the bucket's latch.</summary>
     bool IsBound(ulong descriptor, ulong leaf);
 
+    /// <summary>Copies what one descriptor stands for to another's place, as the page of this leaf. Under the bucket's latch.</summary>
+    void Copy(ulong from, ulong to, ulong leaf);
+
     /// <summary>Takes a copy of what is stored, to be unpacked later. Under the bucket's latch.</summary>
     void Grab(ulong descriptor, ulong leaf, Scratch scratch, bool markUsed);
 

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Pam;
 
@@ -7,9 +8,8 @@ internal static class PageSizes
 {
     private const int SmallestShift = 12;
 
-    public const int Smallest = 1 << SmallestShift;
-    /// <summary>The largest whose raw form fits a slot.</summary>
-    public const int Largest = 16384;
+    public const int Smallest = RegionLayout.PageSize;
+    public const int Largest = RegionLayout.LargestPageSize;
     public static readonly int Count = Number(Largest) + 1;
 
     public static bool IsServed(int bytes) => bytes is >= Smallest and <= Largest && BitOperations.IsPow2(bytes);
