@@ -116,6 +116,44 @@ public sealed class TmemClient
         return page.Length == target.PageSize ? _engine.Operations.Get(target, obj, index, page, out length) : TmemStatus.InvalidArgument;
     }
 
+    /// <summary>
+    /// Copies part of a page out: a get in all else (operation READ of the Xen tmem ABI), so a private ephemeral pool then no longer has the
+    /// page, whichever part was read. InvalidRange for a part that is empty or not within a page; Precompressed.
+    /// </summary>
+    public TmemStatus Read(PoolId pool, in ObjectId obj, uint index, int offset, Span<byte> part)
+    {
+        var status = ResolvePart(pool, obj, offset, part.Length, out var target);
+        return status == TmemStatus.Ok ? _engine.Operations.Read(target, obj, index, offset, part) : status;
+    }
+
+    /// <summary>
+    /// Changes part of a page that is there (operation WRITE of the Xen tmem ABI); Miss, with nothing stored, if it is not. Atomic: a get sees
+    /// the page before or after, and of two writes beside one another neither is lost. If the changed page cannot be stored (NoRoom,
+    /// PoolLimit, Incompressible) a persistent pool keeps the page as it was and an ephemeral one flushes it, as a put does. Corrupt, with
+    /// nothing changed; InvalidRange and Precompressed as for <see cref="Read"/>.
+    /// </summary>
+    public TmemStatus Write(PoolId pool, in ObjectId obj, uint index, int offset, ReadOnlySpan<byte> part)
+    {
+        var status = ResolvePart(pool, obj, offset, part.Length, out var target);
+        return status == TmemStatus.Ok ? _engine.Operations.Write(target, obj, index, offset, part) : status;
+    }
+
+    /// <summary>
+    /// Lets the pages of two handles change places (operation XCHG of the Xen tmem ABI). Atomic: nobody sees one handle changed and the other
+    /// not, nor does a process that attaches after this one was killed. Miss if either page is not there; PoolMismatch unless both pools have
+    /// the same flags and the same policy on pages that do not shrink; PoolLimit if the larger page does not fit the other pool's limit;
+    /// Corrupt. Nothing has changed then. In no kind of pool does it take a page away.
+    /// </summary>
+    public TmemStatus Exchange(PoolId poolA, in ObjectId objA, uint indexA, PoolId poolB, in ObjectId objB, uint indexB)
+    {
+        var status = Resolve(poolA, objA, out var a);
+        if (status != TmemStatus.Ok) return status;
+        status = Resolve(poolB, objB, out var b);
+        if (status != TmemStatus.Ok) return status;
+        if (a.Options.Flags != b.Options.Flags || a.Options.RefuseIncompressible != b.Options.RefuseIncompressible) return TmemStatus.PoolMismatch;
+        return _engine.Operations.Exchange(new PagePlace(a, objA, indexA), new PagePlace(b, objB, indexB));
+    }
+
     /// <summary>Drops one page. Ok if it was there, Miss if not.</summary>
     public TmemStatus FlushPage(PoolId pool, in ObjectId obj, uint index)
     {
@@ -158,6 +196,15 @@ public sealed class TmemClient
         if (status != TmemStatus.Ok) return status;
         var fits = length == pool.PageSize || (pool.IsPrecompressed && length > 0 && length < pool.PageSize);
         return fits ? TmemStatus.Ok : TmemStatus.InvalidArgument;
+    }
+
+    /// <summary>As <see cref="Resolve(PoolId, in ObjectId, out Pool)"/>, for a part of a page.</summary>
+    private TmemStatus ResolvePart(PoolId id, in ObjectId obj, int offset, int length, out Pool pool)
+    {
+        var status = Resolve(id, obj, out pool);
+        if (status != TmemStatus.Ok) return status;
+        if (pool.IsPrecompressed) return TmemStatus.Precompressed;
+        return length > 0 && offset >= 0 && offset <= pool.PageSize - length ? TmemStatus.Ok : TmemStatus.InvalidRange;
     }
 
     private TmemStatus Resolve(PoolId id, in ObjectId obj, out Pool pool)

@@ -37,7 +37,8 @@ public sealed unsafe class TmemEngine : IDisposable
         _compactor = new Compactor(_slabs, PoolTable, locator);
         _reclaimer = new Reclaimer(_spans, _slabs, hand, _compactor);
         _slabs.Reclaimer = _reclaimer;
-        Operations = new RegionOperations(new RegionHost(_slabs), new CompressedStore(_slabs), _reclaimer);
+        Intent = new ExchangeIntent(memory);
+        Operations = new RegionOperations(new RegionHost(_slabs), new CompressedStore(_slabs), _reclaimer, Intent);
         hand.Serve(Operations);
         _compactor.Serve(Operations);
         Records = new RecordStore(_slabs, _superblock);
@@ -46,6 +47,8 @@ public sealed unsafe class TmemEngine : IDisposable
         {
             _spans.Adopt();
             PoolTable.Adopt();
+            if (!Intent.TryComplete(_spans))
+                throw new RegionException($"{memory.Name} is damaged: its record of an exchange under way names no two pages; restore it from a copy, or remove it to start empty");
             using var walk = new AttachWalk(_slabs, PoolTable, memory.Name);
             walk.Run();
         }
@@ -61,6 +64,7 @@ public sealed unsafe class TmemEngine : IDisposable
     public RecordStore Records { get; }
 
     internal RegionOperations Operations { get; }
+    internal ExchangeIntent Intent { get; }
     internal PoolTable PoolTable { get; }
     internal SlabAllocator Slabs => _slabs;
     internal RegionMemory Memory => _memory;

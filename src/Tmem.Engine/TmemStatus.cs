@@ -41,6 +41,12 @@ public enum TmemStatus : byte
     /// <summary>The buffer is not exactly one page of the pool, or a range of pages is reversed.</summary>
     InvalidArgument,
 
+    /// <summary>A part of a page is empty or reaches beyond the page.</summary>
+    InvalidRange,
+
+    /// <summary>The two pools differ in kind, page size or policy, so a page of the one is none of the other.</summary>
+    PoolMismatch,
+
     /// <summary>The operation needs pages of one length, and the pool's are precompressed.</summary>
     Precompressed,
 

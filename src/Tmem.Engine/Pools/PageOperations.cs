@@ -18,14 +18,16 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     private readonly THost _host;
     private readonly TPam _pam;
     private readonly IReclaimer _reclaimer;
+    private readonly ExchangeIntent _intent;
     private readonly ObjectOrder<THost> _order;
     private readonly RadixTree<THost, TPam> _tree;
 
-    public PageOperations(THost host, TPam pam, IReclaimer reclaimer)
+    public PageOperations(THost host, TPam pam, IReclaimer reclaimer, ExchangeIntent intent)
     {
         _host = host;
         _pam = pam;
         _reclaimer = reclaimer;
+        _intent = intent;
         _order = new ObjectOrder<THost>(host);
         _tree = new RadixTree<THost, TPam>(host, pam);
     }
@@ -33,16 +35,9 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     /// <summary>Put and replace. They differ in what a failure leaves: put flushes the old page too, replace keeps it.</summary>
     public TmemStatus Put(Pool pool, in ObjectId id, uint index, ReadOnlySpan<byte> page, bool keepOld)
     {
-        var counters = pool.Counters;
-        counters.Add(Count.Puts);
+        pool.Counters.Add(Count.Puts);
         var status = Store(pool, id, index, page);
-        switch (status)
-        {
-            case TmemStatus.Ok: counters.Add(Count.Stored); break;
-            case TmemStatus.NoRoom: counters.Add(Count.NoRoom); break;
-            case TmemStatus.PoolLimit: counters.Add(Count.PoolLimit); break;
-            case TmemStatus.Incompressible: counters.Add(Count.Incompressible); break;
-        }
+        CountOutcome(pool, status);
         if (status != TmemStatus.Ok && !keepOld) Take(pool, id, index);
         return status;
     }
@@ -67,14 +62,18 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
             _pam.Free(descriptor);
             return status;
         }
-        Account(pool, cost, 1);
-        if (old != 0)
-        {
-            Account(pool, oldCost, -1);
-            pool.Counters.Add(Count.Replaced);
-            _pam.Free(old);
-        }
+        Settle(pool, cost, old, oldCost);
         return TmemStatus.Ok;
+    }
+
+    /// <summary>What follows a commit: counts the new page, and frees what stood in its leaf before (0: nothing).</summary>
+    private void Settle(Pool pool, in PageCost cost, ulong old, in PageCost oldCost)
+    {
+        Account(pool, cost, 1);
+        if (old == 0) return;
+        Account(pool, oldCost, -1);
+        pool.Counters.Add(Count.Replaced);
+        _pam.Free(old);
     }
 
     /// <summary>Makes the way to the leaf and commits the descriptor there; on refusal nothing half-built stays.</summary>
@@ -212,6 +211,18 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
 
     private static PageOwner OwnerOf(Pool pool, int bucket) => new(
         pool.Place, bucket, pool.IsPersistent, pool.Options.RefuseIncompressible, pool.Options.Codec, pool.IsPrecompressed);
+
+    private static void CountOutcome(Pool pool, TmemStatus status)
+    {
+        var counters = pool.Counters;
+        switch (status)
+        {
+            case TmemStatus.Ok: counters.Add(Count.Stored); break;
+            case TmemStatus.NoRoom: counters.Add(Count.NoRoom); break;
+            case TmemStatus.PoolLimit: counters.Add(Count.PoolLimit); break;
+            case TmemStatus.Incompressible: counters.Add(Count.Incompressible); break;
+        }
+    }
 
     private static void Account(Pool pool, in PageCost cost, int pages)
     {

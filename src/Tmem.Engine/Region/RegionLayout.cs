@@ -31,6 +31,8 @@ internal static class RegionLayout
 
     /// <summary>Superblock and pool table.</summary>
     public const int TablesBytes = 64 << 10;
+    /// <summary>An exchange under way, in the superblock's page.</summary>
+    public const int ExchangeOffset = 1024;
     public const int PoolTableOffset = PageSize;
     public const int MaximumPools = (TablesBytes - PoolTableOffset) / 64;
 
