@@ -22,6 +22,12 @@ public sealed record EngineOptions
     public bool LockMemory { get; init; }
 
     /// <summary>
+    /// When the region is damaged: drop exactly what is (a page whose bytes fail their checksum, what a broken node or object led to) and
+    /// serve the rest, instead of refusing it. Every page is read, which takes some 2 s a million. <see cref="TmemEngine.Dropped"/> says what went.
+    /// </summary>
+    public bool DropDamaged { get; init; }
+
+    /// <summary>
     /// Keep the store dense from a thread of the engine's own, which wakes twice a second and works only where flushes have left holes. Without
     /// it, <see cref="TmemEngine.Compact"/> is the embedder's to call.
     /// </summary>

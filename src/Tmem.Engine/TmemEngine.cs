@@ -23,6 +23,7 @@ public sealed unsafe class TmemEngine : IDisposable
     private readonly Compactor _compactor;
     private readonly Reclaimer _reclaimer;
     private readonly BackgroundCompaction? _background;
+    private readonly DamageReport? _damage;
     private bool _disposed;
 
     private TmemEngine(RegionMemory memory, EngineOptions options, bool attach)
@@ -45,12 +46,10 @@ public sealed unsafe class TmemEngine : IDisposable
         Attached = attach;
         if (attach)
         {
-            _spans.Adopt();
-            PoolTable.Adopt();
-            if (!Intent.TryComplete(_spans))
-                throw new RegionException($"{memory.Name} is damaged: its record of an exchange under way names no two pages; restore it from a copy, or remove it to start empty");
-            using var walk = new AttachWalk(_slabs, PoolTable, memory.Name);
-            walk.Run();
+            _damage = new DamageReport(memory.Name, options.DropDamaged);
+            PoolTable.Adopt(_damage);
+            using (var walk = new AttachWalk(_slabs, PoolTable, Intent, _damage)) walk.Run();
+            if (_damage.Drops) DropCorruptPages();
         }
         _superblock->Generation++;
         _superblock->Closed = 0;
@@ -59,6 +58,12 @@ public sealed unsafe class TmemEngine : IDisposable
 
     /// <summary>True when <see cref="Open"/> found a region and rebuilt from it.</summary>
     public bool Attached { get; }
+
+    /// <summary>How many pages, objects and spans <see cref="Open"/> dropped because they were damaged (<see cref="EngineOptions.DropDamaged"/>).</summary>
+    public long DroppedCount => _damage?.Count ?? 0;
+
+    /// <summary>A sentence for each of the first hundred, naming its handle or place.</summary>
+    public IReadOnlyList<string> Dropped => _damage?.Sentences ?? [];
 
     /// <summary>Fixed-size records in the region for the embedder (file-system metadata).</summary>
     public RecordStore Records { get; }
@@ -225,6 +230,20 @@ public sealed unsafe class TmemEngine : IDisposable
         _compactor.Hold();
         try { return verifier.Run(quiescent); }
         finally { _compactor.Release(); }
+    }
+
+    /// <summary>Drops every page whose stored bytes fail their checksum or do not unpack.</summary>
+    private void DropCorruptPages()
+    {
+        using var pages = new PageWalk(_slabs, Operations);
+        foreach (var pool in PoolTable.Living())
+        {
+            pages.Run(pool, handle =>
+            {
+                _damage!.Found($"{handle} is corrupt: its stored bytes fail their checksum or do not unpack");
+                Operations.FlushPage(pool, handle.Object, handle.Index);
+            });
+        }
     }
 
     internal bool MakeRoom() => _reclaimer.MakeRoom();

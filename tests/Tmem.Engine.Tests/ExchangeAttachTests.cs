@@ -100,11 +100,16 @@ public sealed class ExchangeAttachTests : IDisposable
         var error = Assert.Throws<RegionException>(() => Open(_copies[0]));
         Assert.Contains("exchange under way", error.Message, StringComparison.Ordinal);
         Assert.Contains(_copies[0], error.Message, StringComparison.Ordinal);
+        // On request the region is served without it: neither page is touched.
+        using var rest = Open(_copies[0], drop: true);
+        Assert.Contains("exchange under way", Assert.Single(rest.Dropped), StringComparison.Ordinal);
+        Assert.Equal(2, rest.Statistics().Total.Pages);
+        Engines.AssertSound(rest);
     }
 
-    private static TmemEngine Open(string path) => TmemEngine.Open(new EngineOptions
+    private static TmemEngine Open(string path, bool drop = false) => TmemEngine.Open(new EngineOptions
     {
-        CapacityBytes = 2 * Engines.Mebi, MaximumCapacityBytes = 2 * Engines.Mebi, RegionPath = path,
+        CapacityBytes = 2 * Engines.Mebi, MaximumCapacityBytes = 2 * Engines.Mebi, RegionPath = path, DropDamaged = drop,
     });
 
     /// <summary>What the region's file holds this moment, up to where spans have been used.</summary>

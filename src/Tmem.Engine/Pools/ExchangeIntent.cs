@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Pools;
@@ -37,23 +38,27 @@ internal sealed unsafe class ExchangeIntent(RegionMemory memory)
         SpinLatch.Exit(ref _latch);
     }
 
-    /// <summary>Completes the exchange that the region's last process died in, if any. False if what it left cannot be one.</summary>
-    public bool TryComplete(SpanPool spans)
+    /// <summary>Completes the exchange that the region's last process died in, if any.</summary>
+    public void Complete(SpanPool spans, DamageReport damage)
     {
         ref var record = ref Record;
-        if (record.Valid == 0) return true;
-        if (record.Valid != 1 || !IsLeaf(record.LeafA) || !IsLeaf(record.LeafB)) return false;
-        if (!Holds(record.LeafA, record) || !Holds(record.LeafB, record)) return false;
-        Volatile.Write(ref Leaf(record.LeafA), record.PageB);
-        Volatile.Write(ref Leaf(record.LeafB), record.PageA);
+        if (record.Valid == 0) return;
+        if (record.Valid == 1 && IsHeldBy(record.LeafA, record, spans) && IsHeldBy(record.LeafB, record, spans))
+        {
+            Volatile.Write(ref Leaf(record.LeafA), record.PageB);
+            Volatile.Write(ref Leaf(record.LeafB), record.PageA);
+        }
+        else
+        {
+            damage.Found("the record of an exchange under way names no two pages");
+        }
         Volatile.Write(ref record.Valid, 0);
-        return true;
-
-        bool IsLeaf(ulong place) =>
-            (place & 7) == 0 && spans.Contains(place) && spans.Table[spans.SpanOf(place)].Kind is SpanKind.Nodes or SpanKind.Objects;
     }
 
-    private bool Holds(ulong leaf, in ExchangeRecord record) => Leaf(leaf) == record.PageA || Leaf(leaf) == record.PageB;
+    /// <summary>Whether a place, which may come from anywhere, holds one of the two pages.</summary>
+    private bool IsHeldBy(ulong leaf, in ExchangeRecord record, SpanPool spans) =>
+        (leaf & 7) == 0 && spans.Contains(leaf) && spans.Table[spans.SpanOf(leaf)].Kind is SpanKind.Nodes or SpanKind.Objects
+        && (Leaf(leaf) == record.PageA || Leaf(leaf) == record.PageB);
 
     private ref ulong Leaf(ulong place) => ref *(ulong*)(_start + place);
 

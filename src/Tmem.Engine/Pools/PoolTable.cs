@@ -114,7 +114,7 @@ internal sealed unsafe class PoolTable
         (TmemCodec)(entry.Policy >> PoolEntry.PolicyCodecShift));
 
     /// <summary>Makes the pools of an attached region.</summary>
-    public void Adopt()
+    public void Adopt(DamageReport damage)
     {
         for (var place = 0; place < _pools.Length; place++)
         {
@@ -122,10 +122,18 @@ internal sealed unsafe class PoolTable
             if (entry.LivingId == 0) continue;
             var id = new PoolId((uint)entry.LivingId);
             if ((id.Value & PlaceMask) != place || id.Value >> PlaceBits != entry.Uses)
-                throw new RegionException($"the region is damaged: pool table entry {place} names {id}; restore the region from a copy or start with an empty one");
+            {
+                damage.Found($"pool table entry {place} names {id}");
+                entry.LivingId = 0;
+                continue;
+            }
             var options = OptionsOf(entry);
             if (!PageSizes.IsServed(options.Flags.PageSize()) || !PageCodecs.IsKnown(options.Codec))
-                throw new RegionException($"{id} has pages of {options.Flags.PageSize()} bytes and codec {(int)options.Codec}, which this program does not know; use the tmemd that made it");
+            {
+                damage.Found($"{id} has pages of {options.Flags.PageSize()} bytes and codec {(int)options.Codec}, and there are none such");
+                entry.LivingId = 0;
+                continue;
+            }
             // The region was made within a capacity that had room for them; a smaller one now refuses puts, not pools.
             _spans.Charge(Pool.ProcessBytes);
             _pools[place] = new Pool(id, place, new ClientId(entry.Owner), options);
