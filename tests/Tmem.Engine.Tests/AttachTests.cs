@@ -148,6 +148,42 @@ public sealed class AttachTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public unsafe void AnObjectThatWasBeingMovedIsThereOnce(bool nodesTold)
+    {
+        PoolId pool;
+        using (var engine = Open())
+        {
+            var client = engine.Client(new ClientId(1));
+            pool = Engines.Pool(client);
+            for (uint i = 0; i < 200; i++) client.Put(pool, new ObjectId(7), i, Pages.Text((int)i));
+            // What a process leaves that dies with both records committed.
+            var spans = engine.Slabs.Spans;
+            uint span = 0;
+            while (spans.Table[span].Kind != Region.SpanKind.Objects) span++;
+            var from = spans.PlaceOf(span);
+            var to = engine.Slabs.Allocate(Region.SpanKind.Objects, Region.SizeClasses.Object);
+            ref var record = ref *(Index.ObjectRecord*)engine.Slabs.At(to);
+            record = *(Index.ObjectRecord*)engine.Slabs.At(from);
+            record.Supersedes = from;
+            if (nodesTold) ((Index.RadixNode*)engine.Slabs.At(record.RootNode))->Header = Index.RadixNode.MakeHeader(to, record.Height);
+        }
+        using (var engine = Open())
+        {
+            Engines.AssertSound(engine);
+            var client = engine.Client(new ClientId(1));
+            var page = new byte[Pages.Size];
+            for (uint i = 0; i < 200; i++)
+            {
+                Assert.Equal(TmemStatus.Ok, client.Get(pool, new ObjectId(7), i, page));
+                Assert.Equal(Pages.Text((int)i), page);
+            }
+            Assert.Equal(1, engine.Statistics().Total.Objects);
+        }
+    }
+
     [Fact]
     public void RecordsComeBackCommittedOrNotAtAll()
     {
@@ -255,7 +291,7 @@ public sealed class AttachTests : IDisposable
     private TmemEngine Open() => Open(16);
 
     private TmemEngine Open(int mebi) =>
-        TmemEngine.Open(new EngineOptions { CapacityBytes = mebi * Engines.Mebi, RegionPath = _path });
+        TmemEngine.Open(new EngineOptions { CapacityBytes = mebi * Engines.Mebi, RegionPath = _path, CompactInBackground = false });
 
     private void Overwrite(long offset, int value)
     {

@@ -204,7 +204,7 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         record.Id0 = id.Word0;
         record.Id1 = id.Word1;
         record.Id2 = id.Word2;
-        record.Root = record.Page0 = record.Left = record.Right = record.Reserved = 0;
+        record.Root = record.Page0 = record.Left = record.Right = record.Supersedes = 0;
         record.Pages = 0;
         return obj;
     }
