@@ -20,7 +20,7 @@ public sealed class LinearizabilityTests
         var subject = new Subject(client, Engines.Pool(client, flags));
         var model = new HandleModel(GetConsumes: flags == PoolFlags.None, MayVanish: false, MayRefuse: false);
         for (var seed = 0; seed < Rounds; seed++)
-            Assert.Null(Race.Run(subject, model, threads, Calls, seed));
+            Race.AssertLinearizable(subject, model, threads, Calls, seed);
         Engines.AssertSound(engine);
     }
 
@@ -50,7 +50,7 @@ public sealed class LinearizabilityTests
         try
         {
             var subject = new Subject(client, pool);
-            for (var seed = 0; seed < Rounds; seed++) Assert.Null(Race.Run(subject, model, 3, Calls, seed));
+            for (var seed = 0; seed < Rounds; seed++) Race.AssertLinearizable(subject, model, 3, Calls, seed);
         }
         finally
         {

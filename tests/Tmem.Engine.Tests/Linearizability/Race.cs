@@ -10,6 +10,12 @@ internal static class Race
 {
     private static readonly (ObjectId Object, uint Index)[] s_handles = [(new(1), 0), (new(1), 70), (new(2), 0)];
 
+    public static void AssertLinearizable(Subject subject, HandleModel model, int threads, int calls, int seed)
+    {
+        var wrong = Run(subject, model, threads, calls, seed);
+        Assert.True(wrong is null, wrong);
+    }
+
     /// <summary>Runs the race from empty handles; returns what the checker has against it, or null.</summary>
     public static string? Run(Subject subject, HandleModel model, int threads, int calls, int seed)
     {
