@@ -13,7 +13,7 @@ namespace Tmem.Engine.Reclaim;
 /// because they keep index memory.</para>
 /// <para>Lock order: the hand's latch, then a bucket's.</para>
 /// </summary>
-internal sealed unsafe class EvictionHand : IReclaimer
+internal sealed unsafe class EvictionHand
 {
     private readonly SlabAllocator _slabs;
     private readonly PoolTable _pools;
@@ -23,16 +23,17 @@ internal sealed unsafe class EvictionHand : IReclaimer
     private uint _span;
     private int _slot;
 
-    public EvictionHand(SlabAllocator slabs, PoolTable pools)
+    public EvictionHand(SlabAllocator slabs, PoolTable pools, LeafLocator locator)
     {
         _slabs = slabs;
         _pools = pools;
-        _locate = Locate;
+        _locate = locator.Locate;
     }
 
     /// <summary>The hand and the operations need each other; the engine introduces them.</summary>
     public void Serve(RegionOperations operations) => _operations = operations;
 
+    /// <summary>Evicts at least one ephemeral page, of one pool or of any. False if there is none left to evict.</summary>
     public bool EvictOne(Pool? only)
     {
         if (only is null ? !_pools.AnyEphemeralPages() : only.IsPersistent) return false;
@@ -85,21 +86,6 @@ internal sealed unsafe class EvictionHand : IReclaimer
         }
         // Everything read so far was read without a latch; Evict believes none of it until it has seen the leaf under the latch.
         return _operations.Evict(pool, seen.Bucket, seen.Leaf, PageDescriptor.FromSlot(place), _locate);
-    }
-
-    /// <summary>Which page a leaf is: 0 if there is no such leaf.</summary>
-    private (ulong Object, uint Index) Locate(ulong leaf)
-    {
-        if ((leaf & 7) != 0 || !_slabs.Spans.Contains(leaf)) return default;
-        var kind = _slabs.Spans.Table[_slabs.Spans.SpanOf(leaf)].Kind;
-        if (kind is not (SpanKind.Objects or SpanKind.Nodes)) return default;
-        var slot = _slabs.SlotOf(leaf);
-        if (!_slabs.IsSlot(slot, kind)) return default;
-        if (kind == SpanKind.Objects) return leaf == slot + ObjectRecord.Page0Offset ? (slot, 0u) : default;
-        ref var node = ref *(RadixNode*)_slabs.At(slot);
-        var entry = ((long)(leaf - slot) - RadixNode.EntriesOffset) / sizeof(ulong);
-        if (node.Level != 1 || entry is < 0 or >= RadixNode.Fanout || !_slabs.IsSlot(node.Object, SpanKind.Objects)) return default;
-        return (node.Object, node.FirstIndex + (uint)entry);
     }
 
     private bool SweepFills(Pool? only)
