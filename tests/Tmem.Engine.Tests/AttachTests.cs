@@ -192,7 +192,7 @@ public sealed class AttachTests : IDisposable
     private TmemEngine Open() => Open(16);
 
     private TmemEngine Open(int mebi) =>
-        TmemEngine.Open(new EngineOptions { CapacityBytes = mebi * Engines.Mebi, RegionPath = _path });
+        TmemEngine.Open(new EngineOptions { CapacityBytes = mebi * Engines.Mebi, RegionPath = _path, CompactInBackground = false });
 
     private void Overwrite(long offset, int value)
     {

@@ -22,7 +22,7 @@ internal sealed class EngineSoak : IDisposable
     private string? _failure;
     private volatile Phase _phase;
     private TimeSpan _nextReport = s_report;
-    private long _evictions, _refusals, _verifications, _lives, _pagesRead;
+    private long _evictions, _refusals, _verifications, _lives, _moves, _pagesRead;
 
     public EngineSoak(EngineSoakOptions options, TextWriter output)
     {
@@ -58,7 +58,7 @@ internal sealed class EngineSoak : IDisposable
 
     public string Summary() =>
         $"{_elapsed.Elapsed.TotalMinutes:F1} minutes, {_workers.Sum(worker => worker.Operations) / 1e6:F2} million operations, {_evictions} evictions, "
-        + $"{_refusals} refusals, {_lives} attachments, {_verifications} verifications of {_pagesRead} pages";
+        + $"{_refusals} refusals, {_moves} slots moved, {_lives} attachments, {_verifications} verifications of {_pagesRead} pages";
 
     public void Dispose()
     {
@@ -101,7 +101,10 @@ internal sealed class EngineSoak : IDisposable
         if (_failure is null) Reattach();
     }
 
-    /// <summary>Looks on until a moment: capacity at all times, the verifier in the middle, a line a minute.</summary>
+    /// <summary>
+    /// Looks on until a moment: capacity at all times, the verifier in the middle, a line a minute. In the last third of a life the store is made
+    /// dense, and smaller for a while.
+    /// </summary>
     private void Watch(TimeSpan until, CancellationToken stop)
     {
         var verifyAt = _elapsed.Elapsed + (until - _elapsed.Elapsed) / 2;
@@ -110,6 +113,7 @@ internal sealed class EngineSoak : IDisposable
             stop.WaitHandle.WaitOne(50);
             var (capacity, used) = _engine.Room();
             if (used > capacity) throw new SoakFailure($"{used} bytes in use, the capacity is {capacity}");
+            if (_phase == Phase.Shrink) Squeeze();
             if (_elapsed.Elapsed >= verifyAt)
             {
                 Verify(quiescent: false, "beside the load");
@@ -119,12 +123,22 @@ internal sealed class EngineSoak : IDisposable
         }
     }
 
+    private void Squeeze()
+    {
+        _engine.Compact(2000);
+        _engine.Shrink(1 << 20);
+        var smaller = _options.CapacityBytes - (_options.CapacityBytes >> 3);
+        if (_engine.Resize(smaller) is not (TmemStatus.Ok or TmemStatus.NoRoom) and var refused) throw new SoakFailure($"resize to {smaller}: {refused}");
+        if (_engine.Resize(_options.CapacityBytes) is not TmemStatus.Ok and var status) throw new SoakFailure($"resize back: {status}");
+    }
+
     private void Reattach()
     {
         Verify(quiescent: true, "after the load");
         var before = _engine.Statistics();
         _evictions += before.Total.Evictions;
         _refusals += before.Total.PutsNoRoom + before.Total.PutsPoolLimit + before.Total.PutsIncompressible;
+        _moves += before.SlotsMoved;
         _engine.Dispose();
         _engine = _region.Open();
         _lives++;

@@ -24,7 +24,10 @@ public sealed class LinearizabilityTests
         Engines.AssertSound(engine);
     }
 
-    /// <summary>A third party keeps the store full: persistent puts are refused now and then, ephemeral pages vanish under the callers.</summary>
+    /// <summary>
+    /// A third party keeps the store full and moves what is stored about: persistent puts are refused now and then, ephemeral pages vanish under
+    /// the callers, pages and nodes change their places.
+    /// </summary>
     [Theory]
     [InlineData(PoolFlags.Persistent)]
     [InlineData(PoolFlags.None)]
@@ -43,6 +46,7 @@ public sealed class LinearizabilityTests
             var page = Pages.Random(1);
             for (uint i = 0; !stop.IsCancellationRequested; i++)
             {
+                if (i % 16 == 0) engine.Compact(64);
                 if (client.Put(ballast, new ObjectId(i % 64), i / 64 % 16, page) == TmemStatus.NoRoom) client.FlushObject(ballast, new ObjectId(i % 64));
             }
         });

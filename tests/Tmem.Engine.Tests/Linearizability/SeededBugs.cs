@@ -106,7 +106,8 @@ internal sealed class SubjectOver<TPam>(TmemEngine engine, PoolId id, TPam pam) 
 
     private sealed class NoReclaimer : IReclaimer
     {
-        public bool EvictOne(Pool? only) => false;
+        public bool MakeRoom() => false;
+        public bool EvictOne(Pool pool) => false;
     }
 }
 
@@ -123,6 +124,7 @@ internal readonly struct LateGrab(CompressedStore<Lz4Codec> store) : IPamOps
     public void Bind(ulong descriptor, ulong leaf) => store.Bind(descriptor, leaf);
     public void Free(ulong descriptor) => store.Free(descriptor);
     public PageCost Cost(ulong descriptor) => store.Cost(descriptor);
+    public void Copy(ulong from, ulong to, ulong leaf) => store.Copy(from, to, leaf);
 
     public void Grab(ulong descriptor, ulong leaf, Scratch scratch, bool markUsed)
     {
