@@ -5,5 +5,6 @@ using Tmem.Soak;
 var root = new RootCommand("Runs tmem for a long time and checks everything it answers. Started by scripts/soak.")
 {
     EngineSoakCommand.Create(),
+    FlipsCommand.Create(),
 };
 return root.Parse(args).Invoke();
