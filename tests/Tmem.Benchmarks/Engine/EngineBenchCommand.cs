@@ -1,0 +1,46 @@
+using System.CommandLine;
+using Tmem.Benchmarks.Swap;
+
+namespace Tmem.Benchmarks.Engine;
+
+/// <summary><c>engine</c>: the engine against its codec, zram, itself on two threads, itself with more pages, and other eviction policies.</summary>
+internal static class EngineBenchCommand
+{
+    private static readonly (string Name, Func<EngineBench, long> Run)[] Tables =
+    [
+        ("cost", CostTable.Run),
+        ("zram", ZramTable.Run),
+        ("threads", ThreadsTable.Run),
+    ];
+
+    public static Command Create()
+    {
+        var names = string.Join(',', Tables.Select(t => t.Name));
+        var rounds = Options.With("--rounds", 7, "Rounds; whoever is compared takes part in each.");
+        var pages = Options.With("--pages", 0, "Pages of the corpus to use; 0 for all.");
+        var corpus = Options.With("--corpus", "out/corpus/pages.bin", "The file of pages, see scripts/corpus.");
+        var only = Options.With("--only", names, "Which tables, separated by commas.");
+        var command = new Command("engine", "Measures the engine; tables with targets and verdicts.") { rounds, pages, corpus, only };
+        command.SetAction(parse =>
+        {
+            if (parse.GetValue(rounds) < 1) throw new BenchmarkException("--rounds must be 1 or more.");
+            var wanted = parse.GetValue(only)!.Split(',', StringSplitOptions.RemoveEmptyEntries);
+            if (wanted.FirstOrDefault(w => !Tables.Any(t => t.Name == w)) is { } unknown)
+                throw new BenchmarkException($"no table '{unknown}'; there are {names}.");
+            MachineFacts.Print(parse.GetValue(corpus)!);
+            using var data = PageFile.Load(parse.GetValue(corpus)!, parse.GetValue(pages));
+            using var interrupt = new Interrupt();
+            var bench = new EngineBench(data, parse.GetValue(rounds), interrupt);
+            long wrong = 0;
+            foreach (var (name, run) in Tables)
+            {
+                if (!wanted.Contains(name)) continue;
+                wrong += run(bench);
+                Console.WriteLine();
+            }
+            Console.WriteLine($"wrong pages, all tables: {wrong}");
+            return wrong == 0 ? 0 : 4;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,27 @@
+using System.Diagnostics;
+
+namespace Tmem.Benchmarks.Engine;
+
+/// <summary>One figure over the rounds of a run. Ratios are of medians; the minimum says what the code can do.</summary>
+internal sealed class Series
+{
+    private readonly List<double> _values = [];
+
+    public double Median => _values.Count == 0 ? double.NaN : _values.Order().ElementAt(_values.Count / 2);
+
+    public double Minimum => _values.Count == 0 ? double.NaN : _values.Min();
+
+    public void Add(double value) => _values.Add(value);
+
+    /// <summary>Runs a pass and notes its nanoseconds an operation, unless the round is a warm-up (below 0).</summary>
+    public void Time(int round, long operations, Action pass)
+    {
+        var start = Stopwatch.GetTimestamp();
+        pass();
+        var taken = Stopwatch.GetElapsedTime(start).TotalNanoseconds;
+        if (round >= 0) Add(taken / operations);
+    }
+
+    /// <summary>Minimum and median, as the tables print them.</summary>
+    public override string ToString() => $"{Minimum:F0} / {Median:F0}";
+}
