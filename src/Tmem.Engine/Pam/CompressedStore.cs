@@ -2,6 +2,7 @@ using System.IO.Hashing;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Tmem.Engine.Codec;
+using Tmem.Engine.Reclaim;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Pam;
@@ -54,7 +55,7 @@ internal readonly unsafe struct CompressedStore<TCodec>(SlabAllocator slabs, TCo
         header.Checksum = Sum(stored, codecId);
         header.PoolPlace = (ushort)owner.PoolPlace;
         header.Bucket = (byte)owner.Bucket;
-        header.Visited = 0;
+        header.Use = 0;
         // Length and codec wait here for Bind: the low bit keeps saying "not committed".
         header.Word = SlotHeader.MakeWord(0, stored.Length, codecId) | SlabAllocator.InFlight;
         return TmemStatus.Ok;
@@ -92,7 +93,7 @@ internal readonly unsafe struct CompressedStore<TCodec>(SlabAllocator slabs, TCo
         scratch.Codec = header.Codec;
         scratch.Checksum = header.Checksum;
         Unsafe.CopyBlock(ref MemoryMarshal.GetReference(scratch.Stored), ref *(slabs.At(place) + SlotHeader.Bytes), (uint)length);
-        if (markUsed && header.Visited == 0) header.Visited = 1;
+        if (markUsed) PageUse.Count(ref header.Use);
     }
 
     public TmemStatus Unpack(Scratch scratch, Span<byte> page)
