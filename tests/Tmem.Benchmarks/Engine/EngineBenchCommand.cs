@@ -11,6 +11,7 @@ internal static class EngineBenchCommand
         ("cost", CostTable.Run),
         ("zram", ZramTable.Run),
         ("threads", ThreadsTable.Run),
+        ("eviction", EvictionTable.Run),
     ];
 
     public static Command Create()
@@ -20,7 +21,8 @@ internal static class EngineBenchCommand
         var pages = Options.With("--pages", 0, "Pages of the corpus to use; 0 for all.");
         var corpus = Options.With("--corpus", "out/corpus/pages.bin", "The file of pages, see scripts/corpus.");
         var only = Options.With("--only", names, "Which tables, separated by commas.");
-        var command = new Command("engine", "Measures the engine; tables with targets and verdicts.") { rounds, pages, corpus, only };
+        var trace = Options.With<string?>("--trace", null, "A trace for the table eviction: page numbers, one a line, or libCacheSim's oracleGeneral.");
+        var command = new Command("engine", "Measures the engine; tables with targets and verdicts.") { rounds, pages, corpus, only, trace };
         command.SetAction(parse =>
         {
             if (parse.GetValue(rounds) < 1) throw new BenchmarkException("--rounds must be 1 or more.");
@@ -30,7 +32,7 @@ internal static class EngineBenchCommand
             MachineFacts.Print(parse.GetValue(corpus)!);
             using var data = PageFile.Load(parse.GetValue(corpus)!, parse.GetValue(pages));
             using var interrupt = new Interrupt();
-            var bench = new EngineBench(data, parse.GetValue(rounds), interrupt);
+            var bench = new EngineBench(data, parse.GetValue(rounds), parse.GetValue(trace), interrupt);
             long wrong = 0;
             foreach (var (name, run) in Tables)
             {
