@@ -21,6 +21,18 @@ public sealed record EngineOptions
     /// <summary>Lock the region's pages in memory as they are populated.</summary>
     public bool LockMemory { get; init; }
 
+    /// <summary>
+    /// When the region is damaged: drop exactly what is (a page whose bytes fail their checksum, what a broken node or object led to) and
+    /// serve the rest, instead of refusing it. Every page is read, which takes some 2 s a million. <see cref="TmemEngine.Dropped"/> says what went.
+    /// </summary>
+    public bool DropDamaged { get; init; }
+
+    /// <summary>
+    /// Keep the store dense from a thread of the engine's own, which wakes twice a second and works only where flushes have left holes. Without
+    /// it, <see cref="TmemEngine.Compact"/> is the embedder's to call.
+    /// </summary>
+    public bool CompactInBackground { get; init; } = true;
+
     /// <summary>The smallest capacity: 1 MiB.</summary>
     public const long MinimumCapacity = 1 << 20;
 }

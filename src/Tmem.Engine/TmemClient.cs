@@ -38,7 +38,9 @@ public sealed class TmemClient
         var flags = (uint)options.Flags;
         if ((flags & ReservedFlags) != 0 || (flags & ~(KnownFlags | PageSizeField)) != 0 || options.LimitBytes < 0) return TmemStatus.InvalidFlags;
         if ((flags & PageSizeField) != 0 || (options.Flags & PoolFlags.Precompressed) != 0) return TmemStatus.UnsupportedPageSize;
-        var status = _engine.PoolTable.Create(Id, options, out var created);
+        TmemStatus status;
+        Pool? created;
+        while ((status = _engine.PoolTable.Create(Id, options, out created)) == TmemStatus.NoRoom && _engine.MakeRoom()) { }
         if (status == TmemStatus.Ok) pool = created!.Id;
         return status;
     }

@@ -20,34 +20,49 @@ public sealed unsafe class TmemEngine : IDisposable
     private readonly Superblock* _superblock;
     private readonly SpanPool _spans;
     private readonly SlabAllocator _slabs;
+    private readonly Compactor _compactor;
+    private readonly Reclaimer _reclaimer;
+    private readonly BackgroundCompaction? _background;
+    private readonly DamageReport? _damage;
     private bool _disposed;
 
-    private TmemEngine(RegionMemory memory, long capacity, bool attach)
+    private TmemEngine(RegionMemory memory, EngineOptions options, bool attach)
     {
         _memory = memory;
         _superblock = (Superblock*)memory.Start;
-        _spans = new SpanPool(memory, _superblock->SpanCount, capacity);
+        _spans = new SpanPool(memory, _superblock->SpanCount, options.CapacityBytes);
         _slabs = new SlabAllocator(memory, _spans);
         PoolTable = new PoolTable(memory, _spans);
-        var hand = new EvictionHand(_slabs, PoolTable);
-        _slabs.Reclaimer = hand;
-        Operations = new RegionOperations(new RegionHost(_slabs), new CompressedStore<Lz4Codec>(_slabs, default), hand);
+        var locator = new LeafLocator(_slabs);
+        var hand = new EvictionHand(_slabs, PoolTable, locator);
+        _compactor = new Compactor(_slabs, PoolTable, locator);
+        _reclaimer = new Reclaimer(_spans, _slabs, hand, _compactor);
+        _slabs.Reclaimer = _reclaimer;
+        Operations = new RegionOperations(new RegionHost(_slabs), new CompressedStore<Lz4Codec>(_slabs, default), _reclaimer);
         hand.Serve(Operations);
+        _compactor.Serve(Operations);
         Records = new RecordStore(_slabs, _superblock);
         Attached = attach;
         if (attach)
         {
-            _spans.Adopt();
-            PoolTable.Adopt();
-            using var walk = new AttachWalk(_slabs, PoolTable, memory.Name);
-            walk.Run();
+            _damage = new DamageReport(memory.Name, options.DropDamaged);
+            PoolTable.Adopt(_damage);
+            using (var walk = new AttachWalk(_slabs, PoolTable, _damage)) walk.Run();
+            if (_damage.Drops) DropCorruptPages();
         }
         _superblock->Generation++;
         _superblock->Closed = 0;
+        if (options.CompactInBackground) _background = new BackgroundCompaction(_slabs, _compactor);
     }
 
     /// <summary>True when <see cref="Open"/> found a region and rebuilt from it.</summary>
     public bool Attached { get; }
+
+    /// <summary>How many pages, objects and spans <see cref="Open"/> dropped because they were damaged (<see cref="EngineOptions.DropDamaged"/>).</summary>
+    public long DroppedCount => _damage?.Count ?? 0;
+
+    /// <summary>A sentence for each of the first hundred, naming its handle or place.</summary>
+    public IReadOnlyList<string> Dropped => _damage?.Sentences ?? [];
 
     /// <summary>Fixed-size records in the region for the embedder (file-system metadata).</summary>
     public RecordStore Records { get; }
@@ -74,7 +89,7 @@ public sealed unsafe class TmemEngine : IDisposable
         var memory = RegionOpener.Open(options, out var attach);
         try
         {
-            return new TmemEngine(memory, options.CapacityBytes, attach);
+            return new TmemEngine(memory, options, attach);
         }
         catch
         {
@@ -105,11 +120,13 @@ public sealed unsafe class TmemEngine : IDisposable
             CapacityBytes = _spans.Capacity,
             UsedBytes = _spans.Used,
             PeakUsedBytes = _spans.Peak,
-            PageSpanBytes = _slabs.PageSpans * RegionLayout.SpanBytes,
-            RecordSpanBytes = _slabs.RecordSpans * RegionLayout.SpanBytes,
-            ReadySpanBytes = _spans.Ready * RegionLayout.SpanBytes,
+            PageSpanBytes = _spans.BytesOf(SpanKind.PersistentPages) + _spans.BytesOf(SpanKind.EphemeralPages),
+            RecordSpanBytes = _spans.BytesOf(SpanKind.Records),
+            ReadySpanBytes = _spans.ReadyBytes,
+            SlackBytes = _slabs.SlackBytes(),
             Spans = _spans.InUse,
             SpansReturned = _spans.Returned,
+            SlotsMoved = _compactor.Moved,
             Generation = _superblock->Generation,
             Total = total.Read(RegionLayout.PageSize),
             Pools = pools,
@@ -119,6 +136,68 @@ public sealed unsafe class TmemEngine : IDisposable
     /// <summary>The two figures that a file system's statfs needs, without the cost of a snapshot.</summary>
     /// <returns>Capacity and bytes in use.</returns>
     public (long Capacity, long Used) Room() => (_spans.Capacity, _spans.Used);
+
+    /// <summary>
+    /// Moves slots out of sparse spans and gives the memory back, until the store is as dense as it gets or so many slots have been moved.
+    /// Others go on meanwhile; about half a microsecond a slot.
+    /// </summary>
+    /// <returns>Slots moved: fewer than asked for when there was nothing left to win.</returns>
+    public int Compact(int moves = int.MaxValue)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(moves);
+        var left = moves;
+        while (left > 0 && _compactor.Step(ref left, thorough: true)) { }
+        _spans.ReleaseReady();
+        return moves - left;
+    }
+
+    /// <summary>
+    /// About how many bytes of real memory <see cref="Shrink"/> could give back at once: what stands empty, and all ephemeral pages.
+    /// </summary>
+    public long FreeableBytes()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        var freeable = _spans.ReadyBytes + _slabs.SlackBytes();
+        foreach (var pool in PoolTable.Living())
+        {
+            if (!pool.IsPersistent) freeable += pool.Memory;
+        }
+        return Math.Min(freeable, _spans.Used);
+    }
+
+    /// <summary>
+    /// Gives memory back to the system: empty spans first, then the holes that compaction closes, then ephemeral pages. Persistent pages stay.
+    /// </summary>
+    /// <returns>Bytes given back; fewer than asked for when nothing is left to give.</returns>
+    public long Shrink(long bytes)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        var before = _spans.Used;
+        _reclaimer.ShrinkTo(before - bytes);
+        return Math.Max(0, before - _spans.Used);
+    }
+
+    /// <summary>
+    /// Gives the store another capacity while it is in use. A lower one is made room for by <see cref="Shrink"/>; NoRoom, and the old
+    /// capacity, if persistent pages take more than that. InvalidArgument below <see cref="EngineOptions.MinimumCapacity"/> or above
+    /// <see cref="MaximumCapacity"/>.
+    /// </summary>
+    public TmemStatus Resize(long capacity)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (capacity < EngineOptions.MinimumCapacity || capacity > MaximumCapacity) return TmemStatus.InvalidArgument;
+        var old = _spans.Capacity;
+        // Set first, so that puts beside us are refused and do not take what is being given back.
+        _spans.Capacity = capacity;
+        if (_reclaimer.ShrinkTo(capacity)) return TmemStatus.Ok;
+        _spans.Capacity = old;
+        return TmemStatus.NoRoom;
+    }
+
+    /// <summary>The highest capacity this region can be given, in bytes.</summary>
+    public long MaximumCapacity => RegionLayout.CapacityOf(_spans.Count);
 
     /// <summary>Allocates and touches what the calling thread needs, so that the data path never grows anything.</summary>
     public void PrepareThread()
@@ -137,8 +216,27 @@ public sealed unsafe class TmemEngine : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         using var verifier = new TmemVerifier(_slabs, PoolTable, Operations);
-        return verifier.Run(quiescent);
+        if (!quiescent) return verifier.Run(quiescent);
+        _compactor.Hold();
+        try { return verifier.Run(quiescent); }
+        finally { _compactor.Release(); }
     }
+
+    /// <summary>Drops every page whose stored bytes fail their checksum or do not unpack.</summary>
+    private void DropCorruptPages()
+    {
+        using var pages = new PageWalk(_slabs, Operations);
+        foreach (var pool in PoolTable.Living())
+        {
+            pages.Run(pool, handle =>
+            {
+                _damage!.Found($"{handle} is corrupt: its stored bytes fail their checksum or do not unpack");
+                Operations.FlushPage(pool, handle.Object, handle.Index);
+            });
+        }
+    }
+
+    internal bool MakeRoom() => _reclaimer.MakeRoom();
 
     internal static PoolSnapshot Snapshot(Pool pool) =>
         new(pool.Id, pool.Owner, pool.Options, pool.PageSize, pool.Counters.Read(pool.PageSize));
@@ -148,6 +246,7 @@ public sealed unsafe class TmemEngine : IDisposable
     {
         if (_disposed) return;
         _disposed = true;
+        _background?.Dispose();
         _superblock->Closed = 1;
         _memory.Flush();
         _slabs.Dispose();

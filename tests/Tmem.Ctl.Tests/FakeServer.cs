@@ -124,7 +124,7 @@ internal sealed class FakeServer : IDisposable
         Store = new StoreFigures
         {
             CapacityBytes = 1L << 30, UsedBytes = UsedBytes, PeakUsedBytes = 300 << 20, PageSpanBytes = 250 << 20, MetadataBytes = 6 << 20,
-            ReadySpanBytes = 1 << 20, RecordSpanBytes = 2 << 20, Spans = 77, SpansReturned = 5, Generation = 3,
+            ReadySpanBytes = 1 << 20, RecordSpanBytes = 2 << 20, SlackBytes = 3 << 20, SlotsMoved = 44, Spans = 77, SpansReturned = 5, Generation = 3,
         },
     };
 }

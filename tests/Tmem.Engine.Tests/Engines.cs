@@ -9,6 +9,10 @@ internal static class Engines
 
     public static TmemEngine Anonymous(long capacity = 64 * Mebi) => TmemEngine.Open(new EngineOptions { CapacityBytes = capacity });
 
+    /// <summary>An engine that moves nothing unless asked to.</summary>
+    public static TmemEngine Still(long capacity = 64 * Mebi) =>
+        TmemEngine.Open(new EngineOptions { CapacityBytes = capacity, CompactInBackground = false });
+
     public static PoolId Pool(TmemClient client, PoolFlags flags = PoolFlags.Persistent, long limit = 0)
     {
         Assert.Equal(TmemStatus.Ok, client.NewPool(new PoolOptions(flags, limit), out var pool));

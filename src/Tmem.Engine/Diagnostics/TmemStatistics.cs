@@ -75,7 +75,7 @@ public sealed record EngineStatistics
     public required long CapacityBytes { get; init; }
     /// <summary>Real memory in use, everything included, in bytes. Never above the capacity.</summary>
     public required long UsedBytes { get; init; }
-    /// <summary>The highest value of <see cref="UsedBytes"/> since the engine was created or attached; zram's mem_used_max.</summary>
+    /// <summary>The highest value of <see cref="UsedBytes"/> since the engine was created, attached or resized; zram's mem_used_max.</summary>
     public required long PeakUsedBytes { get; init; }
     /// <summary>Of <see cref="UsedBytes"/>: spans that hold page slots.</summary>
     public required long PageSpanBytes { get; init; }
@@ -85,6 +85,10 @@ public sealed record EngineStatistics
     public required long ReadySpanBytes { get; init; }
     /// <summary>Real memory of records kept for the embedder (file-system metadata), in bytes of spans.</summary>
     public required long RecordSpanBytes { get; init; }
+    /// <summary>Real memory of slabs that no slot in use takes: holes that compaction can close, and tails that it cannot.</summary>
+    public required long SlackBytes { get; init; }
+    /// <summary>Slots that compaction has moved since start.</summary>
+    public required long SlotsMoved { get; init; }
     /// <summary>Spans in use.</summary>
     public required long Spans { get; init; }
     /// <summary>Spans given back to the system since start.</summary>

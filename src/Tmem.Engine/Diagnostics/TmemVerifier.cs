@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
@@ -22,7 +21,6 @@ internal sealed unsafe class TmemVerifier : IDisposable
     private readonly RegionOperations _operations;
     private readonly List<string> _problems = [];
     private readonly List<(ulong Place, ulong Word)> _suspects = [];
-    private readonly byte* _page = (byte*)NativeMemory.AlignedAlloc(RegionLayout.PageSize, 64);
     private readonly Dictionary<PoolId, PoolStatistics> _walked = [];
     private SlotBitmap _reached = null!;
     private bool _quiescent;
@@ -43,9 +41,10 @@ internal sealed unsafe class TmemVerifier : IDisposable
         _quiescent = quiescent;
         var pools = _pools.Living().ToList();
         HoldBuckets(pools, () => _slabs.WhileHeld(() => CheckStructure(pools)));
-        _reached.Dispose();
         if (quiescent) CheckCounters(pools);
-        foreach (var pool in pools) CheckPages(pool);
+        using var walk = new PageWalk(_slabs, _operations);
+        foreach (var pool in pools)
+            _pages += walk.Run(pool, handle => Problem($"{handle} is corrupt: its stored bytes fail their checksum or do not unpack"));
         if (_suspects.Count > 0)
         {
             if (!quiescent) Thread.Sleep(50);
@@ -54,7 +53,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
         return new VerifierReport(_pages, _objects, _spansChecked, _problems);
     }
 
-    public void Dispose() => NativeMemory.AlignedFree(_page);
+    public void Dispose() => _reached?.Dispose();
 
     private static void HoldBuckets(List<Pool> pools, Action look)
     {
@@ -215,7 +214,11 @@ internal sealed unsafe class TmemVerifier : IDisposable
             next = (ushort)((ulong*)_slabs.At(place))[1];
         }
         if (free != entry.Bump - entry.Live) Problem($"span {span} ({entry.Kind}) chains {free} free slots of {entry.Bump - entry.Live}");
-        if (entry.Listed != 0 != entry.Live < slots) Problem($"span {span} ({entry.Kind}), {entry.Live} of {slots} slots in use, is {(entry.Listed != 0 ? "" : "not ")}listed");
+        var list = live == slots ? SpanList.None : (SpanList)(1 + live * 4 / slots);
+        if (entry.List != list && !(entry.List == SpanList.Isolated && !_quiescent))
+            Problem($"span {span} ({entry.Kind}), {entry.Live} of {slots} slots in use, is in list {entry.List}");
+        if (entry.Bump * SizeClasses.Size(entry.Class) > entry.Present * RegionLayout.PageSize)
+            Problem($"span {span} ({entry.Kind}) has {entry.Present} pages present and slots up to {entry.Bump} used");
     }
 
     private void CheckCounters(List<Pool> pools)
@@ -238,41 +241,6 @@ internal sealed unsafe class TmemVerifier : IDisposable
     private void Agree(Pool pool, string what, long counted, long walked)
     {
         if (counted != walked) Problem($"{pool.Id} counts {counted} {what} and has {walked}");
-    }
-
-    private void CheckPages(Pool pool)
-    {
-        for (var number = 0; number < Pool.BucketCount; number++)
-        {
-            foreach (var id in ObjectsOf(pool, number))
-            {
-                for (ulong next = 0; next <= uint.MaxValue && _operations.NextPage(pool, id, (uint)next, out var index) == TmemStatus.Ok; next = (ulong)index + 1)
-                {
-                    _pages++;
-                    if (_operations.Peek(pool, id, index, new Span<byte>(_page, pool.PageSize)) == TmemStatus.Corrupt)
-                        Problem($"{new Handle(pool.Id, id, index)} is corrupt: its stored bytes fail their checksum or do not unpack");
-                }
-            }
-        }
-    }
-
-    private List<ObjectId> ObjectsOf(Pool pool, int number)
-    {
-        var ids = new List<ObjectId>();
-        ref var bucket = ref pool.BucketAt(number);
-        SpinLatch.Enter(ref bucket.Latch);
-        Collect(bucket.Root);
-        SpinLatch.Exit(ref bucket.Latch);
-        return ids;
-
-        void Collect(ulong place)
-        {
-            if (place == 0 || !_slabs.IsSlot(place, SpanKind.Objects)) return;
-            var record = *(ObjectRecord*)_slabs.At(place);
-            Collect(record.Left);
-            ids.Add(record.Id);
-            Collect(record.Right);
-        }
     }
 
     private void CheckSuspects()

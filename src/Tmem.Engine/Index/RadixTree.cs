@@ -116,6 +116,36 @@ internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
         return NextBelow(record.RootNode, height, from, out found);
     }
 
+    /// <summary>
+    /// Makes <paramref name="to"/> take the place of node <paramref name="from"/>, which may be no node of this object any more: false then.
+    /// </summary>
+    public bool MoveNode(ulong obj, ulong from, ulong to)
+    {
+        ref var record = ref Object(obj);
+        var level = Node(from).Level;
+        var index = Node(from).FirstIndex;
+        if (level == 0 || level > record.Height) return false;
+        var parent = 0UL;
+        var node = record.RootNode;
+        for (var at = record.Height; at > level; at--)
+        {
+            parent = node;
+            node = Node(node).Entries[RadixNode.Slot(index, at)];
+            if (node == 0) return false;
+        }
+        if (node != from) return false;
+
+        Unsafe.CopyBlock(host.At(to) + sizeof(ulong), host.At(from) + sizeof(ulong), RadixNode.Bytes - sizeof(ulong));
+        for (var slot = 0; level == 1 && slot < RadixNode.Fanout; slot++)
+        {
+            if (Node(to).Entries[slot] != 0) pam.Bind(Node(to).Entries[slot], LeafIn(to, slot));
+        }
+        Volatile.Write(ref Node(to).Header, RadixNode.MakeHeader(obj, level));
+        if (parent == 0) Volatile.Write(ref record.Root, ObjectRecord.MakeRoot(to, level));
+        else Volatile.Write(ref Node(parent).Entries[RadixNode.Slot(index, level + 1)], to);
+        return true;
+    }
+
     private bool NextBelow(ulong place, int level, uint from, out uint found)
     {
         ref var node = ref Node(place);

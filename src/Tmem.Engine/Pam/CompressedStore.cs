@@ -69,6 +69,16 @@ internal readonly unsafe struct CompressedStore<TCodec>(SlabAllocator slabs, TCo
         Volatile.Write(ref header.Word, SlotHeader.MakeWord(leaf, header.Length, header.Codec));
     }
 
+    public void Copy(ulong from, ulong to, ulong leaf)
+    {
+        ref var source = ref Header(PageDescriptor.Slot(from));
+        ref var target = ref Header(PageDescriptor.Slot(to));
+        var length = source.Length;
+        Unsafe.CopyBlock(ref Unsafe.Add(ref Unsafe.As<SlotHeader, byte>(ref target), sizeof(ulong)),
+            ref Unsafe.Add(ref Unsafe.As<SlotHeader, byte>(ref source), sizeof(ulong)), (uint)(SlotHeader.Bytes - sizeof(ulong) + length));
+        Volatile.Write(ref target.Word, SlotHeader.MakeWord(leaf, length, source.Codec));
+    }
+
     public void Grab(ulong descriptor, ulong leaf, Scratch scratch, bool markUsed)
     {
         if (!PageDescriptor.IsSlot(descriptor))

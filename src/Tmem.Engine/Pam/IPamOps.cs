@@ -12,6 +12,9 @@ internal interface IPamOps
     /// <summary>Notes which leaf a descriptor is about to stand in, or has moved to. Under the bucket's latch.</summary>
     void Bind(ulong descriptor, ulong leaf);
 
+    /// <summary>Copies what one descriptor stands for to another's place, as the page of this leaf. Under the bucket's latch.</summary>
+    void Copy(ulong from, ulong to, ulong leaf);
+
     /// <summary>Takes a copy of what is stored, to be unpacked later. Under the bucket's latch.</summary>
     void Grab(ulong descriptor, ulong leaf, Scratch scratch, bool markUsed);
 

@@ -11,36 +11,32 @@ namespace Tmem.Engine.Pools;
 /// records, and whatever can be reached from an object's root. Slots that nothing reaches were never committed, or their page was gone
 /// already; they become free. Half-made nodes without pages, and objects without pages, go too.
 /// <para>One walk, one visit a page: the cost is a cache miss for each slot's header.</para>
+/// <para>Damage is whatever contradicts itself. It refuses the region, or, on request, what is damaged is let go: a page, a node's pages, an
+/// object, a span.</para>
 /// </summary>
 internal sealed unsafe class AttachWalk : IDisposable
 {
     private readonly SlabAllocator _slabs;
     private readonly SpanPool _spans;
     private readonly PoolTable _pools;
-    private readonly string _region;
+    private readonly DamageReport _damage;
     private readonly ObjectOrder<RegionHost> _order;
-    private readonly SlotBitmap _reached;
+    private SlotBitmap _reached = null!;
 
-    public AttachWalk(SlabAllocator slabs, PoolTable pools, string region)
+    public AttachWalk(SlabAllocator slabs, PoolTable pools, DamageReport damage)
     {
         _slabs = slabs;
         _spans = slabs.Spans;
         _pools = pools;
-        _region = region;
+        _damage = damage;
         _order = new ObjectOrder<RegionHost>(new RegionHost(slabs));
-        for (uint span = 0; span < _spans.HighWater; span++)
-        {
-            ref var entry = ref _spans.Table[span];
-            if (entry.Kind == SpanKind.Free) continue;
-            if (entry.Kind > SpanKind.Records || entry.Class >= SizeClasses.Count || !FitsKind(entry))
-                throw Damaged($"span {span} has kind {(int)entry.Kind} and class {entry.Class}");
-            entry = new SpanEntry { Kind = entry.Kind, Class = entry.Class };
-        }
-        _reached = new SlotBitmap(_spans);
     }
 
     public void Run()
     {
+        CheckSpans();
+        _spans.Adopt();
+        _reached = new SlotBitmap(_spans);
         for (uint span = 0; span < _spans.HighWater; span++)
         {
             switch (_spans.Table[span].Kind)
@@ -62,7 +58,23 @@ internal sealed unsafe class AttachWalk : IDisposable
         }
     }
 
-    public void Dispose() => _reached.Dispose();
+    public void Dispose() => _reached?.Dispose();
+
+    private void CheckSpans()
+    {
+        for (uint span = 0; span < _spans.Count; span++)
+        {
+            ref var entry = ref _spans.Table[span];
+            if (entry.Kind == SpanKind.Free) continue;
+            if (entry.Kind > SpanKind.Records || entry.Class >= SizeClasses.Count || !FitsKind(entry))
+            {
+                _damage.Found($"span {span} has kind {(int)entry.Kind} and class {entry.Class}");
+                entry = default;
+                continue;
+            }
+            entry = new SpanEntry { Kind = entry.Kind, Class = entry.Class };
+        }
+    }
 
     private void AdoptObject(ulong place)
     {
@@ -70,7 +82,10 @@ internal sealed unsafe class AttachWalk : IDisposable
         if (!record.IsCommitted || _pools.Find(record.Pool) is not { } pool) return;
         var id = record.Id;
         if (!id.IsValid || record.Bucket != Pool.BucketOf(id) || record.Height > RadixNode.MaximumHeight)
-            throw Damaged($"object {id} of {pool.Id} has header {record.Header:x16} and root {record.Root:x16}");
+        {
+            _damage.Found($"object {id} of {pool.Id} has header {record.Header:x16} and root {record.Root:x16}");
+            return;
+        }
         record.Pages = 0;
         var nodes = 0;
         if (record.Height > 0)
@@ -80,8 +95,7 @@ internal sealed unsafe class AttachWalk : IDisposable
         }
         else if (record.Page0 != 0)
         {
-            AdoptPage(pool, record.Bucket, place + ObjectRecord.Page0Offset, id, 0);
-            record.Pages = 1;
+            if (AdoptPage(pool, record.Bucket, place + ObjectRecord.Page0Offset, id, 0)) record.Pages = 1;
         }
         if (record.Pages == 0) return;
         _reached.Add(place);
@@ -96,10 +110,16 @@ internal sealed unsafe class AttachWalk : IDisposable
     {
         var record = (ObjectRecord*)_slabs.At(obj);
         if (!_slabs.IsSlot(place, SpanKind.Nodes) || _reached.Contains(place))
-            throw Damaged($"object {record->Id} of {pool.Id} refers to {place:x}, which is not a node of its own");
+        {
+            _damage.Found($"object {record->Id} of {pool.Id} refers to {place:x} from index {first} on, which is not a node of its own");
+            return 0;
+        }
         ref var node = ref *(RadixNode*)_slabs.At(place);
         if (node.Level != level || node.Object != obj || node.FirstIndex != first)
-            throw Damaged($"object {record->Id} of {pool.Id}: the node at {place:x} belongs elsewhere");
+        {
+            _damage.Found($"object {record->Id} of {pool.Id}: the node at {place:x} from index {first} on belongs elsewhere");
+            return 0;
+        }
         node.Used = 0;
         for (var slot = 0; slot < RadixNode.Fanout; slot++)
         {
@@ -108,7 +128,7 @@ internal sealed unsafe class AttachWalk : IDisposable
             var below = first + ((uint)slot << (level - 1) * RadixNode.Shift);
             if (level == 1)
             {
-                AdoptPage(pool, record->Bucket, place + RadixNode.EntriesOffset + (ulong)slot * sizeof(ulong), record->Id, below);
+                if (!AdoptPage(pool, record->Bucket, place + RadixNode.EntriesOffset + (ulong)slot * sizeof(ulong), record->Id, below)) continue;
                 pages++;
             }
             else if (AdoptNode(pool, obj, entry, level - 1, below, ref pages, ref nodes) == 0)
@@ -124,33 +144,43 @@ internal sealed unsafe class AttachWalk : IDisposable
         return node.Used;
     }
 
-    private void AdoptPage(Pool pool, int bucket, ulong leaf, in ObjectId id, uint index)
+    /// <summary>False, and the leaf empty, if the page is damaged.</summary>
+    private bool AdoptPage(Pool pool, int bucket, ulong leaf, in ObjectId id, uint index)
     {
         var descriptor = *(ulong*)_slabs.At(leaf);
         var counters = pool.Counters;
-        counters.Add(Count.Pages);
         if (PageDescriptor.IsFill(descriptor))
         {
+            counters.Add(Count.Pages);
             counters.Add(Count.SameFilled);
-            return;
+            return true;
         }
         var place = PageDescriptor.Slot(descriptor);
         var kind = pool.IsPersistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
         if (!_slabs.IsSlot(place, kind) || _reached.Contains(place))
-            throw Damaged($"{new Handle(pool.Id, id, index)} refers to {place:x}, which is not a page of its own");
+            return Drop(leaf, $"{new Handle(pool.Id, id, index)} refers to {place:x}, which is not a page of its own");
         ref var header = ref *(SlotHeader*)_slabs.At(place);
         var size = _slabs.SlotBytes(place);
         if (!header.IsCommitted || header.Length > size - SlotHeader.Bytes)
-            throw Damaged($"{new Handle(pool.Id, id, index)}: its slot at {place:x} has header {header.Word:x16}");
+            return Drop(leaf, $"{new Handle(pool.Id, id, index)}: its slot at {place:x} has header {header.Word:x16}");
         // A page that was moving between the object and a node when the process died still names its old leaf.
         header.Word = SlotHeader.MakeWord(leaf, header.Length, header.Codec);
         header.PoolPlace = (ushort)pool.Place;
         header.Bucket = (byte)bucket;
         _reached.Add(place);
         pool.Adopt(size);
+        counters.Add(Count.Pages);
         counters.Add(Count.CompressedBytes, header.Length);
         counters.Add(Count.SlotBytes, size);
         if (header.Codec == CompressedStore<Codec.Lz4Codec>.RawCodec) counters.Add(Count.Raw);
+        return true;
+    }
+
+    private bool Drop(ulong leaf, string what)
+    {
+        _damage.Found(what);
+        *(ulong*)_slabs.At(leaf) = 0;
+        return false;
     }
 
     /// <summary>Chains the free slots of a span and hands it to the allocator.</summary>
@@ -194,7 +224,4 @@ internal sealed unsafe class AttachWalk : IDisposable
             places.Add(_spans.PlaceOf(span) + (ulong)(slot * SizeClasses.Size(sizeClass)));
         return places;
     }
-
-    private RegionException Damaged(string what) =>
-        new($"{_region} is damaged: {what}; restore it from a copy, or remove it to start empty");
 }

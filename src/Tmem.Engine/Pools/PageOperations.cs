@@ -60,7 +60,7 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         {
             var retry = status switch
             {
-                TmemStatus.NoRoom => _reclaimer.EvictOne(null),
+                TmemStatus.NoRoom => _reclaimer.MakeRoom(),
                 TmemStatus.PoolLimit => !pool.IsPersistent && _reclaimer.EvictOne(pool),
                 _ => false,
             };

@@ -105,7 +105,7 @@ internal sealed unsafe class PoolTable
     }
 
     /// <summary>Makes the pools of an attached region.</summary>
-    public void Adopt()
+    public void Adopt(DamageReport damage)
     {
         for (var place = 0; place < _pools.Length; place++)
         {
@@ -113,7 +113,11 @@ internal sealed unsafe class PoolTable
             if (entry.LivingId == 0) continue;
             var id = new PoolId((uint)entry.LivingId);
             if ((id.Value & PlaceMask) != place || id.Value >> PlaceBits != entry.Uses)
-                throw new RegionException($"the region is damaged: pool table entry {place} names {id}; restore the region from a copy or start with an empty one");
+            {
+                damage.Found($"pool table entry {place} names {id}");
+                entry.LivingId = 0;
+                continue;
+            }
             var options = new PoolOptions(
                 (PoolFlags)entry.Flags, entry.LimitBytes, (entry.Policy & PoolEntry.PolicyRefuseIncompressible) != 0);
             // The region was made within a capacity that had room for them; a smaller one now refuses puts, not pools.

@@ -17,7 +17,7 @@ namespace Tmem.Engine.Reclaim;
 /// nothing else is left to evict, <see cref="SweepFills"/> looks for them, because they keep index memory.</para>
 /// <para>Lock order: the hands' latch, then a bucket's.</para>
 /// </summary>
-internal sealed unsafe class EvictionHand : IReclaimer
+internal sealed unsafe class EvictionHand
 {
     /// <summary>Fixed point of shares.</summary>
     private const int One = 1 << 16;
@@ -48,16 +48,17 @@ internal sealed unsafe class EvictionHand : IReclaimer
         public int Slot;
     }
 
-    public EvictionHand(SlabAllocator slabs, PoolTable pools)
+    public EvictionHand(SlabAllocator slabs, PoolTable pools, LeafLocator locator)
     {
         _slabs = slabs;
         _pools = pools;
-        _locate = Locate;
+        _locate = locator.Locate;
     }
 
     /// <summary>The hand and the operations need each other; the engine introduces them.</summary>
     public void Serve(RegionOperations operations) => _operations = operations;
 
+    /// <summary>Evicts at least one ephemeral page, of one pool or of any. False if there is none left to evict.</summary>
     public bool EvictOne(Pool? only)
     {
         if (only is null ? !_pools.AnyEphemeralPages() : only.IsPersistent) return false;
@@ -133,21 +134,6 @@ internal sealed unsafe class EvictionHand : IReclaimer
     // Everything read so far was read without a latch; Evict believes none of it until it has seen the leaf under the latch.
     private bool Evict(ulong place, in SlotHeader seen, Pool pool) =>
         _operations.Evict(pool, seen.Bucket, seen.Leaf, PageDescriptor.FromSlot(place), _locate);
-
-    /// <summary>Which page a leaf is: 0 if there is no such leaf.</summary>
-    private (ulong Object, uint Index) Locate(ulong leaf)
-    {
-        if ((leaf & 7) != 0 || !_slabs.Spans.Contains(leaf)) return default;
-        var kind = _slabs.Spans.Table[_slabs.Spans.SpanOf(leaf)].Kind;
-        if (kind is not (SpanKind.Objects or SpanKind.Nodes)) return default;
-        var slot = _slabs.SlotOf(leaf);
-        if (!_slabs.IsSlot(slot, kind)) return default;
-        if (kind == SpanKind.Objects) return leaf == slot + ObjectRecord.Page0Offset ? (slot, 0u) : default;
-        ref var node = ref *(RadixNode*)_slabs.At(slot);
-        var entry = ((long)(leaf - slot) - RadixNode.EntriesOffset) / sizeof(ulong);
-        if (node.Level != 1 || entry is < 0 or >= RadixNode.Fanout || !_slabs.IsSlot(node.Object, SpanKind.Objects)) return default;
-        return (node.Object, node.FirstIndex + (uint)entry);
-    }
 
     private bool SweepFills(Pool? only)
     {

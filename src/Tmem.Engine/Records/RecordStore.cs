@@ -28,7 +28,7 @@ public sealed unsafe class RecordStore
     }
 
     /// <summary>Largest payload of a record, in bytes.</summary>
-    public const int MaximumPayload = RegionLayout.SpanBytes / 2 - HeaderBytes;
+    public const int MaximumPayload = (32 << 10) - HeaderBytes;
 
     /// <summary>The one reference the region keeps for the embedder to find its records by. Set with one 8-byte store.</summary>
     public RecordRef Root

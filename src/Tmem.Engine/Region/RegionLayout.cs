@@ -6,9 +6,9 @@ namespace Tmem.Engine.Region;
 /// Where things lie in a region. Everything inside is an offset from the region's start, never a pointer, so a region means the same
 /// wherever it is mapped. docs/region-format.md draws it.
 /// <code>
-/// 0                superblock (4 KiB), then the pool table: 960 entries of 64 bytes       = one span
+/// 0                superblock (4 KiB), then the pool table: 960 entries of 64 bytes
 /// 64 KiB           span table: one 32-byte entry a span, for as many spans as the region can ever have
-/// ...              spans of 64 KiB: slabs of equal slots
+/// ...              spans of 256 KiB: slabs of equal slots
 /// </code>
 /// </summary>
 internal static class RegionLayout
@@ -17,24 +17,42 @@ internal static class RegionLayout
     public const ulong Magic = 0x4E4745524D454D54;
 
     /// <summary>Raised whenever an older program could misread what a newer one wrote.</summary>
-    public const uint Version = 1;
+    public const uint Version = 2;
 
     public const int PageSize = 4096;
-    public const int SpanShift = 16;
+    public const int LargestPageSize = 16 * PageSize;
+
+    /// <summary>
+    /// 256 KiB. What a slab loses to slots that do not divide it and to raw pages (4,112 bytes) falls with its size: over the pages of real
+    /// memory 2.0 % at 64 KiB, 0.6 % at 256 KiB. It costs address space alone, because a span's memory is populated as its slots are used.
+    /// </summary>
+    public const int SpanShift = 18;
     public const int SpanBytes = 1 << SpanShift;
 
+    /// <summary>Superblock and pool table.</summary>
+    public const int TablesBytes = 64 << 10;
     public const int PoolTableOffset = PageSize;
-    public const int MaximumPools = (SpanBytes - PoolTableOffset) / 64;
+    public const int MaximumPools = (TablesBytes - PoolTableOffset) / 64;
 
-    public const long SpanTableOffset = SpanBytes;
+    public const long SpanTableOffset = TablesBytes;
     public const int SpanEntryBytes = 32;
 
     /// <summary>References are in units of 16 bytes below 2^44, so a region ends below 256 TiB; leaf references (8 bytes) halve that.</summary>
     public const long MaximumBytes = 1L << 46;
 
-    /// <summary>Bytes before the first slab span, a whole number of spans.</summary>
+    /// <summary>
+    /// Spans for a capacity: each kind and class may have one that is hardly begun, which takes a place and no memory to speak of.
+    /// </summary>
+    public static long SpansFor(long capacity) => (capacity + SpanBytes - 1) / SpanBytes + PartialSpans;
+
+    /// <summary>The highest capacity that a number of spans serves.</summary>
+    public static long CapacityOf(long spans) => (spans - PartialSpans) * SpanBytes;
+
+    private static int PartialSpans => 3 * SizeClasses.Count;
+
+    /// <summary>Bytes before the first slab span.</summary>
     public static long HeaderBytes(long spans) =>
-        SpanBytes + ((spans * SpanEntryBytes + SpanBytes - 1) & ~(SpanBytes - 1L));
+        TablesBytes + ((spans * SpanEntryBytes + PageSize - 1) & ~(PageSize - 1L));
 }
 
 /// <summary>The first bytes of a region.</summary>
@@ -52,6 +70,8 @@ internal struct Superblock
     public ulong RecordRoot;
     /// <summary>1 after an orderly close, 0 while in use. Information only: attaching never depends on it.</summary>
     public ulong Closed;
+    /// <summary>Spans at or above this one have never held memory. A hint: attaching believes it only upwards.</summary>
+    public long HighWater;
 }
 
 /// <summary>One place of the pool table: 64 bytes.</summary>
@@ -90,8 +110,10 @@ internal struct SpanEntry
 {
     public SpanKind Kind;
     public byte Class;
-    private readonly ushort _reserved0;
-    private readonly uint _reserved1;
+
+    /// <summary>Pages of the span that hold memory, from its start.</summary>
+    public ushort Present;
+    private readonly uint _reserved0;
 
     /// <summary>Slots in use.</summary>
     public ushort Live;
@@ -99,10 +121,25 @@ internal struct SpanEntry
     public ushort Bump;
     /// <summary>First free slot + 1 below <see cref="Bump"/>; 0 is none. The chain goes on in the slots.</summary>
     public ushort FreeHead;
-    /// <summary>1 while the span stands in its class's list of spans with free slots.</summary>
-    public ushort Listed;
-    /// <summary>Neighbours in that list (or in the list of ready spans), as span + 1; 0 is none.</summary>
+    /// <summary>Which list of its class the span stands in.</summary>
+    public SpanList List;
+    private readonly byte _reserved1;
+    /// <summary>Neighbours in that list (or in the list of ready or returned spans), as span + 1; 0 is none.</summary>
     public uint Next;
     public uint Previous;
     private readonly ulong _reserved2;
+}
+
+/// <summary>The lists of a class: spans with free slots by how many of their slots are in use.</summary>
+internal enum SpanList : byte
+{
+    /// <summary>In no list: full.</summary>
+    None = 0,
+    Quarter = 1,
+    Half = 2,
+    ThreeQuarters = 3,
+    NearlyFull = 4,
+
+    /// <summary>In no list: the compactor empties it.</summary>
+    Isolated = 255,
 }

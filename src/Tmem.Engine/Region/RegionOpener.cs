@@ -12,7 +12,7 @@ internal static unsafe class RegionOpener
         var maximum = options.MaximumCapacityBytes != 0 ? options.MaximumCapacityBytes : options.CapacityBytes * 4;
         if (maximum < options.CapacityBytes || maximum > RegionLayout.MaximumBytes / 2)
             throw new ArgumentException($"a maximum capacity of {maximum} bytes is below the capacity or above {RegionLayout.MaximumBytes / 2}", nameof(options));
-        var spans = (maximum + RegionLayout.SpanBytes - 1) / RegionLayout.SpanBytes;
+        var spans = RegionLayout.SpansFor(maximum);
 
         if (options.RegionPath is null && options.RegionDescriptor < 0)
             return Create(RegionMemory.Anonymous(Length(spans), options.LockMemory), spans);
@@ -44,7 +44,7 @@ internal static unsafe class RegionOpener
 
     private static RegionMemory Create(RegionMemory memory, long spans)
     {
-        if (!memory.Populate(0, RegionLayout.SpanBytes))
+        if (!memory.Populate(0, RegionLayout.TablesBytes))
         {
             memory.Dispose();
             throw new RegionException($"no memory (or no disk space) for {memory.Name}; make room or lower the capacity");
@@ -66,12 +66,12 @@ internal static unsafe class RegionOpener
             throw new RegionException($"{name} is not a tmem region (it holds something else); name another file, or remove this one if it is of no use");
         if (superblock.Version != RegionLayout.Version)
             throw new RegionException($"{name} has format version {superblock.Version}, and this program serves version {RegionLayout.Version}; use the tmemd that made it, or remove it to start empty");
-        if (superblock.SpanBytes != RegionLayout.SpanBytes || superblock.SpanCount is < 1 or > RegionLayout.MaximumBytes / RegionLayout.SpanBytes)
+        if (superblock.SpanBytes != RegionLayout.SpanBytes || superblock.SpanCount < RegionLayout.SpansFor(1) || superblock.SpanCount > RegionLayout.MaximumBytes / RegionLayout.SpanBytes)
             throw new RegionException($"{name} is damaged: its superblock says {superblock.SpanCount} spans of {superblock.SpanBytes} bytes; restore it from a copy, or remove it to start empty");
         var whole = Length(superblock.SpanCount);
         if (length < whole)
             throw new RegionException($"{name} is cut short: {length} bytes of {whole}; restore it from a copy, or remove it to start empty");
-        var largest = superblock.SpanCount * RegionLayout.SpanBytes;
+        var largest = RegionLayout.CapacityOf(superblock.SpanCount);
         if (capacity > largest)
             throw new RegionException($"{name} was made for a capacity of at most {largest} bytes, and {capacity} was asked for; ask for less, or remove it to start with a larger one");
         return superblock.SpanCount;

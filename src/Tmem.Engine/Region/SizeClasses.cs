@@ -1,16 +1,15 @@
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// The slot sizes of slabs. Above 1,456 bytes a class is what a span divides into by a whole number (65,536 / n, rounded down to 16), so
-/// that no span has a tail; below, where those lie closer than anyone needs, steps of 32 bytes. A page compressed to 1,557 bytes (4 KiB
-/// at the 2.63 of real memory) so loses 17 bytes on average to rounding; powers of two would lose a quarter.
+/// The slot sizes of slabs, multiples of 16 that grow by 2 % (by 4 % above a raw 4 KiB page): a stored page loses 1 % to rounding.
+/// Finer steps lose less to rounding and more to the classes' last spans, which are on average half a page short of full (see
+/// docs/memory.md); powers of two would lose a quarter. The sizes of raw pages, 4 to 64 KiB and their header, are classes of their own.
 /// <para>Two more classes, for one kind each: radix nodes and objects, whose sizes are fixed.</para>
 /// </summary>
 internal static class SizeClasses
 {
-    private const int Step = 32;
-    private const int LargestStepped = 1440;
-    private const int FewestSlots = 2;
+    private const int Step = 16;
+    private const int Smallest = 32;
 
     private static readonly int[] s_sizes = Build();
     private static readonly byte[] s_bySize = BuildLookup();
@@ -20,7 +19,7 @@ internal static class SizeClasses
     public static readonly int Object = General + 1;
     public static readonly int Count = General + 2;
 
-    /// <summary>The largest slot: half a span.</summary>
+    /// <summary>The largest slot: a raw page of 64 KiB.</summary>
     public static readonly int Largest = s_sizes[General - 1];
 
     public static int Size(int sizeClass) => s_sizes[sizeClass];
@@ -32,12 +31,18 @@ internal static class SizeClasses
 
     private static int[] Build()
     {
-        var sizes = new List<int>();
-        for (var size = Step; size <= LargestStepped; size += Step) sizes.Add(size);
-        for (var slots = RegionLayout.SpanBytes / LargestStepped; slots >= FewestSlots; slots--)
+        var sizes = new List<int> { Smallest };
+        for (var page = RegionLayout.PageSize; page <= RegionLayout.LargestPageSize; page *= 2)
         {
-            var size = RegionLayout.SpanBytes / slots & ~15;
-            if (size > sizes[^1]) sizes.Add(size);
+            var raw = page + Pam.SlotHeader.Bytes;
+            var growth = page == RegionLayout.PageSize ? 1.02 : 1.04;
+            while (true)
+            {
+                var next = Math.Max(sizes[^1] + Step, (int)(sizes[^1] * growth) & ~(Step - 1));
+                if (next >= raw) break;
+                sizes.Add(next);
+            }
+            sizes.Add(raw);
         }
         sizes.Add(Index.RadixNode.Bytes);
         sizes.Add(Index.ObjectRecord.Bytes);

@@ -5,31 +5,35 @@ using Tmem.Engine.Reclaim;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Slots of equal size in spans, one list of spans with free slots for each kind and class, each under its own latch. A slot's first
-/// word says what it is: 0 free, 1 taken but not committed, anything else committed. Free slots are chained through their second word.
-/// Chains and counts are derived: the attach walk makes them anew.
+/// Slots of equal size in spans. Each kind and class has, under its own latch, four lists of spans with free slots by how full they are, as
+/// zsmalloc's fullness groups: slots are taken from the fullest, so that the emptiest have a chance to empty. A slot's first word says
+/// what it is: 0 free, 1 taken but not committed, anything else committed. Free slots are chained through their second word. Chains
+/// and counts are derived: the attach walk makes them anew.
 /// <para>Lock order: a class's latch, then the span pool's.</para>
 /// </summary>
-internal sealed unsafe class SlabAllocator : IDisposable
+internal sealed unsafe partial class SlabAllocator : IDisposable
 {
     /// <summary>First word of a slot that is taken and not yet committed.</summary>
     public const ulong InFlight = 1;
 
     private const int Kinds = 6;
+    private const int Lists = 4;
 
     // One cache line a class: two threads that store pages of different sizes never meet.
     [StructLayout(LayoutKind.Sequential, Size = 64)]
     private struct ClassState
     {
         public int Latch;
-        public uint Head;
+        public fixed uint Heads[Lists];
+        public long Live;
+        public long Present;
     }
+
+    private enum Growth { None, Span, NewSpan }
 
     private readonly byte* _start;
     private readonly SpanPool _spans;
     private ClassState* _classes;
-    private long _pageSpans;
-    private long _recordSpans;
 
     public SlabAllocator(RegionMemory memory, SpanPool spans)
     {
@@ -39,12 +43,6 @@ internal sealed unsafe class SlabAllocator : IDisposable
         NativeMemory.Clear(_classes, (nuint)(Kinds * SizeClasses.Count * sizeof(ClassState)));
     }
 
-    /// <summary>Spans that hold pages, of either kind.</summary>
-    public long PageSpans => Volatile.Read(ref _pageSpans);
-
-    /// <summary>Spans that hold the embedder's records.</summary>
-    public long RecordSpans => Volatile.Read(ref _recordSpans);
-
     /// <summary>For tests: asked before each allocation; true makes it fail.</summary>
     internal Func<bool>? FaultInjector { get; set; }
 
@@ -53,13 +51,16 @@ internal sealed unsafe class SlabAllocator : IDisposable
     /// <summary>Who makes room; set once by the engine.</summary>
     internal IReclaimer? Reclaimer { get; set; }
 
-    /// <summary>As <see cref="Allocate"/>, evicting ephemeral pages until there is room or nothing is left to evict. No latch is held.</summary>
+    /// <summary>
+    /// As <see cref="Allocate"/>, making room until there is some or nothing is left to compact or to evict; then a larger slot that stands
+    /// free serves as well. No latch is held.
+    /// </summary>
     public ulong AllocateEvicting(SpanKind kind, int sizeClass)
     {
         ulong place;
         while ((place = Allocate(kind, sizeClass)) == 0)
         {
-            if (Reclaimer is null || !Reclaimer.EvictOne(null)) return 0;
+            if (Reclaimer is null || !Reclaimer.MakeRoom()) return FaultInjector is null ? AllocateLarger(kind, sizeClass) : 0;
         }
         return place;
     }
@@ -67,58 +68,96 @@ internal sealed unsafe class SlabAllocator : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* At(ulong place) => _start + place;
 
-    /// <summary>A slot of the class, or of a larger one if the store has no span left for it. 0 when there is neither.</summary>
+    /// <summary>A slot of the class; 0 when there is no room for it.</summary>
     /// <returns>The slot's place: byte offset in the region, a multiple of 16.</returns>
     public ulong Allocate(SpanKind kind, int sizeClass)
     {
         if (FaultInjector is { } fails && fails()) return 0;
-        var place = AllocateFrom(kind, sizeClass, mayTakeSpan: true);
-        if (place != 0 || sizeClass >= SizeClasses.General) return place;
+        return AllocateFrom(kind, sizeClass, Growth.NewSpan);
+    }
+
+    private ulong AllocateLarger(SpanKind kind, int sizeClass)
+    {
+        ulong place = 0;
         for (var larger = sizeClass + 1; larger < SizeClasses.General && place == 0; larger++)
-            place = AllocateFrom(kind, larger, mayTakeSpan: false);
+            place = AllocateFrom(kind, larger, Growth.None);
         return place;
     }
 
-    private ulong AllocateFrom(SpanKind kind, int sizeClass, bool mayTakeSpan)
+    /// <summary>A slot in a span that is in use, for what the compactor moves out of another; 0 if there is none.</summary>
+    public ulong AllocateBeside(SpanKind kind, int sizeClass) => AllocateFrom(kind, sizeClass, Growth.Span);
+
+    private ulong AllocateFrom(SpanKind kind, int sizeClass, Growth growth)
     {
         ref var state = ref State(kind, sizeClass);
-        if (!mayTakeSpan && Volatile.Read(ref state.Head) == 0) return 0;
         SpinLatch.Enter(ref state.Latch);
-        uint span;
-        if (state.Head != 0)
+        ulong place = 0;
+        if (Choose(ref state, sizeClass, growth, out var span) || (growth == Growth.NewSpan && TakeSpan(ref state, kind, sizeClass, out span)))
         {
-            span = state.Head - 1;
+            place = TakeSlot(span, sizeClass);
+            state.Live++;
+            Relist(ref state, span);
         }
-        else if (!mayTakeSpan || !_spans.TryTake(kind, sizeClass, out span))
-        {
-            SpinLatch.Exit(ref state.Latch);
-            return 0;
-        }
-        else
-        {
-            Count(kind, 1);
-            List(ref state, span);
-        }
-
-        ref var entry = ref _spans.Table[span];
-        var start = _spans.PlaceOf(span);
-        var size = SizeClasses.Size(sizeClass);
-        ulong place;
-        if (entry.FreeHead != 0)
-        {
-            place = start + (ulong)((entry.FreeHead - 1) * size);
-            entry.FreeHead = (ushort)((ulong*)(_start + place))[1];
-        }
-        else
-        {
-            place = start + (ulong)(entry.Bump * size);
-            entry.Bump++;
-        }
-        entry.Live++;
-        Volatile.Write(ref *(ulong*)(_start + place), InFlight);
-        if (entry.Live == SizeClasses.SlotsPerSpan(sizeClass)) Unlist(ref state, span);
         SpinLatch.Exit(ref state.Latch);
         return place;
+    }
+
+    /// <summary>The fullest span with a slot to give: one whose memory is there, else one that can be extended.</summary>
+    private bool Choose(ref ClassState state, int sizeClass, Growth growth, out uint span)
+    {
+        uint extendable = 0;
+        for (var list = Lists - 1; list >= 0; list--)
+        {
+            for (var next = state.Heads[list]; next != 0; next = _spans.Table[next - 1].Next)
+            {
+                span = next - 1;
+                ref var entry = ref _spans.Table[span];
+                if (entry.FreeHead != 0 || NextSlotEnd(entry, sizeClass) <= entry.Present * RegionLayout.PageSize) return true;
+                if (extendable == 0) extendable = next;
+            }
+        }
+        span = extendable - 1;
+        return extendable != 0 && growth != Growth.None && Extend(ref state, span, sizeClass);
+    }
+
+    private bool TakeSpan(ref ClassState state, SpanKind kind, int sizeClass, out uint span)
+    {
+        if (!_spans.TryTake(kind, sizeClass, out span)) return false;
+        ref var entry = ref _spans.Table[span];
+        state.Present += entry.Present;
+        if (NextSlotEnd(entry, sizeClass) <= entry.Present * RegionLayout.PageSize || Extend(ref state, span, sizeClass)) return true;
+        state.Present -= entry.Present;
+        _spans.Return(span);
+        return false;
+    }
+
+    private bool Extend(ref ClassState state, uint span, int sizeClass)
+    {
+        ref var entry = ref _spans.Table[span];
+        var before = entry.Present;
+        if (!_spans.TryExtend(span, NextSlotEnd(entry, sizeClass), SlotsEnd(sizeClass))) return false;
+        state.Present += entry.Present - before;
+        return true;
+    }
+
+    private ulong TakeSlot(uint span, int sizeClass)
+    {
+        ref var entry = ref _spans.Table[span];
+        int slot;
+        var start = _start + _spans.PlaceOf(span);
+        var size = SizeClasses.Size(sizeClass);
+        if (entry.FreeHead != 0)
+        {
+            slot = entry.FreeHead - 1;
+            entry.FreeHead = (ushort)((ulong*)(start + slot * size))[1];
+        }
+        else
+        {
+            slot = entry.Bump++;
+        }
+        entry.Live++;
+        Volatile.Write(ref *(ulong*)(start + slot * size), InFlight);
+        return _spans.PlaceOf(span) + (ulong)(slot * size);
     }
 
     public void Free(ulong place)
@@ -131,20 +170,39 @@ internal sealed unsafe class SlabAllocator : IDisposable
         SpinLatch.Enter(ref state.Latch);
         var words = (ulong*)(_start + place);
         Volatile.Write(ref words[0], 0);
-        words[1] = entry.FreeHead;
-        entry.FreeHead = (ushort)((place - _spans.PlaceOf(span)) / (ulong)SizeClasses.Size(sizeClass) + 1);
-        entry.Live--;
-        if (entry.Live == 0)
+        var slot = (ushort)((place - _spans.PlaceOf(span)) / (ulong)SizeClasses.Size(sizeClass));
+        if (slot == entry.Bump - 1)
         {
-            if (entry.Listed != 0) Unlist(ref state, span);
-            Count(kind, -1);
-            _spans.Return(span);
+            entry.Bump--;
         }
-        else if (entry.Listed == 0)
+        else
         {
-            List(ref state, span);
+            words[1] = entry.FreeHead;
+            entry.FreeHead = (ushort)(slot + 1);
+        }
+        entry.Live--;
+        state.Live--;
+        if (entry.List != SpanList.Isolated)
+        {
+            if (entry.Live == 0) Dismiss(ref state, span);
+            else Relist(ref state, span);
         }
         SpinLatch.Exit(ref state.Latch);
+    }
+
+    /// <summary>Memory of slabs that no slot in use takes: what compaction could win, span tails included.</summary>
+    public long SlackBytes()
+    {
+        long slack = 0;
+        for (var kind = SpanKind.PersistentPages; kind <= SpanKind.Records; kind++)
+        {
+            for (var sizeClass = 0; sizeClass < SizeClasses.Count; sizeClass++)
+            {
+                ref var state = ref State(kind, sizeClass);
+                slack += Volatile.Read(ref state.Present) * RegionLayout.PageSize - Volatile.Read(ref state.Live) * SizeClasses.Size(sizeClass);
+            }
+        }
+        return slack;
     }
 
     /// <summary>Real memory of the slot at this place.</summary>
@@ -177,16 +235,12 @@ internal sealed unsafe class SlabAllocator : IDisposable
     public void Adopt(uint span)
     {
         ref var entry = ref _spans.Table[span];
-        Count(entry.Kind, 1);
-        if (entry.Live == 0)
-        {
-            Count(entry.Kind, -1);
-            _spans.Return(span);
-        }
-        else if (entry.Live < SizeClasses.SlotsPerSpan(entry.Class))
-        {
-            List(ref State(entry.Kind, entry.Class), span);
-        }
+        _spans.AdoptPresent(span, entry.Bump * SizeClasses.Size(entry.Class), SlotsEnd(entry.Class));
+        ref var state = ref State(entry.Kind, entry.Class);
+        state.Present += entry.Present;
+        state.Live += entry.Live;
+        if (entry.Live == 0) Dismiss(ref state, span);
+        else Relist(ref state, span);
     }
 
     /// <summary>Holds off allocation and release of slots of every kind while <paramref name="look"/> reads. For the verifier.</summary>
@@ -205,28 +259,51 @@ internal sealed unsafe class SlabAllocator : IDisposable
 
     private ref ClassState State(SpanKind kind, int sizeClass) => ref _classes[(int)kind * SizeClasses.Count + sizeClass];
 
-    private void List(ref ClassState state, uint span)
+    private static int SlotsEnd(int sizeClass) => SizeClasses.SlotsPerSpan(sizeClass) * SizeClasses.Size(sizeClass);
+
+    /// <summary>Where the next slot never used would end; beyond all memory if there is none.</summary>
+    private static int NextSlotEnd(in SpanEntry entry, int sizeClass) =>
+        entry.Bump < SizeClasses.SlotsPerSpan(sizeClass) ? (entry.Bump + 1) * SizeClasses.Size(sizeClass) : int.MaxValue;
+
+    private static SpanList ListFor(in SpanEntry entry)
+    {
+        var slots = (uint)SizeClasses.SlotsPerSpan(entry.Class);
+        return entry.Live == slots ? SpanList.None : (SpanList)(1 + entry.Live * Lists / slots);
+    }
+
+    /// <summary>Moves a span to the list its fullness calls for.</summary>
+    private void Relist(ref ClassState state, uint span)
     {
         ref var entry = ref _spans.Table[span];
-        entry.Next = state.Head;
+        var list = ListFor(entry);
+        if (list == entry.List) return;
+        Unlist(ref state, span);
+        entry.List = list;
+        if (list == SpanList.None) return;
+        ref var head = ref state.Heads[(int)list - 1];
+        entry.Next = head;
         entry.Previous = 0;
-        if (state.Head != 0) _spans.Table[state.Head - 1].Previous = span + 1;
-        state.Head = span + 1;
-        entry.Listed = 1;
+        if (head != 0) _spans.Table[head - 1].Previous = span + 1;
+        head = span + 1;
     }
 
     private void Unlist(ref ClassState state, uint span)
     {
         ref var entry = ref _spans.Table[span];
-        if (entry.Previous != 0) _spans.Table[entry.Previous - 1].Next = entry.Next;
-        else state.Head = entry.Next;
-        if (entry.Next != 0) _spans.Table[entry.Next - 1].Previous = entry.Previous;
-        entry.Listed = 0;
+        if (entry.List is not (SpanList.None or SpanList.Isolated))
+        {
+            if (entry.Previous != 0) _spans.Table[entry.Previous - 1].Next = entry.Next;
+            else state.Heads[(int)entry.List - 1] = entry.Next;
+            if (entry.Next != 0) _spans.Table[entry.Next - 1].Previous = entry.Previous;
+        }
+        entry.List = SpanList.None;
     }
 
-    private void Count(SpanKind kind, int change)
+    /// <summary>Lets go of a span without slots in use.</summary>
+    private void Dismiss(ref ClassState state, uint span)
     {
-        if (kind is SpanKind.PersistentPages or SpanKind.EphemeralPages) Interlocked.Add(ref _pageSpans, change);
-        else if (kind == SpanKind.Records) Interlocked.Add(ref _recordSpans, change);
+        Unlist(ref state, span);
+        state.Present -= _spans.Table[span].Present;
+        _spans.Return(span);
     }
 }

@@ -3,19 +3,22 @@ using System.Runtime.CompilerServices;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Hands out spans and keeps the account of real memory. A span is untouched (never used, or given back: no memory), ready (populated
-/// and empty, waiting) or in use. Untouched spans are populated a run at a time, because a first touch page by page costs the swap-out
-/// path a fault each; a few ready ones are kept so that a class that empties and fills again makes no system call.
-/// <para>The account: superblock and pool table, the touched part of the span table, ready spans and spans in use, and what the process
+/// Hands out spans and keeps the account of real memory, page by page. A span's memory is populated from its start as its slots are used
+/// (<see cref="TryExtend"/>), a granule at a time: a first touch page by page costs the swap-out path a fault each, and a whole span at a
+/// time would cost every class of slots the memory of one. An empty span keeps its memory for the next taker, up to a bound, so that a
+/// class that empties and fills again makes no system call; beyond the bound its memory goes back to the system.
+/// <para>The account: superblock and pool table, the touched part of the span table, the present pages of all spans, and what the process
 /// keeps beside the region for it (<see cref="TryCharge"/>). It never exceeds the capacity: a taker is refused first.</para>
 /// </summary>
 internal sealed unsafe class SpanPool
 {
-    private const int PopulateRun = 16;
-    private const int MostReady = 32;
+    private const long MostGranule = 64 << 10;
+    private const long MostReady = 2 << 20;
 
     private readonly RegionMemory _memory;
+    private readonly Superblock* _superblock;
     private readonly long _header;
+    private readonly long[] _present = new long[6];
     private int _latch;
     private uint _readyHead;
     private uint _returnedHead;
@@ -25,11 +28,12 @@ internal sealed unsafe class SpanPool
     private long _charged;
     private long _peak;
     private long _returns;
-    private readonly long _capacity;
+    private long _capacity;
 
     public SpanPool(RegionMemory memory, long spans, long capacity)
     {
         _memory = memory;
+        _superblock = (Superblock*)memory.Start;
         Count = spans;
         _header = RegionLayout.HeaderBytes(spans);
         Table = (SpanEntry*)(memory.Start + RegionLayout.SpanTableOffset);
@@ -43,12 +47,27 @@ internal sealed unsafe class SpanPool
 
     /// <summary>Spans at or above this one have never been used since creation.</summary>
     public long HighWater => Volatile.Read(ref _highWater);
-    public long Ready => Volatile.Read(ref _ready);
+    public long ReadyBytes => Volatile.Read(ref _ready) * RegionLayout.PageSize;
     public long InUse => Volatile.Read(ref _inUse);
     public long Returned => Volatile.Read(ref _returns);
     public long Peak => Volatile.Read(ref _peak);
-    public long Capacity => _capacity;
     public long Used { get { SpinLatch.Enter(ref _latch); var used = UsedNow(); SpinLatch.Exit(ref _latch); return used; } }
+
+    /// <summary>The limit on real memory. Lowering it below what is used refuses takers until enough has been given back.</summary>
+    public long Capacity
+    {
+        get => Volatile.Read(ref _capacity);
+        set
+        {
+            SpinLatch.Enter(ref _latch);
+            _capacity = value;
+            _peak = UsedNow();
+            SpinLatch.Exit(ref _latch);
+        }
+    }
+
+    /// <summary>Real memory of the spans of one kind.</summary>
+    public long BytesOf(SpanKind kind) => Volatile.Read(ref _present[(int)kind]) * RegionLayout.PageSize;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* Start(uint span) => _memory.Start + _header + ((long)span << RegionLayout.SpanShift);
@@ -64,51 +83,108 @@ internal sealed unsafe class SpanPool
     public bool Contains(ulong place) =>
         place >= (ulong)_header && place < (ulong)_header + ((ulong)HighWater << RegionLayout.SpanShift);
 
-    /// <summary>Takes a span for slots of one class. False when the capacity (or the system's memory) has no room for it.</summary>
+    /// <summary>Takes a span for slots of one class; it may hold no memory yet. False when the region has no span left.</summary>
     public bool TryTake(SpanKind kind, int sizeClass, out uint span)
     {
         SpinLatch.Enter(ref _latch);
-        try
+        ushort present = 0;
+        if (_readyHead != 0)
         {
-            if (_readyHead == 0 && !PopulateMore())
-            {
-                span = 0;
-                return false;
-            }
-            span = _readyHead - 1;
-            ref var entry = ref Table[span];
-            _readyHead = entry.Next;
-            _ready--;
-            _inUse++;
-            // Where a slot's own first word is the truth (objects, records), none may be left over from the span's last use.
-            if (kind is SpanKind.Objects or SpanKind.Records) new Span<byte>(Start(span), RegionLayout.SpanBytes).Clear();
-            entry = new SpanEntry { Class = (byte)sizeClass };
-            Volatile.Write(ref Unsafe.As<SpanKind, byte>(ref entry.Kind), (byte)kind);
-            return true;
+            span = Pop(ref _readyHead);
+            present = Table[span].Present;
+            _ready -= present;
         }
-        finally
+        else if (_returnedHead != 0)
+        {
+            span = Pop(ref _returnedHead);
+        }
+        else if (!TryRaise(out span))
         {
             SpinLatch.Exit(ref _latch);
+            return false;
         }
+        _present[(int)kind] += present;
+        _inUse++;
+        SpinLatch.Exit(ref _latch);
+
+        // Where a slot's own first word is the truth (objects, records), none may be left over from the span's last use.
+        if (kind is SpanKind.Objects or SpanKind.Records) new Span<byte>(Start(span), present * RegionLayout.PageSize).Clear();
+        ref var entry = ref Table[span];
+        entry = new SpanEntry { Class = (byte)sizeClass, Present = present };
+        Volatile.Write(ref Unsafe.As<SpanKind, byte>(ref entry.Kind), (byte)kind);
+        return true;
     }
 
-    /// <summary>Takes back an empty span: kept ready for the next taker, or returned to the system.</summary>
+    /// <summary>
+    /// Populates more of a span: a granule, or no more than is needed where memory is short. The caller holds the span's class.
+    /// </summary>
+    /// <param name="span">The span.</param>
+    /// <param name="need">Bytes from its start that must be there.</param>
+    /// <param name="most">Bytes from its start that can ever be used.</param>
+    public bool TryExtend(uint span, int need, int most)
+    {
+        ref var entry = ref Table[span];
+        var least = Pages(need) - entry.Present;
+        var wanted = Math.Min(Math.Max(least, Granule), Pages(most) - entry.Present);
+        if (!TryAccount(entry.Kind, wanted))
+        {
+            wanted = least;
+            if (!TryAccount(entry.Kind, wanted)) return false;
+        }
+        var from = (long)PlaceOf(span) + entry.Present * RegionLayout.PageSize;
+        if (!_memory.Populate(from, wanted * RegionLayout.PageSize))
+        {
+            _memory.Punch(from, wanted * RegionLayout.PageSize);
+            Unaccount(entry.Kind, wanted);
+            return false;
+        }
+        entry.Present += (ushort)wanted;
+        return true;
+    }
+
+    /// <summary>Gives back what lies beyond the first bytes of a span. The caller holds the span's class.</summary>
+    public void Trim(uint span, int keep)
+    {
+        ref var entry = ref Table[span];
+        var pages = entry.Present - Pages(keep);
+        if (pages <= 0) return;
+        entry.Present -= (ushort)pages;
+        _memory.Punch((long)PlaceOf(span) + entry.Present * RegionLayout.PageSize, pages * RegionLayout.PageSize);
+        Unaccount(entry.Kind, pages);
+    }
+
+    /// <summary>Takes back an empty span: its memory is kept for the next taker, or returned to the system.</summary>
     public void Return(uint span)
     {
+        ref var entry = ref Table[span];
+        var present = entry.Present;
+        var kind = entry.Kind;
         SpinLatch.Enter(ref _latch);
-        Table[span] = default;
+        var keep = (_ready + present) * RegionLayout.PageSize <= Math.Min(MostReady, _capacity / 64) && UsedNow() <= _capacity;
+        SpinLatch.Exit(ref _latch);
+        if (!keep) _memory.Punch((long)PlaceOf(span), present * RegionLayout.PageSize);
+        SpinLatch.Enter(ref _latch);
+        entry = new SpanEntry { Present = keep ? present : (ushort)0 };
         _inUse--;
-        if (_ready < MostReady && UsedNow() <= _capacity - RegionLayout.SpanBytes)
+        _present[(int)kind] -= present;
+        if (keep)
         {
             Push(ref _readyHead, span);
-            _ready++;
+            _ready += present;
         }
         else
         {
-            _memory.Punch((long)PlaceOf(span), RegionLayout.SpanBytes);
             Push(ref _returnedHead, span);
             _returns++;
         }
+        SpinLatch.Exit(ref _latch);
+    }
+
+    /// <summary>Gives the memory of all empty spans back to the system.</summary>
+    public void ReleaseReady()
+    {
+        SpinLatch.Enter(ref _latch);
+        ReleaseReadyLatched();
         SpinLatch.Exit(ref _latch);
     }
 
@@ -116,7 +192,7 @@ internal sealed unsafe class SpanPool
     public bool TryCharge(long bytes)
     {
         SpinLatch.Enter(ref _latch);
-        var fits = UsedNow() + bytes <= _capacity;
+        var fits = Fits(bytes);
         if (fits)
         {
             _charged += bytes;
@@ -143,29 +219,114 @@ internal sealed unsafe class SpanPool
     }
 
     /// <summary>
-    /// Takes the account of an attached region: every span of a kind other than free is in use; every free one goes back to the system.
+    /// Takes an attached region's spans over: those of a kind other than free are in use, and <see cref="AdoptPresent"/> accounts for each;
+    /// the memory of every free one goes back to the system.
     /// </summary>
     public void Adopt()
     {
-        for (long span = Count - 1; span >= 0; span--)
+        _highWater = Math.Clamp(_superblock->HighWater, 0, Count);
+        for (var span = Count - 1; span >= _highWater; span--)
         {
-            ref var entry = ref Table[span];
-            if (entry.Kind == SpanKind.Free) continue;
+            if (Table[span].Kind == SpanKind.Free) continue;
             _highWater = span + 1;
             break;
         }
-        for (long span = _highWater - 1; span >= 0; span--)
+        _superblock->HighWater = _highWater;
+        for (var span = _highWater - 1; span >= 0; span--)
         {
             if (Table[span].Kind != SpanKind.Free) { _inUse++; continue; }
             _memory.Punch((long)PlaceOf((uint)span), RegionLayout.SpanBytes);
             Table[span] = default;
             Push(ref _returnedHead, (uint)span);
         }
-        // Spans that were ready beyond the last one used hold memory too.
-        var last = (long)PlaceOf((uint)_highWater);
-        var ready = Math.Min((MostReady + PopulateRun) * (long)RegionLayout.SpanBytes, _memory.Length - last);
-        if (ready > 0) _memory.Punch(last, ready);
         NotePeak();
+    }
+
+    /// <summary>Accounts for a span in use of an attached region: what is needed stays, whatever else it holds goes back.</summary>
+    /// <param name="span">The span.</param>
+    /// <param name="used">Bytes from its start that hold slots in use.</param>
+    /// <param name="most">Bytes from its start that can ever be used.</param>
+    public void AdoptPresent(uint span, int used, int most)
+    {
+        ref var entry = ref Table[span];
+        var pages = Pages(used);
+        var rest = Pages(most) - pages;
+        if (rest > 0)
+            _memory.Punch((long)PlaceOf(span) + pages * RegionLayout.PageSize, rest * RegionLayout.PageSize);
+        entry.Present = (ushort)pages;
+        SpinLatch.Enter(ref _latch);
+        _present[(int)entry.Kind] += pages;
+        NotePeak();
+        SpinLatch.Exit(ref _latch);
+    }
+
+    /// <summary>Pages populated at a time. Small stores take small granules, so that what stands ready never matters beside what is stored.</summary>
+    private int Granule => Pages((int)Math.Clamp(_capacity / 4096, RegionLayout.PageSize, MostGranule));
+
+    private static int Pages(int bytes) => (bytes + RegionLayout.PageSize - 1) / RegionLayout.PageSize;
+
+    private bool TryAccount(SpanKind kind, int pages)
+    {
+        SpinLatch.Enter(ref _latch);
+        var fits = Fits((long)pages * RegionLayout.PageSize);
+        if (fits)
+        {
+            _present[(int)kind] += pages;
+            NotePeak();
+        }
+        SpinLatch.Exit(ref _latch);
+        return fits;
+    }
+
+    private void Unaccount(SpanKind kind, int pages)
+    {
+        SpinLatch.Enter(ref _latch);
+        _present[(int)kind] -= pages;
+        SpinLatch.Exit(ref _latch);
+    }
+
+    /// <summary>Whether there is room, once empty spans have let go of what they hold.</summary>
+    private bool Fits(long bytes)
+    {
+        if (UsedNow() + bytes <= _capacity) return true;
+        if (_ready == 0) return false;
+        ReleaseReadyLatched();
+        return UsedNow() + bytes <= _capacity;
+    }
+
+    private void ReleaseReadyLatched()
+    {
+        while (_readyHead != 0)
+        {
+            var span = Pop(ref _readyHead);
+            var present = Table[span].Present;
+            _memory.Punch((long)PlaceOf(span), present * RegionLayout.PageSize);
+            _ready -= present;
+            Table[span] = default;
+            Push(ref _returnedHead, span);
+            _returns++;
+        }
+    }
+
+    /// <summary>A span that has never been used.</summary>
+    private bool TryRaise(out uint span)
+    {
+        span = (uint)_highWater;
+        if (_highWater >= Count) return false;
+        // The table's entry is made present first, so that writing it is never the first touch of a page.
+        var more = TableBytes(_highWater + 1) - TableBytes(_highWater);
+        if (more > 0 && (!Fits(more) || !_memory.Populate(RegionLayout.SpanTableOffset + TableBytes(_highWater), more))) return false;
+        Volatile.Write(ref _highWater, _highWater + 1);
+        _superblock->HighWater = _highWater;
+        NotePeak();
+        return true;
+    }
+
+    private uint Pop(ref uint head)
+    {
+        var span = head - 1;
+        head = Table[span].Next;
+        return span;
     }
 
     private void Push(ref uint head, uint span)
@@ -174,52 +335,15 @@ internal sealed unsafe class SpanPool
         head = span + 1;
     }
 
-    /// <summary>Turns untouched spans into ready ones: a returned one, or a run of new ones as long as the capacity allows.</summary>
-    private bool PopulateMore()
-    {
-        if (_returnedHead != 0)
-        {
-            var span = _returnedHead - 1;
-            if (UsedNow() + RegionLayout.SpanBytes > _capacity) return false;
-            if (!_memory.Populate((long)PlaceOf(span), RegionLayout.SpanBytes)) return false;
-            _returnedHead = Table[span].Next;
-            Table[span] = default;
-            Push(ref _readyHead, span);
-            _ready++;
-            NotePeak();
-            return true;
-        }
-
-        // Small stores take small runs, so that what stands ready never matters beside what is stored.
-        for (var run = Math.Clamp(_capacity / RegionLayout.SpanBytes / 64, 1, PopulateRun); run >= 1; run /= 2)
-        {
-            if (_highWater + run > Count || UsedWith(_highWater + run, run) > _capacity) continue;
-            if (!PopulateTable(_highWater, _highWater + run)) return false;
-            if (!_memory.Populate((long)PlaceOf((uint)_highWater), run * RegionLayout.SpanBytes)) continue;
-            for (var i = run - 1; i >= 0; i--) Push(ref _readyHead, (uint)(_highWater + i));
-            _highWater += run;
-            _ready += run;
-            NotePeak();
-            return true;
-        }
-        return false;
-    }
-
-    /// <summary>Makes the span table's entries for new spans present, so that writing one is never the first touch of a page.</summary>
-    private bool PopulateTable(long from, long to)
-    {
-        var first = TableBytes(from);
-        var length = TableBytes(to) - first;
-        return length == 0 || _memory.Populate(RegionLayout.SpanTableOffset + first, length);
-    }
-
     private static long TableBytes(long spans) =>
         (spans * RegionLayout.SpanEntryBytes + RegionLayout.PageSize - 1) & ~(RegionLayout.PageSize - 1L);
 
-    private long UsedNow() => UsedWith(_highWater, 0);
-
-    private long UsedWith(long highWater, long moreSpans) =>
-        RegionLayout.SpanBytes + TableBytes(highWater) + _charged + (_ready + _inUse + moreSpans) * RegionLayout.SpanBytes;
+    private long UsedNow()
+    {
+        var pages = _ready;
+        foreach (var present in _present) pages += present;
+        return RegionLayout.TablesBytes + TableBytes(_highWater) + _charged + pages * RegionLayout.PageSize;
+    }
 
     private void NotePeak() => _peak = Math.Max(_peak, UsedNow());
 }

@@ -18,6 +18,8 @@ internal static class Figures
         MetadataBytes = statistics.MetadataBytes,
         ReadySpanBytes = statistics.ReadySpanBytes,
         RecordSpanBytes = statistics.RecordSpanBytes,
+        SlackBytes = statistics.SlackBytes,
+        SlotsMoved = statistics.SlotsMoved,
         Spans = statistics.Spans,
         SpansReturned = statistics.SpansReturned,
         Generation = statistics.Generation,

@@ -33,7 +33,7 @@ internal static class StatusCommand
             ("region", $"{status.Region}, generation {store.Generation}"),
             ("capacity", Words.Size(store.CapacityBytes)),
             ("used", $"{Words.Size(store.UsedBytes)} ({Words.Share(store.UsedBytes, store.CapacityBytes)}), peak {Words.Size(store.PeakUsedBytes)}"),
-            ("  pages", Words.Size(store.PageSpanBytes)),
+            ("  pages", $"{Words.Size(store.PageSpanBytes)}, {Words.Size(store.SlackBytes)} of all slabs not in use, {store.SlotsMoved} slots moved to close holes"),
             ("  metadata", $"{Words.Size(store.MetadataBytes)}, of it {Words.Size(store.RecordSpanBytes)} files and names, {Words.Size(store.ReadySpanBytes)} kept ready"),
             ("pools", Words.Count(status.Pools)),
             .. FigureTable.Rows(total),

@@ -79,7 +79,7 @@ internal static class EvictionTable
         }
         const int evictions = 2000;
         var start = Stopwatch.GetTimestamp();
-        for (var i = 0; i < evictions; i++) store.Engine.Slabs.Reclaimer!.EvictOne(null);
+        for (var i = 0; i < evictions; i++) store.Engine.Slabs.Reclaimer!.MakeRoom();
         var nanoseconds = Stopwatch.GetElapsedTime(start).TotalNanoseconds / evictions;
         return (hits, (double)sum / samples, nanoseconds, wrong + store.Wrong);
     }

@@ -86,6 +86,8 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
         PageSpanBytes = 290 << 20,
         ReadySpanBytes = 1 << 20,
         RecordSpanBytes = 2 << 20,
+        SlackBytes = 3 << 20,
+        SlotsMoved = 44,
         Spans = 77,
         SpansReturned = 5,
         Generation = 3,

@@ -28,6 +28,8 @@ internal sealed record StoreFigures
     public required long MetadataBytes { get; init; }
     public required long ReadySpanBytes { get; init; }
     public required long RecordSpanBytes { get; init; }
+    public required long SlackBytes { get; init; }
+    public required long SlotsMoved { get; init; }
     public required long Spans { get; init; }
     public required long SpansReturned { get; init; }
     public required long Generation { get; init; }

@@ -1,0 +1,42 @@
+using Tmem.Engine.Index;
+
+namespace Tmem.Engine.Pools;
+
+/// <summary>
+/// The operations that move what is stored without changing it, for the compactor. Each copies to the new place first and then makes it
+/// true with one store, so a process that dies in between leaves the old one in force and the copy to be freed by the next attach.
+/// </summary>
+internal sealed unsafe partial class PageOperations<THost, TPam>
+{
+    /// <summary>
+    /// Moves a stored page to another slot of the same size, if the leaf that its slot names still holds it. Frees whichever of the two is
+    /// then unused. False if the page was gone.
+    /// </summary>
+    public bool Relocate(Pool pool, int bucketNumber, ulong leaf, ulong from, ulong to, Func<ulong, (ulong Object, uint Index)> locate)
+    {
+        ref var bucket = ref pool.BucketAt(bucketNumber);
+        Region.SpinLatch.Enter(ref bucket.Latch);
+        var (obj, _) = locate(leaf);
+        ref var word = ref *(ulong*)_host.At(leaf);
+        var moves = obj != 0 && IsIn(obj, pool, bucketNumber) && word == from;
+        if (moves)
+        {
+            _pam.Copy(from, to, leaf);
+            Volatile.Write(ref word, to);
+        }
+        Region.SpinLatch.Exit(ref bucket.Latch);
+        _pam.Free(moves ? from : to);
+        return moves;
+    }
+
+    /// <summary>Moves a node of an object's page tree, and frees whichever place is then unused. False if the node was gone.</summary>
+    public bool RelocateNode(Pool pool, int bucketNumber, ulong obj, ulong from, ulong to)
+    {
+        ref var bucket = ref pool.BucketAt(bucketNumber);
+        Region.SpinLatch.Enter(ref bucket.Latch);
+        var moves = IsIn(obj, pool, bucketNumber) && _tree.MoveNode(obj, from, to);
+        _host.FreeNode(moves ? from : to);
+        Region.SpinLatch.Exit(ref bucket.Latch);
+        return moves;
+    }
+}

@@ -1,0 +1,130 @@
+using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
+using Tmem.Engine.Pools;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Reclaim;
+
+/// <summary>
+/// Moves slots out of sparse spans, so that at rest the spans of a class are full but for one, and that one holds no more memory than its
+/// slots need. One span at a time: the emptiest of a class is isolated, its slots move from the top down into the class's other spans, or,
+/// when those are full, into its own lowest free slots; what it no longer needs goes back to the system. Pages and radix nodes move;
+/// objects and records stay where they are (others hold their places), and only give back what lies above them.
+/// <para>Slots are taken in use again as they are freed, so a store that is only overwritten stays dense by itself; it is flushes that
+/// leave holes. A step is bounded by the slots it moves. Lock order: the compactor's latch, then a bucket's.</para>
+/// </summary>
+internal sealed unsafe class Compactor
+{
+    private readonly SlabAllocator _slabs;
+    private readonly SpanPool _spans;
+    private readonly PoolTable _pools;
+    private readonly Func<ulong, (ulong, uint)> _locate;
+    private RegionOperations _operations = null!;
+    private int _latch;
+    private int _next;
+    private long _moved;
+
+    public Compactor(SlabAllocator slabs, PoolTable pools, LeafLocator locator)
+    {
+        _slabs = slabs;
+        _spans = slabs.Spans;
+        _pools = pools;
+        _locate = locator.Locate;
+    }
+
+    /// <summary>The compactor and the operations need each other; the engine introduces them.</summary>
+    public void Serve(RegionOperations operations) => _operations = operations;
+
+    /// <summary>Slots moved since the engine was opened.</summary>
+    public long Moved => Volatile.Read(ref _moved);
+
+    /// <summary>Works until some memory has come back, or so many slots have been moved. False if there was nothing to win.</summary>
+    public bool Win(int moves)
+    {
+        var before = InUse;
+        while (moves > 0 && Step(ref moves, thorough: true))
+        {
+            if (InUse < before) return true;
+        }
+        return false;
+    }
+
+    /// <summary>
+    /// Compacts one span of the next class that gains by it. False if a whole round over the classes found none, or if another thread
+    /// compacts.
+    /// </summary>
+    /// <param name="moves">Slots that may be moved; less what was.</param>
+    /// <param name="thorough">Down to the last page; else where it wins a sixty-fourth of a class.</param>
+    public bool Step(ref int moves, bool thorough)
+    {
+        if (Interlocked.CompareExchange(ref _latch, 1, 0) != 0) return false;
+        var gained = false;
+        var all = (int)SpanKind.Records * SizeClasses.Count;
+        for (var tried = 0; tried < all && !gained && moves > 0; tried++)
+        {
+            var kind = (SpanKind)(1 + _next / SizeClasses.Count);
+            var sizeClass = _next % SizeClasses.Count;
+            if (_slabs.TryIsolate(kind, sizeClass, thorough, out var span))
+            {
+                var before = InUse;
+                var moved = Empty(span, kind, ref moves);
+                gained = moved > 0 || InUse < before;
+            }
+            if (!gained) _next = (_next + 1) % all;
+        }
+        SpinLatch.Exit(ref _latch);
+        return gained;
+    }
+
+    /// <summary>Keeps compaction off while the verifier counts.</summary>
+    public void Hold() => SpinLatch.Enter(ref _latch);
+
+    public void Release() => SpinLatch.Exit(ref _latch);
+
+    private long InUse => _spans.Used - _spans.ReadyBytes;
+
+    /// <summary>Moves what can be moved out of an isolated span, or down in it, and lets the span go.</summary>
+    private int Empty(uint span, SpanKind kind, ref int moves)
+    {
+        ref var entry = ref _spans.Table[span];
+        var size = SizeClasses.Size(entry.Class);
+        var isMovable = kind is not (SpanKind.Objects or SpanKind.Records);
+        var moved = 0;
+        for (var slot = entry.Bump - 1; slot >= 0 && isMovable && moves > 0; slot--)
+        {
+            var from = _spans.PlaceOf(span) + (ulong)(slot * size);
+            if (!_slabs.IsTaken(from)) continue;
+            var to = _slabs.AllocateBeside(kind, entry.Class);
+            if (to == 0) to = _slabs.AllocateBelow(span, slot);
+            if (to == 0) break;
+            moves--;
+            if (kind == SpanKind.Nodes ? MoveNode(from, to) : MovePage(from, to)) moved++;
+        }
+        _slabs.Rejoin(span);
+        Interlocked.Add(ref _moved, moved);
+        return moved;
+    }
+
+    private bool MovePage(ulong from, ulong to)
+    {
+        // Read without a latch, and believed by nobody until the leaf has been seen under it.
+        var header = *(SlotHeader*)_slabs.At(from);
+        if (header.IsCommitted && _pools.AtPlace(header.PoolPlace) is { } pool)
+            return _operations.Relocate(pool, header.Bucket, header.Leaf, PageDescriptor.FromSlot(from), PageDescriptor.FromSlot(to), _locate);
+        _slabs.Free(to);
+        return false;
+    }
+
+    private bool MoveNode(ulong from, ulong to)
+    {
+        var obj = ((RadixNode*)_slabs.At(from))->Object;
+        if (_slabs.IsSlot(obj, SpanKind.Objects))
+        {
+            var record = *(ObjectRecord*)_slabs.At(obj);
+            if (record.IsCommitted && _pools.Find(record.Pool) is { } pool)
+                return _operations.RelocateNode(pool, record.Bucket, obj, from, to);
+        }
+        _slabs.Free(to);
+        return false;
+    }
+}
