@@ -1,7 +1,7 @@
 using Tmem.Benchmarks.Codec;
 using Tmem.Benchmarks.Linux;
 using Tmem.Engine;
-using EngineCodec = Tmem.Engine.Codec.PageLz4Codec;
+using EngineCodec = Tmem.Engine.Codec.Lz4Codec;
 
 namespace Tmem.Benchmarks.Engine;
 
