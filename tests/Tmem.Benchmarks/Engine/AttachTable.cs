@@ -1,6 +1,5 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
-using Tmds.Linux;
+using Tmem.Benchmarks.Linux;
 using Tmem.Engine;
 
 namespace Tmem.Benchmarks.Engine;
@@ -9,7 +8,7 @@ namespace Tmem.Benchmarks.Engine;
 /// <c>attach</c>: seconds from the opening of a region that another engine left to the first operation. The region is a memfd that stays, as
 /// it does when a worker is replaced; the figure holds the walk that makes everything derived anew and the mapping's first faults.
 /// </summary>
-internal static unsafe class AttachTable
+internal static class AttachTable
 {
     private const int Attaches = 3;
 
@@ -26,40 +25,24 @@ internal static unsafe class AttachTable
     private static long Attach(EngineBench bench, SlicedPages data, long pages, double target)
     {
         var capacity = pages * (bench.WholePages ? 2000 : 420) + (64 << 20);
-        var descriptor = Memfd();
-        try
+        using var region = new Memfd();
+        using (var first = new Store(capacity, PoolFlags.Persistent, region.Duplicate()))
+            for (long i = 0; i < pages; i++) first.Put(i, data[i]);
+        var seconds = new Series();
+        long wrong = 0;
+        for (var attach = -1; attach < Attaches; attach++)
         {
-            using (var first = new Store(capacity, PoolFlags.Persistent, LibC.dup(descriptor)))
-                for (long i = 0; i < pages; i++) first.Put(i, data[i]);
-            var seconds = new Series();
-            long wrong = 0;
-            for (var attach = -1; attach < Attaches; attach++)
-            {
-                var again = LibC.dup(descriptor);
-                var start = Stopwatch.GetTimestamp();
-                using var store = new Store(capacity, PoolFlags.Persistent, again);
-                if (attach >= 0) seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
-                if (store.Engine.Statistics().Total.Pages != pages) wrong++;
-                for (long i = 0; i < pages; i += pages / 1000) store.Check(i, data[i]);
-                wrong += store.Wrong;
-                bench.Check();
-            }
-            Console.WriteLine($"  {pages,9} pages ({data.Name}) {seconds.Minimum:F3} / {seconds.Median:F3} s");
-            Verdict.Below($"seconds to attach to {pages} pages", seconds.Median, target);
-            return wrong;
+            var again = region.Duplicate();
+            var start = Stopwatch.GetTimestamp();
+            using var store = new Store(capacity, PoolFlags.Persistent, again);
+            if (attach >= 0) seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
+            if (store.Engine.Statistics().Total.Pages != pages) wrong++;
+            for (long i = 0; i < pages; i += pages / 1000) store.Check(i, data[i]);
+            wrong += store.Wrong;
+            bench.Check();
         }
-        finally
-        {
-            _ = LibC.close(descriptor);
-        }
-    }
-
-    private static int Memfd()
-    {
-        fixed (byte* name = "tmem-bench\0"u8)
-        {
-            var descriptor = LibC.memfd_create(name, LibC.MFD_CLOEXEC);
-            return descriptor >= 0 ? descriptor : throw new BenchmarkException($"memfd_create failed: {Marshal.GetPInvokeErrorMessage(LibC.errno)}.");
-        }
+        Console.WriteLine($"  {pages,9} pages ({data.Name}) {seconds.Minimum:F3} / {seconds.Median:F3} s");
+        Verdict.Below($"seconds to attach to {pages} pages", seconds.Median, target);
+        return wrong;
     }
 }

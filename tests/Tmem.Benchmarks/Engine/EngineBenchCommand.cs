@@ -13,6 +13,7 @@ internal static class EngineBenchCommand
         ("threads", ThreadsTable.Run),
         ("flat", FlatTable.Run),
         ("attach", AttachTable.Run),
+        ("memory", MemoryTable.Run),
         ("eviction", EvictionTable.Run),
     ];
 

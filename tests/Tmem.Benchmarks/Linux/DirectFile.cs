@@ -26,6 +26,14 @@ internal sealed unsafe class DirectFile : IDisposable
         if (LibC.pwrite(_descriptor, page, PageFile.PageSize, offset) != PageFile.PageSize) throw Failed("write", offset);
     }
 
+    /// <summary>Tells the device that a page is of no use any more.</summary>
+    public void Discard(long offset)
+    {
+        const int blockDiscard = 0x1277;
+        var range = stackalloc long[] { offset, PageFile.PageSize };
+        if (LibC.ioctl(_descriptor, blockDiscard, range) != 0) throw Failed("discard", offset);
+    }
+
     public void Dispose() => _ = LibC.close(_descriptor);
 
     private static BenchmarkException Failed(string what, long offset) =>
