@@ -11,7 +11,7 @@ public sealed class AllocationTests
         using var engine = Engines.Anonymous(256 * Engines.Mebi);
         var client = engine.Client(new ClientId(1));
         var pool = Engines.Pool(client);
-        var pages = Enumerable.Range(0, 64).Select(Pages.Any).ToArray();
+        var pages = Enumerable.Range(0, 64).Select(seed => Pages.Any(seed)).ToArray();
         var target = new byte[Pages.Size];
         Mixed(client, pool, pages, target, 50_000);
 
@@ -21,6 +21,52 @@ public sealed class AllocationTests
 
         Assert.Equal(0, failures);
         Assert.Equal(0, allocated);
+    }
+
+    public static TheoryData<int, TmemCodec> Shapes => PoolShapeTests.Shapes;
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void NoCodecPageSizeOrOperationAllocates(int size, TmemCodec codec)
+    {
+        using var engine = Engines.Anonymous(256 * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        Assert.Equal(TmemStatus.Ok, client.NewPool(new PoolOptions(PoolFlags.Persistent.WithPageSize(size), Codec: codec), out var pool));
+        var packed = Engines.Pool(client, (PoolFlags.Persistent | PoolFlags.Precompressed).WithPageSize(size));
+        var pages = Enumerable.Range(0, 16).Select(seed => Pages.Any(seed, size)).ToArray();
+        var target = new byte[size];
+        engine.PrepareThread(size, codec);
+        Run(300);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var failures = Run(20_000 * 4096 / size);
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        Assert.Equal(0, failures);
+        Assert.Equal(0, allocated);
+        Engines.AssertSound(engine);
+
+        int Run(int rounds)
+        {
+            var failed = 0;
+            var obj = new ObjectId(1);
+            for (var i = 0; i < rounds; i++)
+            {
+                var index = (uint)i % 100;
+                var page = pages[i & 15];
+                if (client.Put(pool, obj, index, page) != TmemStatus.Ok) failed++;
+                if (client.Write(pool, obj, index, i % (size / 2), pages[(i + 5) & 15].AsSpan(0, size / 2)) != TmemStatus.Ok) failed++;
+                if (client.Read(pool, obj, index, i % (size / 2), target.AsSpan(0, size / 2)) != TmemStatus.Ok) failed++;
+                if (client.Exchange(pool, obj, index, pool, obj, (uint)i * 7 % Math.Min((uint)i + 1, 100)) != TmemStatus.Ok) failed++;
+                if (client.Get(pool, obj, index, target) != TmemStatus.Ok) failed++;
+                if (client.Put(packed, obj, index, page.AsSpan(0, 1 + i % size)) != TmemStatus.Ok) failed++;
+                if (client.Get(packed, obj, index, target, out _) != TmemStatus.Ok) failed++;
+                if (client.Exchange(pool, obj, index, packed, obj, index) != TmemStatus.PoolMismatch) failed++;
+                if (client.Write(pool, obj, 1000, 0, page) != TmemStatus.Miss) failed++;
+                if (client.Read(pool, obj, 1000, size, page) != TmemStatus.InvalidRange) failed++;
+            }
+            return failed;
+        }
     }
 
     [Fact]

@@ -54,6 +54,66 @@ public sealed class FaultInjectionTests
         Assert.Equal(model.Count, Engines.Figures(client, pool).Pages);
     }
 
+    [Theory]
+    [InlineData(PoolFlags.Persistent)]
+    [InlineData(PoolFlags.Shared)]
+    public void WhicheverAllocationOfAWriteFailsNothingIsHalfDone(PoolFlags flags)
+    {
+        var reached = true;
+        var n = 0;
+        while (reached)
+        {
+            n++;
+            using var engine = Engines.Anonymous();
+            reached = WriteAndExchangeWithFailureAt(engine, flags, n);
+            Engines.AssertSound(engine);
+        }
+        Assert.True(n > 30, $"only {n} allocations were reached; the test tests nothing");
+    }
+
+    private static bool WriteAndExchangeWithFailureAt(TmemEngine engine, PoolFlags flags, int n)
+    {
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client, flags);
+        var obj = new ObjectId(1);
+        var page = new byte[Pages.Size];
+        uint[] indexes = [0, 5, 64, 5000, uint.MaxValue];
+        var model = indexes.ToDictionary(index => index, index => Pages.Any((int)(index % 7)));
+        foreach (var index in indexes) Assert.Equal(TmemStatus.Ok, client.Put(pool, obj, index, model[index]));
+        var calls = 0;
+        engine.Slabs.FaultInjector = () => ++calls == n;
+        for (var round = 0; round < 8; round++)
+        {
+            foreach (var index in indexes)
+            {
+                var (offset, part) = (round * 300, Pages.Any(round + (int)(index % 5))[..1500]);
+                var isFailing = calls < n;
+                var status = client.Write(pool, obj, index, offset, part);
+                isFailing &= calls >= n;
+                if (status == TmemStatus.Ok) part.CopyTo(model[index], offset);
+                // A persistent pool is refused and keeps its page; an ephemeral one makes room with one of its own, which may be this one.
+                if (flags == PoolFlags.Persistent) Assert.Equal(isFailing ? TmemStatus.NoRoom : TmemStatus.Ok, status);
+                else if (status != TmemStatus.Ok) Assert.True(calls >= n && status == TmemStatus.Miss && model.Remove(index), $"{status}");
+                if (!model.ContainsKey(index)) indexes = [.. indexes.Except([index])];
+            }
+            var (a, b) = (indexes[round % indexes.Length], indexes[(round + 2) % indexes.Length]);
+            var allocated = calls;
+            if (client.Exchange(pool, obj, a, pool, obj, b) == TmemStatus.Ok) (model[a], model[b]) = (model[b], model[a]);
+            else Assert.True(flags != PoolFlags.Persistent && calls >= n);
+            Assert.Equal(allocated, calls);
+        }
+        engine.Slabs.FaultInjector = null;
+        var gone = 0;
+        foreach (var (index, expected) in model)
+        {
+            var status = client.Get(pool, obj, index, page);
+            if (status == TmemStatus.Miss) gone++;
+            else Assert.Equal(expected, page);
+        }
+        Assert.True(gone <= (flags == PoolFlags.Persistent || calls < n ? 0 : 1), $"{gone} pages are gone");
+        return calls >= n;
+    }
+
     private static bool RunWithFailureAt(TmemEngine engine, int n)
     {
         var client = engine.Client(new ClientId(1));

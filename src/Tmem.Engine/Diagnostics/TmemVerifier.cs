@@ -174,7 +174,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
             Problem($"{handle}: its slot at {place:x} names leaf {header.Leaf:x} of pool place {header.PoolPlace}, bucket {header.Bucket}");
         figures.CompressedBytes += header.Length;
         figures.SlotBytes += _slabs.SlotBytes(place);
-        if (header.Codec == CompressedStore<Codec.Lz4Codec>.RawCodec) figures.Raw++;
+        if (header.Format == Codec.PageFormat.Raw) figures.Raw++;
     }
 
     private void CheckSpan(uint span)

@@ -5,10 +5,10 @@ namespace Tmem.Engine.Pam;
 /// <summary>
 /// The 16 bytes before a stored page: all that reclaim needs to find and clear the leaf, and that a reader needs to trust the bytes.
 /// <code>
-/// word 0   | leaf place / 8 : 44 | stored length - 1 : 16 | codec : 3 | 0 |     0 free; lowest bit set: taken, not committed
+/// word 0   | leaf place / 8 : 44 | stored length - 1 : 16 | format : 3 | 0 |    0 free; lowest bit set: taken, not committed
 /// word 1   | use : 8 | bucket : 8 | pool place : 16 | checksum : 32 |
 /// </code>
-/// The checksum covers the stored bytes, their length and their codec: 1.5 KiB to read where the page would be 4, and unpacking the same
+/// The checksum covers the stored bytes, their length and their format: 1.5 KiB to read where the page would be 4, and unpacking the same
 /// bytes gives the same page. The use is <see cref="Reclaim.PageUse"/>'s.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
@@ -24,11 +24,11 @@ internal unsafe struct SlotHeader
 
     public readonly ulong Leaf => Word >> 20 << 3;
     public readonly int Length => (int)(Word >> 4 & 0xFFFF) + 1;
-    public readonly int Codec => (int)(Word >> 1) & 7;
+    public readonly int Format => (int)(Word >> 1) & 7;
     public readonly bool IsCommitted => Word > 1 && (Word & 1) == 0;
 
-    public static ulong MakeWord(ulong leaf, int length, int codec) =>
-        leaf >> 3 << 20 | (ulong)(uint)(length - 1) << 4 | (uint)codec << 1;
+    public static ulong MakeWord(ulong leaf, int length, int format) =>
+        leaf >> 3 << 20 | (ulong)(uint)(length - 1) << 4 | (uint)format << 1;
 
     /// <summary>
     /// Changes the use of a slot seen without a latch, if its second word is still what was seen. By now the place may be the middle of

@@ -29,9 +29,9 @@ internal static unsafe class ThreadsTable
             foreach (var work in Enum.GetValues<Work>())
             {
                 // One thread does half of what two do together: the same pages a thread.
-                Note(one[work], round, pages.Count / Threads, Crew.Run(1, store.Engine.PrepareThread, t => Pass(work, t, apart: false)));
-                Note(shared[work], round, pages.Count, Crew.Run(Threads, store.Engine.PrepareThread, t => Pass(work, t, apart: false)));
-                Note(apart[work], round, pages.Count, Crew.Run(Threads, store.Engine.PrepareThread, t => Pass(work, t, apart: true)));
+                Note(one[work], round, pages.Count / Threads, Crew.Run(1, () => store.Engine.PrepareThread(), t => Pass(work, t, apart: false)));
+                Note(shared[work], round, pages.Count, Crew.Run(Threads, () => store.Engine.PrepareThread(), t => Pass(work, t, apart: false)));
+                Note(apart[work], round, pages.Count, Crew.Run(Threads, () => store.Engine.PrepareThread(), t => Pass(work, t, apart: true)));
             }
             bench.Check();
         }

@@ -55,7 +55,7 @@ internal static unsafe class ZramTable
         void Pass(string what, int threads, int round, Action<int, int> operation)
         {
             if (!times.TryGetValue((what, threads), out var series)) times[(what, threads)] = series = new();
-            var taken = Crew.Run(threads, store.Engine.PrepareThread, thread =>
+            var taken = Crew.Run(threads, () => store.Engine.PrepareThread(), thread =>
             {
                 for (var i = thread; i < pages.Count; i += threads) operation(thread, i);
             });
