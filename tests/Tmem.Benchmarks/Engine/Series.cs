@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using Tmem.Benchmarks.Linux;
 
 namespace Tmem.Benchmarks.Engine;
 
@@ -13,12 +13,16 @@ internal sealed class Series
 
     public void Add(double value) => _values.Add(value);
 
-    /// <summary>Runs a pass and notes its nanoseconds an operation, unless the round is a warm-up (below 0).</summary>
+    /// <summary>
+    /// Runs a pass and notes its nanoseconds of processor time an operation, unless the round is a warm-up (below 0). The thread's time and
+    /// not the clock's: what others take of the machine is in neither figure. A pass that waits for nothing takes as much on the clock of an
+    /// idle machine.
+    /// </summary>
     public void Time(int round, long operations, Action pass)
     {
-        var start = Stopwatch.GetTimestamp();
+        var start = ProcessTimes.ThreadNanoseconds();
         pass();
-        var taken = Stopwatch.GetElapsedTime(start).TotalNanoseconds;
+        var taken = (double)(ProcessTimes.ThreadNanoseconds() - start);
         if (round >= 0) Add(taken / operations);
     }
 
