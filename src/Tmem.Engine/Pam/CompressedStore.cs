@@ -2,6 +2,7 @@ using System.IO.Hashing;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Tmem.Engine.Codec;
+using Tmem.Engine.Reclaim;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Pam;
@@ -45,7 +46,7 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         header.Checksum = Sum(stored, format);
         header.PoolPlace = (ushort)owner.PoolPlace;
         header.Bucket = (byte)owner.Bucket;
-        header.Visited = 0;
+        header.Use = 0;
         // Length and format wait here for Bind: the low bit keeps saying "not committed".
         header.Word = SlotHeader.MakeWord(0, stored.Length, format) | SlabAllocator.InFlight;
         return TmemStatus.Ok;
@@ -108,7 +109,7 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         scratch.Format = header.Format;
         scratch.Checksum = header.Checksum;
         Unsafe.CopyBlock(ref MemoryMarshal.GetReference(room), ref *(slabs.At(place) + SlotHeader.Bytes), (uint)length);
-        if (markUsed && header.Visited == 0) header.Visited = 1;
+        if (markUsed) PageUse.Count(ref header.Use);
     }
 
     public bool Holds(ulong descriptor, ulong leaf, Scratch scratch)
