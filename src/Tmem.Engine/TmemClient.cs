@@ -1,11 +1,14 @@
+using Tmem.Engine.Codec;
 using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 
 namespace Tmem.Engine;
 
 /// <summary>
 /// A client of an engine: the operations of the contract on the pools it owns (docs/contract.md). Every expected outcome is a
-/// <see cref="TmemStatus"/>. Pages are exactly <see cref="PageSize"/> bytes. All methods may be called from any thread, and none of the page
+/// <see cref="TmemStatus"/>. Pages are exactly as long as the pool's are, <see cref="PageSize"/> bytes unless its flags say otherwise; in a
+/// precompressed pool, 1 byte to that many. All methods may be called from any thread, and none of the page
 /// operations allocates managed memory once the thread has done its first (see <see cref="TmemEngine.PrepareThread"/>).
 /// </summary>
 public sealed class TmemClient
@@ -22,22 +25,25 @@ public sealed class TmemClient
         Id = id;
     }
 
-    /// <summary>Bytes of a page.</summary>
-    public const int PageSize = Region.RegionLayout.PageSize;
+    /// <summary>Bytes of a page in a pool whose flags do not say otherwise.</summary>
+    public const int PageSize = PageSizes.Smallest;
 
     /// <summary>The client's number.</summary>
     public ClientId Id { get; }
 
     /// <summary>
-    /// Creates a pool. InvalidFlags for reserved or unknown bits and for a negative limit; UnsupportedPageSize for any but 4 KiB pages, and
-    /// for precompressed ones; TooManyPools; NoRoom.
+    /// Creates a pool. InvalidFlags for reserved or unknown bits, for a negative limit, and for a precompressed pool with a codec or a policy on
+    /// pages that do not shrink; UnsupportedPageSize for more than 64 KiB; UnsupportedCodec; TooManyPools; NoRoom.
     /// </summary>
     public TmemStatus NewPool(in PoolOptions options, out PoolId pool)
     {
         pool = default;
         var flags = (uint)options.Flags;
         if ((flags & ReservedFlags) != 0 || (flags & ~(KnownFlags | PageSizeField)) != 0 || options.LimitBytes < 0) return TmemStatus.InvalidFlags;
-        if ((flags & PageSizeField) != 0 || (options.Flags & PoolFlags.Precompressed) != 0) return TmemStatus.UnsupportedPageSize;
+        if (!PageSizes.IsServed(options.Flags.PageSize())) return TmemStatus.UnsupportedPageSize;
+        if (!PageCodecs.IsKnown(options.Codec)) return TmemStatus.UnsupportedCodec;
+        if ((options.Flags & PoolFlags.Precompressed) != 0 && (options.RefuseIncompressible || options.Codec != TmemCodec.Page))
+            return TmemStatus.InvalidFlags;
         TmemStatus status;
         Pool? created;
         while ((status = _engine.PoolTable.Create(Id, options, out created)) == TmemStatus.NoRoom && _engine.MakeRoom()) { }
@@ -70,35 +76,88 @@ public sealed class TmemClient
 
     /// <summary>
     /// Stores a page under a handle, in the place of an older one. If it cannot be stored (NoRoom, PoolLimit, Incompressible) the older one
-    /// is flushed too, so that a get never returns what the caller meant to overwrite.
+    /// is flushed too, so that a get never returns what the caller meant to overwrite. A precompressed pool takes 1 byte to a page and
+    /// stores it as it is; any other takes whole pages. InvalidArgument for anything else.
     /// </summary>
     public TmemStatus Put(PoolId pool, in ObjectId obj, uint index, ReadOnlySpan<byte> page)
     {
-        var status = Resolve(pool, obj, page.Length, out var target);
+        var status = ResolvePage(pool, obj, page.Length, out var target);
         return status == TmemStatus.Ok ? _engine.Operations.Put(target, obj, index, page, keepOld: false) : status;
     }
 
     /// <summary>As <see cref="Put"/>, but if the page cannot be stored the older one stays: what a file system needs.</summary>
     public TmemStatus Replace(PoolId pool, in ObjectId obj, uint index, ReadOnlySpan<byte> page)
     {
-        var status = Resolve(pool, obj, page.Length, out var target);
+        var status = ResolvePage(pool, obj, page.Length, out var target);
         return status == TmemStatus.Ok ? _engine.Operations.Put(target, obj, index, page, keepOld: true) : status;
     }
 
     /// <summary>
     /// Copies a page out; a private ephemeral pool then no longer has it. Miss if there is none (the buffer is untouched); Corrupt if what is
-    /// stored fails its checksum (the buffer's contents are then undefined).
+    /// stored fails its checksum (the buffer's contents are then undefined); Precompressed in a pool of such pages, whose lengths differ.
     /// </summary>
     public TmemStatus Get(PoolId pool, in ObjectId obj, uint index, Span<byte> page)
     {
-        var status = Resolve(pool, obj, page.Length, out var target);
-        return status == TmemStatus.Ok ? _engine.Operations.Get(target, obj, index, page) : status;
+        var status = Resolve(pool, obj, out var target);
+        if (status != TmemStatus.Ok) return status;
+        if (target.IsPrecompressed) return TmemStatus.Precompressed;
+        return page.Length == target.PageSize ? _engine.Operations.Get(target, obj, index, page, out _) : TmemStatus.InvalidArgument;
+    }
+
+    /// <summary>
+    /// As <see cref="Get(PoolId, in ObjectId, uint, Span{byte})"/>, and says how long the page is: a whole one, but in a precompressed pool as
+    /// long as it was put. The buffer has room for a whole page; what lies beyond the length is untouched.
+    /// </summary>
+    public TmemStatus Get(PoolId pool, in ObjectId obj, uint index, Span<byte> page, out int length)
+    {
+        length = 0;
+        var status = Resolve(pool, obj, out var target);
+        if (status != TmemStatus.Ok) return status;
+        return page.Length == target.PageSize ? _engine.Operations.Get(target, obj, index, page, out length) : TmemStatus.InvalidArgument;
+    }
+
+    /// <summary>
+    /// Copies part of a page out: a get in all else (operation READ of the Xen tmem ABI), so a private ephemeral pool then no longer has the
+    /// page, whichever part was read. InvalidRange for a part that is empty or not within a page; Precompressed.
+    /// </summary>
+    public TmemStatus Read(PoolId pool, in ObjectId obj, uint index, int offset, Span<byte> part)
+    {
+        var status = ResolvePart(pool, obj, offset, part.Length, out var target);
+        return status == TmemStatus.Ok ? _engine.Operations.Read(target, obj, index, offset, part) : status;
+    }
+
+    /// <summary>
+    /// Changes part of a page that is there (operation WRITE of the Xen tmem ABI); Miss, with nothing stored, if it is not. Atomic: a get sees
+    /// the page before or after, and of two writes beside one another neither is lost. If the changed page cannot be stored (NoRoom,
+    /// PoolLimit, Incompressible) a persistent pool keeps the page as it was and an ephemeral one flushes it, as a put does. Corrupt, with
+    /// nothing changed; InvalidRange and Precompressed as for <see cref="Read"/>.
+    /// </summary>
+    public TmemStatus Write(PoolId pool, in ObjectId obj, uint index, int offset, ReadOnlySpan<byte> part)
+    {
+        var status = ResolvePart(pool, obj, offset, part.Length, out var target);
+        return status == TmemStatus.Ok ? _engine.Operations.Write(target, obj, index, offset, part) : status;
+    }
+
+    /// <summary>
+    /// Lets the pages of two handles change places (operation XCHG of the Xen tmem ABI). Atomic: nobody sees one handle changed and the other
+    /// not, nor does a process that attaches after this one was killed. Miss if either page is not there; PoolMismatch unless both pools have
+    /// the same flags and the same policy on pages that do not shrink; PoolLimit if the larger page does not fit the other pool's limit;
+    /// Corrupt. Nothing has changed then. In no kind of pool does it take a page away.
+    /// </summary>
+    public TmemStatus Exchange(PoolId poolA, in ObjectId objA, uint indexA, PoolId poolB, in ObjectId objB, uint indexB)
+    {
+        var status = Resolve(poolA, objA, out var a);
+        if (status != TmemStatus.Ok) return status;
+        status = Resolve(poolB, objB, out var b);
+        if (status != TmemStatus.Ok) return status;
+        if (a.Options.Flags != b.Options.Flags || a.Options.RefuseIncompressible != b.Options.RefuseIncompressible) return TmemStatus.PoolMismatch;
+        return _engine.Operations.Exchange(new PagePlace(a, objA, indexA), new PagePlace(b, objB, indexB));
     }
 
     /// <summary>Drops one page. Ok if it was there, Miss if not.</summary>
     public TmemStatus FlushPage(PoolId pool, in ObjectId obj, uint index)
     {
-        var status = Resolve(pool, obj, PageSize, out var target);
+        var status = Resolve(pool, obj, out var target);
         return status == TmemStatus.Ok ? _engine.Operations.FlushPage(target, obj, index) : status;
     }
 
@@ -109,7 +168,8 @@ public sealed class TmemClient
     public TmemStatus FlushRange(PoolId pool, in ObjectId obj, uint first, uint last, out long flushed)
     {
         flushed = 0;
-        var status = Resolve(pool, obj, first <= last ? PageSize : 0, out var target);
+        var status = Resolve(pool, obj, out var target);
+        if (status == TmemStatus.Ok && first > last) status = TmemStatus.InvalidArgument;
         return status == TmemStatus.Ok ? _engine.Operations.FlushRange(target, obj, first, last, out flushed) : status;
     }
 
@@ -117,24 +177,40 @@ public sealed class TmemClient
     public TmemStatus NextPage(PoolId pool, in ObjectId obj, uint from, out uint found)
     {
         found = 0;
-        var status = Resolve(pool, obj, PageSize, out var target);
+        var status = Resolve(pool, obj, out var target);
         return status == TmemStatus.Ok ? _engine.Operations.NextPage(target, obj, from, out found) : status;
     }
 
     /// <summary>How many pages the object has now: 0 if it is not there.</summary>
     public TmemStatus CountPages(PoolId pool, in ObjectId obj, out long pages)
     {
-        var status = Resolve(pool, obj, PageSize, out var target);
+        var status = Resolve(pool, obj, out var target);
         pages = status == TmemStatus.Ok ? _engine.Operations.CountPages(target, obj) : 0;
         return status;
     }
 
-    private TmemStatus Resolve(PoolId id, in ObjectId obj, int pageLength, out Pool pool)
+    /// <summary>As <see cref="Resolve(PoolId, in ObjectId, out Pool)"/>, for a page of this length on its way in.</summary>
+    private TmemStatus ResolvePage(PoolId id, in ObjectId obj, int length, out Pool pool)
+    {
+        var status = Resolve(id, obj, out pool);
+        if (status != TmemStatus.Ok) return status;
+        var fits = length == pool.PageSize || (pool.IsPrecompressed && length > 0 && length < pool.PageSize);
+        return fits ? TmemStatus.Ok : TmemStatus.InvalidArgument;
+    }
+
+    /// <summary>As <see cref="Resolve(PoolId, in ObjectId, out Pool)"/>, for a part of a page.</summary>
+    private TmemStatus ResolvePart(PoolId id, in ObjectId obj, int offset, int length, out Pool pool)
+    {
+        var status = Resolve(id, obj, out pool);
+        if (status != TmemStatus.Ok) return status;
+        if (pool.IsPrecompressed) return TmemStatus.Precompressed;
+        return length > 0 && offset >= 0 && offset <= pool.PageSize - length ? TmemStatus.Ok : TmemStatus.InvalidRange;
+    }
+
+    private TmemStatus Resolve(PoolId id, in ObjectId obj, out Pool pool)
     {
         var status = Resolve(id, out pool);
-        if (status != TmemStatus.Ok) return status;
-        if (!obj.IsValid) return TmemStatus.InvalidObjectId;
-        return pageLength == PageSize ? TmemStatus.Ok : TmemStatus.InvalidArgument;
+        return status == TmemStatus.Ok && !obj.IsValid ? TmemStatus.InvalidObjectId : status;
     }
 
     private TmemStatus Resolve(PoolId id, out Pool pool)

@@ -38,7 +38,8 @@ public sealed unsafe class TmemEngine : IDisposable
         _compactor = new Compactor(_slabs, PoolTable, locator);
         _reclaimer = new Reclaimer(_spans, _slabs, hand, _compactor);
         _slabs.Reclaimer = _reclaimer;
-        Operations = new RegionOperations(new RegionHost(_slabs), new CompressedStore<Lz4Codec>(_slabs, default), _reclaimer);
+        Intent = new ExchangeIntent(memory);
+        Operations = new RegionOperations(new RegionHost(_slabs), new CompressedStore(_slabs), _reclaimer, Intent);
         hand.Serve(Operations);
         _compactor.Serve(Operations);
         Records = new RecordStore(_slabs, _superblock);
@@ -47,7 +48,7 @@ public sealed unsafe class TmemEngine : IDisposable
         {
             _damage = new DamageReport(memory.Name, options.DropDamaged);
             PoolTable.Adopt(_damage);
-            using (var walk = new AttachWalk(_slabs, PoolTable, _damage)) walk.Run();
+            using (var walk = new AttachWalk(_slabs, PoolTable, Intent, _damage)) walk.Run();
             if (_damage.Drops) DropCorruptPages();
         }
         _superblock->Generation++;
@@ -67,10 +68,8 @@ public sealed unsafe class TmemEngine : IDisposable
     /// <summary>Fixed-size records in the region for the embedder (file-system metadata).</summary>
     public RecordStore Records { get; }
 
-    /// <summary>The name of the codec of new pages.</summary>
-    public static string CodecName => Lz4Codec.Name;
-
     internal RegionOperations Operations { get; }
+    internal ExchangeIntent Intent { get; }
     internal PoolTable PoolTable { get; }
     internal SlabAllocator Slabs => _slabs;
     internal RegionMemory Memory => _memory;
@@ -110,10 +109,13 @@ public sealed unsafe class TmemEngine : IDisposable
         var pools = new List<PoolSnapshot>();
         var total = new PoolCounters();
         total.Absorb(PoolTable.Retired);
+        long original = 0;
         foreach (var pool in PoolTable.Living())
         {
             total.Absorb(pool.Counters);
-            pools.Add(Snapshot(pool));
+            var snapshot = Snapshot(pool);
+            original += snapshot.Statistics.OriginalBytes;
+            pools.Add(snapshot);
         }
         return new EngineStatistics
         {
@@ -128,7 +130,7 @@ public sealed unsafe class TmemEngine : IDisposable
             SpansReturned = _spans.Returned,
             SlotsMoved = _compactor.Moved,
             Generation = _superblock->Generation,
-            Total = total.Read(RegionLayout.PageSize),
+            Total = total.Read(TmemClient.PageSize) with { OriginalBytes = original },
             Pools = pools,
         };
     }
@@ -199,12 +201,20 @@ public sealed unsafe class TmemEngine : IDisposable
     /// <summary>The highest capacity this region can be given, in bytes.</summary>
     public long MaximumCapacity => RegionLayout.CapacityOf(_spans.Count);
 
-    /// <summary>Allocates and touches what the calling thread needs, so that the data path never grows anything.</summary>
-    public void PrepareThread()
+    /// <summary>
+    /// Allocates and touches what the calling thread needs, so that the data path never grows anything. A thread that was not prepared, or
+    /// for less than it meets, does so with its first page.
+    /// </summary>
+    /// <param name="pageSize">The largest pages the thread will see, in bytes.</param>
+    /// <param name="codec">The codec of the pools it will use that needs most: <see cref="TmemCodec.Zstd"/> or any other.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No such page size or codec.</exception>
+    public void PrepareThread(int pageSize = TmemClient.PageSize, TmemCodec codec = TmemCodec.Page)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        Scratch.Current.Stored.Clear();
-        Scratch.Current.Compressed.Clear();
+        if (!PageSizes.IsServed(pageSize)) throw new ArgumentOutOfRangeException(nameof(pageSize), pageSize, "no pool has pages of this size");
+        if (!PageCodecs.IsKnown(codec)) throw new ArgumentOutOfRangeException(nameof(codec), codec, "there is no such codec");
+        Scratch.For(pageSize);
+        if (codec == TmemCodec.Zstd) ZstdCodec.Prepare(pageSize);
     }
 
     /// <summary>

@@ -35,8 +35,20 @@ public enum TmemStatus : byte
     /// <summary>The pool flags ask for a page size this engine does not serve.</summary>
     UnsupportedPageSize,
 
-    /// <summary>The buffer is not exactly one page of the pool, or a range is empty or reversed.</summary>
+    /// <summary>The pool options name a codec this engine does not have.</summary>
+    UnsupportedCodec,
+
+    /// <summary>The buffer is not exactly one page of the pool, or a range of pages is reversed.</summary>
     InvalidArgument,
+
+    /// <summary>A part of a page is empty or reaches beyond the page.</summary>
+    InvalidRange,
+
+    /// <summary>The two pools differ in kind, page size or policy, so a page of the one is none of the other.</summary>
+    PoolMismatch,
+
+    /// <summary>The operation needs pages of one length, and the pool's are precompressed.</summary>
+    Precompressed,
 
     /// <summary>Every place of the pool table is taken.</summary>
     TooManyPools,

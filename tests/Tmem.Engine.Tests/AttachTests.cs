@@ -62,6 +62,69 @@ public sealed class AttachTests : IDisposable
     }, iter: 12, threads: 1);
 
     [Fact]
+    public void PoolsComeBackAsWhatTheyWere()
+    {
+        PoolOptions[] options =
+        [
+            .. from size in PoolShapes.PageSizes
+               from codec in Enum.GetValues<TmemCodec>()
+               select new PoolOptions(PoolFlags.Persistent.WithPageSize(size), 1 << 24, codec == TmemCodec.Lz4, codec),
+            .. PoolShapes.PageSizes.Select(size => new PoolOptions((PoolFlags.Shared | PoolFlags.Precompressed).WithPageSize(size))),
+        ];
+        var pools = new PoolId[options.Length];
+        using (var engine = Open())
+        {
+            var client = engine.Client(new ClientId(1));
+            for (var i = 0; i < pools.Length; i++)
+            {
+                Assert.Equal(TmemStatus.Ok, client.NewPool(options[i], out pools[i]));
+                for (uint index = 0; index < 3; index++) Assert.Equal(TmemStatus.Ok, client.Put(pools[i], new ObjectId(1), index, Stored(i, index)));
+            }
+        }
+        using (var engine = Open())
+        {
+            Engines.AssertSound(engine);
+            var client = engine.Client(new ClientId(1));
+            for (var i = 0; i < pools.Length; i++)
+            {
+                Assert.Equal(TmemStatus.Ok, client.PoolInfo(pools[i], out var info));
+                Assert.Equal(options[i], info!.Options);
+                Assert.Equal(options[i].Flags.PageSize(), info.PageSize);
+                var page = new byte[info.PageSize];
+                for (uint index = 0; index < 3; index++)
+                {
+                    Assert.Equal(TmemStatus.Ok, client.Get(pools[i], new ObjectId(1), index, page, out var length));
+                    Assert.Equal(Stored(i, index), page[..length]);
+                }
+                var bytes = info.Statistics.CompressedBytes;
+                // New pages go on with the same codec: what is put over an equal page takes as much.
+                for (uint index = 0; index < 3; index++) client.Put(pools[i], new ObjectId(1), index, Stored(i, index));
+                Assert.Equal(bytes, Engines.Figures(client, pools[i]).CompressedBytes);
+            }
+        }
+
+        byte[] Stored(int pool, uint index)
+        {
+            var size = options[pool].Flags.PageSize();
+            var page = Pages.Text((int)index, size);
+            return (options[pool].Flags & PoolFlags.Precompressed) == 0 ? page : page[..(1 + (int)index * 1000)];
+        }
+    }
+
+    [Theory]
+    [InlineData(4, 0x51)]
+    [InlineData(4, 0xF1)]
+    [InlineData(12, 0x300)]
+    [InlineData(12, 0xFF00)]
+    public void APoolOfAKindThatIsNotKnownIsRefusedByName(int offset, int value)
+    {
+        using (var engine = Open()) Engines.Pool(engine.Client(new ClientId(1)));
+        // Flags and policy of the first pool table entry.
+        Overwrite(Region.RegionLayout.PoolTableOffset + 8 + offset, value);
+        Assert.Contains("there are none such", Assert.Throws<RegionException>(Open).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void WhatWasNotCommittedIsFreedOnAttach()
     {
         PoolId pool;
@@ -82,6 +145,42 @@ public sealed class AttachTests : IDisposable
             var statistics = engine.Statistics();
             Assert.Equal(2, statistics.Spans);
             Assert.Equal(1, statistics.Total.Pages);
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public unsafe void AnObjectThatWasBeingMovedIsThereOnce(bool nodesTold)
+    {
+        PoolId pool;
+        using (var engine = Open())
+        {
+            var client = engine.Client(new ClientId(1));
+            pool = Engines.Pool(client);
+            for (uint i = 0; i < 200; i++) client.Put(pool, new ObjectId(7), i, Pages.Text((int)i));
+            // What a process leaves that dies with both records committed.
+            var spans = engine.Slabs.Spans;
+            uint span = 0;
+            while (spans.Table[span].Kind != Region.SpanKind.Objects) span++;
+            var from = spans.PlaceOf(span);
+            var to = engine.Slabs.Allocate(Region.SpanKind.Objects, Region.SizeClasses.Object);
+            ref var record = ref *(Index.ObjectRecord*)engine.Slabs.At(to);
+            record = *(Index.ObjectRecord*)engine.Slabs.At(from);
+            record.Supersedes = from;
+            if (nodesTold) ((Index.RadixNode*)engine.Slabs.At(record.RootNode))->Header = Index.RadixNode.MakeHeader(to, record.Height);
+        }
+        using (var engine = Open())
+        {
+            Engines.AssertSound(engine);
+            var client = engine.Client(new ClientId(1));
+            var page = new byte[Pages.Size];
+            for (uint i = 0; i < 200; i++)
+            {
+                Assert.Equal(TmemStatus.Ok, client.Get(pool, new ObjectId(7), i, page));
+                Assert.Equal(Pages.Text((int)i), page);
+            }
+            Assert.Equal(1, engine.Statistics().Total.Objects);
         }
     }
 
@@ -192,7 +291,7 @@ public sealed class AttachTests : IDisposable
     private TmemEngine Open() => Open(16);
 
     private TmemEngine Open(int mebi) =>
-        TmemEngine.Open(new EngineOptions { CapacityBytes = mebi * Engines.Mebi, RegionPath = _path });
+        TmemEngine.Open(new EngineOptions { CapacityBytes = mebi * Engines.Mebi, RegionPath = _path, CompactInBackground = false });
 
     private void Overwrite(long offset, int value)
     {

@@ -61,6 +61,40 @@ public sealed class CompactionTests
     }
 
     [Fact]
+    public void ObjectsMoveToo()
+    {
+        using var engine = Engines.Still(256 * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        // Objects of one page, of a node, and (the first few) of more pages than are moved.
+        static uint PagesOf(uint obj) => obj < 60 && obj % 6 == 5 ? 1500u : obj % 3 == 2 ? 4u : 1u;
+        for (uint i = 0; i < 20_000; i++)
+        {
+            for (uint page = 0; page < PagesOf(i); page++)
+                client.Put(pool, new ObjectId(i), page * 5, page % 2 == 0 ? Pages.Text((int)i) : Pages.Filled(i));
+        }
+        for (uint i = 0; i < 20_000; i++)
+        {
+            if (i % 10 is not (4 or 5)) client.FlushObject(pool, new ObjectId(i));
+        }
+        var sparse = engine.Slabs.Spans.BytesOf(Region.SpanKind.Objects);
+        engine.Compact();
+        Engines.AssertSound(engine);
+        var dense = engine.Slabs.Spans.BytesOf(Region.SpanKind.Objects);
+        Assert.True(dense < sparse / 2, $"{sparse} bytes of objects became {dense}");
+        var read = new byte[Pages.Size];
+        for (uint i = 0; i < 20_000; i++)
+        {
+            for (uint page = 0; page < PagesOf(i); page++)
+            {
+                var status = client.Get(pool, new ObjectId(i), page * 5, read);
+                Assert.Equal(i % 10 is 4 or 5 ? TmemStatus.Ok : TmemStatus.Miss, status);
+                if (status == TmemStatus.Ok) Assert.Equal(page % 2 == 0 ? Pages.Text((int)i) : Pages.Filled(i), read);
+            }
+        }
+    }
+
+    [Fact]
     public void CompactingInStepsOfOneSlotComesToTheSame()
     {
         using var engine = Engines.Still();

@@ -168,7 +168,9 @@ public sealed class ContractTests : IDisposable
         Assert.Equal(TmemStatus.InvalidFlags, _client.NewPool(new PoolOptions((PoolFlags)0x0080_0000), out _));
         Assert.Equal(TmemStatus.InvalidFlags, _client.NewPool(new PoolOptions((PoolFlags)8), out _));
         Assert.Equal(TmemStatus.InvalidFlags, _client.NewPool(new PoolOptions(Persistent, -1), out _));
-        Assert.Equal(TmemStatus.UnsupportedPageSize, _client.NewPool(new PoolOptions((PoolFlags)0x10), out _));
+        Assert.Equal(TmemStatus.UnsupportedPageSize, _client.NewPool(new PoolOptions((PoolFlags)0x50), out _));
+        Assert.Equal(TmemStatus.UnsupportedPageSize, _client.NewPool(new PoolOptions((PoolFlags)0xF0), out _));
+        Assert.Equal(TmemStatus.UnsupportedCodec, _client.NewPool(new PoolOptions(Persistent, Codec: (TmemCodec)3), out _));
         Assert.Equal(before, _engine.Statistics().Total.Pages);
         Assert.Equal([pool], _client.Pools());
     }

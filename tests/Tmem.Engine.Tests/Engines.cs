@@ -1,4 +1,6 @@
 using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
 
 namespace Tmem.Engine.Tests;
 
@@ -31,5 +33,14 @@ internal static class Engines
     {
         Assert.Equal(TmemStatus.Ok, client.PoolInfo(pool, out var info));
         return info!.Statistics;
+    }
+
+    /// <summary>Where the descriptor of a stored page stands.</summary>
+    public static unsafe ulong* Leaf(TmemEngine engine, PoolId pool, in ObjectId id, uint index)
+    {
+        var tree = new RadixTree<RegionHost, CompressedStore>(new RegionHost(engine.Slabs), new CompressedStore(engine.Slabs));
+        var owner = engine.PoolTable.Find(pool)!;
+        var obj = Treap.Find(new ObjectOrder<RegionHost>(new RegionHost(engine.Slabs)), owner.BucketAt(Pools.Pool.BucketOf(id)).Root, id);
+        return (ulong*)engine.Slabs.At(tree.FindLeaf(obj, index));
     }
 }

@@ -9,7 +9,7 @@ public sealed class MemoryTests
     [InlineData(64)]
     public void TheCapacityIsNeverExceededAndAFullStoreIsFull(int mebi)
     {
-        using var engine = Engines.Anonymous(mebi * Engines.Mebi);
+        using var engine = Engines.Still(mebi * Engines.Mebi);
         var client = engine.Client(new ClientId(1));
         var pool = Engines.Pool(client);
         uint index = 0;

@@ -1,10 +1,10 @@
 namespace Tmem.Engine.Codec;
 
-/// <summary>A page codec: a struct, so that the store is specialised for it and calls it directly.</summary>
+/// <summary>A page codec: a struct, so that what uses it is specialised for it and calls it directly.</summary>
 internal interface ICodec
 {
-    /// <summary>Its number in slot headers: 1 to 7. 0 is raw.</summary>
-    static abstract int Id { get; }
+    /// <summary>What it writes: one of <see cref="PageFormat"/>.</summary>
+    static abstract int Format { get; }
 
     /// <summary>Its name in figures and attributes.</summary>
     static abstract string Name { get; }

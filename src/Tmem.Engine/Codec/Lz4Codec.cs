@@ -5,8 +5,8 @@ namespace Tmem.Engine.Codec;
 /// <summary>The LZ4 block format through K4os.Compression.LZ4, fast level: the reference every other encoder is checked against.</summary>
 internal readonly struct Lz4Codec : ICodec
 {
-    public static int Id => 1;
-    public static string Name => "lz4";
+    public static int Format => PageFormat.Lz4;
+    public static string Name => "lz4-reference";
 
     public int Encode(ReadOnlySpan<byte> page, Span<byte> destination) =>
         Math.Max(0, LZ4Codec.Encode(page, destination, LZ4Level.L00_FAST));

@@ -1,13 +1,12 @@
 namespace Tmem.Engine.Codec;
 
 /// <summary>
-/// The LZ4 block format through the page encoder and decoder. Its number and name are <see cref="Lz4Codec"/>'s, because the format is: what
-/// either stores the other reads.
+/// The LZ4 block format through the page encoder and decoder. Its format is <see cref="Lz4Codec"/>'s: what either stores the other reads.
 /// </summary>
 internal readonly struct PageLz4Codec : ICodec
 {
-    public static int Id => Lz4Codec.Id;
-    public static string Name => Lz4Codec.Name;
+    public static int Format => PageFormat.Lz4;
+    public static string Name => "lz4";
 
     public int Encode(ReadOnlySpan<byte> page, Span<byte> destination) => PageLz4Encoder.Encode(page, destination);
 

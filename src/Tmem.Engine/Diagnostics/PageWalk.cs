@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
 
@@ -8,7 +9,7 @@ namespace Tmem.Engine.Diagnostics;
 /// <summary>Reads every page of a pool, one by one beside the running load, and names those that fail their checksum or do not unpack.</summary>
 internal sealed unsafe class PageWalk(SlabAllocator slabs, RegionOperations operations) : IDisposable
 {
-    private readonly byte* _page = (byte*)NativeMemory.AlignedAlloc(RegionLayout.LargestPageSize, 64);
+    private readonly byte* _page = (byte*)NativeMemory.AlignedAlloc(PageSizes.Largest, 64);
 
     /// <summary>Returns how many pages were read.</summary>
     public long Run(Pool pool, Action<Handle> corrupt)
@@ -21,7 +22,7 @@ internal sealed unsafe class PageWalk(SlabAllocator slabs, RegionOperations oper
                 for (ulong next = 0; next <= uint.MaxValue && operations.NextPage(pool, id, (uint)next, out var index) == TmemStatus.Ok; next = (ulong)index + 1)
                 {
                     pages++;
-                    if (operations.Peek(pool, id, index, new Span<byte>(_page, pool.PageSize)) == TmemStatus.Corrupt)
+                    if (operations.Peek(pool, id, index, new Span<byte>(_page, pool.PageSize), out _) == TmemStatus.Corrupt)
                         corrupt(new Handle(pool.Id, id, index));
                 }
             }

@@ -23,9 +23,9 @@ public readonly record struct PoolStatistics
     /// <summary>Pages stored raw because they do not shrink; zram's huge_pages.</summary>
     public long RawPages { get; init; }
 
-    /// <summary>Puts and replaces asked for.</summary>
+    /// <summary>Puts, replaces and writes of a part asked for.</summary>
     public long Puts { get; init; }
-    /// <summary>Puts and replaces that stored their page.</summary>
+    /// <summary>Of those, how many stored their page.</summary>
     public long PutsStored { get; init; }
     /// <summary>Of those stored, how many took the place of an older page.</summary>
     public long PutsReplaced { get; init; }
@@ -36,7 +36,7 @@ public readonly record struct PoolStatistics
     /// <summary>Puts refused because the page does not shrink and the pool's policy says so.</summary>
     public long PutsIncompressible { get; init; }
 
-    /// <summary>Gets asked for.</summary>
+    /// <summary>Gets and reads of a part asked for.</summary>
     public long Gets { get; init; }
     /// <summary>Gets that found their page.</summary>
     public long GetHits { get; init; }
@@ -56,7 +56,7 @@ public readonly record struct PoolStatistics
 
     /// <summary>Ephemeral pages evicted to make room.</summary>
     public long Evictions { get; init; }
-    /// <summary>Reads that met a page whose checksum or encoding was wrong.</summary>
+    /// <summary>Operations that met a page whose checksum or encoding was wrong.</summary>
     public long CorruptPages { get; init; }
 }
 

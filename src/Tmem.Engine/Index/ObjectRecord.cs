@@ -9,7 +9,8 @@ namespace Tmem.Engine.Index;
 /// words 1-3   object id, word 0 to 2
 /// word 4   | place of the root node / 16 : 44 | 0 : 16 | height : 4 |      0 while the height is 0
 /// word 5   page descriptor of index 0 while the height is 0
-/// words 6-9   links and page count (derived)
+/// words 6-8   links and page count (derived)
+/// word 9   place of the object that this one is taking the place of (while it is being moved), else 0
 /// </code>
 /// An object without pages does not exist: the last page to go takes it along.
 /// </summary>
@@ -28,7 +29,7 @@ internal struct ObjectRecord
     public ulong Left;
     public ulong Right;
     public long Pages;
-    public ulong Reserved;
+    public ulong Supersedes;
 
     public readonly ObjectId Id => new(Id0, Id1, Id2);
     public readonly PoolId Pool => new((uint)(Header >> 32));

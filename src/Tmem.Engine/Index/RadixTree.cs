@@ -146,6 +146,24 @@ internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
         return true;
     }
 
+    /// <summary>Tells the nodes and the page of an object that has moved where it is now.</summary>
+    public void Reown(ulong obj)
+    {
+        ref var record = ref Object(obj);
+        if (record.Height > 0) ReownBelow(record.RootNode, obj, record.Height);
+        else if (record.Page0 != 0) pam.Bind(record.Page0, obj + ObjectRecord.Page0Offset);
+    }
+
+    private void ReownBelow(ulong place, ulong obj, int level)
+    {
+        ref var node = ref Node(place);
+        Volatile.Write(ref node.Header, RadixNode.MakeHeader(obj, level));
+        for (var slot = 0; level > 1 && slot < RadixNode.Fanout; slot++)
+        {
+            if (node.Entries[slot] != 0) ReownBelow(node.Entries[slot], obj, level - 1);
+        }
+    }
+
     private bool NextBelow(ulong place, int level, uint from, out uint found)
     {
         ref var node = ref Node(place);

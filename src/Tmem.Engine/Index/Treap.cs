@@ -88,6 +88,16 @@ internal static class Treap
         upper = 0;
     }
 
+    /// <summary>Puts a node with the same key, priority and links into another's place.</summary>
+    public static void Replace<TOrder, TKey>(in TOrder order, ref ulong root, ulong node, ulong successor, in TKey key)
+        where TOrder : struct, ITreapOrder<TKey> where TKey : allows ref struct
+    {
+        ref var link = ref root;
+        while (link != node)
+            link = ref order.Compare(in key, link) < 0 ? ref order.Left(link) : ref order.Right(link);
+        link = successor;
+    }
+
     /// <summary>Takes the node with this key out. 0 if there is none, else the node.</summary>
     public static ulong Remove<TOrder, TKey>(in TOrder order, ref ulong root, in TKey key)
         where TOrder : struct, ITreapOrder<TKey> where TKey : allows ref struct

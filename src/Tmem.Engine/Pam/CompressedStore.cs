@@ -2,61 +2,53 @@ using System.IO.Hashing;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Tmem.Engine.Codec;
+using Tmem.Engine.Reclaim;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Pam;
 
 /// <summary>
 /// The default page store: same-filled pages in their descriptors, all others compressed into a slot of the region, raw if they do not
-/// shrink enough to need a smaller slot than a raw page does.
+/// shrink enough to need a smaller slot than a raw page does. What a client compressed itself is stored as it is.
 /// </summary>
-internal readonly unsafe struct CompressedStore<TCodec>(SlabAllocator slabs, TCodec codec) : IPamOps where TCodec : struct, ICodec
+internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
 {
-    public const int RawCodec = 0;
-
-    private static readonly int s_rawClass = SizeClasses.For(RegionLayout.PageSize + SlotHeader.Bytes);
-
-    /// <summary>Longest stored form that still fits the class below a raw page's; anything longer saves no memory.</summary>
-    private static readonly int s_longest = SizeClasses.Size(s_rawClass - 1) - SlotHeader.Bytes;
+    /// <summary>For each page size, the longest form that still fits the class below a raw page's; anything longer saves no memory.</summary>
+    private static readonly int[] s_longest = [.. Enumerable.Range(0, PageSizes.Count).Select(
+        n => SizeClasses.Size(SizeClasses.For((PageSizes.Smallest << n) + SlotHeader.Bytes) - 1) - SlotHeader.Bytes)];
 
     public TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, out ulong descriptor)
     {
+        // Of a page that comes compressed the length counts too, and a descriptor has no room for it.
+        if (owner.Precompressed) return Keep(page, PageFormat.Precompressed, owner, out descriptor);
         if (PageDescriptor.IsSameFilled(page, out var word))
         {
             descriptor = PageDescriptor.FromFill(word);
             if (descriptor != 0) return TmemStatus.Ok;
         }
 
-        var stored = (ReadOnlySpan<byte>)Scratch.Current.Compressed;
-        var length = codec.Encode(page, Scratch.Current.Compressed[..s_longest]);
-        var codecId = TCodec.Id;
-        if (length > 0)
-        {
-            stored = stored[..length];
-        }
-        else if (owner.RefuseIncompressible)
-        {
-            descriptor = 0;
-            return TmemStatus.Incompressible;
-        }
-        else
-        {
-            stored = page;
-            codecId = RawCodec;
-        }
+        var room = Scratch.For(page.Length).Compressed[..s_longest[PageSizes.Number(page.Length)]];
+        var length = PageCodecs.Encode(owner.Codec, page, room, out var format);
+        if (length > 0) return Keep(room[..length], format, owner, out descriptor);
+        descriptor = 0;
+        return owner.RefuseIncompressible ? TmemStatus.Incompressible : Keep(page, PageFormat.Raw, owner, out descriptor);
+    }
 
+    /// <summary>Takes a slot and fills it.</summary>
+    private TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, out ulong descriptor)
+    {
         var kind = owner.Persistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
         var place = slabs.AllocateEvicting(kind, SizeClasses.For(stored.Length + SlotHeader.Bytes));
         descriptor = PageDescriptor.FromSlot(place);
         if (place == 0) return TmemStatus.NoRoom;
         ref var header = ref Header(place);
         stored.CopyTo(new Span<byte>(slabs.At(place) + SlotHeader.Bytes, stored.Length));
-        header.Checksum = Sum(stored, codecId);
+        header.Checksum = Sum(stored, format);
         header.PoolPlace = (ushort)owner.PoolPlace;
         header.Bucket = (byte)owner.Bucket;
-        header.Visited = 0;
-        // Length and codec wait here for Bind: the low bit keeps saying "not committed".
-        header.Word = SlotHeader.MakeWord(0, stored.Length, codecId) | SlabAllocator.InFlight;
+        header.Use = 0;
+        // Length and format wait here for Bind: the low bit keeps saying "not committed".
+        header.Word = SlotHeader.MakeWord(0, stored.Length, format) | SlabAllocator.InFlight;
         return TmemStatus.Ok;
     }
 
@@ -65,7 +57,26 @@ internal readonly unsafe struct CompressedStore<TCodec>(SlabAllocator slabs, TCo
     {
         if (!PageDescriptor.IsSlot(descriptor)) return;
         ref var header = ref Header(PageDescriptor.Slot(descriptor));
-        Volatile.Write(ref header.Word, SlotHeader.MakeWord(leaf, header.Length, header.Codec));
+        Volatile.Write(ref header.Word, SlotHeader.MakeWord(leaf, header.Length, header.Format));
+    }
+
+    public void Rebind(ulong descriptor, ulong leaf, int poolPlace, int bucket)
+    {
+        if (!PageDescriptor.IsSlot(descriptor)) return;
+        ref var header = ref Header(PageDescriptor.Slot(descriptor));
+        header.PoolPlace = (ushort)poolPlace;
+        header.Bucket = (byte)bucket;
+        Bind(descriptor, leaf);
+    }
+
+    public bool IsBound(ulong descriptor, ulong leaf)
+    {
+        if (!PageDescriptor.IsSlot(descriptor)) return true;
+        var place = PageDescriptor.Slot(descriptor);
+        // A descriptor is trusted no further than its bytes can be checked: a damaged one must not lead outside its slot.
+        if (!IsPageSlot(place)) return false;
+        ref var header = ref Header(place);
+        return header.Leaf == leaf && header.IsCommitted && header.Length <= slabs.SlotBytes(place) - SlotHeader.Bytes;
     }
 
     public void Copy(ulong from, ulong to, ulong leaf)
@@ -75,7 +86,7 @@ internal readonly unsafe struct CompressedStore<TCodec>(SlabAllocator slabs, TCo
         var length = source.Length;
         Unsafe.CopyBlock(ref Unsafe.Add(ref Unsafe.As<SlotHeader, byte>(ref target), sizeof(ulong)),
             ref Unsafe.Add(ref Unsafe.As<SlotHeader, byte>(ref source), sizeof(ulong)), (uint)(SlotHeader.Bytes - sizeof(ulong) + length));
-        Volatile.Write(ref target.Word, SlotHeader.MakeWord(leaf, length, source.Codec));
+        Volatile.Write(ref target.Word, SlotHeader.MakeWord(leaf, length, source.Format));
     }
 
     public void Grab(ulong descriptor, ulong leaf, Scratch scratch, bool markUsed)
@@ -86,27 +97,34 @@ internal readonly unsafe struct CompressedStore<TCodec>(SlabAllocator slabs, TCo
             scratch.Fill = PageDescriptor.FillWord(descriptor);
             return;
         }
+        scratch.Kind = GrabKind.Damaged;
+        if (!IsBound(descriptor, leaf)) return;
         var place = PageDescriptor.Slot(descriptor);
-        // A descriptor is trusted no further than its bytes can be checked: a damaged one must not lead outside its slot.
-        if (!IsPageSlot(place)) { scratch.Kind = GrabKind.Damaged; return; }
         ref var header = ref Header(place);
         var length = header.Length;
-        if (header.Leaf != leaf || !header.IsCommitted || length > RegionLayout.PageSize
-            || length > slabs.SlotBytes(place) - SlotHeader.Bytes)
-        {
-            scratch.Kind = GrabKind.Damaged;
-            return;
-        }
+        var room = scratch.Stored;
+        if (length > room.Length) return;
         scratch.Kind = GrabKind.Stored;
         scratch.Length = length;
-        scratch.Codec = header.Codec;
+        scratch.Format = header.Format;
         scratch.Checksum = header.Checksum;
-        Unsafe.CopyBlock(ref MemoryMarshal.GetReference(scratch.Stored), ref *(slabs.At(place) + SlotHeader.Bytes), (uint)length);
-        if (markUsed && header.Visited == 0) header.Visited = 1;
+        Unsafe.CopyBlock(ref MemoryMarshal.GetReference(room), ref *(slabs.At(place) + SlotHeader.Bytes), (uint)length);
+        if (markUsed) PageUse.Count(ref header.Use);
     }
 
-    public TmemStatus Unpack(Scratch scratch, Span<byte> page)
+    public bool Holds(ulong descriptor, ulong leaf, Scratch scratch)
     {
+        if (!PageDescriptor.IsSlot(descriptor)) return scratch.Kind == GrabKind.Fill && PageDescriptor.FillWord(descriptor) == scratch.Fill;
+        if (scratch.Kind != GrabKind.Stored || !IsBound(descriptor, leaf)) return false;
+        var place = PageDescriptor.Slot(descriptor);
+        ref var header = ref Header(place);
+        return header.Length == scratch.Length && header.Format == scratch.Format
+            && new ReadOnlySpan<byte>(slabs.At(place) + SlotHeader.Bytes, scratch.Length).SequenceEqual(scratch.Stored[..scratch.Length]);
+    }
+
+    public TmemStatus Unpack(Scratch scratch, Span<byte> page, out int length)
+    {
+        length = page.Length;
         if (scratch.Kind == GrabKind.Fill)
         {
             MemoryMarshal.Cast<byte, ulong>(page).Fill(scratch.Fill);
@@ -114,11 +132,17 @@ internal readonly unsafe struct CompressedStore<TCodec>(SlabAllocator slabs, TCo
         }
         if (scratch.Kind == GrabKind.Damaged) return TmemStatus.Corrupt;
         var stored = (ReadOnlySpan<byte>)scratch.Stored[..scratch.Length];
-        if (Sum(stored, scratch.Codec) != scratch.Checksum) return TmemStatus.Corrupt;
-        if (scratch.Codec == TCodec.Id) return codec.Decode(stored, page) ? TmemStatus.Ok : TmemStatus.Corrupt;
-        if (scratch.Codec != RawCodec || stored.Length != page.Length) return TmemStatus.Corrupt;
-        stored.CopyTo(page);
-        return TmemStatus.Ok;
+        if (Sum(stored, scratch.Format) != scratch.Checksum) return TmemStatus.Corrupt;
+        switch (scratch.Format)
+        {
+            case PageFormat.Raw when stored.Length == page.Length:
+            case PageFormat.Precompressed when stored.Length <= page.Length:
+                stored.CopyTo(page);
+                length = stored.Length;
+                return TmemStatus.Ok;
+            default:
+                return PageCodecs.Decode(scratch.Format, stored, page) ? TmemStatus.Ok : TmemStatus.Corrupt;
+        }
     }
 
     public void Free(ulong descriptor)
@@ -135,7 +159,7 @@ internal readonly unsafe struct CompressedStore<TCodec>(SlabAllocator slabs, TCo
         var place = PageDescriptor.Slot(descriptor);
         if (!IsPageSlot(place)) return default;
         ref var header = ref Header(place);
-        return new PageCost(header.Length, slabs.SlotBytes(place), SameFilled: false, Raw: header.Codec == RawCodec);
+        return new PageCost(header.Length, slabs.SlotBytes(place), SameFilled: false, Raw: header.Format == PageFormat.Raw);
     }
 
     public bool IsPageSlot(ulong place) =>
@@ -144,6 +168,6 @@ internal readonly unsafe struct CompressedStore<TCodec>(SlabAllocator slabs, TCo
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ref SlotHeader Header(ulong place) => ref *(SlotHeader*)slabs.At(place);
 
-    private static uint Sum(ReadOnlySpan<byte> stored, int codecId) =>
-        (uint)XxHash3.HashToUInt64(stored, (long)stored.Length << 3 | (uint)codecId);
+    private static uint Sum(ReadOnlySpan<byte> stored, int format) =>
+        (uint)XxHash3.HashToUInt64(stored, (long)stored.Length << 3 | (uint)format);
 }

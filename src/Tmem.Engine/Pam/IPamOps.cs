@@ -12,14 +12,26 @@ internal interface IPamOps
     /// <summary>Notes which leaf a descriptor is about to stand in, or has moved to. Under the bucket's latch.</summary>
     void Bind(ulong descriptor, ulong leaf);
 
+    /// <summary>As <see cref="Bind"/>, into another pool or bucket. Under the latches of both buckets.</summary>
+    void Rebind(ulong descriptor, ulong leaf, int poolPlace, int bucket);
+
+    /// <summary>Whether what a descriptor stands for is the page of this leaf, as far as that shows. Under the bucket's latch.</summary>
+    bool IsBound(ulong descriptor, ulong leaf);
+
     /// <summary>Copies what one descriptor stands for to another's place, as the page of this leaf. Under the bucket's latch.</summary>
     void Copy(ulong from, ulong to, ulong leaf);
 
     /// <summary>Takes a copy of what is stored, to be unpacked later. Under the bucket's latch.</summary>
     void Grab(ulong descriptor, ulong leaf, Scratch scratch, bool markUsed);
 
-    /// <summary>Unpacks what was grabbed into a page. No lock is held.</summary>
-    TmemStatus Unpack(Scratch scratch, Span<byte> page);
+    /// <summary>Whether a descriptor still stands for the very bytes that were grabbed. Under the bucket's latch.</summary>
+    bool Holds(ulong descriptor, ulong leaf, Scratch scratch);
+
+    /// <summary>Unpacks what was grabbed. No lock is held.</summary>
+    /// <param name="scratch">What was grabbed.</param>
+    /// <param name="page">Room for a page of the pool.</param>
+    /// <param name="length">Bytes of it that are the page: all, or as many as the client compressed it to.</param>
+    TmemStatus Unpack(Scratch scratch, Span<byte> page, out int length);
 
     /// <summary>Frees what the descriptor stands for. No lock is needed; nobody can reach it any more.</summary>
     void Free(ulong descriptor);
@@ -28,12 +40,15 @@ internal interface IPamOps
     PageCost Cost(ulong descriptor);
 }
 
-/// <summary>Where a page belongs, as far as its slot needs to know.</summary>
+/// <summary>Where a page belongs, as far as its slot needs to know, and how its pool wants it stored.</summary>
 /// <param name="PoolPlace">The pool's place in the pool table.</param>
 /// <param name="Bucket">The object's bucket.</param>
 /// <param name="Persistent">The pool's kind.</param>
 /// <param name="RefuseIncompressible">The pool's policy.</param>
-internal readonly record struct PageOwner(int PoolPlace, int Bucket, bool Persistent, bool RefuseIncompressible);
+/// <param name="Codec">The pool's codec.</param>
+/// <param name="Precompressed">The page is stored as it is, at its length.</param>
+internal readonly record struct PageOwner(
+    int PoolPlace, int Bucket, bool Persistent, bool RefuseIncompressible, TmemCodec Codec, bool Precompressed);
 
 /// <summary>What one stored page takes.</summary>
 /// <param name="CompressedBytes">Its payload.</param>

@@ -19,15 +19,18 @@ internal sealed unsafe class AttachWalk : IDisposable
     private readonly SlabAllocator _slabs;
     private readonly SpanPool _spans;
     private readonly PoolTable _pools;
+    private readonly ExchangeIntent _intent;
     private readonly DamageReport _damage;
     private readonly ObjectOrder<RegionHost> _order;
+    private readonly HashSet<ulong> _superseded = [];
     private SlotBitmap _reached = null!;
 
-    public AttachWalk(SlabAllocator slabs, PoolTable pools, DamageReport damage)
+    public AttachWalk(SlabAllocator slabs, PoolTable pools, ExchangeIntent intent, DamageReport damage)
     {
         _slabs = slabs;
         _spans = slabs.Spans;
         _pools = pools;
+        _intent = intent;
         _damage = damage;
         _order = new ObjectOrder<RegionHost>(new RegionHost(slabs));
     }
@@ -36,7 +39,9 @@ internal sealed unsafe class AttachWalk : IDisposable
     {
         CheckSpans();
         _spans.Adopt();
+        _intent.Complete(_spans, _damage);
         _reached = new SlotBitmap(_spans);
+        FindSuperseded();
         for (uint span = 0; span < _spans.HighWater; span++)
         {
             switch (_spans.Table[span].Kind)
@@ -74,6 +79,24 @@ internal sealed unsafe class AttachWalk : IDisposable
             }
             entry = new SpanEntry { Kind = entry.Kind, Class = entry.Class };
         }
+    }
+
+    /// <summary>Objects that were being moved when the process died: the new record counts, and the old one is let go.</summary>
+    private void FindSuperseded()
+    {
+        for (uint span = 0; span < _spans.HighWater; span++)
+        {
+            if (_spans.Table[span].Kind != SpanKind.Objects) continue;
+            foreach (var place in SlotsOf(span))
+            {
+                ref var record = ref *(ObjectRecord*)_slabs.At(place);
+                if (!record.IsCommitted || record.Supersedes == 0) continue;
+                if (_slabs.IsSlot(record.Supersedes, SpanKind.Objects) && ((ObjectRecord*)_slabs.At(record.Supersedes))->Id == record.Id)
+                    _superseded.Add(record.Supersedes);
+                record.Supersedes = 0;
+            }
+        }
+        foreach (var place in _superseded) ((ObjectRecord*)_slabs.At(place))->Header = 0;
     }
 
     private void AdoptObject(ulong place)
@@ -115,11 +138,13 @@ internal sealed unsafe class AttachWalk : IDisposable
             return 0;
         }
         ref var node = ref *(RadixNode*)_slabs.At(place);
-        if (node.Level != level || node.Object != obj || node.FirstIndex != first)
+        if (node.Level != level || node.FirstIndex != first)
         {
             _damage.Found($"object {record->Id} of {pool.Id}: the node at {place:x} from index {first} on belongs elsewhere");
             return 0;
         }
+        // The nodes of an object that was being moved name its old place.
+        node.Header = RadixNode.MakeHeader(obj, level);
         node.Used = 0;
         for (var slot = 0; slot < RadixNode.Fanout; slot++)
         {
@@ -164,7 +189,7 @@ internal sealed unsafe class AttachWalk : IDisposable
         if (!header.IsCommitted || header.Length > size - SlotHeader.Bytes)
             return Drop(leaf, $"{new Handle(pool.Id, id, index)}: its slot at {place:x} has header {header.Word:x16}");
         // A page that was moving between the object and a node when the process died still names its old leaf.
-        header.Word = SlotHeader.MakeWord(leaf, header.Length, header.Codec);
+        header.Word = SlotHeader.MakeWord(leaf, header.Length, header.Format);
         header.PoolPlace = (ushort)pool.Place;
         header.Bucket = (byte)bucket;
         _reached.Add(place);
@@ -172,7 +197,7 @@ internal sealed unsafe class AttachWalk : IDisposable
         counters.Add(Count.Pages);
         counters.Add(Count.CompressedBytes, header.Length);
         counters.Add(Count.SlotBytes, size);
-        if (header.Codec == CompressedStore<Codec.Lz4Codec>.RawCodec) counters.Add(Count.Raw);
+        if (header.Format == Codec.PageFormat.Raw) counters.Add(Count.Raw);
         return true;
     }
 

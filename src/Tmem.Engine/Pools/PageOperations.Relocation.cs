@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using Tmem.Engine.Index;
+using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Pools;
 
@@ -8,6 +10,8 @@ namespace Tmem.Engine.Pools;
 /// </summary>
 internal sealed unsafe partial class PageOperations<THost, TPam>
 {
+    private const int MostPagesMoved = 1024;
+
     /// <summary>
     /// Moves a stored page to another slot of the same size, if the leaf that its slot names still holds it. Frees whichever of the two is
     /// then unused. False if the page was gone.
@@ -15,7 +19,7 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     public bool Relocate(Pool pool, int bucketNumber, ulong leaf, ulong from, ulong to, Func<ulong, (ulong Object, uint Index)> locate)
     {
         ref var bucket = ref pool.BucketAt(bucketNumber);
-        Region.SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch);
         var (obj, _) = locate(leaf);
         ref var word = ref *(ulong*)_host.At(leaf);
         var moves = obj != 0 && IsIn(obj, pool, bucketNumber) && word == from;
@@ -24,7 +28,7 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
             _pam.Copy(from, to, leaf);
             Volatile.Write(ref word, to);
         }
-        Region.SpinLatch.Exit(ref bucket.Latch);
+        SpinLatch.Exit(ref bucket.Latch);
         _pam.Free(moves ? from : to);
         return moves;
     }
@@ -33,10 +37,38 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     public bool RelocateNode(Pool pool, int bucketNumber, ulong obj, ulong from, ulong to)
     {
         ref var bucket = ref pool.BucketAt(bucketNumber);
-        Region.SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch);
         var moves = IsIn(obj, pool, bucketNumber) && _tree.MoveNode(obj, from, to);
         _host.FreeNode(moves ? from : to);
-        Region.SpinLatch.Exit(ref bucket.Latch);
+        SpinLatch.Exit(ref bucket.Latch);
+        return moves;
+    }
+
+    /// <summary>
+    /// Moves an object, and frees whichever place is then unused. False if the object was gone, or has so many pages that telling its nodes
+    /// would hold the latch too long. For a moment two records of one object are committed; the new one names the old one, so that an
+    /// attach knows which to believe.
+    /// </summary>
+    public bool RelocateObject(Pool pool, int bucketNumber, ulong from, ulong to)
+    {
+        ref var bucket = ref pool.BucketAt(bucketNumber);
+        SpinLatch.Enter(ref bucket.Latch);
+        var id = Object(from).Id;
+        var moves = IsIn(from, pool, bucketNumber) && Treap.Find(_order, bucket.Root, id) == from && Object(from).Pages <= MostPagesMoved;
+        if (moves)
+        {
+            ref var record = ref Object(to);
+            var committed = Object(from).Header;
+            Unsafe.CopyBlock(_host.At(to) + sizeof(ulong), _host.At(from) + sizeof(ulong), ObjectRecord.Bytes - sizeof(ulong));
+            record.Supersedes = from;
+            Volatile.Write(ref record.Header, committed);
+            _tree.Reown(to);
+            Treap.Replace(_order, ref bucket.Root, from, to, id);
+            Volatile.Write(ref Object(from).Header, SlabAllocator.InFlight);
+            Volatile.Write(ref record.Supersedes, 0);
+        }
+        _host.FreeObject(moves ? from : to);
+        SpinLatch.Exit(ref bucket.Latch);
         return moves;
     }
 }

@@ -18,14 +18,16 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     private readonly THost _host;
     private readonly TPam _pam;
     private readonly IReclaimer _reclaimer;
+    private readonly ExchangeIntent _intent;
     private readonly ObjectOrder<THost> _order;
     private readonly RadixTree<THost, TPam> _tree;
 
-    public PageOperations(THost host, TPam pam, IReclaimer reclaimer)
+    public PageOperations(THost host, TPam pam, IReclaimer reclaimer, ExchangeIntent intent)
     {
         _host = host;
         _pam = pam;
         _reclaimer = reclaimer;
+        _intent = intent;
         _order = new ObjectOrder<THost>(host);
         _tree = new RadixTree<THost, TPam>(host, pam);
     }
@@ -33,16 +35,9 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     /// <summary>Put and replace. They differ in what a failure leaves: put flushes the old page too, replace keeps it.</summary>
     public TmemStatus Put(Pool pool, in ObjectId id, uint index, ReadOnlySpan<byte> page, bool keepOld)
     {
-        var counters = pool.Counters;
-        counters.Add(Count.Puts);
+        pool.Counters.Add(Count.Puts);
         var status = Store(pool, id, index, page);
-        switch (status)
-        {
-            case TmemStatus.Ok: counters.Add(Count.Stored); break;
-            case TmemStatus.NoRoom: counters.Add(Count.NoRoom); break;
-            case TmemStatus.PoolLimit: counters.Add(Count.PoolLimit); break;
-            case TmemStatus.Incompressible: counters.Add(Count.Incompressible); break;
-        }
+        CountOutcome(pool, status);
         if (status != TmemStatus.Ok && !keepOld) Take(pool, id, index);
         return status;
     }
@@ -50,8 +45,7 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     private TmemStatus Store(Pool pool, in ObjectId id, uint index, ReadOnlySpan<byte> page)
     {
         var bucket = Pool.BucketOf(id);
-        var owner = new PageOwner(pool.Place, bucket, pool.IsPersistent, pool.Options.RefuseIncompressible);
-        var status = _pam.Create(page, owner, out var descriptor);
+        var status = _pam.Create(page, OwnerOf(pool, bucket), out var descriptor);
         if (status != TmemStatus.Ok) return status;
         var cost = _pam.Cost(descriptor);
         ulong old;
@@ -68,14 +62,18 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
             _pam.Free(descriptor);
             return status;
         }
-        Account(pool, cost, 1);
-        if (old != 0)
-        {
-            Account(pool, oldCost, -1);
-            pool.Counters.Add(Count.Replaced);
-            _pam.Free(old);
-        }
+        Settle(pool, cost, old, oldCost);
         return TmemStatus.Ok;
+    }
+
+    /// <summary>What follows a commit: counts the new page, and frees what stood in its leaf before (0: nothing).</summary>
+    private void Settle(Pool pool, in PageCost cost, ulong old, in PageCost oldCost)
+    {
+        Account(pool, cost, 1);
+        if (old == 0) return;
+        Account(pool, oldCost, -1);
+        pool.Counters.Add(Count.Replaced);
+        _pam.Free(old);
     }
 
     /// <summary>Makes the way to the leaf and commits the descriptor there; on refusal nothing half-built stays.</summary>
@@ -124,33 +122,36 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         }
     }
 
-    public TmemStatus Get(Pool pool, in ObjectId id, uint index, Span<byte> page)
+    /// <summary>A get into room for a page; the length is less than that for a precompressed page.</summary>
+    public TmemStatus Get(Pool pool, in ObjectId id, uint index, Span<byte> page, out int length)
     {
         var counters = pool.Counters;
         counters.Add(Count.Gets);
-        var scratch = Scratch.Current;
-        var consumed = Read(pool, id, index, scratch, pool.GetConsumes, markUsed: !pool.IsPersistent, out var found);
+        var scratch = Scratch.For(pool.PageSize);
+        var consumed = Grab(pool, id, index, scratch, pool.GetConsumes, markUsed: !pool.IsPersistent, out var found);
+        length = 0;
         if (!found)
         {
             counters.Add(Count.Misses);
             return TmemStatus.Miss;
         }
         if (consumed != 0) Drop(pool, consumed);
-        var status = _pam.Unpack(scratch, page);
+        var status = _pam.Unpack(scratch, page, out length);
         counters.Add(status == TmemStatus.Ok ? Count.Hits : Count.Corrupt);
         return status;
     }
 
     /// <summary>A get that leaves no trace: keeps the page, counts nothing. For the verifier.</summary>
-    public TmemStatus Peek(Pool pool, in ObjectId id, uint index, Span<byte> page)
+    public TmemStatus Peek(Pool pool, in ObjectId id, uint index, Span<byte> page, out int length)
     {
-        var scratch = Scratch.Current;
-        Read(pool, id, index, scratch, consume: false, markUsed: false, out var found);
-        return found ? _pam.Unpack(scratch, page) : TmemStatus.Miss;
+        var scratch = Scratch.For(pool.PageSize);
+        Grab(pool, id, index, scratch, consume: false, markUsed: false, out var found);
+        length = 0;
+        return found ? _pam.Unpack(scratch, page, out length) : TmemStatus.Miss;
     }
 
     /// <summary>Copies what is stored into the scratch. Returns the descriptor if it was taken out of the index.</summary>
-    private ulong Read(Pool pool, in ObjectId id, uint index, Scratch scratch, bool consume, bool markUsed, out bool found)
+    private ulong Grab(Pool pool, in ObjectId id, uint index, Scratch scratch, bool consume, bool markUsed, out bool found)
     {
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
         SpinLatch.Enter(ref bucket.Latch);
@@ -203,9 +204,24 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         record.Id0 = id.Word0;
         record.Id1 = id.Word1;
         record.Id2 = id.Word2;
-        record.Root = record.Page0 = record.Left = record.Right = record.Reserved = 0;
+        record.Root = record.Page0 = record.Left = record.Right = record.Supersedes = 0;
         record.Pages = 0;
         return obj;
+    }
+
+    private static PageOwner OwnerOf(Pool pool, int bucket) => new(
+        pool.Place, bucket, pool.IsPersistent, pool.Options.RefuseIncompressible, pool.Options.Codec, pool.IsPrecompressed);
+
+    private static void CountOutcome(Pool pool, TmemStatus status)
+    {
+        var counters = pool.Counters;
+        switch (status)
+        {
+            case TmemStatus.Ok: counters.Add(Count.Stored); break;
+            case TmemStatus.NoRoom: counters.Add(Count.NoRoom); break;
+            case TmemStatus.PoolLimit: counters.Add(Count.PoolLimit); break;
+            case TmemStatus.Incompressible: counters.Add(Count.Incompressible); break;
+        }
     }
 
     private static void Account(Pool pool, in PageCost cost, int pages)

@@ -37,6 +37,8 @@ internal sealed class Pool
         Owner = owner;
         Options = options;
         IsPersistent = (options.Flags & PoolFlags.Persistent) != 0;
+        IsPrecompressed = (options.Flags & PoolFlags.Precompressed) != 0;
+        PageSize = options.Flags.PageSize();
         GetConsumes = !IsPersistent && (options.Flags & PoolFlags.Shared) == 0;
     }
 
@@ -44,8 +46,9 @@ internal sealed class Pool
     public int Place { get; }
     public ClientId Owner { get; }
     public PoolOptions Options { get; }
-    public int PageSize { get; } = RegionLayout.PageSize;
+    public int PageSize { get; }
     public bool IsPersistent { get; }
+    public bool IsPrecompressed { get; }
 
     /// <summary>A get takes the page away: the private ephemeral kind.</summary>
     public bool GetConsumes { get; }

@@ -1,4 +1,6 @@
+using Tmem.Engine.Codec;
 using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Pam;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Pools;
@@ -71,7 +73,7 @@ internal sealed unsafe class PoolTable
                 entry.Flags = (uint)options.Flags;
                 entry.Owner = owner.Value;
                 entry.LimitBytes = options.LimitBytes;
-                entry.Policy = options.RefuseIncompressible ? PoolEntry.PolicyRefuseIncompressible : 0;
+                entry.Policy = PolicyOf(options);
                 pool = new Pool(id, place, owner, options);
                 Volatile.Write(ref entry.LivingId, id.Value);
                 Volatile.Write(ref _pools[place], pool);
@@ -104,6 +106,13 @@ internal sealed unsafe class PoolTable
         }
     }
 
+    private static uint PolicyOf(in PoolOptions options) =>
+        (options.RefuseIncompressible ? PoolEntry.PolicyRefuseIncompressible : 0) | (uint)options.Codec << PoolEntry.PolicyCodecShift;
+
+    private static PoolOptions OptionsOf(in PoolEntry entry) => new(
+        (PoolFlags)entry.Flags, entry.LimitBytes, (entry.Policy & PoolEntry.PolicyRefuseIncompressible) != 0,
+        (TmemCodec)(entry.Policy >> PoolEntry.PolicyCodecShift));
+
     /// <summary>Makes the pools of an attached region.</summary>
     public void Adopt(DamageReport damage)
     {
@@ -118,8 +127,13 @@ internal sealed unsafe class PoolTable
                 entry.LivingId = 0;
                 continue;
             }
-            var options = new PoolOptions(
-                (PoolFlags)entry.Flags, entry.LimitBytes, (entry.Policy & PoolEntry.PolicyRefuseIncompressible) != 0);
+            var options = OptionsOf(entry);
+            if (!PageSizes.IsServed(options.Flags.PageSize()) || !PageCodecs.IsKnown(options.Codec))
+            {
+                damage.Found($"{id} has pages of {options.Flags.PageSize()} bytes and codec {(int)options.Codec}, and there are none such");
+                entry.LivingId = 0;
+                continue;
+            }
             // The region was made within a capacity that had room for them; a smaller one now refuses puts, not pools.
             _spans.Charge(Pool.ProcessBytes);
             _pools[place] = new Pool(id, place, new ClientId(entry.Owner), options);

@@ -8,8 +8,8 @@ namespace Tmem.Engine.Reclaim;
 /// <summary>
 /// Moves slots out of sparse spans, so that at rest the spans of a class are full but for one, and that one holds no more memory than its
 /// slots need. One span at a time: the emptiest of a class is isolated, its slots move from the top down into the class's other spans, or,
-/// when those are full, into its own lowest free slots; what it no longer needs goes back to the system. Pages and radix nodes move;
-/// objects and records stay where they are (others hold their places), and only give back what lies above them.
+/// when those are full, into its own lowest free slots; what it no longer needs goes back to the system. Pages, radix nodes and
+/// objects move; records stay where they are (the embedder holds their places), and only give back what lies above them.
 /// <para>Slots are taken in use again as they are freed, so a store that is only overwritten stays dense by itself; it is flushes that
 /// leave holes. A step is bounded by the slots it moves. Lock order: the compactor's latch, then a bucket's.</para>
 /// </summary>
@@ -88,7 +88,7 @@ internal sealed unsafe class Compactor
     {
         ref var entry = ref _spans.Table[span];
         var size = SizeClasses.Size(entry.Class);
-        var isMovable = kind is not (SpanKind.Objects or SpanKind.Records);
+        var isMovable = kind != SpanKind.Records;
         var moved = 0;
         for (var slot = entry.Bump - 1; slot >= 0 && isMovable && moves > 0; slot--)
         {
@@ -98,12 +98,19 @@ internal sealed unsafe class Compactor
             if (to == 0) to = _slabs.AllocateBelow(span, slot);
             if (to == 0) break;
             moves--;
-            if (kind == SpanKind.Nodes ? MoveNode(from, to) : MovePage(from, to)) moved++;
+            if (Move(kind, from, to)) moved++;
         }
         _slabs.Rejoin(span);
         Interlocked.Add(ref _moved, moved);
         return moved;
     }
+
+    private bool Move(SpanKind kind, ulong from, ulong to) => kind switch
+    {
+        SpanKind.Nodes => MoveNode(from, to),
+        SpanKind.Objects => MoveObject(from, to),
+        _ => MovePage(from, to),
+    };
 
     private bool MovePage(ulong from, ulong to)
     {
@@ -124,6 +131,15 @@ internal sealed unsafe class Compactor
             if (record.IsCommitted && _pools.Find(record.Pool) is { } pool)
                 return _operations.RelocateNode(pool, record.Bucket, obj, from, to);
         }
+        _slabs.Free(to);
+        return false;
+    }
+
+    private bool MoveObject(ulong from, ulong to)
+    {
+        var record = *(ObjectRecord*)_slabs.At(from);
+        if (record.IsCommitted && _pools.Find(record.Pool) is { } pool)
+            return _operations.RelocateObject(pool, record.Bucket, from, to);
         _slabs.Free(to);
         return false;
     }

@@ -31,6 +31,8 @@ internal static class RegionLayout
 
     /// <summary>Superblock and pool table.</summary>
     public const int TablesBytes = 64 << 10;
+    /// <summary>An exchange under way, in the superblock's page.</summary>
+    public const int ExchangeOffset = 1024;
     public const int PoolTableOffset = PageSize;
     public const int MaximumPools = (TablesBytes - PoolTableOffset) / 64;
 
@@ -88,6 +90,8 @@ internal struct PoolEntry
     public long LimitBytes;
 
     public const uint PolicyRefuseIncompressible = 1;
+    /// <summary>Where the codec of new pages stands in <see cref="Policy"/>, eight bits of it.</summary>
+    public const int PolicyCodecShift = 8;
 }
 
 /// <summary>What a span is used for. Part of the region's format.</summary>

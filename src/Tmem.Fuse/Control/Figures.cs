@@ -87,5 +87,5 @@ internal static class Figures
 
     private static string Kind(NamedPool pool) => pool.Options.Flags.HasFlag(PoolFlags.Persistent) ? "persistent" : "ephemeral";
 
-    private static int PageSize(NamedPool pool) => 4096 << (int)(((uint)pool.Options.Flags >> 4) & 0xf);
+    private static int PageSize(NamedPool pool) => pool.Options.Flags.PageSize();
 }

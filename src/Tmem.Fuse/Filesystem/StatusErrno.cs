@@ -19,7 +19,11 @@ internal static class StatusErrno
         TmemStatus.InvalidObjectId => Errno.EINVAL,
         TmemStatus.InvalidFlags => Errno.EINVAL,
         TmemStatus.UnsupportedPageSize => Errno.EINVAL,
+        TmemStatus.UnsupportedCodec => Errno.EINVAL,
         TmemStatus.InvalidArgument => Errno.EINVAL,
+        TmemStatus.InvalidRange => Errno.EINVAL,
+        TmemStatus.PoolMismatch => Errno.EINVAL,
+        TmemStatus.Precompressed => Errno.EINVAL,
         TmemStatus.Corrupt => Errno.EIO,
         _ => Errno.EIO,
     };

@@ -204,12 +204,12 @@ internal sealed partial class TmemFileSystem
             return ExtendedAttributes.Copy(pool.IsEphemeral ? "ephemeral"u8 : "persistent"u8, value, out length);
         if (name.SequenceEqual(CodecName))
         {
-            var written = Encoding.UTF8.GetBytes(TmemEngine.CodecName, number);
+            var written = Encoding.UTF8.GetBytes(pool.Options.Codec.Name(), number);
             return ExtendedAttributes.Copy(number[..written], value, out length);
         }
         long figure;
         if (name.SequenceEqual(LimitName)) figure = pool.Options.LimitBytes;
-        else if (name.SequenceEqual(PageSizeName)) figure = TmemClient.PageSize;
+        else if (name.SequenceEqual(PageSizeName)) figure = pool.Options.Flags.PageSize();
         else if (name.SequenceEqual(PoolName)) figure = pool.Id.Value;
         else return Errno.ENODATA;
         figure.TryFormat(number, out var digits, default, CultureInfo.InvariantCulture);

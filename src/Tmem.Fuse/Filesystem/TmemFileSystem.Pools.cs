@@ -82,6 +82,8 @@ internal sealed partial class TmemFileSystem
         directory = RecordRef.None;
         var error = CheckNewName(_inodes.Root, name);
         if (error != Errno.Ok) return error;
+        // A file's page n is its bytes from 4096 n on, of which any part can be read.
+        if (options.Flags.PageSize() != FilePages.PageSize || (options.Flags & PoolFlags.Precompressed) != 0) return Errno.EINVAL;
         var status = _client.NewPool(options, out var id);
         if (status != TmemStatus.Ok) return StatusErrno.Of(status);
         error = MakeInode(caller, _inodes.Root, name, mode, 0, id.Value, default, out directory);

@@ -18,9 +18,19 @@ internal static class Volume
         if (!records.IsRecord(found, RecordKind.Root))
             throw new RegionException("the region's root is no file system's; use a region of tmemd's own, or remove the file to start empty");
         var version = records.Get<RootRecord>(found).Version;
-        if (version == RootRecord.CurrentVersion) return found;
-        throw new RegionException(
-            $"the region's file system is of version {version}, this program knows {RootRecord.CurrentVersion}; use the program that made it");
+        if (version != RootRecord.CurrentVersion)
+            throw new RegionException(
+                $"the region's file system is of version {version}, this program knows {RootRecord.CurrentVersion}; use the program that made it");
+        if (!IsWhole(records, in records.Get<RootRecord>(found)))
+            throw new RegionException("the region is damaged: its file system's root record leads astray; restore it from a copy, or remove it to start empty");
+        return found;
+    }
+
+    private static bool IsWhole(RecordStore records, in RootRecord root)
+    {
+        var whole = records.IsRecord(new RecordRef(root.RootInode), RecordKind.Inode) && records.IsRecord(new RecordRef(root.Journal), RecordKind.Journal);
+        foreach (var answers in root.Answers) whole &= records.IsRecord(new RecordRef(answers), RecordKind.Answers);
+        return whole;
     }
 
     private static RecordRef Make(RecordStore records)

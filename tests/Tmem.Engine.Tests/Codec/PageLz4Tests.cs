@@ -137,14 +137,6 @@ public sealed class PageLz4Tests
         Assert.False(new PageLz4Codec().Decode(block, page), why);
     }
 
-    /// <summary>The slot header's codec number means the format: a page stored through either codec is read through the other.</summary>
-    [Fact]
-    public void The_two_codecs_share_number_and_name()
-    {
-        Assert.Equal(Number<Lz4Codec>(), Number<PageLz4Codec>());
-        static (int, string) Number<T>() where T : struct, ICodec => (T.Id, T.Name);
-    }
-
     private static void EveryPage(Coder encode, Coder decode)
     {
         using var buffers = new Buffers();

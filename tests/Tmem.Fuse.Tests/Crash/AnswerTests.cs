@@ -41,6 +41,22 @@ public sealed class AnswerTests : IDisposable
     }
 
     [Fact]
+    public void AnAnswerGivenAgainIsKeptUntilItsThreadGoesOn()
+    {
+        var messages = new List<byte[]>();
+        for (var process = 0; process < 2; process++)
+        {
+            for (var thread = 0; thread < Answers.MaximumThreads; thread++) messages.Add(Carry(MakeNode("p", $"{process}.{thread}"), thread));
+            _volume.Reopen();
+        }
+        // The first slot of all, and the oldest: with every slot in use the next thread would take it, were it nobody's.
+        Assert.Equal(Errno.Ok, _volume.SendAgain(messages[0], thread: 9).Error);
+        Carry(MakeNode("p", "f"), thread: 1);
+        _volume.Reopen();
+        Assert.Equal(Errno.Ok, _volume.SendAgain(messages[0]).Error);
+    }
+
+    [Fact]
     public void SlotsAreUsedAgainForAsLongAsProcessesComeAndGo()
     {
         for (var process = 0; process < 10; process++)
@@ -90,6 +106,9 @@ public sealed class AnswerTests : IDisposable
         Carry(Unlink("p", "f"));
         Carry(Unlink("p", "g"));
         _volume.Reopen();
+        Assert.Equal(Errno.Ok, _volume.SendAgain(listing).Error);
+        // They are taken back once: the empty directory has given nothing to remember.
+        Assert.Equal(Errno.Ok, _volume.SendAgain(listing).Error);
         Assert.Equal(Errno.Ok, _volume.SendAgain(listing).Error);
         var inodes = 0;
         _volume.Records.ForEach(RecordKind.Inode, _ => inodes++);

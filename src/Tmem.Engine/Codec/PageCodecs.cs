@@ -1,0 +1,40 @@
+namespace Tmem.Engine.Codec;
+
+/// <summary>
+/// From a pool's codec to the code that does it. A switch over specialised calls: a page costs a branch that is foreseen, no virtual call,
+/// and a region may hold pages of all of them.
+/// </summary>
+internal static class PageCodecs
+{
+    /// <summary>Compresses a page. Returns the length, or 0 if it does not fit into <paramref name="destination"/>.</summary>
+    public static int Encode(TmemCodec codec, ReadOnlySpan<byte> page, Span<byte> destination, out int format) => codec switch
+    {
+        TmemCodec.Lz4 => Encode<Lz4Codec>(page, destination, out format),
+        TmemCodec.Zstd => Encode<ZstdCodec>(page, destination, out format),
+        _ => Encode<PageLz4Codec>(page, destination, out format),
+    };
+
+    /// <summary>Unpacks to exactly a page. False for a block that is malformed or of another length, and for a format that is not known.</summary>
+    public static bool Decode(int format, ReadOnlySpan<byte> stored, Span<byte> page) => format switch
+    {
+        PageFormat.Lz4 => default(PageLz4Codec).Decode(stored, page),
+        PageFormat.Zstd => default(ZstdCodec).Decode(stored, page),
+        _ => false,
+    };
+
+    public static bool IsKnown(TmemCodec codec) => codec <= TmemCodec.Zstd;
+
+    public static string Name(TmemCodec codec) => codec switch
+    {
+        TmemCodec.Page => PageLz4Codec.Name,
+        TmemCodec.Lz4 => Lz4Codec.Name,
+        TmemCodec.Zstd => ZstdCodec.Name,
+        _ => throw new ArgumentOutOfRangeException(nameof(codec), codec, "there is no such codec"),
+    };
+
+    private static int Encode<TCodec>(ReadOnlySpan<byte> page, Span<byte> destination, out int format) where TCodec : struct, ICodec
+    {
+        format = TCodec.Format;
+        return default(TCodec).Encode(page, destination);
+    }
+}
