@@ -12,10 +12,13 @@ public sealed record EngineOptions
     /// </summary>
     public long MaximumCapacityBytes { get; init; }
 
-    /// <summary>The region's file; null for memory.</summary>
+    /// <summary>The region's file; null for memory. With <see cref="RegionDescriptor"/> it is only what the region is called in messages.</summary>
     public string? RegionPath { get; init; }
 
-    /// <summary>An open descriptor (of a memfd) to map instead of a path; -1 for none. It then belongs to the engine.</summary>
+    /// <summary>
+    /// An open descriptor (of a memfd, or of a file that the caller has locked) to map instead of opening a path; -1 for none. It then belongs
+    /// to the engine.
+    /// </summary>
     public int RegionDescriptor { get; init; } = -1;
 
     /// <summary>Lock the region's pages in memory as they are populated.</summary>

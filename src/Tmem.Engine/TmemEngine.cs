@@ -97,6 +97,17 @@ public sealed unsafe class TmemEngine : IDisposable
         }
     }
 
+    /// <summary>
+    /// Whether there is a region in <see cref="EngineOptions.RegionDescriptor"/>, found out without touching it: <see cref="Open"/> would attach to
+    /// it. Another process may serve it meanwhile.
+    /// </summary>
+    /// <exception cref="RegionException">What is there is no region, of another version, or damaged in its first bytes.</exception>
+    public static bool HoldsRegion(EngineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return RegionOpener.Holds(options);
+    }
+
     /// <summary>The client of a number. It owns what a client of that number created before, also before an attach.</summary>
     /// <exception cref="ArgumentException">The number is 0.</exception>
     public TmemClient Client(ClientId id) =>

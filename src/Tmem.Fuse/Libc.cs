@@ -5,7 +5,8 @@ namespace Tmem.Fuse;
 /// <summary>
 /// The system calls whose error decides what the daemon does next. Tmds.LibC has most of them, but leaves the error in errno, to be read by
 /// a second call that a garbage collection may come before; here the error is taken in the same step (<see cref="LastError"/>), and
-/// prctl, setenv and execv, which Tmds.LibC lacks, stand beside the others. Where an error only becomes words, Tmds.LibC is used.
+/// prctl, setenv and execv, which Tmds.LibC lacks, stand beside the others. Where an error only becomes words, Tmds.LibC is used. What
+/// keeper and worker need to start and watch each other is in Keeper/NativeProcess.cs.
 /// </summary>
 internal static unsafe partial class Libc
 {
@@ -15,8 +16,10 @@ internal static unsafe partial class Libc
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
     public const short POLLIN = 1;
+    public const short POLLHUP = 16;
     public const int PROT_READ = 1;
     public const int PROT_WRITE = 2;
+    public const int MAP_SHARED = 1;
     public const int MAP_PRIVATE = 2;
     public const int MAP_ANONYMOUS = 0x20;
     public const int MAP_POPULATE = 0x8000;
@@ -37,6 +40,10 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int open(string path, int flags);
+
+    /// <summary>The same with a C string, for those who may not allocate.</summary>
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int open(byte* path, int flags);
 
     [LibraryImport(Name)]
     public static partial int close(int descriptor);

@@ -5,6 +5,15 @@ using Tmem.Fuse.Keeper;
 // Before anything else: it may start the program anew.
 var warning = ProcessPriority.Restart();
 
-// Signals are the daemon's own business: a stop can be refused.
-return CommandLine.Create(options => DaemonProcess.Run(options, warning)).Parse(args)
-    .Invoke(new InvocationConfiguration { ProcessTerminationTimeout = null });
+var role = Launcher.RoleOf(out var page, out var line);
+switch (role)
+{
+    case Role.Worker or Role.Successor:
+        return Worker.Run(role, page, line);
+    case Role.Adopter:
+        return Adopter.Run(page, line);
+    default:
+        // Signals are the daemon's own business: a stop can be refused.
+        return CommandLine.Create(options => Founder.Run(options, warning)).Parse(args)
+            .Invoke(new InvocationConfiguration { ProcessTerminationTimeout = null });
+}

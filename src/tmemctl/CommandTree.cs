@@ -43,6 +43,8 @@ internal static class CommandTree
             SwapStatusCommand.Create(Context),
         });
         root.Add(CheckCommand.Create(Context));
+        root.Add(UpgradeCommand.Create(Context));
+        root.Add(AdoptCommand.Create(Context));
         root.Add(StopCommand.Create(Context));
 
         var result = root.Parse(args);

@@ -23,9 +23,9 @@ internal sealed class ControlClient(string socketPath)
     /// <summary>A call without parameters. <paramref name="slow"/>: wait as long as it takes.</summary>
     public Reply<T> Call<T>(string method, JsonTypeInfo<T> type, bool slow = false) where T : class => Call(method, null, type, slow);
 
-    /// <summary>A call with parameters.</summary>
-    public Reply<T> Call<TParameters, T>(string method, TParameters parameters, JsonTypeInfo<TParameters> parametersType, JsonTypeInfo<T> type) where T : class =>
-        Call(method, JsonSerializer.SerializeToElement(parameters, parametersType), type, slow: false);
+    /// <summary>A call with parameters. <paramref name="slow"/>: wait as long as it takes.</summary>
+    public Reply<T> Call<TParameters, T>(string method, TParameters parameters, JsonTypeInfo<TParameters> parametersType, JsonTypeInfo<T> type, bool slow = false) where T : class =>
+        Call(method, JsonSerializer.SerializeToElement(parameters, parametersType), type, slow);
 
     private Reply<T> Call<T>(string method, JsonElement? parameters, JsonTypeInfo<T> type, bool slow) where T : class
     {

@@ -119,7 +119,7 @@ internal sealed class FakeServer : IDisposable
 
     private StatusReply Status() => new()
     {
-        Version = "9.8.7", Pid = 4711, MountPoint = Mount, SocketPath = SocketPath, Region = "anonymous memory", StartedAt = DateTimeOffset.UnixEpoch,
+        Version = "9.8.7", Pid = 4711, Processes = new ProcessFigures { WorkerPid = 4712, KeeperPid = 4711, Restarts = 2, Upgrades = 1 }, MountPoint = Mount, SocketPath = SocketPath, Region = "anonymous memory", StartedAt = DateTimeOffset.UnixEpoch,
         UptimeSeconds = 200, Threads = 4, Pools = Pools.Count, Total = Figures,
         Store = new StoreFigures
         {

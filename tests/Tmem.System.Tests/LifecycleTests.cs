@@ -14,7 +14,7 @@ public class LifecycleTests
         using (daemon)
         {
             daemon.Pool("p");
-            Assert.Equal([$"mount {daemon.Mount}", $"process {daemon.Id}"], MachineState.Of(daemon.Folder));
+            Assert.Equal([$"mount {daemon.Mount}", $"process {daemon.Id}", $"process {daemon.Worker}"], MachineState.Of(daemon.Folder));
             daemon.Stop();
             Assert.False(File.Exists(daemon.Socket));
             Assert.Empty(MachineState.Of(daemon.Folder));
@@ -102,7 +102,7 @@ public class LifecycleTests
             var up = Script("up", 300, settings).Succeeds();
             Assert.Contains(Path.Combine(folder, "mnt"), up.Output, StringComparison.Ordinal);
             var running = MachineState.Of(folder);
-            Assert.Equal(["mount", "loop", "swap", "process"], running.Select(l => l.Split(' ')[0]));
+            Assert.Equal(["mount", "loop", "swap", "process", "process"], running.Select(l => l.Split(' ')[0]));
             // A second call finds it up and changes nothing.
             Script("up", 60, settings).Succeeds();
             Assert.Equal(running, MachineState.Of(folder));

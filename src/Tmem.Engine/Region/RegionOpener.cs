@@ -18,9 +18,9 @@ internal static unsafe class RegionOpener
             return Create(RegionMemory.Anonymous(Length(spans), options.LockMemory), spans);
 
         var fd = options.RegionDescriptor;
-        var name = options.RegionPath is { } path ? $"region file '{path}'" : "the region's memory";
+        var name = NameOf(options);
         long length;
-        if (options.RegionPath is not null) fd = RegionMemory.OpenFile(options.RegionPath, out length);
+        if (fd < 0) fd = RegionMemory.OpenFile(options.RegionPath!, out length);
         else length = RegionMemory.LengthOf(fd, name);
 
         try
@@ -39,6 +39,17 @@ internal static unsafe class RegionOpener
         var memory = RegionMemory.FromDescriptor(fd, Length(spans), options.LockMemory, name);
         return attach ? memory : Create(memory, spans);
     }
+
+    /// <summary>See <see cref="TmemEngine.HoldsRegion"/>.</summary>
+    public static bool Holds(EngineOptions options)
+    {
+        var name = NameOf(options);
+        var length = RegionMemory.LengthOf(options.RegionDescriptor, name);
+        if (length > 0) CheckSuperblock(options.RegionDescriptor, length, options.CapacityBytes, name);
+        return length > 0;
+    }
+
+    private static string NameOf(EngineOptions options) => options.RegionPath is { } path ? $"region file '{path}'" : "the region's memory";
 
     private static long Length(long spans) => RegionLayout.HeaderBytes(spans) + spans * RegionLayout.SpanBytes;
 

@@ -17,15 +17,19 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         ControlMethod.Status => WithoutParameters(method, parameters) ?? Status(),
         ControlMethod.Check => WithoutParameters(method, parameters) ?? Check(),
         ControlMethod.Stop => WithoutParameters(method, parameters) ?? Stop(),
+        ControlMethod.Upgrade => RpcParameters.Read(method, parameters, ControlJson.Default.UpgradeParameters, Upgrade),
+        ControlMethod.Adopt => WithoutParameters(method, parameters) ?? Adopt(),
         ControlMethod.PoolList => WithoutParameters(method, parameters) ?? _pools.List(),
         ControlMethod.PoolShow => RpcParameters.Read(method, parameters, ControlJson.Default.PoolNameParameters, _pools.Show),
         ControlMethod.PoolCreate => RpcParameters.Read(method, parameters, ControlJson.Default.PoolCreateParameters, _pools.Create),
         ControlMethod.PoolDestroy => RpcParameters.Read(method, parameters, ControlJson.Default.PoolDestroyParameters, _pools.Destroy),
         _ => RpcAnswer.Fail(ControlErrorCode.MethodNotFound, $"no method '{Shorten(method)}'", Shorten(method),
-            "use status, pool.list, pool.show, pool.create, pool.destroy, check or stop"),
+            "use status, pool.list, pool.show, pool.create, pool.destroy, check, upgrade, adopt or stop"),
     };
 
     private static RpcAnswer? WithoutParameters(string method, JsonElement? parameters) => RpcParameters.None(method, parameters);
+
+    private int Pid => daemon.Processes is { KeeperPid: not 0 and var keeper } ? keeper : daemon.Processes.WorkerPid;
 
     private RpcAnswer Status()
     {
@@ -33,7 +37,8 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         return RpcAnswer.Of(new StatusReply
         {
             Version = daemon.Version,
-            Pid = daemon.ProcessId,
+            Pid = Pid,
+            Processes = daemon.Processes,
             MountPoint = daemon.MountPoint,
             SocketPath = socketPath,
             Region = daemon.RegionName,
@@ -66,9 +71,27 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
     }
 
     private RpcAnswer Stop() => daemon.TryStop(out var reason)
-        ? RpcAnswer.Of(new StopReply(daemon.ProcessId), ControlJson.Default.StopReply)
+        ? RpcAnswer.Of(new StopReply(Pid), ControlJson.Default.StopReply)
         : RpcAnswer.Fail(ControlErrorCode.StopRefused, "tmemd goes on: " + reason, daemon.MountPoint,
             "turn swap off with 'tmemctl swap off', end what uses files below the mount, and stop again");
+
+    private RpcAnswer Upgrade(UpgradeParameters wish)
+    {
+        if (wish.Threads is < 1 or > ControlProtocol.MaximumThreads)
+            return RpcParameters.Invalid("threads", $"threads {wish.Threads} is out of range", $"give a number from 1 to {ControlProtocol.MaximumThreads}");
+        if (wish.Spin is < 0 or > ControlProtocol.MaximumSpin)
+            return RpcParameters.Invalid("spin", $"spin {wish.Spin} is out of range", $"give a number of microseconds from 0 to {ControlProtocol.MaximumSpin}");
+        if (wish.Binary is { } binary && !Path.IsPathFullyQualified(binary))
+            return RpcParameters.Invalid("binary", $"binary '{Shorten(binary)}' is not an absolute path", "give the program's whole path");
+        var before = daemon.Processes;
+        return daemon.TryUpgrade(wish, out var reason)
+            ? RpcAnswer.Of(new UpgradeReply(before.WorkerPid, before.Upgrades), ControlJson.Default.UpgradeReply)
+            : RpcAnswer.Fail(ControlErrorCode.UpgradeRefused, $"tmemd serves on as it was: {reason}", wish.Binary ?? "upgrade", "remove the cause and upgrade again");
+    }
+
+    private RpcAnswer Adopt() => daemon.TryAdopt(out var reason)
+        ? RpcAnswer.Of(new AdoptReply(daemon.Processes.KeeperPid), ControlJson.Default.AdoptReply)
+        : RpcAnswer.Fail(ControlErrorCode.NotAdopted, $"no keeper: {reason}", "keeper", "look at the daemon's log, then run adopt again");
 
     private static string Shorten(string text) => text.Length <= 100 ? text : text[..100] + "…";
 }

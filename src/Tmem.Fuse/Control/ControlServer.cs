@@ -40,6 +40,7 @@ internal sealed class ControlServer : IDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<ControlConnection, Thread> _connections = [];
     private readonly Thread _acceptor;
+    private readonly StopEvent _stop = new();
     private bool _stopping;
 
     private ControlServer(string path, Socket listener, ControlMethods methods, ControlLimits limits, Action<string> log)
@@ -55,26 +56,28 @@ internal sealed class ControlServer : IDisposable
     /// <summary>Where it listens.</summary>
     public string SocketPath { get; }
 
-    /// <summary>Opens the socket and serves until disposed.</summary>
-    /// <param name="path">The socket's absolute path; its directory is made if missing.</param>
+    /// <summary>Serves a socket until disposed.</summary>
+    /// <param name="path">The socket's absolute path.</param>
+    /// <param name="listener">What listens there: it may be another process's too, and stays open.</param>
     /// <param name="daemon">The daemon.</param>
     /// <param name="engine">The engine.</param>
     /// <param name="directory">The pools.</param>
     /// <param name="log">Gets one line for each event worth a warning.</param>
-    /// <exception cref="ControlException">The socket is served by another daemon, or cannot be opened.</exception>
-    public static ControlServer Start(string path, IDaemon daemon, TmemEngine engine, IPoolDirectory directory, Action<string> log) =>
-        Start(path, daemon, new EngineView(engine), directory, log, new ControlLimits());
+    public static ControlServer Start(string path, Socket listener, IDaemon daemon, TmemEngine engine, IPoolDirectory directory, Action<string> log) =>
+        Start(path, listener, daemon, new EngineView(engine), directory, log, new ControlLimits());
 
-    /// <inheritdoc cref="Start(string, IDaemon, TmemEngine, IPoolDirectory, Action{string})"/>
-    public static ControlServer Start(string path, IDaemon daemon, IEngineView engine, IPoolDirectory directory, Action<string> log, ControlLimits limits)
+    /// <inheritdoc cref="Start(string, Socket, IDaemon, TmemEngine, IPoolDirectory, Action{string})"/>
+    public static ControlServer Start(string path, Socket listener, IDaemon daemon, IEngineView engine, IPoolDirectory directory, Action<string> log, ControlLimits limits)
     {
-        var listener = ControlSocket.Listen(path);
         var server = new ControlServer(path, listener, new ControlMethods(path, daemon, engine, directory), limits, log);
         server._acceptor.Start();
         return server;
     }
 
-    /// <summary>Stops accepting, removes the socket, and gives replies under way two seconds to leave: the answer to <c>stop</c> is one of them.</summary>
+    /// <summary>
+    /// Stops accepting and gives replies under way two seconds to leave: the answer to <c>stop</c> is one of them. Whoever connects from now on
+    /// waits for the next one to serve the socket.
+    /// </summary>
     public void Dispose()
     {
         KeyValuePair<ControlConnection, Thread>[] open;
@@ -84,7 +87,7 @@ internal sealed class ControlServer : IDisposable
             _stopping = true;
             open = [.. _connections];
         }
-        _listener.Dispose();
+        _stop.Set();
         foreach (var (connection, _) in open) connection.ReadNoMore();
         var deadline = DateTime.UtcNow + Farewell;
         foreach (var (connection, thread) in open)
@@ -93,7 +96,7 @@ internal sealed class ControlServer : IDisposable
             if (thread == Thread.CurrentThread || thread.Join(left > TimeSpan.Zero ? left : TimeSpan.Zero)) continue;
             connection.Dispose();
         }
-        if (_acceptor != Thread.CurrentThread) _acceptor.Join(Farewell);
+        if (_acceptor != Thread.CurrentThread && _acceptor.Join(Farewell)) _stop.Dispose();
     }
 
     private void Accept()
@@ -103,6 +106,8 @@ internal sealed class ControlServer : IDisposable
         {
             try
             {
+                // Not in accept(2): the only way out of that is to shut the socket down, for every process that has it.
+                if (!WaitForPeer()) return;
                 var socket = _listener.Accept();
                 complained = false;
                 Admit(socket);
@@ -117,6 +122,15 @@ internal sealed class ControlServer : IDisposable
                 Thread.Sleep(100);
             }
         }
+    }
+
+    private unsafe bool WaitForPeer()
+    {
+        var polls = stackalloc PollDescriptor[2];
+        polls[0] = new PollDescriptor { Descriptor = (int)_listener.Handle, Events = Libc.POLLIN };
+        polls[1] = new PollDescriptor { Descriptor = _stop.Descriptor, Events = Libc.POLLIN };
+        while (!_stop.IsSet && polls[0].Returned == 0) _ = Libc.poll(polls, 2, -1);
+        return !_stop.IsSet;
     }
 
     private void Admit(Socket socket)

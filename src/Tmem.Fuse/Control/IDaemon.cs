@@ -1,5 +1,6 @@
 using Tmem.Engine;
 using Tmem.Engine.Diagnostics;
+using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Fuse.Control;
 
@@ -9,16 +10,13 @@ internal interface IDaemon
     /// <summary>The daemon's version.</summary>
     string Version { get; }
 
-    /// <summary>Its process id.</summary>
-    int ProcessId { get; }
-
     /// <summary>Where the file system is mounted: absolute, symbolic links resolved.</summary>
     string MountPoint { get; }
 
     /// <summary>The region for people: a file's path, or what it is instead ("memory").</summary>
     string RegionName { get; }
 
-    /// <summary>When the daemon began to serve.</summary>
+    /// <summary>When the daemon was started; restarts of its worker do not count.</summary>
     DateTimeOffset StartedAt { get; }
 
     /// <summary>Session threads.</summary>
@@ -30,6 +28,20 @@ internal interface IDaemon
     /// </summary>
     /// <param name="reason">When false: what stands in the way, a sentence that names it; else empty.</param>
     bool TryStop(out string reason);
+
+    /// <summary>The daemon's processes, and what became of those before them.</summary>
+    ProcessFigures Processes { get; }
+
+    /// <summary>
+    /// Has a new worker get ready beside this one. True when it is, and this one is about to end for it, once the reply of the caller is sent.
+    /// </summary>
+    /// <param name="wish">What is to change.</param>
+    /// <param name="reason">When false: why this worker serves on.</param>
+    bool TryUpgrade(UpgradeParameters wish, out string reason);
+
+    /// <summary>Starts a keeper if there is none.</summary>
+    /// <param name="reason">When false: why there is still none.</param>
+    bool TryAdopt(out string reason);
 }
 
 /// <summary>What the management API asks of the engine: the engine's own two methods, so that tests need no region.</summary>

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Tmem.Engine;
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Filesystem;
@@ -12,15 +13,22 @@ internal sealed class Composition : IDisposable
     /// <summary>The mounted file system's number among the engine's clients; its pools are found by it after an attach.</summary>
     private static readonly ClientId s_fileSystemClient = new(1);
 
+    private const int StackSize = 256 << 10;
+
     private readonly TmemEngine _engine;
     private readonly TmemFileSystem _fileSystem;
 
-    private Composition(TmemEngine engine, TmemFileSystem fileSystem, string regionName)
+    private readonly Handover _handover;
+    private readonly bool _locks;
+
+    private Composition(TmemEngine engine, TmemFileSystem fileSystem, Handover handover, bool locks)
     {
         _engine = engine;
         _fileSystem = fileSystem;
-        Handler = new Dispatcher<TmemFileSystem>(fileSystem, Log.Error);
-        RegionName = regionName;
+        _handover = handover;
+        _locks = locks;
+        Handler = new Dispatcher<TmemFileSystem>(fileSystem, Log.Error, handover.Parameters, handover.Agree);
+        RegionName = NameOf(handover);
     }
 
     /// <summary>The protocol over the file system.</summary>
@@ -34,17 +42,17 @@ internal sealed class Composition : IDisposable
 
     /// <summary>Opens the store and puts the file system on it.</summary>
     /// <exception cref="StartupException">The region cannot be opened; says why and what to do.</exception>
-    public static Composition Create(DaemonOptions options, LockedMemory memory)
+    public static Composition Create(Handover handover, LockedMemory memory)
     {
-        var engine = OpenEngine(options, memory);
+        var engine = OpenEngine(handover, memory);
         try
         {
-            var regionName = options.RegionPath is { } path ? Path.GetFullPath(path) : "memory";
-            Log.Info(engine.Attached ? $"attached to the store in {regionName}" : $"new store in {regionName}");
+            Log.Info(engine.Attached ? $"attached to the store in {NameOf(handover)}" : $"new store in {NameOf(handover)}");
             var fileSystem = new TmemFileSystem(engine, engine.Client(s_fileSystemClient));
-            // What is mounted next is a new connection: nobody will ever forget or release what an earlier one had looked up or opened.
-            fileSystem.DropKernelReferences();
-            return new Composition(engine, fileSystem, regionName);
+            // A new connection: nobody will ever forget or release what an earlier one had looked up or opened.
+            if (handover.Page.ConnectionUsed == 0) fileSystem.DropKernelReferences();
+            handover.Page.RegionReady = 1;
+            return new Composition(engine, fileSystem, handover, memory.IsLocked);
         }
         catch (RegionException e)
         {
@@ -58,49 +66,44 @@ internal sealed class Composition : IDisposable
         }
     }
 
-    /// <summary>Refuses a socket that another daemon serves before a region is opened or a directory mounted for nothing.</summary>
-    /// <exception cref="StartupException">The socket is served by another daemon, or cannot be opened.</exception>
-    public static void EnsureSocketFree(string socketPath)
+    /// <summary>Checks, without touching it, whether this program could serve the region.</summary>
+    /// <exception cref="StartupException">It could not; says why and what to do.</exception>
+    public static void Check(Handover handover, in WorkerSettings settings)
     {
         try
         {
-            ControlSocket.EnsureFree(Path.GetFullPath(socketPath));
+            _ = TmemEngine.HoldsRegion(RegionFile.Options(handover.RegionPath, handover.Page.Region, settings.CapacityBytes, lockMemory: false));
         }
-        catch (ControlException e)
+        catch (RegionException e)
         {
             throw new StartupException(e.Message, e);
         }
     }
 
     /// <summary>Starts what manages a daemon that serves; disposing it ends that.</summary>
-    /// <exception cref="StartupException">The socket is served by another daemon, or cannot be opened.</exception>
-    public ControlServer StartControl(DaemonProcess daemon, string socketPath)
+    public ControlServer StartControl(Worker worker, Handover handover) =>
+        ControlServer.Start(handover.SocketPath, new Socket(new SafeSocketHandle(handover.Page.Listener, ownsHandle: false)), worker, _engine, _fileSystem, Log.Warning);
+
+    /// <summary>Locks what the workers before have left in the region: the keeper has it locked too, as long as that lives.</summary>
+    public void LockInBackground()
     {
-        try
-        {
-            return ControlServer.Start(Path.GetFullPath(socketPath), daemon, _engine, _fileSystem, Log.Warning);
-        }
-        catch (ControlException e)
-        {
-            throw new StartupException(e.Message, e);
-        }
+        if (!_locks) return;
+        var guard = new RegionGuard(_handover.Page.Region);
+        new Thread(() => { while (guard.Walk(RegionGuard.StepBytes)) Thread.Sleep(1); }, StackSize) { IsBackground = true, Name = "lock" }.Start();
     }
 
     /// <inheritdoc/>
     public void Dispose() => _engine.Dispose();
 
-    private static TmemEngine OpenEngine(DaemonOptions options, LockedMemory memory)
+    private static string NameOf(Handover handover) => handover.RegionPath ?? "memory";
+
+    private static TmemEngine OpenEngine(Handover handover, LockedMemory memory)
     {
         memory.BeginSparse();
         try
         {
-            return TmemEngine.Open(new EngineOptions
-            {
-                CapacityBytes = options.CapacityBytes,
-                RegionPath = options.RegionPath,
-                RegionDescriptor = options.RegionPath is null ? MemoryRegion.Create() : -1,
-                LockMemory = memory.IsLocked,
-            });
+            ref var page = ref handover.Page;
+            return TmemEngine.Open(RegionFile.Options(handover.RegionPath, page.Region, page.Current.CapacityBytes, memory.IsLocked));
         }
         catch (RegionException e)
         {

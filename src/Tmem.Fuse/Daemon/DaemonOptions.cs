@@ -1,3 +1,5 @@
+using Tmem.Fuse.Control.Messages;
+
 namespace Tmem.Fuse.Daemon;
 
 /// <summary>What the command line asks for, checked.</summary>
@@ -26,10 +28,10 @@ internal sealed record DaemonOptions
 
     public const string DefaultSocketPath = "/run/tmem/tmemd.sock";
     public const int DefaultThreads = 4;
-    public const int MaximumThreads = 64;
+    public const int MaximumThreads = ControlProtocol.MaximumThreads;
 
     /// <summary>With one processor a thread that polls only keeps its client from running.</summary>
     public static int DefaultSpinMicroseconds => Environment.ProcessorCount > 1 ? 100 : 0;
 
-    public const int MaximumSpinMicroseconds = 10_000;
+    public const int MaximumSpinMicroseconds = ControlProtocol.MaximumSpin;
 }

@@ -25,34 +25,20 @@ internal sealed class ServedMount : IDisposable
     /// <summary>Completes when the mount is no longer served.</summary>
     public Task<SessionEnd> Ended => _session.Ended;
 
-    /// <summary>Opens the device, mounts, and serves. On failure nothing stays behind.</summary>
+    /// <summary>Serves a connection.</summary>
     /// <param name="handler">The protocol.</param>
-    /// <param name="directory">The mount point.</param>
-    /// <param name="threads">How many session threads.</param>
+    /// <param name="connection">The mount and its descriptors, each of which gets a thread.</param>
     /// <param name="options">Settings of the session.</param>
-    /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
-    public static ServedMount Start(IRequestHandler handler, string directory, int threads, SessionOptions options)
+    /// <exception cref="StartupException">No memory.</exception>
+    public static ServedMount Start(IRequestHandler handler, FuseConnection connection, SessionOptions options)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
-        var devices = new List<FuseDevice> { FuseDevice.Open() };
-        FuseMount? mount = null;
-        FuseSession session;
-        try
-        {
-            mount = FuseMount.Create(devices[0], directory);
-            while (devices.Count < threads) devices.Add(devices[0].Clone());
-            session = new FuseSession(devices, handler, options);
-        }
-        catch
-        {
-            // With nobody to read, only unmounting frees the connection.
-            _ = mount?.Unmount();
-            foreach (var device in devices) device.Dispose();
-            throw;
-        }
+        var session = new FuseSession(connection.Devices, handler, options);
         session.Start();
-        return new ServedMount(mount, session);
+        return new ServedMount(connection.Mount, session);
     }
+
+    /// <summary>Stops reading requests, leaving the mount to whoever reads on; <see cref="Ended"/> completes when all that was read is answered.</summary>
+    public void Quiesce() => _session.Quiesce();
 
     /// <summary>Ends the mount unless somebody needs it.</summary>
     /// <returns>Null when it is unmounted (then <see cref="Ended"/> completes), else what is in the way: a clause without a full stop.</returns>

@@ -15,8 +15,9 @@ internal static unsafe class ProcessPriority
     /// <summary>
     /// Starts the program once more, because two things count only before the runtime starts its threads, and outlive exec: the mark of
     /// a process that serves I/O (PR_SET_IO_FLUSHER: its own allocations then never wait for I/O, which would be its own), and the size of the
-    /// runtime's own stacks, 8 MiB each by default, all of it locked memory here. Call it first in Main. Returns the second time, or if there
-    /// cannot be a second time.
+    /// runtime's own stacks, 8 MiB each by default, all of it locked memory here. The signals that the keeper reads from a descriptor are
+    /// blocked by the way, which every thread of the runtime then inherits. Call it first in Main. Returns the second time, or if there cannot
+    /// be a second time. Processes that the keeper starts come with all of it.
     /// </summary>
     /// <returns>A warning to log, or null.</returns>
     public static string? Restart()
@@ -27,9 +28,17 @@ internal static unsafe class ProcessPriority
         if (Libc.setenv(Marker, ((int)refused).ToString(System.Globalization.CultureInfo.InvariantCulture), 1) == 0
             && Libc.setenv("DOTNET_Thread_DefaultStackSize", RuntimeStackSize, 0) == 0)
         {
+            var signals = Keeper.StopSignals;
+            _ = NativeProcess.pthread_sigmask(NativeProcess.SIG_BLOCK, &signals, null);
             Execute();
         }
         return $"The program could not be started again as an I/O flusher: {Libc.Describe(Libc.LastError)}.";
+    }
+
+    /// <summary>What ps and the like call this process; a C string of at most 16 bytes.</summary>
+    public static void NameProcess(ReadOnlySpan<byte> name)
+    {
+        fixed (byte* start = name) _ = Libc.prctl(NativeProcess.PR_SET_NAME, (nuint)start, 0, 0, 0);
     }
 
     private static string? DescribeFlusher(Errno error) => error switch

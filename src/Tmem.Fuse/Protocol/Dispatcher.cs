@@ -17,6 +17,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
 
     private readonly TFileSystem _fileSystem;
     private readonly Action<string> _onFault;
+    private readonly Action<SessionParameters>? _onAgreed;
     private readonly Lock _initLock = new();
     private SessionParameters _parameters;
     private volatile bool _agreed;
@@ -25,10 +26,12 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
     /// <param name="fileSystem">The file system.</param>
     /// <param name="onFault">Told one line for each bug caught and each message that could not be understood at all.</param>
     /// <param name="inherited">What was agreed on the connection before.</param>
-    public Dispatcher(TFileSystem fileSystem, Action<string> onFault, SessionParameters? inherited = null)
+    /// <param name="onAgreed">Told what was agreed, before the kernel is.</param>
+    public Dispatcher(TFileSystem fileSystem, Action<string> onFault, SessionParameters? inherited = null, Action<SessionParameters>? onAgreed = null)
     {
         _fileSystem = fileSystem;
         _onFault = onFault;
+        _onAgreed = onAgreed;
         if (inherited is not { } parameters) return;
         _parameters = parameters;
         _agreed = true;
@@ -154,19 +157,19 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         FuseOpcode.Getxattr => GetExtendedAttribute(in header, ref arguments, ref body),
         FuseOpcode.Listxattr => ListExtendedAttributes(in header, ref arguments, ref body),
         FuseOpcode.Removexattr => RemoveExtendedAttribute(in header, caller, ref arguments),
-        FuseOpcode.Init => Initialize(ref arguments, ref body),
+        FuseOpcode.Init => Initialize(in header, ref arguments, ref body),
         // Every operation here ends by itself in bounded time, so there is nothing to interrupt; nothing is ever retrieved.
         FuseOpcode.Interrupt or FuseOpcode.NotifyReply => Errno.Ok,
         _ => Errno.ENOSYS,
     };
 
-    private Errno Initialize(ref RequestReader arguments, ref ReplyWriter body)
+    private Errno Initialize(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
     {
         if (!Negotiation.TryRead(arguments.Rest, out var offer)) return Errno.EINVAL;
         lock (_initLock)
         {
-            // A connection is initialised once; a second INIT cannot come from the kernel.
-            if (_agreed) return Errno.EINVAL;
+            // A connection is initialised once. A second INIT is one whose reader died before it answered, and is answered alike.
+            if (_agreed && !IsResent(in header)) return Errno.EINVAL;
             var verdict = Negotiation.Negotiate(in offer, out var reply, out var length, out var parameters);
             if (verdict == NegotiationVerdict.Refused)
             {
@@ -179,6 +182,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
             if (verdict != NegotiationVerdict.Agreed) return Errno.Ok;
             _parameters = parameters;
             _agreed = true;
+            _onAgreed?.Invoke(parameters);
             return Errno.Ok;
         }
     }

@@ -39,12 +39,22 @@ internal sealed unsafe class FuseDevice : IDisposable
     /// <exception cref="StartupException">The kernel refuses.</exception>
     public FuseDevice Clone()
     {
-        var clone = Open();
-        var original = (uint)_descriptor;
-        if (Libc.ioctl(clone._descriptor, Libc.FuseClone, &original) == 0) return clone;
-        var error = Libc.LastError;
-        clone.Dispose();
+        var error = TryClone(_descriptor, out var clone);
+        if (error == Errno.Ok) return new FuseDevice(clone);
         throw new StartupException($"{Path} cannot be cloned for another thread: {Libc.Describe(error)}. Use --threads 1.");
+    }
+
+    /// <summary>The same for plain descriptors, without a managed allocation.</summary>
+    public static Errno TryClone(int descriptor, out int clone)
+    {
+        fixed (byte* path = "/dev/fuse\0"u8) clone = Libc.open(path, Libc.O_RDWR | Libc.O_CLOEXEC | Libc.O_NONBLOCK);
+        if (clone < 0) return Libc.LastError;
+        var original = (uint)descriptor;
+        if (Libc.ioctl(clone, Libc.FuseClone, &original) == 0) return Errno.Ok;
+        var error = Libc.LastError;
+        _ = Libc.close(clone);
+        clone = -1;
+        return error;
     }
 
     /// <summary>Reads one request without waiting. EAGAIN if there is none.</summary>
@@ -64,12 +74,24 @@ internal sealed unsafe class FuseDevice : IDisposable
         return result >= 0 ? Errno.Ok : Libc.LastError;
     }
 
-    /// <summary>Sleeps until a request is there or the connection has ended.</summary>
-    public void Wait()
+    /// <summary>Sleeps until a request is there, the connection has ended, or the event says stop.</summary>
+    public void Wait(StopEvent stop)
     {
-        var poll = new PollDescriptor { Descriptor = _descriptor, Events = Libc.POLLIN };
+        var polls = stackalloc PollDescriptor[2];
+        polls[0] = new PollDescriptor { Descriptor = _descriptor, Events = Libc.POLLIN };
+        polls[1] = new PollDescriptor { Descriptor = stop.Descriptor, Events = Libc.POLLIN };
         // An interrupted or failed wait is harmless: the read that follows tells what is the matter.
-        _ = Libc.poll(&poll, 1, -1);
+        _ = Libc.poll(polls, 2, -1);
+    }
+
+    /// <summary>
+    /// Asks the kernel to put every request that was read and not answered back in the queue, marked as sent again. Before anybody reads here,
+    /// and once: what is answered afterwards under its unmarked number would be refused.
+    /// </summary>
+    public Errno ResendUnanswered()
+    {
+        var notification = new FuseOutHeader { Length = FuseProtocol.OutHeaderSize, Error = (int)FuseNotifyCode.Resend };
+        return Write(new ReadOnlySpan<byte>(&notification, FuseProtocol.OutHeaderSize));
     }
 
     /// <summary>Whether a request waits now.</summary>

@@ -6,8 +6,9 @@ namespace Tmem.Fuse.Session;
 
 /// <summary>How a session is served.</summary>
 /// <param name="Spin">How long the leading thread polls for the next request before it sleeps.</param>
+/// <param name="Requests">Where requests are read to.</param>
 /// <param name="PrepareThread">Run on each session thread before its first request.</param>
-internal sealed record SessionOptions(TimeSpan Spin, Action? PrepareThread = null);
+internal sealed record SessionOptions(TimeSpan Spin, RequestBuffers Requests, Action? PrepareThread = null);
 
 /// <summary>Why a session ended.</summary>
 internal enum SessionEnd
@@ -18,6 +19,8 @@ internal enum SessionEnd
     Aborted,
     /// <summary>The device failed in a way it should not.</summary>
     Failed,
+    /// <summary>It was asked to: everything read is answered, and the connection lives on.</summary>
+    Quiesced,
 }
 
 /// <summary>
@@ -36,13 +39,14 @@ internal sealed class FuseSession : IDisposable
     private readonly SessionOptions _options;
     private readonly long _spinTicks;
     private readonly Baton _baton = new();
+    private readonly StopEvent _stop = new();
     private readonly List<Worker> _workers = [];
     private readonly TaskCompletionSource<SessionEnd> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _running;
     private int _endReason = -1;
 
     /// <summary>Allocates the threads' buffers; reads nothing yet.</summary>
-    /// <param name="devices">One descriptor a thread. They belong to the session from now on.</param>
+    /// <param name="devices">One descriptor a thread.</param>
     /// <param name="handler">The protocol.</param>
     /// <param name="options">Settings.</param>
     public FuseSession(IReadOnlyList<FuseDevice> devices, IRequestHandler handler, SessionOptions options)
@@ -69,12 +73,16 @@ internal sealed class FuseSession : IDisposable
         ready.Wait();
     }
 
-    /// <summary>Frees buffers and closes descriptors, which ends the connection unless another process holds them too. Only after <see cref="Ended"/>, or before <see cref="Start"/>.</summary>
+    /// <summary>Stops reading; <see cref="Ended"/> completes when everything that was read is answered.</summary>
+    public void Quiesce() => _stop.Set();
+
+    /// <summary>Frees the buffers. Only after <see cref="Ended"/>, or before <see cref="Start"/>.</summary>
     public void Dispose()
     {
         if (Volatile.Read(ref _running) != 0) throw new InvalidOperationException("The session still runs: unmount first.");
         foreach (var worker in _workers) worker.Dispose();
         _workers.Clear();
+        _stop.Dispose();
     }
 
     private void End(SessionEnd reason)
@@ -96,7 +104,7 @@ internal sealed class FuseSession : IDisposable
         private readonly FuseDevice _device;
         private readonly int _number;
         private readonly Thread _thread;
-        private readonly LockedBuffer _request = new(FuseProtocol.WriteOverhead, (int)Negotiation.MaxWrite);
+        private readonly LockedBuffer _request;
         private readonly LockedBuffer _reply = new(FuseProtocol.OutHeaderSize, (int)Negotiation.MaxWrite);
         private CountdownEvent? _ready;
 
@@ -105,6 +113,7 @@ internal sealed class FuseSession : IDisposable
             _session = session;
             _device = device;
             _number = number;
+            _request = session._options.Requests.Map(number);
             _thread = new Thread(Run, StackSize) { Name = $"fuse-{number}", IsBackground = true };
         }
 
@@ -118,7 +127,6 @@ internal sealed class FuseSession : IDisposable
 
         public void Dispose()
         {
-            _device.Dispose();
             _request.Dispose();
             _reply.Dispose();
         }
@@ -137,19 +145,22 @@ internal sealed class FuseSession : IDisposable
         private SessionEnd? Lead()
         {
             var request = _request.Span;
-            while (true)
+            while (!_session._stop.IsSet)
             {
                 var error = ReadNext(request, out var length);
+                if (error == Errno.EAGAIN) break;
                 if (error != Errno.Ok) return EndOf(error);
                 var message = request[..length];
                 var pass = _session._handler.MayTakeLong(message) || _device.IsPending();
                 if (pass) _session._baton.Pass();
                 Answer(message);
+                RequestBuffers.MarkDone(request);
                 if (pass) return null;
             }
+            return SessionEnd.Quiesced;
         }
 
-        /// <summary>Polls, then sleeps, until there is a request or a final error.</summary>
+        /// <summary>Polls, then sleeps, until there is a request or a final error; EAGAIN when the session is to stop.</summary>
         private Errno ReadNext(Span<byte> buffer, out int length)
         {
             var start = Stopwatch.GetTimestamp();
@@ -158,9 +169,9 @@ internal sealed class FuseSession : IDisposable
                 var error = _device.Read(buffer, out length);
                 // ENOENT: the request was aborted while it was read. EINTR: a signal.
                 if (error is Errno.EINTR or Errno.ENOENT) continue;
-                if (error != Errno.EAGAIN) return error;
+                if (error != Errno.EAGAIN || _session._stop.IsSet) return error;
                 if (Stopwatch.GetTimestamp() - start < _session._spinTicks) continue;
-                _device.Wait();
+                _device.Wait(_session._stop);
                 start = Stopwatch.GetTimestamp();
             }
         }

@@ -4,7 +4,8 @@ namespace Tmem.Fuse.Session;
 
 /// <summary>
 /// A session thread's buffer: native, touched and locked before the first request, so that serving one never takes a page fault. The data
-/// of a message begins on a page boundary: <see cref="Span"/> starts as many bytes before one as the message's header has.
+/// of a message begins on a page boundary: <see cref="Span"/> starts as many bytes before one as the message's header has. It is private memory,
+/// or a part of a memory file, where a process that follows this one finds what was in it.
 /// </summary>
 internal sealed unsafe class LockedBuffer : IDisposable
 {
@@ -16,13 +17,17 @@ internal sealed unsafe class LockedBuffer : IDisposable
 
     /// <summary>A buffer of <paramref name="lead"/> + <paramref name="data"/> bytes.</summary>
     /// <exception cref="StartupException">No memory.</exception>
-    public LockedBuffer(int lead, int data)
+    public LockedBuffer(int lead, int data) : this(lead, data, -1, 0) { }
+
+    /// <summary>The <paramref name="number"/>-th buffer of its size in a memory file.</summary>
+    /// <exception cref="StartupException">No memory.</exception>
+    public LockedBuffer(int lead, int data, int file, int number)
     {
         _lead = lead;
         _length = lead + data;
-        _mapped = (nuint)(PageSize + ((data + PageSize - 1) & -PageSize));
-        var address = Libc.mmap(null, _mapped, Libc.PROT_READ | Libc.PROT_WRITE,
-            Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_POPULATE, -1, 0);
+        _mapped = (nuint)MappedBytes(data);
+        var kind = file < 0 ? Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS : Libc.MAP_SHARED;
+        var address = Libc.mmap(null, _mapped, Libc.PROT_READ | Libc.PROT_WRITE, kind | Libc.MAP_POPULATE, file, (nint)_mapped * number);
         if ((nint)address == -1)
             throw new StartupException($"No memory for a session buffer of {_mapped} bytes: {Libc.Describe(Libc.LastError)}. Use fewer --threads.");
         _base = (byte*)address;
@@ -31,6 +36,9 @@ internal sealed unsafe class LockedBuffer : IDisposable
 
     /// <summary>Why the buffer is not locked, if it is not.</summary>
     public Errno LockError { get; }
+
+    /// <summary>What a buffer for so many bytes of data takes.</summary>
+    public static int MappedBytes(int data) => PageSize + ((data + PageSize - 1) & -PageSize);
 
     public Span<byte> Span => new(_base + PageSize - _lead, _length);
 

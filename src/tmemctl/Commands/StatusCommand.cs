@@ -28,6 +28,7 @@ internal static class StatusCommand
         Table.WritePairs(output,
         [
             ("daemon", $"tmemd {status.Version}, process {status.Pid}, {status.Threads} threads, up {Words.Duration(status.UptimeSeconds)}"),
+            .. Processes(status.Processes),
             ("mount", status.MountPoint),
             ("socket", status.SocketPath),
             ("region", $"{status.Region}, generation {store.Generation}"),
@@ -38,5 +39,15 @@ internal static class StatusCommand
             ("pools", Words.Count(status.Pools)),
             .. FigureTable.Rows(total),
         ]);
+    }
+
+    private static IEnumerable<(string, string)> Processes(ProcessFigures processes)
+    {
+        yield return ("protected", processes.KeeperPid != 0
+            ? $"yes: keeper {processes.KeeperPid} restarts worker {processes.WorkerPid} if it dies"
+            : $"NO: the keeper is dead, and if worker {processes.WorkerPid} dies, the mount and what is swapped to it are lost; run 'tmemctl adopt'");
+        yield return ("workers", $"{processes.Restarts} restarts, {processes.Upgrades} upgrades");
+        if (processes.LastDeath is { } death) yield return ("last death", $"{processes.LastDeathAt:yyyy-MM-dd HH:mm:ss} UTC: {death}");
+        if (processes.UpgradeProblem is { } problem) yield return ("last upgrade", "refused: " + problem);
     }
 }

@@ -12,6 +12,8 @@ namespace Tmem.Ctl.Output;
 [JsonSerializable(typeof(PoolDestroyReply))]
 [JsonSerializable(typeof(CheckReply))]
 [JsonSerializable(typeof(StopReply))]
+[JsonSerializable(typeof(ProcessFigures))]
+[JsonSerializable(typeof(AdoptReply))]
 [JsonSerializable(typeof(SwapOnReport))]
 [JsonSerializable(typeof(SwapOffReport))]
 [JsonSerializable(typeof(SwapStatusReport))]

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using Tmem.Fuse.Control;
 
 namespace Tmem.Fuse.Tests.Control;
@@ -6,11 +7,13 @@ namespace Tmem.Fuse.Tests.Control;
 /// <summary>A server on a socket of its own, over fakes.</summary>
 internal sealed class ControlServerFixture : IDisposable
 {
+    private readonly ConcurrentBag<Socket> _listeners = [];
+
     public ControlServerFixture(ControlLimits? limits = null)
     {
         Folder = Directory.CreateTempSubdirectory("tmem-control-").FullName;
         SocketPath = Path.Combine(Folder, "run", "sock");
-        Server = ControlServer.Start(SocketPath, Daemon, Store, Store, Log.Enqueue, limits ?? new ControlLimits());
+        Server = ControlServer.Start(SocketPath, Listen(SocketPath), Daemon, Store, Store, Log.Enqueue, limits ?? new ControlLimits());
     }
 
     public string Folder { get; }
@@ -20,11 +23,20 @@ internal sealed class ControlServerFixture : IDisposable
     public ConcurrentQueue<string> Log { get; } = new();
     public ControlServer Server { get; }
 
+    /// <summary>A listening socket that lives as long as the fixture.</summary>
+    public Socket Listen(string path)
+    {
+        var listener = ControlSocket.Listen(path);
+        _listeners.Add(listener);
+        return listener;
+    }
+
     public Peer Connect() => new(SocketPath);
 
     public void Dispose()
     {
         Server.Dispose();
+        foreach (var listener in _listeners) listener.Dispose();
         Directory.Delete(Folder, recursive: true);
     }
 }

@@ -268,7 +268,7 @@ public sealed class ControlServerTests
         fixture.Store.VerifyBegun.Wait(TestContext.Current.CancellationToken);
         var closing = new Thread(fixture.Server.Dispose);
         closing.Start();
-        SpinWait.SpinUntil(() => !File.Exists(fixture.SocketPath), TimeSpan.FromSeconds(10));
+        SpinWait.SpinUntil(() => closing.ThreadState.HasFlag(System.Threading.ThreadState.WaitSleepJoin), TimeSpan.FromSeconds(10));
         hold.Set();
         Assert.NotNull(peer.Receive()!["result"]);
         Assert.Null(peer.Receive());
@@ -276,7 +276,7 @@ public sealed class ControlServerTests
     }
 
     private static ControlServer Start(string path, ControlServerFixture fixture) =>
-        ControlServer.Start(path, fixture.Daemon, fixture.Store, fixture.Store, fixture.Log.Enqueue, new ControlLimits());
+        ControlServer.Start(path, fixture.Listen(path), fixture.Daemon, fixture.Store, fixture.Store, fixture.Log.Enqueue, new ControlLimits());
 
     private static void LeaveStaleSocket(string path)
     {

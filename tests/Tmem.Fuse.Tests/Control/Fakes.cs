@@ -2,6 +2,7 @@ using Tmem.Engine;
 using Tmem.Engine.Diagnostics;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Control;
+using Tmem.Fuse.Control.Messages;
 using Tmem.Fuse.Filesystem;
 
 namespace Tmem.Fuse.Tests.Control;
@@ -11,7 +12,8 @@ internal sealed class FakeDaemon : IDaemon
     public string? Obstacle { get; set; }
     public int Stops { get; private set; }
     public string Version => "9.8.7";
-    public int ProcessId => 4711;
+    public ProcessFigures Processes { get; set; } = new() { WorkerPid = 4712, KeeperPid = 4711, Restarts = 2, Upgrades = 1 };
+    public UpgradeParameters? Upgraded { get; private set; }
     public string MountPoint => "/mnt/fake";
     public string RegionName => "anonymous memory";
     public DateTimeOffset StartedAt { get; } = DateTimeOffset.UtcNow.AddSeconds(-90);
@@ -21,6 +23,19 @@ internal sealed class FakeDaemon : IDaemon
     {
         reason = Obstacle ?? "";
         if (Obstacle is null) Stops++;
+        return Obstacle is null;
+    }
+
+    public bool TryUpgrade(UpgradeParameters wish, out string reason)
+    {
+        reason = Obstacle ?? "";
+        if (Obstacle is null) Upgraded = wish;
+        return Obstacle is null;
+    }
+
+    public bool TryAdopt(out string reason)
+    {
+        reason = Obstacle ?? "";
         return Obstacle is null;
     }
 }

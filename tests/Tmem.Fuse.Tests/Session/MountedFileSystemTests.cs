@@ -17,6 +17,8 @@ public sealed class MountedFileSystemTests : IDisposable
     private readonly List<string> _faults = [];
     private readonly MemoryFileSystem _files = new(16 << 20);
     private readonly Dispatcher<MemoryFileSystem> _dispatcher;
+    private readonly RequestBuffers _requests = RequestBuffers.Create(8);
+    private FuseConnection? _connection;
     private ServedMount? _served;
 
     public MountedFileSystemTests()
@@ -33,13 +35,18 @@ public sealed class MountedFileSystemTests : IDisposable
             var refusal = _served.TryStop();
             Assert.True(_served.Ended.Wait(TimeSpan.FromSeconds(20)), refusal ?? "the session did not end");
             _served.Dispose();
+            _connection!.Close();
         }
+        Assert.Equal(0, Libc.close(_requests.Descriptor));
         Directory.Delete(_folder);
         Assert.Empty(_faults);
     }
 
-    private void Serve(int threads = 4, double spin = 0) =>
-        _served = ServedMount.Start(_dispatcher, _folder, threads, new SessionOptions(TimeSpan.FromMicroseconds(spin)));
+    private void Serve(int threads = 4, double spin = 0)
+    {
+        _connection = FuseConnection.Open(_folder, threads);
+        _served = ServedMount.Start(_dispatcher, _connection, new SessionOptions(TimeSpan.FromMicroseconds(spin), _requests));
+    }
 
     private string Shell(string script, int expected = 0)
     {
@@ -116,7 +123,7 @@ public sealed class MountedFileSystemTests : IDisposable
     public void A_second_mount_on_the_same_place_is_refused_and_the_first_lives()
     {
         Serve();
-        var error = Assert.Throws<StartupException>(() => ServedMount.Start(_dispatcher, _folder, 1, new SessionOptions(TimeSpan.Zero)));
+        var error = Assert.Throws<StartupException>(() => FuseConnection.Open(_folder, 1));
         Assert.Contains("already a tmem mount", error.Message, StringComparison.Ordinal);
         Shell("touch $M/still-alive");
     }
@@ -147,7 +154,7 @@ public sealed class MountedFileSystemTests : IDisposable
         }
 
         void Refused(string says, string directory) =>
-            Assert.Contains(says, Assert.Throws<StartupException>(() => ServedMount.Start(_dispatcher, directory, 1, new SessionOptions(TimeSpan.Zero))).Message,
+            Assert.Contains(says, Assert.Throws<StartupException>(() => FuseConnection.Open(directory, 1)).Message,
                 StringComparison.Ordinal);
     }
 }

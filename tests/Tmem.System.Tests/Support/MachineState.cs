@@ -35,7 +35,7 @@ internal static class MachineState
     public static bool IsMounted(string folder) => File.ReadLines("/proc/self/mountinfo").Any(l => l.Split(' ')[4] == folder);
 
     private static IEnumerable<(string Id, string Line)> Daemons() => Directory.EnumerateDirectories("/proc").Select(d => Path.GetFileName(d)!)
-        .Where(n => char.IsAsciiDigit(n[0]) && TryRead($"/proc/{n}/comm").Trim() == "tmemd").Select(n => (n, TryRead($"/proc/{n}/cmdline")));
+        .Where(n => char.IsAsciiDigit(n[0]) && TryRead($"/proc/{n}/comm").StartsWith("tmemd", StringComparison.Ordinal)).Select(n => (n, TryRead($"/proc/{n}/cmdline")));
 
     // Devices and processes may go while they are listed.
     private static string TryRead(string path)

@@ -17,9 +17,12 @@ namespace Tmem.Fuse.Control.Messages;
 [JsonSerializable(typeof(PoolDestroyReply))]
 [JsonSerializable(typeof(CheckReply))]
 [JsonSerializable(typeof(StopReply))]
+[JsonSerializable(typeof(UpgradeReply))]
+[JsonSerializable(typeof(AdoptReply))]
 [JsonSerializable(typeof(PoolNameParameters))]
 [JsonSerializable(typeof(PoolCreateParameters))]
 [JsonSerializable(typeof(PoolDestroyParameters))]
+[JsonSerializable(typeof(UpgradeParameters))]
 internal sealed partial class ControlJson : JsonSerializerContext;
 
 /// <summary>What a client reads: lenient, so that an older client understands a newer daemon's replies.</summary>
@@ -34,4 +37,6 @@ internal sealed partial class ControlJson : JsonSerializerContext;
 [JsonSerializable(typeof(PoolDestroyReply))]
 [JsonSerializable(typeof(CheckReply))]
 [JsonSerializable(typeof(StopReply))]
+[JsonSerializable(typeof(UpgradeReply))]
+[JsonSerializable(typeof(AdoptReply))]
 internal sealed partial class ControlReplyJson : JsonSerializerContext;

@@ -12,6 +12,12 @@ internal static class ControlProtocol
     /// <summary>Longest request line in bytes, newline excluded. Replies may be longer (a list of 1024 pools).</summary>
     public const int MaximumRequest = 64 * 1024;
 
+    /// <summary>Most session threads.</summary>
+    public const int MaximumThreads = 64;
+
+    /// <summary>Longest polling before a thread sleeps, in microseconds.</summary>
+    public const int MaximumSpin = 10_000;
+
     /// <summary>Longest reply line a client accepts, in bytes.</summary>
     public const int MaximumReply = 8 * 1024 * 1024;
 }
@@ -33,6 +39,10 @@ internal static class ControlMethod
     public const string Check = "check";
     /// <summary>() -> <see cref="StopReply"/>.</summary>
     public const string Stop = "stop";
+    /// <summary><see cref="UpgradeParameters"/> -> <see cref="UpgradeReply"/>.</summary>
+    public const string Upgrade = "upgrade";
+    /// <summary>() -> <see cref="AdoptReply"/>.</summary>
+    public const string Adopt = "adopt";
 }
 
 /// <summary>Error codes: those of JSON-RPC 2.0, and the daemon's own from -32000 downwards.</summary>
@@ -62,6 +72,10 @@ internal static class ControlErrorCode
     public const int NoRoom = -32006;
     /// <summary>The daemon declines to stop.</summary>
     public const int StopRefused = -32007;
+    /// <summary>The new worker did not get ready, and the old one serves on.</summary>
+    public const int UpgradeRefused = -32009;
+    /// <summary>No keeper could be started.</summary>
+    public const int NotAdopted = -32010;
     /// <summary>Too many connections at once.</summary>
     public const int TooManyConnections = -32008;
 }

@@ -4,7 +4,9 @@ namespace Tmem.Fuse.Control.Messages;
 internal sealed record StatusReply
 {
     public required string Version { get; init; }
+    /// <summary>The process that a user knows as the daemon: the keeper, or the worker while there is no keeper.</summary>
     public required int Pid { get; init; }
+    public required ProcessFigures Processes { get; init; }
     public required string MountPoint { get; init; }
     public required string SocketPath { get; init; }
     /// <summary>The region's file, or what it is instead ("memory").</summary>
@@ -16,6 +18,24 @@ internal sealed record StatusReply
     public required StoreFigures Store { get; init; }
     /// <summary>All pools together, destroyed ones' counters included.</summary>
     public required PoolFigures Total { get; init; }
+}
+
+/// <summary>The daemon's processes, and what became of those before them.</summary>
+internal sealed record ProcessFigures
+{
+    /// <summary>The one that serves.</summary>
+    public required int WorkerPid { get; init; }
+    /// <summary>The one that would start another; 0: nobody would, and the death of the worker loses the mount.</summary>
+    public required int KeeperPid { get; init; }
+    /// <summary>Workers that died and were replaced.</summary>
+    public required int Restarts { get; init; }
+    /// <summary>Workers that were replaced on purpose.</summary>
+    public required int Upgrades { get; init; }
+    /// <summary>The last of those that died and how, in words.</summary>
+    public string? LastDeath { get; init; }
+    public DateTimeOffset? LastDeathAt { get; init; }
+    /// <summary>Why the last upgrade came to nothing; null if it did not.</summary>
+    public string? UpgradeProblem { get; init; }
 }
 
 /// <summary>Memory of the whole store, in bytes unless named otherwise; the meaning is that of the engine's EngineStatistics.</summary>
@@ -106,3 +126,11 @@ internal sealed record CheckReply(long PagesChecked, long ObjectsChecked, long S
 
 /// <summary>What <c>stop</c> answers when the daemon will end; its process ends soon after.</summary>
 internal sealed record StopReply(int Pid);
+
+/// <summary>What <c>upgrade</c> answers when the new worker is ready and this one ends for it; <c>status</c> then tells what came of it.</summary>
+/// <param name="WorkerPid">The worker that ends.</param>
+/// <param name="Upgrades">How many upgrades there were before this one.</param>
+internal sealed record UpgradeReply(int WorkerPid, int Upgrades);
+
+/// <summary>What <c>adopt</c> answers when a keeper watches.</summary>
+internal sealed record AdoptReply(int KeeperPid);

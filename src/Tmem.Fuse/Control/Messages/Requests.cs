@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Tmem.Fuse.Control.Messages;
 
@@ -42,4 +43,26 @@ internal sealed record PoolDestroyParameters
     public string? Name { get; init; }
     /// <summary>Destroy it although it holds files.</summary>
     public bool Force { get; init; }
+}
+
+/// <summary>Parameters of <c>upgrade</c>: what is left out stays as it is.</summary>
+internal sealed record UpgradeParameters
+{
+    /// <summary>Absolute path of the program; without it, what now lies where the running one was started from.</summary>
+    public string? Binary { get; init; }
+    public int? Threads { get; init; }
+    /// <summary>Microseconds.</summary>
+    public int? Spin { get; init; }
+    /// <summary>debug, info, warning or error.</summary>
+    public LogWish? Log { get; init; }
+}
+
+/// <summary>A log level by name; the order is the daemon's own.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<LogWish>))]
+internal enum LogWish
+{
+    [JsonStringEnumMemberName("debug")] Debug,
+    [JsonStringEnumMemberName("info")] Info,
+    [JsonStringEnumMemberName("warning")] Warning,
+    [JsonStringEnumMemberName("error")] Error,
 }

@@ -1,0 +1,29 @@
+using Tmem.Fuse.Keeper;
+
+namespace Tmem.Fuse.Daemon;
+
+/// <summary>A keeper that a worker started because the one before it had died.</summary>
+internal static class Adopter
+{
+    /// <summary>Runs until the mount is gone.</summary>
+    public static int Run(int page, Link line)
+    {
+        try
+        {
+            var handover = Handover.Adopt(page);
+            Log.Level = (LogLevel)handover.Page.Current.LogLevel;
+            Launcher.Close(handover, line);
+            var memory = LockedMemory.Lock();
+            var keeper = new Keeper.Keeper(handover, memory.IsLocked);
+            keeper.Adopt(line);
+            var exit = keeper.Run();
+            File.Delete(handover.SocketPath);
+            return exit;
+        }
+        catch (StartupException e)
+        {
+            Log.Error(e.Message);
+            return 1;
+        }
+    }
+}

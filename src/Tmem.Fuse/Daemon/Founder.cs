@@ -1,0 +1,84 @@
+using Tmem.Fuse.Control;
+using Tmem.Fuse.Keeper;
+using Tmem.Fuse.Mount;
+using Tmem.Fuse.Protocol;
+using Tmem.Fuse.Session;
+
+namespace Tmem.Fuse.Daemon;
+
+/// <summary>
+/// What a user starts: makes everything that has to outlive a worker (region, socket, mount, clones, buffers), and becomes its keeper. An error
+/// here takes back what was made before it.
+/// </summary>
+internal static unsafe class Founder
+{
+    /// <summary>Runs until the mount is gone.</summary>
+    /// <returns>The exit code: 0 after an orderly end, 1 if it could not start or the connection broke.</returns>
+    public static int Run(DaemonOptions options, string? ioFlusherWarning)
+    {
+        Log.Level = options.LogLevel;
+        try
+        {
+            if (ioFlusherWarning is not null) Log.Warning(ioFlusherWarning);
+            var socketPath = Path.GetFullPath(options.SocketPath);
+            ControlSocket.EnsureFree(socketPath);
+            if (ProcessPriority.AvoidOutOfMemoryKiller() is { } warning) Log.Warning(warning);
+            var memory = LockedMemory.Lock();
+            var handover = Handover.Create();
+            ref var page = ref handover.Page;
+            page.Region = RegionFile.Open(options.RegionPath, options.CapacityBytes, out var isNew);
+            page.RegionIsNew = isNew ? 1 : 0;
+            page.Buffers = RequestBuffers.Create(HandoverPage.MaximumDevices).Descriptor;
+            page.Current = page.Proposed = SettingsOf(options);
+            using var listener = ControlSocket.Listen(socketPath);
+            page.Listener = (int)listener.Handle;
+            var connection = FuseConnection.Open(options.MountPoint, options.Threads);
+            Describe(connection, ref page);
+            handover.SetPaths(connection.Mount.MountPoint, socketPath, options.RegionPath is { } path ? Path.GetFullPath(path) : null);
+            return Keep(handover, memory, connection);
+        }
+        catch (Exception e) when (e is StartupException or ControlException)
+        {
+            Log.Error(e.Message);
+            return 1;
+        }
+    }
+
+    private static int Keep(Handover handover, LockedMemory memory, FuseConnection connection)
+    {
+        var exit = 1;
+        try
+        {
+            exit = new Keeper.Keeper(handover, memory.IsLocked).Run();
+        }
+        finally
+        {
+            // A first worker that could not begin leaves a mount that nobody will ever serve.
+            if (handover.Page.ConnectionOver == 0) _ = connection.Mount.Unmount();
+            connection.Close();
+        }
+        return exit;
+    }
+
+    private static void Describe(FuseConnection connection, ref HandoverPage page)
+    {
+        page.Connection = connection.Mount.Connection;
+        page.DeviceCount = connection.Devices.Count;
+        for (var i = 0; i < connection.Devices.Count; i++) page.Devices[i] = connection.Devices[i].Descriptor;
+        page.FirstStartUnixMilliseconds = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+    }
+
+    private static WorkerSettings SettingsOf(DaemonOptions options)
+    {
+        var program = Libc.open("/proc/self/exe", NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
+        if (program < 0) throw new StartupException($"The program's own file cannot be opened: {Libc.Describe(Libc.LastError)}.");
+        return new WorkerSettings
+        {
+            CapacityBytes = options.CapacityBytes,
+            Threads = options.Threads,
+            SpinMicroseconds = (int)options.Spin.TotalMicroseconds,
+            LogLevel = (int)options.LogLevel,
+            Program = program,
+        };
+    }
+}

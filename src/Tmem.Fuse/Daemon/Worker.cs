@@ -1,0 +1,223 @@
+using System.Runtime.InteropServices;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Control;
+using Tmem.Fuse.Control.Messages;
+using Tmem.Fuse.Keeper;
+using Tmem.Fuse.Mount;
+using Tmem.Fuse.Session;
+
+namespace Tmem.Fuse.Daemon;
+
+/// <summary>
+/// The life of a worker: take over what the keeper holds, attach to the region, serve, and end only when nobody needs the mount any more or
+/// another worker takes over. A stop that is refused (swap is on it, somebody has a file open) is logged and changes nothing; asking again
+/// later is the way.
+/// </summary>
+internal sealed unsafe class Worker : IDaemon
+{
+    private static readonly PosixSignal[] s_stopSignals = [PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
+
+    private readonly Handover _handover;
+    private readonly ServedMount _mount;
+    private readonly KeeperPeer _keeper;
+    private readonly Lock _stopLock = new();
+    private ControlServer? _control;
+
+    private Worker(Handover handover, ServedMount mount, Link line, string regionName)
+    {
+        _handover = handover;
+        _mount = mount;
+        _keeper = new KeeperPeer(handover, line, Retire);
+        Threads = handover.Page.Current.Threads;
+        RegionName = regionName;
+    }
+
+    /// <inheritdoc/>
+    public string Version { get; } = typeof(Worker).Assembly.GetName().Version?.ToString(3) ?? "unknown";
+
+    /// <inheritdoc/>
+    public string MountPoint => _mount.MountPoint;
+
+    /// <inheritdoc/>
+    public string RegionName { get; }
+
+    /// <inheritdoc/>
+    public DateTimeOffset StartedAt => DateTimeOffset.FromUnixTimeMilliseconds(_handover.Page.FirstStartUnixMilliseconds);
+
+    /// <inheritdoc/>
+    public int Threads { get; }
+
+    /// <inheritdoc/>
+    public ProcessFigures Processes
+    {
+        get
+        {
+            ref var page = ref _handover.Page;
+            return new ProcessFigures
+            {
+                WorkerPid = Environment.ProcessId,
+                KeeperPid = _keeper.IsWatched ? page.KeeperProcess : 0,
+                Restarts = page.Restarts,
+                Upgrades = page.Upgrades,
+                LastDeath = page.LastDeath.Process == 0 ? null : DeathWords.Describe(in page.LastDeath),
+                LastDeathAt = page.LastDeath.Process == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(page.LastDeath.UnixMilliseconds),
+                UpgradeProblem = _handover.UpgradeProblem is { Length: > 0 } problem ? problem : null,
+            };
+        }
+    }
+
+    /// <summary>Runs until the mount is gone or a successor serves it.</summary>
+    /// <param name="role">Worker, or successor to one that serves.</param>
+    /// <param name="page">The descriptor of the handover page.</param>
+    /// <param name="line">The line to the keeper.</param>
+    /// <returns>The exit code: 0 after an orderly end, 1 if it could not start or the connection broke.</returns>
+    public static int Run(Role role, int page, Link line)
+    {
+        try
+        {
+            var handover = Handover.Adopt(page);
+            var settings = role == Role.Successor ? handover.Page.Proposed : handover.Page.Current;
+            Log.Level = (LogLevel)settings.LogLevel;
+            Launcher.Close(handover, line);
+            ProcessPriority.NameProcess("tmemd-worker\0"u8);
+            var memory = LockedMemory.Lock();
+            if (role == Role.Successor && !AwaitTurn(handover, settings, line)) return 1;
+            using var composition = Composition.Create(handover, memory);
+            return Serve(handover, line, composition);
+        }
+        catch (StartupException e)
+        {
+            Log.Error(e.Message);
+            return 1;
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool TryStop(out string reason)
+    {
+        lock (_stopLock) reason = _mount.TryStop() ?? "";
+        return reason.Length == 0;
+    }
+
+    /// <inheritdoc/>
+    public bool TryUpgrade(UpgradeParameters wish, out string reason)
+    {
+        var settings = _handover.Page.Current;
+        settings.Threads = wish.Threads ?? settings.Threads;
+        settings.SpinMicroseconds = wish.Spin ?? settings.SpinMicroseconds;
+        if (wish.Log is { } level) settings.LogLevel = (int)level;
+        reason = _keeper.TryUpgrade(settings, wish.Binary ?? ProgramFile()) ?? "";
+        return reason.Length == 0;
+    }
+
+    /// <inheritdoc/>
+    public bool TryAdopt(out string reason)
+    {
+        reason = _keeper.TryAdopt() ?? "";
+        return reason.Length == 0;
+    }
+
+    /// <summary>Does all that can be done beside a worker that serves, and waits until that one has ended.</summary>
+    private static bool AwaitTurn(Handover handover, in WorkerSettings settings, Link line)
+    {
+        Composition.Check(handover, settings);
+        line.Send(LinkMessage.Ready);
+        while (true)
+        {
+            switch (line.Receive())
+            {
+                case LinkMessage.TakeOver: return true;
+                // Without the keeper there is nobody to say when the region is free.
+                case LinkMessage.Closed: return false;
+            }
+        }
+    }
+
+    private static int Serve(Handover handover, Link line, Composition composition)
+    {
+        ref var page = ref handover.Page;
+        var settings = page.Current;
+        var connection = Inherited(ref page, handover.MountPoint, settings.Threads);
+        var requests = new RequestBuffers(page.Buffers);
+        if (page.ConnectionUsed != 0)
+        {
+            requests.FinishForgets(composition.Handler, page.BufferCount);
+            AskForUnanswered(connection.Devices[0]);
+        }
+        page.ConnectionUsed = 1;
+        page.BufferCount = Math.Max(page.BufferCount, settings.Threads);
+        var session = new SessionOptions(TimeSpan.FromMicroseconds(settings.SpinMicroseconds), requests, composition.PrepareThread);
+        using var mount = ServedMount.Start(composition.Handler, connection, session);
+        var worker = new Worker(handover, mount, line, composition.RegionName);
+        using (worker._control = composition.StartControl(worker, handover))
+        {
+            var signals = s_stopSignals.Select(signal => PosixSignalRegistration.Create(signal, worker.OnSignal)).ToList();
+            Log.Info($"serving {mount.MountPoint} (FUSE connection {mount.Connection}) with {settings.Threads} threads and a capacity of "
+                + $"{ByteSize.Format(settings.CapacityBytes)}; control socket {handover.SocketPath}");
+            worker._keeper.Start();
+            composition.LockInBackground();
+            var end = mount.Ended.GetAwaiter().GetResult();
+            // Not the ordinary way out: writing the region's file takes time, and the successor waits for it.
+            if (end == SessionEnd.Quiesced) NativeProcess._exit(0);
+            page.ConnectionOver = 1;
+            foreach (var signal in signals) signal.Dispose();
+            return worker.Finish(end);
+        }
+    }
+
+    /// <summary>The connection as the keeper holds it; descriptors beyond the threads' have nothing to be read that these do not see too.</summary>
+    private static FuseConnection Inherited(ref HandoverPage page, string mountPoint, int threads)
+    {
+        var devices = new List<FuseDevice>();
+        for (var i = 0; i < threads; i++) devices.Add(FuseDevice.Adopt(page.Devices[i]));
+        return new FuseConnection(FuseMount.Adopt(mountPoint, page.Connection), devices);
+    }
+
+    private static void AskForUnanswered(FuseDevice device)
+    {
+        var error = device.ResendUnanswered();
+        if (error == Errno.EINVAL)
+            Log.Error("This kernel cannot send again what the last worker had read (Linux 6.9 can): whoever waits for that waits until the mount is aborted.");
+        else if (error is not (Errno.Ok or Errno.ENODEV or Errno.ECONNABORTED or Errno.ENOTCONN))
+            Log.Error($"{FuseDevice.Path} refused to send again what the last worker had read: {Libc.Describe(error)}.");
+    }
+
+    private void Retire()
+    {
+        // First the replies under way, the upgrade's among them: the mount is served meanwhile.
+        _control?.Dispose();
+        _mount.Quiesce();
+    }
+
+    private void OnSignal(PosixSignalContext context)
+    {
+        // The default would end the process here, mount and swap or not.
+        context.Cancel = true;
+        if (TryStop(out var reason)) Log.Info($"{context.Signal}: stopping");
+        else Log.Warning($"{context.Signal}: {reason}; serving on. Turn swap off (tmemctl swap off), close what is open there, and stop again");
+    }
+
+    private int Finish(SessionEnd end)
+    {
+        if (!_keeper.IsWatched) File.Delete(_handover.SocketPath);
+        if (end == SessionEnd.Unmounted)
+        {
+            Log.Info($"{MountPoint} is unmounted; ending");
+            return 0;
+        }
+        var error = _mount.RemoveStaleMount();
+        var rest = error == Errno.Ok ? "It is unmounted." : $"It cannot be unmounted ({Libc.Describe(error)}): run umount -l '{MountPoint}'.";
+        Log.Error(end == SessionEnd.Aborted
+            ? $"the connection of {MountPoint} was aborted through /sys/fs/fuse/connections/{_mount.Connection}. {rest}"
+            : $"serving {MountPoint} failed. {rest}");
+        return 1;
+    }
+
+    /// <summary>The path that this program was started from, whatever lies there now.</summary>
+    private static string ProgramFile()
+    {
+        const string deleted = " (deleted)";
+        var path = Libc.ReadLink("/proc/self/exe") ?? "";
+        return path.EndsWith(deleted, StringComparison.Ordinal) ? path[..^deleted.Length] : path;
+    }
+}

@@ -1,0 +1,208 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Protocol;
+
+namespace Tmem.Fuse.Keeper;
+
+/// <summary>What may change from one worker to the next.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct WorkerSettings
+{
+    public long CapacityBytes;
+    public int Threads;
+    public int SpinMicroseconds;
+    public int LogLevel;
+    /// <summary>The descriptor of the program; executed through /proc/self/fd, so that it is still the same one when its file was replaced.</summary>
+    public int Program;
+}
+
+/// <summary>How a worker ended.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct WorkerDeath
+{
+    public int Process;
+    /// <summary>An exit code, or a signal's number; -1 if it is unknown because the worker was not the keeper's child.</summary>
+    public int Number;
+    public int BySignal;
+    /// <summary>Whether it had served before.</summary>
+    public int HadServed;
+    public long UnixMilliseconds;
+    public long ServedMilliseconds;
+}
+
+/// <summary>
+/// The page that a keeper and its workers share: what a successor of either must know, and nothing else. It is a memfd that every one of them
+/// inherits. One writes at a time: the keeper while no worker serves and for its own fields, the worker for what it agrees with the kernel.
+/// A program that does not know this <see cref="Version"/> refuses to take over.
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct HandoverPage
+{
+    /// <summary>"TMEMHAND", little-endian.</summary>
+    public const ulong ExpectedMagic = 0x444E4148_4D454D54;
+    public const uint ExpectedVersion = 1;
+    public const int MaximumDevices = 64;
+    public const int PathBytes = 4096;
+    public const int TextBytes = 1024;
+
+    public ulong Magic;
+    public uint Version;
+
+    public int KeeperProcess;
+    public int WorkerProcess;
+    /// <summary>Workers started after the first because one had died.</summary>
+    public int Restarts;
+    public int Upgrades;
+    /// <summary>The mount is gone: the keeper ends with its worker, with the worker's exit code.</summary>
+    public int ConnectionOver;
+    /// <summary>A worker has made the store and the file system in the region: what is in it counts.</summary>
+    public int RegionReady;
+    /// <summary>The region was empty when the keeper opened it, so that an unfinished one may be emptied again.</summary>
+    public int RegionIsNew;
+    /// <summary>A worker may have read from the connection, so that its successor must ask for what was in flight.</summary>
+    public int ConnectionUsed;
+    public long FirstStartUnixMilliseconds;
+    public WorkerDeath LastDeath;
+
+    public WorkerSettings Current;
+    public WorkerSettings Proposed;
+
+    // Descriptors have the same numbers in all processes.
+    public int Region;
+    public int Listener;
+    public int Buffers;
+    /// <summary>Buffers that any worker has used.</summary>
+    public int BufferCount;
+    public int DeviceCount;
+    public fixed int Devices[MaximumDevices];
+
+    /// <summary>The mount's number under /sys/fs/fuse/connections.</summary>
+    public int Connection;
+    /// <summary>Written after the parameters.</summary>
+    public int Agreed;
+    public uint Minor;
+    public uint MaxWrite;
+    public uint MaxPages;
+    public uint MaxReadahead;
+    public ulong Flags;
+
+    public fixed byte MountPoint[PathBytes];
+    public fixed byte SocketPath[PathBytes];
+    public fixed byte RegionPath[PathBytes];
+    /// <summary>The program that an upgrade asked for.</summary>
+    public fixed byte ProposedProgram[PathBytes];
+    /// <summary>Why the last upgrade came to nothing; empty if it did not.</summary>
+    public fixed byte UpgradeProblem[TextBytes];
+}
+
+/// <summary>The shared page, mapped.</summary>
+internal sealed unsafe class Handover
+{
+    private static readonly int s_size = (sizeof(HandoverPage) + 4095) & -4096;
+    private readonly HandoverPage* _page;
+
+    private Handover(int descriptor, HandoverPage* page)
+    {
+        Descriptor = descriptor;
+        _page = page;
+    }
+
+    public int Descriptor { get; }
+
+    public ref HandoverPage Page => ref *_page;
+
+    public string MountPoint => Text(_page->MountPoint, HandoverPage.PathBytes);
+
+    public string SocketPath => Text(_page->SocketPath, HandoverPage.PathBytes);
+
+    /// <summary>The region's file; null for memory.</summary>
+    public string? RegionPath => Text(_page->RegionPath, HandoverPage.PathBytes) is { Length: > 0 } path ? path : null;
+
+    /// <summary>The connection's parameters once a worker has agreed on them with the kernel.</summary>
+    public SessionParameters? Parameters => Volatile.Read(ref _page->Agreed) == 0
+        ? null
+        : new SessionParameters(_page->Minor, (FuseInitFlags)_page->Flags, _page->MaxWrite, (ushort)_page->MaxPages, _page->MaxReadahead);
+
+    /// <exception cref="StartupException">No memory.</exception>
+    public static Handover Create()
+    {
+        var descriptor = NativeProcess.memfd_create("tmem-handover", NativeProcess.MFD_CLOEXEC);
+        if (descriptor < 0 || NativeProcess.ftruncate(descriptor, s_size) != 0)
+            throw new StartupException($"No memory for the page that keeper and worker share: {Libc.Describe(Libc.LastError)}.");
+        var handover = Map(descriptor);
+        handover.Page.Magic = HandoverPage.ExpectedMagic;
+        handover.Page.Version = HandoverPage.ExpectedVersion;
+        return handover;
+    }
+
+    /// <summary>Takes over an inherited page.</summary>
+    /// <exception cref="StartupException">It is none, or of another version.</exception>
+    public static Handover Adopt(int descriptor)
+    {
+        var handover = Map(descriptor);
+        ref var page = ref handover.Page;
+        if (page.Magic != HandoverPage.ExpectedMagic)
+            throw new StartupException($"Descriptor {descriptor} is no handover page. Start tmemd without {Launcher.RoleVariable} in its environment.");
+        if (page.Version != HandoverPage.ExpectedVersion)
+        {
+            throw new StartupException($"The running tmemd hands over in version {page.Version} and this program knows version "
+                + $"{HandoverPage.ExpectedVersion}: turn swap off, stop it and start this program instead.");
+        }
+        return handover;
+    }
+
+    /// <summary>Notes what was agreed, before the kernel is told: a successor then finds it whether or not the answer left.</summary>
+    public void Agree(SessionParameters parameters)
+    {
+        _page->Minor = parameters.Minor;
+        _page->MaxWrite = parameters.MaxWrite;
+        _page->MaxPages = parameters.MaxPages;
+        _page->MaxReadahead = parameters.MaxReadahead;
+        _page->Flags = (ulong)parameters.Flags;
+        Volatile.Write(ref _page->Agreed, 1);
+    }
+
+    public void SetPaths(string mountPoint, string socketPath, string? regionPath)
+    {
+        SetText(_page->MountPoint, HandoverPage.PathBytes, mountPoint);
+        SetText(_page->SocketPath, HandoverPage.PathBytes, socketPath);
+        SetText(_page->RegionPath, HandoverPage.PathBytes, regionPath ?? "");
+    }
+
+    public void SetProposedProgram(string path) => SetText(_page->ProposedProgram, HandoverPage.PathBytes, path);
+
+    /// <summary>The proposed program as a C string.</summary>
+    public byte* ProposedProgramName => _page->ProposedProgram;
+
+    public string UpgradeProblem
+    {
+        get => Text(_page->UpgradeProblem, HandoverPage.TextBytes);
+        set => SetText(_page->UpgradeProblem, HandoverPage.TextBytes, value);
+    }
+
+    /// <summary>Room for <see cref="UpgradeProblem"/> as bytes, its end included.</summary>
+    public Span<byte> UpgradeProblemBytes => new(_page->UpgradeProblem, HandoverPage.TextBytes);
+
+    private static Handover Map(int descriptor)
+    {
+        var address = Libc.mmap(null, (nuint)s_size, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED | Libc.MAP_POPULATE, descriptor, 0);
+        if ((nint)address != -1) return new Handover(descriptor, (HandoverPage*)address);
+        throw new StartupException($"The page that keeper and worker share cannot be mapped: {Libc.Describe(Libc.LastError)}.");
+    }
+
+    private static string Text(byte* start, int room)
+    {
+        var bytes = new ReadOnlySpan<byte>(start, room);
+        var end = bytes.IndexOf((byte)0);
+        return Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]);
+    }
+
+    private static void SetText(byte* start, int room, string text)
+    {
+        var bytes = new Span<byte>(start, room);
+        bytes.Clear();
+        // Whole characters, and always a zero at the end.
+        Encoding.UTF8.GetEncoder().Convert(text, bytes[..^1], flush: true, out _, out _, out _);
+    }
+}

@@ -1,0 +1,149 @@
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Session;
+
+namespace Tmem.Fuse.Keeper;
+
+/// <summary>
+/// The planned hand-over: a successor gets ready beside the worker, the worker finishes what is in hand and ends, the successor attaches.
+/// Until it is ready, nothing has changed for anybody; if it dies between there and serving, the program before it is started again.
+/// </summary>
+internal sealed unsafe partial class Keeper
+{
+    private const long ReadyPatience = 15_000;
+    private const long RetirePatience = 15_000;
+
+    private enum UpgradePhase
+    {
+        None,
+        /// <summary>The successor starts.</summary>
+        Preparing,
+        /// <summary>The worker finishes.</summary>
+        Retiring,
+        /// <summary>The successor is the worker, and does not serve yet.</summary>
+        TakingOver,
+    }
+
+    private UpgradePhase _phase;
+    private long _deadline;
+    private Watched _successor;
+    private WorkerSettings _before;
+    private int _devicesBefore;
+
+    private void BeginUpgrade()
+    {
+        if (_phase != UpgradePhase.None) return;
+        _devicesBefore = Page.DeviceCount;
+        ref var proposed = ref Page.Proposed;
+        proposed.Program = Libc.open(_handover.ProposedProgramName, NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
+        if (proposed.Program < 0)
+        {
+            UpgradeFails($"the program cannot be opened: error {(int)Libc.LastError}; name one that can be executed");
+            return;
+        }
+        if (!AddDevices(proposed.Threads))
+        {
+            UpgradeFails($"/dev/fuse cannot be cloned for more threads: error {(int)Libc.LastError}; ask for fewer");
+            return;
+        }
+        if (!TryStart(Role.Successor, proposed.Program, out _successor, out var error))
+        {
+            UpgradeFails($"the program cannot be executed: error {(int)error}; name one that can");
+            return;
+        }
+        _phase = UpgradePhase.Preparing;
+        _deadline = Environment.TickCount64 + ReadyPatience;
+    }
+
+    private bool AddDevices(int threads)
+    {
+        while (Page.DeviceCount < threads)
+        {
+            if (FuseDevice.TryClone(Page.Devices[0], out var clone) != Errno.Ok) return false;
+            Page.Devices[Page.DeviceCount] = clone;
+            Page.DeviceCount++;
+        }
+        return true;
+    }
+
+    private void HandleSuccessor()
+    {
+        for (var message = _successor.Receive(); message is not (LinkMessage.None or LinkMessage.Closed); message = _successor.Receive())
+        {
+            if (message != LinkMessage.Ready || _phase != UpgradePhase.Preparing) continue;
+            _phase = UpgradePhase.Retiring;
+            _deadline = Environment.TickCount64 + RetirePatience;
+            _worker.Line.Send(LinkMessage.Retire);
+        }
+        if (!_successor.HasEnded || !_successor.TryReap(out var death)) return;
+        _successor.Forget();
+        SuccessorDied(in death);
+    }
+
+    private void SuccessorDied(in WorkerDeath death)
+    {
+        var line = new KeeperLine(0, 0);
+        line.AppendLiteral("the new worker ");
+        DeathWords.AppendTo(ref line, in death);
+        line.AppendLiteral("; its messages are in the daemon's log");
+        // A worker that was told to retire does; then there is no successor, and the program before is started again.
+        UpgradeFails(line);
+    }
+
+    /// <summary>What takes longer than it may is ended: the successor as long as the worker serves, then the worker, whose requests are sent again.</summary>
+    private void CheckUpgrade()
+    {
+        if (_phase == UpgradePhase.None || Environment.TickCount64 < _deadline) return;
+        if (_phase == UpgradePhase.Preparing && _successor.Exists) _ = NativeProcess.kill(_successor.Process, NativeProcess.SIGKILL);
+        else if (_phase == UpgradePhase.Retiring && _worker.Exists) _ = NativeProcess.kill(_worker.Process, NativeProcess.SIGKILL);
+        _deadline = Environment.TickCount64 + RetirePatience;
+    }
+
+    /// <summary>The worker is gone: the successor, if it still lives, is the worker from here on.</summary>
+    private void HandOver()
+    {
+        if (!_successor.Exists) return;
+        _worker = _successor;
+        _successor = default;
+        Page.WorkerProcess = _worker.Process;
+        _before = Page.Current;
+        Page.Current = Page.Proposed;
+        _phase = UpgradePhase.TakingOver;
+        _deadline = long.MaxValue;
+        _worker.Line.Send(LinkMessage.TakeOver);
+    }
+
+    private void UpgradeDone()
+    {
+        _phase = UpgradePhase.None;
+        _ = Libc.close(_before.Program);
+        Page.Upgrades++;
+        _handover.UpgradeProblemBytes.Clear();
+        KeeperLog.Info($"worker {_worker.Process} has taken over");
+    }
+
+    private void UpgradeFailedLate(in WorkerDeath death)
+    {
+        var failed = Page.Current.Program;
+        Page.Current = _before;
+        Page.Proposed.Program = failed;
+        var line = new KeeperLine(0, 0);
+        line.AppendLiteral("the new worker ");
+        DeathWords.AppendTo(ref line, in death);
+        line.AppendLiteral(" although it had been ready; the program before it serves again");
+        UpgradeFails(line);
+    }
+
+    private void UpgradeFails(KeeperLine why)
+    {
+        _phase = UpgradePhase.None;
+        if (Page.Proposed.Program >= 0 && Page.Proposed.Program != Page.Current.Program) _ = Libc.close(Page.Proposed.Program);
+        Page.Proposed = Page.Current;
+        // A worker that lives has the descriptors it was started with, and the page names no others. Nobody has read through the new ones.
+        while (_worker.Exists && Page.DeviceCount > _devicesBefore) _ = Libc.close(Page.Devices[--Page.DeviceCount]);
+        var room = _handover.UpgradeProblemBytes;
+        room.Clear();
+        why.Text[..Math.Min(why.Text.Length, room.Length - 1)].CopyTo(room);
+        KeeperLog.Warning($"upgrade refused: {why.Text}");
+        if (_worker.Exists) _worker.Line.Send(LinkMessage.UpgradeFailed);
+    }
+}

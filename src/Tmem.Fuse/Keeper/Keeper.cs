@@ -1,0 +1,221 @@
+using Tmem.Fuse.Abi;
+
+namespace Tmem.Fuse.Keeper;
+
+/// <summary>
+/// Holds what must outlive a worker (every descriptor of the connection, the region, the listening socket) and starts another worker when one
+/// dies. One thread in one poll(2); no I/O on the mount, no state but the handover page; nothing managed is allocated from
+/// <see cref="Run"/> on, because what the machine swapped out comes back only when there is a worker again.
+/// </summary>
+internal sealed unsafe partial class Keeper
+{
+    private const long FirstDelay = 100;
+    private const long LongestDelay = 10_000;
+    private const int FailuresBeforeLastWord = 8;
+    private const int GuardInterval = 1000;
+
+    private static readonly int[] s_signals = [NativeProcess.SIGTERM, NativeProcess.SIGINT, NativeProcess.SIGHUP, NativeProcess.SIGQUIT];
+
+    private readonly Handover _handover;
+    private readonly Launcher _launcher;
+    private readonly RegionGuard? _guard;
+    private readonly string _mountPoint;
+    private readonly int _signalDescriptor;
+    private Watched _worker;
+    private bool _everServed;
+    private int _failures;
+    private long _startAt;
+    private int _pendingSignal;
+    private int? _exit;
+
+    /// <summary>A keeper of what the page names.</summary>
+    /// <param name="handover">The shared page.</param>
+    /// <param name="lockMemory">Whether the region is to be kept out of swap while no worker lives.</param>
+    /// <exception cref="StartupException">The system has no descriptor or memory to give.</exception>
+    public Keeper(Handover handover, bool lockMemory)
+    {
+        _handover = handover;
+        _launcher = new Launcher(handover);
+        _mountPoint = handover.MountPoint;
+        _guard = lockMemory ? new RegionGuard(handover.Page.Region) : null;
+        var signals = StopSignals;
+        _signalDescriptor = NativeProcess.signalfd(-1, &signals, NativeProcess.SFD_CLOEXEC | NativeProcess.SFD_NONBLOCK);
+        if (_signalDescriptor < 0) throw new StartupException($"signalfd failed: {Libc.Describe(Libc.LastError)}.");
+        handover.Page.KeeperProcess = Environment.ProcessId;
+    }
+
+    /// <summary>What asks for the end. Blocked before the runtime starts its threads, so that none of them is killed by one.</summary>
+    public static SignalSet StopSignals => SignalSet.Of(s_signals);
+
+    private ref HandoverPage Page => ref _handover.Page;
+
+    /// <summary>Watches the worker that lives already.</summary>
+    public void Adopt(Link line)
+    {
+        if (Watched.Watch(Page.WorkerProcess, line, out _worker) != Errno.Ok)
+        {
+            KeeperLog.Warning($"worker {Page.WorkerProcess} died before its new keeper watched it; starting another");
+            line.Close();
+            Page.Restarts++;
+            return;
+        }
+        _worker.Serves = true;
+        _worker.ServesSince = Environment.TickCount64;
+        _everServed = true;
+        _worker.Line.Send(LinkMessage.Watching);
+        KeeperLog.Info($"keeping {_mountPoint}, served by worker {_worker.Process}");
+    }
+
+    /// <summary>Keeps until the mount is gone, or the first worker could not begin.</summary>
+    /// <returns>The exit code.</returns>
+    public int Run()
+    {
+        while (_exit is null)
+        {
+            var now = Environment.TickCount64;
+            if (!_worker.Exists && !_successor.Exists && now >= _startAt) StartWorker();
+            Wait(now);
+            HandleSignals();
+            if (_successor.Exists) HandleSuccessor();
+            if (_worker.Exists) HandleWorker();
+            CheckUpgrade();
+            _guard?.Step();
+        }
+        return _exit.Value;
+    }
+
+    private void Wait(long now)
+    {
+        var polls = stackalloc PollDescriptor[5];
+        var count = 0;
+        polls[count++] = Readable(_signalDescriptor);
+        Add(in _worker, polls, ref count);
+        Add(in _successor, polls, ref count);
+        var timeout = GuardInterval;
+        if (!_worker.Exists && !_successor.Exists) timeout = (int)Math.Clamp(_startAt - now, 0, GuardInterval);
+        if (_phase != UpgradePhase.None) timeout = (int)Math.Clamp(_deadline - now, 0, timeout);
+        _ = Libc.poll(polls, (nuint)count, timeout);
+    }
+
+    private static void Add(in Watched process, PollDescriptor* polls, ref int count)
+    {
+        if (!process.Exists) return;
+        polls[count++] = Readable(process.Pid);
+        // A worker closes its end by dying alone: from then on, its death is what is waited for.
+        if (!process.LineClosed) polls[count++] = Readable(process.Line.Descriptor);
+    }
+
+    private static PollDescriptor Readable(int descriptor) => new() { Descriptor = descriptor, Events = Libc.POLLIN };
+
+    private void StartWorker()
+    {
+        if (Page.RegionReady == 0) EmptyRegion();
+        _startAt = Environment.TickCount64 + Delay();
+        if (!TryStart(Role.Worker, Page.Current.Program, out _worker, out var error))
+        {
+            _failures++;
+            KeeperLog.Error($"a worker cannot be started: error {(int)error}; trying again");
+            SayLastWord();
+            return;
+        }
+        Page.WorkerProcess = _worker.Process;
+    }
+
+    /// <summary>A worker that was killed while it made the store has left nothing to keep and nothing to build on.</summary>
+    private void EmptyRegion()
+    {
+        if (Page.RegionIsNew != 0) _ = NativeProcess.ftruncate(Page.Region, 0);
+    }
+
+    private bool TryStart(Role role, int program, out Watched started, out Errno error)
+    {
+        started = default;
+        error = Link.TryCreate(out var mine, out var theirs);
+        if (error != Errno.Ok) return false;
+        error = _launcher.Start(role, program, theirs, blocked: default, out var process);
+        theirs.Close();
+        if (error == Errno.Ok) error = Watched.Watch(process, mine, out started);
+        if (error == Errno.Ok) return true;
+        mine.Close();
+        return false;
+    }
+
+    private void HandleWorker()
+    {
+        for (var message = _worker.Receive(); message is not (LinkMessage.None or LinkMessage.Closed); message = _worker.Receive())
+        {
+            if (message == LinkMessage.Serving) WorkerServes();
+            else if (message == LinkMessage.Upgrade) BeginUpgrade();
+        }
+        if (!_worker.HasEnded || !_worker.TryReap(out var death)) return;
+        _worker.Forget();
+        WorkerEnded(in death);
+    }
+
+    private void WorkerServes()
+    {
+        _worker.Serves = true;
+        _worker.ServesSince = Environment.TickCount64;
+        _everServed = true;
+        _failures = 0;
+        if (_phase == UpgradePhase.TakingOver) UpgradeDone();
+        if (_pendingSignal != 0) _ = NativeProcess.kill(_worker.Process, _pendingSignal);
+        _pendingSignal = 0;
+    }
+
+    private void WorkerEnded(in WorkerDeath death)
+    {
+        if (Page.ConnectionOver != 0 || (!_everServed && death is { BySignal: 0, Number: > 0 }))
+        {
+            // The mount is gone, or it could never be served and the worker has said why.
+            _exit = death.Number < 0 ? 0 : death.Number;
+            return;
+        }
+        if (_phase == UpgradePhase.Retiring && death is { BySignal: 0, Number: 0 })
+        {
+            HandOver();
+            return;
+        }
+        Page.LastDeath = death;
+        Page.Restarts++;
+        var line = new KeeperLine(0, 0);
+        line.AppendFormatted($"worker {death.Process} ");
+        DeathWords.AppendTo(ref line, in death);
+        line.AppendLiteral("; ");
+        if (_phase == UpgradePhase.Retiring)
+        {
+            line.AppendLiteral("the new worker takes over");
+            KeeperLog.Warning(line);
+            HandOver();
+            return;
+        }
+        if (_phase == UpgradePhase.TakingOver) UpgradeFailedLate(in death);
+        if (death.HadServed == 0) _failures++;
+        _startAt = Environment.TickCount64 + Delay();
+        line.AppendFormatted($"starting another (restart {Page.Restarts})");
+        KeeperLog.Warning(line);
+        SayLastWord();
+    }
+
+    /// <summary>None after a worker that served; then 100 ms, doubling up to 10 s.</summary>
+    private long Delay() => _failures == 0 ? 0 : Math.Min(LongestDelay, FirstDelay << Math.Min(_failures - 1, 16));
+
+    private void SayLastWord()
+    {
+        if (_failures != FailuresBeforeLastWord) return;
+        KeeperLog.Error($"{_failures} workers in a row died before they served. {_mountPoint}, its pages and everybody who waits for it are held, and a worker is tried every {LongestDelay / 1000} s. The log above says why they die; a program that works can be tried by putting it in the place of this one and killing process {Environment.ProcessId} once a worker serves, or give the mount up: kill -9 {Environment.ProcessId}, then tmemctl recover");
+    }
+
+    /// <summary>The worker decides about a stop; while none serves, the signal waits.</summary>
+    private void HandleSignals()
+    {
+        const int signalInfoBytes = 128;
+        var info = stackalloc byte[signalInfoBytes];
+        while (Libc.read(_signalDescriptor, info, signalInfoBytes) == signalInfoBytes)
+        {
+            var signal = *(int*)info;
+            if (_worker is { Exists: true, Serves: true }) _ = NativeProcess.kill(_worker.Process, signal);
+            else _pendingSignal = signal;
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using System.Buffers.Text;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text;
+
+namespace Tmem.Fuse.Keeper;
+
+/// <summary>
+/// The keeper's way to the same log: the line is put together on the stack and written with one write(2), because the keeper allocates nothing
+/// once it keeps.
+/// </summary>
+internal static class KeeperLog
+{
+    public static void Info(KeeperLine line) => Write(LogLevel.Info, " info "u8, line);
+
+    public static void Warning(KeeperLine line) => Write(LogLevel.Warning, " warning "u8, line);
+
+    public static void Error(KeeperLine line) => Write(LogLevel.Error, " error "u8, line);
+
+    private static unsafe void Write(LogLevel level, ReadOnlySpan<byte> name, KeeperLine message)
+    {
+        if (level < Log.Level) return;
+        Span<byte> line = stackalloc byte[64 + KeeperLine.Room];
+        _ = DateTime.UtcNow.TryFormat(line, out var length, "yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+        name.CopyTo(line[length..]);
+        length += name.Length;
+        message.Text.CopyTo(line[length..]);
+        length += message.Text.Length;
+        line[length++] = (byte)'\n';
+        fixed (byte* start = line) _ = Libc.write(2, start, (nuint)length);
+    }
+}
+
+/// <summary>An interpolated string as bytes on the stack; what does not fit is cut off.</summary>
+[InterpolatedStringHandler]
+internal ref struct KeeperLine
+{
+    public const int Room = 1024;
+
+    private LineBytes _bytes;
+    private int _length;
+
+#pragma warning disable IDE0060 // The compiler passes both.
+    public KeeperLine(int literalLength, int formattedCount) => _length = 0;
+#pragma warning restore IDE0060
+
+    [UnscopedRef]
+    public readonly ReadOnlySpan<byte> Text => ((ReadOnlySpan<byte>)_bytes)[.._length];
+
+    [UnscopedRef]
+    private Span<byte> Rest => ((Span<byte>)_bytes)[_length..];
+
+    public void AppendLiteral(string text) => AppendFormatted(text);
+
+    public void AppendFormatted(string text)
+    {
+        _ = Encoding.UTF8.TryGetBytes(text, Rest, out var written);
+        _length += written;
+    }
+
+    public void AppendFormatted(long number)
+    {
+        _ = Utf8Formatter.TryFormat(number, Rest, out var written);
+        _length += written;
+    }
+
+    /// <summary>A number with leading zeros: "D3".</summary>
+    public void AppendFormatted(long number, string format)
+    {
+        _ = Utf8Formatter.TryFormat(number, Rest, out var written, System.Buffers.StandardFormat.Parse(format));
+        _length += written;
+    }
+
+    public void AppendFormatted(ReadOnlySpan<byte> text)
+    {
+        text = text[..Math.Min(text.Length, Rest.Length)];
+        text.CopyTo(Rest);
+        _length += text.Length;
+    }
+
+    [InlineArray(Room)]
+    private struct LineBytes
+    {
+        private byte _first;
+    }
+}

@@ -1,0 +1,165 @@
+using Tmem.Fuse.Abi;
+
+namespace Tmem.Fuse.Keeper;
+
+/// <summary>
+/// The worker's end of its line to the keeper: what the keeper says is done, and a keeper that died is replaced. Nothing is lost while there is
+/// none, but a worker that dies then takes everything with it.
+/// </summary>
+internal sealed class KeeperPeer
+{
+    private const int StackSize = 256 << 10;
+    private const int LongestDelay = 60_000;
+    private const int AdoptPatience = 15_000;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
+
+    private readonly Handover _handover;
+    private readonly Launcher _launcher;
+    private readonly Action _retire;
+    private readonly int _devices;
+    private readonly object _monitor = new();
+    private bool _watched = true;
+    private bool _adoptNow;
+    private TaskCompletionSource<string?>? _upgrade;
+    private Link _line;
+    private int _child;
+    private int _failures;
+
+    /// <param name="handover">The shared page.</param>
+    /// <param name="line">The worker's end.</param>
+    /// <param name="retire">Told to finish what is in hand and end.</param>
+    public KeeperPeer(Handover handover, Link line, Action retire)
+    {
+        _handover = handover;
+        _launcher = new Launcher(handover);
+        _line = line;
+        _retire = retire;
+        _devices = handover.Page.DeviceCount;
+    }
+
+    /// <summary>Whether a keeper would start another worker.</summary>
+    public bool IsWatched
+    {
+        get { lock (_monitor) return _watched; }
+    }
+
+    /// <summary>Says that the mount is served, and listens from now on.</summary>
+    public void Start()
+    {
+        new Thread(Listen, StackSize) { IsBackground = true, Name = "keeper" }.Start();
+        _line.Send(LinkMessage.Serving);
+    }
+
+    /// <summary>Asks for a successor with other settings or of another program; waits until it is ready or has failed.</summary>
+    /// <returns>Null when this worker is about to retire for it, else why it came to nothing.</returns>
+    public string? TryUpgrade(WorkerSettings settings, string program)
+    {
+        TaskCompletionSource<string?> done;
+        lock (_monitor)
+        {
+            if (!_watched) return "no keeper is there to start a new worker; run 'tmemctl adopt' first";
+            if (_upgrade is { Task.IsCompleted: false }) return "an upgrade is under way already";
+            _upgrade = done = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
+            _handover.Page.Proposed = settings;
+            _handover.SetProposedProgram(program);
+            _handover.UpgradeProblem = "";
+            _line.Send(LinkMessage.Upgrade);
+        }
+        return done.Task.Wait(Patience) ? done.Task.Result : "the keeper does not answer; look at the daemon's log";
+    }
+
+    /// <summary>Starts a keeper if there is none.</summary>
+    /// <returns>Null when one watches, else why none does.</returns>
+    public string? TryAdopt()
+    {
+        lock (_monitor)
+        {
+            _adoptNow = !_watched;
+            Monitor.PulseAll(_monitor);
+            for (var until = Environment.TickCount64 + AdoptPatience; !_watched && Environment.TickCount64 < until;)
+                _ = Monitor.Wait(_monitor, AdoptPatience);
+            return _watched ? null : "the new keeper did not get ready; look at the daemon's log";
+        }
+    }
+
+    private void Listen()
+    {
+        while (true)
+        {
+            switch (_line.Receive())
+            {
+                case LinkMessage.Watching:
+                    SetWatched(true);
+                    break;
+                case LinkMessage.UpgradeFailed:
+                    FinishUpgrade(_handover.UpgradeProblem);
+                    break;
+                case LinkMessage.Retire:
+                    FinishUpgrade(null);
+                    _retire();
+                    return;
+                case LinkMessage.Closed:
+                    ReplaceKeeper();
+                    break;
+            }
+        }
+    }
+
+    private void FinishUpgrade(string? problem)
+    {
+        lock (_monitor) _upgrade?.TrySetResult(problem);
+    }
+
+    private void SetWatched(bool watched)
+    {
+        lock (_monitor)
+        {
+            _watched = watched;
+            Monitor.PulseAll(_monitor);
+        }
+    }
+
+    /// <summary>None at first, then a second, doubling up to a minute; or until somebody asks for a keeper.</summary>
+    private void Pause()
+    {
+        if (_failures == 0) return;
+        lock (_monitor)
+        {
+            for (var until = Environment.TickCount64 + Math.Min(LongestDelay, 1000 << Math.Min(_failures - 1, 6)); !_adoptNow;)
+            {
+                var left = until - Environment.TickCount64;
+                if (left <= 0 || !Monitor.Wait(_monitor, (int)left)) break;
+            }
+            _adoptNow = false;
+        }
+    }
+
+    private unsafe void ReplaceKeeper()
+    {
+        _line.Close();
+        if (_child != 0) _ = NativeProcess.waitpid(_child, null, 0);
+        if (IsWatched)
+        {
+            _failures = 0;
+            Log.Warning($"keeper {_handover.Page.KeeperProcess} is dead; serving on unprotected, and starting another");
+        }
+        else if (_failures++ < 3) Log.Error("the new keeper did not get ready; serving on unprotected, and trying again");
+        SetWatched(false);
+        FinishUpgrade("the keeper died; what it began is undone");
+        Pause();
+        // What the keeper had begun died with it; this process has what it was started with.
+        ref var page = ref _handover.Page;
+        page.Proposed = page.Current;
+        page.DeviceCount = _devices;
+        _child = 0;
+        if (Link.TryCreate(out _line, out var theirs) is not Errno.Ok and var none)
+        {
+            Log.Error($"no keeper can be started: {Libc.Describe(none)}");
+            return;
+        }
+        var error = _launcher.Start(Role.Adopter, page.Current.Program, theirs, Keeper.StopSignals, out _child);
+        theirs.Close();
+        // With nobody at the other end, the next read says so.
+        if (error != Errno.Ok) Log.Error($"no keeper can be started: {Libc.Describe(error)}");
+    }
+}

@@ -1,0 +1,157 @@
+using System.Collections;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using Tmem.Fuse.Abi;
+
+namespace Tmem.Fuse.Keeper;
+
+/// <summary>What a process of tmemd is there for.</summary>
+internal enum Role
+{
+    /// <summary>Started by a user: makes everything, then keeps it.</summary>
+    Founder,
+    /// <summary>Serves the mount.</summary>
+    Worker,
+    /// <summary>Gets ready beside a worker that serves, and takes over from it.</summary>
+    Successor,
+    /// <summary>Keeps what the dead keeper of a living worker kept.</summary>
+    Adopter,
+}
+
+/// <summary>
+/// Starts processes of tmemd with the descriptors they inherit. Words and environment lie ready in native memory, with a few digits to fill in,
+/// because a worker is started when nobody serves the swap device that more memory could come from.
+/// <para>The program's own command line is passed on, for people to read; what counts is one variable: role, handover page, line.</para>
+/// </summary>
+internal sealed unsafe class Launcher
+{
+    /// <summary>"worker 0000000012 0000000034": what the process is there for, and the descriptors of its handover page and its line.</summary>
+    public const string RoleVariable = "TMEMD_ROLE";
+
+    private const int Digits = 10;
+    private const int RoleLetters = 9;
+
+    private readonly Handover _handover;
+    private readonly byte** _arguments;
+    private readonly byte** _environment;
+    private readonly byte* _role;
+    private readonly byte* _program;
+    private readonly byte* _actions = (byte*)NativeMemory.AllocZeroed(NativeProcess.SpawnStructBytes);
+    private readonly byte* _attributes = (byte*)NativeMemory.AllocZeroed(NativeProcess.SpawnStructBytes);
+    private readonly SignalSet* _mask = (SignalSet*)NativeMemory.AllocZeroed((nuint)sizeof(SignalSet));
+
+    public Launcher(Handover handover)
+    {
+        _handover = handover;
+        _arguments = Strings(File.ReadAllText("/proc/self/cmdline").TrimEnd('\0').Split('\0'));
+        _role = String($"{RoleVariable}={new string(' ', RoleLetters)} {new string('0', Digits)} {new string('0', Digits)}");
+        _environment = Environment(_role);
+        _program = String("/proc/self/fd/" + new string('0', Digits));
+        _ = NativeProcess.posix_spawnattr_init(_attributes);
+    }
+
+    /// <summary>What this process is there for, and the descriptors that it was given for it.</summary>
+    public static Role RoleOf(out int handover, out Link keeper)
+    {
+        (handover, keeper) = (-1, Link.None);
+        var words = System.Environment.GetEnvironmentVariable(RoleVariable)?.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        if (words is not { Length: 3 } || !int.TryParse(words[1], CultureInfo.InvariantCulture, out handover)
+            || !int.TryParse(words[2], CultureInfo.InvariantCulture, out var line)) return Role.Founder;
+        keeper = new Link(line);
+        return words[0] switch { "worker" => Role.Worker, "successor" => Role.Successor, "adopter" => Role.Adopter, _ => Role.Founder };
+    }
+
+    /// <summary>Keeps inherited descriptors from going on to anybody else.</summary>
+    public static void Close(Handover handover, Link line)
+    {
+        foreach (var descriptor in (ReadOnlySpan<int>)[handover.Descriptor, line.Descriptor, handover.Page.Region, handover.Page.Listener,
+            handover.Page.Buffers, handover.Page.Current.Program, handover.Page.Proposed.Program]) KeepToSelf(descriptor);
+        for (var i = 0; i < handover.Page.DeviceCount; i++) KeepToSelf(handover.Page.Devices[i]);
+    }
+
+    /// <summary>Starts a process in a group of its own, so that a terminal's Ctrl-C reaches the keeper alone.</summary>
+    /// <param name="role">What for.</param>
+    /// <param name="program">The descriptor of the program.</param>
+    /// <param name="line">Its end of the line to this process.</param>
+    /// <param name="blocked">Signals that it starts with blocked.</param>
+    /// <param name="process">Its number.</param>
+    public Errno Start(Role role, int program, Link line, SignalSet blocked, out int process)
+    {
+        FillRole(role, line);
+        WriteNumber(_program + "/proc/self/fd/".Length, program);
+        *_mask = blocked;
+        _ = NativeProcess.posix_spawnattr_setsigmask(_attributes, _mask);
+        _ = NativeProcess.posix_spawnattr_setflags(_attributes, NativeProcess.POSIX_SPAWN_SETSIGMASK | NativeProcess.POSIX_SPAWN_SETPGROUP);
+        _ = NativeProcess.posix_spawn_file_actions_init(_actions);
+        ref var page = ref _handover.Page;
+        Inherit(_handover.Descriptor);
+        Inherit(line.Descriptor);
+        Inherit(page.Region);
+        Inherit(page.Listener);
+        Inherit(page.Buffers);
+        Inherit(page.Current.Program);
+        if (page.Proposed.Program != page.Current.Program) Inherit(page.Proposed.Program);
+        for (var i = 0; i < page.DeviceCount; i++) Inherit(page.Devices[i]);
+        int started;
+        var error = (Errno)NativeProcess.posix_spawn(&started, _program, _actions, _attributes, _arguments, _environment);
+        _ = NativeProcess.posix_spawn_file_actions_destroy(_actions);
+        process = error == Errno.Ok ? started : 0;
+        return error;
+    }
+
+    /// <summary>Duplicating a descriptor onto itself is posix_spawn's way to say that the child shall have it.</summary>
+    private void Inherit(int descriptor)
+    {
+        if (descriptor >= 0) _ = NativeProcess.posix_spawn_file_actions_adddup2(_actions, descriptor, descriptor);
+    }
+
+    private static void KeepToSelf(int descriptor)
+    {
+        if (descriptor >= 0) _ = NativeProcess.fcntl(descriptor, NativeProcess.F_SETFD, NativeProcess.FD_CLOEXEC);
+    }
+
+    private void FillRole(Role role, Link line)
+    {
+        var name = role switch { Role.Worker => "worker   "u8, Role.Successor => "successor"u8, _ => "adopter  "u8 };
+        var at = _role + RoleVariable.Length + 1;
+        name.CopyTo(new Span<byte>(at, RoleLetters));
+        WriteNumber(at + RoleLetters + 1, _handover.Descriptor);
+        WriteNumber(at + RoleLetters + 1 + Digits + 1, line.Descriptor);
+    }
+
+    /// <summary>The path of a descriptor in /proc takes no leading zeros, so the number is followed by the end of the string, or by blanks.</summary>
+    private static void WriteNumber(byte* at, int number)
+    {
+        var room = new Span<byte>(at, Digits);
+        // The character behind the room is the string's end or the blank before the next word.
+        room.Fill(at[Digits]);
+        System.Buffers.Text.Utf8Formatter.TryFormat(number, room, out _);
+    }
+
+    private static byte** Environment(byte* role)
+    {
+        var variables = new List<string>();
+        foreach (DictionaryEntry variable in System.Environment.GetEnvironmentVariables())
+            if ((string)variable.Key != RoleVariable) variables.Add($"{variable.Key}={variable.Value}");
+        var strings = Strings([.. variables, ""]);
+        strings[variables.Count] = role;
+        return strings;
+    }
+
+    /// <summary>An array of C strings with its null at the end. Never freed: it is needed as long as the process lives.</summary>
+    private static byte** Strings(string[] texts)
+    {
+        var strings = (byte**)NativeMemory.AllocZeroed((nuint)(texts.Length + 1), (nuint)sizeof(byte*));
+        for (var i = 0; i < texts.Length; i++) strings[i] = String(texts[i]);
+        return strings;
+    }
+
+    private static byte* String(string text)
+    {
+        var length = Encoding.UTF8.GetByteCount(text);
+        var start = (byte*)NativeMemory.AllocZeroed((nuint)length + 1);
+        Encoding.UTF8.GetBytes(text, new Span<byte>(start, length));
+        return start;
+    }
+}

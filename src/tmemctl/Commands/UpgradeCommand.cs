@@ -1,0 +1,48 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Tmem.Ctl.Output;
+using Tmem.Fuse.Control.Messages;
+
+namespace Tmem.Ctl.Commands;
+
+/// <summary><c>tmemctl upgrade</c>.</summary>
+internal static class UpgradeCommand
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    public static Command Create(Func<ParseResult, CommandContext> context)
+    {
+        var binary = new Option<FileInfo?>("--binary")
+        {
+            Description = "The program to go on with; without it, what now lies where the running one was started from. Example: --binary ./tmemd",
+            HelpName = "PATH",
+        };
+        var threads = new Option<int?>("--threads") { Description = "Threads that serve requests.", HelpName = "N" };
+        var spin = new Option<int?>("--spin") { Description = "Microseconds a thread polls before it sleeps.", HelpName = "N" };
+        var log = new Option<LogWish?>("--log") { Description = "Least level of events to log: debug, info, warning or error.", HelpName = "LEVEL" };
+        var command = new Command("upgrade",
+            "Goes on with another program or other settings while the mount is in use: no request fails. If the new worker does not get ready, the old one serves on.")
+        { binary, threads, spin, log };
+        command.SetAction(parse => Run(context(parse), new UpgradeParameters
+        {
+            Binary = parse.GetValue(binary)?.FullName, Threads = parse.GetValue(threads), Spin = parse.GetValue(spin), Log = parse.GetValue(log),
+        }));
+        return command;
+    }
+
+    private static int Run(CommandContext context, UpgradeParameters wish)
+    {
+        var call = context.Client.Call(ControlMethod.Upgrade, wish, ControlJson.Default.UpgradeParameters, ControlReplyJson.Default.UpgradeReply, slow: true);
+        if (!context.Terminal.Take(call, out var old, out var exit)) return exit;
+        for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < Patience; Thread.Sleep(10))
+        {
+            // Between two workers a connection may end without an answer.
+            if (context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply) is not { Value.Processes: var now }) continue;
+            if (now.Upgrades > old.Upgrades)
+                return context.Terminal.Done(now, CtlJson.Default.ProcessFigures, output => output.WriteLine($"worker {now.WorkerPid} serves in the place of {old.WorkerPid}"));
+            if (now.UpgradeProblem is { } problem)
+                return context.Terminal.Fail(ExitCode.Failed, "tmemd serves on as it was: " + problem, "remove the cause and upgrade again");
+        }
+        return context.Terminal.Fail(ExitCode.Failed, "the new worker was ready and does not serve", "look at the daemon's log");
+    }
+}
