@@ -45,6 +45,7 @@ internal static class CommandTree
         root.Add(CheckCommand.Create(Context));
         root.Add(UpgradeCommand.Create(Context));
         root.Add(AdoptCommand.Create(Context));
+        root.Add(RecoverCommand.Create(Context));
         root.Add(StopCommand.Create(Context));
 
         var result = root.Parse(args);

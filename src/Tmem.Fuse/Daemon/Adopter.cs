@@ -13,6 +13,7 @@ internal static class Adopter
             var handover = Handover.Adopt(page);
             Log.Level = (LogLevel)handover.Page.Current.LogLevel;
             Launcher.Close(handover, line);
+            ProcessPriority.NameProcess("tmemd\0"u8);
             var memory = LockedMemory.Lock();
             var keeper = new Keeper.Keeper(handover, memory.IsLocked);
             keeper.Adopt(line);

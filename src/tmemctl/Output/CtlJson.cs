@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Tmem.Ctl.Recover;
 using Tmem.Ctl.Swap;
 using Tmem.Fuse.Control.Messages;
 
@@ -17,6 +18,7 @@ namespace Tmem.Ctl.Output;
 [JsonSerializable(typeof(SwapOnReport))]
 [JsonSerializable(typeof(SwapOffReport))]
 [JsonSerializable(typeof(SwapStatusReport))]
+[JsonSerializable(typeof(RecoverReport))]
 [JsonSerializable(typeof(ErrorReport))]
 internal sealed partial class CtlJson : JsonSerializerContext;
 

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Ctl.Swap;
 
-/// <summary>The system calls of the swap commands, and their constants (asm-generic, the same on x64 and arm64).</summary>
+/// <summary>The system calls of the commands that change the machine, and their constants (asm-generic, the same on x64 and arm64).</summary>
 internal static partial class NativeMethods
 {
     public const int ReadWrite = 2;
@@ -15,6 +15,11 @@ internal static partial class NativeMethods
     public const int ENXIO = 6;
     public const int EBUSY = 16;
     public const int EINVAL = 22;
+    public const int ECONNABORTED = 103;
+    public const int ENOTCONN = 107;
+
+    /// <summary>MNT_DETACH.</summary>
+    public const int Detach = 2;
 
     public const nuint LoopControlGetFree = 0x4C82;
     public const nuint LoopConfigure = 0x4C0A;
@@ -50,6 +55,15 @@ internal static partial class NativeMethods
 
     [LibraryImport("libc", EntryPoint = "getxattr", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     public static partial nint GetAttribute(string path, string name, Span<byte> value, nuint size);
+
+    [LibraryImport("libc", EntryPoint = "mount", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    public static partial int Mount(string source, string target, string type, nuint flags, string? data);
+
+    [LibraryImport("libc", EntryPoint = "umount2", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    public static partial int Unmount(string target, int flags);
+
+    [LibraryImport("libc", EntryPoint = "statfs", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    public static unsafe partial int FileSystemStatus(string path, void* buffer);
 
     /// <summary>"No space left on device (errno 28)" for the last failed call.</summary>
     public static string LastError() => Describe(Marshal.GetLastPInvokeError());

@@ -34,7 +34,11 @@ internal sealed class Daemon : IDisposable
 
     public string Socket => Path.Combine(Folder, "sock");
 
+    /// <summary>The process that was started: the keeper.</summary>
     public int Id => _process.Id;
+
+    /// <summary>The process that serves now.</summary>
+    public int Worker => (int)Figure("processes.workerPid");
 
     public bool IsAlive => !_process.HasExited;
 
@@ -50,9 +54,17 @@ internal sealed class Daemon : IDisposable
     public static Daemon Start(string capacity = "256M", string? folder = null, params string[] arguments)
     {
         Requires.Machine();
-        var daemon = new Daemon(folder ?? NewFolder(), folder is null, ["--capacity", capacity, .. arguments]);
+        return Await(new Daemon(folder ?? NewFolder(), folder is null, ["--capacity", capacity, .. arguments]), null);
+    }
+
+    /// <summary>The same, with something done to the process that was started before it serves.</summary>
+    public static Daemon StartWith(Action<int> meddle) => Await(new Daemon(NewFolder(), true, ["--capacity", "64M"]), meddle);
+
+    private static Daemon Await(Daemon daemon, Action<int>? meddle)
+    {
         try
         {
+            meddle?.Invoke(daemon.Id);
             var watch = Stopwatch.StartNew();
             while (daemon.Control("status").Code != 0)
             {
@@ -89,6 +101,26 @@ internal sealed class Daemon : IDisposable
         return path;
     }
 
+    /// <summary>Waits until so many workers have been replaced because they died.</summary>
+    public void AwaitRestarts(long restarts)
+    {
+        for (var tries = 0; Figure("processes.restarts") < restarts; tries++)
+        {
+            Assert.True(tries < 100, $"the worker was not replaced\n{Log}");
+            Thread.Sleep(50);
+        }
+    }
+
+    /// <summary>Waits until mount and processes are gone, whoever the keeper was in the end.</summary>
+    public void AwaitNothing()
+    {
+        for (var tries = 0; MachineState.Of(Folder).Length > 0; tries++)
+        {
+            Assert.True(tries < 200, $"left: {string.Join(", ", MachineState.Of(Folder))}\n{Log}");
+            Thread.Sleep(50);
+        }
+    }
+
     /// <summary>Sends a signal.</summary>
     public void Signal(Signum signal) => Syscall.kill(Id, signal);
 
@@ -105,7 +137,7 @@ internal sealed class Daemon : IDisposable
 
     public void Dispose()
     {
-        if (IsAlive)
+        if (MachineState.IsMounted(Mount))
         {
             if (MachineState.Loops().Any(l => Below(l.File))) Control("swap", "off");
             Control("stop");
@@ -117,6 +149,7 @@ internal sealed class Daemon : IDisposable
             Command.Run("losetup", "--detach", device);
         }
         if (IsAlive) Signal(Signum.SIGKILL);
+        // A worker whose keeper is dead starts another: the last word is the connection's end.
         if (_connection is not null && MachineState.IsMounted(Mount)) FuseConnection.Abort(_connection);
         for (var tries = 0; MachineState.IsMounted(Mount) && tries < 4; tries++) Command.Run("umount", "--lazy", Mount);
         WaitForEnd(10);

@@ -1,0 +1,19 @@
+using System.Globalization;
+
+namespace Tmem.System.Tests.Crash;
+
+/// <summary>How long the crash tests go on: seconds in scripts/test, as long as asked for in scripts/soak crash.</summary>
+internal static class Extent
+{
+    public static int Kills { get; } = Number("TMEM_CRASH_KILLS", 4);
+
+    public static int Upgrades { get; } = Number("TMEM_CRASH_UPGRADES", 2);
+
+    /// <summary>Pages stored besides what the workloads use.</summary>
+    public static int Pages { get; } = Number("TMEM_CRASH_PAGES", 20_000);
+
+    public static bool IsSoak { get; } = Environment.GetEnvironmentVariable("TMEM_CRASH_KILLS") is { Length: > 0 };
+
+    private static int Number(string variable, int usual) =>
+        int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var given) ? given : usual;
+}

@@ -1,0 +1,65 @@
+using Mono.Unix.Native;
+using Tmem.System.Tests.Support;
+using Xunit;
+
+namespace Tmem.System.Tests.Crash;
+
+/// <summary>The keeper dies; then, later, the worker; or both at once.</summary>
+public class KeeperKillTests
+{
+    [Fact]
+    public void A_worker_replaces_its_dead_keeper_and_the_new_one_replaces_workers()
+    {
+        using var rig = new CrashRig();
+        var daemon = rig.Daemon;
+        for (var round = 1; round <= 2; round++)
+        {
+            var keeper = (int)daemon.Figure("processes.keeperPid");
+            var worker = daemon.Worker;
+            Syscall.kill(keeper, Signum.SIGKILL);
+            daemon.Control("adopt").Succeeds();
+            Assert.NotEqual(keeper, daemon.Figure("processes.keeperPid"));
+            Assert.Equal(worker, daemon.Worker);
+            Syscall.kill(worker, Signum.SIGKILL);
+            daemon.AwaitRestarts(round);
+            rig.Prober.AwaitRound();
+            daemon.Control("upgrade", "--threads", $"{4 + round}").Succeeds();
+        }
+        rig.AllIsWell("keeper");
+        daemon.Control("stop").Succeeds();
+        daemon.AwaitNothing();
+        Assert.False(File.Exists(daemon.Socket));
+    }
+
+    [Fact]
+    public void When_both_are_dead_recover_takes_away_what_the_kernel_holds_and_says_what_was_lost()
+    {
+        Requires.Machine();
+        Requires.Swap();
+        using var bystander = Daemon.Start("64M");
+        using var daemon = Daemon.Start("64M");
+        daemon.Pool("p");
+        daemon.Control("swap", "on", "--size", "64M", "--priority", "1").Succeeds();
+        var worker = daemon.Worker;
+        // A worker would replace a keeper that dies before it.
+        Syscall.kill(worker, Signum.SIGSTOP);
+        Syscall.kill(daemon.Id, Signum.SIGKILL);
+        Syscall.kill(worker, Signum.SIGKILL);
+        Assert.True(daemon.WaitForEnd(10));
+
+        var outcome = Recover(daemon);
+        Assert.Equal(0, outcome.Code);
+        Assert.Contains("turned swap on /dev/loop", outcome.Output, StringComparison.Ordinal);
+        Assert.Contains($"unmounted {daemon.Mount}", outcome.Output, StringComparison.Ordinal);
+        Assert.Contains("lost: ", outcome.Output, StringComparison.Ordinal);
+        Assert.Empty(MachineState.Of(daemon.Folder));
+        Assert.False(File.Exists(daemon.Socket));
+        Assert.Contains("nothing to recover", Command.RunFor(60, Built.Control, "--socket", daemon.Socket, "recover").Output, StringComparison.Ordinal);
+
+        Assert.Contains("not touched", Recover(bystander).Output, StringComparison.Ordinal);
+        bystander.Pool("still");
+        bystander.Stop();
+    }
+
+    private static Outcome Recover(Daemon daemon) => Command.RunFor(60, Built.Control, "--socket", daemon.Socket, "recover", "--mount", daemon.Mount);
+}

@@ -1,0 +1,78 @@
+using System.Diagnostics;
+using System.Globalization;
+using Mono.Unix.Native;
+using Tmem.System.Tests.Support;
+using Xunit;
+
+namespace Tmem.System.Tests.Crash;
+
+/// <summary>Kills workers at random moments, and measures at a client what that costs.</summary>
+internal sealed class Killer(Daemon daemon, Prober prober, int seed)
+{
+    private readonly Random _random = new(seed);
+    private readonly List<double> _stalls = [];
+
+    public int Kills { get; private set; }
+
+    /// <summary>The child of the keeper: what serves, or will.</summary>
+    public int? Worker => Child(daemon.Id);
+
+    /// <summary>The child of a process, without asking it anything; null if it has none now.</summary>
+    public static int? Child(int parent)
+    {
+        try
+        {
+            var children = File.ReadAllText($"/proc/{parent}/task/{parent}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            return children.Length == 0 ? null : int.Parse(children[^1], CultureInfo.InvariantCulture);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Kills one worker after a random while of serving and waits until the client is served again.</summary>
+    public void KillServing()
+    {
+        Thread.Sleep(_random.Next(20, 250));
+        prober.TakeLongest();
+        Kill();
+        prober.AwaitRound();
+        _stalls.Add(prober.TakeLongest());
+    }
+
+    /// <summary>Kills a worker and then the ones after it while they start.</summary>
+    public void KillStarting(int times)
+    {
+        prober.TakeLongest();
+        for (var time = 0; time < times; time++)
+        {
+            Kill();
+            // From before its first instruction to after its first request.
+            Thread.Sleep(_random.Next(0, 60));
+        }
+        prober.AwaitRound();
+    }
+
+    /// <summary>"200 kills, stall at the client: median 61 ms, longest 92 ms".</summary>
+    public string Summary() => $"{Kills} kills, stall at the client: {Spread(_stalls)}";
+
+    public static string Spread(List<double> milliseconds)
+    {
+        if (milliseconds.Count == 0) return "not measured";
+        milliseconds.Sort();
+        return string.Create(CultureInfo.InvariantCulture, $"median {milliseconds[milliseconds.Count / 2]:F0} ms, longest {milliseconds[^1]:F0} ms");
+    }
+
+    private void Kill()
+    {
+        var watch = Stopwatch.StartNew();
+        int? worker;
+        while ((worker = Worker) is null || Syscall.kill(worker.Value, Signum.SIGKILL) != 0)
+        {
+            Assert.True(watch.Elapsed.TotalSeconds < 30, $"the keeper has no worker\n{daemon.Log}");
+            Thread.Sleep(1);
+        }
+        Kills++;
+    }
+}

@@ -1,0 +1,119 @@
+using Tmem.System.Tests.Support;
+using Xunit;
+
+namespace Tmem.System.Tests.Crash;
+
+/// <summary>A new worker takes over from one that serves; if it cannot, nothing has happened.</summary>
+public class UpgradeTests
+{
+    private const long MiB = 1 << 20;
+
+    [Fact]
+    public async Task Under_file_and_swap_workloads_an_upgrade_is_not_noticed()
+    {
+        Requires.Machine();
+        Requires.Swap();
+        Requires.Group();
+        using var rig = new CrashRig("1G");
+        rig.Daemon.Control("swap", "on", "--size", "1G", "--priority", "32000").Succeeds();
+        var stalls = new List<double>();
+        do
+        {
+            var workload = Task.Run(() => Workload.Run(Extent.IsSoak ? "1G" : "192M", Extent.IsSoak ? 256 * MiB : 64 * MiB, 900));
+            while (!workload.IsCompleted)
+            {
+                Thread.Sleep(100);
+                rig.Prober.TakeLongest();
+                rig.Daemon.Control("upgrade", "--threads", stalls.Count % 2 == 0 ? "2" : "6").Succeeds();
+                rig.Prober.AwaitRound();
+                stalls.Add(rig.Prober.TakeLongest());
+            }
+            Assert.All(Workload.Phases((await workload).Succeeds()).Values, phase => Assert.Equal(0, phase["wrongPages"]!.GetValue<long>()));
+        }
+        while (stalls.Count < Extent.Upgrades);
+        Assert.Equal(stalls.Count, rig.Daemon.Figure("processes.upgrades"));
+        Assert.Equal(0, rig.Daemon.Figure("processes.restarts"));
+        rig.Say($"upgrades: {stalls.Count}, stall at the client: {Killer.Spread(stalls)}");
+        rig.AllIsWell("upgrades");
+        rig.Daemon.Control("swap", "off").Succeeds();
+        rig.Daemon.Stop();
+    }
+
+    [Fact]
+    public void Settings_change_and_the_process_that_was_started_stays()
+    {
+        using var daemon = Daemon.Start("64M");
+        var worker = daemon.Worker;
+        daemon.Control("upgrade", "--threads", "7", "--spin", "0", "--log", "debug").Succeeds();
+        Assert.Equal(7, daemon.Figure("threads"));
+        Assert.Equal(daemon.Id, daemon.Figure("pid"));
+        Assert.NotEqual(worker, daemon.Worker);
+        Assert.Equal(2, daemon.Control("upgrade", "--threads", "many").Code);
+        Assert.Equal(1, daemon.Control("upgrade", "--threads", "65").Code);
+        // What dies now comes back with the settings it had.
+        Mono.Unix.Native.Syscall.kill(daemon.Worker, Mono.Unix.Native.Signum.SIGKILL);
+        daemon.AwaitRestarts(1);
+        Assert.Equal(7, daemon.Figure("threads"));
+        daemon.Stop();
+    }
+
+    [Fact]
+    public void Another_program_takes_over_and_the_old_file_may_go()
+    {
+        using var daemon = Daemon.Start("64M");
+        var copy = Path.Combine(daemon.Folder, "tmemd-next");
+        File.Copy(Built.Daemon, copy);
+        daemon.Control("upgrade", "--binary", copy).Succeeds();
+        Assert.Equal(copy, new FileInfo($"/proc/{daemon.Worker}/exe").LinkTarget);
+        File.Delete(copy);
+        Mono.Unix.Native.Syscall.kill(daemon.Worker, Mono.Unix.Native.Signum.SIGKILL);
+        daemon.AwaitRestarts(1);
+        Assert.StartsWith(copy, new FileInfo($"/proc/{daemon.Worker}/exe").LinkTarget, StringComparison.Ordinal);
+        daemon.Stop();
+    }
+
+    [Theory]
+    [InlineData("#!/bin/sh\nexit 1\n", true, "exit code 1")]
+    [InlineData("#!/bin/sh\nkill -ABRT $$\n", true, "SIGABRT")]
+    [InlineData("#!/bin/sh\nexit 1\n", false, "cannot be executed")]
+    [InlineData("no program", true, "cannot be executed")]
+    [InlineData(null, true, "cannot be opened")]
+    public void A_program_that_does_not_get_ready_changes_nothing(string? program, bool executable, string why)
+    {
+        using var daemon = Daemon.Start("64M");
+        var file = Path.Combine(daemon.Folder, "bad");
+        if (program is not null) File.WriteAllText(file, program);
+        if (program is not null && executable) Command.Run("chmod", "0755", file).Succeeds();
+        var worker = daemon.Worker;
+        var outcome = daemon.Control("upgrade", "--binary", file);
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains(why, outcome.All, StringComparison.Ordinal);
+        Assert.Equal(worker, daemon.Worker);
+        Assert.Equal(0, daemon.Figure("processes.restarts"));
+        // And the next one works, with more threads than there were clones.
+        daemon.Control("upgrade", "--threads", "8").Succeeds();
+        daemon.Stop();
+    }
+
+    [Fact]
+    public void A_program_that_dies_when_it_should_serve_gives_way_to_the_one_before()
+    {
+        Requires.Programs("python3");
+        using var daemon = Daemon.Start("64M");
+        var pool = daemon.Pool("p");
+        Bounded.Run(() => File.WriteAllText(Path.Combine(pool, "f"), "here"));
+        var file = Path.Combine(daemon.Folder, "fickle");
+        // Says that it is ready (5), waits for its turn, and dies. The protocol of the line is in Keeper/Link.cs.
+        File.WriteAllText(file, "#!/usr/bin/env python3\nimport os, socket\nline = socket.socket(fileno=int(os.environ['TMEMD_ROLE'].split()[2]))\n"
+            + "line.send(bytes([5]))\nline.recv(1)\nos.kill(os.getpid(), 6)\n");
+        Command.Run("chmod", "0755", file).Succeeds();
+        var outcome = daemon.Control("upgrade", "--binary", file);
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("SIGABRT", outcome.All, StringComparison.Ordinal);
+        Assert.Equal("here", Bounded.Run(() => File.ReadAllText(Path.Combine(pool, "f"))));
+        Assert.Equal(0, daemon.Figure("processes.upgrades"));
+        Assert.Equal(Built.Daemon, new FileInfo($"/proc/{daemon.Worker}/exe").LinkTarget);
+        daemon.Control("upgrade").Succeeds();
+        daemon.Stop();
+    }
+}
