@@ -21,6 +21,40 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public void Status_says_whether_the_daemon_is_protected()
+    {
+        Assert.Contains("protected       yes: keeper 4711 restarts worker 4712 if it dies", Ctl.Run(_server, "status").Lines);
+        _server.Processes = _server.Processes with { KeeperPid = 0, LastDeath = "process 9 was killed by SIGKILL", LastDeathAt = DateTimeOffset.UnixEpoch };
+        var lines = Ctl.Run(_server, "status").Lines;
+        Assert.Contains(lines, line => line.StartsWith("protected       NO", StringComparison.Ordinal));
+        Assert.Contains("last death      1970-01-01 00:00:00 UTC: process 9 was killed by SIGKILL", lines);
+    }
+
+    [Fact]
+    public void An_upgrade_is_done_when_the_new_worker_serves()
+    {
+        var outcome = Ctl.Run(_server, "upgrade", "--threads", "8");
+        Assert.Equal((ExitCode.Done, "worker 4712 serves in the place of 4710\n"), (outcome.Code, outcome.Output));
+    }
+
+    [Fact]
+    public void An_upgrade_that_is_refused_or_fails_late_says_why()
+    {
+        _server.Processes = _server.Processes with { Upgrades = 0, UpgradeProblem = "the new worker died" };
+        var late = Ctl.Run(_server, "upgrade");
+        Assert.Equal(ExitCode.Failed, late.Code);
+        Assert.Contains("the new worker died", late.Error);
+        _server.UpgradeError = new RpcError(ControlErrorCode.UpgradeRefused, "tmemd serves on as it was: no such program", new RpcErrorData("upgrade", "name another"));
+        var refused = Ctl.Run(_server, "upgrade", "--binary", "/nowhere");
+        Assert.Equal(ExitCode.Failed, refused.Code);
+        Assert.Contains("no such program", refused.Error);
+        Assert.Equal(ExitCode.Usage, Ctl.Run(_server, "upgrade", "--log", "loud").Code);
+    }
+
+    [Fact]
+    public void Adoption_names_the_keeper() => Assert.Equal("keeper 4711 watches\n", Ctl.Run(_server, "adopt").Output);
+
+    [Fact]
     public void Status_as_json_is_the_daemons_own_reply()
     {
         var json = Ctl.Run(_server, "status", "--json").Json;

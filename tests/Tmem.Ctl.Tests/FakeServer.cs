@@ -28,6 +28,9 @@ internal sealed class FakeServer : IDisposable
     public List<string> Problems { get; } = [];
     public long UsedBytes { get; set; } = 256 << 20;
     public RpcError? StopError { get; set; }
+    public RpcError? UpgradeError { get; set; }
+    /// <summary>What status tells once an upgrade was asked for.</summary>
+    public ProcessFigures Processes { get; set; } = new() { WorkerPid = 4712, KeeperPid = 4711, Restarts = 2, Upgrades = 1 };
     /// <summary>Sent as it is instead of any reply.</summary>
     public string? Raw { get; set; }
     /// <summary>Make and remove a directory for each pool, as a mount would.</summary>
@@ -87,6 +90,10 @@ internal sealed class FakeServer : IDisposable
                 return (JsonSerializer.Serialize(new CheckReply(7, 2, 1, 0.25, Problems), ControlJson.Default.CheckReply), null);
             case ControlMethod.Stop:
                 return StopError is null ? (JsonSerializer.Serialize(new StopReply(4711), ControlJson.Default.StopReply), null) : (null, StopError);
+            case ControlMethod.Upgrade:
+                return UpgradeError is null ? (JsonSerializer.Serialize(new UpgradeReply(4710, 0), ControlJson.Default.UpgradeReply), null) : (null, UpgradeError);
+            case ControlMethod.Adopt:
+                return (JsonSerializer.Serialize(new AdoptReply(4711), ControlJson.Default.AdoptReply), null);
             case ControlMethod.PoolList:
                 var pools = Pools.Select(pool => new PoolSummary
                 {
@@ -119,7 +126,7 @@ internal sealed class FakeServer : IDisposable
 
     private StatusReply Status() => new()
     {
-        Version = "9.8.7", Pid = 4711, Processes = new ProcessFigures { WorkerPid = 4712, KeeperPid = 4711, Restarts = 2, Upgrades = 1 }, MountPoint = Mount, SocketPath = SocketPath, Region = "anonymous memory", StartedAt = DateTimeOffset.UnixEpoch,
+        Version = "9.8.7", Pid = 4711, Processes = Processes, MountPoint = Mount, SocketPath = SocketPath, Region = "anonymous memory", StartedAt = DateTimeOffset.UnixEpoch,
         UptimeSeconds = 200, Threads = 4, Pools = Pools.Count, Total = Figures,
         Store = new StoreFigures
         {

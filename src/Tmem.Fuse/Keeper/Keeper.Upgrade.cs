@@ -81,8 +81,7 @@ internal sealed unsafe partial class Keeper
 
     private void SuccessorDied(in WorkerDeath death)
     {
-        var line = new KeeperLine(0, 0);
-        line.AppendLiteral("the new worker ");
+        KeeperLine line = $"the new worker ";
         DeathWords.AppendTo(ref line, in death);
         line.AppendLiteral("; its messages are in the daemon's log");
         // A worker that was told to retire does; then there is no successor, and the program before is started again.
@@ -126,8 +125,7 @@ internal sealed unsafe partial class Keeper
         var failed = Page.Current.Program;
         Page.Current = _before;
         Page.Proposed.Program = failed;
-        var line = new KeeperLine(0, 0);
-        line.AppendLiteral("the new worker ");
+        KeeperLine line = $"the new worker ";
         DeathWords.AppendTo(ref line, in death);
         line.AppendLiteral(" although it had been ready; the program before it serves again");
         UpgradeFails(line);

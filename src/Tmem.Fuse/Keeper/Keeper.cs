@@ -178,8 +178,7 @@ internal sealed unsafe partial class Keeper
         }
         Page.LastDeath = death;
         Page.Restarts++;
-        var line = new KeeperLine(0, 0);
-        line.AppendFormatted($"worker {death.Process} ");
+        KeeperLine line = $"worker {death.Process} ";
         DeathWords.AppendTo(ref line, in death);
         line.AppendLiteral("; ");
         if (_phase == UpgradePhase.Retiring)
@@ -192,7 +191,8 @@ internal sealed unsafe partial class Keeper
         if (_phase == UpgradePhase.TakingOver) UpgradeFailedLate(in death);
         if (death.HadServed == 0) _failures++;
         _startAt = Environment.TickCount64 + Delay();
-        line.AppendFormatted($"starting another (restart {Page.Restarts})");
+        line.AppendLiteral("starting another, restart ");
+        line.AppendFormatted(Page.Restarts);
         KeeperLog.Warning(line);
         SayLastWord();
     }

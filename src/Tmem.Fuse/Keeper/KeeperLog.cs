@@ -2,7 +2,7 @@ using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.CompilerServices;
-using System.Text;
+using System.Text.Unicode;
 
 namespace Tmem.Fuse.Keeper;
 
@@ -32,7 +32,10 @@ internal static class KeeperLog
     }
 }
 
-/// <summary>An interpolated string as bytes on the stack; what does not fit is cut off.</summary>
+/// <summary>
+/// An interpolated string as bytes on the stack; what does not fit is cut off. Write <c>KeeperLine line = $"..."</c>: an interpolated string given
+/// to one of the methods would be made on the heap first.
+/// </summary>
 [InterpolatedStringHandler]
 internal ref struct KeeperLine
 {
@@ -55,7 +58,7 @@ internal ref struct KeeperLine
 
     public void AppendFormatted(string text)
     {
-        _ = Encoding.UTF8.TryGetBytes(text, Rest, out var written);
+        _ = Utf8.FromUtf16(text, Rest, out _, out var written);
         _length += written;
     }
 

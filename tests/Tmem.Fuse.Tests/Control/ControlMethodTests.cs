@@ -27,6 +27,50 @@ public sealed class ControlMethodTests : IDisposable
     }
 
     [Fact]
+    public void Status_names_the_processes()
+    {
+        var processes = _peer.Call("status")["result"]!["processes"]!;
+        Assert.Equal((4712, 4711, 2, 1), (processes["workerPid"]!.GetValue<int>(), processes["keeperPid"]!.GetValue<int>(),
+            processes["restarts"]!.GetValue<int>(), processes["upgrades"]!.GetValue<int>()));
+        _fixture.Daemon.Processes = _fixture.Daemon.Processes with { KeeperPid = 0 };
+        Assert.Equal(4712, _peer.Call("status")["result"]!["pid"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public void An_upgrade_passes_on_what_is_to_change()
+    {
+        var reply = _peer.Call("upgrade", """{"threads":8,"log":"debug"}""")["result"]!;
+        Assert.Equal((4712, 1), (reply["workerPid"]!.GetValue<int>(), reply["upgrades"]!.GetValue<int>()));
+        Assert.Equal(new UpgradeParameters { Threads = 8, Log = LogWish.Debug }, _fixture.Daemon.Upgraded);
+        _fixture.Daemon.Obstacle = "the program crashed";
+        var error = _peer.Call("upgrade", "{}")["error"]!;
+        Assert.Equal(ControlErrorCode.UpgradeRefused, error["code"]!.GetValue<int>());
+        Assert.Contains("the program crashed", error["message"]!.GetValue<string>());
+    }
+
+    [Theory]
+    [InlineData("""{"threads":0}""")]
+    [InlineData("""{"threads":65}""")]
+    [InlineData("""{"spin":-1}""")]
+    [InlineData("""{"spin":10001}""")]
+    [InlineData("""{"binary":"tmemd"}""")]
+    [InlineData("""{"log":"loud"}""")]
+    [InlineData("""{"capacity":1}""")]
+    public void An_upgrade_to_what_cannot_be_is_refused(string parameters)
+    {
+        Assert.Equal(ControlErrorCode.InvalidParameters, _peer.Call("upgrade", parameters)["error"]!["code"]!.GetValue<int>());
+        Assert.Null(_fixture.Daemon.Upgraded);
+    }
+
+    [Fact]
+    public void Adoption_tells_the_keeper_or_why_there_is_none()
+    {
+        Assert.Equal(4711, _peer.Call("adopt")["result"]!["keeperPid"]!.GetValue<int>());
+        _fixture.Daemon.Obstacle = "it died";
+        Assert.Equal(ControlErrorCode.NotAdopted, _peer.Call("adopt")["error"]!["code"]!.GetValue<int>());
+    }
+
+    [Fact]
     public void Every_figure_of_the_engine_reaches_the_message()
     {
         // A figure added to the engine and forgotten here would be invisible to whoever runs the machine.

@@ -31,6 +31,9 @@ internal sealed class ControlServerFixture : IDisposable
         return listener;
     }
 
+    /// <summary>Another server over the same fakes.</summary>
+    public ControlServer Serve(string path, Socket listener) => ControlServer.Start(path, listener, Daemon, Store, Store, Log.Enqueue, new ControlLimits());
+
     public Peer Connect() => new(SocketPath);
 
     public void Dispose()

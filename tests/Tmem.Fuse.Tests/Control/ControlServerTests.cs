@@ -180,14 +180,29 @@ public sealed class ControlServerTests
     public void Root_and_the_daemons_user_may_manage(uint peer, uint daemon, bool may) => Assert.Equal(may, new PeerCredentials(1, peer, 0).MayManage(daemon));
 
     [Fact]
-    public void The_socket_is_for_its_owner_alone_and_goes_with_the_server()
+    public void The_socket_is_for_its_owner_alone_and_goes_with_whoever_made_it()
     {
         var fixture = new ControlServerFixture();
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(fixture.SocketPath));
         fixture.Server.Dispose();
         fixture.Server.Dispose();
-        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(fixture.SocketPath)!));
+        Assert.True(File.Exists(fixture.SocketPath));
         fixture.Dispose();
+        Assert.False(File.Exists(fixture.SocketPath));
+    }
+
+    [Fact]
+    public void Who_connects_between_two_servers_is_answered_by_the_next()
+    {
+        using var fixture = new ControlServerFixture();
+        var path = Path.Combine(fixture.Folder, "inherited");
+        var listener = fixture.Listen(path);
+        using (var first = fixture.Serve(path, listener))
+        using (var peer = new Peer(path)) Assert.NotNull(peer.Call("status")["result"]);
+        using var waiting = new Peer(path);
+        waiting.Send("""{"jsonrpc":"2.0","id":1,"method":"status"}""" + "\n");
+        using var second = fixture.Serve(path, listener);
+        Assert.NotNull(waiting.Receive()!["result"]);
     }
 
     [Fact]
@@ -275,8 +290,7 @@ public sealed class ControlServerTests
         closing.Join();
     }
 
-    private static ControlServer Start(string path, ControlServerFixture fixture) =>
-        ControlServer.Start(path, fixture.Listen(path), fixture.Daemon, fixture.Store, fixture.Store, fixture.Log.Enqueue, new ControlLimits());
+    private static ControlServer Start(string path, ControlServerFixture fixture) => fixture.Serve(path, fixture.Listen(path));
 
     private static void LeaveStaleSocket(string path)
     {

@@ -71,4 +71,21 @@ public sealed class ResentRequestTests
         _bench.Dispatcher.Repeat(new Message(FuseOpcode.Forget, 5, Unique) { Length = 3 }.With(new FuseForgetIn { Nlookup = 1 }).Build());
         Assert.Empty(_bench.Files.Calls);
     }
+
+    [Fact]
+    public void An_init_that_was_read_and_not_answered_is_answered_by_the_next_process_alike()
+    {
+        var offer = new FuseInitIn { Major = 7, Minor = 45, MaxReadahead = 131072, Flags = 0x73fffffb, Flags2 = 0x7fd };
+        var reply = new byte[IRequestHandler.MinimumReply];
+        SessionParameters? agreed = null;
+        var first = new Dispatcher<MemoryFileSystem>(new MemoryFileSystem(), _ => { }, onAgreed: parameters => agreed = parameters);
+        var length = first.Dispatch(new Message(FuseOpcode.Init, 0).With(offer).Build(), reply, 0);
+        Assert.Equal(first.Parameters, agreed);
+        var answer = reply[16..length];
+
+        var next = new Dispatcher<MemoryFileSystem>(new MemoryFileSystem(), _ => { }, agreed);
+        Assert.Equal(length, next.Dispatch(new Message(FuseOpcode.Init, 0, FuseProtocol.UniqueResend | 2).With(offer).Build(), reply, 0));
+        Assert.Equal(answer, reply[16..length]);
+        Assert.Equal(16, next.Dispatch(new Message(FuseOpcode.Init, 0).With(offer).Build(), reply, 0));
+    }
 }
