@@ -43,4 +43,6 @@ public readonly record struct ClientId(uint Value);
 /// <param name="Flags">Kind and page size.</param>
 /// <param name="LimitBytes">Most real memory the pool's pages may take (slots and index), in bytes; 0 is no limit.</param>
 /// <param name="RefuseIncompressible">Refuse pages that do not shrink instead of storing them raw.</param>
-public readonly record struct PoolOptions(PoolFlags Flags, long LimitBytes = 0, bool RefuseIncompressible = false);
+/// <param name="SharedId">With <see cref="PoolFlags.Shared"/>: the id under which other clients find the pool. 0 is none.</param>
+public readonly record struct PoolOptions(
+    PoolFlags Flags, long LimitBytes = 0, bool RefuseIncompressible = false, SharedId SharedId = default);

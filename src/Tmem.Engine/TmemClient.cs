@@ -1,36 +1,40 @@
+using Tmem.Engine.Clients;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Pools;
 
 namespace Tmem.Engine;
 
 /// <summary>
-/// A client of an engine: the operations of the contract on the pools it owns (docs/contract.md). Every expected outcome is a
+/// A client of an engine: the operations of the contract on the pools it owns or shares (docs/contract.md). Every expected outcome is a
 /// <see cref="TmemStatus"/>. Pages are exactly <see cref="PageSize"/> bytes. All methods may be called from any thread, and none of the page
 /// operations allocates managed memory once the thread has done its first (see <see cref="TmemEngine.PrepareThread"/>).
 /// </summary>
-public sealed class TmemClient
+public sealed partial class TmemClient
 {
     private const uint ReservedFlags = 0x00FFFF00;
     private const uint KnownFlags = (uint)(PoolFlags.Persistent | PoolFlags.Shared | PoolFlags.Precompressed);
     private const uint PageSizeField = 0xF0;
 
     private readonly TmemEngine _engine;
+    private readonly ClientState _state;
 
-    internal TmemClient(TmemEngine engine, ClientId id)
+    internal TmemClient(TmemEngine engine, ClientState state)
     {
         _engine = engine;
-        Id = id;
+        _state = state;
     }
 
     /// <summary>Bytes of a page.</summary>
     public const int PageSize = Region.RegionLayout.PageSize;
 
     /// <summary>The client's number.</summary>
-    public ClientId Id { get; }
+    public ClientId Id => _state.Id;
 
     /// <summary>
-    /// Creates a pool. InvalidFlags for reserved or unknown bits and for a negative limit; UnsupportedPageSize for any but 4 KiB pages, and
-    /// for precompressed ones; TooManyPools; NoRoom.
+    /// Creates a pool, or joins the one that has the shared id asked for; the flags must then be that pool's (KindMismatch), and its limit and
+    /// policy stay what its maker asked for. InvalidFlags for reserved or unknown bits and for a negative limit; UnsupportedPageSize for any
+    /// but 4 KiB pages, and for precompressed ones; InvalidSharedId; NotAuthorised (<see cref="TmemEngine.Authorise"/>); SharedIdInUse while a
+    /// pool of that id is being restored; TooManyPools; NoRoom.
     /// </summary>
     public TmemStatus NewPool(in PoolOptions options, out PoolId pool)
     {
@@ -38,17 +42,22 @@ public sealed class TmemClient
         var flags = (uint)options.Flags;
         if ((flags & ReservedFlags) != 0 || (flags & ~(KnownFlags | PageSizeField)) != 0 || options.LimitBytes < 0) return TmemStatus.InvalidFlags;
         if ((flags & PageSizeField) != 0 || (options.Flags & PoolFlags.Precompressed) != 0) return TmemStatus.UnsupportedPageSize;
-        var status = _engine.PoolTable.Create(Id, options, out var created);
+        if (options.SharedId.IsReserved || (!options.SharedId.IsNone && (options.Flags & PoolFlags.Shared) == 0)) return TmemStatus.InvalidSharedId;
+        var status = _engine.PoolTable.Create(_state, options, out var created);
         if (status == TmemStatus.Ok) pool = created!.Id;
         return status;
     }
 
-    /// <summary>Destroys a pool and every page in it. Its id answers NoSuchPool from then on.</summary>
+    /// <summary>
+    /// Destroys a pool and every page in it. Its id answers NoSuchPool from then on. A pool with a shared id is left, and destroyed by the last
+    /// to leave; whoever left it is answered ForeignClient.
+    /// </summary>
     public TmemStatus DestroyPool(PoolId pool)
     {
         var status = Resolve(pool, out var target);
         if (status != TmemStatus.Ok) return status;
-        if (!_engine.PoolTable.TryEnd(target)) return TmemStatus.NoSuchPool;
+        if (_engine.PoolTable.TryEnd(target, _state) is not { } ended) return TmemStatus.NoSuchPool;
+        if (!ended) return TmemStatus.Ok;
         _engine.Operations.Drain(target);
         _engine.PoolTable.Forget(target);
         return TmemStatus.Ok;
@@ -62,25 +71,25 @@ public sealed class TmemClient
         return status;
     }
 
-    /// <summary>This client's pools.</summary>
+    /// <summary>The pools this client owns or shares.</summary>
     public IReadOnlyList<PoolId> Pools() =>
-        [.. _engine.PoolTable.Living().Where(pool => pool.Owner == Id).Select(pool => pool.Id)];
+        [.. _engine.PoolTable.Living().Where(pool => pool.IsOpen && pool.Admits(_state)).Select(pool => pool.Id)];
 
     /// <summary>
-    /// Stores a page under a handle, in the place of an older one. If it cannot be stored (NoRoom, PoolLimit, Incompressible) the older one
-    /// is flushed too, so that a get never returns what the caller meant to overwrite.
+    /// Stores a page under a handle, in the place of an older one. If it cannot be stored (NoRoom, PoolLimit, ClientLimit, Incompressible,
+    /// Frozen) the older one is flushed too, so that a get never returns what the caller meant to overwrite.
     /// </summary>
     public TmemStatus Put(PoolId pool, in ObjectId obj, uint index, ReadOnlySpan<byte> page)
     {
         var status = Resolve(pool, obj, page.Length, out var target);
-        return status == TmemStatus.Ok ? _engine.Operations.Put(target, obj, index, page, keepOld: false) : status;
+        return status == TmemStatus.Ok ? _engine.Operations.Put(target, _state, obj, index, page, keepOld: false) : status;
     }
 
     /// <summary>As <see cref="Put"/>, but if the page cannot be stored the older one stays: what a file system needs.</summary>
     public TmemStatus Replace(PoolId pool, in ObjectId obj, uint index, ReadOnlySpan<byte> page)
     {
         var status = Resolve(pool, obj, page.Length, out var target);
-        return status == TmemStatus.Ok ? _engine.Operations.Put(target, obj, index, page, keepOld: true) : status;
+        return status == TmemStatus.Ok ? _engine.Operations.Put(target, _state, obj, index, page, keepOld: true) : status;
     }
 
     /// <summary>
@@ -139,6 +148,6 @@ public sealed class TmemClient
     {
         pool = _engine.PoolTable.Find(id)!;
         if (pool is null) return TmemStatus.NoSuchPool;
-        return pool.Owner == Id ? TmemStatus.Ok : TmemStatus.ForeignClient;
+        return pool.Admits(_state) ? TmemStatus.Ok : TmemStatus.ForeignClient;
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Engine.Clients;
 using Tmem.Engine.Codec;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Index;
@@ -14,7 +15,7 @@ namespace Tmem.Engine;
 /// A store of compressed pages with the contract of transcendent memory, in one region. Open it, ask it for a client, and let the client
 /// make pools. All members may be used from any thread.
 /// </summary>
-public sealed unsafe class TmemEngine : IDisposable
+public sealed unsafe partial class TmemEngine : IDisposable
 {
     private readonly RegionMemory _memory;
     private readonly Superblock* _superblock;
@@ -28,8 +29,9 @@ public sealed unsafe class TmemEngine : IDisposable
         _superblock = (Superblock*)memory.Start;
         _spans = new SpanPool(memory, _superblock->SpanCount, capacity);
         _slabs = new SlabAllocator(memory, _spans);
-        PoolTable = new PoolTable(memory, _spans);
-        var hand = new EvictionHand(_slabs, PoolTable);
+        ClientTable = new ClientTable(memory);
+        PoolTable = new PoolTable(memory, _spans, ClientTable);
+        var hand = new EvictionHand(_slabs, PoolTable, ClientTable);
         _slabs.Reclaimer = hand;
         Operations = new RegionOperations(new RegionHost(_slabs), new CompressedStore<Lz4Codec>(_slabs, default), hand);
         hand.Serve(Operations);
@@ -38,6 +40,7 @@ public sealed unsafe class TmemEngine : IDisposable
         if (attach)
         {
             _spans.Adopt();
+            ClientTable.Adopt();
             PoolTable.Adopt();
             using var walk = new AttachWalk(_slabs, PoolTable, memory.Name);
             walk.Run();
@@ -56,6 +59,7 @@ public sealed unsafe class TmemEngine : IDisposable
     public static string CodecName => Lz4Codec.Name;
 
     internal RegionOperations Operations { get; }
+    internal ClientTable ClientTable { get; }
     internal PoolTable PoolTable { get; }
     internal SlabAllocator Slabs => _slabs;
     internal RegionMemory Memory => _memory;
@@ -83,11 +87,6 @@ public sealed unsafe class TmemEngine : IDisposable
         }
     }
 
-    /// <summary>The client of a number. It owns what a client of that number created before, also before an attach.</summary>
-    /// <exception cref="ArgumentException">The number is 0.</exception>
-    public TmemClient Client(ClientId id) =>
-        id.Value != 0 ? new TmemClient(this, id) : throw new ArgumentException("client 0 is no client; number them from 1", nameof(id));
-
     /// <summary>All figures.</summary>
     public EngineStatistics Statistics()
     {
@@ -98,7 +97,7 @@ public sealed unsafe class TmemEngine : IDisposable
         foreach (var pool in PoolTable.Living())
         {
             total.Absorb(pool.Counters);
-            pools.Add(Snapshot(pool));
+            if (pool.IsOpen) pools.Add(Snapshot(pool));
         }
         return new EngineStatistics
         {
@@ -141,7 +140,7 @@ public sealed unsafe class TmemEngine : IDisposable
     }
 
     internal static PoolSnapshot Snapshot(Pool pool) =>
-        new(pool.Id, pool.Owner, pool.Options, pool.PageSize, pool.Counters.Read(pool.PageSize));
+        new(pool.Id, pool.Owner.Id, pool.Options, pool.PageSize, pool.Counters.Read(pool.PageSize));
 
     /// <summary>Lets go of the region. A region in a file, or in a descriptor that somebody else still holds, can be attached again.</summary>
     public void Dispose()

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Tmem.Engine.Clients;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
@@ -31,37 +32,45 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     }
 
     /// <summary>Put and replace. They differ in what a failure leaves: put flushes the old page too, replace keeps it.</summary>
-    public TmemStatus Put(Pool pool, in ObjectId id, uint index, ReadOnlySpan<byte> page, bool keepOld)
+    public TmemStatus Put(Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> page, bool keepOld)
     {
         var counters = pool.Counters;
         counters.Add(Count.Puts);
-        var status = Store(pool, id, index, page);
+        var status = writer.IsFrozen ? TmemStatus.Frozen : Store(pool, writer, id, index, page);
         switch (status)
         {
             case TmemStatus.Ok: counters.Add(Count.Stored); break;
             case TmemStatus.NoRoom: counters.Add(Count.NoRoom); break;
             case TmemStatus.PoolLimit: counters.Add(Count.PoolLimit); break;
+            case TmemStatus.ClientLimit: counters.Add(Count.ClientLimit); break;
+            case TmemStatus.Frozen: counters.Add(Count.Frozen); break;
             case TmemStatus.Incompressible: counters.Add(Count.Incompressible); break;
         }
         if (status != TmemStatus.Ok && !keepOld) Take(pool, id, index);
         return status;
     }
 
-    private TmemStatus Store(Pool pool, in ObjectId id, uint index, ReadOnlySpan<byte> page)
+    private TmemStatus Store(Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> page)
     {
-        var bucket = Pool.BucketOf(id);
-        var owner = new PageOwner(pool.Place, bucket, pool.IsPersistent, pool.Options.RefuseIncompressible);
+        var owner = new PageOwner(pool.Place, Pool.BucketOf(id), pool.IsPersistent, pool.Options.RefuseIncompressible);
         var status = _pam.Create(page, owner, out var descriptor);
-        if (status != TmemStatus.Ok) return status;
+        return status == TmemStatus.Ok ? Keep(pool, writer, id, index, descriptor) : status;
+    }
+
+    /// <summary>Puts a created page under its handle, making room if it can be made; on refusal the page is freed.</summary>
+    private TmemStatus Keep(Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor)
+    {
         var cost = _pam.Cost(descriptor);
         ulong old;
         PageCost oldCost;
-        while ((status = Link(pool, bucket, id, index, descriptor, cost, out old, out oldCost)) != TmemStatus.Ok)
+        TmemStatus status;
+        while ((status = Link(pool, writer, id, index, descriptor, cost, out old, out oldCost)) != TmemStatus.Ok)
         {
             var retry = status switch
             {
                 TmemStatus.NoRoom => _reclaimer.EvictOne(null),
                 TmemStatus.PoolLimit => !pool.IsPersistent && _reclaimer.EvictOne(pool),
+                TmemStatus.ClientLimit => _reclaimer.EvictOneOf(pool.Owner),
                 _ => false,
             };
             if (retry) continue;
@@ -80,15 +89,18 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
 
     /// <summary>Makes the way to the leaf and commits the descriptor there; on refusal nothing half-built stays.</summary>
     private TmemStatus Link(
-        Pool pool, int bucketNumber, in ObjectId id, uint index, ulong descriptor, in PageCost cost, out ulong old, out PageCost oldCost)
+        Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, in PageCost cost, out ulong old, out PageCost oldCost)
     {
         old = 0;
         oldCost = default;
+        var bucketNumber = Pool.BucketOf(id);
         ref var bucket = ref pool.BucketAt(bucketNumber);
         SpinLatch.Enter(ref bucket.Latch);
         try
         {
-            if (pool.Dying) return TmemStatus.NoSuchPool;
+            if (pool.IsEnding) return TmemStatus.NoSuchPool;
+            // Asked again under the latch: whoever froze the client waits for this latch, and then nothing more is stored.
+            if (writer.IsFrozen) return TmemStatus.Frozen;
             var obj = Treap.Find(_order, bucket.Root, id);
             var isNew = obj == 0;
             if (isNew && (obj = NewObject(pool, bucketNumber, id)) == 0) return TmemStatus.NoRoom;
@@ -101,11 +113,11 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
             old = *(ulong*)_host.At(leaf);
             if (old != 0) oldCost = _pam.Cost(old);
             var growth = cost.SlotBytes - oldCost.SlotBytes + nodes * RadixNode.Bytes + (isNew ? ObjectRecord.Bytes : 0);
-            if (!pool.TryGrow(growth))
+            if (pool.TryGrow(growth) is var grown and not TmemStatus.Ok)
             {
                 _tree.Undo(obj, index);
                 if (isNew) _host.FreeObject(obj);
-                return TmemStatus.PoolLimit;
+                return grown;
             }
             _pam.Bind(descriptor, leaf);
             if (isNew)

@@ -1,3 +1,4 @@
+using Tmem.Engine.Clients;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Region;
 
@@ -7,7 +8,7 @@ namespace Tmem.Engine.Pools;
 /// The living pools, by their place in the region's pool table. An id is the place and how often the place has been used, so that the id
 /// of a destroyed pool never comes back: it answers "no such pool" for as long as the region lives.
 /// </summary>
-internal sealed unsafe class PoolTable
+internal sealed unsafe partial class PoolTable
 {
     private const int PlaceBits = 10;
     private const uint PlaceMask = (1u << PlaceBits) - 1;
@@ -15,13 +16,17 @@ internal sealed unsafe class PoolTable
 
     private readonly PoolEntry* _entries;
     private readonly SpanPool _spans;
+    private readonly ClientTable _clients;
+    private readonly SharingTable _sharing;
     private readonly Pool?[] _pools = new Pool?[RegionLayout.MaximumPools];
     private readonly Lock _change = new();
 
-    public PoolTable(RegionMemory memory, SpanPool spans)
+    public PoolTable(RegionMemory memory, SpanPool spans, ClientTable clients)
     {
         _entries = (PoolEntry*)(memory.Start + RegionLayout.PoolTableOffset);
         _spans = spans;
+        _clients = clients;
+        _sharing = new SharingTable(memory);
     }
 
     /// <summary>What destroyed pools had counted.</summary>
@@ -32,17 +37,18 @@ internal sealed unsafe class PoolTable
         var place = id.Value & PlaceMask;
         if (place >= (uint)_pools.Length) return null;
         var pool = Volatile.Read(ref _pools[place]);
-        return pool is not null && pool.Id == id && !pool.Dying ? pool : null;
+        return pool is not null && pool.Id == id && pool.IsOpen ? pool : null;
     }
 
     public Pool? AtPlace(int place) => (uint)place < (uint)_pools.Length ? Volatile.Read(ref _pools[place]) : null;
 
+    /// <summary>All pools that hold pages for somebody: open ones, and those that are being restored.</summary>
     public IEnumerable<Pool> Living()
     {
         for (var place = 0; place < _pools.Length; place++)
         {
             var pool = Volatile.Read(ref _pools[place]);
-            if (pool is { Dying: false }) yield return pool;
+            if (pool is { IsEnding: false }) yield return pool;
         }
     }
 
@@ -56,41 +62,60 @@ internal sealed unsafe class PoolTable
         return false;
     }
 
-    public TmemStatus Create(ClientId owner, in PoolOptions options, out Pool? pool)
+    /// <summary>Makes a pool, or joins the one that has the shared id asked for.</summary>
+    public TmemStatus Create(ClientState client, in PoolOptions options, out Pool? pool)
     {
-        pool = null;
         lock (_change)
         {
-            for (var place = 0; place < _pools.Length; place++)
-            {
-                ref var entry = ref _entries[place];
-                if (_pools[place] is not null || entry.Uses >= MaximumUses) continue;
-                if (!_spans.TryCharge(Pool.ProcessBytes)) return TmemStatus.NoRoom;
-                entry.Uses++;
-                var id = new PoolId(entry.Uses << PlaceBits | (uint)place);
-                entry.Flags = (uint)options.Flags;
-                entry.Owner = owner.Value;
-                entry.LimitBytes = options.LimitBytes;
-                entry.Policy = options.RefuseIncompressible ? PoolEntry.PolicyRefuseIncompressible : 0;
-                pool = new Pool(id, place, owner, options);
-                Volatile.Write(ref entry.LivingId, id.Value);
-                Volatile.Write(ref _pools[place], pool);
-                return TmemStatus.Ok;
-            }
+            if (options.SharedId.IsNone) return Make(client, options, out pool);
+            return TryJoin(client, options, out pool) is var joined and not TmemStatus.Miss ? joined : MakeShared(client, options, out pool);
+        }
+    }
+
+    private TmemStatus Make(ClientState owner, in PoolOptions options, out Pool? pool)
+    {
+        pool = null;
+        for (var place = 0; place < _pools.Length; place++)
+        {
+            ref var entry = ref _entries[place];
+            if (_pools[place] is not null || entry.Uses >= MaximumUses) continue;
+            if (!_spans.TryCharge(Pool.ProcessBytes)) return TmemStatus.NoRoom;
+            entry.Uses++;
+            var id = new PoolId(entry.Uses << PlaceBits | (uint)place);
+            entry.Flags = (uint)options.Flags;
+            entry.Owner = owner.Id.Value;
+            entry.LimitBytes = options.LimitBytes;
+            entry.Policy = options.RefuseIncompressible ? PoolEntry.PolicyRefuseIncompressible : 0;
+            entry.SharedLow = options.SharedId.Low;
+            entry.SharedHigh = options.SharedId.High;
+            pool = new Pool(id, place, owner, options, PoolStage.Open);
+            Volatile.Write(ref entry.LivingId, id.Value);
+            owner.Own(pool);
+            Volatile.Write(ref _pools[place], pool);
+            return TmemStatus.Ok;
         }
         return TmemStatus.TooManyPools;
     }
 
-    /// <summary>Ends a pool: from here on its id is unknown. The caller then empties it and calls <see cref="Forget"/>.</summary>
-    public bool TryEnd(Pool pool)
+    /// <summary>
+    /// A client's part of DESTROY_POOL: a shared pool it leaves, and true says that nobody is left and the pool ended, as any other pool does
+    /// at once. The caller then empties it and calls <see cref="Forget"/>. Null if the client has no part in it any more.
+    /// </summary>
+    public bool? TryEnd(Pool pool, ClientState client)
     {
         lock (_change)
         {
-            if (pool.Dying) return false;
-            pool.Dying = true;
-            Volatile.Write(ref _entries[pool.Place].LivingId, 0);
+            if (pool.IsEnding || !pool.Admits(client)) return null;
+            if (pool.Members.Length > 0 && Leave(pool, client)) return false;
+            End(pool);
             return true;
         }
+    }
+
+    private void End(Pool pool)
+    {
+        pool.Stage = PoolStage.Ending;
+        Volatile.Write(ref _entries[pool.Place].LivingId, 0);
     }
 
     /// <summary>Frees the place of an ended and emptied pool.</summary>
@@ -99,6 +124,7 @@ internal sealed unsafe class PoolTable
         lock (_change)
         {
             Retired.AbsorbGone(pool.Counters);
+            pool.Owner.Disown(pool);
             Volatile.Write(ref _pools[pool.Place], null);
             _spans.Uncharge(Pool.ProcessBytes);
         }
@@ -114,11 +140,23 @@ internal sealed unsafe class PoolTable
             var id = new PoolId((uint)entry.LivingId);
             if ((id.Value & PlaceMask) != place || id.Value >> PlaceBits != entry.Uses)
                 throw new RegionException($"the region is damaged: pool table entry {place} names {id}; restore the region from a copy or start with an empty one");
+            var shared = new SharedId(entry.SharedLow, entry.SharedHigh);
+            var members = AdoptMembers(ref entry, shared);
+            // The last member had left, and the process died before it could end the pool.
+            if (!shared.IsNone && members.Length == 0)
+            {
+                entry.LivingId = 0;
+                continue;
+            }
             var options = new PoolOptions(
-                (PoolFlags)entry.Flags, entry.LimitBytes, (entry.Policy & PoolEntry.PolicyRefuseIncompressible) != 0);
+                (PoolFlags)entry.Flags, entry.LimitBytes, (entry.Policy & PoolEntry.PolicyRefuseIncompressible) != 0, shared);
             // The region was made within a capacity that had room for them; a smaller one now refuses puts, not pools.
             _spans.Charge(Pool.ProcessBytes);
-            _pools[place] = new Pool(id, place, new ClientId(entry.Owner), options);
+            var owner = _clients.State(new ClientId(entry.Owner));
+            var pool = new Pool(id, place, owner, options, PoolStage.Open) { Members = members };
+            owner.Own(pool);
+            _pools[place] = pool;
         }
+        _sharing.Adopt(id => FindShared(id) is not null);
     }
 }

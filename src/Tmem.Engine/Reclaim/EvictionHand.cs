@@ -1,3 +1,4 @@
+using Tmem.Engine.Clients;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
@@ -17,16 +18,18 @@ internal sealed unsafe class EvictionHand : IReclaimer
 {
     private readonly SlabAllocator _slabs;
     private readonly PoolTable _pools;
+    private readonly OverShare _overShare;
     private RegionOperations _operations = null!;
     private readonly Func<ulong, (ulong, uint)> _locate;
     private int _latch;
     private uint _span;
     private int _slot;
 
-    public EvictionHand(SlabAllocator slabs, PoolTable pools)
+    public EvictionHand(SlabAllocator slabs, PoolTable pools, ClientTable clients)
     {
         _slabs = slabs;
         _pools = pools;
+        _overShare = new OverShare(clients);
         _locate = Locate;
     }
 
@@ -39,8 +42,12 @@ internal sealed unsafe class EvictionHand : IReclaimer
         SpinLatch.Enter(ref _latch);
         try
         {
-            // Two rounds: the first may only take visited bits away.
-            return Sweep(2 * _slabs.Spans.HighWater + 1, only) || SweepFills(only);
+            if (only is null && _overShare.Client is { } client)
+            {
+                if (EvictFrom(new EvictionScope(null, client))) return true;
+                _overShare.RanDry();
+            }
+            return EvictFrom(new EvictionScope(only, null));
         }
         finally
         {
@@ -48,7 +55,29 @@ internal sealed unsafe class EvictionHand : IReclaimer
         }
     }
 
-    private bool Sweep(long spans, Pool? only)
+    public bool EvictOneOf(ClientState client)
+    {
+        if (client.Sum(Diagnostics.Count.Pages, ephemeralOnly: true) <= 0) return false;
+        SpinLatch.Enter(ref _latch);
+        try
+        {
+            return EvictFrom(new EvictionScope(null, client));
+        }
+        finally
+        {
+            SpinLatch.Exit(ref _latch);
+        }
+    }
+
+    /// <summary>Slots first; a scope whose pages seem to lie in descriptors alone is spared two rounds over everybody else's slots.</summary>
+    private bool EvictFrom(in EvictionScope scope)
+    {
+        // Two rounds: the first may only take visited bits away.
+        var rounds = 2 * _slabs.Spans.HighWater + 1;
+        return scope.HasSlots ? Sweep(rounds, scope) || SweepFills(scope) : SweepFills(scope) || Sweep(rounds, scope);
+    }
+
+    private bool Sweep(long spans, in EvictionScope scope)
     {
         while (spans > 0)
         {
@@ -59,7 +88,7 @@ internal sealed unsafe class EvictionHand : IReclaimer
                 var start = _slabs.Spans.PlaceOf(_span);
                 for (; _slot < entry.Bump && entry.Kind == SpanKind.EphemeralPages; _slot++)
                 {
-                    if (!TryEvict(start + (ulong)(_slot * size), only)) continue;
+                    if (!TryEvict(start + (ulong)(_slot * size), scope)) continue;
                     _slot++;
                     return true;
                 }
@@ -71,13 +100,13 @@ internal sealed unsafe class EvictionHand : IReclaimer
         return false;
     }
 
-    private bool TryEvict(ulong place, Pool? only)
+    private bool TryEvict(ulong place, in EvictionScope scope)
     {
         ref var header = ref *(SlotHeader*)_slabs.At(place);
         var seen = header;
         if (!seen.IsCommitted) return false;
         var pool = _pools.AtPlace(seen.PoolPlace);
-        if (pool is null || pool.IsPersistent || (only is not null && pool != only)) return false;
+        if (pool is null || pool.IsPersistent || !scope.Covers(pool)) return false;
         if (seen.Visited != 0)
         {
             header.Visited = 0;
@@ -102,7 +131,7 @@ internal sealed unsafe class EvictionHand : IReclaimer
         return (node.Object, node.FirstIndex + (uint)entry);
     }
 
-    private bool SweepFills(Pool? only)
+    private bool SweepFills(in EvictionScope scope)
     {
         for (uint span = 0; span < _slabs.Spans.HighWater; span++)
         {
@@ -113,26 +142,26 @@ internal sealed unsafe class EvictionHand : IReclaimer
             for (var slot = 0; slot < entry.Bump && entry.Kind == kind; slot++)
             {
                 var place = _slabs.Spans.PlaceOf(span) + (ulong)(slot * size);
-                if (kind == SpanKind.Objects ? EvictFillsOfObject(place, 0, 0, only) : EvictFillsOfNode(place, only)) return true;
+                if (kind == SpanKind.Objects ? EvictFillsOfObject(place, 0, 0, scope) : EvictFillsOfNode(place, scope)) return true;
             }
         }
         return false;
     }
 
-    private bool EvictFillsOfNode(ulong place, Pool? only)
+    private bool EvictFillsOfNode(ulong place, in EvictionScope scope)
     {
         var node = (RadixNode*)_slabs.At(place);
         if ((node->Header & 1) != 0 || node->Level != 1 || !_slabs.IsSlot(node->Object, SpanKind.Objects)) return false;
         var first = node->FirstIndex;
-        return EvictFillsOfObject(node->Object, first, first + RadixNode.Fanout - 1, only);
+        return EvictFillsOfObject(node->Object, first, first + RadixNode.Fanout - 1, scope);
     }
 
-    private bool EvictFillsOfObject(ulong place, uint first, uint last, Pool? only)
+    private bool EvictFillsOfObject(ulong place, uint first, uint last, in EvictionScope scope)
     {
         var record = *(ObjectRecord*)_slabs.At(place);
         if (!record.IsCommitted) return false;
         var pool = _pools.Find(record.Pool);
-        if (pool is null || pool.IsPersistent || (only is not null && pool != only)) return false;
+        if (pool is null || pool.IsPersistent || !scope.Covers(pool)) return false;
         return _operations.EvictFills(pool, record.Bucket, record.Id, first, last);
     }
 }

@@ -6,7 +6,10 @@ namespace Tmem.Engine.Region;
 /// Where things lie in a region. Everything inside is an offset from the region's start, never a pointer, so a region means the same
 /// wherever it is mapped. docs/region-format.md draws it.
 /// <code>
-/// 0                superblock (4 KiB), then the pool table: 960 entries of 64 bytes       = one span
+/// 0                superblock (4 KiB)
+/// 4 KiB            client table: 256 entries of 16 bytes
+/// 8 KiB            sharing table: 170 rows of 24 bytes
+/// 12 KiB           pool table: 832 entries of 64 bytes
 /// 64 KiB           span table: one 32-byte entry a span, for as many spans as the region can ever have
 /// ...              spans of 64 KiB: slabs of equal slots
 /// </code>
@@ -17,14 +20,23 @@ internal static class RegionLayout
     public const ulong Magic = 0x4E4745524D454D54;
 
     /// <summary>Raised whenever an older program could misread what a newer one wrote.</summary>
-    public const uint Version = 1;
+    public const uint Version = 2;
 
     public const int PageSize = 4096;
     public const int SpanShift = 16;
     public const int SpanBytes = 1 << SpanShift;
 
-    public const int PoolTableOffset = PageSize;
-    public const int MaximumPools = (SpanBytes - PoolTableOffset) / 64;
+    public const int ClientTableOffset = PageSize;
+    public const int MaximumClients = PageSize / 16;
+
+    public const int SharingTableOffset = 2 * PageSize;
+    public const int MaximumSharings = PageSize / 24;
+
+    public const int PoolTableOffset = 3 * PageSize;
+    public const int MaximumPools = (TablesBytes - PoolTableOffset) / 64;
+
+    /// <summary>Superblock and the tables of fixed size.</summary>
+    private const int TablesBytes = 64 * 1024;
 
     public const long SpanTableOffset = SpanBytes;
     public const int SpanEntryBytes = 32;
@@ -52,6 +64,34 @@ internal struct Superblock
     public ulong RecordRoot;
     /// <summary>1 after an orderly close, 0 while in use. Information only: attaching never depends on it.</summary>
     public ulong Closed;
+    /// <summary>Bit n - 1: restore n is under way, and the pools that name it are not there yet.</summary>
+    public ulong OpenRestores;
+}
+
+/// <summary>One place of the client table: 16 bytes. A client without one has the defaults.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 16)]
+internal struct ClientEntry
+{
+    /// <summary>The client's number; 0 while the place is free.</summary>
+    public ulong LivingId;
+    /// <summary>Weight, limit and whether it is frozen, in one word.</summary>
+    public ulong Settings;
+}
+
+/// <summary>One row of the sharing table: what a client is to a shared id. 24 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 24)]
+internal struct SharingEntry
+{
+    public ulong Low;
+    public ulong High;
+    /// <summary>Client : 32, state : 32; 0 while the row is free. Written last.</summary>
+    public ulong Word;
+
+    public const uint Authorised = 1;
+    public const uint Member = 2;
+
+    public readonly uint Client => (uint)(Word >> 32);
+    public readonly uint State => (uint)Word;
 }
 
 /// <summary>One place of the pool table: 64 bytes.</summary>
@@ -66,6 +106,10 @@ internal struct PoolEntry
     public uint Owner;
     public uint Policy;
     public long LimitBytes;
+    public ulong SharedLow;
+    public ulong SharedHigh;
+    /// <summary>The restore this pool comes from, while it is under way; 0 otherwise.</summary>
+    public uint Restore;
 
     public const uint PolicyRefuseIncompressible = 1;
 }

@@ -21,6 +21,13 @@ internal static class StatusErrno
         TmemStatus.UnsupportedPageSize => Errno.EINVAL,
         TmemStatus.InvalidArgument => Errno.EINVAL,
         TmemStatus.Corrupt => Errno.EIO,
+        TmemStatus.ClientLimit => Errno.ENOSPC,
+        TmemStatus.Frozen => Errno.EROFS,
+        TmemStatus.NotAuthorised => Errno.EACCES,
+        TmemStatus.KindMismatch => Errno.EEXIST,
+        TmemStatus.InvalidSharedId => Errno.EINVAL,
+        TmemStatus.SharedIdInUse => Errno.EBUSY,
+        TmemStatus.TableFull => Errno.ENOSPC,
         _ => Errno.EIO,
     };
 }
