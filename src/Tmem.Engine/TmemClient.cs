@@ -39,13 +39,21 @@ public sealed partial class TmemClient
     public TmemStatus NewPool(in PoolOptions options, out PoolId pool)
     {
         pool = default;
+        var status = Check(options);
+        if (status != TmemStatus.Ok) return status;
+        status = _engine.PoolTable.Create(_state, options, out var created);
+        if (status == TmemStatus.Ok) pool = created!.Id;
+        return status;
+    }
+
+    /// <summary>Whether options are ones a pool can have.</summary>
+    internal static TmemStatus Check(in PoolOptions options)
+    {
         var flags = (uint)options.Flags;
         if ((flags & ReservedFlags) != 0 || (flags & ~(KnownFlags | PageSizeField)) != 0 || options.LimitBytes < 0) return TmemStatus.InvalidFlags;
         if ((flags & PageSizeField) != 0 || (options.Flags & PoolFlags.Precompressed) != 0) return TmemStatus.UnsupportedPageSize;
-        if (options.SharedId.IsReserved || (!options.SharedId.IsNone && (options.Flags & PoolFlags.Shared) == 0)) return TmemStatus.InvalidSharedId;
-        var status = _engine.PoolTable.Create(_state, options, out var created);
-        if (status == TmemStatus.Ok) pool = created!.Id;
-        return status;
+        var isOfSharedKind = (options.Flags & PoolFlags.Shared) != 0;
+        return options.SharedId.IsReserved || (!options.SharedId.IsNone && !isOfSharedKind) ? TmemStatus.InvalidSharedId : TmemStatus.Ok;
     }
 
     /// <summary>

@@ -85,6 +85,21 @@ public sealed class FreezeTests : IDisposable
         }
     }
 
+    [Fact]
+    public void FreezeWaitsForWhoeverIsInABucket()
+    {
+        var pool = Engines.Pool(_client);
+        ref var latch = ref _engine.PoolTable.Find(pool)!.BucketAt(200).Latch;
+        Region.SpinLatch.Enter(ref latch);
+        var freezing = new Thread(() => _client.Freeze());
+        freezing.Start();
+        SpinWait.SpinUntil(() => _client.Info().Frozen);
+        // It may not end while the latch is held, however long that is.
+        Assert.False(freezing.Join(50));
+        Region.SpinLatch.Exit(ref latch);
+        freezing.Join();
+    }
+
     private static readonly byte[][] s_pages = Enumerable.Range(0, 8).Select(Pages.Text).ToArray();
 
     private long Stored(PoolId pool)

@@ -44,7 +44,11 @@ internal readonly unsafe struct CompressedStore<TCodec>(SlabAllocator slabs, TCo
             stored = page;
             codecId = RawCodec;
         }
+        return Place(stored, codecId, owner, out descriptor);
+    }
 
+    public TmemStatus Place(ReadOnlySpan<byte> stored, int codecId, in PageOwner owner, out ulong descriptor)
+    {
         var kind = owner.Persistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
         var place = slabs.AllocateEvicting(kind, SizeClasses.For(stored.Length + SlotHeader.Bytes));
         descriptor = PageDescriptor.FromSlot(place);
@@ -59,6 +63,8 @@ internal readonly unsafe struct CompressedStore<TCodec>(SlabAllocator slabs, TCo
         header.Word = SlotHeader.MakeWord(0, stored.Length, codecId) | SlabAllocator.InFlight;
         return TmemStatus.Ok;
     }
+
+    public bool KnowsCodec(uint codec) => codec is RawCodec || codec == TCodec.Id;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Bind(ulong descriptor, ulong leaf)

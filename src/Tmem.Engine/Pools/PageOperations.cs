@@ -52,8 +52,7 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
 
     private TmemStatus Store(Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> page)
     {
-        var owner = new PageOwner(pool.Place, Pool.BucketOf(id), pool.IsPersistent, pool.Options.RefuseIncompressible);
-        var status = _pam.Create(page, owner, out var descriptor);
+        var status = _pam.Create(page, OwnerOf(pool, id), out var descriptor);
         return status == TmemStatus.Ok ? Keep(pool, writer, id, index, descriptor) : status;
     }
 
@@ -219,6 +218,9 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         record.Pages = 0;
         return obj;
     }
+
+    private static PageOwner OwnerOf(Pool pool, in ObjectId id) =>
+        new(pool.Place, Pool.BucketOf(id), pool.IsPersistent, pool.Options.RefuseIncompressible);
 
     private static void Account(Pool pool, in PageCost cost, int pages)
     {

@@ -48,9 +48,9 @@ internal sealed unsafe partial class PoolTable
         return TmemStatus.Ok;
     }
 
-    private TmemStatus MakeShared(ClientState client, in PoolOptions options, out Pool? pool)
+    private TmemStatus MakeShared(ClientState client, in PoolOptions options, int restore, out Pool? pool)
     {
-        var status = Make(client, options, out pool);
+        var status = Make(client, options, restore, out pool);
         if (status != TmemStatus.Ok) return status;
         _ = _sharing.TryAdd(client.Id, options.SharedId, SharingEntry.Member);
         pool!.Members = [client];

@@ -14,6 +14,7 @@ internal sealed unsafe partial class PoolTable
     private const uint PlaceMask = (1u << PlaceBits) - 1;
     private const uint MaximumUses = uint.MaxValue >> PlaceBits;
 
+    private readonly Superblock* _superblock;
     private readonly PoolEntry* _entries;
     private readonly SpanPool _spans;
     private readonly ClientTable _clients;
@@ -23,6 +24,7 @@ internal sealed unsafe partial class PoolTable
 
     public PoolTable(RegionMemory memory, SpanPool spans, ClientTable clients)
     {
+        _superblock = (Superblock*)memory.Start;
         _entries = (PoolEntry*)(memory.Start + RegionLayout.PoolTableOffset);
         _spans = spans;
         _clients = clients;
@@ -67,12 +69,16 @@ internal sealed unsafe partial class PoolTable
     {
         lock (_change)
         {
-            if (options.SharedId.IsNone) return Make(client, options, out pool);
-            return TryJoin(client, options, out pool) is var joined and not TmemStatus.Miss ? joined : MakeShared(client, options, out pool);
+            if (options.SharedId.IsNone) return Make(client, options, 0, out pool);
+            return TryJoin(client, options, out pool) is var joined and not TmemStatus.Miss ? joined : MakeShared(client, options, 0, out pool);
         }
     }
 
-    private TmemStatus Make(ClientState owner, in PoolOptions options, out Pool? pool)
+    /// <param name="owner">Whose it is.</param>
+    /// <param name="options">What it is to be.</param>
+    /// <param name="restore">The restore it is made for, 0 for none.</param>
+    /// <param name="pool">The pool.</param>
+    private TmemStatus Make(ClientState owner, in PoolOptions options, int restore, out Pool? pool)
     {
         pool = null;
         for (var place = 0; place < _pools.Length; place++)
@@ -85,10 +91,11 @@ internal sealed unsafe partial class PoolTable
             entry.Flags = (uint)options.Flags;
             entry.Owner = owner.Id.Value;
             entry.LimitBytes = options.LimitBytes;
-            entry.Policy = options.RefuseIncompressible ? PoolEntry.PolicyRefuseIncompressible : 0;
+            entry.Policy = PoolEntry.PolicyOf(options);
             entry.SharedLow = options.SharedId.Low;
             entry.SharedHigh = options.SharedId.High;
-            pool = new Pool(id, place, owner, options, PoolStage.Open);
+            entry.Restore = (uint)restore;
+            pool = new Pool(id, place, owner, options, restore == 0 ? PoolStage.Open : PoolStage.Restoring);
             Volatile.Write(ref entry.LivingId, id.Value);
             owner.Own(pool);
             Volatile.Write(ref _pools[place], pool);
@@ -119,11 +126,11 @@ internal sealed unsafe partial class PoolTable
     }
 
     /// <summary>Frees the place of an ended and emptied pool.</summary>
-    public void Forget(Pool pool)
+    public void Forget(Pool pool, bool countItsPast = true)
     {
         lock (_change)
         {
-            Retired.AbsorbGone(pool.Counters);
+            if (countItsPast) Retired.AbsorbGone(pool.Counters);
             pool.Owner.Disown(pool);
             Volatile.Write(ref _pools[pool.Place], null);
             _spans.Uncharge(Pool.ProcessBytes);
@@ -142,14 +149,14 @@ internal sealed unsafe partial class PoolTable
                 throw new RegionException($"the region is damaged: pool table entry {place} names {id}; restore the region from a copy or start with an empty one");
             var shared = new SharedId(entry.SharedLow, entry.SharedHigh);
             var members = AdoptMembers(ref entry, shared);
-            // The last member had left, and the process died before it could end the pool.
-            if (!shared.IsNone && members.Length == 0)
+            // It was half restored, or its last member had left and the process died before it could end the pool.
+            if (WasRestoring(entry) || (!shared.IsNone && members.Length == 0))
             {
                 entry.LivingId = 0;
                 continue;
             }
-            var options = new PoolOptions(
-                (PoolFlags)entry.Flags, entry.LimitBytes, (entry.Policy & PoolEntry.PolicyRefuseIncompressible) != 0, shared);
+            entry.Restore = 0;
+            var options = PoolEntry.Options(entry.Flags, entry.Policy, entry.LimitBytes, shared);
             // The region was made within a capacity that had room for them; a smaller one now refuses puts, not pools.
             _spans.Charge(Pool.ProcessBytes);
             var owner = _clients.State(new ClientId(entry.Owner));
@@ -157,6 +164,7 @@ internal sealed unsafe partial class PoolTable
             owner.Own(pool);
             _pools[place] = pool;
         }
+        _superblock->OpenRestores = 0;
         _sharing.Adopt(id => FindShared(id) is not null);
     }
 }

@@ -111,7 +111,17 @@ internal struct PoolEntry
     /// <summary>The restore this pool comes from, while it is under way; 0 otherwise.</summary>
     public uint Restore;
 
-    public const uint PolicyRefuseIncompressible = 1;
+    private const uint PolicyRefuseIncompressible = 1;
+
+    /// <summary>The policy word of a pool's options.</summary>
+    public static uint PolicyOf(in PoolOptions options) => options.RefuseIncompressible ? PolicyRefuseIncompressible : 0;
+
+    /// <summary>False for bits no program of this version writes.</summary>
+    public static bool IsKnownPolicy(uint policy) => (policy & ~PolicyRefuseIncompressible) == 0;
+
+    /// <summary>The options that were written as these words.</summary>
+    public static PoolOptions Options(uint flags, uint policy, long limitBytes, SharedId shared) =>
+        new((PoolFlags)flags, limitBytes, (policy & PolicyRefuseIncompressible) != 0, shared);
 }
 
 /// <summary>What a span is used for. Part of the region's format.</summary>
