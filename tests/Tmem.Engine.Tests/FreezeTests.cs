@@ -95,9 +95,10 @@ public sealed class FreezeTests : IDisposable
         freezing.Start();
         SpinWait.SpinUntil(() => _client.Info().Frozen);
         // It may not end while the latch is held, however long that is.
-        Assert.False(freezing.Join(50));
+        var ended = freezing.Join(50);
         Region.SpinLatch.Exit(ref latch);
         freezing.Join();
+        Assert.False(ended);
     }
 
     private static readonly byte[][] s_pages = Enumerable.Range(0, 8).Select(Pages.Text).ToArray();

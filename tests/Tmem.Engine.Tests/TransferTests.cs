@@ -67,6 +67,16 @@ public sealed class TransferTests
     }, iter: 25, threads: 1);
 
     [Fact]
+    public void NoObjectLiesBetweenAnIdAndTheNext()
+    {
+        const ulong most = ulong.MaxValue;
+        Assert.Equal(new ObjectId(6, 1, 2), new ObjectId(5, 1, 2).Next());
+        Assert.Equal(new ObjectId(0, 2, 2), new ObjectId(most, 1, 2).Next());
+        Assert.Equal(new ObjectId(0, 0, 3), new ObjectId(most, most, 2).Next());
+        Assert.Equal(ObjectId.Invalid, new ObjectId(most - 1, most, most).Next());
+    }
+
+    [Fact]
     public void SavingAnEphemeralPoolConsumesNothing()
     {
         using var engine = Engines.Anonymous();
@@ -145,6 +155,8 @@ public sealed class TransferTests
         Refuses(page + 32, 4097u, TransferStatus.Damaged, "4097 bytes");
         Refuses(page + 36, 7u, TransferStatus.UnknownContent, "codec 7");
         Refuses(page + 44, 1u, TransferStatus.UnknownContent, "page");
+        Refuses(page + 40, 1u, TransferStatus.Damaged, "checksum");
+        Refuses(page + 48 + 100, 0xDEAD_BEEF, TransferStatus.Damaged, "checksum");
 
         void Refuses(int at, uint value, TransferStatus expected, string words)
         {
@@ -213,6 +225,10 @@ public sealed class TransferTests
         Assert.Equal((TransferStatus.Refused, TmemStatus.SharedIdInUse), (result.Status, result.Cause));
         client.DestroyPool(pool);
         Assert.Equal(TransferStatus.Truncated, client.Restore(new MemoryStream(saved, 0, saved.Length - 1)).Status);
+        // The client is no member of anything: without its authorisation there is nothing left of it.
+        engine.Revoke(client.Id, s_shared.SharedId);
+        Assert.Empty(engine.Clients());
+        engine.Authorise(client.Id, s_shared.SharedId);
         Assert.Equal(TransferStatus.Ok, client.Restore(new MemoryStream(saved)).Status);
         engine.Authorise(new ClientId(2), s_shared.SharedId);
         Assert.Equal(TmemStatus.Ok, engine.Client(new ClientId(2)).NewPool(s_shared, out var joined));
