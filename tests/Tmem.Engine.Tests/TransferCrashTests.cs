@@ -28,14 +28,10 @@ public sealed class TransferCrashTests : IDisposable
             looks++;
             // What is in the file now is what a process killed now would leave.
             CopyRegion(engine);
-            using var copy = Open(_path + ".copy");
-            Engines.AssertSound(copy);
-            Assert.Equal(kept, Assert.Single(copy.Statistics().Pools).Id);
-            Assert.Equal(1, copy.Statistics().Total.Pages);
-            // Nor is the client a member of a pool of that id.
-            copy.Authorise(new ClientId(2), new SharedId(3, 4));
-            Assert.Equal(TmemStatus.Ok, copy.Client(new ClientId(2)).NewPool(new PoolOptions(PoolFlags.Shared, SharedId: new SharedId(3, 4)), out var pool));
-            Assert.Equal(TmemStatus.ForeignClient, copy.Client(new ClientId(1)).DestroyPool(pool));
+            using (var copy = Open(_path + ".copy")) CheckNothingCame(copy, kept);
+            // Nor is the client, after another attach, a member of the pool that somebody else has made of that id since.
+            using var again = Open(_path + ".copy");
+            Assert.Equal(TmemStatus.ForeignClient, again.Client(new ClientId(1)).DestroyPool(again.Client(new ClientId(2)).Pools().Single()));
         });
         Assert.Equal(TransferStatus.Ok, client.Restore(stream).Status);
         Assert.True(looks > 10);
@@ -71,6 +67,15 @@ public sealed class TransferCrashTests : IDisposable
             Assert.Equal(expected, engine.Statistics().Total.Pages);
             Assert.Equal(0UL, ((Superblock*)engine.Memory.Start)->OpenRestores);
         }
+    }
+
+    private static void CheckNothingCame(TmemEngine copy, PoolId kept)
+    {
+        Engines.AssertSound(copy);
+        Assert.Equal(kept, Assert.Single(copy.Statistics().Pools).Id);
+        Assert.Equal(1, copy.Statistics().Total.Pages);
+        copy.Authorise(new ClientId(2), new SharedId(3, 4));
+        Assert.Equal(TmemStatus.Ok, copy.Client(new ClientId(2)).NewPool(new PoolOptions(PoolFlags.Shared, SharedId: new SharedId(3, 4)), out _));
     }
 
     private unsafe void CopyRegion(TmemEngine engine)
