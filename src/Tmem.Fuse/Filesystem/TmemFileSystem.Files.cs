@@ -108,11 +108,11 @@ internal sealed partial class TmemFileSystem
         {
             if (ResolveFile(node, out var file) != Errno.Ok) return;
             ref var inode = ref _inodes[file];
-            if (inode.Opens == 0) return;
+            var closed = Math.Min(inode.Opens, 1);
             _journal.Begin();
-            _journal.Set(ref inode.Opens, inode.Opens - 1);
+            _journal.Set(ref inode.Opens, inode.Opens - closed);
             Conclude(caller);
-            if (_pools.Find(inode.Pool) is { OpenFiles: > 0 } pool) pool.OpenFiles--;
+            if (_pools.Find(inode.Pool) is { } pool) pool.OpenFiles -= (long)closed;
             dead = Dies(file) ? file : RecordRef.None;
         }
         Reap(dead);
