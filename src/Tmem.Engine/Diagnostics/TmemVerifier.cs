@@ -24,6 +24,8 @@ internal sealed unsafe class TmemVerifier : IDisposable
     private readonly Dictionary<PoolId, PoolStatistics> _walked = [];
     private SlotBitmap _reached = null!;
     private bool _quiescent;
+    /// <summary>Following the index further may lead out of the region.</summary>
+    private bool _leadsAstray;
     private long _pages;
     private long _objects;
     private long _spansChecked;
@@ -41,6 +43,11 @@ internal sealed unsafe class TmemVerifier : IDisposable
         _quiescent = quiescent;
         var pools = _pools.Living().ToList();
         HoldBuckets(pools, () => _slabs.WhileHeld(() => CheckStructure(pools)));
+        if (_leadsAstray)
+        {
+            Problem("the index or the span table leads astray: pages were not read and counters not compared");
+            return new VerifierReport(_pages, _objects, _spansChecked, _problems);
+        }
         if (quiescent) CheckCounters(pools);
         using var walk = new PageWalk(_slabs, _operations);
         foreach (var pool in pools)
@@ -73,6 +80,9 @@ internal sealed unsafe class TmemVerifier : IDisposable
 
     private void CheckStructure(List<Pool> pools)
     {
+        for (uint span = 0; span < _spans.HighWater; span++) CheckEntry(span);
+        // Where a slot begins follows from its span's entry: with one that is damaged nothing can be walked.
+        if (_leadsAstray) return;
         _reached = new SlotBitmap(_spans);
         foreach (var pool in pools)
         {
@@ -95,6 +105,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
         if (!_slabs.IsSlot(place, SpanKind.Objects) || !_reached.Add(place))
         {
             Problem($"{pool.Id}, bucket {bucket}: its tree refers to {place:x}, which is not an object of its own");
+            _leadsAstray = true;
             return;
         }
         var record = *(ObjectRecord*)_slabs.At(place);
@@ -128,11 +139,15 @@ internal sealed unsafe class TmemVerifier : IDisposable
         if (!_slabs.IsSlot(place, SpanKind.Nodes) || !_reached.Add(place))
         {
             Problem($"{pool.Id}: object {record.Id} refers to {place:x}, which is not a node of its own");
+            _leadsAstray = true;
             return;
         }
         ref var node = ref *(RadixNode*)_slabs.At(place);
         if (node.Level != level || node.Object != obj || node.FirstIndex != first)
+        {
             Problem($"{pool.Id}: the node at {place:x} is not object {record.Id}'s level {level} from index {first}");
+            _leadsAstray = true;
+        }
         figures.IndexBytes += RadixNode.Bytes;
         var used = 0;
         for (var slot = 0; slot < RadixNode.Fanout; slot++)
@@ -177,6 +192,15 @@ internal sealed unsafe class TmemVerifier : IDisposable
         if (header.Format == Codec.PageFormat.Raw) figures.Raw++;
     }
 
+    private void CheckEntry(uint span)
+    {
+        ref var entry = ref _spans.Table[span];
+        if (entry.Kind == SpanKind.Free) return;
+        if (entry.Kind <= SpanKind.Records && entry.Class < SizeClasses.Count && entry.Bump <= SizeClasses.SlotsPerSpan(entry.Class)) return;
+        Problem($"span {span} has kind {(int)entry.Kind}, class {entry.Class} and {entry.Bump} slots used so far: its entry is damaged");
+        _leadsAstray = true;
+    }
+
     private void CheckSpan(uint span)
     {
         ref var entry = ref _spans.Table[span];
@@ -200,7 +224,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
                 _suspects.Add((place, word));
             }
         }
-        if (live != entry.Live || entry.Live == 0 || entry.Bump > slots)
+        if (live != entry.Live || entry.Live == 0)
             Problem($"span {span} ({entry.Kind}) counts {entry.Live} slots in use and has {live} of {slots}");
         var free = 0;
         for (int next = entry.FreeHead; next != 0 && free <= slots; free++)

@@ -79,8 +79,11 @@ public sealed unsafe class RecordStore
         if (record.Value >= 1UL << 44) return false;
         var place = record.Value << 4;
         if (place == 0 || !_slabs.IsSlot(place, SpanKind.Records)) return false;
-        var header = Volatile.Read(ref *(ulong*)_slabs.At(place));
-        return IsCommitted(header) && (byte)(header >> 8) == kind;
+        var words = (ulong*)_slabs.At(place);
+        var header = Volatile.Read(ref words[0]);
+        // The two copies agree and the payload ends in its slot, or a bit of one has flipped.
+        return IsCommitted(header) && (byte)(header >> 8) == kind && header == words[1]
+            && (long)(header >> 32) <= _slabs.SlotBytes(place) - HeaderBytes;
     }
 
     /// <summary>

@@ -1,0 +1,82 @@
+using System.IO.Compression;
+
+namespace Tmem.Engine.Tests.Embedding;
+
+/// <summary>The package that <c>dotnet pack</c> makes has in it what it must, and a program outside the repository builds and runs with it.</summary>
+public sealed class PackageTests : IDisposable
+{
+    private const string Project = """
+        <Project Sdk="Microsoft.NET.Sdk">
+          <PropertyGroup>
+            <OutputType>Exe</OutputType>
+            <TargetFramework>net10.0</TargetFramework>
+            <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+          </PropertyGroup>
+          <ItemGroup>
+            <PackageReference Include="Tmem.Engine" Version="*" />
+          </ItemGroup>
+        </Project>
+        """;
+
+    private const string Program = """
+        using Tmem.Engine;
+        using var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = EngineOptions.MinimumCapacity });
+        var client = engine.Client(new ClientId(1));
+        client.NewPool(new PoolOptions(PoolFlags.Persistent), out var pool);
+        var page = new byte[TmemClient.PageSize];
+        page[99] = 7;
+        client.Put(pool, new ObjectId(42), 7, page);
+        page[99] = 0;
+        System.Console.WriteLine($"{client.Get(pool, new ObjectId(42), 7, page)} {page[99]} {engine.Verify().Clean}");
+        """;
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("tmem-package-").FullName;
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public void TheEmbeddersPackageIsWholeAndWorks()
+    {
+        var feed = Path.Combine(_directory, "feed");
+        // With artifacts of its own: what others build and run at this time stays as it is.
+        Repository.Run(Repository.Root, "dotnet", "pack", "src/Tmem.Engine", "-c", "Release", "-o", feed, "--nologo",
+            "--artifacts-path", Path.Combine(_directory, "artifacts"));
+
+        var package = Assert.Single(Directory.GetFiles(feed, "*.nupkg"));
+        Assert.Matches(@"Tmem\.Engine\.\d+\.\d+\.\d+[^/]*\.nupkg$", package);
+        var entries = Entries(package);
+        Assert.Contains("README.md", entries);
+        Assert.Contains("LICENSE", entries);
+        Assert.Contains("lib/net10.0/Tmem.Engine.dll", entries);
+        Assert.Contains("lib/net10.0/Tmem.Engine.xml", entries);
+        Assert.Contains("lib/net10.0/Tmem.Engine.pdb", Entries(Assert.Single(Directory.GetFiles(feed, "*.snupkg"))));
+        var about = About(package);
+        Assert.Contains("<license type=\"expression\">MIT</license>", about, StringComparison.Ordinal);
+        Assert.Contains("<readme>README.md</readme>", about, StringComparison.Ordinal);
+        Assert.DoesNotContain("url=", about, StringComparison.OrdinalIgnoreCase);
+
+        var consumer = Directory.CreateDirectory(Path.Combine(_directory, "consumer")).FullName;
+        File.WriteAllText(Path.Combine(consumer, "Consumer.csproj"), Project);
+        File.WriteAllText(Path.Combine(consumer, "Program.cs"), Program);
+        // Only this package is new; what it depends on is where building the engine has left it, so that no network is needed.
+        Repository.Run(consumer, "dotnet", "build", "--nologo", "-o", Path.Combine(consumer, "out"),
+            $"-p:RestoreSources={feed}", $"-p:RestorePackagesPath={Path.Combine(_directory, "packages")}", $"-p:RestoreFallbackFolders={Packages()}");
+        Assert.Equal("Ok 7 True\n", Repository.Run(consumer, "dotnet", Path.Combine("out", "Consumer.dll")));
+    }
+
+    private static string Packages() => Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+        ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+
+    private static List<string> Entries(string package)
+    {
+        using var archive = ZipFile.OpenRead(package);
+        return [.. archive.Entries.Select(entry => entry.FullName)];
+    }
+
+    private static string About(string package)
+    {
+        using var archive = ZipFile.OpenRead(package);
+        using var reader = new StreamReader(archive.Entries.Single(entry => entry.FullName.EndsWith(".nuspec", StringComparison.Ordinal)).Open());
+        return reader.ReadToEnd();
+    }
+}

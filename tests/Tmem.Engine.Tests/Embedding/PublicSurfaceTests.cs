@@ -1,0 +1,97 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text;
+
+namespace Tmem.Engine.Tests.Embedding;
+
+/// <summary>
+/// The public surface is what PublicSurface.txt says: it grows on purpose and before somebody's eyes, or not at all. After a change that is
+/// meant: <c>TMEM_APPROVE=1 scripts/test Tmem.Engine.Tests</c> (or the test executable alone) writes the file anew; read the difference.
+/// </summary>
+public sealed class PublicSurfaceTests
+{
+    [Fact]
+    public void ThePublicSurfaceIsTheApprovedOne()
+    {
+        var approved = Path.Combine(Repository.Root, "tests", "Tmem.Engine.Tests", "Embedding", "PublicSurface.txt");
+        var surface = Describe(typeof(TmemEngine).Assembly);
+        if (Environment.GetEnvironmentVariable("TMEM_APPROVE") == "1") File.WriteAllText(approved, surface);
+        var expected = File.ReadAllLines(approved);
+        var found = surface.Split('\n')[..^1];
+        Assert.True(expected.SequenceEqual(found),
+            $"the public surface is not the approved one (TMEM_APPROVE=1 approves it):\n{string.Join('\n', found.Except(expected).Select(l => "+ " + l))}\n"
+            + string.Join('\n', expected.Except(found).Select(l => "- " + l)));
+    }
+
+    private static string Describe(Assembly assembly)
+    {
+        var text = new StringBuilder();
+        foreach (var space in assembly.GetExportedTypes().GroupBy(type => type.Namespace).OrderBy(group => group.Key, StringComparer.Ordinal))
+        {
+            text.Append(space.Key).Append('\n');
+            foreach (var type in space.OrderBy(type => type.Name, StringComparer.Ordinal))
+            {
+                text.Append("  ").Append(Kind(type)).Append(' ').Append(Name(type)).Append('\n');
+                foreach (var member in Members(type).Order(StringComparer.Ordinal)) text.Append("    ").Append(member).Append('\n');
+            }
+        }
+        return text.ToString();
+    }
+
+    private static string Kind(Type type) => type switch
+    {
+        { IsEnum: true } => "enum",
+        { IsInterface: true } => "interface",
+        { IsValueType: true } => "struct",
+        { IsAbstract: true, IsSealed: true } => "static class",
+        { IsSealed: true } => "class",
+        _ => "open class",
+    };
+
+    /// <summary>What the source says; what the compiler makes for a record says itself.</summary>
+    private static IEnumerable<string> Members(Type type)
+    {
+        if (type.IsEnum)
+        {
+            foreach (var name in Enum.GetNames(type)) yield return $"{Convert.ToUInt64(Enum.Parse(type, name)),3} {name}";
+            yield break;
+        }
+        const BindingFlags declared = BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+        foreach (var member in type.GetMembers(declared))
+        {
+            if (member.Name is "Equals" or "GetHashCode" or "ToString" or "Deconstruct" or "op_Equality" or "op_Inequality" or "<Clone>$") continue;
+            switch (member)
+            {
+                case ConstructorInfo made:
+                    yield return $"new({Parameters(made)})";
+                    break;
+                case PropertyInfo property:
+                    yield return $"{Static(property.GetMethod!)}{Name(property.PropertyType)} {property.Name} {Accessors(property)}";
+                    break;
+                case FieldInfo field:
+                    yield return $"{(field.IsLiteral ? "const " : "static ")}{Name(field.FieldType)} {field.Name}";
+                    break;
+                case MethodInfo method when !method.IsSpecialName || method.Name.StartsWith("op_", StringComparison.Ordinal):
+                    yield return $"{Static(method)}{Name(method.ReturnType)} {method.Name}{(method.IsGenericMethod ? "<T>" : "")}({Parameters(method)})";
+                    break;
+            }
+        }
+    }
+
+    private static string Accessors(PropertyInfo property) =>
+        property.SetMethod is not { IsPublic: true } setter ? "{ get; }"
+        : setter.ReturnParameter.GetRequiredCustomModifiers().Contains(typeof(IsExternalInit)) ? "{ get; init; }" : "{ get; set; }";
+
+    private static string Static(MethodBase method) => method.IsStatic ? "static " : "";
+
+    private static string Parameters(MethodBase method) => string.Join(", ", method.GetParameters().Select(parameter =>
+        $"{(parameter.IsOut ? "out " : parameter.IsIn ? "in " : parameter.ParameterType.IsByRef ? "ref " : "")}{Name(parameter.ParameterType)} {parameter.Name}"));
+
+    private static string Name(Type type)
+    {
+        if (type.IsByRef) return Name(type.GetElementType()!);
+        if (type.IsArray) return Name(type.GetElementType()!) + "[]";
+        if (!type.IsGenericType) return type.Name;
+        return $"{type.Name[..type.Name.IndexOf('`')]}<{string.Join(", ", type.GetGenericArguments().Select(Name))}>";
+    }
+}

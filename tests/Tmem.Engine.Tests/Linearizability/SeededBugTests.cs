@@ -1,0 +1,70 @@
+using Tmem.Engine.Codec;
+using Tmem.Engine.Pam;
+
+namespace Tmem.Engine.Tests.Linearizability;
+
+/// <summary>A race test that has never failed proves nothing: the same race, on engines with a mistake in them, finds each of the mistakes.</summary>
+public sealed class SeededBugTests
+{
+    /// <summary>Each mistake shows in the first round or the first few; this many say that the race has gone blind.</summary>
+    private const int MostRounds = 50;
+
+    private static readonly HandleModel s_keeps = new(GetConsumes: false, MayVanish: false, MayRefuse: false);
+
+    [Fact]
+    public void APutAnsweredBeforeItIsDoneIsFound() => Found((client, pool) => new LatePut(client, pool), s_keeps);
+
+    [Fact]
+    public void APutThatStoresTwiceIsFound() => Found((client, pool) => new TwicePut(client, pool), s_keeps);
+
+    [Fact]
+    public void AReplacementInTwoStepsIsFound() => Found((client, pool) => new TwoStepReplace(client, pool), s_keeps);
+
+    [Fact]
+    public void AConsumingGetInTwoStepsIsFound() => Found((client, pool) => new TwoStepGet(client, pool), s_keeps with { GetConsumes = true });
+
+    [Fact]
+    public void AGetOfTwoHalvesIsFound() => Found((client, pool) => new TornGet(client, pool), s_keeps);
+
+    [Fact]
+    public void AFlushThatDeniesIsFound() => Found((client, pool) => new SilentFlush(client, pool), s_keeps);
+
+    [Fact]
+    public void AStaleReadIsFoundWherePagesMayVanishToo() =>
+        Found((client, pool) => new TwicePut(client, pool), new HandleModel(GetConsumes: false, MayVanish: true, MayRefuse: true));
+
+    [Fact]
+    public void ACopyAfterTheLatchIsFound()
+    {
+        using var engine = Engines.Anonymous();
+        var pool = Engines.Pool(engine.Client(new ClientId(1)));
+        Found(new SubjectOver<LateGrab>(engine, pool, new LateGrab(new CompressedStore(engine.Slabs))), s_keeps);
+    }
+
+    /// <summary>The same indirection without the mistake: what is found above is not the test's own doing.</summary>
+    [Fact]
+    public void WithoutAMistakeNothingIsFound()
+    {
+        using var engine = Engines.Anonymous();
+        var pool = Engines.Pool(engine.Client(new ClientId(1)));
+        var subject = new SubjectOver<CompressedStore>(engine, pool, new CompressedStore(engine.Slabs));
+        for (var seed = 0; seed < 5; seed++) Race.AssertLinearizable(subject, s_keeps, threads: 4, calls: 2000, seed);
+        Engines.AssertSound(engine);
+    }
+
+    private static void Found(Func<TmemClient, PoolId, Subject> make, HandleModel model)
+    {
+        using var engine = Engines.Anonymous();
+        var client = engine.Client(new ClientId(1));
+        Found(make(client, Engines.Pool(client, PoolFlags.Shared)), model);
+    }
+
+    private static void Found(Subject subject, HandleModel model)
+    {
+        for (var seed = 0; seed < MostRounds; seed++)
+        {
+            if (Race.Run(subject, model, threads: 4, calls: 1000, seed) is not null) return;
+        }
+        Assert.Fail($"{MostRounds} rounds did not show the mistake");
+    }
+}

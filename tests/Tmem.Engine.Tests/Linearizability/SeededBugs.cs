@@ -1,0 +1,144 @@
+using Tmem.Engine.Codec;
+using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
+using Tmem.Engine.Pools;
+using Tmem.Engine.Reclaim;
+
+namespace Tmem.Engine.Tests.Linearizability;
+
+// Engines with one mistake each, of the kinds that a store like this can have. Where two steps should be one, Thread.Yield between them
+// makes the mistake show in a short race; it never makes a right program wrong.
+
+/// <summary>A put that is answered before it is done: each thread's waits for its next call.</summary>
+internal sealed class LatePut(TmemClient client, PoolId pool) : Subject(client, pool)
+{
+    private readonly ThreadLocal<(ObjectId Object, uint Index, byte[] Page)?> _waiting = new();
+
+    public override TmemStatus Put(in ObjectId obj, uint index, ReadOnlySpan<byte> page)
+    {
+        Catchup();
+        _waiting.Value = (obj, index, page.ToArray());
+        return TmemStatus.Ok;
+    }
+
+    public override TmemStatus Get(in ObjectId obj, uint index, Span<byte> page)
+    {
+        var status = base.Get(obj, index, page);
+        Catchup();
+        return status;
+    }
+
+    private void Catchup()
+    {
+        if (_waiting.Value is not { } put) return;
+        _waiting.Value = null;
+        base.Put(put.Object, put.Index, put.Page);
+    }
+}
+
+/// <summary>A put that stores twice: what came between is lost, and a page overwritten comes back.</summary>
+internal sealed class TwicePut(TmemClient client, PoolId pool) : Subject(client, pool)
+{
+    public override TmemStatus Put(in ObjectId obj, uint index, ReadOnlySpan<byte> page)
+    {
+        base.Put(obj, index, page);
+        Thread.Yield();
+        return base.Put(obj, index, page);
+    }
+}
+
+/// <summary>A replacement in two steps, old page out, new page in: for a moment a page that was there all the time is not.</summary>
+internal sealed class TwoStepReplace(TmemClient client, PoolId pool) : Subject(client, pool)
+{
+    public override TmemStatus Replace(in ObjectId obj, uint index, ReadOnlySpan<byte> page)
+    {
+        base.FlushPage(obj, index);
+        Thread.Yield();
+        return base.Replace(obj, index, page);
+    }
+}
+
+/// <summary>A consuming get that copies and removes in two steps (over a pool that keeps): two callers get one page.</summary>
+internal sealed class TwoStepGet(TmemClient client, PoolId pool) : Subject(client, pool)
+{
+    public override TmemStatus Get(in ObjectId obj, uint index, Span<byte> page)
+    {
+        var status = base.Get(obj, index, page);
+        Thread.Yield();
+        if (status == TmemStatus.Ok) base.FlushPage(obj, index);
+        return status;
+    }
+}
+
+/// <summary>A get that reads each half of the page at its own moment.</summary>
+internal sealed class TornGet(TmemClient client, PoolId pool) : Subject(client, pool)
+{
+    public override TmemStatus Get(in ObjectId obj, uint index, Span<byte> page)
+    {
+        var status = base.Get(obj, index, page);
+        Thread.Yield();
+        Span<byte> later = stackalloc byte[Pages.Size];
+        if (base.Get(obj, index, later) == TmemStatus.Ok) later[(Pages.Size / 2)..].CopyTo(page[(Pages.Size / 2)..]);
+        return status;
+    }
+}
+
+/// <summary>A flush that says nothing was there.</summary>
+internal sealed class SilentFlush(TmemClient client, PoolId pool) : Subject(client, pool)
+{
+    public override TmemStatus FlushPage(in ObjectId obj, uint index)
+    {
+        base.FlushPage(obj, index);
+        return TmemStatus.Miss;
+    }
+}
+
+/// <summary>The engine's own operations over a page store with a mistake inside it.</summary>
+internal sealed class SubjectOver<TPam>(TmemEngine engine, PoolId id, TPam pam) : Subject(engine.Client(new ClientId(1)), id)
+    where TPam : struct, IPamOps
+{
+    private readonly Pool _pool = engine.PoolTable.Find(id)!;
+    private readonly PageOperations<RegionHost, TPam> _operations = new(new RegionHost(engine.Slabs), pam, new NoReclaimer(), engine.Intent);
+
+    public override TmemStatus Put(in ObjectId obj, uint index, ReadOnlySpan<byte> page) => _operations.Put(_pool, obj, index, page, keepOld: false);
+    public override TmemStatus Replace(in ObjectId obj, uint index, ReadOnlySpan<byte> page) => _operations.Put(_pool, obj, index, page, keepOld: true);
+    public override TmemStatus Get(in ObjectId obj, uint index, Span<byte> page) => _operations.Get(_pool, obj, index, page, out _);
+
+    private sealed class NoReclaimer : IReclaimer
+    {
+        public bool MakeRoom() => false;
+        public bool EvictOne(Pool pool) => false;
+    }
+}
+
+/// <summary>
+/// A page store whose get notes under the latch where the page is and copies it after: by then the slot may be another page's. The mistake
+/// that the copy under the latch is there to prevent.
+/// </summary>
+internal readonly struct LateGrab(CompressedStore store) : IPamOps
+{
+    [ThreadStatic] private static ulong t_descriptor;
+    [ThreadStatic] private static ulong t_leaf;
+
+    public TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, out ulong descriptor) => store.Create(page, owner, out descriptor);
+    public void Bind(ulong descriptor, ulong leaf) => store.Bind(descriptor, leaf);
+    public void Free(ulong descriptor) => store.Free(descriptor);
+    public PageCost Cost(ulong descriptor) => store.Cost(descriptor);
+    public void Copy(ulong from, ulong to, ulong leaf) => store.Copy(from, to, leaf);
+    public void Rebind(ulong descriptor, ulong leaf, int poolPlace, int bucket) => store.Rebind(descriptor, leaf, poolPlace, bucket);
+    public bool IsBound(ulong descriptor, ulong leaf) => store.IsBound(descriptor, leaf);
+    public bool Holds(ulong descriptor, ulong leaf, Scratch scratch) => store.Holds(descriptor, leaf, scratch);
+
+    public void Grab(ulong descriptor, ulong leaf, Scratch scratch, bool markUsed)
+    {
+        t_descriptor = descriptor;
+        t_leaf = leaf;
+    }
+
+    public TmemStatus Unpack(Scratch scratch, Span<byte> page, out int length)
+    {
+        Thread.Yield();
+        store.Grab(t_descriptor, t_leaf, scratch, markUsed: false);
+        return store.Unpack(scratch, page, out length);
+    }
+}
