@@ -55,4 +55,10 @@ public enum TmemStatus : byte
 
     /// <summary>The stored page fails its checksum or does not decode. It is counted and never returned as data.</summary>
     Corrupt,
+
+    /// <summary>What is in the region's memory could not be made durable: its disk is full. Another sync tries all of it again.</summary>
+    DiskFull,
+
+    /// <summary>What is in the region's memory could not be made durable: its disk fails. Another sync tries all of it again.</summary>
+    DiskError,
 }

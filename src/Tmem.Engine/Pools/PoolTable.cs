@@ -48,6 +48,12 @@ internal sealed unsafe class PoolTable
         }
     }
 
+    /// <summary>Keeps pools from coming and going.</summary>
+    public void WhileUnchanged(Action look)
+    {
+        lock (_change) look();
+    }
+
     /// <summary>False quickly when there is nothing ephemeral to evict.</summary>
     public bool AnyEphemeralPages()
     {

@@ -25,6 +25,8 @@ internal static class StatusErrno
         TmemStatus.PoolMismatch => Errno.EINVAL,
         TmemStatus.Precompressed => Errno.EINVAL,
         TmemStatus.Corrupt => Errno.EIO,
+        TmemStatus.DiskFull => Errno.ENOSPC,
+        TmemStatus.DiskError => Errno.EIO,
         _ => Errno.EIO,
     };
 }
