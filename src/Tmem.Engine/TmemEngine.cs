@@ -80,6 +80,7 @@ public sealed unsafe class TmemEngine : IDisposable
     internal PoolTable PoolTable { get; }
     internal SlabAllocator Slabs => _slabs;
     internal Checkpoint? Checkpoint => _checkpointer?.Checkpoint;
+    internal long SyncsWaiting => _checkpointer?.Waiting ?? 0;
     internal RegionMemory Memory => _memory;
 
     /// <summary>

@@ -70,8 +70,14 @@ internal sealed unsafe class Checkpoint : IDisposable
         // A journal that is durable and not carried out yet must not be overwritten.
         var error = Apply();
         if (error != 0) return error;
-        if (_unknown is not null && (error = _unknown.Compare(_used(), _written)) != 0) return error;
-        _unknown = null;
+        if (_unknown is not null)
+        {
+            // From here on the tracker knows; before, comparing does.
+            Look();
+            _written.Clear();
+            if ((error = _unknown.Compare(_used(), _written)) != 0) return error;
+            _unknown = null;
+        }
 
         Look();
         if (_written.Count == 0) return 0;

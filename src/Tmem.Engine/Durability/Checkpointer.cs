@@ -37,6 +37,7 @@ internal sealed class Checkpointer : IDisposable
     public DurabilityStatistics Figures { get { lock (_gate) return _figures; } }
 
     internal Checkpoint Checkpoint => _checkpoint;
+    internal long Waiting { get { lock (_gate) return _asked - _answered; } }
 
     /// <summary>Returns when a checkpoint that began after the call is durable, or has failed.</summary>
     public TmemStatus Sync()

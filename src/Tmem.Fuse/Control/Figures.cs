@@ -23,6 +23,10 @@ internal static class Figures
         Spans = statistics.Spans,
         SpansReturned = statistics.SpansReturned,
         Generation = statistics.Generation,
+        Checkpoints = statistics.Durability.Checkpoints,
+        CheckpointFailures = statistics.Durability.Failures,
+        LastCheckpointFailed = statistics.Durability.LastFailed,
+        LongestStandstillMicroseconds = (long)statistics.Durability.LongestStandstill.TotalMicroseconds,
     };
 
     /// <summary>Counters of a pool, or of all.</summary>

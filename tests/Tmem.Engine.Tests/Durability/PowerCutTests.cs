@@ -16,9 +16,10 @@ public sealed class PowerCutTests
     private const int Indices = 40;
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void WhatWasSyncedIsThereAndNothingIsWrong(bool withoutTracking) => Gen.Int.Sample(seed =>
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void WhatWasSyncedIsThereAndNothingIsWrong(bool withoutTracking, bool diskFails) => Gen.Int.Sample(seed =>
     {
         var disk = new SimulatedDisk();
         var history = new History();
@@ -28,7 +29,10 @@ public sealed class PowerCutTests
             pool = Engines.Pool(engine.Client(new ClientId(1)));
             Assert.Equal(TmemStatus.Ok, engine.Sync());
             history.Promise(disk.Now);
+            var failures = new Random(seed);
+            if (diskFails) disk.Fails = _ => failures.Next(12) == 0 ? Tmds.Linux.LibC.EIO : 0;
             Work(engine, pool, disk, history, seed);
+            disk.Fails = null;
         }
         history.Promise(disk.Now, closed: true);
         var random = new Random(seed);
@@ -70,8 +74,9 @@ public sealed class PowerCutTests
             for (var i = 0; i < 6; i++)
             {
                 var versions = history.DoneSoFar();
-                Assert.Equal(TmemStatus.Ok, engine.Sync());
-                history.Promise(disk.Now, versions);
+                var status = engine.Sync();
+                if (status == TmemStatus.Ok) history.Promise(disk.Now, versions);
+                else Assert.True(status == TmemStatus.DiskError && disk.Fails is not null, $"sync answers {status}");
                 Thread.Sleep(1);
             }
         })).ToList();

@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using Tmem.Engine.Durability;
+using Xunit;
 
 namespace Tmem.Engine.Tests.Durability;
 
@@ -13,7 +13,8 @@ internal sealed unsafe class SimulatedDisk : IImageFile
 
     private readonly List<Operation> _log = [];
     private readonly Lock _lock = new();
-    private readonly SparseBytes _now;
+    private readonly Random _random = new(1);
+    private SparseBytes _now;
     private long _room = long.MaxValue;
 
     public SimulatedDisk(SparseBytes? contents = null)
@@ -61,7 +62,13 @@ internal sealed unsafe class SimulatedDisk : IImageFile
 
     public int SetLength(long length) => Ask("length") is var error and not 0 ? error : Log(new Operation("length", length, 0, null));
 
-    public int Sync() => Ask("sync") is var error and not 0 ? error : Log(new Operation("sync", 0, 0, null));
+    public int Sync()
+    {
+        var error = Ask("sync");
+        if (error == 0) return Log(new Operation("sync", 0, 0, null));
+        LoseUnsynced();
+        return error;
+    }
 
     public bool NextData(long from, out long start, out long end)
     {
@@ -99,6 +106,20 @@ internal sealed unsafe class SimulatedDisk : IImageFile
                 break;
         }
         return disk;
+    }
+
+    /// <summary>What a failed sync does on Linux: some of what was to be written never will be, and the next sync says nothing of it.</summary>
+    private void LoseUnsynced()
+    {
+        lock (_lock)
+        {
+            for (var i = _log.Count - 1; i >= 0 && _log[i].Kind != "sync"; i--)
+            {
+                if (_random.Next(2) == 0) _log[i] = new Operation("lost", 0, 0, null);
+            }
+            _now = Initial.Copy();
+            foreach (var one in _log) one.Apply(_now);
+        }
     }
 
     private int Ask(string what)
@@ -148,7 +169,7 @@ internal sealed class SparseBytes
 
     public long Length { get; private set; }
 
-    public int PagesHeld => _pages.Count;
+    public int PagesBelow(long offset) => _pages.Keys.Count(page => page < offset / Page);
 
     public SparseBytes Copy() => new(this);
 

@@ -33,6 +33,10 @@ internal sealed record StoreFigures
     public required long Spans { get; init; }
     public required long SpansReturned { get; init; }
     public required long Generation { get; init; }
+    public long Checkpoints { get; init; }
+    public long CheckpointFailures { get; init; }
+    public bool LastCheckpointFailed { get; init; }
+    public long LongestStandstillMicroseconds { get; init; }
 }
 
 /// <summary>Everything counted for one pool, or for all together; the meaning is that of the engine's PoolStatistics.</summary>
