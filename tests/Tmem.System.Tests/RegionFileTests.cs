@@ -40,7 +40,7 @@ public class RegionFileTests
             }
             stop.Cancel();
             await writer.WaitAsync(TimeSpan.FromSeconds(60));
-            Assert.True(daemon.Figure("store.checkpoints") > 6);
+            Assert.True(daemon.Figure("store.durability.checkpoints") > 6);
             daemon.Stop();
         }
         finally
