@@ -16,7 +16,7 @@ public enum TmemCodec : byte
 
     /// <summary>
     /// Zstandard, level 1, for pages that are seldom read: about 4 to 1, at three times the time to make and five times the time to read. Each
-    /// thread that uses such a pool keeps 170 KiB (400 KiB with pages of 64 KiB) of native memory for it, outside the capacity.
+    /// thread that uses such a pool keeps 166 KiB (391 KiB with pages of 64 KiB) of native memory for it, outside the capacity.
     /// </summary>
     Zstd = 2,
 }

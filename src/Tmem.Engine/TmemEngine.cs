@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Engine.Clients;
 using Tmem.Engine.Codec;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Durability;
@@ -15,7 +16,7 @@ namespace Tmem.Engine;
 /// A store of compressed pages with the contract of transcendent memory, in one region. Open it, ask it for a client, and let the client
 /// make pools. All members may be used from any thread.
 /// </summary>
-public sealed unsafe class TmemEngine : IDisposable
+public sealed unsafe partial class TmemEngine : IDisposable
 {
     private readonly RegionMemory _memory;
     private readonly Superblock* _superblock;
@@ -34,9 +35,10 @@ public sealed unsafe class TmemEngine : IDisposable
         _superblock = (Superblock*)memory.Start;
         _spans = new SpanPool(memory, _superblock->SpanCount, options.CapacityBytes);
         _slabs = new SlabAllocator(memory, _spans);
-        PoolTable = new PoolTable(memory, _spans);
+        ClientTable = new ClientTable(memory);
+        PoolTable = new PoolTable(memory, _spans, ClientTable);
         var locator = new LeafLocator(_slabs);
-        var hand = new EvictionHand(_slabs, PoolTable, locator);
+        var hand = new EvictionHand(_slabs, PoolTable, ClientTable, locator);
         _compactor = new Compactor(_slabs, PoolTable, locator);
         _reclaimer = new Reclaimer(_spans, _slabs, hand, _compactor);
         _slabs.Reclaimer = _reclaimer;
@@ -49,6 +51,7 @@ public sealed unsafe class TmemEngine : IDisposable
         if (attach)
         {
             _damage = new DamageReport(memory.Name, options.DropDamaged);
+            ClientTable.Adopt(_damage);
             PoolTable.Adopt(_damage);
             using (var walk = new AttachWalk(_slabs, PoolTable, Intent, _damage)) walk.Run();
             if (_damage.Drops) DropCorruptPages();
@@ -77,6 +80,7 @@ public sealed unsafe class TmemEngine : IDisposable
 
     internal RegionOperations Operations { get; }
     internal ExchangeIntent Intent { get; }
+    internal ClientTable ClientTable { get; }
     internal PoolTable PoolTable { get; }
     internal SlabAllocator Slabs => _slabs;
     internal Checkpoint? Checkpoint => _checkpointer?.Checkpoint;
@@ -107,11 +111,6 @@ public sealed unsafe class TmemEngine : IDisposable
         }
     }
 
-    /// <summary>The client of a number. It owns what a client of that number created before, also before an attach.</summary>
-    /// <exception cref="ArgumentException">The number is 0.</exception>
-    public TmemClient Client(ClientId id) =>
-        id.Value != 0 ? new TmemClient(this, id) : throw new ArgumentException("client 0 is no client; number them from 1", nameof(id));
-
     /// <summary>All figures.</summary>
     public EngineStatistics Statistics()
     {
@@ -123,6 +122,7 @@ public sealed unsafe class TmemEngine : IDisposable
         foreach (var pool in PoolTable.Living())
         {
             total.Absorb(pool.Counters);
+            if (!pool.IsOpen) continue;
             var snapshot = Snapshot(pool);
             original += snapshot.Statistics.OriginalBytes;
             pools.Add(snapshot);
@@ -281,7 +281,7 @@ public sealed unsafe class TmemEngine : IDisposable
     internal bool MakeRoom() => _reclaimer.MakeRoom();
 
     internal static PoolSnapshot Snapshot(Pool pool) =>
-        new(pool.Id, pool.Owner, pool.Options, pool.PageSize, pool.Counters.Read(pool.PageSize));
+        new(pool.Id, pool.Owner.Id, pool.Options, pool.PageSize, pool.Counters.Read(pool.PageSize));
 
     /// <summary>
     /// Lets go of the region. A region in a file is written out first and can be opened again, as can one in a descriptor that somebody else

@@ -19,23 +19,26 @@ internal sealed unsafe class PageFile : IDisposable
     /// <summary>The address of a page.</summary>
     public byte* Pointer(int number) => _memory.Page(number);
 
-    /// <summary>Loads a file of pages; refuses one that is missing, empty or not whole pages.</summary>
-    public static PageFile Load(string path)
+    /// <summary>
+    /// Loads a file of pages, the first <paramref name="most"/> of them (0: all); refuses one that is missing, empty or not whole pages.
+    /// </summary>
+    public static PageFile Load(string path, int most = 0)
     {
         var file = new FileInfo(path);
         if (!file.Exists) throw new BenchmarkException($"no corpus at {path}; make one with scripts/corpus.");
         if (file.Length == 0 || file.Length % PageSize != 0)
             throw new BenchmarkException($"{path} is {file.Length} bytes, not whole 4 KiB pages; make it anew with scripts/corpus --fresh.");
-        var memory = new AnonymousMemory(file.Length);
+        var bytes = most > 0 ? Math.Min(file.Length, (long)most * PageSize) : file.Length;
+        var memory = new AnonymousMemory(bytes);
         using var handle = File.OpenHandle(path);
-        for (long done = 0; done < file.Length;)
+        for (long done = 0; done < bytes;)
         {
-            var part = (int)Math.Min(1 << 20, file.Length - done);
+            var part = (int)Math.Min(1 << 20, bytes - done);
             var read = RandomAccess.Read(handle, new Span<byte>(memory.Page(0) + done, part), done);
             if (read == 0) throw new BenchmarkException($"{path} became shorter while it was read.");
             done += read;
         }
-        return new PageFile(memory, (int)(file.Length / PageSize));
+        return new PageFile(memory, (int)(bytes / PageSize));
     }
 
     public void Dispose() => _memory.Dispose();

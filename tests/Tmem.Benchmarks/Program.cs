@@ -2,6 +2,7 @@ using System.CommandLine;
 using Tmem.Benchmarks;
 using Tmem.Benchmarks.Codec;
 using Tmem.Benchmarks.Corpus;
+using Tmem.Benchmarks.Engine;
 using Tmem.Benchmarks.Swap;
 
 // The measuring tools of the project: what makes the data, what loads the machine, what prints the tables. scripts/bench and
@@ -13,6 +14,7 @@ var root = new RootCommand("Measures tmem. Started by scripts/bench and scripts/
     WorkloadCommand.Create(),
     SwapBenchCommand.Create(),
     CodecBenchCommand.Create(),
+    EngineBenchCommand.Create(),
 };
 try
 {

@@ -102,6 +102,103 @@ public sealed class AllocationTests
         }
     }
 
+    /// <summary>Each operation in each kind of pool with each of its outcomes, by itself: a byte anywhere is a byte too many.</summary>
+    [Fact]
+    public unsafe void EveryOperationAndOutcomeAllocatesNothing()
+    {
+        using var engine = Engines.Still(8 * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var stranger = engine.Client(new ClientId(2));
+        var persistent = Engines.Pool(client);
+        var consuming = Engines.Pool(client, PoolFlags.None);
+        var shared = Engines.Pool(client, PoolFlags.Shared);
+        var limited = Engines.Pool(client, PoolFlags.Persistent, 20_000);
+        var limitedCache = Engines.Pool(client, PoolFlags.Shared, 40_000);
+        Assert.Equal(TmemStatus.Ok, client.NewPool(new PoolOptions(PoolFlags.Persistent, RefuseIncompressible: true), out var picky));
+        var gone = Engines.Pool(client);
+        client.DestroyPool(gone);
+        byte[] text = Pages.Text(1), raw = Pages.Random(1), zero = Pages.Filled(0), target = new byte[Pages.Size];
+        client.Put(persistent, new ObjectId(900), 9, raw);
+        Engines.AssertSound(engine);
+        for (uint span = 0; span < engine.Slabs.Spans.HighWater; span++)
+        {
+            // The one stored page so far: from here on it is corrupt.
+            if (engine.Slabs.Spans.Table[span].Kind == Region.SpanKind.PersistentPages) engine.Slabs.At(engine.Slabs.Spans.PlaceOf(span))[99] ^= 1;
+        }
+        for (uint i = 0; i < 30; i++) client.Put(limited, new ObjectId(1), i, raw);
+
+        (string Name, TmemStatus Expected, Func<uint, TmemStatus> Call)[] cases =
+        [
+            ("put", TmemStatus.Ok, i => client.Put(persistent, new ObjectId(1), i % 500, i % 3 == 0 ? raw : text)),
+            ("put same-filled", TmemStatus.Ok, i => client.Put(persistent, new ObjectId(i % 50), i % 4000, zero)),
+            ("put far apart", TmemStatus.Ok, i => client.Put(shared, new ObjectId(i), i * 1_000_003, text)),
+            ("put, evicting", TmemStatus.Ok, i => client.Put(shared, new ObjectId(1), i, raw)),
+            ("put, evicting its own", TmemStatus.Ok, i => client.Put(limitedCache, new ObjectId(1), i, raw)),
+            ("put, at the limit", TmemStatus.PoolLimit, i => client.Put(limited, new ObjectId(2), i, raw)),
+            ("put, incompressible", TmemStatus.Incompressible, i => client.Put(picky, new ObjectId(1), i, raw)),
+            ("replace", TmemStatus.Ok, i => client.Replace(persistent, new ObjectId(1), i % 500, text)),
+            ("replace, at the limit", TmemStatus.PoolLimit, i => client.Replace(limited, new ObjectId(2), i, raw)),
+            ("get", TmemStatus.Ok, i => client.Get(persistent, new ObjectId(1), i % 500, target)),
+            ("get, corrupt", TmemStatus.Corrupt, i => client.Get(persistent, new ObjectId(900), 9, target)),
+            ("get, miss", TmemStatus.Miss, i => client.Get(persistent, new ObjectId(77), i, target)),
+            ("put and get, consuming", TmemStatus.Ok, i =>
+            {
+                client.Put(consuming, new ObjectId(i % 20), i % 300, text);
+                return client.Get(consuming, new ObjectId(i % 20), i % 300, target);
+            }),
+            ("put and get, shared", TmemStatus.Ok, i =>
+            {
+                client.Put(shared, new ObjectId(1), i % 300, text);
+                return client.Get(shared, new ObjectId(1), i % 300, target);
+            }),
+            ("put and flush", TmemStatus.Ok, i =>
+            {
+                client.Put(persistent, new ObjectId(i % 20 + 100), i * 7919, text);
+                return client.FlushPage(persistent, new ObjectId(i % 20 + 100), i * 7919);
+            }),
+            ("flush, miss", TmemStatus.Miss, i => client.FlushPage(persistent, new ObjectId(77), i)),
+            ("put and flush object", TmemStatus.Ok, i =>
+            {
+                for (uint page = 0; page < 5; page++) client.Put(persistent, new ObjectId(200), page * 70, text);
+                return client.FlushObject(persistent, new ObjectId(200));
+            }),
+            ("flush range, miss", TmemStatus.Miss, i => client.FlushRange(persistent, new ObjectId(1), 1000, 2000, out _)),
+            ("next page", TmemStatus.Ok, i => client.NextPage(persistent, new ObjectId(1), i % 400, out uint _)),
+            ("count pages", TmemStatus.Ok, i => client.CountPages(persistent, new ObjectId(1), out long _)),
+            ("no such pool", TmemStatus.NoSuchPool, i => client.Put(gone, new ObjectId(1), i, text)),
+            ("foreign client", TmemStatus.ForeignClient, i => stranger.Get(persistent, new ObjectId(1), i, target)),
+            ("invalid object", TmemStatus.InvalidObjectId, i => client.FlushPage(persistent, ObjectId.Invalid, i)),
+            ("invalid buffer", TmemStatus.InvalidArgument, i => client.Put(persistent, new ObjectId(1), i, target.AsSpan(1))),
+            ("record", TmemStatus.Ok, i =>
+            {
+                var status = engine.Records.Allocate(1, 300, out var record);
+                engine.Records.Commit(record);
+                engine.Records.Free(record);
+                return status;
+            }),
+            ("compaction", TmemStatus.Ok, i =>
+            {
+                for (uint page = 0; page < 50; page++) client.Put(persistent, new ObjectId(300), page, raw);
+                for (uint page = 0; page < 50; page += 2) client.FlushPage(persistent, new ObjectId(300), page);
+                engine.Compact(20);
+                return engine.Room().Used > 0 ? TmemStatus.Ok : TmemStatus.NoRoom;
+            }),
+        ];
+        foreach (var (name, expected, call) in cases)
+        {
+            var rounds = name == "compaction" ? 200u : 3000u;
+            for (uint i = 0; i < rounds; i++) call(i);
+            var others = 0;
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = rounds; i < 2 * rounds; i++)
+            {
+                if (call(i) != expected) others++;
+            }
+            var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.True(allocated == 0 && others == 0, $"{name}: {allocated} bytes in {rounds} calls, {others} of them not {expected}");
+        }
+    }
+
     private static int Mixed(TmemClient client, PoolId pool, byte[][] pages, byte[] target, int count)
     {
         var failures = 0;

@@ -182,7 +182,7 @@ public sealed class ContractTests : IDisposable
         TmemStatus status;
         while ((status = _client.NewPool(new PoolOptions(Persistent), out var pool)) == TmemStatus.Ok) pools.Add(pool);
         Assert.Equal(TmemStatus.TooManyPools, status);
-        Assert.Equal(960, pools.Count);
+        Assert.Equal(832, pools.Count);
         _client.DestroyPool(pools[3]);
         Engines.Pool(_client);
     }

@@ -17,7 +17,7 @@ public sealed class CorruptionTests
         var place = FirstPageSlot(engine);
         var page = new byte[Pages.Size];
         var expected = Pages.Text(3);
-        // All bits of the header but those of reclaim (visited, bucket, pool place), and all of the payload.
+        // All bits of the header but those of reclaim (use, bucket, pool place), and all of the payload.
         for (long bit = 0; bit < (16 + stored) * 8; bit++)
         {
             if (bit is >= 96 and < 128) continue;

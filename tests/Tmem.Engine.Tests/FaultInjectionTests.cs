@@ -1,3 +1,5 @@
+using Tmem.Engine.Records;
+
 namespace Tmem.Engine.Tests;
 
 /// <summary>The n-th allocation fails, for every n that a mixed sequence reaches: nothing half-built stays, and no page changes that was not asked to.</summary>
@@ -112,6 +114,115 @@ public sealed class FaultInjectionTests
         }
         Assert.True(gone <= (flags == PoolFlags.Persistent || calls < n ? 0 : 1), $"{gone} pages are gone");
         return calls >= n;
+    }
+
+    /// <summary>Every operation, on every kind of pool, with records beside: one allocation fails, or none succeeds from there on.</summary>
+    [Theory]
+    [InlineData(PoolFlags.Persistent, false)]
+    [InlineData(PoolFlags.Persistent, true)]
+    [InlineData(PoolFlags.None, false)]
+    [InlineData(PoolFlags.None, true)]
+    [InlineData(PoolFlags.Shared, false)]
+    [InlineData(PoolFlags.Shared, true)]
+    public void WhicheverAllocationFailsEveryOperationKeepsItsContract(PoolFlags flags, bool forGood)
+    {
+        var reached = true;
+        for (var n = 1; reached; n++)
+        {
+            using var engine = Engines.Still();
+            var calls = 0;
+            var run = new FaultyRun(engine, flags);
+            engine.Slabs.FaultInjector = () => ++calls == n || (forGood && calls > n);
+            run.Steps(110);
+            engine.Slabs.FaultInjector = null;
+            run.CheckAll();
+            Engines.AssertSound(engine);
+            reached = calls >= n;
+            if (!reached) Assert.True(n > 60, $"only {n} allocations were reached; the test tests nothing");
+        }
+    }
+
+    /// <summary>Random operations on one pool, always the same ones, against a dictionary.</summary>
+    private sealed class FaultyRun
+    {
+        private readonly Random _random = new(3);
+        private readonly Dictionary<(ulong Object, uint Index), int> _model = [];
+        private readonly List<RecordRef> _records = [];
+        private readonly byte[] _page = new byte[Pages.Size];
+        private readonly TmemEngine _engine;
+        private readonly TmemClient _client;
+        private readonly PoolId _pool;
+        private readonly bool _isPersistent, _consumes;
+
+        public FaultyRun(TmemEngine engine, PoolFlags flags)
+        {
+            _engine = engine;
+            _client = engine.Client(new ClientId(1));
+            _pool = Engines.Pool(_client, flags);
+            _isPersistent = flags == PoolFlags.Persistent;
+            _consumes = flags == PoolFlags.None;
+        }
+
+        public void Steps(int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                var (obj, index) = ((ulong)_random.Next(6), _random.Next(3) switch { 0 => 0u, 1 => (uint)_random.Next(100), _ => (uint)_random.Next() });
+                switch (_random.Next(10))
+                {
+                    case < 5: Put(obj, index, i, replace: _random.Next(2) == 0); break;
+                    case < 7: Get(obj, index); break;
+                    case 7: Flush(obj, index); break;
+                    case 8:
+                        _client.FlushRange(_pool, new ObjectId(obj), index / 2, index, out _);
+                        foreach (var key in _model.Keys.Where(key => key.Object == obj && key.Index >= index / 2 && key.Index <= index).ToList()) _model.Remove(key);
+                        break;
+                    default: Record(); break;
+                }
+            }
+        }
+
+        public void CheckAll()
+        {
+            foreach (var (obj, index) in _model.Keys.ToList()) Get(obj, index);
+            var seen = new List<RecordRef>();
+            _engine.Records.ForEach(1, seen.Add);
+            Assert.Equal(_records.Select(record => record.Value).Order(), seen.Select(record => record.Value).Order());
+        }
+
+        private void Put(ulong obj, uint index, int seed, bool replace)
+        {
+            var status = replace
+                ? _client.Replace(_pool, new ObjectId(obj), index, Pages.Any(seed))
+                : _client.Put(_pool, new ObjectId(obj), index, Pages.Any(seed));
+            Assert.True(status is TmemStatus.Ok or TmemStatus.NoRoom, $"{status}");
+            if (status == TmemStatus.Ok) _model[(obj, index)] = seed;
+            else if (!replace) _model.Remove((obj, index));
+        }
+
+        private void Get(ulong obj, uint index)
+        {
+            var status = _client.Get(_pool, new ObjectId(obj), index, _page);
+            var known = _model.TryGetValue((obj, index), out var seed);
+            // A failing allocation has ephemeral pages evicted before it is refused.
+            Assert.True(status == (known ? TmemStatus.Ok : TmemStatus.Miss) || (status == TmemStatus.Miss && !_isPersistent), $"{status}, known {known}");
+            if (status == TmemStatus.Ok) Assert.Equal(Pages.Any(seed), _page);
+            if (_consumes || status == TmemStatus.Miss) _model.Remove((obj, index));
+        }
+
+        private void Flush(ulong obj, uint index)
+        {
+            var known = _model.Remove((obj, index));
+            var status = _client.FlushPage(_pool, new ObjectId(obj), index);
+            Assert.True(status == (known ? TmemStatus.Ok : TmemStatus.Miss) || (status == TmemStatus.Miss && !_isPersistent), $"{status}, known {known}");
+        }
+
+        private void Record()
+        {
+            if (_engine.Records.Allocate(1, _random.Next(1, 3000), out var record) != TmemStatus.Ok) return;
+            _engine.Records.Commit(record);
+            _records.Add(record);
+        }
     }
 
     private static bool RunWithFailureAt(TmemEngine engine, int n)

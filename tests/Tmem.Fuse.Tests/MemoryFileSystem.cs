@@ -90,7 +90,21 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
         }
     }
 
-    public void Forget(NodeId node, ulong lookups) => Note($"forget {node.Value} {lookups}");
+    /// <summary>The unique of a request that was carried out before, and what it was to be answered with.</summary>
+    public (ulong Unique, Recollection Answer) Remembered { get; set; }
+
+    /// <summary>The unique of a message of forgets, and how many of its nodes are forgotten.</summary>
+    public (ulong Unique, uint Nodes) ForgottenBefore { get; set; }
+
+    public bool Recall(in Caller caller, out Recollection answer)
+    {
+        answer = Remembered.Answer;
+        return caller.Unique == Remembered.Unique;
+    }
+
+    public uint Forgotten(in Caller caller) => caller.Unique == ForgottenBefore.Unique ? ForgottenBefore.Nodes : 0;
+
+    public void Forget(in Caller caller, NodeId node, ulong lookups) => Note($"forget {node.Value} {lookups}");
 
     public Errno GetAttributes(NodeId node, out FuseAttrOut attributes)
     {
@@ -223,7 +237,7 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
         }
     }
 
-    public void Release(NodeId node, ulong handle) => Note($"release {node.Value} {handle}");
+    public void Release(in Caller caller, NodeId node, ulong handle) => Note($"release {node.Value} {handle}");
 
     public Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, out int length)
     {
@@ -292,9 +306,9 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
         return Errno.Ok;
     }
 
-    public void ReleaseDirectory(NodeId node, ulong handle) => Note($"releasedir {node.Value} {handle}");
+    public void ReleaseDirectory(in Caller caller, NodeId node, ulong handle) => Note($"releasedir {node.Value} {handle}");
 
-    public Errno ReadDirectory(NodeId node, ulong handle, ulong cookie, ref DirectoryWriter writer)
+    public Errno ReadDirectory(in Caller caller, NodeId node, ulong handle, ulong cookie, ref DirectoryWriter writer)
     {
         Note($"readdir {node.Value} {handle} {cookie} {writer.Plus}");
         lock (_lock)

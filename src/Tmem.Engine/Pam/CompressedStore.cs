@@ -2,6 +2,7 @@ using System.IO.Hashing;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Tmem.Engine.Codec;
+using Tmem.Engine.Reclaim;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Pam;
@@ -33,8 +34,7 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         return owner.RefuseIncompressible ? TmemStatus.Incompressible : Keep(page, PageFormat.Raw, owner, out descriptor);
     }
 
-    /// <summary>Takes a slot and fills it.</summary>
-    private TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, out ulong descriptor)
+    public TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, out ulong descriptor)
     {
         var kind = owner.Persistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
         var place = slabs.AllocateEvicting(kind, SizeClasses.For(stored.Length + SlotHeader.Bytes));
@@ -45,11 +45,13 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         header.Checksum = Sum(stored, format);
         header.PoolPlace = (ushort)owner.PoolPlace;
         header.Bucket = (byte)owner.Bucket;
-        header.Visited = 0;
+        header.Use = 0;
         // Length and format wait here for Bind: the low bit keeps saying "not committed".
         header.Word = SlotHeader.MakeWord(0, stored.Length, format) | SlabAllocator.InFlight;
         return TmemStatus.Ok;
     }
+
+    public bool KnowsFormat(uint format) => format <= PageFormat.Precompressed;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Bind(ulong descriptor, ulong leaf)
@@ -108,7 +110,7 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         scratch.Format = header.Format;
         scratch.Checksum = header.Checksum;
         Unsafe.CopyBlock(ref MemoryMarshal.GetReference(room), ref *(slabs.At(place) + SlotHeader.Bytes), (uint)length);
-        if (markUsed && header.Visited == 0) header.Visited = 1;
+        if (markUsed) PageUse.Count(ref header.Use);
     }
 
     public bool Holds(ulong descriptor, ulong leaf, Scratch scratch)

@@ -52,7 +52,7 @@ internal sealed unsafe class AttachWalk : IDisposable
                 case SpanKind.Records:
                     foreach (var place in SlotsOf(span))
                     {
-                        if (Records.RecordStore.IsCommitted(*(ulong*)_slabs.At(place))) _reached.Add(place);
+                        if (Records.RecordStore.IsKept(*(ulong*)_slabs.At(place))) _reached.Add(place);
                     }
                     break;
             }

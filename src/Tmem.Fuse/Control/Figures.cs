@@ -51,6 +51,8 @@ internal static class Figures
         PutsReplaced = statistics.PutsReplaced,
         PutsNoRoom = statistics.PutsNoRoom,
         PutsPoolLimit = statistics.PutsPoolLimit,
+        PutsClientLimit = statistics.PutsClientLimit,
+        PutsFrozen = statistics.PutsFrozen,
         PutsIncompressible = statistics.PutsIncompressible,
         Gets = statistics.Gets,
         GetHits = statistics.GetHits,

@@ -98,12 +98,11 @@ internal sealed class DirectoryIndex
         return _tree.Insert(ref _records.Get<InodeRecord>(new RecordRef(record.Parent)).Children, entry);
     }
 
-    /// <summary>Takes an entry out of the tree and frees it: from here on the name is gone for good.</summary>
+    /// <summary>Takes an entry out of its directory's tree. To retire or free the record is the caller's.</summary>
     public void Remove(RecordRef entry)
     {
         ref var record = ref _records.Get<EntryRecord>(entry);
         _tree.Remove(ref _records.Get<InodeRecord>(new RecordRef(record.Parent)).Children, record.Key);
-        _records.Free(entry);
     }
 
     /// <summary>The lowest key of this hash that no entry has; 0 if there is none.</summary>

@@ -8,9 +8,9 @@ namespace Tmem.Fuse.Filesystem;
 /// <summary>
 /// Stored extended attributes: a chain of records a file. A value may have 32,000 bytes (one record) and a file 64 KiB of names and
 /// values in all; the chain is short enough to walk. Which names are allowed where is decided in TmemFileSystem.Attributes.cs.
-/// The caller holds the namespace lock.
+/// The caller holds the namespace lock. Set and Remove, when they succeed, leave an operation under way in the journal for the caller to end.
 /// </summary>
-internal sealed class ExtendedAttributes(RecordStore records)
+internal sealed class ExtendedAttributes(RecordStore records, Journal journal)
 {
     public const int MaximumValue = 32_000;
     public const int MaximumTotal = 64 * 1024;
@@ -46,8 +46,7 @@ internal sealed class ExtendedAttributes(RecordStore records)
     }
 
     /// <summary>EEXIST and ENODATA as the flags ask, E2BIG for a value too long, ENOSPC beyond the file's 64 KiB or without room.</summary>
-    /// <param name="age">A number higher than that of any attribute before.</param>
-    public Errno Set(RecordRef inode, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, uint flags, ulong age)
+    public Errno Set(RecordRef inode, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, uint flags)
     {
         if ((flags & ~(CreateOnly | ReplaceOnly)) != 0) return Errno.EINVAL;
         if (value.Length > MaximumValue) return Errno.E2BIG;
@@ -62,14 +61,14 @@ internal sealed class ExtendedAttributes(RecordStore records)
         if (status != TmemStatus.Ok) return StatusErrno.Of(status);
         ref var record = ref records.Get<AttributeRecord>(attribute);
         record.Owner = inode.Value;
-        record.Age = age;
         record.NameLength = (uint)name.Length;
         record.ValueLength = (uint)value.Length;
         var bytes = records.Bytes(attribute)[Unsafe.SizeOf<AttributeRecord>()..];
         name.CopyTo(bytes);
         value.CopyTo(bytes[name.Length..]);
-        records.Commit(attribute);
-        if (!old.IsNone) Unlink(inode, old);
+        journal.Begin();
+        if (!old.IsNone) Retire(inode, old);
+        journal.Publish(attribute);
         Push(inode, attribute);
         return Errno.Ok;
     }
@@ -78,7 +77,8 @@ internal sealed class ExtendedAttributes(RecordStore records)
     {
         var attribute = Find(inode, name);
         if (attribute.IsNone) return Errno.ENODATA;
-        Unlink(inode, attribute);
+        journal.Begin();
+        Retire(inode, attribute);
         return Errno.Ok;
     }
 
@@ -129,13 +129,12 @@ internal sealed class ExtendedAttributes(RecordStore records)
         Volatile.Write(ref head, attribute.Value);
     }
 
-    /// <summary>Takes an attribute out of the chain and frees it.</summary>
-    public void Unlink(RecordRef inode, RecordRef attribute)
+    private void Retire(RecordRef inode, RecordRef attribute)
     {
         ref var link = ref records.Get<InodeRecord>(inode).Attributes;
         while (link != attribute.Value) link = ref records.Get<AttributeRecord>(new RecordRef(link)).Next;
         Volatile.Write(ref link, Next(attribute).Value);
-        records.Free(attribute);
+        journal.Retire(attribute);
     }
 
     private int Size(RecordRef attribute)

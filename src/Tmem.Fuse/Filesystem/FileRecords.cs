@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Tmem.Engine.Records;
 
@@ -17,39 +18,35 @@ internal static class RecordKind
     public const byte Entry = 3;
     public const byte Attribute = 4;
     public const byte Target = 5;
+    public const byte Journal = 6;
+    public const byte Answers = 7;
 }
 
-/// <summary>What a rename in progress is; see <see cref="RootRecord"/>.</summary>
-internal enum Intent : ulong
-{
-    None = 0,
-    Move = 1,
-    Exchange = 2,
-}
-
-/// <summary>
-/// One a region. The intent makes a rename, which needs more than one store, happen wholly or not at all: its four words are written
-/// first, <see cref="Intent"/> last, and it is cleared when the rename is complete.
-/// </summary>
+/// <summary>One a region: what everything else is found by.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct RootRecord
 {
-    public const ulong CurrentVersion = 1;
+    public const ulong CurrentVersion = 2;
 
     public ulong Version;
     /// <summary>The root directory's inode.</summary>
     public ulong RootInode;
     /// <summary>Seed of the name hash, random per region: nobody can prepare names that collide.</summary>
     public long HashSeed;
-    /// <summary>The last number handed out: generations of inodes and ages of extended attributes.</summary>
+    /// <summary>The last generation of an inode handed out.</summary>
     public ulong Counter;
-    public Intent Intent;
-    /// <summary>Entry that is moved from (Move), or the first of two (Exchange).</summary>
-    public ulong IntentSource;
-    /// <summary>Entry that is moved to (Move), or the second of two (Exchange).</summary>
-    public ulong IntentTarget;
-    public ulong IntentSourceChild;
-    public ulong IntentTargetChild;
+    /// <summary>How many processes have taken up the file system.</summary>
+    public ulong Processes;
+    /// <summary>The <see cref="JournalRecord"/>.</summary>
+    public ulong Journal;
+    public AnswerBanks Answers;
+}
+
+/// <summary>The records that hold the answers: each an <see cref="AnswerBank"/>.</summary>
+[InlineArray(Filesystem.Answers.Banks)]
+internal struct AnswerBanks
+{
+    private ulong _first;
 }
 
 [Flags]
@@ -124,7 +121,7 @@ internal struct EntryRecord : ITreeRecord<EntryRecord>
     public ulong Right;
     /// <summary>Inode of the directory.</summary>
     public ulong Parent;
-    /// <summary>Inode the name stands for. A rename over an existing name switches it with one store.</summary>
+    /// <summary>Inode the name stands for. A rename over an existing name switches it.</summary>
     public ulong Child;
     public uint NameLength;
     private readonly uint _padding;
@@ -140,8 +137,6 @@ internal struct AttributeRecord
 {
     /// <summary>Inode it belongs to.</summary>
     public ulong Owner;
-    /// <summary>Of two records with one name and owner, the higher counts: a new value is committed before the old one is freed.</summary>
-    public ulong Age;
     /// <summary>Derived. Next in the inode's chain.</summary>
     public ulong Next;
     public uint NameLength;

@@ -8,8 +8,8 @@ namespace Tmem.Fuse.Filesystem;
 /// or frees records meanwhile; reads and writes of files go on. One sentence a problem, at most <see cref="MaximumProblems"/>.
 /// </summary>
 internal sealed class FileSystemVerifier(
-    TmemClient client, RecordStore records, InodeTable inodes, DirectoryIndex index, ExtendedAttributes attributes, PoolTable pools,
-    FileData data, long dying)
+    TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index, ExtendedAttributes attributes,
+    PoolTable pools, FileData data, long dying)
 {
     private const int MaximumProblems = 100;
 
@@ -19,6 +19,7 @@ internal sealed class FileSystemVerifier(
     {
         records.ForEach(RecordKind.Inode, inode => inodes[inode].Mark = 0);
         inodes[inodes.Root].Mark = 2;
+        if (journal.IsOpen) Report("an operation on names was begun and not ended");
         CheckTree();
         CheckInodes();
         CheckPools();

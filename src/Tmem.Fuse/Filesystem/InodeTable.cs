@@ -55,12 +55,9 @@ internal sealed class InodeTable
 
     public NodeId NodeOf(RecordRef inode) => inode == Root ? NodeId.Root : new NodeId(inode.Value);
 
-    /// <summary>The next number of the region's counter. The caller holds the namespace lock.</summary>
-    public ulong NextNumber() => ++Volume.Counter;
-
-    /// <summary>A new inode, not committed, with the given attributes and all times now.</summary>
+    /// <summary>A new inode, not committed, with the given attributes and all times now. The caller holds the namespace lock.</summary>
     public TmemStatus Prepare(uint mode, uint uid, uint gid, uint pool, InodeFlags flags, out RecordRef inode) =>
-        Prepare(_records, mode, uid, gid, pool, flags, NextNumber(), out inode);
+        Prepare(_records, mode, uid, gid, pool, flags, ++Volume.Counter, out inode);
 
     public static TmemStatus Prepare(
         RecordStore records, uint mode, uint uid, uint gid, uint pool, InodeFlags flags, ulong generation, out RecordRef inode)
@@ -78,9 +75,10 @@ internal sealed class InodeTable
         return TmemStatus.Ok;
     }
 
-    public void Commit(RecordRef inode)
+    /// <summary>Makes a prepared inode exist, within an operation that is under way.</summary>
+    public void Publish(RecordRef inode, Journal journal)
     {
-        _records.Commit(inode);
+        journal.Publish(inode);
         Interlocked.Increment(ref _count);
     }
 

@@ -4,53 +4,17 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Takes up what a region holds: completes an announced rename, drops what names nothing, and computes every derived field of the records
-/// anew. Runs before anybody else works. A file system just made passes through it as well, so that there is one way to start.
+/// Takes up what a region holds: undoes the operation on names that was cut short, drops what names nothing, and computes every derived field
+/// of the records anew. Runs before anybody else works, and may be cut short itself and run again. A file system just made passes through it as
+/// well, so that there is one way to start.
 /// </summary>
 internal sealed class Recovery(
-    TmemClient client, RecordStore records, InodeTable inodes, DirectoryIndex index, ExtendedAttributes attributes, PoolTable pools,
-    FileData data)
+    TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index, ExtendedAttributes attributes,
+    PoolTable pools, FileData data)
 {
-    /// <summary>The root record of a region. An empty region gets one: it counts from the store of the reference to it on.</summary>
-    /// <exception cref="RegionException">No room, or metadata of another version.</exception>
-    public static RecordRef FindOrMakeVolume(RecordStore records)
-    {
-        var found = records.Root;
-        if (!found.IsNone)
-        {
-            if (!records.IsRecord(found, RecordKind.Root))
-                throw new RegionException("the region's root is no file system's; use a region of tmemd's own, or remove the file to start empty");
-            var version = records.Get<RootRecord>(found).Version;
-            if (version == RootRecord.CurrentVersion) return found;
-            throw new RegionException(
-                $"the region's file system is of version {version}, this program knows {RootRecord.CurrentVersion}; use the program that made it");
-        }
-        // What an attempt cut short has left behind.
-        records.ForEach(RecordKind.Root, records.Free);
-        records.ForEach(RecordKind.Inode, records.Free);
-
-        var status = InodeTable.Prepare(records, InodeMode.Directory | 0x1ED, 0, 0, 0, InodeFlags.None, 1, out var inode);
-        if (status != TmemStatus.Ok) throw NoRoom(status);
-        status = records.Allocate(RecordKind.Root, System.Runtime.CompilerServices.Unsafe.SizeOf<RootRecord>(), out var volume);
-        if (status != TmemStatus.Ok) throw NoRoom(status);
-        ref var root = ref records.Get<RootRecord>(volume);
-        root.Version = RootRecord.CurrentVersion;
-        root.RootInode = inode.Value;
-        root.Counter = 1;
-        // Seeded by the system. RandomNumberGenerator would load a library of 4 MiB into locked memory for these eight bytes.
-        root.HashSeed = new Random().NextInt64();
-        records.Commit(inode);
-        records.Commit(volume);
-        records.Root = volume;
-        return volume;
-    }
-
-    private static RegionException NoRoom(TmemStatus status) =>
-        new($"the store has no room for the root directory ({status}); give it more capacity");
-
     public void Run()
     {
-        CompleteRename();
+        journal.Recover();
         ResetInodes();
         LinkEntries();
         AdoptPools();
@@ -58,31 +22,6 @@ internal sealed class Recovery(
         ChainAttributes();
         DropTargets();
         FinishInodes();
-    }
-
-    /// <summary>
-    /// A rename that was announced has happened if its target has the moved child; then what is left to do is done. Else nothing of it
-    /// has, and nothing is. An exchange is carried out again: its two stores may both be repeated.
-    /// </summary>
-    private void CompleteRename()
-    {
-        ref var volume = ref inodes.Volume;
-        var source = new RecordRef(volume.IntentSource);
-        var target = new RecordRef(volume.IntentTarget);
-        if (volume.Intent != Intent.None && records.IsRecord(source, RecordKind.Entry) && records.IsRecord(target, RecordKind.Entry))
-        {
-            ref var to = ref records.Get<EntryRecord>(target);
-            if (volume.Intent == Intent.Exchange)
-            {
-                records.Get<EntryRecord>(source).Child = volume.IntentTargetChild;
-                to.Child = volume.IntentSourceChild;
-            }
-            else if (to.Child == volume.IntentSourceChild)
-            {
-                records.Free(source);
-            }
-        }
-        volume.Intent = Intent.None;
     }
 
     private void ResetInodes()
@@ -141,9 +80,7 @@ internal sealed class Recovery(
             var status = client.PoolInfo(new PoolId(inode.Pool), out var info);
             if (status == TmemStatus.Ok && inode.IsDirectory)
             {
-                var pool = new PoolState(info!.Id, info.Options, directory);
-                pools.Add(pool);
-                if (pool.IsEphemeral) inode.Flags |= InodeFlags.Ephemeral;
+                pools.Add(new PoolState(info!.Id, info.Options, directory));
             }
             else
             {
@@ -180,6 +117,7 @@ internal sealed class Recovery(
     {
         var child = new RecordRef(records.Get<EntryRecord>(entry).Child);
         index.Remove(entry);
+        records.Free(entry);
         ref var inode = ref inodes[child];
         if (!inode.IsDirectory)
         {
@@ -191,25 +129,14 @@ internal sealed class Recovery(
         inode.Links = 0;
     }
 
-    private void ChainAttributes()
+    private void ChainAttributes() => records.ForEach(RecordKind.Attribute, attribute =>
     {
-        var superseded = new List<(RecordRef Inode, RecordRef Attribute)>();
-        records.ForEach(RecordKind.Attribute, attribute =>
-        {
-            var owner = new RecordRef(records.Get<AttributeRecord>(attribute).Owner);
-            if (!records.IsRecord(owner, RecordKind.Inode))
-            {
-                records.Free(attribute);
-                return;
-            }
-            var other = attributes.Find(owner, attributes.Name(attribute));
+        var owner = new RecordRef(records.Get<AttributeRecord>(attribute).Owner);
+        if (records.IsRecord(owner, RecordKind.Inode) && attributes.Find(owner, attributes.Name(attribute)).IsNone)
             attributes.Push(owner, attribute);
-            if (other.IsNone) return;
-            var newer = records.Get<AttributeRecord>(attribute).Age > records.Get<AttributeRecord>(other).Age;
-            superseded.Add((owner, newer ? other : attribute));
-        });
-        foreach (var (inode, attribute) in superseded) attributes.Unlink(inode, attribute);
-    }
+        else
+            records.Free(attribute);
+    });
 
     private void DropTargets() => records.ForEach(RecordKind.Target, target =>
     {

@@ -61,7 +61,7 @@ internal sealed partial class TmemFileSystem
         if ((change.Valid & FuseSetattrValid.Gid) != 0) record.Gid = change.Gid;
         if (record.IsDirectory) return;
         Volatile.Write(ref record.Mode, InodeMode.WithoutPrivileges(record.Mode));
-        _attributes.Remove(inode, CapabilityName);
+        DropCapability(inode);
     }
 
     private static void ChangeTimes(ref InodeRecord record, in FuseSetattrIn change)
@@ -96,7 +96,12 @@ internal sealed partial class TmemFileSystem
             }
         }
         if (Volatile.Read(ref inode.Attributes) == 0) return;
-        lock (_names) _attributes.Remove(file, CapabilityName);
+        lock (_names) DropCapability(file);
+    }
+
+    private void DropCapability(RecordRef file)
+    {
+        if (_attributes.Remove(file, CapabilityName) == Errno.Ok) _journal.Commit();
     }
 
     /// <summary>The mount has default_permissions: the kernel decides by mode and owner, and this only says whether the node is there.</summary>
@@ -122,9 +127,11 @@ internal sealed partial class TmemFileSystem
         if (error != Errno.Ok) return error;
         lock (_names)
         {
-            error = _attributes.Set(inode, name, value, flags, _inodes.NextNumber());
-            if (error == Errno.Ok) TouchChange(inode);
-            return error;
+            error = _attributes.Set(inode, name, value, flags);
+            if (error != Errno.Ok) return error;
+            Conclude(caller);
+            TouchChange(inode);
+            return Errno.Ok;
         }
     }
 
@@ -136,8 +143,10 @@ internal sealed partial class TmemFileSystem
         lock (_names)
         {
             error = _attributes.Remove(inode, name);
-            if (error == Errno.Ok) TouchChange(inode);
-            return error;
+            if (error != Errno.Ok) return error;
+            Conclude(caller);
+            TouchChange(inode);
+            return Errno.Ok;
         }
     }
 

@@ -19,25 +19,31 @@ internal sealed partial class TmemFileSystem
         {
             var error = ResolveDirectory(node, out var directory);
             if (error != Errno.Ok) return error;
-            _inodes[directory].Opens++;
             open.Fh = directory.Value;
+            ref var inode = ref _inodes[directory];
+            _journal.Begin();
+            _journal.Set(ref inode.Opens, inode.Opens + 1);
+            Conclude(caller, new Answer { Handle = open.Fh });
             return Errno.Ok;
         }
     }
 
-    public void ReleaseDirectory(NodeId node, ulong handle)
+    public void ReleaseDirectory(in Caller caller, NodeId node, ulong handle)
     {
         RecordRef dead;
         lock (_names)
         {
-            if (ResolveDirectory(node, out var directory) != Errno.Ok || _inodes[directory].Opens == 0) return;
-            _inodes[directory].Opens--;
+            if (ResolveDirectory(node, out var directory) != Errno.Ok) return;
+            ref var inode = ref _inodes[directory];
+            _journal.Begin();
+            _journal.Set(ref inode.Opens, inode.Opens - Math.Min(inode.Opens, 1));
+            Conclude(caller);
             dead = Dies(directory) ? directory : RecordRef.None;
         }
         Reap(dead);
     }
 
-    public Errno ReadDirectory(NodeId node, ulong handle, ulong cookie, ref DirectoryWriter writer)
+    public Errno ReadDirectory(in Caller caller, NodeId node, ulong handle, ulong cookie, ref DirectoryWriter writer)
     {
         lock (_names)
         {
@@ -56,26 +62,59 @@ internal sealed partial class TmemFileSystem
                 if (!AddDots(parent, DirectoryIndex.ParentCookie, ".."u8, ref writer)) return Full(in writer);
                 cookie = DirectoryIndex.ParentCookie;
             }
-            return AddEntries(directory, cookie, ref writer);
+            return writer.Plus ? AddKnownEntries(caller, directory, cookie, ref writer) : AddEntries(directory, cookie, ref writer);
         }
     }
 
     private Errno AddEntries(RecordRef directory, ulong cookie, ref DirectoryWriter writer)
     {
-        // A cookie from anywhere else may be the highest number there is.
-        while (cookie != ulong.MaxValue)
+        while (TryNext(directory, cookie, in writer, out var entry, out var fits))
         {
-            var entry = _index.Next(directory, cookie + 1);
-            if (entry.IsNone) break;
-            var name = _index.Name(entry);
-            if (!writer.Fits(name.Length)) return Full(in writer);
-            var inode = Child(entry);
-            FuseEntryOut description = default;
-            if (writer.Plus) HandOut(directory, inode, out description);
-            cookie = _records.Get<EntryRecord>(entry).Key;
-            writer.TryAdd(_inodes.NodeOf(inode).Value, _inodes[inode].Mode >> TypeShift, cookie, name, in description);
+            if (!fits) return Full(in writer);
+            Add(entry, ref cookie, default, ref writer);
         }
         return Errno.Ok;
+    }
+
+    /// <summary>
+    /// With the attributes of each entry, and a lookup counted for it. The answer has room for so many; a listing that ends early is
+    /// no end of the directory.
+    /// </summary>
+    private Errno AddKnownEntries(in Caller caller, RecordRef directory, ulong cookie, ref DirectoryWriter writer)
+    {
+        var error = Errno.Ok;
+        var answer = new Answer();
+        ref var listed = ref _answers.For(caller).Lookups;
+        _journal.Begin();
+        while (answer.LookupCount < AnswerRecord.MaximumLookups && TryNext(directory, cookie, in writer, out var entry, out var fits))
+        {
+            if (!fits)
+            {
+                error = Full(in writer);
+                break;
+            }
+            var inode = Child(entry);
+            HandOut(directory, inode, out var description);
+            listed[(int)answer.LookupCount++] = inode.Value;
+            Add(entry, ref cookie, in description, ref writer);
+        }
+        if (answer.LookupCount > 0) Conclude(caller, in answer);
+        return error;
+    }
+
+    /// <summary>The first entry behind a cookie. A cookie from anywhere else may be the highest number there is.</summary>
+    private bool TryNext(RecordRef directory, ulong cookie, in DirectoryWriter writer, out RecordRef entry, out bool fits)
+    {
+        entry = cookie == ulong.MaxValue ? RecordRef.None : _index.Next(directory, cookie + 1);
+        fits = !entry.IsNone && writer.Fits(_index.Name(entry).Length);
+        return !entry.IsNone;
+    }
+
+    private void Add(RecordRef entry, ref ulong cookie, in FuseEntryOut description, ref DirectoryWriter writer)
+    {
+        var inode = Child(entry);
+        cookie = _records.Get<EntryRecord>(entry).Key;
+        writer.TryAdd(_inodes.NodeOf(inode).Value, _inodes[inode].Mode >> TypeShift, cookie, _index.Name(entry), in description);
     }
 
     /// <summary>With node id 0 even for READDIRPLUS: the kernel knows both already, and no lookup is counted.</summary>

@@ -30,54 +30,67 @@ internal sealed partial class TmemFileSystem
             if (error == Errno.Ok && directory == _inodes.Root) error = Errno.EPERM;
             if (error != Errno.Ok) return error;
             var found = _index.Find(directory, name);
+            RecordRef file;
             if (found.IsNone)
             {
                 var type = InodeMode.Regular | (mode & InodeMode.PermissionMask);
-                error = MakeInode(caller, directory, name, type, 0, 0, default, out var made);
+                error = MakeInode(caller, directory, name, type, 0, 0, default, out file);
                 if (error != Errno.Ok) return error;
-                HandOut(directory, made, out entry);
-                CountOpen(made, flags, out open);
-                return Errno.Ok;
             }
-            if ((flags & OpenExclusive) != 0) return Errno.EEXIST;
-            var inode = Child(found);
-            if (!_inodes[inode].IsRegular) return _inodes[inode].IsDirectory ? Errno.EISDIR : Errno.EEXIST;
-            HandOut(directory, inode, out entry);
+            else
+            {
+                // The name came to be between the kernel's lookup and now: then this is an ordinary open.
+                if ((flags & OpenExclusive) != 0) return Errno.EEXIST;
+                file = Child(found);
+                if (!_inodes[file].IsRegular) return _inodes[file].IsDirectory ? Errno.EISDIR : Errno.EEXIST;
+                // With the names locked, so that the file stays: nobody holds it for us yet. Rare enough.
+                if ((flags & OpenTruncate) != 0) error = Empty(file, openFlags);
+                if (error != Errno.Ok) return error;
+                _journal.Begin();
+            }
+            CountOpen(file, flags, out open);
+            var answer = HandOut(directory, file, out entry);
+            answer.Handle = open.Fh;
+            answer.OpenFlags = (ulong)open.OpenFlags;
+            Conclude(caller, in answer);
+            return Errno.Ok;
         }
-        // The name came to be between the kernel's lookup and now: then this is an ordinary open.
-        var node = new NodeId(entry.NodeId);
-        var result = Open(caller, node, flags, openFlags, out open);
-        if (result != Errno.Ok) Forget(node, 1);
-        else if ((flags & OpenTruncate) != 0 && _inodes.Resolve(node, out var truncated) == Errno.Ok)
-            entry.Attr.Size = _inodes[truncated].Size;
-        return result;
     }
 
     public Errno Open(in Caller caller, NodeId node, uint flags, uint openFlags, out FuseOpenOut open)
     {
         open = default;
-        RecordRef file;
+        var error = ResolveFile(node, out var file);
+        // First, for it is what may be cut short: it can be repeated, and the open that counts cannot.
+        if (error == Errno.Ok && (flags & OpenTruncate) != 0) error = Empty(file, openFlags);
+        if (error != Errno.Ok) return error;
         lock (_names)
         {
-            var error = ResolveFile(node, out file);
+            error = ResolveFile(node, out file);
             if (error != Errno.Ok) return error;
+            _journal.Begin();
             CountOpen(file, flags, out open);
+            Conclude(caller, new Answer { Handle = open.Fh, OpenFlags = (ulong)open.OpenFlags });
+            return Errno.Ok;
         }
-        if ((flags & OpenTruncate) == 0) return Errno.Ok;
-        var truncated = _data.Truncate(file, 0);
-        if (truncated == Errno.Ok) DropPrivileges(file, (openFlags & OpenKillSetId) != 0);
-        else Release(node, open.Fh);
-        return truncated;
+    }
+
+    /// <summary>O_TRUNC.</summary>
+    private Errno Empty(RecordRef file, uint openFlags)
+    {
+        var error = _data.Truncate(file, 0);
+        if (error == Errno.Ok) DropPrivileges(file, (openFlags & OpenKillSetId) != 0);
+        return error;
     }
 
     /// <summary>
     /// A persistent file keeps its cached pages, for nobody else writes it; an ephemeral one must ask every time, for a page can go. With
-    /// O_DIRECT (a loop device under swap) writes need no order of the kernel's: they have ours.
+    /// O_DIRECT (a loop device under swap) writes need no order of the kernel's: they have ours. Within an operation that is under way.
     /// </summary>
     private void CountOpen(RecordRef file, uint flags, out FuseOpenOut open)
     {
         ref var inode = ref _inodes[file];
-        inode.Opens++;
+        _journal.Set(ref inode.Opens, inode.Opens + 1);
         if (_pools.Find(inode.Pool) is { } pool) pool.OpenFiles++;
         var direct = inode.IsEphemeral || (flags & s_openDirect) != 0;
         open = new FuseOpenOut
@@ -88,16 +101,18 @@ internal sealed partial class TmemFileSystem
         };
     }
 
-    public void Release(NodeId node, ulong handle)
+    public void Release(in Caller caller, NodeId node, ulong handle)
     {
         RecordRef dead;
         lock (_names)
         {
             if (ResolveFile(node, out var file) != Errno.Ok) return;
             ref var inode = ref _inodes[file];
-            if (inode.Opens == 0) return;
-            inode.Opens--;
-            if (_pools.Find(inode.Pool) is { OpenFiles: > 0 } pool) pool.OpenFiles--;
+            var closed = Math.Min(inode.Opens, 1);
+            _journal.Begin();
+            _journal.Set(ref inode.Opens, inode.Opens - closed);
+            Conclude(caller);
+            if (_pools.Find(inode.Pool) is { } pool) pool.OpenFiles -= (long)closed;
             dead = Dies(file) ? file : RecordRef.None;
         }
         Reap(dead);

@@ -21,22 +21,10 @@ internal sealed partial class TmemFileSystem
             if (error != Errno.Ok) return error;
             var found = _index.Find(directory, name);
             if (found.IsNone) return Errno.ENOENT;
-            HandOut(directory, Child(found), out entry);
+            _journal.Begin();
+            Conclude(caller, HandOut(directory, Child(found), out entry));
             return Errno.Ok;
         }
-    }
-
-    public void Forget(NodeId node, ulong lookups)
-    {
-        RecordRef dead;
-        lock (_names)
-        {
-            if (_inodes.Resolve(node, out var inode) != Errno.Ok) return;
-            ref var record = ref _inodes[inode];
-            record.Lookups -= Math.Min(record.Lookups, lookups);
-            dead = Dies(inode) ? inode : RecordRef.None;
-        }
-        Reap(dead);
     }
 
     public Errno MakeDirectory(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, out FuseEntryOut entry)
@@ -51,7 +39,7 @@ internal sealed partial class TmemFileSystem
             error = directory == _inodes.Root
                 ? MakePool(caller, name, type, new PoolOptions(PoolFlags.Persistent), out inode)
                 : MakeInode(caller, directory, name, type, 0, 0, default, out inode);
-            if (error == Errno.Ok) HandOut(directory, inode, out entry);
+            if (error == Errno.Ok) Conclude(caller, HandOut(directory, inode, out entry));
             return error;
         }
     }
@@ -110,10 +98,11 @@ internal sealed partial class TmemFileSystem
             if (error != Errno.Ok) return error;
             var status = _index.Prepare(directory, inode, newName, out var link);
             if (status != TmemStatus.Ok) return StatusErrno.Of(status);
+            _journal.Begin();
             Publish(directory, link);
             record.Links++;
             TouchChange(inode);
-            HandOut(directory, inode, out entry);
+            Conclude(caller, HandOut(directory, inode, out entry));
             return Errno.Ok;
         }
     }
@@ -129,8 +118,9 @@ internal sealed partial class TmemFileSystem
             if (entry.IsNone) return Errno.ENOENT;
             var inode = Child(entry);
             if (_inodes[inode].IsDirectory) return Errno.EISDIR;
-            _index.Remove(entry);
-            TouchDirectory(directory);
+            _journal.Begin();
+            Withdraw(directory, entry);
+            Conclude(caller);
             dead = DropLink(inode);
         }
         Reap(dead);
@@ -151,19 +141,20 @@ internal sealed partial class TmemFileSystem
             if (!_index.IsEmpty(inode)) return Errno.ENOTEMPTY;
             var pool = PoolOf(inode);
             if (pool is { OpenFiles: > 0 }) return Errno.EBUSY;
-            dead = RemoveDirectoryEntry(directory, entry);
+            dead = RemoveDirectoryEntry(caller, directory, entry);
             if (pool is not null) EndPool(pool);
         }
         Reap(dead);
         return Errno.Ok;
     }
 
-    /// <summary>Takes a directory's name away. Returns the inode if it is dead with that.</summary>
-    private RecordRef RemoveDirectoryEntry(RecordRef directory, RecordRef entry)
+    /// <summary>Takes a directory's name away, which is the whole operation. Returns the inode if it is dead with that.</summary>
+    private RecordRef RemoveDirectoryEntry(in Caller caller, RecordRef directory, RecordRef entry)
     {
         var inode = Child(entry);
-        _index.Remove(entry);
-        TouchDirectory(directory);
+        _journal.Begin();
+        Withdraw(directory, entry);
+        Conclude(caller);
         _inodes[directory].Links--;
         _inodes[inode].Links = 0;
         TouchChange(inode);
@@ -190,14 +181,14 @@ internal sealed partial class TmemFileSystem
             if (error == Errno.Ok && directory == _inodes.Root) error = Errno.EPERM;
             if (error != Errno.Ok) return error;
             error = MakeInode(caller, directory, name, mode, device, 0, target, out var inode);
-            if (error == Errno.Ok) HandOut(directory, inode, out entry);
+            if (error == Errno.Ok) Conclude(caller, HandOut(directory, inode, out entry));
             return error;
         }
     }
 
     /// <summary>
-    /// Makes an inode and its name: target, inode, entry are committed in this order, so that each is there before it is named. Under the
-    /// namespace lock.
+    /// Makes an inode and its name. When it succeeds, the operation is under way in the journal, for the caller to conclude. Under the namespace
+    /// lock.
     /// </summary>
     /// <param name="device">Of a device: its number; else 0.</param>
     /// <param name="newPool">The pool whose first-level directory this becomes; 0: it belongs to its parent's pool.</param>
@@ -230,8 +221,9 @@ internal sealed partial class TmemFileSystem
         record.Device = device;
         record.Links = record.IsDirectory ? 2u : 1u;
         if (record.IsDirectory) record.Parent = directory.Value;
-        if (!targetRecord.IsNone) _records.Commit(targetRecord);
-        _inodes.Commit(inode);
+        _journal.Begin();
+        if (!targetRecord.IsNone) _journal.Publish(targetRecord);
+        _inodes.Publish(inode, _journal);
         Publish(directory, entry);
         if (record.IsDirectory) parent.Links++;
         return Errno.Ok;
@@ -259,20 +251,21 @@ internal sealed partial class TmemFileSystem
         return _index.Find(directory, name).IsNone ? Errno.Ok : Errno.EEXIST;
     }
 
-    /// <summary>Commits a prepared entry: from here on the name is there.</summary>
+    /// <summary>Makes a prepared entry a name, within an operation that is under way.</summary>
     private void Publish(RecordRef directory, RecordRef entry)
     {
-        _records.Commit(entry);
+        _journal.Publish(entry);
         _index.Insert(entry);
         TouchDirectory(directory);
     }
 
-    private RecordRef Child(RecordRef entry) => new(_records.Get<EntryRecord>(entry).Child);
-
-    /// <summary>Describes an inode to the kernel and counts the lookup.</summary>
-    private void HandOut(RecordRef directory, RecordRef inode, out FuseEntryOut entry)
+    /// <summary>Takes a name away, within an operation that is under way.</summary>
+    private void Withdraw(RecordRef directory, RecordRef entry)
     {
-        _inodes[inode].Lookups++;
-        _inodes.Describe(directory, inode, out entry);
+        _index.Remove(entry);
+        _journal.Retire(entry);
+        TouchDirectory(directory);
     }
+
+    private RecordRef Child(RecordRef entry) => new(_records.Get<EntryRecord>(entry).Child);
 }

@@ -8,7 +8,7 @@ namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
 /// Pools: a first-level directory each. The pool is made before its directory and ended after it, so that a crash leaves at most a pool
-/// without a directory, which recovery ends.
+/// without a directory, which recovery ends; with it go the files below a directory that has lost its name.
 /// </summary>
 internal sealed partial class TmemFileSystem
 {
@@ -25,8 +25,10 @@ internal sealed partial class TmemFileSystem
         lock (_names)
         {
             error = MakePool(default, bytes, InodeMode.Directory | (mode & InodeMode.PermissionMask), shared, out var directory);
-            if (error == Errno.Ok) id = new PoolId(_inodes[directory].Pool);
-            return error;
+            if (error != Errno.Ok) return error;
+            Conclude(default);
+            id = new PoolId(_inodes[directory].Pool);
+            return Errno.Ok;
         }
     }
 
@@ -45,7 +47,7 @@ internal sealed partial class TmemFileSystem
             if (pool is { OpenFiles: > 0 }) return Errno.EBUSY;
             if (!force && !_index.IsEmpty(directory)) return Errno.ENOTEMPTY;
             // Once this entry is gone recovery would do the rest.
-            if (RemoveDirectoryEntry(_inodes.Root, entry) is { IsNone: false } gone) dead.Add(gone);
+            if (RemoveDirectoryEntry(default, _inodes.Root, entry) is { IsNone: false } gone) dead.Add(gone);
             if (pool is not null) EndPool(pool);
             RemoveTree(directory, dead);
         }
@@ -71,9 +73,10 @@ internal sealed partial class TmemFileSystem
     public IReadOnlyList<string> Verify()
     {
         lock (_names)
-            return new FileSystemVerifier(_client, _records, _inodes, _index, _attributes, _pools, _data, _dying).Run();
+            return new FileSystemVerifier(_client, _records, _journal, _inodes, _index, _attributes, _pools, _data, _dying).Run();
     }
 
+    /// <summary>Makes a pool and its directory; as <see cref="MakeInode"/>, the caller concludes.</summary>
     private Errno MakePool(in Caller caller, ReadOnlySpan<byte> name, uint mode, in PoolOptions options, out RecordRef directory)
     {
         directory = RecordRef.None;
@@ -90,7 +93,7 @@ internal sealed partial class TmemFileSystem
             return error;
         }
         _pools.Add(new PoolState(id, options, directory));
-        // What is made below inherits this. The pool says the same; a crash before this store is mended from it.
+        // What is made below inherits this.
         if ((options.Flags & PoolFlags.Persistent) == 0) _inodes[directory].Flags |= InodeFlags.Ephemeral;
         return Errno.Ok;
     }
@@ -111,6 +114,7 @@ internal sealed partial class TmemFileSystem
             {
                 var inode = Child(entry);
                 _index.Remove(entry);
+                _records.Free(entry);
                 if (_inodes[inode].IsDirectory)
                 {
                     _inodes[inode].Links = 0;

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Tmem.Engine;
 using Tmem.Engine.Records;
 using Tmem.Fuse.Abi;
@@ -7,8 +6,7 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Rename. It changes two entries, so it announces itself in the root record first; recovery completes or undoes it (Recovery.Intent).
-/// The entry that is moved to is switched or committed with one store, which is the moment the rename has happened.
+/// Rename: what may take which place, and the change of two entries.
 /// </summary>
 internal sealed partial class TmemFileSystem
 {
@@ -22,13 +20,19 @@ internal sealed partial class TmemFileSystem
         lock (_names)
         {
             var error = CheckRename(parent, name, newParent, newName, flags, out var plan);
-            if (error != Errno.Ok || plan.Source.IsNone) return error;
-            if (flags == Exchange)
+            if (error != Errno.Ok) return error;
+            if (plan.Source.IsNone)
             {
-                ExchangeEntries(in plan);
+                _journal.Begin();
+                Conclude(caller);
                 return Errno.Ok;
             }
-            error = MoveEntry(in plan, newName, out dead);
+            if (flags == Exchange)
+            {
+                ExchangeEntries(caller, in plan);
+                return Errno.Ok;
+            }
+            error = MoveEntry(caller, in plan, newName, out dead);
             if (error != Errno.Ok) return error;
         }
         Reap(dead);
@@ -103,7 +107,7 @@ internal sealed partial class TmemFileSystem
         }
     }
 
-    private Errno MoveEntry(in RenamePlan plan, ReadOnlySpan<byte> newName, out RecordRef dead)
+    private Errno MoveEntry(in Caller caller, in RenamePlan plan, ReadOnlySpan<byte> newName, out RecordRef dead)
     {
         dead = RecordRef.None;
         var target = plan.Target;
@@ -112,22 +116,14 @@ internal sealed partial class TmemFileSystem
             var status = _index.Prepare(plan.To, plan.SourceChild, newName, out target);
             if (status != TmemStatus.Ok) return StatusErrno.Of(status);
         }
-        Announce(Intent.Move, in plan, target);
-        if (plan.Target.IsNone)
-        {
-            _records.Commit(target);
-            _index.Insert(target);
-        }
-        else
-        {
-            Volatile.Write(ref _records.Get<EntryRecord>(target).Child, plan.SourceChild.Value);
-        }
-        _index.Remove(plan.Source);
-        Withdraw();
+        _journal.Begin();
+        if (plan.Target.IsNone) Publish(plan.To, target);
+        else _journal.Set(ref _records.Get<EntryRecord>(target).Child, plan.SourceChild.Value);
+        Withdraw(plan.From, plan.Source);
+        Conclude(caller);
 
         if (!plan.Target.IsNone) dead = DropReplaced(in plan);
         if (_inodes[plan.SourceChild].IsDirectory) MoveParent(plan.SourceChild, plan.From, plan.To);
-        TouchDirectory(plan.From);
         TouchDirectory(plan.To);
         TouchChange(plan.SourceChild);
         return Errno.Ok;
@@ -143,12 +139,12 @@ internal sealed partial class TmemFileSystem
         return Dies(plan.TargetChild) ? plan.TargetChild : RecordRef.None;
     }
 
-    private void ExchangeEntries(in RenamePlan plan)
+    private void ExchangeEntries(in Caller caller, in RenamePlan plan)
     {
-        Announce(Intent.Exchange, in plan, plan.Target);
-        Volatile.Write(ref _records.Get<EntryRecord>(plan.Source).Child, plan.TargetChild.Value);
-        Volatile.Write(ref _records.Get<EntryRecord>(plan.Target).Child, plan.SourceChild.Value);
-        Withdraw();
+        _journal.Begin();
+        _journal.Set(ref _records.Get<EntryRecord>(plan.Source).Child, plan.TargetChild.Value);
+        _journal.Set(ref _records.Get<EntryRecord>(plan.Target).Child, plan.SourceChild.Value);
+        Conclude(caller);
         if (_inodes[plan.SourceChild].IsDirectory) MoveParent(plan.SourceChild, plan.From, plan.To);
         if (_inodes[plan.TargetChild].IsDirectory) MoveParent(plan.TargetChild, plan.To, plan.From);
         TouchDirectory(plan.From);
@@ -163,16 +159,4 @@ internal sealed partial class TmemFileSystem
         _inodes[from].Links--;
         _inodes[to].Links++;
     }
-
-    private void Announce(Intent intent, in RenamePlan plan, RecordRef target)
-    {
-        ref var volume = ref _inodes.Volume;
-        volume.IntentSource = plan.Source.Value;
-        volume.IntentTarget = target.Value;
-        volume.IntentSourceChild = plan.SourceChild.Value;
-        volume.IntentTargetChild = plan.TargetChild.Value;
-        Volatile.Write(ref Unsafe.As<Intent, ulong>(ref volume.Intent), (ulong)intent);
-    }
-
-    private void Withdraw() => Volatile.Write(ref Unsafe.As<Intent, ulong>(ref _inodes.Volume.Intent), (ulong)Intent.None);
 }

@@ -24,8 +24,9 @@ namespace Tmem.Fuse.Filesystem;
 /// </para>
 /// <para>Times of access are not kept up to date (noatime): a read of swap must not write.</para>
 /// <para>
-/// A crash between any two stores leaves what recovery understands: an inode is committed before its first entry and freed after its last; a
-/// rename, the one change of two entries, announces itself in the root record (<see cref="Intent"/>).
+/// A crash between any two stores leaves what recovery understands: an operation on names is undone or has happened (<see cref="Journal"/>), and
+/// one that has happened is not carried out again when its request is sent again (<see cref="Answers"/>). What is freed without the journal is
+/// dead already. docs/crash-safety.md goes through the operations one by one.
 /// </para>
 /// </summary>
 internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
@@ -34,6 +35,8 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     private readonly TmemClient _client;
     private readonly RecordStore _records;
     private readonly Lock _names = new();
+    private readonly Journal _journal;
+    private readonly Answers _answers;
     private readonly FileData _data;
     private readonly InodeTable _inodes;
     private readonly DirectoryIndex _index;
@@ -55,22 +58,25 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
         _records = engine.Records;
         engine.RecordsLock = action => { lock (_names) action(); };
         _data = new FileData(client, _records);
-        var volume = Recovery.FindOrMakeVolume(_records);
+        var volume = Volume.FindOrMake(_records);
         _inodes = new InodeTable(_records, _data, volume);
         _index = new DirectoryIndex(_records, _inodes.Volume.HashSeed, hashMask);
-        _attributes = new ExtendedAttributes(_records);
-        new Recovery(_client, _records, _inodes, _index, _attributes, _pools, _data).Run();
+        _journal = new Journal(_records, new RecordRef(_inodes.Volume.Journal));
+        _answers = new Answers(_records, in _inodes.Volume.Answers, ++_inodes.Volume.Processes);
+        _attributes = new ExtendedAttributes(_records, _journal);
+        new Recovery(_client, _records, _journal, _inodes, _index, _attributes, _pools, _data).Run();
         ReapNameless();
     }
 
     /// <summary>
-    /// To be called after a new mount: a new kernel connection knows no nodes and has nothing open. Forgets lookups and handles of
+    /// To be called after a new mount: a new kernel connection knows no nodes and has nothing open. Forgets answers, lookups and handles of
     /// earlier ones, and frees the inodes that were only kept for them.
     /// </summary>
     public void DropKernelReferences()
     {
         lock (_names)
         {
+            _answers.Clear();
             _records.ForEach(RecordKind.Inode, inode =>
             {
                 _inodes[inode].Lookups = 0;

@@ -15,20 +15,20 @@ internal sealed partial class Dispatcher<TFileSystem>
         return error;
     }
 
-    private Errno SetAttributes(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
+    private Errno SetAttributes(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body)
     {
         if (!arguments.TryRead(out FuseSetattrIn input)) return Errno.EINVAL;
         if ((input.Valid & FuseSetattrValid.Size) != 0 && Overflows(input.Size, 0)) return Errno.EINVAL;
-        var error = _fileSystem.SetAttributes(CallerOf(in header), NodeOf(in header), in input, out var attributes);
+        var error = _fileSystem.SetAttributes(caller, NodeOf(in header), in input, out var attributes);
         if (error == Errno.Ok) body.Append(in attributes);
         return error;
     }
 
-    private Errno Access(in FuseInHeader header, ref RequestReader arguments)
+    private Errno Access(in FuseInHeader header, in Caller caller, ref RequestReader arguments)
     {
         // access(2): R_OK, W_OK and X_OK, or none for "is it there".
         if (!arguments.TryRead(out FuseAccessIn input) || input.Mask > 7) return Errno.EINVAL;
-        return _fileSystem.Access(CallerOf(in header), NodeOf(in header), input.Mask);
+        return _fileSystem.Access(caller, NodeOf(in header), input.Mask);
     }
 
     private Errno GetFileSystem(in FuseInHeader header, ref ReplyWriter body)
@@ -38,40 +38,40 @@ internal sealed partial class Dispatcher<TFileSystem>
         return error;
     }
 
-    private Errno OpenDirectory(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
+    private Errno OpenDirectory(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body)
     {
         if (!arguments.TryRead(out FuseOpenIn input)) return Errno.EINVAL;
-        var error = _fileSystem.OpenDirectory(CallerOf(in header), NodeOf(in header), input.Flags, out var open);
+        var error = _fileSystem.OpenDirectory(caller, NodeOf(in header), input.Flags, out var open);
         if (error == Errno.Ok) body.Append(in open);
         return error;
     }
 
-    private Errno ReleaseDirectory(in FuseInHeader header, ref RequestReader arguments)
+    private Errno ReleaseDirectory(in FuseInHeader header, in Caller caller, ref RequestReader arguments)
     {
         if (!arguments.TryRead(out FuseReleaseIn input)) return Errno.EINVAL;
-        _fileSystem.ReleaseDirectory(NodeOf(in header), input.Fh);
+        _fileSystem.ReleaseDirectory(caller, NodeOf(in header), input.Fh);
         return Errno.Ok;
     }
 
-    private Errno ReadDirectory(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body, bool plus)
+    private Errno ReadDirectory(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body, bool plus)
     {
         if (!arguments.TryRead(out FuseReadIn input)) return Errno.EINVAL;
         // Fewer entries than would fit are no end of the directory: only an empty answer is.
         var room = body.Room[..(int)Math.Min(input.Size, (uint)body.Room.Length)];
         var writer = new DirectoryWriter(room, plus);
-        var error = _fileSystem.ReadDirectory(NodeOf(in header), input.Fh, input.Offset, ref writer);
+        var error = _fileSystem.ReadDirectory(caller, NodeOf(in header), input.Fh, input.Offset, ref writer);
         if (error == Errno.Ok) body.Advance(writer.Length, room.Length);
         return error;
     }
 
-    private Errno SetExtendedAttribute(in FuseInHeader header, ref RequestReader arguments)
+    private Errno SetExtendedAttribute(in FuseInHeader header, in Caller caller, ref RequestReader arguments)
     {
         if (!arguments.TryRead(out FuseSetxattrCompatIn input)) return Errno.EINVAL;
         var error = arguments.TryReadAttributeName(out var name);
         if (error != Errno.Ok) return error;
         if (input.Size > MaximumAttribute) return Errno.E2BIG;
         if (input.Size != (uint)arguments.Rest.Length) return Errno.EINVAL;
-        return _fileSystem.SetExtendedAttribute(CallerOf(in header), NodeOf(in header), name, arguments.Rest, input.Flags);
+        return _fileSystem.SetExtendedAttribute(caller, NodeOf(in header), name, arguments.Rest, input.Flags);
     }
 
     private Errno GetExtendedAttribute(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
@@ -92,10 +92,10 @@ internal sealed partial class Dispatcher<TFileSystem>
         return error == Errno.Ok ? AnswerAttribute(ref body, room.Length, length) : error;
     }
 
-    private Errno RemoveExtendedAttribute(in FuseInHeader header, ref RequestReader arguments)
+    private Errno RemoveExtendedAttribute(in FuseInHeader header, in Caller caller, ref RequestReader arguments)
     {
         var error = arguments.TryReadAttributeName(out var name);
-        return error != Errno.Ok ? error : _fileSystem.RemoveExtendedAttribute(CallerOf(in header), NodeOf(in header), name);
+        return error != Errno.Ok ? error : _fileSystem.RemoveExtendedAttribute(caller, NodeOf(in header), name);
     }
 
     private static Span<byte> AttributeRoom(in ReplyWriter body, uint size) =>

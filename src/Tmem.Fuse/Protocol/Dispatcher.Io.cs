@@ -11,12 +11,12 @@ internal sealed partial class Dispatcher<TFileSystem>
     private const uint SeekData = 3;
     private const uint SeekHole = 4;
 
-    private Errno Create(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
+    private Errno Create(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body)
     {
         if (!arguments.TryRead(out FuseCreateIn input)) return Errno.EINVAL;
         var error = arguments.TryReadName(out var name);
         if (error != Errno.Ok) return error;
-        error = _fileSystem.Create(CallerOf(in header), NodeOf(in header), name, input.Flags, input.Mode, input.OpenFlags,
+        error = _fileSystem.Create(caller, NodeOf(in header), name, input.Flags, input.Mode, input.OpenFlags,
             out var entry, out var open);
         if (error != Errno.Ok) return error;
         body.Append(in entry);
@@ -24,18 +24,18 @@ internal sealed partial class Dispatcher<TFileSystem>
         return Errno.Ok;
     }
 
-    private Errno Open(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
+    private Errno Open(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body)
     {
         if (!arguments.TryRead(out FuseOpenIn input)) return Errno.EINVAL;
-        var error = _fileSystem.Open(CallerOf(in header), NodeOf(in header), input.Flags, input.OpenFlags, out var open);
+        var error = _fileSystem.Open(caller, NodeOf(in header), input.Flags, input.OpenFlags, out var open);
         if (error == Errno.Ok) body.Append(in open);
         return error;
     }
 
-    private Errno Release(in FuseInHeader header, ref RequestReader arguments)
+    private Errno Release(in FuseInHeader header, in Caller caller, ref RequestReader arguments)
     {
         if (!arguments.TryRead(out FuseReleaseIn input)) return Errno.EINVAL;
-        _fileSystem.Release(NodeOf(in header), input.Fh);
+        _fileSystem.Release(caller, NodeOf(in header), input.Fh);
         return Errno.Ok;
     }
 
@@ -50,11 +50,11 @@ internal sealed partial class Dispatcher<TFileSystem>
         return error;
     }
 
-    private Errno Write(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
+    private Errno Write(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body)
     {
         if (!arguments.TryRead(out FuseWriteIn input) || Overflows(input.Offset, input.Size)) return Errno.EINVAL;
         if (input.Size != (uint)arguments.Rest.Length) return Errno.EINVAL;
-        var error = _fileSystem.Write(CallerOf(in header), NodeOf(in header), input.Fh, input.Offset, arguments.Rest,
+        var error = _fileSystem.Write(caller, NodeOf(in header), input.Fh, input.Offset, arguments.Rest,
             input.WriteFlags, out var written);
         if (error != Errno.Ok) return error;
         if (written > input.Size) throw new InvalidOperationException($"The file system wrote {written} of {input.Size} bytes.");

@@ -38,7 +38,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
     public SessionParameters? Parameters => _agreed ? _parameters : null;
 
     /// <inheritdoc/>
-    public int Dispatch(ReadOnlySpan<byte> request, Span<byte> reply)
+    public int Dispatch(ReadOnlySpan<byte> request, Span<byte> reply, int thread)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(reply.Length, IRequestHandler.MinimumReply);
         if (!MemoryMarshal.TryRead(request, out FuseInHeader header))
@@ -51,13 +51,26 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         ref readonly var info = ref OpcodeTable.Find(header.Opcode);
         var body = new ReplyWriter(reply[FuseProtocol.OutHeaderSize..]);
         var error = Validate(in header, in info, request.Length);
-        if (error == Errno.Ok) error = Guard(in header, in info, request[FuseProtocol.InHeaderSize..], ref body);
+        if (error == Errno.Ok) error = Guard(in header, CallerOf(in header, thread), in info, request[FuseProtocol.InHeaderSize..], ref body);
         if (!info.HasReply) return 0;
 
         var length = FuseProtocol.OutHeaderSize + (error == Errno.Ok ? body.Length : 0);
         var answer = new FuseOutHeader { Length = (uint)length, Error = -(int)error, Unique = header.Unique };
         MemoryMarshal.Write(reply, in answer);
         return length;
+    }
+
+    /// <inheritdoc/>
+    public void Repeat(ReadOnlySpan<byte> request)
+    {
+        if (!MemoryMarshal.TryRead(request, out FuseInHeader header) || header.Opcode is not (FuseOpcode.Forget or FuseOpcode.BatchForget)) return;
+        header.Unique |= FuseProtocol.UniqueResend;
+        // What lies behind the message in its buffer is of an earlier one.
+        var message = request[..(int)Math.Min(header.Length, (uint)request.Length)];
+        ref readonly var info = ref OpcodeTable.Find(header.Opcode);
+        var body = new ReplyWriter([]);
+        if (Validate(in header, in info, message.Length) == Errno.Ok)
+            Guard(in header, CallerOf(in header, 0), in info, message[FuseProtocol.InHeaderSize..], ref body);
     }
 
     /// <inheritdoc/>
@@ -77,12 +90,13 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         return bytes - FuseProtocol.InHeaderSize < info.MinimumArguments ? Errno.EINVAL : Errno.Ok;
     }
 
-    private Errno Guard(in FuseInHeader header, in OpcodeInfo info, ReadOnlySpan<byte> arguments, ref ReplyWriter body)
+    private Errno Guard(in FuseInHeader header, in Caller caller, in OpcodeInfo info, ReadOnlySpan<byte> arguments, ref ReplyWriter body)
     {
         try
         {
             var reader = new RequestReader(arguments);
-            var error = Perform(in header, ref reader, ref body);
+            if (info.HasReply && IsResent(in header) && TryRecall(caller, ref body)) return Errno.Ok;
+            var error = Perform(in header, caller, ref reader, ref body);
             if ((uint)error < 512) return error;
             _onFault($"{info.Name} on node {header.NodeId} answered {(int)error}, which is no errno; sent EIO.");
             return Errno.EIO;
@@ -96,41 +110,50 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         }
     }
 
-    private Errno Perform(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body) => header.Opcode switch
+    /// <summary>Answers a request that was carried out before, but for its answer. Only what succeeded is remembered.</summary>
+    private bool TryRecall(in Caller caller, ref ReplyWriter body)
+    {
+        if (!_fileSystem.Recall(caller, out var answer)) return false;
+        if (answer.HasEntry) body.Append(in answer.Entry);
+        if (answer.HasOpen) body.Append(in answer.Open);
+        return true;
+    }
+
+    private Errno Perform(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body) => header.Opcode switch
     {
         FuseOpcode.Read => Read(in header, ref arguments, ref body),
-        FuseOpcode.Write => Write(in header, ref arguments, ref body),
-        FuseOpcode.Lookup => Lookup(in header, ref arguments, ref body),
+        FuseOpcode.Write => Write(in header, caller, ref arguments, ref body),
+        FuseOpcode.Lookup => Lookup(in header, caller, ref arguments, ref body),
         FuseOpcode.Getattr => GetAttributes(in header, ref body),
-        FuseOpcode.Setattr => SetAttributes(in header, ref arguments, ref body),
-        FuseOpcode.Forget => Forget(in header, ref arguments),
-        FuseOpcode.BatchForget => BatchForget(ref arguments),
-        FuseOpcode.Access => Access(in header, ref arguments),
+        FuseOpcode.Setattr => SetAttributes(in header, caller, ref arguments, ref body),
+        FuseOpcode.Forget => Forget(in header, caller, ref arguments),
+        FuseOpcode.BatchForget => BatchForget(in header, caller, ref arguments),
+        FuseOpcode.Access => Access(in header, caller, ref arguments),
         FuseOpcode.Readlink => ReadLink(in header, ref body),
-        FuseOpcode.Symlink => SymbolicLink(in header, ref arguments, ref body),
-        FuseOpcode.Mknod => MakeNode(in header, ref arguments, ref body),
-        FuseOpcode.Mkdir => MakeDirectory(in header, ref arguments, ref body),
-        FuseOpcode.Unlink => Unlink(in header, ref arguments),
-        FuseOpcode.Rmdir => RemoveDirectory(in header, ref arguments),
-        FuseOpcode.Rename => Rename(in header, ref arguments),
-        FuseOpcode.Rename2 => Rename2(in header, ref arguments),
-        FuseOpcode.Link => Link(in header, ref arguments, ref body),
-        FuseOpcode.Create => Create(in header, ref arguments, ref body),
-        FuseOpcode.Open => Open(in header, ref arguments, ref body),
-        FuseOpcode.Release => Release(in header, ref arguments),
+        FuseOpcode.Symlink => SymbolicLink(in header, caller, ref arguments, ref body),
+        FuseOpcode.Mknod => MakeNode(in header, caller, ref arguments, ref body),
+        FuseOpcode.Mkdir => MakeDirectory(in header, caller, ref arguments, ref body),
+        FuseOpcode.Unlink => Unlink(in header, caller, ref arguments),
+        FuseOpcode.Rmdir => RemoveDirectory(in header, caller, ref arguments),
+        FuseOpcode.Rename => Rename(in header, caller, ref arguments),
+        FuseOpcode.Rename2 => Rename2(in header, caller, ref arguments),
+        FuseOpcode.Link => Link(in header, caller, ref arguments, ref body),
+        FuseOpcode.Create => Create(in header, caller, ref arguments, ref body),
+        FuseOpcode.Open => Open(in header, caller, ref arguments, ref body),
+        FuseOpcode.Release => Release(in header, caller, ref arguments),
         FuseOpcode.Flush => Flush(in header, ref arguments),
         FuseOpcode.Fsync or FuseOpcode.Fsyncdir => Sync(in header, ref arguments),
         FuseOpcode.Fallocate => Allocate(in header, ref arguments),
         FuseOpcode.Lseek => Seek(in header, ref arguments, ref body),
-        FuseOpcode.Opendir => OpenDirectory(in header, ref arguments, ref body),
-        FuseOpcode.Readdir => ReadDirectory(in header, ref arguments, ref body, plus: false),
-        FuseOpcode.Readdirplus => ReadDirectory(in header, ref arguments, ref body, plus: true),
-        FuseOpcode.Releasedir => ReleaseDirectory(in header, ref arguments),
+        FuseOpcode.Opendir => OpenDirectory(in header, caller, ref arguments, ref body),
+        FuseOpcode.Readdir => ReadDirectory(in header, caller, ref arguments, ref body, plus: false),
+        FuseOpcode.Readdirplus => ReadDirectory(in header, caller, ref arguments, ref body, plus: true),
+        FuseOpcode.Releasedir => ReleaseDirectory(in header, caller, ref arguments),
         FuseOpcode.Statfs => GetFileSystem(in header, ref body),
-        FuseOpcode.Setxattr => SetExtendedAttribute(in header, ref arguments),
+        FuseOpcode.Setxattr => SetExtendedAttribute(in header, caller, ref arguments),
         FuseOpcode.Getxattr => GetExtendedAttribute(in header, ref arguments, ref body),
         FuseOpcode.Listxattr => ListExtendedAttributes(in header, ref arguments, ref body),
-        FuseOpcode.Removexattr => RemoveExtendedAttribute(in header, ref arguments),
+        FuseOpcode.Removexattr => RemoveExtendedAttribute(in header, caller, ref arguments),
         FuseOpcode.Init => Initialize(ref arguments, ref body),
         // Every operation here ends by itself in bounded time, so there is nothing to interrupt; nothing is ever retrieved.
         FuseOpcode.Interrupt or FuseOpcode.NotifyReply => Errno.Ok,
@@ -160,7 +183,10 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         }
     }
 
-    private static Caller CallerOf(in FuseInHeader header) => new(header.Uid, header.Gid, header.Pid);
+    private static Caller CallerOf(in FuseInHeader header, int thread) =>
+        new(header.Uid, header.Gid, header.Pid, header.Unique & ~FuseProtocol.UniqueResend, thread);
+
+    private static bool IsResent(in FuseInHeader header) => (header.Unique & FuseProtocol.UniqueResend) != 0;
 
     private static NodeId NodeOf(in FuseInHeader header) => new(header.NodeId);
 }

@@ -8,8 +8,19 @@ internal readonly record struct NodeId(ulong Value)
     public static readonly NodeId Root = new(1);
 }
 
-/// <summary>Who asks.</summary>
-internal readonly record struct Caller(uint Uid, uint Gid, uint Pid);
+/// <summary>Who asks, and by which request.</summary>
+/// <param name="Unique">The request's number on its connection, without the mark of one that was sent before; 0: no request of the kernel's.</param>
+/// <param name="Thread">The session thread that serves it, from 0: no two requests have the same one at a time.</param>
+internal readonly record struct Caller(uint Uid, uint Gid, uint Pid, ulong Unique = 0, int Thread = 0);
+
+/// <summary>What a request that was carried out before was to be answered with: an entry, an open file, both, or neither.</summary>
+internal struct Recollection
+{
+    public bool HasEntry;
+    public bool HasOpen;
+    public FuseEntryOut Entry;
+    public FuseOpenOut Open;
+}
 
 /// <summary>
 /// The operations a file system answers, already decoded: what stands between Protocol (bytes) and Filesystem (meaning).
@@ -17,11 +28,19 @@ internal readonly record struct Caller(uint Uid, uint Gid, uint Pid);
 /// else. (Names of extended attributes may contain '/'.) Offsets and lengths end at or below 2^63 - 1; rename flags, fallocate modes and whence are valid.
 /// Modes of creations have the umask applied by the kernel. Methods may be called from several threads at once. None throws for any input.
 /// Each entry handed out by Lookup, the creations and ReadDirectoryPlus counts as one lookup of its node, until Forget.
+/// A request may come a second time, to this process or to its successor, when the first one died before it had answered. What must not
+/// happen twice (names, lookups, handles, extended attributes) is remembered by the request's number; all else may simply be carried out again.
 /// </summary>
 internal interface IFileSystem
 {
+    /// <summary>Whether a request that is sent again has been carried out before, and its answer. If not, it is to be carried out now.</summary>
+    bool Recall(in Caller caller, out Recollection answer);
+
     Errno Lookup(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, out FuseEntryOut entry);
-    void Forget(NodeId node, ulong lookups);
+    /// <summary>One node of a message; those of a message of many come in order.</summary>
+    void Forget(in Caller caller, NodeId node, ulong lookups);
+    /// <summary>How many nodes of the message have been forgotten before.</summary>
+    uint Forgotten(in Caller caller);
 
     Errno GetAttributes(NodeId node, out FuseAttrOut attributes);
     /// <summary>Applies the fields that <c>change.Valid</c> (FATTR_*) names: mode, owner, size (truncate), times.</summary>
@@ -42,7 +61,7 @@ internal interface IFileSystem
     Errno Create(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint flags, uint mode, uint openFlags, out FuseEntryOut entry, out FuseOpenOut open);
     /// <summary><paramref name="flags"/>: O_* of open(2); <paramref name="openFlags"/>: FUSE_OPEN_KILL_SUIDGID.</summary>
     Errno Open(in Caller caller, NodeId node, uint flags, uint openFlags, out FuseOpenOut open);
-    void Release(NodeId node, ulong handle);
+    void Release(in Caller caller, NodeId node, ulong handle);
     /// <summary>Reads into <paramref name="destination"/>; fewer bytes only at the end of the file.</summary>
     Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, out int length);
     /// <summary>Writes all of <paramref name="data"/>, or as much as found room (then <paramref name="written"/> is less), or an error if nothing did.</summary>
@@ -56,9 +75,9 @@ internal interface IFileSystem
     Errno Seek(NodeId node, ulong handle, ulong offset, uint whence, out ulong found);
 
     Errno OpenDirectory(in Caller caller, NodeId node, uint flags, out FuseOpenOut open);
-    void ReleaseDirectory(NodeId node, ulong handle);
-    /// <summary>Adds entries whose cookie comes after <paramref name="cookie"/> (0 is the start) until <paramref name="writer"/> is full. Names "." and ".." come first.</summary>
-    Errno ReadDirectory(NodeId node, ulong handle, ulong cookie, ref DirectoryWriter writer);
+    void ReleaseDirectory(in Caller caller, NodeId node, ulong handle);
+    /// <summary>Adds entries whose cookie comes after <paramref name="cookie"/> (0 is the start) until <paramref name="writer"/> is full or holds enough. Names "." and ".." come first.</summary>
+    Errno ReadDirectory(in Caller caller, NodeId node, ulong handle, ulong cookie, ref DirectoryWriter writer);
 
     Errno GetFileSystem(NodeId node, out FuseKstatfs figures);
 

@@ -94,6 +94,7 @@ internal sealed class FuseSession : IDisposable
     {
         private readonly FuseSession _session;
         private readonly FuseDevice _device;
+        private readonly int _number;
         private readonly Thread _thread;
         private readonly LockedBuffer _request = new(FuseProtocol.WriteOverhead, (int)Negotiation.MaxWrite);
         private readonly LockedBuffer _reply = new(FuseProtocol.OutHeaderSize, (int)Negotiation.MaxWrite);
@@ -103,6 +104,7 @@ internal sealed class FuseSession : IDisposable
         {
             _session = session;
             _device = device;
+            _number = number;
             _thread = new Thread(Run, StackSize) { Name = $"fuse-{number}", IsBackground = true };
         }
 
@@ -166,7 +168,7 @@ internal sealed class FuseSession : IDisposable
         private void Answer(ReadOnlySpan<byte> message)
         {
             var reply = _reply.Span;
-            var length = _session._handler.Dispatch(message, reply);
+            var length = _session._handler.Dispatch(message, reply, _number);
             if (length == 0) return;
             Errno error;
             do error = _device.Write(reply[..length]);

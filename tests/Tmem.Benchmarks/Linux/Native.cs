@@ -23,6 +23,9 @@ internal static unsafe partial class Native
     [LibraryImport("libc", SetLastError = true)]
     public static partial int madvise(byte* address, nuint length, int advice);
 
+    [LibraryImport("libc")]
+    public static partial int clock_gettime(int clock, long* secondsAndNanoseconds);
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial int mlockall(int flags);
 

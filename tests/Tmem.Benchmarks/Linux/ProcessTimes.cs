@@ -15,6 +15,15 @@ internal static class ProcessTimes
         return fields is null ? 0 : (Number(fields, 11) + Number(fields, 12) + Number(fields, 13) + Number(fields, 14)) / TicksASecond;
     }
 
+    /// <summary>Nanoseconds of processor time that the calling thread has had, user and system.</summary>
+    public static unsafe long ThreadNanoseconds()
+    {
+        const int threadCpuTime = 3;
+        var time = stackalloc long[2];
+        _ = Native.clock_gettime(threadCpuTime, time);
+        return time[0] * 1_000_000_000 + time[1];
+    }
+
     /// <summary>Major faults of the calling process so far.</summary>
     public static long MajorFaults() => (long)(Stat("/proc/self/stat") is { } fields ? Number(fields, 9) : 0);
 

@@ -56,12 +56,12 @@ public sealed class DirectoryTests
         for (var i = 0; i < 3; i++)
         {
             var file = volume.File(directory, $"f{i}");
-            volume.Files.Forget(file, 1);
+            volume.Files.Forget(TestVolume.Root, file, 1);
         }
         // Room for the dots and two of the three.
         var buffer = new byte[4 * 160 + 100];
         var writer = new DirectoryWriter(buffer, plus: true);
-        Assert.Equal(Errno.Ok, volume.Files.ReadDirectory(directory, 0, 0, ref writer));
+        Assert.Equal(Errno.Ok, volume.Files.ReadDirectory(TestVolume.Root, directory, 0, 0, ref writer));
         Assert.Equal(4 * 160, writer.Length);
         var known = 0;
         foreach (var one in volume.List(directory))
@@ -69,7 +69,7 @@ public sealed class DirectoryTests
             Assert.Equal(Errno.Ok, volume.Unlink(directory, one.Name));
             if (volume.Files.GetAttributes(new NodeId(one.Inode), out _) != Errno.Ok) continue;
             known++;
-            volume.Files.Forget(new NodeId(one.Inode), 1);
+            volume.Files.Forget(TestVolume.Root, new NodeId(one.Inode), 1);
             Assert.Equal(Errno.ESTALE, volume.Files.GetAttributes(new NodeId(one.Inode), out _));
         }
         Assert.Equal(2, known);
@@ -83,9 +83,9 @@ public sealed class DirectoryTests
         var pool = volume.Pool();
         volume.File(pool, new string('n', 200));
         var writer = new DirectoryWriter(new byte[64], plus: false);
-        Assert.Equal(Errno.EINVAL, volume.Files.ReadDirectory(pool, 0, 2, ref writer));
+        Assert.Equal(Errno.EINVAL, volume.Files.ReadDirectory(TestVolume.Root, pool, 0, 2, ref writer));
         writer = new DirectoryWriter(new byte[64], plus: false);
-        Assert.Equal(Errno.Ok, volume.Files.ReadDirectory(pool, 0, ulong.MaxValue, ref writer));
+        Assert.Equal(Errno.Ok, volume.Files.ReadDirectory(TestVolume.Root, pool, 0, ulong.MaxValue, ref writer));
         Assert.Equal(0, writer.Length);
     }
 
@@ -97,12 +97,12 @@ public sealed class DirectoryTests
         var inner = volume.Directory(outer, "inner");
         Assert.Equal(Errno.Ok, volume.Files.OpenDirectory(TestVolume.Root, inner, 0, out var open));
         Assert.Equal(Errno.Ok, volume.RemoveDirectory(outer, "inner"));
-        volume.Files.Forget(inner, 100);
+        volume.Files.Forget(TestVolume.Root, inner, 100);
         Assert.Empty(volume.List(inner));
         Assert.Equal(Errno.Ok, volume.RemoveDirectory(volume.Find(NodeId.Root, "p"), "outer"));
-        volume.Files.Forget(outer, 100);
+        volume.Files.Forget(TestVolume.Root, outer, 100);
         Assert.Empty(volume.List(inner));
-        volume.Files.ReleaseDirectory(inner, open.Fh);
+        volume.Files.ReleaseDirectory(TestVolume.Root, inner, open.Fh);
         Assert.Equal(Errno.ESTALE, volume.Files.GetAttributes(inner, out _));
         volume.AssertSound();
     }

@@ -74,18 +74,18 @@ public sealed class FileSystemSoakTests
                     case 4:
                         var (other, otherOwned) = Directory();
                         volume.Files.Rename(TestVolume.Root, parent, name, other, Name(), (uint)_random.Next(3));
-                        if (otherOwned) volume.Files.Forget(other, 1);
+                        if (otherOwned) volume.Files.Forget(TestVolume.Root, other, 1);
                         break;
                     case 5:
                         var writer = new DirectoryWriter(new byte[2000], plus: true);
-                        Assert.Equal(Errno.Ok, volume.Files.ReadDirectory(parent, 0, 2, ref writer));
+                        Assert.Equal(Errno.Ok, volume.Files.ReadDirectory(TestVolume.Root, parent, 0, 2, ref writer));
                         // The lookups it counts stay, until they are dropped as a new mount drops them.
                         break;
                     default:
                         UseFile(parent, name);
                         break;
                 }
-                if (owned) volume.Files.Forget(parent, 1);
+                if (owned) volume.Files.Forget(TestVolume.Root, parent, 1);
             }
         }
 
@@ -103,9 +103,9 @@ public sealed class FileSystemSoakTests
                 volume.TryRead(node, 0, 1000, out _);
             }
             volume.Files.Link(TestVolume.Root, node, parent, Name(), out var link);
-            if (link.NodeId != 0) volume.Files.Forget(node, 1);
-            volume.Files.Release(node, open.Fh);
-            volume.Files.Forget(node, 1);
+            if (link.NodeId != 0) volume.Files.Forget(TestVolume.Root, node, 1);
+            volume.Files.Release(TestVolume.Root, node, open.Fh);
+            volume.Files.Forget(TestVolume.Root, node, 1);
         }
 
         private (NodeId Node, bool Owned) Directory()
@@ -113,13 +113,13 @@ public sealed class FileSystemSoakTests
             var pool = pools[_random.Next(pools.Length)];
             if (_random.Next(2) == 0 || volume.Files.Lookup(TestVolume.Root, pool, Name(), out var entry) != Errno.Ok) return (pool, false);
             if ((entry.Attr.Mode & 0xF000) == 0x4000) return (new NodeId(entry.NodeId), true);
-            volume.Files.Forget(new NodeId(entry.NodeId), 1);
+            volume.Files.Forget(TestVolume.Root, new NodeId(entry.NodeId), 1);
             return (pool, false);
         }
 
         private void Forget(Errno error, FuseEntryOut entry)
         {
-            if (error == Errno.Ok) volume.Files.Forget(new NodeId(entry.NodeId), 1);
+            if (error == Errno.Ok) volume.Files.Forget(TestVolume.Root, new NodeId(entry.NodeId), 1);
         }
 
         private byte[] Name() => TestVolume.Bytes($"n{_random.Next(12)}");

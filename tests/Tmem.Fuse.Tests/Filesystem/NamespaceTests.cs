@@ -225,9 +225,9 @@ public sealed class NamespaceTests : IDisposable
             Assert.Equal(Errno.ESTALE, _volume.Files.GetExtendedAttribute(stranger, "user.a"u8, [], out _));
             Assert.Equal(Errno.ESTALE, _volume.Files.Open(TestVolume.Root, stranger, 0, 0, out _));
             Assert.Equal(Errno.ESTALE, _volume.Files.GetFileSystem(stranger, out _));
-            _volume.Files.Forget(stranger, 1);
-            _volume.Files.Release(stranger, 0);
-            _volume.Files.ReleaseDirectory(stranger, 0);
+            _volume.Files.Forget(TestVolume.Root, stranger, 1);
+            _volume.Files.Release(TestVolume.Root, stranger, 0);
+            _volume.Files.ReleaseDirectory(TestVolume.Root, stranger, 0);
         }
         Assert.Equal(Errno.ENOTDIR, _volume.TryFind(file, "x", out _));
         Assert.Equal(Errno.ENOTDIR, _volume.Files.OpenDirectory(TestVolume.Root, file, 0, out _));
@@ -242,9 +242,9 @@ public sealed class NamespaceTests : IDisposable
         _volume.AssertSound();
         Assert.Equal("contents"u8.ToArray(), _volume.Read(file, 0, 100));
         Assert.Equal(0u, _volume.Attributes(file).Nlink);
-        _volume.Files.Forget(file, 1000);
+        _volume.Files.Forget(TestVolume.Root, file, 1000);
         Assert.Equal("contents"u8.ToArray(), _volume.Read(file, 0, 100));
-        _volume.Files.Release(file, open.Fh);
+        _volume.Files.Release(TestVolume.Root, file, open.Fh);
         Assert.Equal(Errno.ESTALE, _volume.TryRead(file, 0, 100, out _));
         Assert.Equal(0, _volume.Engine.Statistics().Total.Pages);
     }
@@ -256,9 +256,9 @@ public sealed class NamespaceTests : IDisposable
         _volume.Find(_pool, "f");
         _volume.Find(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.Unlink(_pool, "f"));
-        _volume.Files.Forget(file, 2);
+        _volume.Files.Forget(TestVolume.Root, file, 2);
         Assert.Equal(Errno.Ok, _volume.Files.GetAttributes(file, out _));
-        _volume.Files.Forget(file, 1);
+        _volume.Files.Forget(TestVolume.Root, file, 1);
         Assert.Equal(Errno.ESTALE, _volume.Files.GetAttributes(file, out _));
     }
 
@@ -271,7 +271,7 @@ public sealed class NamespaceTests : IDisposable
             Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.Root, _pool, "f"u8, InodeMode.Regular, 0, out var entry));
             Assert.True(seen.Add(entry.Generation));
             Assert.Equal(Errno.Ok, _volume.Unlink(_pool, "f"));
-            _volume.Files.Forget(new NodeId(entry.NodeId), 1);
+            _volume.Files.Forget(TestVolume.Root, new NodeId(entry.NodeId), 1);
         }
     }
 

@@ -57,7 +57,7 @@ public sealed class PoolTests : IDisposable
         Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.Root, file, 0, 0, out var open));
         Assert.Equal(Errno.EBUSY, _volume.Files.DestroyPool("p", force: true));
         Assert.Equal("contents"u8.ToArray(), _volume.Read(file, 0, 100));
-        _volume.Files.Release(file, open.Fh);
+        _volume.Files.Release(TestVolume.Root, file, open.Fh);
         Assert.Equal(Errno.Ok, _volume.Files.DestroyPool("p", force: true));
         _volume.AssertSound();
         Assert.Empty(_volume.Client.Pools());
@@ -68,7 +68,7 @@ public sealed class PoolTests : IDisposable
         Assert.Equal(Errno.ENOENT, _volume.TryFile(directory, "g", out _));
         foreach (var node in new[] { file, directory, pool })
         {
-            _volume.Files.Forget(node, 100);
+            _volume.Files.Forget(TestVolume.Root, node, 100);
             Assert.Equal(Errno.ESTALE, _volume.Files.GetAttributes(node, out _));
         }
         Assert.Equal(0, _volume.Engine.Statistics().Total.Pages);
@@ -83,7 +83,7 @@ public sealed class PoolTests : IDisposable
         Assert.Equal(Errno.Ok, _volume.Unlink(pool, "f"));
         Assert.Equal(Errno.EBUSY, _volume.RemoveDirectory(NodeId.Root, "p"));
         Assert.Equal(Errno.EBUSY, _volume.Files.DestroyPool("p", force: false));
-        _volume.Files.Release(file, open.Fh);
+        _volume.Files.Release(TestVolume.Root, file, open.Fh);
         Assert.Equal(Errno.Ok, _volume.RemoveDirectory(NodeId.Root, "p"));
     }
 }

@@ -168,94 +168,32 @@ public sealed class RecoveryTests : IDisposable
         Assert.Equal(1u, _volume.Attributes(file).Nlink);
     }
 
-    [Theory]
-    [InlineData(0), InlineData(1), InlineData(2), InlineData(3)]
-    public void AMoveToANewNameHappensWhollyOrNotAtAll(int stores)
-    {
-        var from = _volume.Directory(_pool, "from");
-        var to = _volume.Directory(_pool, "to");
-        var moved = _volume.Directory(from, "moved");
-        var source = Entry(from, "moved");
-        var target = AddEntry(to.Value, moved.Value, KeyOf("moved"), "moved", commit: false);
-        Announce(Intent.Move, source, target, moved.Value, 0);
-        if (stores > 0)
-        {
-            Records.Commit(target);
-            _uncommitted.Clear();
-        }
-        if (stores > 1) Records.Free(source);
-        if (stores > 2) Volume.Intent = Intent.None;
-        AttachAsAfterAMount();
-        Assert.Equal(stores == 0 ? ["moved"] : [], _volume.List(from).Select(one => one.Name));
-        Assert.Equal(stores == 0 ? [] : ["moved"], _volume.List(to).Select(one => one.Name));
-        Assert.Equal(stores == 0 ? 2u : 3u, _volume.Attributes(to).Nlink);
-        Assert.Equal(Intent.None, Volume.Intent);
-    }
-
-    [Theory]
-    [InlineData(0), InlineData(1), InlineData(2), InlineData(3)]
-    public void AMoveOverAnotherFileHappensWhollyOrNotAtAll(int stores)
-    {
-        var file = _volume.File(_pool, "f", "new"u8);
-        var old = _volume.File(_pool, "g", "old"u8);
-        var (source, target) = (Entry(_pool, "f"), Entry(_pool, "g"));
-        Announce(Intent.Move, source, target, file.Value, old.Value);
-        if (stores > 0) Records.Get<EntryRecord>(target).Child = file.Value;
-        if (stores > 1) Records.Free(source);
-        if (stores > 2) Volume.Intent = Intent.None;
-        AttachAsAfterAMount();
-        Assert.Equal(stores == 0 ? 2 : 1, _volume.List(_pool).Count);
-        Assert.Equal(stores == 0 ? "old"u8.ToArray() : "new"u8.ToArray(), _volume.Read(_volume.Find(_pool, "g"), 0, 10));
-        Assert.Equal(1u, _volume.Attributes(file).Nlink);
-        Assert.Equal(stores == 0 ? Errno.Ok : Errno.ESTALE, _volume.Files.GetAttributes(old, out _));
-    }
-
-    [Theory]
-    [InlineData(0), InlineData(1), InlineData(2)]
-    public void AnAnnouncedExchangeHappens(int stores)
-    {
-        var inner = _volume.Directory(_pool, "d");
-        var file = _volume.File(inner, "f");
-        var directory = _volume.Directory(_pool, "g");
-        var (source, target) = (Entry(inner, "f"), Entry(_pool, "g"));
-        Announce(Intent.Exchange, source, target, file.Value, directory.Value);
-        if (stores > 0) Records.Get<EntryRecord>(source).Child = directory.Value;
-        if (stores > 1) Records.Get<EntryRecord>(target).Child = file.Value;
-        AttachAsAfterAMount();
-        Assert.Equal((directory, file), (_volume.Find(inner, "f"), _volume.Find(_pool, "g")));
-        Assert.Equal((3u, 3u), (_volume.Attributes(inner).Nlink, _volume.Attributes(_pool).Nlink));
-    }
-
-    private void Announce(Intent intent, RecordRef source, RecordRef target, ulong sourceChild, ulong targetChild)
-    {
-        ref var volume = ref Volume;
-        volume.IntentSource = source.Value;
-        volume.IntentTarget = target.Value;
-        volume.IntentSourceChild = sourceChild;
-        volume.IntentTargetChild = targetChild;
-        volume.Intent = intent;
-    }
-
     [Fact]
-    public void OfTwoValuesOfAnAttributeTheNewerCounts()
+    public void OfTwoValuesOfAnAttributeOneIsKept()
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.a", "old"u8));
-        foreach (var age in new[] { 1UL, 1UL << 40 })
-        {
-            Assert.Equal(TmemStatus.Ok, Records.Allocate(RecordKind.Attribute, Unsafe.SizeOf<AttributeRecord>() + 9, out var attribute));
-            ref var record = ref Records.Get<AttributeRecord>(attribute);
-            record.Owner = file.Value;
-            record.Age = age;
-            record.NameLength = 6;
-            record.ValueLength = 3;
-            "user.anew"u8.CopyTo(Records.Bytes(attribute)[Unsafe.SizeOf<AttributeRecord>()..]);
-            Records.Commit(attribute);
-            AttachAsAfterAMount();
-            Assert.Equal(Errno.Ok, _volume.GetAttribute(file, "user.a", out var value));
-            Assert.Equal(age == 1 ? "old"u8.ToArray() : "new"u8.ToArray(), value);
-            Assert.Equal(["user.a"], _volume.AttributeNames(file));
-        }
+        Assert.Equal(TmemStatus.Ok, Records.Allocate(RecordKind.Attribute, Unsafe.SizeOf<AttributeRecord>() + 9, out var attribute));
+        ref var record = ref Records.Get<AttributeRecord>(attribute);
+        record.Owner = file.Value;
+        record.NameLength = 6;
+        record.ValueLength = 3;
+        "user.anew"u8.CopyTo(Records.Bytes(attribute)[Unsafe.SizeOf<AttributeRecord>()..]);
+        Records.Commit(attribute);
+        AttachAsAfterAMount();
+        Assert.Equal(["user.a"], _volume.AttributeNames(file));
+    }
+
+    [Fact]
+    public void ALogThatNamesNoRecordIsRefused()
+    {
+        ref var log = ref Records.Get<JournalRecord>(new RecordRef(Volume.Journal));
+        log.Notes[0].Place = 4096;
+        log.Count = 1;
+        Assert.Contains("damaged", Assert.Throws<RegionException>(_volume.Attach).Message, StringComparison.Ordinal);
+        log.Count = 1000;
+        Assert.Contains("1000 notes", Assert.Throws<RegionException>(_volume.Attach).Message, StringComparison.Ordinal);
+        log.Count = 0;
     }
 
     [Fact]

@@ -158,7 +158,7 @@ internal sealed class TestVolume : IDisposable
     {
         var bytes = new byte[buffer];
         var writer = new DirectoryWriter(bytes, plus: false);
-        Assert.Equal(Errno.Ok, Files.ReadDirectory(directory, 0, cookie, ref writer));
+        Assert.Equal(Errno.Ok, Files.ReadDirectory(Root, directory, 0, cookie, ref writer));
         var listed = new List<Listed>();
         for (var at = 0; at < writer.Length;)
         {

@@ -74,7 +74,7 @@ internal sealed class Bench
 
     public Answer Send(byte[] request)
     {
-        var length = Dispatcher.Dispatch(request, _reply);
+        var length = Dispatcher.Dispatch(request, _reply, 0);
         if (length == 0) return new Answer(0, Errno.Ok, 0, []);
         var header = MemoryMarshal.Read<FuseOutHeader>(_reply);
         Assert.Equal((uint)length, header.Length);

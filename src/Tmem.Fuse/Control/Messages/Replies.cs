@@ -62,6 +62,8 @@ internal sealed record PoolFigures
     public required long PutsReplaced { get; init; }
     public required long PutsNoRoom { get; init; }
     public required long PutsPoolLimit { get; init; }
+    public required long PutsClientLimit { get; init; }
+    public required long PutsFrozen { get; init; }
     public required long PutsIncompressible { get; init; }
     public required long Gets { get; init; }
     public required long GetHits { get; init; }

@@ -1,0 +1,19 @@
+using Tmem.Benchmarks.Swap;
+
+namespace Tmem.Benchmarks.Engine;
+
+/// <summary>What the tables of a run share.</summary>
+/// <param name="Corpus">The pages.</param>
+/// <param name="Rounds">How often each of those compared takes part.</param>
+/// <param name="ManyPages">Pages of the large store of the tables flat and attach.</param>
+/// <param name="WholePages">These have corpus pages instead of slices.</param>
+/// <param name="Trace">The user's own trace for the table eviction.</param>
+/// <param name="Interrupt">The user's wish to stop.</param>
+internal sealed record EngineBench(PageFile Corpus, int Rounds, long ManyPages, bool WholePages, string? Trace, Interrupt Interrupt)
+{
+    /// <summary>Rounds that are not counted: the first meets cold memory, the second cold code.</summary>
+    public const int WarmUp = 2;
+
+    /// <summary>Throws if the run is to end.</summary>
+    public void Check() => Interrupt.Check();
+}

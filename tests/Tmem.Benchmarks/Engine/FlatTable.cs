@@ -1,0 +1,118 @@
+using Tmem.Engine;
+
+namespace Tmem.Benchmarks.Engine;
+
+/// <summary>
+/// <c>flat</c>: what an operation costs in a store of 8 million pages beside one of 100,000. Both stand at once and take turns. Each
+/// operation touches so many pages in both, in index order from a place chosen by seed, or in random order over the whole store. In random
+/// order the small store lies in the processor's cache and the large one does not: that difference is the machine's, and in the figures.
+/// </summary>
+internal static class FlatTable
+{
+    private const long Small = 100_000;
+    private const int Touches = 50_000;
+    private const int Evictions = 4_000;
+
+    private static readonly string[] s_operations = ["put", "get", "flush", "put back"];
+
+    public static long Run(EngineBench bench)
+    {
+        using var data = new SlicedPages(bench.Corpus, bench.WholePages);
+        var each = bench.WholePages ? 2000 : 420;
+        long[] sizes = [Small, bench.ManyPages];
+        using var small = new Store(sizes[0] * each + (64 << 20), PoolFlags.Shared);
+        using var large = new Store(sizes[1] * each + (64 << 20), PoolFlags.Shared);
+        Store[] stores = [small, large];
+        var times = new Dictionary<(string, bool, int), Series>();
+        for (var which = 0; which < 2; which++)
+        {
+            for (long i = 0; i < sizes[which]; i++) stores[which].Put(i, data[i]);
+            bench.Check();
+        }
+        var compressed = large.Engine.Statistics().Total;
+        Evict(bench, stores, times);
+        // What was evicted comes back; it was the oldest, and the hands passed no further than this.
+        for (var which = 0; which < 2; which++)
+            for (long i = 0; i < Small; i++) stores[which].Put(i, data[i]);
+        Touch(bench, stores, sizes, data, times);
+        Print(bench, sizes, data, (double)compressed.CompressedBytes / compressed.Pages, times);
+        return small.Wrong + large.Wrong;
+    }
+
+    private static void Evict(EngineBench bench, Store[] stores, Dictionary<(string, bool, int), Series> times)
+    {
+        for (var round = -1; round < bench.Rounds; round++)
+            for (var which = 0; which < 2; which++)
+            {
+                var reclaimer = stores[which].Engine.Slabs.Reclaimer!;
+                Of(times, "evict", false, which).Time(round, Evictions, () => { for (var i = 0; i < Evictions; i++) reclaimer.MakeRoom(); });
+            }
+    }
+
+    private static void Touch(
+        EngineBench bench, Store[] stores, long[] sizes, SlicedPages data, Dictionary<(string, bool, int), Series> times)
+    {
+        var room = GC.AllocateArray<byte>(PageFile.PageSize, pinned: true);
+        var numbers = new long[Touches];
+        for (var round = -EngineBench.WarmUp; round < bench.Rounds; round++)
+        {
+            foreach (var random in (bool[])[false, true])
+                for (var which = 0; which < 2; which++)
+                {
+                    Choose(numbers, sizes[which], random, round);
+                    var store = stores[which];
+                    Of(times, "put", random, which).Time(round, Touches, () => { foreach (var n in numbers) store.Put(n, data[n]); });
+                    Of(times, "get", random, which).Time(round, Touches, () => { foreach (var n in numbers) store.Get(n, room); });
+                    if (round < 0) foreach (var n in numbers) store.Check(n, data[n]);
+                    Of(times, "flush", random, which).Time(round, Touches, () => { foreach (var n in numbers) store.Flush(n); });
+                    Of(times, "put back", random, which).Time(round, Touches, () => { foreach (var n in numbers) store.Put(n, data[n]); });
+                }
+            bench.Check();
+        }
+    }
+
+    /// <summary>Different pages of a store: a run of them, or a random sample in random order.</summary>
+    private static void Choose(long[] numbers, long size, bool isRandom, int seed)
+    {
+        var random = new Random(seed);
+        var first = random.NextInt64(size - Touches);
+        for (var i = 0; i < Touches; i++) numbers[i] = first + i;
+        if (!isRandom) return;
+        var seen = new HashSet<long>(Touches);
+        for (var i = 0; i < Touches; i++)
+            do numbers[i] = random.NextInt64(size); while (!seen.Add(numbers[i]));
+    }
+
+    private static void Print(
+        EngineBench bench, long[] sizes, SlicedPages data, double bytes, Dictionary<(string, bool, int), Series> times)
+    {
+        Console.WriteLine($"flat: ns an operation, minimum / median of {bench.Rounds} rounds of {Touches} touches; {sizes[1]} pages beside {sizes[0]}");
+        Console.WriteLine($"  pages: {data.Name}; {bytes:F0} bytes each when compressed");
+        Console.WriteLine($"  {"",-24}{sizes[0],16}{sizes[1],16}{"more ns",10}");
+        foreach (var random in (bool[])[false, true])
+            foreach (var operation in s_operations) Line(operation, random);
+        Line("evict", false);
+        foreach (var random in (bool[])[false, true])
+            foreach (var operation in s_operations) Judge(operation, random);
+        Judge("evict", false);
+
+        void Line(string operation, bool random)
+        {
+            var (few, many) = (times[(operation, random, 0)], times[(operation, random, 1)]);
+            Console.WriteLine($"  {Name(operation, random),-24}{few,16}{many,16}{many.Median - few.Median,10:F0}");
+        }
+
+        void Judge(string operation, bool random) => Verdict.AtMost(
+            $"{Name(operation, random)}: {sizes[1]} pages / {sizes[0]}", times[(operation, random, 1)].Median / times[(operation, random, 0)].Median, 1.2);
+    }
+
+    private static string Name(string operation, bool random) =>
+        operation == "evict" ? "evict, as filled" : $"{operation}, {(random ? "random" : "in order")}";
+
+    private static Series Of(Dictionary<(string, bool, int), Series> times, string operation, bool random, int which)
+    {
+        var key = (operation, random, which);
+        if (!times.TryGetValue(key, out var series)) times[key] = series = new();
+        return series;
+    }
+}

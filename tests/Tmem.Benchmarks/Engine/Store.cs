@@ -1,0 +1,57 @@
+using Tmem.Engine;
+
+namespace Tmem.Benchmarks.Engine;
+
+/// <summary>
+/// An engine with one client and one pool, its pages by number: 65,536 to an object, as files of 256 MiB would have them. Whatever is not
+/// the answer a benchmark expects is counted as a wrong page, and the run then ends with code 4.
+/// </summary>
+internal sealed unsafe class Store : IDisposable
+{
+    private const int ObjectShift = 16;
+    private readonly byte[] _room = GC.AllocateArray<byte>(PageFile.PageSize, pinned: true);
+    private long _wrong;
+
+    public Store(long capacity, PoolFlags flags, int descriptor = -1)
+    {
+        Engine = TmemEngine.Open(new EngineOptions { CapacityBytes = capacity, MaximumCapacityBytes = capacity, RegionDescriptor = descriptor });
+        Client = Engine.Client(new ClientId(1));
+        if (Client.Pools() is [var pool, ..]) Pool = pool;
+        else if (Client.NewPool(new PoolOptions(flags), out pool) == TmemStatus.Ok) Pool = pool;
+        else throw new BenchmarkException($"no pool in a store of {capacity} bytes.");
+    }
+
+    public TmemEngine Engine { get; }
+    public TmemClient Client { get; }
+    public PoolId Pool { get; }
+
+    /// <summary>Answers other than the expected one, and pages that came back different.</summary>
+    public long Wrong => Interlocked.Read(ref _wrong);
+
+    public void Put(long number, ReadOnlySpan<byte> page) =>
+        Expect(Client.Put(Pool, new ObjectId((ulong)number >> ObjectShift), (uint)number & 0xFFFF, page), TmemStatus.Ok);
+
+    public void Get(long number, Span<byte> page) =>
+        Expect(Client.Get(Pool, new ObjectId((ulong)number >> ObjectShift), (uint)number & 0xFFFF, page), TmemStatus.Ok);
+
+    /// <summary>A get that may find nothing, as an ephemeral pool's may.</summary>
+    public bool TryGet(long number, Span<byte> page) =>
+        Client.Get(Pool, new ObjectId((ulong)number >> ObjectShift), (uint)number & 0xFFFF, page) == TmemStatus.Ok;
+
+    public void Flush(long number) =>
+        Expect(Client.FlushPage(Pool, new ObjectId((ulong)number >> ObjectShift), (uint)number & 0xFFFF), TmemStatus.Ok);
+
+    /// <summary>Gets a page and compares every byte.</summary>
+    public void Check(long number, ReadOnlySpan<byte> page)
+    {
+        Get(number, _room);
+        if (!page.SequenceEqual(_room)) Interlocked.Increment(ref _wrong);
+    }
+
+    public void Dispose() => Engine.Dispose();
+
+    private void Expect(TmemStatus found, TmemStatus expected)
+    {
+        if (found != expected) Interlocked.Increment(ref _wrong);
+    }
+}

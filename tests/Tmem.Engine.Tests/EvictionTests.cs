@@ -1,0 +1,160 @@
+using Tmem.Engine.Pam;
+using Tmem.Engine.Reclaim;
+
+namespace Tmem.Engine.Tests;
+
+/// <summary>Which ephemeral pages go: by hit ratio on seeded traces, where one thread makes every run the same.</summary>
+public sealed class EvictionTests
+{
+    private const int Accesses = 60_000;
+
+    [Fact]
+    public void APopularPageStaysAtLeastAsOftenAsUnderLru()
+    {
+        var random = new Random(1);
+        var (engine, lru) = Compare(_ => Popular(random));
+        Assert.True(engine > 1.03 * lru, $"{engine} hits, LRU has {lru}");
+    }
+
+    [Fact]
+    public void AScanDrivesOutFewPagesThatAreInUse()
+    {
+        var random = new Random(2);
+        var (engine, lru) = Compare(i => i % 900 < 600 ? Popular(random) : 1_000_000 + i);
+        Assert.True(engine > 1.06 * lru, $"{engine} hits, LRU has {lru}");
+    }
+
+    [Fact]
+    public void WhatIsNewAndWantedStaysAtLeastAsOftenAsUnderLru()
+    {
+        var random = new Random(3);
+        var (engine, lru) = Compare(i => 10_000 + i / 16 - Popular(random));
+        Assert.True(engine >= lru, $"{engine} hits, LRU has {lru}");
+    }
+
+    [Fact]
+    public void ThePopularOfYesterdayGoWhenOthersAreWanted()
+    {
+        var random = new Random(4);
+        using var engine = Engines.Anonymous(4 * Engines.Mebi);
+        var cache = new Cache(engine);
+        // Half of the pages of the second part were never seen in the first, and every one is used as much as any before.
+        for (var i = 0; i < Accesses / 2; i++) cache.Access(random.Next(600));
+        var hits = 0;
+        for (var i = 0; i < Accesses / 2; i++)
+        {
+            var hit = cache.Access(10_000 + random.Next(600));
+            if (i >= Accesses / 4 && hit) hits++;
+        }
+        Assert.True(hits > 0.9 * Accesses / 4, $"{hits} hits among the last {Accesses / 4} accesses to pages that all fit");
+        Engines.AssertSound(engine);
+    }
+
+    [Fact]
+    public void WhenAllPagesAreKeptOnesTheStoreStillTakesNewOnes()
+    {
+        using var engine = Engines.Anonymous(2 * Engines.Mebi);
+        var cache = new Cache(engine);
+        for (var i = 0; i < 40_000; i++) cache.Access(i % 300);
+        for (var i = 0; i < 2_000; i++) Assert.False(cache.Access(1_000 + i));
+        Engines.AssertSound(engine);
+    }
+
+    [Fact]
+    public void AFlushOfTheKeptPagesLeavesTheNewcomersToGo()
+    {
+        using var engine = Engines.Anonymous(4 * Engines.Mebi);
+        var cache = new Cache(engine);
+        for (var round = 0; round < 20; round++)
+        {
+            for (var i = 0; i < 3_000; i++) cache.Access(i % 3 != 0 ? i % 400 : 1_000 + i);
+            for (var i = 0; i < 400; i++) cache.Flush(i);
+        }
+        Engines.AssertSound(engine);
+    }
+
+    [Fact]
+    public unsafe void AHandChangesNoSlotThatBecameAnotherPages()
+    {
+        var slot = stackalloc SlotHeader[1];
+        slot->Word = SlotHeader.MakeWord(4096, 100, 1);
+        slot->Checksum = 0x1234_5678;
+        slot->Use = 2;
+        var seen = *slot;
+        slot->Checksum++;
+        SlotHeader.ChangeUse((byte*)slot, seen, PageUse.Kept);
+        Assert.Equal(2, slot->Use);
+        slot->Checksum--;
+        SlotHeader.ChangeUse((byte*)slot, seen, PageUse.Kept);
+        Assert.Equal(PageUse.Kept, slot->Use);
+        Assert.Equal((seen.Word, seen.Checksum, seen.PoolPlace, seen.Bucket), (slot->Word, slot->Checksum, slot->PoolPlace, slot->Bucket));
+    }
+
+    [Fact]
+    public void UsesAreCountedUpToThreeAndKeepTheMark()
+    {
+        byte use = PageUse.Kept;
+        for (var i = 0; i < 300; i++) PageUse.Count(ref use);
+        Assert.Equal(PageUse.Kept | PageUse.MostUses, use);
+    }
+
+    /// <summary>A page of 4,000, the low numbers far more often: a tenth of them has half of the accesses.</summary>
+    private static int Popular(Random random) => (int)(Math.Pow(random.NextDouble(), 3.3) * 4_000);
+
+    private static (int Engine, int Lru) Compare(Func<int, int> page)
+    {
+        using var engine = Engines.Anonymous(4 * Engines.Mebi);
+        var cache = new Cache(engine);
+        var trace = Enumerable.Range(0, Accesses).Select(page).ToArray();
+        var hits = trace.Count(cache.Access);
+        // LRU gets as many pages as the engine came to hold.
+        var room = (int)engine.Statistics().Total.Pages;
+        var (held, order) = (new Dictionary<int, LinkedListNode<int>>(), new LinkedList<int>());
+        var lru = 0;
+        foreach (var number in trace)
+        {
+            if (held.Remove(number, out var node))
+            {
+                order.Remove(node);
+                lru++;
+            }
+            else if (held.Count == room)
+            {
+                held.Remove(order.Last!.Value);
+                order.RemoveLast();
+            }
+            held[number] = order.AddFirst(number);
+        }
+        Engines.AssertSound(engine);
+        return (hits, lru);
+    }
+
+    /// <summary>A shared-kind ephemeral pool in front of something slow: a miss puts the page.</summary>
+    private sealed class Cache
+    {
+        private readonly TmemClient _client;
+        private readonly PoolId _pool;
+        private readonly byte[] _page = new byte[Pages.Size];
+        private readonly byte[] _noise = Pages.Random(1);
+
+        public Cache(TmemEngine engine)
+        {
+            _client = engine.Client(new ClientId(1));
+            _pool = Engines.Pool(_client, PoolFlags.Shared);
+        }
+
+        public bool Access(int number)
+        {
+            if (_client.Get(_pool, new ObjectId(1), (uint)number, _page) == TmemStatus.Ok)
+            {
+                Assert.Equal(number, BitConverter.ToInt32(_page));
+                return true;
+            }
+            BitConverter.TryWriteBytes(_noise, number);
+            Assert.Equal(TmemStatus.Ok, _client.Put(_pool, new ObjectId(1), (uint)number, _noise));
+            return false;
+        }
+
+        public void Flush(int number) => _client.FlushPage(_pool, new ObjectId(1), (uint)number);
+    }
+}

@@ -1,0 +1,181 @@
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Daemon;
+using Tmem.Fuse.Filesystem;
+using Xunit;
+using static Tmem.Fuse.Tests.Crash.Requests;
+
+namespace Tmem.Fuse.Tests.Crash;
+
+/// <summary>How long answers are kept, and what leaves none.</summary>
+public sealed class AnswerTests : IDisposable
+{
+    private readonly CrashVolume _volume = new();
+
+    public AnswerTests() => Carry(MakeDirectory("", "p"));
+
+    public void Dispose()
+    {
+        _volume.AssertSound();
+        _volume.Dispose();
+    }
+
+    private byte[] Carry(Request request, int thread = 0)
+    {
+        var message = request(_volume, _volume.NextUnique()).Build();
+        Assert.Equal(Errno.Ok, _volume.Send(message, thread).Error);
+        return message;
+    }
+
+    [Fact]
+    public void WhatEveryThreadOfOneProcessLeavesOutlivesAllOfTheNext()
+    {
+        var messages = new List<byte[]>();
+        for (var process = 0; process < 2; process++)
+        {
+            for (var thread = 0; thread < Answers.MaximumThreads; thread++) messages.Add(Carry(MakeNode("p", $"{process}.{thread}"), thread));
+            _volume.Reopen();
+        }
+        messages.Reverse();
+        foreach (var message in messages) Assert.Equal(Errno.Ok, _volume.SendAgain(message, thread: 5).Error);
+        Assert.Equal(2 * Answers.MaximumThreads, Snapshot.Children(_volume, _volume.Node("p")).Count);
+    }
+
+    [Fact]
+    public void AnAnswerGivenAgainIsKeptUntilItsThreadGoesOn()
+    {
+        var messages = new List<byte[]>();
+        for (var process = 0; process < 2; process++)
+        {
+            for (var thread = 0; thread < Answers.MaximumThreads; thread++) messages.Add(Carry(MakeNode("p", $"{process}.{thread}"), thread));
+            _volume.Reopen();
+        }
+        // The first slot of all, and the oldest: with every slot in use the next thread would take it, were it nobody's.
+        Assert.Equal(Errno.Ok, _volume.SendAgain(messages[0], thread: 9).Error);
+        Carry(MakeNode("p", "f"), thread: 1);
+        _volume.Reopen();
+        Assert.Equal(Errno.Ok, _volume.SendAgain(messages[0]).Error);
+    }
+
+    [Fact]
+    public void SlotsAreUsedAgainForAsLongAsProcessesComeAndGo()
+    {
+        for (var process = 0; process < 10; process++)
+        {
+            for (var thread = 0; thread < Answers.MaximumThreads; thread++)
+            {
+                Carry(MakeNode("p", "f"), thread);
+                var last = Carry(Unlink("p", "f"), thread);
+                Assert.Equal(Errno.Ok, _volume.SendAgain(last, thread).Error);
+            }
+            _volume.Reopen();
+        }
+    }
+
+    [Fact]
+    public void ARequestWithoutTheMarkIsNew()
+    {
+        var message = Carry(MakeNode("p", "f"));
+        Assert.Equal(Errno.EEXIST, _volume.Send(message).Error);
+    }
+
+    [Fact]
+    public void ANewMountKnowsNoAnswers()
+    {
+        var message = Carry(MakeNode("p", "f"));
+        _volume.Files.DropKernelReferences();
+        Assert.Equal(Errno.EEXIST, _volume.SendAgain(message).Error);
+    }
+
+    [Fact]
+    public void AnEntryIsDescribedAsItIsNow()
+    {
+        var message = Carry(MakeNode("p", "f"));
+        Carry(Write("p/f", 0, new byte[100]), thread: 1);
+        _volume.Reopen();
+        Assert.Equal(100UL, _volume.SendAgain(message).As<FuseEntryOut>().Attr.Size);
+    }
+
+    /// <summary>A listing that was counted and whose entries have lost their names since: nothing stays behind.</summary>
+    [Fact]
+    public void LookupsTakenBackMayEndAnInode()
+    {
+        Carry(MakeNode("p", "f"));
+        Carry(Link("p/f", "p", "g"));
+        var listing = Carry(List("p"), thread: 1);
+        Carry(Forget(volume => volume.Node("p/f"), 2));
+        Carry(Unlink("p", "f"));
+        Carry(Unlink("p", "g"));
+        _volume.Reopen();
+        Assert.Equal(Errno.Ok, _volume.SendAgain(listing).Error);
+        var inodes = 0;
+        _volume.Records.ForEach(RecordKind.Inode, _ => inodes++);
+        Assert.Equal(2, inodes);
+    }
+
+    /// <summary>Also when the directory listed again, empty by now, gives nothing to remember.</summary>
+    [Fact]
+    public void LookupsAreTakenBackOnce()
+    {
+        Carry(MakeDirectory("p", "d"));
+        Carry(MakeDirectory("p", "e"));
+        Carry(MakeNode("p/d", "f"));
+        Carry(Link("p/d/f", "p/e", "g"));
+        var listing = Carry(List("p/d"), thread: 1);
+        Carry(Unlink("p/d", "f"));
+        for (var i = 0; i < 3; i++)
+        {
+            _volume.Reopen();
+            Assert.Equal(Errno.Ok, _volume.SendAgain(listing).Error);
+        }
+        Assert.Equal(2UL, _volume.Records.Get<InodeRecord>(new Engine.Records.RecordRef(_volume.Node("p/e/g"))).Lookups);
+    }
+
+    [Fact]
+    public void AMessageOfForgetsIsRepeatedOnlyAsFarAsItIsNotDone()
+    {
+        Carry(MakeNode("p", "f"));
+        Carry(Lookup("p", "f"));
+        Carry(Lookup("p", "f"));
+        var message = Forget(volume => volume.Node("p/f"), 1)(_volume, _volume.NextUnique()).Build();
+        for (var i = 0; i < 3; i++)
+        {
+            _volume.SendAgain(message);
+            _volume.Reopen();
+        }
+        Assert.Contains("lookups 2", Snapshot.Of(_volume), StringComparison.Ordinal);
+        // Everything else is sent again by the kernel.
+        var other = MakeNode("p", "g")(_volume, _volume.NextUnique()).Build();
+        _volume.Repeat(other);
+        Assert.DoesNotContain("/p/g", Snapshot.Of(_volume), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void LookupsAllocateNothing() => Assert.Equal(0, AllocatedBy(Lookup("p", "f"), s_forget));
+
+    [Fact]
+    public void OpensAllocateNothing() => Assert.Equal(0, AllocatedBy(Open("p/f"), Release(volume => volume.Node("p/f"))));
+
+    [Fact]
+    public void ListingsAllocateNothing() => Assert.Equal(0, AllocatedBy(List("p"), s_forget));
+
+    private static readonly Request s_forget = Forget(volume => volume.Node("p/f"), 1);
+
+    /// <summary>The least of a few rounds: while code is still being recompiled, the compiler's own allocations are counted to this thread.</summary>
+    private long AllocatedBy(Request request, Request undo)
+    {
+        Carry(MakeNode("p", "f"));
+        var messages = new[] { request(_volume, 1000).Build(), undo(_volume, 1001).Build() };
+        var least = long.MaxValue;
+        for (var round = 0; round < 4; round++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < 20_000; i++)
+                foreach (var message in messages) _volume.Dispatch(message);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+        return least;
+    }
+
+    [Fact]
+    public void EveryThreadOfADaemonHasASlot() => Assert.True(DaemonOptions.MaximumThreads <= Answers.MaximumThreads);
+}

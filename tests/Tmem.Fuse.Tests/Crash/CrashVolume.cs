@@ -1,0 +1,129 @@
+using System.Runtime.InteropServices;
+using Tmds.Linux;
+using Tmem.Engine;
+using Tmem.Engine.Records;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Keeper;
+using Tmem.Fuse.Protocol;
+using Tmem.Fuse.Tests.Protocol;
+using Xunit;
+using Answer = Tmem.Fuse.Tests.Protocol.Answer;
+
+namespace Tmem.Fuse.Tests.Crash;
+
+/// <summary>
+/// A file system in a memory file, served one request at a time through the dispatcher, that can be killed at any store which counts, and taken
+/// up by an engine and a file system that know nothing but the region. A kill is an exception out of the store; from then on every
+/// store throws, so that no cleanup on the way out changes anything.
+/// </summary>
+internal sealed class CrashVolume : IDisposable
+{
+    private readonly int _descriptor = MemoryRegion.Create();
+    private readonly byte[] _reply = new byte[16 + (1 << 20)];
+    private TmemEngine? _engine;
+    private TmemFileSystem? _files;
+    private Dispatcher<TmemFileSystem>? _dispatcher;
+    private int _stores;
+    private int _killAt;
+    private ulong _unique;
+
+    public CrashVolume()
+    {
+        Open();
+        // Two volumes list the same names in the same order.
+        Records.Get<RootRecord>(Records.Root).HashSeed = 1;
+        Reopen();
+    }
+
+    public TmemEngine Engine => _engine!;
+    public TmemFileSystem Files => _files!;
+    public RecordStore Records => Engine.Records;
+
+    /// <summary>Where the next kill happens: before this store or allocation, counted from 1 and from here; 0: nowhere.</summary>
+    public int KillAt
+    {
+        set => (_killAt, _stores) = (value, 0);
+    }
+
+    public void Dispose()
+    {
+        KillAt = 0;
+        Engine.Dispose();
+        _ = LibC.close(_descriptor);
+    }
+
+    /// <summary>Takes the region up as the next process does. May be killed itself; then it is to be called again.</summary>
+    public void Reopen()
+    {
+        Engine.Dispose();
+        Open();
+    }
+
+    private void Open()
+    {
+        _engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 4 << 20, RegionDescriptor = LibC.dup(_descriptor), CompactInBackground = false });
+        _engine.Records.BeforeStore = Count;
+        _engine.Slabs.FaultInjector = () =>
+        {
+            Count();
+            return false;
+        };
+        _files = new TmemFileSystem(_engine, _engine.Client(new ClientId(1)));
+        // The dispatcher catches what a bug in an operation throws, and says so: a kill is passed on from there.
+        _dispatcher = new Dispatcher<TmemFileSystem>(_files, fault => throw (fault.Contains(nameof(Killed), StringComparison.Ordinal) ? new Killed() : new InvalidOperationException(fault)), default(SessionParameters));
+    }
+
+    private void Count()
+    {
+        if (_killAt != 0 && ++_stores >= _killAt) throw new Killed();
+    }
+
+    public ulong NextUnique() => _unique += 2;
+
+    /// <summary>Sends a message and looks at no answer.</summary>
+    public int Dispatch(byte[] message, int thread = 0) => _dispatcher!.Dispatch(message, _reply, thread);
+
+    public void Repeat(byte[] message) => _dispatcher!.Repeat(message);
+
+    public Answer Send(byte[] message, int thread = 0)
+    {
+        var length = Dispatch(message, thread);
+        if (length == 0) return new Answer(0, Errno.Ok, 0, []);
+        var header = MemoryMarshal.Read<FuseOutHeader>(_reply);
+        return new Answer(length, (Errno)(-header.Error), header.Unique, _reply[16..length]);
+    }
+
+    /// <summary>Sends a message again as the kernel does after RESEND, or as the successor does with forgets.</summary>
+    public Answer SendAgain(byte[] message, int thread = 0)
+    {
+        var header = MemoryMarshal.Read<FuseInHeader>(message);
+        if (header.Opcode is FuseOpcode.Forget or FuseOpcode.BatchForget)
+        {
+            // The buffer that holds it is longer than the message.
+            Repeat([.. message, .. new byte[100]]);
+            return new Answer(0, Errno.Ok, 0, []);
+        }
+        header.Unique |= FuseProtocol.UniqueResend;
+        var again = message.ToArray();
+        MemoryMarshal.Write(again, in header);
+        var answer = Send(again, thread);
+        Assert.Equal(header.Unique, answer.Unique);
+        return answer with { Unique = answer.Unique & ~FuseProtocol.UniqueResend };
+    }
+
+    /// <summary>The node of a path from the root, found without a lookup being counted.</summary>
+    public ulong Node(string path)
+    {
+        var at = Records.Get<RootRecord>(Records.Root).RootInode;
+        foreach (var name in path.Split('/', StringSplitOptions.RemoveEmptyEntries)) at = Snapshot.Children(this, at)[name];
+        return path.Length == 0 ? 1 : at;
+    }
+
+    public void AssertSound()
+    {
+        Assert.Empty(Files.Verify());
+        var report = Engine.Verify(quiescent: true);
+        Assert.True(report.Clean, string.Join(Environment.NewLine, report.Problems));
+    }
+}
