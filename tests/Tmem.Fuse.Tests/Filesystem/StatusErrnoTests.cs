@@ -24,12 +24,18 @@ public sealed class StatusErrnoTests
         [TmemStatus.InvalidObjectId] = Errno.EINVAL,
         [TmemStatus.InvalidFlags] = Errno.EINVAL,
         [TmemStatus.UnsupportedPageSize] = Errno.EINVAL,
+        [TmemStatus.UnsupportedCodec] = Errno.EINVAL,
         [TmemStatus.InvalidArgument] = Errno.EINVAL,
+        [TmemStatus.InvalidRange] = Errno.EINVAL,
+        [TmemStatus.PoolMismatch] = Errno.EINVAL,
+        [TmemStatus.Precompressed] = Errno.EINVAL,
         [TmemStatus.InvalidSharedId] = Errno.EINVAL,
         [TmemStatus.KindMismatch] = Errno.EEXIST,
         [TmemStatus.SharedIdInUse] = Errno.EBUSY,
         [TmemStatus.Frozen] = Errno.EROFS,
         [TmemStatus.Corrupt] = Errno.EIO,
+        [TmemStatus.DiskFull] = Errno.ENOSPC,
+        [TmemStatus.DiskError] = Errno.EIO,
     };
 
     [Fact]
