@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Tmem.Engine.Clients;
 using Tmem.Engine.Codec;
 using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Durability;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
@@ -25,9 +26,10 @@ public sealed unsafe partial class TmemEngine : IDisposable
     private readonly Reclaimer _reclaimer;
     private readonly BackgroundCompaction? _background;
     private readonly DamageReport? _damage;
+    private readonly Checkpointer? _checkpointer;
     private bool _disposed;
 
-    private TmemEngine(RegionMemory memory, EngineOptions options, bool attach)
+    private TmemEngine(RegionMemory memory, RegionImage? image, EngineOptions options, bool attach)
     {
         _memory = memory;
         _superblock = (Superblock*)memory.Start;
@@ -56,6 +58,11 @@ public sealed unsafe partial class TmemEngine : IDisposable
         }
         _superblock->Generation++;
         _superblock->Closed = 0;
+        if (image is not null)
+        {
+            var checkpoint = new Checkpoint(image, () => (long)_spans.PlaceOf((uint)_spans.HighWater), StandStill);
+            _checkpointer = new Checkpointer(image, checkpoint, options.SyncInterval);
+        }
         if (options.CompactInBackground) _background = new BackgroundCompaction(_slabs, _compactor);
     }
 
@@ -76,6 +83,8 @@ public sealed unsafe partial class TmemEngine : IDisposable
     internal ClientTable ClientTable { get; }
     internal PoolTable PoolTable { get; }
     internal SlabAllocator Slabs => _slabs;
+    internal Checkpoint? Checkpoint => _checkpointer?.Checkpoint;
+    internal long SyncsWaiting => _checkpointer?.Waiting ?? 0;
     internal RegionMemory Memory => _memory;
 
     /// <summary>
@@ -89,13 +98,14 @@ public sealed unsafe partial class TmemEngine : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         if (options.CapacityBytes < EngineOptions.MinimumCapacity)
             throw new ArgumentException($"a capacity of {options.CapacityBytes} bytes is below the smallest, {EngineOptions.MinimumCapacity}", nameof(options));
-        var memory = RegionOpener.Open(options, out var attach);
+        var memory = RegionOpener.Open(options, out var attach, out var image);
         try
         {
-            return new TmemEngine(memory, options, attach);
+            return new TmemEngine(memory, image, options, attach);
         }
         catch
         {
+            image?.Dispose();
             memory.Dispose();
             throw;
         }
@@ -132,8 +142,30 @@ public sealed unsafe partial class TmemEngine : IDisposable
             Generation = _superblock->Generation,
             Total = total.Read(TmemClient.PageSize) with { OriginalBytes = original },
             Pools = pools,
+            Durability = _checkpointer?.Figures ?? new DurabilityStatistics(),
         };
     }
+
+    /// <summary>
+    /// Makes all that was done before the call durable in the region's file, and returns when it is: what a power cut leaves is then this
+    /// state or a later one. Others go on meanwhile, but for a moment at the end (see <see cref="DurabilityStatistics.LongestStandstill"/>),
+    /// and callers at the same time share one write. Without a file it does nothing: memory is as durable as it gets.
+    /// </summary>
+    /// <returns>
+    /// Ok; DiskFull or DiskError if it could not be written. The store goes on in memory then, the file still holds the last state that was
+    /// made durable, and the next call tries all of it again.
+    /// </returns>
+    public TmemStatus Sync()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _checkpointer?.Sync() ?? TmemStatus.Ok;
+    }
+
+    /// <summary>
+    /// The embedder's lock around changes of its records: it runs the action it is given under that lock. A sync's last moment runs so, and
+    /// what it makes durable is then a state between two of the embedder's changes as far as they are made under the lock. Null for none.
+    /// </summary>
+    public Action<Action>? RecordsLock { get; set; }
 
     /// <summary>The two figures that a file system's statfs needs, without the cost of a snapshot.</summary>
     /// <returns>Capacity and bytes in use.</returns>
@@ -251,15 +283,24 @@ public sealed unsafe partial class TmemEngine : IDisposable
     internal static PoolSnapshot Snapshot(Pool pool) =>
         new(pool.Id, pool.Owner.Id, pool.Options, pool.PageSize, pool.Counters.Read(pool.PageSize));
 
-    /// <summary>Lets go of the region. A region in a file, or in a descriptor that somebody else still holds, can be attached again.</summary>
+    /// <summary>
+    /// Lets go of the region. A region in a file is written out first and can be opened again, as can one in a descriptor that somebody else
+    /// still holds. To be told whether it could be written, call <see cref="Sync"/> before.
+    /// </summary>
     public void Dispose()
     {
         if (_disposed) return;
         _disposed = true;
         _background?.Dispose();
         _superblock->Closed = 1;
-        _memory.Flush();
+        _checkpointer?.Dispose();
         _slabs.Dispose();
         _memory.Dispose();
+    }
+
+    private void StandStill(Action action)
+    {
+        if (RecordsLock is { } holds) holds(() => Standstill.Run(PoolTable, _slabs, action));
+        else Standstill.Run(PoolTable, _slabs, action);
     }
 }

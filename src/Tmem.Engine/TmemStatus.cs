@@ -76,4 +76,10 @@ public enum TmemStatus : byte
 
     /// <summary>The table of clients, or that of authorisations, is full.</summary>
     TableFull,
+
+    /// <summary>What is in the region's memory could not be made durable: its disk is full. Another sync tries all of it again.</summary>
+    DiskFull,
+
+    /// <summary>What is in the region's memory could not be made durable: its disk fails. Another sync tries all of it again.</summary>
+    DiskError,
 }

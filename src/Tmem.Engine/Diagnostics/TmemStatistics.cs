@@ -103,4 +103,6 @@ public sealed record EngineStatistics
     public required PoolStatistics Total { get; init; }
     /// <summary>Each living pool.</summary>
     public required IReadOnlyList<PoolSnapshot> Pools { get; init; }
+    /// <summary>What is known of the region's file.</summary>
+    public DurabilityStatistics Durability { get; init; } = new();
 }

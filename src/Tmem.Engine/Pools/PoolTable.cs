@@ -56,6 +56,12 @@ internal sealed unsafe partial class PoolTable
         }
     }
 
+    /// <summary>Keeps pools from coming and going.</summary>
+    public void WhileUnchanged(Action look)
+    {
+        lock (_change) look();
+    }
+
     /// <summary>False quickly when there is nothing ephemeral to evict.</summary>
     public bool AnyEphemeralPages()
     {

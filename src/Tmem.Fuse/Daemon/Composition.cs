@@ -87,7 +87,13 @@ internal sealed class Composition : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _engine.Dispose();
+    public void Dispose()
+    {
+        var status = _engine.Sync();
+        if (status != TmemStatus.Ok)
+            Log.Error($"{RegionName} could not be written ({status}): it holds the store as it was when it last could. Make room on its disk, or replace it.");
+        _engine.Dispose();
+    }
 
     private static TmemEngine OpenEngine(DaemonOptions options, LockedMemory memory)
     {
@@ -99,6 +105,7 @@ internal sealed class Composition : IDisposable
                 CapacityBytes = options.CapacityBytes,
                 RegionPath = options.RegionPath,
                 RegionDescriptor = options.RegionPath is null ? MemoryRegion.Create() : -1,
+                SyncInterval = options.SyncInterval,
                 LockMemory = memory.IsLocked,
             });
         }

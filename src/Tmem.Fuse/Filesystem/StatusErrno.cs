@@ -32,6 +32,8 @@ internal static class StatusErrno
         TmemStatus.InvalidSharedId => Errno.EINVAL,
         TmemStatus.SharedIdInUse => Errno.EBUSY,
         TmemStatus.TableFull => Errno.ENOSPC,
+        TmemStatus.DiskFull => Errno.ENOSPC,
+        TmemStatus.DiskError => Errno.EIO,
         _ => Errno.EIO,
     };
 }

@@ -34,6 +34,8 @@ public sealed class StatusErrnoTests
         [TmemStatus.SharedIdInUse] = Errno.EBUSY,
         [TmemStatus.Frozen] = Errno.EROFS,
         [TmemStatus.Corrupt] = Errno.EIO,
+        [TmemStatus.DiskFull] = Errno.ENOSPC,
+        [TmemStatus.DiskError] = Errno.EIO,
     };
 
     [Fact]
