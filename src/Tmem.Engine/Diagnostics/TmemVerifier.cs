@@ -163,9 +163,9 @@ internal sealed unsafe class TmemVerifier : IDisposable
         var place = PageDescriptor.Slot(descriptor);
         var kind = pool.IsPersistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
         var handle = new Handle(pool.Id, record.Id, index);
-        if (!_slabs.IsSlot(place, kind) || !_reached.Add(place))
+        if (!PageDescriptor.IsSlot(descriptor) || !_slabs.IsSlot(place, kind) || !_reached.Add(place))
         {
-            Problem($"{handle} refers to {place:x}, which is not a page of its own");
+            Problem($"{handle} refers to {descriptor:x}, which is not a page of its own");
             return;
         }
         ref var header = ref *(SlotHeader*)_slabs.At(place);

@@ -72,7 +72,7 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
 
     public bool IsBound(ulong descriptor, ulong leaf)
     {
-        if (!PageDescriptor.IsSlot(descriptor)) return true;
+        if (!PageDescriptor.IsSlot(descriptor)) return PageDescriptor.IsFill(descriptor);
         var place = PageDescriptor.Slot(descriptor);
         // A descriptor is trusted no further than its bytes can be checked: a damaged one must not lead outside its slot.
         if (!IsPageSlot(place)) return false;
@@ -94,7 +94,7 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
     {
         if (!PageDescriptor.IsSlot(descriptor))
         {
-            scratch.Kind = GrabKind.Fill;
+            scratch.Kind = PageDescriptor.IsFill(descriptor) ? GrabKind.Fill : GrabKind.Damaged;
             scratch.Fill = PageDescriptor.FillWord(descriptor);
             return;
         }
