@@ -12,14 +12,28 @@ public sealed record EngineOptions
     /// </summary>
     public long MaximumCapacityBytes { get; init; }
 
-    /// <summary>The region's file; null for memory. With <see cref="RegionDescriptor"/> it is only what the region is called in messages.</summary>
+    /// <summary>
+    /// The file that holds the region's image; null for none. The region itself always lies in memory: the image is read when the engine is
+    /// opened and written by <see cref="TmemEngine.Sync"/>, so that it is consistent at any moment.
+    /// </summary>
     public string? RegionPath { get; init; }
 
     /// <summary>
-    /// An open descriptor (of a memfd, or of a file that the caller has locked) to map instead of opening a path; -1 for none. It then belongs
-    /// to the engine.
+    /// The same file, opened and locked by somebody else; -1 for none. It then belongs to the engine, and the path is only what it is called.
+    /// </summary>
+    public int RegionFileDescriptor { get; init; } = -1;
+
+    /// <summary>
+    /// An open descriptor of the memory (a memfd) to map; -1 to make it. It then belongs to the engine. If it holds a region, that is attached
+    /// to, and the image of a file named as well is taken for an older state of it.
     /// </summary>
     public int RegionDescriptor { get; init; } = -1;
+
+    /// <summary>
+    /// The longest that a change may wait before it is made durable in the region's file, which is what a power cut can lose. Zero: until
+    /// somebody calls <see cref="TmemEngine.Sync"/>.
+    /// </summary>
+    public TimeSpan SyncInterval { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Lock the region's pages in memory as they are populated.</summary>
     public bool LockMemory { get; init; }
@@ -35,6 +49,12 @@ public sealed record EngineOptions
     /// it, <see cref="TmemEngine.Compact"/> is the embedder's to call.
     /// </summary>
     public bool CompactInBackground { get; init; } = true;
+
+    /// <summary>For tests: what stands between durability and the disk.</summary>
+    internal Durability.IImageFile? ImageFile { get; init; }
+
+    /// <summary>For tests: do as on a kernel that cannot tell which pages were written.</summary>
+    internal bool WithoutWriteTracking { get; init; }
 
     /// <summary>The smallest capacity: 1 MiB.</summary>
     public const long MinimumCapacity = 1 << 20;

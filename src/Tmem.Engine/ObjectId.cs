@@ -27,6 +27,13 @@ public readonly record struct ObjectId(ulong Word0, ulong Word1, ulong Word2) : 
         return order;
     }
 
+    /// <summary>The id that comes next in order. The last but the reserved one has the reserved one.</summary>
+    internal ObjectId Next()
+    {
+        if (Word0 != ulong.MaxValue) return this with { Word0 = Word0 + 1 };
+        return Word1 != ulong.MaxValue ? new ObjectId(0, Word1 + 1, Word2) : new ObjectId(0, 0, Word2 + 1);
+    }
+
     /// <summary>A 64-bit mix of all three words; its low byte chooses the bucket, its high half the tree priority.</summary>
     internal ulong Hash()
     {

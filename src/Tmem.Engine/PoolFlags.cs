@@ -67,5 +67,6 @@ public readonly record struct ClientId(uint Value);
 /// <param name="LimitBytes">Most real memory the pool's pages may take (slots and index), in bytes; 0 is no limit.</param>
 /// <param name="RefuseIncompressible">Refuse pages that do not shrink instead of storing them raw.</param>
 /// <param name="Codec">What new pages are compressed with.</param>
+/// <param name="SharedId">With <see cref="PoolFlags.Shared"/>: the id under which other clients find the pool. 0 is none.</param>
 public readonly record struct PoolOptions(
-    PoolFlags Flags, long LimitBytes = 0, bool RefuseIncompressible = false, TmemCodec Codec = TmemCodec.Page);
+    PoolFlags Flags, long LimitBytes = 0, bool RefuseIncompressible = false, TmemCodec Codec = TmemCodec.Page, SharedId SharedId = default);

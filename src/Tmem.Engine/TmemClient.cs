@@ -1,3 +1,4 @@
+using Tmem.Engine.Clients;
 using Tmem.Engine.Codec;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Pam;
@@ -6,57 +7,72 @@ using Tmem.Engine.Pools;
 namespace Tmem.Engine;
 
 /// <summary>
-/// A client of an engine: the operations of the contract on the pools it owns (docs/contract.md). Every expected outcome is a
+/// A client of an engine: the operations of the contract on the pools it owns or shares (docs/contract.md). Every expected outcome is a
 /// <see cref="TmemStatus"/>. Pages are exactly as long as the pool's are, <see cref="PageSize"/> bytes unless its flags say otherwise; in a
 /// precompressed pool, 1 byte to that many. All methods may be called from any thread, and none of the page
 /// operations allocates managed memory once the thread has done its first (see <see cref="TmemEngine.PrepareThread"/>).
 /// </summary>
-public sealed class TmemClient
+public sealed partial class TmemClient
 {
     private const uint ReservedFlags = 0x00FFFF00;
     private const uint KnownFlags = (uint)(PoolFlags.Persistent | PoolFlags.Shared | PoolFlags.Precompressed);
     private const uint PageSizeField = 0xF0;
 
     private readonly TmemEngine _engine;
+    private readonly ClientState _state;
 
-    internal TmemClient(TmemEngine engine, ClientId id)
+    internal TmemClient(TmemEngine engine, ClientState state)
     {
         _engine = engine;
-        Id = id;
+        _state = state;
     }
 
     /// <summary>Bytes of a page in a pool whose flags do not say otherwise.</summary>
     public const int PageSize = PageSizes.Smallest;
 
     /// <summary>The client's number.</summary>
-    public ClientId Id { get; }
+    public ClientId Id => _state.Id;
 
     /// <summary>
-    /// Creates a pool. InvalidFlags for reserved or unknown bits, for a negative limit, and for a precompressed pool with a codec or a policy on
-    /// pages that do not shrink; UnsupportedPageSize for more than 64 KiB; UnsupportedCodec; TooManyPools; NoRoom.
+    /// Creates a pool, or joins the one that has the shared id asked for; the flags must then be that pool's (KindMismatch), and its limit,
+    /// codec and policy stay what its maker asked for. InvalidFlags for reserved or unknown bits, for a negative limit, and for a precompressed
+    /// pool with a codec or a policy on pages that do not shrink; UnsupportedPageSize for more than 64 KiB; UnsupportedCodec; InvalidSharedId;
+    /// NotAuthorised (<see cref="TmemEngine.Authorise"/>); SharedIdInUse while a pool of that id is being restored; TooManyPools; NoRoom.
     /// </summary>
     public TmemStatus NewPool(in PoolOptions options, out PoolId pool)
     {
         pool = default;
+        var status = Check(options);
+        if (status != TmemStatus.Ok) return status;
+        Pool? created;
+        while ((status = _engine.PoolTable.Create(_state, options, out created)) == TmemStatus.NoRoom && _engine.MakeRoom()) { }
+        if (status == TmemStatus.Ok) pool = created!.Id;
+        return status;
+    }
+
+    /// <summary>Whether options are ones a pool can have.</summary>
+    internal static TmemStatus Check(in PoolOptions options)
+    {
         var flags = (uint)options.Flags;
         if ((flags & ReservedFlags) != 0 || (flags & ~(KnownFlags | PageSizeField)) != 0 || options.LimitBytes < 0) return TmemStatus.InvalidFlags;
         if (!PageSizes.IsServed(options.Flags.PageSize())) return TmemStatus.UnsupportedPageSize;
         if (!PageCodecs.IsKnown(options.Codec)) return TmemStatus.UnsupportedCodec;
         if ((options.Flags & PoolFlags.Precompressed) != 0 && (options.RefuseIncompressible || options.Codec != TmemCodec.Page))
             return TmemStatus.InvalidFlags;
-        TmemStatus status;
-        Pool? created;
-        while ((status = _engine.PoolTable.Create(Id, options, out created)) == TmemStatus.NoRoom && _engine.MakeRoom()) { }
-        if (status == TmemStatus.Ok) pool = created!.Id;
-        return status;
+        var isOfSharedKind = (options.Flags & PoolFlags.Shared) != 0;
+        return options.SharedId.IsReserved || (!options.SharedId.IsNone && !isOfSharedKind) ? TmemStatus.InvalidSharedId : TmemStatus.Ok;
     }
 
-    /// <summary>Destroys a pool and every page in it. Its id answers NoSuchPool from then on.</summary>
+    /// <summary>
+    /// Destroys a pool and every page in it. Its id answers NoSuchPool from then on. A pool with a shared id is left, and destroyed by the last
+    /// to leave; whoever left it is answered ForeignClient.
+    /// </summary>
     public TmemStatus DestroyPool(PoolId pool)
     {
         var status = Resolve(pool, out var target);
         if (status != TmemStatus.Ok) return status;
-        if (!_engine.PoolTable.TryEnd(target)) return TmemStatus.NoSuchPool;
+        if (_engine.PoolTable.TryEnd(target, _state) is not { } ended) return TmemStatus.NoSuchPool;
+        if (!ended) return TmemStatus.Ok;
         _engine.Operations.Drain(target);
         _engine.PoolTable.Forget(target);
         return TmemStatus.Ok;
@@ -70,26 +86,26 @@ public sealed class TmemClient
         return status;
     }
 
-    /// <summary>This client's pools.</summary>
+    /// <summary>The pools this client owns or shares.</summary>
     public IReadOnlyList<PoolId> Pools() =>
-        [.. _engine.PoolTable.Living().Where(pool => pool.Owner == Id).Select(pool => pool.Id)];
+        [.. _engine.PoolTable.Living().Where(pool => pool.IsOpen && pool.Admits(_state)).Select(pool => pool.Id)];
 
     /// <summary>
-    /// Stores a page under a handle, in the place of an older one. If it cannot be stored (NoRoom, PoolLimit, Incompressible) the older one
-    /// is flushed too, so that a get never returns what the caller meant to overwrite. A precompressed pool takes 1 byte to a page and
-    /// stores it as it is; any other takes whole pages. InvalidArgument for anything else.
+    /// Stores a page under a handle, in the place of an older one. If it cannot be stored (NoRoom, PoolLimit, ClientLimit, Incompressible,
+    /// Frozen) the older one is flushed too, so that a get never returns what the caller meant to overwrite. A precompressed pool takes 1 byte
+    /// to a page and stores it as it is; any other takes whole pages. InvalidArgument for anything else.
     /// </summary>
     public TmemStatus Put(PoolId pool, in ObjectId obj, uint index, ReadOnlySpan<byte> page)
     {
         var status = ResolvePage(pool, obj, page.Length, out var target);
-        return status == TmemStatus.Ok ? _engine.Operations.Put(target, obj, index, page, keepOld: false) : status;
+        return status == TmemStatus.Ok ? _engine.Operations.Put(target, _state, obj, index, page, keepOld: false) : status;
     }
 
     /// <summary>As <see cref="Put"/>, but if the page cannot be stored the older one stays: what a file system needs.</summary>
     public TmemStatus Replace(PoolId pool, in ObjectId obj, uint index, ReadOnlySpan<byte> page)
     {
         var status = ResolvePage(pool, obj, page.Length, out var target);
-        return status == TmemStatus.Ok ? _engine.Operations.Put(target, obj, index, page, keepOld: true) : status;
+        return status == TmemStatus.Ok ? _engine.Operations.Put(target, _state, obj, index, page, keepOld: true) : status;
     }
 
     /// <summary>
@@ -129,20 +145,20 @@ public sealed class TmemClient
     /// <summary>
     /// Changes part of a page that is there (operation WRITE of the Xen tmem ABI); Miss, with nothing stored, if it is not. Atomic: a get sees
     /// the page before or after, and of two writes beside one another neither is lost. If the changed page cannot be stored (NoRoom,
-    /// PoolLimit, Incompressible) a persistent pool keeps the page as it was and an ephemeral one flushes it, as a put does. Corrupt, with
+    /// PoolLimit, ClientLimit, Incompressible, Frozen) a persistent pool keeps the page as it was and an ephemeral one flushes it, as a put does. Corrupt, with
     /// nothing changed; InvalidRange and Precompressed as for <see cref="Read"/>.
     /// </summary>
     public TmemStatus Write(PoolId pool, in ObjectId obj, uint index, int offset, ReadOnlySpan<byte> part)
     {
         var status = ResolvePart(pool, obj, offset, part.Length, out var target);
-        return status == TmemStatus.Ok ? _engine.Operations.Write(target, obj, index, offset, part) : status;
+        return status == TmemStatus.Ok ? _engine.Operations.Write(target, _state, obj, index, offset, part) : status;
     }
 
     /// <summary>
     /// Lets the pages of two handles change places (operation XCHG of the Xen tmem ABI). Atomic: nobody sees one handle changed and the other
     /// not, nor does a process that attaches after this one was killed. Miss if either page is not there; PoolMismatch unless both pools have
-    /// the same flags and the same policy on pages that do not shrink; PoolLimit if the larger page does not fit the other pool's limit;
-    /// Corrupt. Nothing has changed then. In no kind of pool does it take a page away.
+    /// the same flags and the same policy on pages that do not shrink; PoolLimit or ClientLimit if the larger page does not fit the other
+    /// pool's limit or its owner's; Frozen; Corrupt. Nothing has changed then. In no kind of pool does it take a page away.
     /// </summary>
     public TmemStatus Exchange(PoolId poolA, in ObjectId objA, uint indexA, PoolId poolB, in ObjectId objB, uint indexB)
     {
@@ -151,7 +167,7 @@ public sealed class TmemClient
         status = Resolve(poolB, objB, out var b);
         if (status != TmemStatus.Ok) return status;
         if (a.Options.Flags != b.Options.Flags || a.Options.RefuseIncompressible != b.Options.RefuseIncompressible) return TmemStatus.PoolMismatch;
-        return _engine.Operations.Exchange(new PagePlace(a, objA, indexA), new PagePlace(b, objB, indexB));
+        return _engine.Operations.Exchange(_state, new PagePlace(a, objA, indexA), new PagePlace(b, objB, indexB));
     }
 
     /// <summary>Drops one page. Ok if it was there, Miss if not.</summary>
@@ -217,6 +233,6 @@ public sealed class TmemClient
     {
         pool = _engine.PoolTable.Find(id)!;
         if (pool is null) return TmemStatus.NoSuchPool;
-        return pool.Owner == Id ? TmemStatus.Ok : TmemStatus.ForeignClient;
+        return pool.Admits(_state) ? TmemStatus.Ok : TmemStatus.ForeignClient;
     }
 }

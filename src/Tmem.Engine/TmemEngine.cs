@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
+using Tmem.Engine.Clients;
 using Tmem.Engine.Codec;
 using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Durability;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
@@ -14,7 +16,7 @@ namespace Tmem.Engine;
 /// A store of compressed pages with the contract of transcendent memory, in one region. Open it, ask it for a client, and let the client
 /// make pools. All members may be used from any thread.
 /// </summary>
-public sealed unsafe class TmemEngine : IDisposable
+public sealed unsafe partial class TmemEngine : IDisposable
 {
     private readonly RegionMemory _memory;
     private readonly Superblock* _superblock;
@@ -24,17 +26,19 @@ public sealed unsafe class TmemEngine : IDisposable
     private readonly Reclaimer _reclaimer;
     private readonly BackgroundCompaction? _background;
     private readonly DamageReport? _damage;
+    private readonly Checkpointer? _checkpointer;
     private bool _disposed;
 
-    private TmemEngine(RegionMemory memory, EngineOptions options, bool attach)
+    private TmemEngine(RegionMemory memory, RegionImage? image, EngineOptions options, bool attach)
     {
         _memory = memory;
         _superblock = (Superblock*)memory.Start;
         _spans = new SpanPool(memory, _superblock->SpanCount, options.CapacityBytes);
         _slabs = new SlabAllocator(memory, _spans);
-        PoolTable = new PoolTable(memory, _spans);
+        ClientTable = new ClientTable(memory);
+        PoolTable = new PoolTable(memory, _spans, ClientTable);
         var locator = new LeafLocator(_slabs);
-        var hand = new EvictionHand(_slabs, PoolTable, locator);
+        var hand = new EvictionHand(_slabs, PoolTable, ClientTable, locator);
         _compactor = new Compactor(_slabs, PoolTable, locator);
         _reclaimer = new Reclaimer(_spans, _slabs, hand, _compactor);
         _slabs.Reclaimer = _reclaimer;
@@ -47,12 +51,18 @@ public sealed unsafe class TmemEngine : IDisposable
         if (attach)
         {
             _damage = new DamageReport(memory.Name, options.DropDamaged);
+            ClientTable.Adopt(_damage);
             PoolTable.Adopt(_damage);
             using (var walk = new AttachWalk(_slabs, PoolTable, Intent, _damage)) walk.Run();
             if (_damage.Drops) DropCorruptPages();
         }
         _superblock->Generation++;
         _superblock->Closed = 0;
+        if (image is not null)
+        {
+            var checkpoint = new Checkpoint(image, () => (long)_spans.PlaceOf((uint)_spans.HighWater), StandStill);
+            _checkpointer = new Checkpointer(image, checkpoint, options.SyncInterval);
+        }
         if (options.CompactInBackground) _background = new BackgroundCompaction(_slabs, _compactor);
     }
 
@@ -70,8 +80,11 @@ public sealed unsafe class TmemEngine : IDisposable
 
     internal RegionOperations Operations { get; }
     internal ExchangeIntent Intent { get; }
+    internal ClientTable ClientTable { get; }
     internal PoolTable PoolTable { get; }
     internal SlabAllocator Slabs => _slabs;
+    internal Checkpoint? Checkpoint => _checkpointer?.Checkpoint;
+    internal long SyncsWaiting => _checkpointer?.Waiting ?? 0;
     internal RegionMemory Memory => _memory;
 
     /// <summary>
@@ -85,33 +98,29 @@ public sealed unsafe class TmemEngine : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         if (options.CapacityBytes < EngineOptions.MinimumCapacity)
             throw new ArgumentException($"a capacity of {options.CapacityBytes} bytes is below the smallest, {EngineOptions.MinimumCapacity}", nameof(options));
-        var memory = RegionOpener.Open(options, out var attach);
+        var memory = RegionOpener.Open(options, out var attach, out var image);
         try
         {
-            return new TmemEngine(memory, options, attach);
+            return new TmemEngine(memory, image, options, attach);
         }
         catch
         {
+            image?.Dispose();
             memory.Dispose();
             throw;
         }
     }
 
     /// <summary>
-    /// Whether there is a region in <see cref="EngineOptions.RegionDescriptor"/>, found out without touching it: <see cref="Open"/> would attach to
-    /// it. Another process may serve it meanwhile.
+    /// Checks, without touching it and while another process serves it, whether <see cref="Open"/> could attach to the region that
+    /// <see cref="EngineOptions.RegionDescriptor"/> holds: a program that is to take over asks first.
     /// </summary>
-    /// <exception cref="RegionException">What is there is no region, of another version, or damaged in its first bytes.</exception>
-    public static bool HoldsRegion(EngineOptions options)
+    /// <exception cref="RegionException">It could not: another version, a capacity the region was not made for, or no region.</exception>
+    public static void CheckRegion(EngineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return RegionOpener.Holds(options);
+        RegionOpener.CheckHeld(options);
     }
-
-    /// <summary>The client of a number. It owns what a client of that number created before, also before an attach.</summary>
-    /// <exception cref="ArgumentException">The number is 0.</exception>
-    public TmemClient Client(ClientId id) =>
-        id.Value != 0 ? new TmemClient(this, id) : throw new ArgumentException("client 0 is no client; number them from 1", nameof(id));
 
     /// <summary>All figures.</summary>
     public EngineStatistics Statistics()
@@ -124,6 +133,7 @@ public sealed unsafe class TmemEngine : IDisposable
         foreach (var pool in PoolTable.Living())
         {
             total.Absorb(pool.Counters);
+            if (!pool.IsOpen) continue;
             var snapshot = Snapshot(pool);
             original += snapshot.Statistics.OriginalBytes;
             pools.Add(snapshot);
@@ -143,8 +153,30 @@ public sealed unsafe class TmemEngine : IDisposable
             Generation = _superblock->Generation,
             Total = total.Read(TmemClient.PageSize) with { OriginalBytes = original },
             Pools = pools,
+            Durability = _checkpointer?.Figures ?? new DurabilityStatistics(),
         };
     }
+
+    /// <summary>
+    /// Makes all that was done before the call durable in the region's file, and returns when it is: what a power cut leaves is then this
+    /// state or a later one. Others go on meanwhile, but for a moment at the end (see <see cref="DurabilityStatistics.LongestStandstill"/>),
+    /// and callers at the same time share one write. Without a file it does nothing: memory is as durable as it gets.
+    /// </summary>
+    /// <returns>
+    /// Ok; DiskFull or DiskError if it could not be written. The store goes on in memory then, the file still holds the last state that was
+    /// made durable, and the next call tries all of it again.
+    /// </returns>
+    public TmemStatus Sync()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _checkpointer?.Sync() ?? TmemStatus.Ok;
+    }
+
+    /// <summary>
+    /// The embedder's lock around changes of its records: it runs the action it is given under that lock. A sync's last moment runs so, and
+    /// what it makes durable is then a state between two of the embedder's changes as far as they are made under the lock. Null for none.
+    /// </summary>
+    public Action<Action>? RecordsLock { get; set; }
 
     /// <summary>The two figures that a file system's statfs needs, without the cost of a snapshot.</summary>
     /// <returns>Capacity and bytes in use.</returns>
@@ -260,17 +292,26 @@ public sealed unsafe class TmemEngine : IDisposable
     internal bool MakeRoom() => _reclaimer.MakeRoom();
 
     internal static PoolSnapshot Snapshot(Pool pool) =>
-        new(pool.Id, pool.Owner, pool.Options, pool.PageSize, pool.Counters.Read(pool.PageSize));
+        new(pool.Id, pool.Owner.Id, pool.Options, pool.PageSize, pool.Counters.Read(pool.PageSize));
 
-    /// <summary>Lets go of the region. A region in a file, or in a descriptor that somebody else still holds, can be attached again.</summary>
+    /// <summary>
+    /// Lets go of the region. A region in a file is written out first and can be opened again, as can one in a descriptor that somebody else
+    /// still holds. To be told whether it could be written, call <see cref="Sync"/> before.
+    /// </summary>
     public void Dispose()
     {
         if (_disposed) return;
         _disposed = true;
         _background?.Dispose();
         _superblock->Closed = 1;
-        _memory.Flush();
+        _checkpointer?.Dispose();
         _slabs.Dispose();
         _memory.Dispose();
+    }
+
+    private void StandStill(Action action)
+    {
+        if (RecordsLock is { } holds) holds(() => Standstill.Run(PoolTable, _slabs, action));
+        else Standstill.Run(PoolTable, _slabs, action);
     }
 }

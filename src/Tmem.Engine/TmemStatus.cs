@@ -55,4 +55,31 @@ public enum TmemStatus : byte
 
     /// <summary>The stored page fails its checksum or does not decode. It is counted and never returned as data.</summary>
     Corrupt,
+
+    /// <summary>The client that owns the pool is at its limit, and has no ephemeral pages left to give.</summary>
+    ClientLimit,
+
+    /// <summary>The client is frozen: nothing is stored.</summary>
+    Frozen,
+
+    /// <summary>The client was not authorised to share this id.</summary>
+    NotAuthorised,
+
+    /// <summary>The shared pool there is of another kind or page size than the one asked for.</summary>
+    KindMismatch,
+
+    /// <summary>The shared id is all ones, or was given without the SHARED flag.</summary>
+    InvalidSharedId,
+
+    /// <summary>A pool of this shared id is there and cannot be joined: one of them is being restored.</summary>
+    SharedIdInUse,
+
+    /// <summary>The table of clients, or that of authorisations, is full.</summary>
+    TableFull,
+
+    /// <summary>What is in the region's memory could not be made durable: its disk is full. Another sync tries all of it again.</summary>
+    DiskFull,
+
+    /// <summary>What is in the region's memory could not be made durable: its disk fails. Another sync tries all of it again.</summary>
+    DiskError,
 }

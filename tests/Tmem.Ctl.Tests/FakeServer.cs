@@ -39,7 +39,7 @@ internal sealed class FakeServer : IDisposable
     public static PoolFigures Figures { get; } = new()
     {
         Pages = 1000, Objects = 1, OriginalBytes = 4096000, CompressedBytes = 1638400, SlotBytes = 1700000, IndexBytes = 9000, SameFilledPages = 12, RawPages = 3,
-        Puts = 2000, PutsStored = 1990, PutsReplaced = 990, PutsNoRoom = 6, PutsPoolLimit = 4, PutsIncompressible = 0, Gets = 50, GetHits = 45, GetMisses = 5,
+        Puts = 2000, PutsStored = 1990, PutsReplaced = 990, PutsNoRoom = 6, PutsPoolLimit = 4, PutsClientLimit = 0, PutsFrozen = 0, PutsIncompressible = 0, Gets = 50, GetHits = 45, GetMisses = 5,
         PageFlushesFound = 1, PageFlushesNotFound = 2, ObjectFlushesFound = 3, ObjectFlushesNotFound = 4, PagesFlushed = 5, Evictions = 0, CorruptPages = 0,
     };
 

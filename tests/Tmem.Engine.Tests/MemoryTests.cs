@@ -1,6 +1,7 @@
 namespace Tmem.Engine.Tests;
 
 /// <summary>Real memory: what is used, that the capacity holds, and that it comes back.</summary>
+[Collection(WholeProcess.Name)]
 public sealed class MemoryTests
 {
     [Theory]

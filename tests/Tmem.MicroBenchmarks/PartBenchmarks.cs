@@ -1,5 +1,4 @@
 using BenchmarkDotNet.Attributes;
-using Tmem.Engine.Codec;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
@@ -16,7 +15,7 @@ public unsafe class PartBenchmarks : IDisposable
     private readonly TmemEngine _engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 1L << 30, CompactInBackground = false });
     private readonly PoolCounters _counters = new();
     private readonly ObjectOrder<RegionHost> _order;
-    private readonly RadixTree<RegionHost, CompressedStore<Lz4Codec>> _tree;
+    private readonly RadixTree<RegionHost, CompressedStore> _tree;
     private readonly ulong _object;
     private readonly ulong _root;
     private uint _next;
@@ -26,7 +25,7 @@ public unsafe class PartBenchmarks : IDisposable
     {
         var host = new RegionHost(_engine.Slabs);
         _order = new ObjectOrder<RegionHost>(host);
-        _tree = new RadixTree<RegionHost, CompressedStore<Lz4Codec>>(host, new CompressedStore<Lz4Codec>(_engine.Slabs, default));
+        _tree = new RadixTree<RegionHost, CompressedStore>(host, new CompressedStore(_engine.Slabs));
         _object = NewObject(0);
         for (uint i = 0; i < Pages; i++) _tree.Commit(_object, _tree.MakeLeaf(_object, i, out _), PageDescriptor.FromFill(i));
         for (ulong id = 1; id <= Objects; id++) Treap.Insert(_order, ref _root, NewObject(id), new ObjectId(id));

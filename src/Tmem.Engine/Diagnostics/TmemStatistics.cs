@@ -33,6 +33,10 @@ public readonly record struct PoolStatistics
     public long PutsNoRoom { get; init; }
     /// <summary>Puts refused at the pool's own limit.</summary>
     public long PutsPoolLimit { get; init; }
+    /// <summary>Puts refused at the limit of the client that owns the pool.</summary>
+    public long PutsClientLimit { get; init; }
+    /// <summary>Puts refused because the client was frozen.</summary>
+    public long PutsFrozen { get; init; }
     /// <summary>Puts refused because the page does not shrink and the pool's policy says so.</summary>
     public long PutsIncompressible { get; init; }
 
@@ -99,4 +103,6 @@ public sealed record EngineStatistics
     public required PoolStatistics Total { get; init; }
     /// <summary>Each living pool.</summary>
     public required IReadOnlyList<PoolSnapshot> Pools { get; init; }
+    /// <summary>What is known of the region's file.</summary>
+    public DurabilityStatistics Durability { get; init; } = new();
 }

@@ -42,7 +42,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
     {
         _quiescent = quiescent;
         var pools = _pools.Living().ToList();
-        HoldBuckets(pools, () => _slabs.WhileHeld(() => CheckStructure(pools)));
+        Standstill.Run(pools, _slabs, () => CheckStructure(pools));
         if (_leadsAstray)
         {
             Problem("the index or the span table leads astray: pages were not read and counters not compared");
@@ -61,22 +61,6 @@ internal sealed unsafe class TmemVerifier : IDisposable
     }
 
     public void Dispose() => _reached?.Dispose();
-
-    private static void HoldBuckets(List<Pool> pools, Action look)
-    {
-        foreach (var pool in pools)
-        {
-            for (var i = 0; i < Pool.BucketCount; i++) SpinLatch.Enter(ref pool.BucketAt(i).Latch);
-        }
-        try { look(); }
-        finally
-        {
-            foreach (var pool in pools)
-            {
-                for (var i = 0; i < Pool.BucketCount; i++) SpinLatch.Exit(ref pool.BucketAt(i).Latch);
-            }
-        }
-    }
 
     private void CheckStructure(List<Pool> pools)
     {
@@ -179,9 +163,9 @@ internal sealed unsafe class TmemVerifier : IDisposable
         var place = PageDescriptor.Slot(descriptor);
         var kind = pool.IsPersistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
         var handle = new Handle(pool.Id, record.Id, index);
-        if (!_slabs.IsSlot(place, kind) || !_reached.Add(place))
+        if (!PageDescriptor.IsSlot(descriptor) || !_slabs.IsSlot(place, kind) || !_reached.Add(place))
         {
-            Problem($"{handle} refers to {place:x}, which is not a page of its own");
+            Problem($"{handle} refers to {descriptor:x}, which is not a page of its own");
             return;
         }
         ref var header = ref *(SlotHeader*)_slabs.At(place);

@@ -34,8 +34,7 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         return owner.RefuseIncompressible ? TmemStatus.Incompressible : Keep(page, PageFormat.Raw, owner, out descriptor);
     }
 
-    /// <summary>Takes a slot and fills it.</summary>
-    private TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, out ulong descriptor)
+    public TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, out ulong descriptor)
     {
         var kind = owner.Persistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
         var place = slabs.AllocateEvicting(kind, SizeClasses.For(stored.Length + SlotHeader.Bytes));
@@ -51,6 +50,8 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         header.Word = SlotHeader.MakeWord(0, stored.Length, format) | SlabAllocator.InFlight;
         return TmemStatus.Ok;
     }
+
+    public bool KnowsFormat(uint format) => format <= PageFormat.Precompressed;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Bind(ulong descriptor, ulong leaf)
@@ -71,7 +72,7 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
 
     public bool IsBound(ulong descriptor, ulong leaf)
     {
-        if (!PageDescriptor.IsSlot(descriptor)) return true;
+        if (!PageDescriptor.IsSlot(descriptor)) return PageDescriptor.IsFill(descriptor);
         var place = PageDescriptor.Slot(descriptor);
         // A descriptor is trusted no further than its bytes can be checked: a damaged one must not lead outside its slot.
         if (!IsPageSlot(place)) return false;
@@ -93,7 +94,7 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
     {
         if (!PageDescriptor.IsSlot(descriptor))
         {
-            scratch.Kind = GrabKind.Fill;
+            scratch.Kind = PageDescriptor.IsFill(descriptor) ? GrabKind.Fill : GrabKind.Damaged;
             scratch.Fill = PageDescriptor.FillWord(descriptor);
             return;
         }

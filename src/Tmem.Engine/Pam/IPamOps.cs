@@ -9,6 +9,12 @@ internal interface IPamOps
     /// <summary>Stores a page and names it; no lock is held. The page is not part of the index until <see cref="Bind"/> and the commit.</summary>
     TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, out ulong descriptor);
 
+    /// <summary>As <see cref="Create"/>, for a page that is stored already: takes its bytes as they are.</summary>
+    TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, out ulong descriptor);
+
+    /// <summary>Whether what is stored in this format can be unpacked.</summary>
+    bool KnowsFormat(uint format);
+
     /// <summary>Notes which leaf a descriptor is about to stand in, or has moved to. Under the bucket's latch.</summary>
     void Bind(ulong descriptor, ulong leaf);
 

@@ -7,31 +7,40 @@ namespace Tmem.Engine.Pam;
 /// <summary>
 /// The 64 bits the index keeps for a page.
 /// <code>
-/// 0                  no page
-/// 1 .. 2^44 - 1      a slot: its place / 16
-/// 2^44 and above     a same-filled page: its 8-byte word XOR <see cref="FillKey"/>
+/// 0                                                  no page
+/// 1 .. 2^44 - 1                                      a slot: its place / 16
+/// | 1 | check : 30 | doubled : 1 | word : 32 |       a same-filled page: its 8-byte word is this one, in both halves or (not doubled) in
+///                                                    the lower half alone
 /// </code>
-/// The slots' range is small, so all but one in a million of the 2^64 possible words fit into the descriptor beside it. The key is chosen
-/// so that the words left out (top 20 bits 0x7FF5A, a corner of the doubles that are not numbers) are of no use to anyone; such a page
-/// is compressed like any other.
+/// What is in a slot has a checksum there; what lies here has the check, so that a damaged descriptor is no descriptor, and never another
+/// page: 2^-30 of all damages pass, none of one or two bits. It leaves no room for words of 64 bits without pattern; a page of such a
+/// word is compressed like any other (to some 30 bytes).
 /// </summary>
 internal static class PageDescriptor
 {
     public const ulong SlotLimit = 1UL << 44;
-    private const ulong FillKey = 0x7FF5_A000_0000_0000;
+    private const ulong FillMark = 1UL << 63;
+    private const ulong Doubled = 1UL << 32;
+    private const int CheckShift = 33;
+    private const ulong PayloadMask = (1UL << CheckShift) - 1;
 
     public static bool IsSlot(ulong descriptor) => descriptor - 1 < SlotLimit - 1;
-    public static bool IsFill(ulong descriptor) => descriptor >= SlotLimit;
+    public static bool IsFill(ulong descriptor) => Sealed(descriptor & PayloadMask) == descriptor;
+
     public static ulong FromSlot(ulong place) => place >> 4;
     public static ulong Slot(ulong descriptor) => descriptor << 4;
-    public static ulong FillWord(ulong descriptor) => descriptor ^ FillKey;
+    public static ulong FillWord(ulong descriptor) => (uint)descriptor * ((descriptor & Doubled) != 0 ? 0x1_0000_0001UL : 1);
 
-    /// <summary>The descriptor of a page all of whose words are this one; 0 if the word is one of those left out.</summary>
+    /// <summary>The descriptor of a page all of whose words are this one; 0 if it has no room for the word.</summary>
     public static ulong FromFill(ulong word)
     {
-        var descriptor = word ^ FillKey;
-        return IsFill(descriptor) ? descriptor : 0;
+        var low = (uint)word;
+        if (word == low) return Sealed(low);
+        return word == low * 0x1_0000_0001UL ? Sealed(low | Doubled) : 0;
     }
+
+    private static ulong Sealed(ulong payload) =>
+        FillMark | (ulong)(BitOperations.Crc32C(uint.MaxValue, payload) & 0x3FFF_FFFF) << CheckShift | payload;
 
     /// <summary>True if all 8-byte words of a page are equal. The first words decide for almost every page that is not.</summary>
     public static bool IsSameFilled(ReadOnlySpan<byte> page, out ulong word)

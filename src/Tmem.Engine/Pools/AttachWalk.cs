@@ -182,8 +182,8 @@ internal sealed unsafe class AttachWalk : IDisposable
         }
         var place = PageDescriptor.Slot(descriptor);
         var kind = pool.IsPersistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
-        if (!_slabs.IsSlot(place, kind) || _reached.Contains(place))
-            return Drop(leaf, $"{new Handle(pool.Id, id, index)} refers to {place:x}, which is not a page of its own");
+        if (!PageDescriptor.IsSlot(descriptor) || !_slabs.IsSlot(place, kind) || _reached.Contains(place))
+            return Drop(leaf, $"{new Handle(pool.Id, id, index)} refers to {descriptor:x}, which is not a page of its own");
         ref var header = ref *(SlotHeader*)_slabs.At(place);
         var size = _slabs.SlotBytes(place);
         if (!header.IsCommitted || header.Length > size - SlotHeader.Bytes)

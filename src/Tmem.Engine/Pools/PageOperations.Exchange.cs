@@ -1,3 +1,4 @@
+using Tmem.Engine.Clients;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Region;
@@ -10,18 +11,18 @@ namespace Tmem.Engine.Pools;
 /// </summary>
 internal sealed unsafe partial class PageOperations<THost, TPam>
 {
-    /// <summary>Miss, and nothing done, if either page is not there. The pools are of one kind and page size.</summary>
-    public TmemStatus Exchange(in PagePlace a, in PagePlace b)
+    /// <summary>Nothing is done if either page is not there (Miss) or the client is frozen. The pools are of one kind and page size.</summary>
+    public TmemStatus Exchange(ClientState writer, in PagePlace a, in PagePlace b)
     {
         TmemStatus status;
-        while ((status = Swap(a, b, out var full)) == TmemStatus.PoolLimit)
+        while ((status = Swap(writer, a, b, out var full)) is TmemStatus.PoolLimit or TmemStatus.ClientLimit)
         {
-            if (full!.IsPersistent || !_reclaimer.EvictOne(full)) break;
+            if (!MakeRoomWithin(full!, status)) break;
         }
         return status;
     }
 
-    private TmemStatus Swap(in PagePlace a, in PagePlace b, out Pool? full)
+    private TmemStatus Swap(ClientState writer, in PagePlace a, in PagePlace b, out Pool? full)
     {
         full = null;
         PageCost costA, costB;
@@ -32,7 +33,8 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         if (order != 0) SpinLatch.Enter(ref second.Latch);
         try
         {
-            if (a.Pool.Dying || b.Pool.Dying) return TmemStatus.NoSuchPool;
+            if (a.Pool.IsEnding || b.Pool.IsEnding) return TmemStatus.NoSuchPool;
+            if (writer.IsFrozen) return TmemStatus.Frozen;
             if (FindPage(a.Pool, a.Id, a.Index, out var leafA) == 0 || FindPage(b.Pool, b.Id, b.Index, out var leafB) == 0) return TmemStatus.Miss;
             if (leafA == leafB) return TmemStatus.Ok;
             var pageA = *(ulong*)_host.At(leafA);
@@ -40,7 +42,7 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
             if (!IsSound(a.Pool, pageA, leafA) || !IsSound(b.Pool, pageB, leafB)) return TmemStatus.Corrupt;
             costA = _pam.Cost(pageA);
             costB = _pam.Cost(pageB);
-            if (a.Pool != b.Pool && !TryShift(a.Pool, b.Pool, costB.SlotBytes - costA.SlotBytes, out full)) return TmemStatus.PoolLimit;
+            if (TryShift(a.Pool, b.Pool, costB.SlotBytes - costA.SlotBytes, out full) is var shifted and not TmemStatus.Ok) return shifted;
             _pam.Rebind(pageA, leafB, b.Pool.Place, b.BucketNumber);
             _pam.Rebind(pageB, leafA, a.Pool.Place, a.BucketNumber);
             _intent.Swap(leafA, leafB);
@@ -66,13 +68,19 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         return false;
     }
 
-    /// <summary>Moves real memory from one pool's account to another's. The one that grows goes first: the other cannot be refused.</summary>
-    private static bool TryShift(Pool a, Pool b, int growthOfA, out Pool? full)
+    /// <summary>
+    /// Moves real memory from one pool's account to another's. The one that grows goes first: the other cannot be refused. For one client's
+    /// two pools its own limit is not asked, because together they do not grow.
+    /// </summary>
+    private static TmemStatus TryShift(Pool a, Pool b, int growthOfA, out Pool? full)
     {
+        full = null;
+        if (a == b) return TmemStatus.Ok;
         var (grows, shrinks) = growthOfA > 0 ? (a, b) : (b, a);
-        full = grows.TryGrow(Math.Abs(growthOfA)) ? null : grows;
-        if (full is null) shrinks.TryGrow(-Math.Abs(growthOfA));
-        return full is null;
+        var status = grows.TryGrow(Math.Abs(growthOfA), asksClient: a.Owner != b.Owner);
+        if (status != TmemStatus.Ok) full = grows;
+        else shrinks.TryGrow(-Math.Abs(growthOfA));
+        return status;
     }
 }
 

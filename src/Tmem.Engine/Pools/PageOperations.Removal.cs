@@ -25,7 +25,7 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         return flushed > 0 ? TmemStatus.Ok : TmemStatus.Miss;
     }
 
-    /// <summary>Empties a dying pool, bucket by bucket.</summary>
+    /// <summary>Empties a pool that ends, bucket by bucket.</summary>
     public void Drain(Pool pool)
     {
         for (var number = 0; number < Pool.BucketCount; number++)

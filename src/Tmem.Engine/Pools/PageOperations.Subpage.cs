@@ -1,3 +1,4 @@
+using Tmem.Engine.Clients;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
@@ -24,18 +25,18 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     }
 
     /// <summary>Counts as a put. A refusal leaves a persistent page as it was, and flushes an ephemeral one as a put that fails does.</summary>
-    public TmemStatus Write(Pool pool, in ObjectId id, uint index, int offset, ReadOnlySpan<byte> part)
+    public TmemStatus Write(Pool pool, ClientState writer, in ObjectId id, uint index, int offset, ReadOnlySpan<byte> part)
     {
         pool.Counters.Add(Count.Puts);
-        var status = Change(pool, id, index, offset, part);
+        var status = writer.IsFrozen ? TmemStatus.Frozen : Change(pool, writer, id, index, offset, part);
         CountOutcome(pool, status);
-        if (!pool.IsPersistent && status is TmemStatus.NoRoom or TmemStatus.PoolLimit or TmemStatus.Incompressible) Take(pool, id, index);
+        var isRefused = status is TmemStatus.NoRoom or TmemStatus.PoolLimit or TmemStatus.ClientLimit or TmemStatus.Incompressible or TmemStatus.Frozen;
+        if (isRefused && !pool.IsPersistent) Take(pool, id, index);
         return status;
     }
 
-    private TmemStatus Change(Pool pool, in ObjectId id, uint index, int offset, ReadOnlySpan<byte> part)
+    private TmemStatus Change(Pool pool, ClientState writer, in ObjectId id, uint index, int offset, ReadOnlySpan<byte> part)
     {
-        var bucket = Pool.BucketOf(id);
         var scratch = Scratch.For(pool.PageSize);
         var page = scratch.Page[..pool.PageSize];
         TmemStatus status;
@@ -51,9 +52,9 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
                 return status;
             }
             part.CopyTo(page[offset..]);
-            status = _pam.Create(page, OwnerOf(pool, bucket), out var descriptor);
+            status = _pam.Create(page, OwnerOf(pool, id), out var descriptor);
             if (status != TmemStatus.Ok) return status;
-            status = Supersede(pool, bucket, id, index, descriptor, scratch, out superseded);
+            status = Supersede(pool, writer, id, index, descriptor, scratch, out superseded);
         }
         while (superseded);
         return status;
@@ -61,15 +62,15 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
 
     /// <summary>Puts a descriptor in the place of the page that was grabbed, or frees it: refused, or the page is another one since.</summary>
     private TmemStatus Supersede(
-        Pool pool, int bucket, in ObjectId id, uint index, ulong descriptor, Scratch scratch, out bool superseded)
+        Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, Scratch scratch, out bool superseded)
     {
         var cost = _pam.Cost(descriptor);
         ulong old;
         PageCost oldCost;
         TmemStatus status;
-        while ((status = LinkOver(pool, bucket, id, index, descriptor, cost, scratch, out old, out oldCost)) == TmemStatus.PoolLimit)
+        while ((status = LinkOver(pool, writer, id, index, descriptor, cost, scratch, out old, out oldCost)) is TmemStatus.PoolLimit or TmemStatus.ClientLimit)
         {
-            if (pool.IsPersistent || !_reclaimer.EvictOne(pool)) break;
+            if (!MakeRoomWithin(pool, status)) break;
         }
         superseded = status == TmemStatus.Miss;
         if (status == TmemStatus.Ok) Settle(pool, cost, old, oldCost);
@@ -79,19 +80,20 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
 
     /// <summary>Commits a descriptor where the page that was grabbed still stands; Miss if it does not.</summary>
     private TmemStatus LinkOver(
-        Pool pool, int bucketNumber, in ObjectId id, uint index, ulong descriptor, in PageCost cost, Scratch scratch, out ulong old, out PageCost oldCost)
+        Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, in PageCost cost, Scratch scratch, out ulong old, out PageCost oldCost)
     {
         old = 0;
         oldCost = default;
-        ref var bucket = ref pool.BucketAt(bucketNumber);
+        ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
         SpinLatch.Enter(ref bucket.Latch);
         try
         {
-            if (pool.Dying) return TmemStatus.NoSuchPool;
+            if (pool.IsEnding) return TmemStatus.NoSuchPool;
+            if (writer.IsFrozen) return TmemStatus.Frozen;
             var obj = FindPage(pool, id, index, out var leaf);
             if (obj == 0 || !_pam.Holds(*(ulong*)_host.At(leaf), leaf, scratch)) return TmemStatus.Miss;
             oldCost = _pam.Cost(*(ulong*)_host.At(leaf));
-            if (!pool.TryGrow(cost.SlotBytes - oldCost.SlotBytes)) return TmemStatus.PoolLimit;
+            if (pool.TryGrow(cost.SlotBytes - oldCost.SlotBytes) is var grown and not TmemStatus.Ok) return grown;
             _pam.Bind(descriptor, leaf);
             old = _tree.Commit(obj, leaf, descriptor);
             return TmemStatus.Ok;

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Tmem.Engine.Clients;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
@@ -33,29 +34,34 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     }
 
     /// <summary>Put and replace. They differ in what a failure leaves: put flushes the old page too, replace keeps it.</summary>
-    public TmemStatus Put(Pool pool, in ObjectId id, uint index, ReadOnlySpan<byte> page, bool keepOld)
+    public TmemStatus Put(Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> page, bool keepOld)
     {
         pool.Counters.Add(Count.Puts);
-        var status = Store(pool, id, index, page);
+        var status = writer.IsFrozen ? TmemStatus.Frozen : Store(pool, writer, id, index, page);
         CountOutcome(pool, status);
         if (status != TmemStatus.Ok && !keepOld) Take(pool, id, index);
         return status;
     }
 
-    private TmemStatus Store(Pool pool, in ObjectId id, uint index, ReadOnlySpan<byte> page)
+    private TmemStatus Store(Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> page)
     {
-        var bucket = Pool.BucketOf(id);
-        var status = _pam.Create(page, OwnerOf(pool, bucket), out var descriptor);
-        if (status != TmemStatus.Ok) return status;
+        var status = _pam.Create(page, OwnerOf(pool, id), out var descriptor);
+        return status == TmemStatus.Ok ? Keep(pool, writer, id, index, descriptor) : status;
+    }
+
+    /// <summary>Puts a created page under its handle, making room if it can be made; on refusal the page is freed.</summary>
+    private TmemStatus Keep(Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor)
+    {
         var cost = _pam.Cost(descriptor);
         ulong old;
         PageCost oldCost;
-        while ((status = Link(pool, bucket, id, index, descriptor, cost, out old, out oldCost)) != TmemStatus.Ok)
+        TmemStatus status;
+        while ((status = Link(pool, writer, id, index, descriptor, cost, out old, out oldCost)) != TmemStatus.Ok)
         {
             var retry = status switch
             {
                 TmemStatus.NoRoom => _reclaimer.MakeRoom(),
-                TmemStatus.PoolLimit => !pool.IsPersistent && _reclaimer.EvictOne(pool),
+                TmemStatus.PoolLimit or TmemStatus.ClientLimit => MakeRoomWithin(pool, status),
                 _ => false,
             };
             if (retry) continue;
@@ -65,6 +71,10 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         Settle(pool, cost, old, oldCost);
         return TmemStatus.Ok;
     }
+
+    /// <summary>Evicts what makes room under the limit that refused: the pool's own pages, or its owner's. False if there is nothing to evict.</summary>
+    private bool MakeRoomWithin(Pool pool, TmemStatus limit) =>
+        limit == TmemStatus.PoolLimit ? !pool.IsPersistent && _reclaimer.EvictOne(pool) : _reclaimer.EvictOneOf(pool.Owner);
 
     /// <summary>What follows a commit: counts the new page, and frees what stood in its leaf before (0: nothing).</summary>
     private void Settle(Pool pool, in PageCost cost, ulong old, in PageCost oldCost)
@@ -78,15 +88,18 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
 
     /// <summary>Makes the way to the leaf and commits the descriptor there; on refusal nothing half-built stays.</summary>
     private TmemStatus Link(
-        Pool pool, int bucketNumber, in ObjectId id, uint index, ulong descriptor, in PageCost cost, out ulong old, out PageCost oldCost)
+        Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, in PageCost cost, out ulong old, out PageCost oldCost)
     {
         old = 0;
         oldCost = default;
+        var bucketNumber = Pool.BucketOf(id);
         ref var bucket = ref pool.BucketAt(bucketNumber);
         SpinLatch.Enter(ref bucket.Latch);
         try
         {
-            if (pool.Dying) return TmemStatus.NoSuchPool;
+            if (pool.IsEnding) return TmemStatus.NoSuchPool;
+            // Asked again under the latch: whoever froze the client waits for this latch, and then nothing more is stored.
+            if (writer.IsFrozen) return TmemStatus.Frozen;
             var obj = Treap.Find(_order, bucket.Root, id);
             var isNew = obj == 0;
             if (isNew && (obj = NewObject(pool, bucketNumber, id)) == 0) return TmemStatus.NoRoom;
@@ -99,11 +112,11 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
             old = *(ulong*)_host.At(leaf);
             if (old != 0) oldCost = _pam.Cost(old);
             var growth = cost.SlotBytes - oldCost.SlotBytes + nodes * RadixNode.Bytes + (isNew ? ObjectRecord.Bytes : 0);
-            if (!pool.TryGrow(growth))
+            if (pool.TryGrow(growth) is var grown and not TmemStatus.Ok)
             {
                 _tree.Undo(obj, index);
                 if (isNew) _host.FreeObject(obj);
-                return TmemStatus.PoolLimit;
+                return grown;
             }
             _pam.Bind(descriptor, leaf);
             if (isNew)
@@ -209,8 +222,8 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         return obj;
     }
 
-    private static PageOwner OwnerOf(Pool pool, int bucket) => new(
-        pool.Place, bucket, pool.IsPersistent, pool.Options.RefuseIncompressible, pool.Options.Codec, pool.IsPrecompressed);
+    private static PageOwner OwnerOf(Pool pool, in ObjectId id) => new(
+        pool.Place, Pool.BucketOf(id), pool.IsPersistent, pool.Options.RefuseIncompressible, pool.Options.Codec, pool.IsPrecompressed);
 
     private static void CountOutcome(Pool pool, TmemStatus status)
     {
@@ -220,6 +233,8 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
             case TmemStatus.Ok: counters.Add(Count.Stored); break;
             case TmemStatus.NoRoom: counters.Add(Count.NoRoom); break;
             case TmemStatus.PoolLimit: counters.Add(Count.PoolLimit); break;
+            case TmemStatus.ClientLimit: counters.Add(Count.ClientLimit); break;
+            case TmemStatus.Frozen: counters.Add(Count.Frozen); break;
             case TmemStatus.Incompressible: counters.Add(Count.Incompressible); break;
         }
     }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Engine.Clients;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Index;
 using Tmem.Engine.Region;
@@ -14,6 +15,19 @@ internal struct Bucket
     public ulong Root;
 }
 
+/// <summary>Where a pool stands between being made and being gone.</summary>
+internal enum PoolStage
+{
+    /// <summary>Being filled from a stream: it takes memory and nobody can name it.</summary>
+    Restoring,
+
+    /// <summary>There for its clients.</summary>
+    Open,
+
+    /// <summary>Being emptied: whoever enters a bucket leaves it as it is.</summary>
+    Ending,
+}
+
 /// <summary>
 /// A living pool, as the process sees it. What must outlive the process is its <see cref="PoolEntry"/> in the region; buckets and
 /// counters are derived from the index. The buckets are an array of the managed heap (pinned, never moved), so that an operation that
@@ -27,14 +41,17 @@ internal sealed class Pool
     public const long ProcessBytes = BucketCount * 16 + PoolCounters.Bytes + 256;
 
     private readonly Bucket[] _buckets = GC.AllocateArray<Bucket>(BucketCount, pinned: true);
-    private volatile bool _dying;
+    private volatile PoolStage _stage;
+    private volatile ClientState _owner;
+    private volatile ClientState[] _members = [];
     private long _memory;
 
-    public Pool(PoolId id, int place, ClientId owner, in PoolOptions options)
+    public Pool(PoolId id, int place, ClientState owner, in PoolOptions options, PoolStage stage)
     {
         Id = id;
         Place = place;
-        Owner = owner;
+        _owner = owner;
+        _stage = stage;
         Options = options;
         IsPersistent = (options.Flags & PoolFlags.Persistent) != 0;
         IsPrecompressed = (options.Flags & PoolFlags.Precompressed) != 0;
@@ -44,7 +61,12 @@ internal sealed class Pool
 
     public PoolId Id { get; }
     public int Place { get; }
-    public ClientId Owner { get; }
+
+    /// <summary>Whose memory this is. When the owner of a shared pool leaves it, another member's.</summary>
+    public ClientState Owner { get => _owner; set => _owner = value; }
+
+    /// <summary>Who shares a pool that has a shared id, the owner among them; empty for any other. Never changed in place.</summary>
+    public ClientState[] Members { get => _members; set => _members = value; }
     public PoolOptions Options { get; }
     public int PageSize { get; }
     public bool IsPersistent { get; }
@@ -54,8 +76,13 @@ internal sealed class Pool
     public bool GetConsumes { get; }
     public PoolCounters Counters { get; } = new();
 
-    /// <summary>Set before a pool's buckets are emptied; whoever enters a bucket afterwards leaves it as it is.</summary>
-    public bool Dying { get => _dying; set => _dying = value; }
+    public PoolStage Stage { get => _stage; set => _stage = value; }
+    public bool IsOpen => _stage == PoolStage.Open;
+
+    /// <summary>Set before a pool's buckets are emptied.</summary>
+    public bool IsEnding => _stage == PoolStage.Ending;
+
+    public bool Admits(ClientState client) => _owner == client || Array.IndexOf(_members, client) >= 0;
 
     public ref Bucket BucketAt(int number) => ref _buckets[number];
 
@@ -64,13 +91,18 @@ internal sealed class Pool
     /// <summary>Real memory (slots, nodes, objects) that counts towards the limit.</summary>
     public long Memory => Volatile.Read(ref _memory);
 
-    /// <summary>Adds to the memory in use; false, with nothing changed, if a growth would pass the limit.</summary>
-    public bool TryGrow(long bytes)
+    /// <summary>Adds to the memory in use; PoolLimit or ClientLimit, with nothing changed, if a growth would pass a limit.</summary>
+    public TmemStatus TryGrow(long bytes, bool asksClient = true)
     {
+        if (bytes == 0) return TmemStatus.Ok;
         var now = Interlocked.Add(ref _memory, bytes);
-        if (bytes <= 0 || Options.LimitBytes == 0 || now <= Options.LimitBytes) return true;
+        if (bytes < 0) return TmemStatus.Ok;
+        TmemStatus status;
+        if (Options.LimitBytes != 0 && now > Options.LimitBytes) status = TmemStatus.PoolLimit;
+        else if (asksClient && _owner.IsOverLimit) status = TmemStatus.ClientLimit;
+        else return TmemStatus.Ok;
         Interlocked.Add(ref _memory, -bytes);
-        return false;
+        return status;
     }
 
     /// <summary>Adds what an attached region holds already, whatever the limit says.</summary>

@@ -1,3 +1,4 @@
+using Tmem.Engine.Clients;
 using Tmem.Engine.Codec;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Pam;
@@ -9,21 +10,27 @@ namespace Tmem.Engine.Pools;
 /// The living pools, by their place in the region's pool table. An id is the place and how often the place has been used, so that the id
 /// of a destroyed pool never comes back: it answers "no such pool" for as long as the region lives.
 /// </summary>
-internal sealed unsafe class PoolTable
+internal sealed unsafe partial class PoolTable
 {
     private const int PlaceBits = 10;
     private const uint PlaceMask = (1u << PlaceBits) - 1;
     private const uint MaximumUses = uint.MaxValue >> PlaceBits;
 
+    private readonly Superblock* _superblock;
     private readonly PoolEntry* _entries;
     private readonly SpanPool _spans;
+    private readonly ClientTable _clients;
+    private readonly SharingTable _sharing;
     private readonly Pool?[] _pools = new Pool?[RegionLayout.MaximumPools];
     private readonly Lock _change = new();
 
-    public PoolTable(RegionMemory memory, SpanPool spans)
+    public PoolTable(RegionMemory memory, SpanPool spans, ClientTable clients)
     {
+        _superblock = (Superblock*)memory.Start;
         _entries = (PoolEntry*)(memory.Start + RegionLayout.PoolTableOffset);
         _spans = spans;
+        _clients = clients;
+        _sharing = new SharingTable(memory);
     }
 
     /// <summary>What destroyed pools had counted.</summary>
@@ -34,18 +41,25 @@ internal sealed unsafe class PoolTable
         var place = id.Value & PlaceMask;
         if (place >= (uint)_pools.Length) return null;
         var pool = Volatile.Read(ref _pools[place]);
-        return pool is not null && pool.Id == id && !pool.Dying ? pool : null;
+        return pool is not null && pool.Id == id && pool.IsOpen ? pool : null;
     }
 
     public Pool? AtPlace(int place) => (uint)place < (uint)_pools.Length ? Volatile.Read(ref _pools[place]) : null;
 
+    /// <summary>All pools that hold pages for somebody: open ones, and those that are being restored.</summary>
     public IEnumerable<Pool> Living()
     {
         for (var place = 0; place < _pools.Length; place++)
         {
             var pool = Volatile.Read(ref _pools[place]);
-            if (pool is { Dying: false }) yield return pool;
+            if (pool is { IsEnding: false }) yield return pool;
         }
+    }
+
+    /// <summary>Keeps pools from coming and going.</summary>
+    public void WhileUnchanged(Action look)
+    {
+        lock (_change) look();
     }
 
     /// <summary>False quickly when there is nothing ephemeral to evict.</summary>
@@ -58,60 +72,78 @@ internal sealed unsafe class PoolTable
         return false;
     }
 
-    public TmemStatus Create(ClientId owner, in PoolOptions options, out Pool? pool)
+    /// <summary>Makes a pool, or joins the one that has the shared id asked for.</summary>
+    public TmemStatus Create(ClientState client, in PoolOptions options, out Pool? pool)
     {
-        pool = null;
         lock (_change)
         {
-            for (var place = 0; place < _pools.Length; place++)
-            {
-                ref var entry = ref _entries[place];
-                if (_pools[place] is not null || entry.Uses >= MaximumUses) continue;
-                if (!_spans.TryCharge(Pool.ProcessBytes)) return TmemStatus.NoRoom;
-                entry.Uses++;
-                var id = new PoolId(entry.Uses << PlaceBits | (uint)place);
-                entry.Flags = (uint)options.Flags;
-                entry.Owner = owner.Value;
-                entry.LimitBytes = options.LimitBytes;
-                entry.Policy = PolicyOf(options);
-                pool = new Pool(id, place, owner, options);
-                Volatile.Write(ref entry.LivingId, id.Value);
-                Volatile.Write(ref _pools[place], pool);
-                return TmemStatus.Ok;
-            }
+            if (options.SharedId.IsNone) return Make(client, options, 0, out pool);
+            return TryJoin(client, options, out pool) is var joined and not TmemStatus.Miss ? joined : MakeShared(client, options, 0, out pool);
+        }
+    }
+
+    /// <param name="owner">Whose it is.</param>
+    /// <param name="options">What it is to be.</param>
+    /// <param name="restore">The restore it is made for, 0 for none.</param>
+    /// <param name="pool">The pool.</param>
+    private TmemStatus Make(ClientState owner, in PoolOptions options, int restore, out Pool? pool)
+    {
+        pool = null;
+        for (var place = 0; place < _pools.Length; place++)
+        {
+            ref var entry = ref _entries[place];
+            if (_pools[place] is not null || entry.Uses >= MaximumUses) continue;
+            if (!_spans.TryCharge(Pool.ProcessBytes)) return TmemStatus.NoRoom;
+            entry.Uses++;
+            var id = new PoolId(entry.Uses << PlaceBits | (uint)place);
+            entry.Flags = (uint)options.Flags;
+            entry.Owner = owner.Id.Value;
+            entry.LimitBytes = options.LimitBytes;
+            entry.Policy = PoolEntry.PolicyOf(options);
+            entry.SharedLow = options.SharedId.Low;
+            entry.SharedHigh = options.SharedId.High;
+            entry.Restore = (uint)restore;
+            pool = new Pool(id, place, owner, options, restore == 0 ? PoolStage.Open : PoolStage.Restoring);
+            Volatile.Write(ref entry.LivingId, id.Value);
+            owner.Own(pool);
+            Volatile.Write(ref _pools[place], pool);
+            return TmemStatus.Ok;
         }
         return TmemStatus.TooManyPools;
     }
 
-    /// <summary>Ends a pool: from here on its id is unknown. The caller then empties it and calls <see cref="Forget"/>.</summary>
-    public bool TryEnd(Pool pool)
+    /// <summary>
+    /// A client's part of DESTROY_POOL: a shared pool it leaves, and true says that nobody is left and the pool ended, as any other pool does
+    /// at once. The caller then empties it and calls <see cref="Forget"/>. Null if the client has no part in it any more.
+    /// </summary>
+    public bool? TryEnd(Pool pool, ClientState client)
     {
         lock (_change)
         {
-            if (pool.Dying) return false;
-            pool.Dying = true;
-            Volatile.Write(ref _entries[pool.Place].LivingId, 0);
+            if (pool.IsEnding || !pool.Admits(client)) return null;
+            if (pool.Members.Length > 0 && Leave(pool, client)) return false;
+            End(pool);
             return true;
         }
     }
 
+    private void End(Pool pool)
+    {
+        pool.Stage = PoolStage.Ending;
+        Volatile.Write(ref _entries[pool.Place].LivingId, 0);
+    }
+
     /// <summary>Frees the place of an ended and emptied pool.</summary>
-    public void Forget(Pool pool)
+    public void Forget(Pool pool, bool countItsPast = true)
     {
         lock (_change)
         {
-            Retired.AbsorbGone(pool.Counters);
+            if (countItsPast) Retired.AbsorbGone(pool.Counters);
+            pool.Owner.Disown(pool);
             Volatile.Write(ref _pools[pool.Place], null);
             _spans.Uncharge(Pool.ProcessBytes);
         }
     }
-
-    private static uint PolicyOf(in PoolOptions options) =>
-        (options.RefuseIncompressible ? PoolEntry.PolicyRefuseIncompressible : 0) | (uint)options.Codec << PoolEntry.PolicyCodecShift;
-
-    private static PoolOptions OptionsOf(in PoolEntry entry) => new(
-        (PoolFlags)entry.Flags, entry.LimitBytes, (entry.Policy & PoolEntry.PolicyRefuseIncompressible) != 0,
-        (TmemCodec)(entry.Policy >> PoolEntry.PolicyCodecShift));
 
     /// <summary>Makes the pools of an attached region.</summary>
     public void Adopt(DamageReport damage)
@@ -127,7 +159,16 @@ internal sealed unsafe class PoolTable
                 entry.LivingId = 0;
                 continue;
             }
-            var options = OptionsOf(entry);
+            var shared = new SharedId(entry.SharedLow, entry.SharedHigh);
+            var members = AdoptMembers(ref entry, shared);
+            // It was half restored, or its last member had left and the process died before it could end the pool.
+            if (WasRestoring(entry) || (!shared.IsNone && members.Length == 0))
+            {
+                entry.LivingId = 0;
+                continue;
+            }
+            entry.Restore = 0;
+            var options = PoolEntry.Options(entry.Flags, entry.Policy, entry.LimitBytes, shared);
             if (!PageSizes.IsServed(options.Flags.PageSize()) || !PageCodecs.IsKnown(options.Codec))
             {
                 damage.Found($"{id} has pages of {options.Flags.PageSize()} bytes and codec {(int)options.Codec}, and there are none such");
@@ -136,7 +177,12 @@ internal sealed unsafe class PoolTable
             }
             // The region was made within a capacity that had room for them; a smaller one now refuses puts, not pools.
             _spans.Charge(Pool.ProcessBytes);
-            _pools[place] = new Pool(id, place, new ClientId(entry.Owner), options);
+            var owner = _clients.State(new ClientId(entry.Owner));
+            var pool = new Pool(id, place, owner, options, PoolStage.Open) { Members = members };
+            owner.Own(pool);
+            _pools[place] = pool;
         }
+        _superblock->OpenRestores = 0;
+        _sharing.Adopt(id => FindShared(id) is not null, damage);
     }
 }

@@ -1,3 +1,4 @@
+using Tmem.Engine.Clients;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
@@ -30,6 +31,7 @@ internal sealed unsafe class EvictionHand
 
     private readonly SlabAllocator _slabs;
     private readonly PoolTable _pools;
+    private readonly OverShare _overShare;
     private RegionOperations _operations = null!;
     private readonly Func<ulong, (ulong, uint)> _locate;
     private int _latch;
@@ -48,10 +50,11 @@ internal sealed unsafe class EvictionHand
         public int Slot;
     }
 
-    public EvictionHand(SlabAllocator slabs, PoolTable pools, LeafLocator locator)
+    public EvictionHand(SlabAllocator slabs, PoolTable pools, ClientTable clients, LeafLocator locator)
     {
         _slabs = slabs;
         _pools = pools;
+        _overShare = new OverShare(clients);
         _locate = locator.Locate;
     }
 
@@ -65,7 +68,12 @@ internal sealed unsafe class EvictionHand
         SpinLatch.Enter(ref _latch);
         try
         {
-            return Sweep(only) || SweepFills(only);
+            if (only is null && _overShare.Client is { } client)
+            {
+                if (EvictFrom(new EvictionScope(null, client))) return true;
+                _overShare.RanDry();
+            }
+            return EvictFrom(new EvictionScope(only, null));
         }
         finally
         {
@@ -73,7 +81,27 @@ internal sealed unsafe class EvictionHand
         }
     }
 
-    private bool Sweep(Pool? only)
+    public bool EvictOneOf(ClientState client)
+    {
+        if (client.Sum(Diagnostics.Count.Pages, ephemeralOnly: true) <= 0) return false;
+        SpinLatch.Enter(ref _latch);
+        try
+        {
+            return EvictFrom(new EvictionScope(null, client));
+        }
+        finally
+        {
+            SpinLatch.Exit(ref _latch);
+        }
+    }
+
+    /// <summary>Slots first; a scope whose pages seem to lie in descriptors alone is spared rounds over everybody else's slots.</summary>
+    private bool EvictFrom(in EvictionScope scope)
+    {
+        return scope.HasSlots ? Sweep(scope) || SweepFills(scope) : SweepFills(scope) || Sweep(scope);
+    }
+
+    private bool Sweep(in EvictionScope scope)
     {
         // In one round no newcomer is left; in as many as a page has uses, and one more, no kept page.
         var round = _slabs.Spans.HighWater + 1;
@@ -83,7 +111,7 @@ internal sealed unsafe class EvictionHand
         {
             var fromNewcomers = newcomers > 0 && (_share >= NewcomersShare || kept <= 0);
             var place = fromNewcomers ? Advance(ref _newcomers, ref newcomers) : Advance(ref _kept, ref kept);
-            if (place != 0 && (fromNewcomers ? PassAsNewcomer(place, only) : PassAsKept(place, only))) return true;
+            if (place != 0 && (fromNewcomers ? PassAsNewcomer(place, scope) : PassAsKept(place, scope))) return true;
         }
         return false;
     }
@@ -100,18 +128,18 @@ internal sealed unsafe class EvictionHand
         return 0;
     }
 
-    private bool PassAsNewcomer(ulong place, Pool? only)
+    private bool PassAsNewcomer(ulong place, in EvictionScope scope)
     {
-        if (!IsCandidate(place, only, out var seen, out var pool)) return false;
+        if (!IsCandidate(place, scope, out var seen, out var pool)) return false;
         if ((seen.Use & PageUse.Kept) != 0) return false;
         if (seen.Use == 0) return Evict(place, seen, pool);
         SlotHeader.ChangeUse(_slabs.At(place), seen, PageUse.Kept);
         return false;
     }
 
-    private bool PassAsKept(ulong place, Pool? only)
+    private bool PassAsKept(ulong place, in EvictionScope scope)
     {
-        if (!IsCandidate(place, only, out var seen, out var pool) || (seen.Use & PageUse.Kept) == 0) return false;
+        if (!IsCandidate(place, scope, out var seen, out var pool) || (seen.Use & PageUse.Kept) == 0) return false;
         if ((seen.Use & PageUse.MostUses) != 0)
         {
             SlotHeader.ChangeUse(_slabs.At(place), seen, (byte)(seen.Use - 1));
@@ -120,13 +148,13 @@ internal sealed unsafe class EvictionHand
         return Evict(place, seen, pool);
     }
 
-    private bool IsCandidate(ulong place, Pool? only, out SlotHeader seen, out Pool pool)
+    private bool IsCandidate(ulong place, in EvictionScope scope, out SlotHeader seen, out Pool pool)
     {
         seen = *(SlotHeader*)_slabs.At(place);
         pool = null!;
         if (!seen.IsCommitted) return false;
         pool = _pools.AtPlace(seen.PoolPlace)!;
-        if (pool is not { IsPersistent: false } || (only is not null && pool != only)) return false;
+        if (pool is not { IsPersistent: false } || !scope.Covers(pool)) return false;
         _share += (((seen.Use & PageUse.Kept) == 0 ? One : 0) - _share) / Window;
         return true;
     }
@@ -135,7 +163,7 @@ internal sealed unsafe class EvictionHand
     private bool Evict(ulong place, in SlotHeader seen, Pool pool) =>
         _operations.Evict(pool, seen.Bucket, seen.Leaf, PageDescriptor.FromSlot(place), _locate);
 
-    private bool SweepFills(Pool? only)
+    private bool SweepFills(in EvictionScope scope)
     {
         for (uint span = 0; span < _slabs.Spans.HighWater; span++)
         {
@@ -146,26 +174,26 @@ internal sealed unsafe class EvictionHand
             for (var slot = 0; slot < entry.Bump && entry.Kind == kind; slot++)
             {
                 var place = _slabs.Spans.PlaceOf(span) + (ulong)(slot * size);
-                if (kind == SpanKind.Objects ? EvictFillsOfObject(place, 0, 0, only) : EvictFillsOfNode(place, only)) return true;
+                if (kind == SpanKind.Objects ? EvictFillsOfObject(place, 0, 0, scope) : EvictFillsOfNode(place, scope)) return true;
             }
         }
         return false;
     }
 
-    private bool EvictFillsOfNode(ulong place, Pool? only)
+    private bool EvictFillsOfNode(ulong place, in EvictionScope scope)
     {
         var node = (RadixNode*)_slabs.At(place);
         if ((node->Header & 1) != 0 || node->Level != 1 || !_slabs.IsSlot(node->Object, SpanKind.Objects)) return false;
         var first = node->FirstIndex;
-        return EvictFillsOfObject(node->Object, first, first + RadixNode.Fanout - 1, only);
+        return EvictFillsOfObject(node->Object, first, first + RadixNode.Fanout - 1, scope);
     }
 
-    private bool EvictFillsOfObject(ulong place, uint first, uint last, Pool? only)
+    private bool EvictFillsOfObject(ulong place, uint first, uint last, in EvictionScope scope)
     {
         var record = *(ObjectRecord*)_slabs.At(place);
         if (!record.IsCommitted) return false;
         var pool = _pools.Find(record.Pool);
-        if (pool is null || pool.IsPersistent || (only is not null && pool != only)) return false;
+        if (pool is null || pool.IsPersistent || !scope.Covers(pool)) return false;
         return _operations.EvictFills(pool, record.Bucket, record.Id, first, last);
     }
 }

@@ -1,3 +1,4 @@
+using Tmem.Engine.Clients;
 using Tmem.Engine.Pools;
 
 namespace Tmem.Engine.Reclaim;
@@ -5,9 +6,15 @@ namespace Tmem.Engine.Reclaim;
 /// <summary>Makes room. Called with no latch held.</summary>
 internal interface IReclaimer
 {
-    /// <summary>Gives some memory back: of slots that stand empty between others, or of ephemeral pages. False if there is none to give.</summary>
+    /// <summary>
+    /// Gives some memory back: of slots that stand empty between others, or of ephemeral pages, those of the client most over its share first.
+    /// False if there is none to give.
+    /// </summary>
     bool MakeRoom();
 
     /// <summary>Evicts at least one ephemeral page of a pool. False if there is none left to evict.</summary>
     bool EvictOne(Pool pool);
+
+    /// <summary>As <see cref="EvictOne"/>, of the pools one client owns.</summary>
+    bool EvictOneOf(ClientState client);
 }

@@ -1,3 +1,4 @@
+using Tmem.Engine.Clients;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
 
@@ -38,4 +39,6 @@ internal sealed class Reclaimer(SpanPool spans, SlabAllocator slabs, EvictionHan
     }
 
     public bool EvictOne(Pool pool) => hand.EvictOne(pool);
+
+    public bool EvictOneOf(ClientState client) => hand.EvictOneOf(client);
 }

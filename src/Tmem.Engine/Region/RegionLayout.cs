@@ -6,7 +6,10 @@ namespace Tmem.Engine.Region;
 /// Where things lie in a region. Everything inside is an offset from the region's start, never a pointer, so a region means the same
 /// wherever it is mapped. docs/region-format.md draws it.
 /// <code>
-/// 0                superblock (4 KiB), then the pool table: 960 entries of 64 bytes
+/// 0                superblock (4 KiB)
+/// 4 KiB            client table: 256 entries of 16 bytes
+/// 8 KiB            sharing table: 170 rows of 24 bytes
+/// 12 KiB           pool table: 832 entries of 64 bytes
 /// 64 KiB           span table: one 32-byte entry a span, for as many spans as the region can ever have
 /// ...              spans of 256 KiB: slabs of equal slots
 /// </code>
@@ -29,11 +32,19 @@ internal static class RegionLayout
     public const int SpanShift = 18;
     public const int SpanBytes = 1 << SpanShift;
 
-    /// <summary>Superblock and pool table.</summary>
+    /// <summary>Superblock and the tables of fixed size.</summary>
     public const int TablesBytes = 64 << 10;
+
     /// <summary>An exchange under way, in the superblock's page.</summary>
     public const int ExchangeOffset = 1024;
-    public const int PoolTableOffset = PageSize;
+
+    public const int ClientTableOffset = PageSize;
+    public const int MaximumClients = PageSize / 16;
+
+    public const int SharingTableOffset = 2 * PageSize;
+    public const int MaximumSharings = PageSize / 24;
+
+    public const int PoolTableOffset = 3 * PageSize;
     public const int MaximumPools = (TablesBytes - PoolTableOffset) / 64;
 
     public const long SpanTableOffset = TablesBytes;
@@ -74,6 +85,34 @@ internal struct Superblock
     public ulong Closed;
     /// <summary>Spans at or above this one have never held memory. A hint: attaching believes it only upwards.</summary>
     public long HighWater;
+    /// <summary>Bit n - 1: restore n is under way, and the pools that name it are not there yet.</summary>
+    public ulong OpenRestores;
+}
+
+/// <summary>One place of the client table: 16 bytes. A client without one has the defaults.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 16)]
+internal struct ClientEntry
+{
+    /// <summary>The client's number; 0 while the place is free.</summary>
+    public ulong LivingId;
+    /// <summary>Weight, limit and whether it is frozen, in one word.</summary>
+    public ulong Settings;
+}
+
+/// <summary>One row of the sharing table: what a client is to a shared id. 24 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 24)]
+internal struct SharingEntry
+{
+    public ulong Low;
+    public ulong High;
+    /// <summary>Client : 32, state : 32; 0 while the row is free. Written last.</summary>
+    public ulong Word;
+
+    public const uint Authorised = 1;
+    public const uint Member = 2;
+
+    public readonly uint Client => (uint)(Word >> 32);
+    public readonly uint State => (uint)Word;
 }
 
 /// <summary>One place of the pool table: 64 bytes.</summary>
@@ -88,10 +127,27 @@ internal struct PoolEntry
     public uint Owner;
     public uint Policy;
     public long LimitBytes;
+    public ulong SharedLow;
+    public ulong SharedHigh;
+    /// <summary>The restore this pool comes from, while it is under way; 0 otherwise.</summary>
+    public uint Restore;
 
-    public const uint PolicyRefuseIncompressible = 1;
+    private const uint PolicyRefuseIncompressible = 1;
     /// <summary>Where the codec of new pages stands in <see cref="Policy"/>, eight bits of it.</summary>
-    public const int PolicyCodecShift = 8;
+    private const int PolicyCodecShift = 8;
+    private const uint PolicyCodecMask = 0xFF << PolicyCodecShift;
+
+    /// <summary>The policy word of a pool's options.</summary>
+    public static uint PolicyOf(in PoolOptions options) =>
+        (options.RefuseIncompressible ? PolicyRefuseIncompressible : 0) | (uint)options.Codec << PolicyCodecShift;
+
+    /// <summary>False for bits no program of this version writes.</summary>
+    public static bool IsKnownPolicy(uint policy) => (policy & ~(PolicyRefuseIncompressible | PolicyCodecMask)) == 0;
+
+    /// <summary>The options that were written as these words.</summary>
+    public static PoolOptions Options(uint flags, uint policy, long limitBytes, SharedId shared) => new(
+        (PoolFlags)flags, limitBytes, (policy & PolicyRefuseIncompressible) != 0,
+        (TmemCodec)((policy & PolicyCodecMask) >> PolicyCodecShift), shared);
 }
 
 /// <summary>What a span is used for. Part of the region's format.</summary>

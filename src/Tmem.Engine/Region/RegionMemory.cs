@@ -1,12 +1,10 @@
-using System.Runtime.InteropServices;
-using System.Text;
 using static Tmds.Linux.LibC;
 using Tmds.Linux;
 
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// The mapping a region lives in: anonymous memory, a memfd or a file, all MAP_SHARED but the first. Memory is populated before it is
+/// The mapping a region lives in: anonymous memory, or a memfd (MAP_SHARED). Memory is populated before it is
 /// used (MADV_POPULATE_WRITE answers "no memory" as an error where a first touch would be a SIGBUS) and given back by punching holes.
 /// </summary>
 internal sealed unsafe class RegionMemory : IDisposable
@@ -38,38 +36,20 @@ internal sealed unsafe class RegionMemory : IDisposable
     public static RegionMemory Anonymous(long length, bool lockMemory) =>
         Map(-1, length, lockMemory, "the anonymous region");
 
-    /// <summary>Opens (creating it if need be) a region file and takes the lock that keeps a second process off it.</summary>
-    public static int OpenFile(string path, out long length)
+    /// <summary>A new, empty memfd.</summary>
+    public static int CreateDescriptor()
     {
-        var bytes = Encoding.UTF8.GetBytes(path + "\0");
-        int fd;
-        fixed (byte* p = bytes)
-            fd = open(p, O_RDWR | O_CREAT | O_CLOEXEC, (mode_t)0x180 /* 0600 */);
-        if (fd < 0)
-            throw new RegionException($"cannot open region file '{path}': {Error()}; name a file that can be read and written");
-        if (NativeMethods.FileLock(fd, NativeMethods.LockExclusive | NativeMethods.LockNonBlocking) != 0)
+        fixed (byte* name = "tmem-region\0"u8)
         {
-            _ = close(fd);
-            throw new RegionException($"region file '{path}' is in use by another process; stop that one first or name another file");
+            var descriptor = memfd_create(name, MFD_CLOEXEC);
+            return descriptor >= 0 ? descriptor : throw new RegionException($"memfd_create failed: {Error()}; there is no memory for a region");
         }
-        length = LengthOf(fd, path);
-        return fd;
-    }
-
-    public static long LengthOf(int fd, string name)
-    {
-        stat buffer;
-        if (fstat(fd, &buffer) != 0) throw new RegionException($"cannot stat {name}: {Error()}");
-        const uint typeMask = 0xF000, regular = 0x8000;
-        if (((uint)buffer.st_mode & typeMask) != regular)
-            throw new RegionException($"'{name}' is not a regular file; a region needs one (or none for memory)");
-        return (long)buffer.st_size;
     }
 
     /// <summary>Maps a descriptor, which then belongs to the mapping; the file is first made <paramref name="length"/> long.</summary>
     public static RegionMemory FromDescriptor(int fd, long length, bool lockMemory, string name)
     {
-        if (LengthOf(fd, name) < length && ftruncate(fd, length) != 0)
+        if (FileFacts.LengthOf(fd, name) < length && ftruncate(fd, length) != 0)
             throw new RegionException($"cannot extend {name} to {length} bytes: {Error()}");
         return Map(fd, length, lockMemory, name);
     }
@@ -89,12 +69,12 @@ internal sealed unsafe class RegionMemory : IDisposable
         return new RegionMemory((byte*)start, length, fd, locked, name);
     }
 
-    /// <summary>Makes pages present and writable. False if the system has no memory (or no disk) for them.</summary>
+    /// <summary>Makes pages present and writable. False if the system has no memory for them.</summary>
     public bool Populate(long offset, long length)
     {
         if (!_populateUnsupported)
         {
-            // On a file this also reserves the blocks, so that a full disk is an answer here and not a SIGBUS later.
+            // A memfd at its limit answers here; a touch would be a SIGBUS.
             if (_descriptor >= 0 && fallocate(_descriptor, 0, offset, length) != 0)
             {
                 var error = errno;
@@ -122,7 +102,7 @@ internal sealed unsafe class RegionMemory : IDisposable
             ? fallocate(_descriptor, keepSizePunchHole, offset, length) != 0
             : madvise(Start + offset, (size_t)(ulong)length, _locked ? MADV_DONTNEED_LOCKED : MADV_DONTNEED) != 0;
         if (!failed) return;
-        // A file system without holes, or a kernel without DONTNEED_LOCKED (before 5.18): whoever reuses the span relies on zeros.
+        // A kernel without DONTNEED_LOCKED (before 5.18): whoever reuses the span relies on zeros.
         new Span<byte>(Start + offset, (int)length).Clear();
         if (_descriptor < 0)
         {
@@ -132,11 +112,22 @@ internal sealed unsafe class RegionMemory : IDisposable
         }
     }
 
-    /// <summary>Writes a file's dirty pages out. Does nothing for memory.</summary>
-    public void Flush()
+    /// <summary>
+    /// Copies from the memory of a memfd. Through the descriptor, because what has been punched meanwhile reads as zeros there, where a
+    /// touch of the mapping would make it take memory again.
+    /// </summary>
+    public void Read(long offset, byte* into, int length)
     {
-        if (_descriptor >= 0) _ = msync(Start, (size_t)(ulong)Length, MS_SYNC);
+        for (var done = 0; done < length;)
+        {
+            var read = (long)pread(_descriptor, into + done, (size_t)(ulong)(length - done), offset + done);
+            if (read > 0) done += (int)read;
+            else if (read == 0 || errno != EINTR) throw new RegionException($"cannot read {Name}: {Error()}");
+        }
     }
+
+    /// <summary>The first range of a memfd at or after an offset that holds memory. False if there is none.</summary>
+    public bool NextData(long from, out long start, out long end) => FileFacts.NextData(_descriptor, from, out start, out end);
 
     public void Dispose()
     {
@@ -146,5 +137,5 @@ internal sealed unsafe class RegionMemory : IDisposable
         if (_descriptor >= 0) _ = close(_descriptor);
     }
 
-    private static string Error() => Marshal.GetPInvokeErrorMessage(errno);
+    private static string Error() => FileFacts.Describe(errno);
 }

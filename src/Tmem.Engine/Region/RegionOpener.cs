@@ -1,55 +1,61 @@
 using System.Runtime.CompilerServices;
 using Tmds.Linux;
+using Tmem.Engine.Durability;
 
 namespace Tmem.Engine.Region;
 
-/// <summary>Finds out what a region's file or descriptor holds, and maps it: a new region, or one that was there.</summary>
+/// <summary>
+/// Finds out what a region's memory and its file hold, and maps it: a new region, or one that was there. Memory that holds a region goes
+/// before the file, whose image is an older state of it.
+/// </summary>
 internal static unsafe class RegionOpener
 {
-    public static RegionMemory Open(EngineOptions options, out bool attach)
+    /// <summary>The region's memory, and its image if it has one.</summary>
+    public static RegionMemory Open(EngineOptions options, out bool attach, out RegionImage? image)
     {
-        attach = false;
         var maximum = options.MaximumCapacityBytes != 0 ? options.MaximumCapacityBytes : options.CapacityBytes * 4;
         if (maximum < options.CapacityBytes || maximum > RegionLayout.MaximumBytes / 2)
             throw new ArgumentException($"a maximum capacity of {maximum} bytes is below the capacity or above {RegionLayout.MaximumBytes / 2}", nameof(options));
         var spans = RegionLayout.SpansFor(maximum);
 
-        if (options.RegionPath is null && options.RegionDescriptor < 0)
-            return Create(RegionMemory.Anonymous(Length(spans), options.LockMemory), spans);
-
-        var fd = options.RegionDescriptor;
-        var name = NameOf(options);
-        long length;
-        if (fd < 0) fd = RegionMemory.OpenFile(options.RegionPath!, out length);
-        else length = RegionMemory.LengthOf(fd, name);
-
+        image = RegionImage.Open(options);
+        RegionMemory? memory = null;
         try
         {
-            if (length > 0)
+            var inImage = image is not null && image.HasRegion();
+            if (inImage) spans = CheckImage(image!, options.CapacityBytes);
+            if (image is null && options.RegionDescriptor < 0)
             {
-                spans = CheckSuperblock(fd, length, options.CapacityBytes, name);
-                attach = true;
+                attach = false;
+                return memory = Create(RegionMemory.Anonymous(Length(spans), options.LockMemory), spans);
             }
+            var name = image?.Name ?? "the region's memory";
+            var fd = options.RegionDescriptor >= 0 ? options.RegionDescriptor : RegionMemory.CreateDescriptor();
+            var inMemory = IsHeld(fd, name, inImage, options.CapacityBytes, ref spans);
+            memory = RegionMemory.FromDescriptor(fd, Length(spans), options.LockMemory, name);
+            if (!inMemory && !inImage) Create(memory, spans);
+            if (!inImage) image?.Make(memory);
+            else if (!inMemory) image!.Load(memory);
+            if (inMemory) image?.Follow(memory);
+            attach = inMemory || inImage;
+            return memory;
         }
         catch
         {
-            _ = LibC.close(fd);
+            image?.Dispose();
+            memory?.Dispose();
             throw;
         }
-        var memory = RegionMemory.FromDescriptor(fd, Length(spans), options.LockMemory, name);
-        return attach ? memory : Create(memory, spans);
     }
 
-    /// <summary>See <see cref="TmemEngine.HoldsRegion"/>.</summary>
-    public static bool Holds(EngineOptions options)
+    /// <summary>See <see cref="TmemEngine.CheckRegion"/>.</summary>
+    public static void CheckHeld(EngineOptions options)
     {
-        var name = NameOf(options);
-        var length = RegionMemory.LengthOf(options.RegionDescriptor, name);
-        if (length > 0) CheckSuperblock(options.RegionDescriptor, length, options.CapacityBytes, name);
-        return length > 0;
+        Superblock superblock = default;
+        var size = Unsafe.SizeOf<Superblock>();
+        if (LibC.pread(options.RegionDescriptor, &superblock, (size_t)(ulong)size, 0) == size && superblock.Magic != 0)
+            _ = Check(superblock, options.CapacityBytes, "the region's memory");
     }
-
-    private static string NameOf(EngineOptions options) => options.RegionPath is { } path ? $"region file '{path}'" : "the region's memory";
 
     private static long Length(long spans) => RegionLayout.HeaderBytes(spans) + spans * RegionLayout.SpanBytes;
 
@@ -58,7 +64,7 @@ internal static unsafe class RegionOpener
         if (!memory.Populate(0, RegionLayout.TablesBytes))
         {
             memory.Dispose();
-            throw new RegionException($"no memory (or no disk space) for {memory.Name}; make room or lower the capacity");
+            throw new RegionException($"no memory for {memory.Name}; make room or lower the capacity");
         }
         ref var superblock = ref *(Superblock*)memory.Start;
         superblock.Version = RegionLayout.Version;
@@ -68,23 +74,56 @@ internal static unsafe class RegionOpener
         return memory;
     }
 
-    /// <summary>Refuses whatever is not a region this program can serve; returns its span count.</summary>
-    private static long CheckSuperblock(int fd, long length, long capacity, string name)
+    private static long CheckImage(RegionImage image, long capacity)
     {
-        Superblock superblock = default;
-        var size = Unsafe.SizeOf<Superblock>();
-        if (LibC.pread(fd, &superblock, (size_t)(ulong)size, 0) != size || superblock.Magic != RegionLayout.Magic)
+        var superblock = image.Superblock;
+        var spans = Check(superblock, capacity, image.Name);
+        return image.FileBytes >= Length(spans) ? spans : throw CutShort(image.Name, image.FileBytes, spans);
+    }
+
+    /// <summary>Whether memory given by descriptor holds a region. One without a superblock was left by a process that died making or loading it.</summary>
+    private static bool IsHeld(int fd, string name, bool inImage, long capacity, ref long spans)
+    {
+        try
+        {
+            var length = FileFacts.LengthOf(fd, name);
+            if (length == 0) return false;
+            Superblock superblock = default;
+            var read = LibC.pread(fd, &superblock, (size_t)(ulong)Unsafe.SizeOf<Superblock>(), 0);
+            if (read == Unsafe.SizeOf<Superblock>() && superblock.Magic == 0)
+            {
+                if (LibC.ftruncate(fd, 0) == 0) return false;
+                throw new RegionException($"cannot empty {name}: {FileFacts.Describe(LibC.errno)}");
+            }
+            var held = Check(superblock, capacity, name);
+            if (length < Length(held)) throw CutShort(name, length, held);
+            if (inImage && held != spans)
+                throw new RegionException($"{name} is the image of another region than the one in memory; name the right one");
+            spans = held;
+            return true;
+        }
+        catch
+        {
+            _ = LibC.close(fd);
+            throw;
+        }
+    }
+
+    /// <summary>Refuses whatever is not a region this program can serve; returns its span count.</summary>
+    private static long Check(in Superblock superblock, long capacity, string name)
+    {
+        if (superblock.Magic != RegionLayout.Magic)
             throw new RegionException($"{name} is not a tmem region (it holds something else); name another file, or remove this one if it is of no use");
         if (superblock.Version != RegionLayout.Version)
             throw new RegionException($"{name} has format version {superblock.Version}, and this program serves version {RegionLayout.Version}; use the tmemd that made it, or remove it to start empty");
         if (superblock.SpanBytes != RegionLayout.SpanBytes || superblock.SpanCount < RegionLayout.SpansFor(1) || superblock.SpanCount > RegionLayout.MaximumBytes / RegionLayout.SpanBytes)
             throw new RegionException($"{name} is damaged: its superblock says {superblock.SpanCount} spans of {superblock.SpanBytes} bytes; restore it from a copy, or remove it to start empty");
-        var whole = Length(superblock.SpanCount);
-        if (length < whole)
-            throw new RegionException($"{name} is cut short: {length} bytes of {whole}; restore it from a copy, or remove it to start empty");
         var largest = RegionLayout.CapacityOf(superblock.SpanCount);
         if (capacity > largest)
             throw new RegionException($"{name} was made for a capacity of at most {largest} bytes, and {capacity} was asked for; ask for less, or remove it to start with a larger one");
         return superblock.SpanCount;
     }
+
+    private static RegionException CutShort(string name, long length, long spans) =>
+        new($"{name} is cut short: {length} bytes of {Length(spans)}; restore it from a copy, or remove it to start empty");
 }

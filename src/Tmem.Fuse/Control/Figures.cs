@@ -23,6 +23,16 @@ internal static class Figures
         Spans = statistics.Spans,
         SpansReturned = statistics.SpansReturned,
         Generation = statistics.Generation,
+        Durability = Of(statistics.Durability),
+    };
+
+    private static DurabilityFigures Of(DurabilityStatistics statistics) => new()
+    {
+        Checkpoints = statistics.Checkpoints,
+        Failures = statistics.Failures,
+        LastFailed = statistics.LastFailed,
+        Pages = statistics.Pages,
+        LongestStandstillMicroseconds = (long)statistics.LongestStandstill.TotalMicroseconds,
     };
 
     /// <summary>Counters of a pool, or of all.</summary>
@@ -41,6 +51,8 @@ internal static class Figures
         PutsReplaced = statistics.PutsReplaced,
         PutsNoRoom = statistics.PutsNoRoom,
         PutsPoolLimit = statistics.PutsPoolLimit,
+        PutsClientLimit = statistics.PutsClientLimit,
+        PutsFrozen = statistics.PutsFrozen,
         PutsIncompressible = statistics.PutsIncompressible,
         Gets = statistics.Gets,
         GetHits = statistics.GetHits,

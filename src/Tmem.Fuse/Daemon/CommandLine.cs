@@ -30,7 +30,7 @@ internal static class CommandLine
         };
         var region = new Option<string?>("--region")
         {
-            Description = "File that holds the store; made if missing, attached to if it holds one. Without it the store ends with the daemon. Example: --region /dev/shm/tmem.region",
+            Description = "File that keeps the store across restarts and power cuts; made if missing, read if it holds one. Without it the store ends with the daemon. Example: --region /var/lib/tmem/region",
             HelpName = "FILE",
         };
         var socket = new Option<string>("--socket")
@@ -43,6 +43,9 @@ internal static class CommandLine
         var spin = Number("--spin",
             "Microseconds a thread polls for the next request before it sleeps: a shorter wait for a little processor time; 0 never polls. Example: --spin 0",
             DaemonOptions.DefaultSpinMicroseconds, 0, DaemonOptions.MaximumSpinMicroseconds);
+        var sync = Number("--sync-interval",
+            "Seconds that a change waits at most before it is written to the region's file, which is what a power cut loses; 0 waits for an fsync. Example: --sync-interval 30",
+            DaemonOptions.DefaultSyncSeconds, 0, DaemonOptions.MaximumSyncSeconds);
         var log = new Option<LogLevel>("--log")
         {
             Description = "Least level of events to write to standard error: debug, info, warning or error. Example: --log warning",
@@ -53,13 +56,14 @@ internal static class CommandLine
 
         var root = new RootCommand("tmemd keeps compressed pages in memory and serves them as a file system that a machine can swap to.")
         {
-            mount, capacity, region, socket, threads, spin, log,
+            mount, capacity, region, sync, socket, threads, spin, log,
         };
         root.SetAction(parsed => run(new DaemonOptions
         {
             MountPoint = parsed.GetRequiredValue(mount),
             CapacityBytes = parsed.GetRequiredValue(capacity),
             RegionPath = parsed.GetValue(region),
+            SyncInterval = TimeSpan.FromSeconds(parsed.GetValue(sync)),
             SocketPath = parsed.GetRequiredValue(socket),
             Threads = parsed.GetValue(threads),
             Spin = TimeSpan.FromMicroseconds(parsed.GetValue(spin)),

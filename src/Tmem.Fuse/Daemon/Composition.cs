@@ -72,7 +72,7 @@ internal sealed class Composition : IDisposable
     {
         try
         {
-            _ = TmemEngine.HoldsRegion(RegionFile.Options(handover.RegionPath, handover.Page.Region, settings.CapacityBytes, lockMemory: false));
+            TmemEngine.CheckRegion(OptionsOf(handover, settings, lockMemory: false));
         }
         catch (RegionException e)
         {
@@ -93,7 +93,23 @@ internal sealed class Composition : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _engine.Dispose();
+    public void Dispose()
+    {
+        var status = _engine.Sync();
+        if (status != TmemStatus.Ok)
+            Log.Error($"{RegionName} could not be written ({status}): it holds the store as it was when it last could. Make room on its disk, or replace it.");
+        _engine.Dispose();
+    }
+
+    private static EngineOptions OptionsOf(Handover handover, in WorkerSettings settings, bool lockMemory) => new()
+    {
+        CapacityBytes = settings.CapacityBytes,
+        RegionDescriptor = handover.Page.Region,
+        RegionFileDescriptor = handover.Page.RegionFile,
+        RegionPath = handover.RegionPath,
+        SyncInterval = TimeSpan.FromSeconds(settings.SyncSeconds),
+        LockMemory = lockMemory,
+    };
 
     private static string NameOf(Handover handover) => handover.RegionPath ?? "memory";
 
@@ -102,8 +118,7 @@ internal sealed class Composition : IDisposable
         memory.BeginSparse();
         try
         {
-            ref var page = ref handover.Page;
-            return TmemEngine.Open(RegionFile.Options(handover.RegionPath, page.Region, page.Current.CapacityBytes, memory.IsLocked));
+            return TmemEngine.Open(OptionsOf(handover, handover.Page.Current, memory.IsLocked));
         }
         catch (RegionException e)
         {

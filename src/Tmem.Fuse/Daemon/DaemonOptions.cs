@@ -14,6 +14,9 @@ internal sealed record DaemonOptions
     /// <summary>The region's file; null for a memfd.</summary>
     public string? RegionPath { get; init; }
 
+    /// <summary>The longest that a change waits before it is made durable in the region's file; zero waits for an fsync.</summary>
+    public TimeSpan SyncInterval { get; init; } = TimeSpan.FromSeconds(DefaultSyncSeconds);
+
     /// <summary>The management API's socket.</summary>
     public string SocketPath { get; init; } = DefaultSocketPath;
 
@@ -27,6 +30,8 @@ internal sealed record DaemonOptions
     public LogLevel LogLevel { get; init; } = LogLevel.Info;
 
     public const string DefaultSocketPath = "/run/tmem/tmemd.sock";
+    public const int DefaultSyncSeconds = 5;
+    public const int MaximumSyncSeconds = 86_400;
     public const int DefaultThreads = 4;
     public const int MaximumThreads = ControlProtocol.MaximumThreads;
 

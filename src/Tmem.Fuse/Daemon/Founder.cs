@@ -26,8 +26,8 @@ internal static unsafe class Founder
             var memory = LockedMemory.Lock();
             var handover = Handover.Create();
             ref var page = ref handover.Page;
-            page.Region = RegionFile.Open(options.RegionPath, options.CapacityBytes, out var isNew);
-            page.RegionIsNew = isNew ? 1 : 0;
+            page.Region = RegionStore.CreateMemory();
+            page.RegionFile = options.RegionPath is { } file ? RegionStore.OpenFile(file) : -1;
             page.Buffers = RequestBuffers.Create(HandoverPage.MaximumDevices).Descriptor;
             page.Current = page.Proposed = SettingsOf(options);
             using var listener = ControlSocket.Listen(socketPath);
@@ -78,6 +78,7 @@ internal static unsafe class Founder
             Threads = options.Threads,
             SpinMicroseconds = (int)options.Spin.TotalMicroseconds,
             LogLevel = (int)options.LogLevel,
+            SyncSeconds = (int)options.SyncInterval.TotalSeconds,
             Program = program,
         };
     }

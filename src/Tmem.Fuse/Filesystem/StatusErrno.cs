@@ -25,6 +25,15 @@ internal static class StatusErrno
         TmemStatus.PoolMismatch => Errno.EINVAL,
         TmemStatus.Precompressed => Errno.EINVAL,
         TmemStatus.Corrupt => Errno.EIO,
+        TmemStatus.ClientLimit => Errno.ENOSPC,
+        TmemStatus.Frozen => Errno.EROFS,
+        TmemStatus.NotAuthorised => Errno.EACCES,
+        TmemStatus.KindMismatch => Errno.EEXIST,
+        TmemStatus.InvalidSharedId => Errno.EINVAL,
+        TmemStatus.SharedIdInUse => Errno.EBUSY,
+        TmemStatus.TableFull => Errno.ENOSPC,
+        TmemStatus.DiskFull => Errno.ENOSPC,
+        TmemStatus.DiskError => Errno.EIO,
         _ => Errno.EIO,
     };
 }

@@ -35,9 +35,8 @@ internal sealed partial class TmemFileSystem
         {
             if (ResolveDirectory(node, out var directory) != Errno.Ok) return;
             ref var inode = ref _inodes[directory];
-            if (inode.Opens == 0) return;
             _journal.Begin();
-            _journal.Set(ref inode.Opens, inode.Opens - 1);
+            _journal.Set(ref inode.Opens, inode.Opens - Math.Min(inode.Opens, 1));
             Conclude(caller);
             dead = Dies(directory) ? directory : RecordRef.None;
         }

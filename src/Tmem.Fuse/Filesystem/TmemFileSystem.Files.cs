@@ -108,11 +108,11 @@ internal sealed partial class TmemFileSystem
         {
             if (ResolveFile(node, out var file) != Errno.Ok) return;
             ref var inode = ref _inodes[file];
-            if (inode.Opens == 0) return;
+            var closed = Math.Min(inode.Opens, 1);
             _journal.Begin();
-            _journal.Set(ref inode.Opens, inode.Opens - 1);
+            _journal.Set(ref inode.Opens, inode.Opens - closed);
             Conclude(caller);
-            if (_pools.Find(inode.Pool) is { OpenFiles: > 0 } pool) pool.OpenFiles--;
+            if (_pools.Find(inode.Pool) is { } pool) pool.OpenFiles -= (long)closed;
             dead = Dies(file) ? file : RecordRef.None;
         }
         Reap(dead);
@@ -137,8 +137,15 @@ internal sealed partial class TmemFileSystem
 
     public Errno Flush(NodeId node, ulong handle) => _inodes.Resolve(node, out _);
 
-    /// <summary>All that was written is in the region already: as durable as the region is.</summary>
-    public Errno Sync(NodeId node, ulong handle, bool dataOnly) => _inodes.Resolve(node, out _);
+    /// <summary>
+    /// All that was written is in the region already; where that has a file, it is made durable there, and with it everything else. ENOSPC or
+    /// EIO if the disk refuses: nothing is lost yet, and the next call tries again.
+    /// </summary>
+    public Errno Sync(NodeId node, ulong handle, bool dataOnly)
+    {
+        var error = _inodes.Resolve(node, out _);
+        return error != Errno.Ok ? error : StatusErrno.Of(_engine.Sync());
+    }
 
     public Errno Allocate(NodeId node, ulong handle, ulong offset, ulong length, uint mode)
     {

@@ -20,7 +20,13 @@ internal sealed partial class TmemFileSystem
         lock (_names)
         {
             var error = CheckRename(parent, name, newParent, newName, flags, out var plan);
-            if (error != Errno.Ok || plan.Source.IsNone) return error;
+            if (error != Errno.Ok) return error;
+            if (plan.Source.IsNone)
+            {
+                _journal.Begin();
+                Conclude(caller);
+                return Errno.Ok;
+            }
             if (flags == Exchange)
             {
                 ExchangeEntries(caller, in plan);

@@ -56,6 +56,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
         _engine = engine;
         _client = client;
         _records = engine.Records;
+        engine.RecordsLock = action => { lock (_names) action(); };
         _data = new FileData(client, _records);
         var volume = Volume.FindOrMake(_records);
         _inodes = new InodeTable(_records, _data, volume);

@@ -13,6 +13,7 @@ internal struct WorkerSettings
     public int Threads;
     public int SpinMicroseconds;
     public int LogLevel;
+    public int SyncSeconds;
     /// <summary>The descriptor of the program; executed through /proc/self/fd, so that it is still the same one when its file was replaced.</summary>
     public int Program;
 }
@@ -58,8 +59,6 @@ internal unsafe struct HandoverPage
     public int ConnectionOver;
     /// <summary>A worker has made the store and the file system in the region: what is in it counts.</summary>
     public int RegionReady;
-    /// <summary>The region was empty when the keeper opened it, so that an unfinished one may be emptied again.</summary>
-    public int RegionIsNew;
     /// <summary>A worker may have read from the connection, so that its successor must ask for what was in flight.</summary>
     public int ConnectionUsed;
     public long FirstStartUnixMilliseconds;
@@ -69,7 +68,10 @@ internal unsafe struct HandoverPage
     public WorkerSettings Proposed;
 
     // Descriptors have the same numbers in all processes.
+    /// <summary>The memory that the region lies in.</summary>
     public int Region;
+    /// <summary>The file that it is made durable in; -1 for none.</summary>
+    public int RegionFile;
     public int Listener;
     public int Buffers;
     /// <summary>Buffers that any worker has used.</summary>

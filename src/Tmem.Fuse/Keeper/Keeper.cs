@@ -109,7 +109,8 @@ internal sealed unsafe partial class Keeper
 
     private void StartWorker()
     {
-        if (Page.RegionReady == 0) EmptyRegion();
+        // A worker that died while it made the store has left nothing to keep, and nothing to build on.
+        if (Page.RegionReady == 0) _ = NativeProcess.ftruncate(Page.Region, 0);
         _startAt = Environment.TickCount64 + Delay();
         if (!TryStart(Role.Worker, Page.Current.Program, out _worker, out var error))
         {
@@ -119,12 +120,6 @@ internal sealed unsafe partial class Keeper
             return;
         }
         Page.WorkerProcess = _worker.Process;
-    }
-
-    /// <summary>A worker that was killed while it made the store has left nothing to keep and nothing to build on.</summary>
-    private void EmptyRegion()
-    {
-        if (Page.RegionIsNew != 0) _ = NativeProcess.ftruncate(Page.Region, 0);
     }
 
     private bool TryStart(Role role, int program, out Watched started, out Errno error)

@@ -65,7 +65,7 @@ internal sealed unsafe class Launcher
     /// <summary>Keeps inherited descriptors from going on to anybody else.</summary>
     public static void Close(Handover handover, Link line)
     {
-        foreach (var descriptor in (ReadOnlySpan<int>)[handover.Descriptor, line.Descriptor, handover.Page.Region, handover.Page.Listener,
+        foreach (var descriptor in (ReadOnlySpan<int>)[handover.Descriptor, line.Descriptor, handover.Page.Region, handover.Page.RegionFile, handover.Page.Listener,
             handover.Page.Buffers, handover.Page.Current.Program, handover.Page.Proposed.Program]) KeepToSelf(descriptor);
         for (var i = 0; i < handover.Page.DeviceCount; i++) KeepToSelf(handover.Page.Devices[i]);
     }
@@ -88,6 +88,7 @@ internal sealed unsafe class Launcher
         Inherit(_handover.Descriptor);
         Inherit(line.Descriptor);
         Inherit(page.Region);
+        Inherit(page.RegionFile);
         Inherit(page.Listener);
         Inherit(page.Buffers);
         Inherit(page.Current.Program);

@@ -32,6 +32,7 @@ internal static class StatusCommand
             ("mount", status.MountPoint),
             ("socket", status.SocketPath),
             ("region", $"{status.Region}, generation {store.Generation}"),
+            .. Rows(store.Durability),
             ("capacity", Words.Size(store.CapacityBytes)),
             ("used", $"{Words.Size(store.UsedBytes)} ({Words.Share(store.UsedBytes, store.CapacityBytes)}), peak {Words.Size(store.PeakUsedBytes)}"),
             ("  pages", $"{Words.Size(store.PageSpanBytes)}, {Words.Size(store.SlackBytes)} of all slabs not in use, {store.SlotsMoved} slots moved to close holes"),
@@ -49,5 +50,13 @@ internal static class StatusCommand
         yield return ("workers", $"{processes.Restarts} restarts, {processes.Upgrades} upgrades");
         if (processes.LastDeath is { } death) yield return ("last death", $"{processes.LastDeathAt:yyyy-MM-dd HH:mm:ss} UTC: {death}");
         if (processes.UpgradeProblem is { } problem) yield return ("last upgrade", "refused: " + problem);
+    }
+
+    private static IEnumerable<(string, string)> Rows(DurabilityFigures figures)
+    {
+        if (figures.Checkpoints + figures.Failures == 0) yield break;
+        var state = figures.LastFailed ? "THE LAST TIME FAILED: see to the disk of the region's file; " : "";
+        yield return ("  made durable", $"{state}{figures.Checkpoints} times, {figures.Failures} failures, "
+            + $"longest standstill {figures.LongestStandstillMicroseconds} us");
     }
 }

@@ -19,11 +19,12 @@ internal sealed class LinuxMountSystem : IMountSystem
         var mounts = MountTable.Read().Where(entry => entry.FileSystemType == FileSystemType).ToList();
         if (mounts.Count == 0) return [];
         var holders = Holders();
+        // Where the kernel names connections (Linux 6.11 does), a descriptor without one belongs to none; elsewhere it may belong to any.
+        if (holders.Any(holder => holder.Connection is not null)) holders.RemoveAll(holder => holder.Connection is null);
         return
         [
             .. mounts.Select(mount =>
             {
-                // A descriptor whose connection the kernel does not name (before Linux 6.11) may belong to any.
                 var own = holders.Where(holder => holder.Connection is null || holder.Connection == mount.DeviceMinor).ToList();
                 return new TmemMount(mount.MountPoint, mount.DeviceMinor, [.. own.Select(holder => holder.Name).Distinct()], own.Any(holder => holder.IsDaemon));
             }),

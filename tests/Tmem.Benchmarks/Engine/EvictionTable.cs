@@ -22,15 +22,15 @@ internal static class EvictionTable
         Console.WriteLine($"  {"trace",-28}{"pages",8}{"held",8}{"engine",9}{string.Concat(Policy.All(1).Select(p => $"{p.Name,9}"))}{"evict ns",10}");
         var verdicts = new List<(string Trace, double Engine, double Lru)>();
         long wrong = 0;
-        var traces = bench.Trace is { } path
+        AccessTrace[] traces = bench.Trace is { } path
             ? [Traces.Load(path, int.MaxValue)]
-            : new Traces(Cache, Length, Seed).All();
+            : [.. new Traces(Cache, Length, Seed).All()];
         foreach (var trace in traces)
         {
             wrong += Line(bench, trace, mixed: false, verdicts);
             bench.Check();
         }
-        wrong += Line(bench, (traces as IReadOnlyList<AccessTrace>)?[0] ?? new Traces(Cache, Length, Seed).All().First(), mixed: true, verdicts);
+        wrong += Line(bench, traces[0], mixed: true, verdicts);
         foreach (var (trace, engine, lru) in verdicts)
             Verdict.AtLeast($"{trace}: hits beyond LRU's, in 100 accesses", 100 * (engine - lru), 0);
         return wrong;
@@ -51,7 +51,7 @@ internal static class EvictionTable
 
     private static (long Hits, double Held, double EvictNanoseconds, long Wrong) OnEngine(EngineBench bench, AccessTrace trace, int room, bool mixed)
     {
-        // A page that does not shrink takes 4,112 bytes, 4,369 with what a span of 64 KiB leaves; its share of the index comes to that.
+        // A page that does not shrink takes a slot of 4,112 bytes; what the index takes comes to that.
         var each = mixed ? 1900 : 4500;
         using var store = new Store((long)room * each + (2 << 20), PoolFlags.Shared);
         var noise = new byte[PageFile.PageSize];

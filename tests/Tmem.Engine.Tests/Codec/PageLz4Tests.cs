@@ -16,6 +16,29 @@ public sealed class PageLz4Tests
     private static readonly Coder s_k4osDecode = (block, page) => LZ4Codec.Decode(block, page);
 
     [Fact]
+    public void A_match_up_to_the_pages_end_repeats_whatever_its_offset()
+    {
+        // Long matches that leave no room behind them are copied by another way than all others.
+        var page = new byte[4096];
+        var block = new byte[8192];
+        var back = new byte[4096];
+        var random = new Random(1);
+        for (var offset = 1; offset <= 200; offset++)
+        {
+            for (var rest = 0; rest <= 14; rest++)
+            {
+                random.NextBytes(page.AsSpan(0, offset));
+                for (var i = offset; i < page.Length - rest; i++) page[i] = page[i - offset];
+                random.NextBytes(page.AsSpan(page.Length - rest));
+                var length = PageLz4Encoder.Encode(page, block);
+                Assert.Equal(page.Length, PageLz4Decoder.Decode(block.AsSpan(0, length), back));
+                Assert.Equal(page, back);
+                Array.Clear(back);
+            }
+        }
+    }
+
+    [Fact]
     public void Own_blocks_decode_to_the_page_they_were_made_of() => EveryPage(PageLz4Encoder.Encode, PageLz4Decoder.Decode);
 
     [Fact]

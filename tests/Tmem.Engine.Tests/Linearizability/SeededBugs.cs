@@ -1,4 +1,5 @@
 using Tmem.Engine.Codec;
+using Tmem.Engine.Clients;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
@@ -100,14 +101,15 @@ internal sealed class SubjectOver<TPam>(TmemEngine engine, PoolId id, TPam pam) 
     private readonly Pool _pool = engine.PoolTable.Find(id)!;
     private readonly PageOperations<RegionHost, TPam> _operations = new(new RegionHost(engine.Slabs), pam, new NoReclaimer(), engine.Intent);
 
-    public override TmemStatus Put(in ObjectId obj, uint index, ReadOnlySpan<byte> page) => _operations.Put(_pool, obj, index, page, keepOld: false);
-    public override TmemStatus Replace(in ObjectId obj, uint index, ReadOnlySpan<byte> page) => _operations.Put(_pool, obj, index, page, keepOld: true);
+    public override TmemStatus Put(in ObjectId obj, uint index, ReadOnlySpan<byte> page) => _operations.Put(_pool, _pool.Owner, obj, index, page, keepOld: false);
+    public override TmemStatus Replace(in ObjectId obj, uint index, ReadOnlySpan<byte> page) => _operations.Put(_pool, _pool.Owner, obj, index, page, keepOld: true);
     public override TmemStatus Get(in ObjectId obj, uint index, Span<byte> page) => _operations.Get(_pool, obj, index, page, out _);
 
     private sealed class NoReclaimer : IReclaimer
     {
         public bool MakeRoom() => false;
         public bool EvictOne(Pool pool) => false;
+        public bool EvictOneOf(ClientState client) => false;
     }
 }
 
@@ -121,6 +123,8 @@ internal readonly struct LateGrab(CompressedStore store) : IPamOps
     [ThreadStatic] private static ulong t_leaf;
 
     public TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, out ulong descriptor) => store.Create(page, owner, out descriptor);
+    public TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, out ulong descriptor) => store.Keep(stored, format, owner, out descriptor);
+    public bool KnowsFormat(uint format) => store.KnowsFormat(format);
     public void Bind(ulong descriptor, ulong leaf) => store.Bind(descriptor, leaf);
     public void Free(ulong descriptor) => store.Free(descriptor);
     public PageCost Cost(ulong descriptor) => store.Cost(descriptor);

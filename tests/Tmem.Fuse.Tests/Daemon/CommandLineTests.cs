@@ -33,10 +33,10 @@ public sealed class CommandLineTests
     [Fact]
     public void Everything()
     {
-        var options = Run("--mount", "m", "--capacity", "1M", "--region", "r", "--socket", "s", "--threads", "8", "--spin", "0", "--log", "debug").Options;
+        var options = Run("--mount", "m", "--capacity", "1M", "--region", "r", "--sync-interval", "0", "--socket", "s", "--threads", "8", "--spin", "0", "--log", "debug").Options;
         Assert.Equal(new DaemonOptions
         {
-            MountPoint = "m", CapacityBytes = 1 << 20, RegionPath = "r", SocketPath = "s", Threads = 8, Spin = TimeSpan.Zero, LogLevel = LogLevel.Debug,
+            MountPoint = "m", CapacityBytes = 1 << 20, RegionPath = "r", SyncInterval = TimeSpan.Zero, SocketPath = "s", Threads = 8, Spin = TimeSpan.Zero, LogLevel = LogLevel.Debug,
         }, options);
     }
 
@@ -56,6 +56,7 @@ public sealed class CommandLineTests
     }
 
     [Theory]
+    [InlineData("--sync-interval", "-1")]
     [InlineData("--threads", "0")]
     [InlineData("--threads", "65")]
     [InlineData("--threads", "x")]

@@ -25,9 +25,12 @@ internal sealed class TestVolume : IDisposable
     private readonly ulong _hashMask;
 
     public TestVolume(long capacity = 64 * Mebi, string? path = null, ulong hashMask = DirectoryIndex.FullHash)
+        : this(new EngineOptions { CapacityBytes = capacity, RegionPath = path }, hashMask) { }
+
+    public TestVolume(EngineOptions options, ulong hashMask = DirectoryIndex.FullHash)
     {
         _hashMask = hashMask;
-        Engine = TmemEngine.Open(new EngineOptions { CapacityBytes = capacity, RegionPath = path });
+        Engine = TmemEngine.Open(options);
         Client = Engine.Client(new ClientId(1));
         Files = new TmemFileSystem(Engine, Client, hashMask);
     }

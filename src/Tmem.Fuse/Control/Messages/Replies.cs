@@ -53,6 +53,17 @@ internal sealed record StoreFigures
     public required long Spans { get; init; }
     public required long SpansReturned { get; init; }
     public required long Generation { get; init; }
+    public DurabilityFigures Durability { get; init; } = new();
+}
+
+/// <summary>What was made durable in the region's file; the meaning is that of the engine's DurabilityStatistics.</summary>
+internal sealed record DurabilityFigures
+{
+    public long Checkpoints { get; init; }
+    public long Failures { get; init; }
+    public bool LastFailed { get; init; }
+    public long Pages { get; init; }
+    public long LongestStandstillMicroseconds { get; init; }
 }
 
 /// <summary>Everything counted for one pool, or for all together; the meaning is that of the engine's PoolStatistics.</summary>
@@ -71,6 +82,8 @@ internal sealed record PoolFigures
     public required long PutsReplaced { get; init; }
     public required long PutsNoRoom { get; init; }
     public required long PutsPoolLimit { get; init; }
+    public required long PutsClientLimit { get; init; }
+    public required long PutsFrozen { get; init; }
     public required long PutsIncompressible { get; init; }
     public required long Gets { get; init; }
     public required long GetHits { get; init; }

@@ -1,0 +1,158 @@
+using System.Diagnostics;
+using Tmds.Linux;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Durability;
+
+/// <summary>
+/// Makes a consistent state of the region durable, as live migration moves a machine: rounds that hold nobody up copy what was written
+/// since the round before, until little is left; the last round runs while everybody is held off. What it copies to is the journal; when
+/// that is durable, the caller can be told, and the pages are then written in place.
+/// <para>The state: what latches protect is held off from the start of the last round. A few words change under none (a file's size and
+/// times), so the round is repeated until nothing was written between two looks at the whole region. Then the copy is the memory at one
+/// moment, as a process that was killed would have left it.</para>
+/// <para>A page counts as written until it is known to be durable in its place, so that whatever failed is tried again.</para>
+/// </summary>
+internal sealed unsafe class Checkpoint : IDisposable
+{
+    /// <summary>Pages that are few enough for the last round: copying them takes a fraction of a millisecond.</summary>
+    private const int Few = 256;
+    private const int MostRounds = 8;
+
+    /// <summary>
+    /// Looks in the last round. Those who are held off come to their latch after a store or two, so the second finds nothing; more are needed
+    /// only if somebody changes the size of a file again and again.
+    /// </summary>
+    private const int MostLooks = 64;
+
+    private readonly RegionMemory _memory;
+    private readonly Func<long> _used;
+    private readonly Action<Action> _standstill;
+    private readonly IChangeTracker _tracker;
+    private readonly Journal _journal;
+    private readonly PageSet _written;
+    private readonly PageSet _copied;
+    private RegionImage? _unknown;
+    private bool _unapplied;
+
+    /// <param name="image">The image.</param>
+    /// <param name="used">How many bytes of the region, from its start, have ever been used.</param>
+    /// <param name="standstill">Runs an action while nobody changes anything but single words.</param>
+    public Checkpoint(RegionImage image, Func<long> used, Action<Action> standstill)
+    {
+        _memory = image.Memory;
+        _used = used;
+        _standstill = standstill;
+        _tracker = image.Tracker;
+        _journal = image.Journal;
+        _written = new PageSet(_memory.Length);
+        _copied = new PageSet(_memory.Length);
+        if (image.IsBehind) _unknown = image;
+    }
+
+    /// <summary>Pages of the last round and how long it held everybody off.</summary>
+    public int PagesHeld { get; private set; }
+    public TimeSpan Held { get; private set; }
+
+    /// <summary>Rounds before the last one, and pages written to the journal.</summary>
+    public int Rounds { get; private set; }
+    public long Pages { get; private set; }
+
+    /// <summary>For tests: called between the rounds and in the last one, and before the image is changed.</summary>
+    internal Action<CheckpointStep>? OnStep { get; set; }
+
+    /// <summary>Makes durable what is in the region now. Answers an errno; <see cref="Apply"/> is to follow a success.</summary>
+    public int Run()
+    {
+        Rounds = PagesHeld = 0;
+        Pages = 0;
+        Held = TimeSpan.Zero;
+        // A journal that is durable and not carried out yet must not be overwritten.
+        var error = Apply();
+        if (error != 0) return error;
+        if (_unknown is not null)
+        {
+            // From here on the tracker knows; before, comparing does.
+            Look();
+            _written.Clear();
+            if ((error = _unknown.Compare(_used(), _written)) != 0) return error;
+            _unknown = null;
+        }
+
+        Look();
+        if (_written.Count == 0) return 0;
+        _journal.Begin();
+        while (error == 0 && _written.Count > Few && Rounds < MostRounds)
+        {
+            Rounds++;
+            error = Copy();
+            OnStep?.Invoke(CheckpointStep.Round);
+            Look();
+        }
+        if (error == 0) error = Copy();
+        if (error == 0) error = _journal.Flush();
+        if (error == 0) _standstill(() => error = LastRound());
+        if (error == 0) error = _journal.Commit();
+        if (error != 0)
+        {
+            Forget();
+            return error;
+        }
+        _unapplied = true;
+        return 0;
+    }
+
+    /// <summary>Writes in place what the journal holds. Answers an errno; it is then tried again before anything else.</summary>
+    public int Apply()
+    {
+        if (!_unapplied) return 0;
+        OnStep?.Invoke(CheckpointStep.Apply);
+        var error = _journal.Apply();
+        if (error != 0) return error;
+        _copied.Clear();
+        _unapplied = false;
+        return 0;
+    }
+
+    public void Dispose()
+    {
+        _written.Dispose();
+        _copied.Dispose();
+    }
+
+    private int LastRound()
+    {
+        var start = Stopwatch.GetTimestamp();
+        OnStep?.Invoke(CheckpointStep.Standstill);
+        var error = 0;
+        for (var look = 0; look < MostLooks && error == 0; look++)
+        {
+            Look();
+            if (_written.Count == 0) break;
+            PagesHeld += (int)_written.Count;
+            error = Copy();
+        }
+        Held = Stopwatch.GetElapsedTime(start);
+        return error;
+    }
+
+    private void Look() => _tracker.Collect(_written, 0, _used());
+
+    private int Copy()
+    {
+        var error = _journal.Add(_memory, _written);
+        Pages += _written.Count;
+        _copied.AddAll(_written);
+        _written.Clear();
+        return error;
+    }
+
+    private void Forget()
+    {
+        _written.AddAll(_copied);
+        _copied.Clear();
+    }
+}
+
+/// <summary>Where a checkpoint is.</summary>
+internal enum CheckpointStep { Round, Standstill, Apply }

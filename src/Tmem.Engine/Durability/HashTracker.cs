@@ -1,0 +1,51 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Durability;
+
+/// <summary>
+/// For kernels that cannot tell: a 64-bit XXH3 of each page as it was last collected. It reads the whole store at each collection, some
+/// 0.3 us a page, and so holds everybody off for longer. Taking every page for changed would write the whole store while they wait.
+/// A hash of 0 stands for a page of zeros.
+/// </summary>
+internal sealed unsafe class HashTracker : IChangeTracker
+{
+    private const int PagesARead = 64;
+
+    private readonly RegionMemory _memory;
+    private byte* _buffer = (byte*)NativeMemory.AlignedAlloc(PagesARead * RegionLayout.PageSize, RegionLayout.PageSize);
+    private ulong* _hashes;
+
+    public HashTracker(RegionMemory memory)
+    {
+        _memory = memory;
+        _hashes = (ulong*)NativeMemory.AllocZeroed((nuint)(memory.Length / RegionLayout.PageSize), sizeof(ulong));
+    }
+
+    public void Collect(PageSet changed, long start, long end)
+    {
+        for (var at = start; at < end; at += PagesARead * RegionLayout.PageSize)
+        {
+            var bytes = (int)Math.Min(PagesARead * RegionLayout.PageSize, end - at);
+            _memory.Read(at, _buffer, bytes);
+            for (var i = 0; i < bytes; i += RegionLayout.PageSize)
+            {
+                var content = new ReadOnlySpan<byte>(_buffer + i, RegionLayout.PageSize);
+                var hash = content.IndexOfAnyExcept((byte)0) < 0 ? 0 : XxHash3.HashToUInt64(content) | 1;
+                var page = (at + i) / RegionLayout.PageSize;
+                if (_hashes[page] == hash) continue;
+                _hashes[page] = hash;
+                changed.Add(page);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        NativeMemory.AlignedFree(_buffer);
+        NativeMemory.Free(_hashes);
+        _buffer = null;
+        _hashes = null;
+    }
+}

@@ -1,0 +1,30 @@
+namespace Tmem.Engine.Durability;
+
+/// <summary>
+/// The file an image lies in, as little as durability needs of it, so that a test can stand between the two and record, fail or cut off
+/// what is written. Offsets and lengths are multiples of a page and buffers are aligned to one. Every answer is an errno, 0 for success:
+/// a full disk and a failing one are expected.
+/// </summary>
+internal unsafe interface IImageFile : IDisposable
+{
+    /// <summary>What to call the file in messages.</summary>
+    string Name { get; }
+
+    long Length { get; }
+
+    /// <summary>Reads; bytes beyond the end are zeros.</summary>
+    int Read(long offset, byte* into, int length);
+
+    int Write(long offset, byte* data, int length);
+
+    /// <summary>Makes a range read as zeros and, where the file system can, take no disk.</summary>
+    int Punch(long offset, long length);
+
+    int SetLength(long length);
+
+    /// <summary>Returns when all that was written is on stable storage. After a failure nothing since the last success may be believed to be.</summary>
+    int Sync();
+
+    /// <summary>The first range at or after an offset that may hold something other than zeros. False if there is none.</summary>
+    bool NextData(long from, out long start, out long end);
+}

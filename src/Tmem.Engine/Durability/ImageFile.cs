@@ -1,0 +1,170 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Tmds.Linux;
+using Tmem.Engine.Region;
+using static Tmds.Linux.LibC;
+
+namespace Tmem.Engine.Durability;
+
+/// <summary>
+/// An image's file. Written past the page cache (O_DIRECT) where the file system allows it; elsewhere through it, and what it keeps is let
+/// go at each sync, so that the store does not take its memory a second time.
+/// </summary>
+internal sealed unsafe class ImageFile : IImageFile
+{
+    private const int DontNeed = 4;
+    private const int KeepSizePunchHole = 1 | 2;
+    private const int SetFlags = 4;
+
+    private readonly int _descriptor;
+    private bool _direct;
+
+    private ImageFile(int descriptor, string name)
+    {
+        _descriptor = descriptor;
+        Name = name;
+        UseDirect(true);
+    }
+
+    public string Name { get; }
+
+    public long Length => FileFacts.LengthOf(_descriptor, Name);
+
+    /// <summary>Opens (creating it if need be) an image file and takes the lock that keeps a second process off it.</summary>
+    /// <exception cref="RegionException">It cannot be opened, is no regular file, or is in use.</exception>
+    public static ImageFile Open(string path)
+    {
+        int descriptor;
+        fixed (byte* p = Encoding.UTF8.GetBytes(path + "\0"))
+            descriptor = open(p, O_RDWR | O_CREAT | O_CLOEXEC, (mode_t)0x180 /* 0600 */);
+        if (descriptor < 0)
+            throw new RegionException($"cannot open region file '{path}': {FileFacts.Describe(errno)}; name a file that can be read and written");
+        if (NativeMethods.FileLock(descriptor, NativeMethods.LockExclusive | NativeMethods.LockNonBlocking) != 0)
+        {
+            _ = close(descriptor);
+            throw new RegionException($"region file '{path}' is in use by another process; stop that one first or name another file");
+        }
+        var file = Adopt(descriptor, $"region file '{path}'");
+        SyncName(path);
+        return file;
+    }
+
+    /// <summary>A file that another process has opened and locked. The descriptor then belongs to this one.</summary>
+    public static ImageFile Adopt(int descriptor, string name)
+    {
+        try
+        {
+            _ = FileFacts.LengthOf(descriptor, name);
+            return new ImageFile(descriptor, name);
+        }
+        catch
+        {
+            _ = close(descriptor);
+            throw;
+        }
+    }
+
+    public int Read(long offset, byte* into, int length)
+    {
+        for (var done = 0; done < length;)
+        {
+            var read = (long)pread(_descriptor, into + done, (size_t)(ulong)(length - done), offset + done);
+            if (read < 0)
+            {
+                var error = errno;
+                if (IsPassing(error)) continue;
+                return error;
+            }
+            // The end of the file, which need not be that of a page; the rest is zeros.
+            if (read == 0 || (read & (RegionLayout.PageSize - 1)) != 0)
+            {
+                new Span<byte>(into + done + read, length - done - (int)read).Clear();
+                return 0;
+            }
+            done += (int)read;
+        }
+        return 0;
+    }
+
+    public int Write(long offset, byte* data, int length)
+    {
+        for (var done = 0; done < length;)
+        {
+            var written = (long)pwrite(_descriptor, data + done, (size_t)(ulong)(length - done), offset + done);
+            if (written < 0)
+            {
+                var error = errno;
+                if (IsPassing(error)) continue;
+                return error;
+            }
+            // Nothing and no error: a disk that says no more than that is full.
+            if (written == 0) return ENOSPC;
+            done += (int)written;
+        }
+        return 0;
+    }
+
+    public int Punch(long offset, long length)
+    {
+        while (fallocate(_descriptor, KeepSizePunchHole, offset, length) != 0)
+        {
+            var error = errno;
+            if (error == EINTR) continue;
+            return error == EOPNOTSUPP ? WriteZeros(offset, length) : error;
+        }
+        return 0;
+    }
+
+    public int SetLength(long length) => ftruncate(_descriptor, length) == 0 ? 0 : errno;
+
+    public int Sync()
+    {
+        while (fdatasync(_descriptor) != 0)
+        {
+            var error = errno;
+            if (error != EINTR) return error;
+        }
+        if (!_direct) _ = posix_fadvise(_descriptor, 0, 0, DontNeed);
+        return 0;
+    }
+
+    public bool NextData(long from, out long start, out long end) => FileFacts.NextData(_descriptor, from, out start, out end);
+
+    public void Dispose() => _ = close(_descriptor);
+
+    /// <summary>Whether to try again: interrupted, or refused for being direct.</summary>
+    private bool IsPassing(int error)
+    {
+        if (error == EINTR) return true;
+        if (error != EINVAL || !_direct) return false;
+        UseDirect(false);
+        return true;
+    }
+
+    private void UseDirect(bool direct) => _direct = fcntl(_descriptor, SetFlags, direct ? O_DIRECT : 0) == 0 && direct;
+
+    private int WriteZeros(long offset, long length)
+    {
+        const int most = 1 << 20;
+        var zeros = (byte*)NativeMemory.AlignedAlloc(most, RegionLayout.PageSize);
+        NativeMemory.Clear(zeros, most);
+        var error = 0;
+        for (long done = 0; done < length && error == 0; done += most)
+            error = Write(offset + done, zeros, (int)Math.Min(most, length - done));
+        NativeMemory.AlignedFree(zeros);
+        return error;
+    }
+
+    /// <summary>Makes a new file's name durable: its contents would be of no use without. Not every file system can, or needs to.</summary>
+    private static void SyncName(string path)
+    {
+        var directory = Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
+        fixed (byte* p = Encoding.UTF8.GetBytes(directory + "\0"))
+        {
+            var descriptor = open(p, O_RDONLY | O_CLOEXEC);
+            if (descriptor < 0) return;
+            _ = fsync(descriptor);
+            _ = close(descriptor);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Durability;
+
+/// <summary>
+/// The redo journal: the pages of one checkpoint, behind the image in the same file. It counts when everything of it is there, in
+/// whatever order it was written: its head names how many chunks there are and the hash of their hashes.
+/// <code>
+/// image length     head                       4 KiB, written last
+/// + 4 KiB          chunks, one behind the other:
+///                    index                    4 KiB: chunk header, then up to 508 entries: page number &lt;&lt; 1, + 1 for a page of zeros
+///                    pages                    those of the entries that are not of zeros
+/// </code>
+/// A page that stands in it twice (it changed while it was copied) is what its last entry says.
+/// </summary>
+internal static class JournalFormat
+{
+    /// <summary>"TMEMJRNL", little-endian.</summary>
+    public const ulong HeadMagic = 0x4C4E524A4D454D54;
+
+    /// <summary>"TMEMCHNK", little-endian.</summary>
+    public const ulong ChunkMagic = 0x4B4E48434D454D54;
+
+    public const int HeadBytes = RegionLayout.PageSize;
+    public const int IndexBytes = RegionLayout.PageSize;
+    public const int EntriesOffset = 32;
+    public const int MostEntries = (IndexBytes - EntriesOffset) / sizeof(ulong);
+    public const int MostChunkBytes = IndexBytes + MostEntries * RegionLayout.PageSize;
+
+    public static unsafe ulong* Entries(byte* chunk) => (ulong*)(chunk + EntriesOffset);
+
+    public static int ChunkBytes(in ChunkHeader header) => IndexBytes + header.Stored * RegionLayout.PageSize;
+
+    /// <summary>Hash of a chunk but for the word it is kept in.</summary>
+    public static unsafe ulong HashOf(byte* chunk)
+    {
+        ref var header = ref *(ChunkHeader*)chunk;
+        var kept = header.Hash;
+        header.Hash = 0;
+        var hash = XxHash3.HashToUInt64(new ReadOnlySpan<byte>(chunk, ChunkBytes(header)));
+        header.Hash = kept;
+        return hash;
+    }
+
+    /// <summary>The hash of a chain of chunks, one longer.</summary>
+    public static ulong Chain(ulong chain, ulong hash) =>
+        XxHash3.HashToUInt64(MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in hash)), (long)chain);
+
+    public static ulong HashOf(in JournalHead head)
+    {
+        var copy = head;
+        copy.Hash = 0;
+        return XxHash3.HashToUInt64(MemoryMarshal.AsBytes(new ReadOnlySpan<JournalHead>(in copy)));
+    }
+}
+
+/// <summary>The commit record.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct JournalHead
+{
+    public ulong Magic;
+    /// <summary>The checkpoint's number; its chunks carry the same.</summary>
+    public ulong Sequence;
+    public long ImageBytes;
+    public long Chunks;
+    /// <summary>The hash of the chunks' hashes, in order.</summary>
+    public ulong Chain;
+    public ulong Hash;
+}
+
+/// <summary>The first bytes of a chunk.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ChunkHeader
+{
+    public ulong Magic;
+    public ulong Sequence;
+    public int Entries;
+    /// <summary>Entries with a page behind the index.</summary>
+    public int Stored;
+    public ulong Hash;
+}

@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+using Tmds.Linux;
+using static Tmds.Linux.LibC;
+
+namespace Tmem.Engine.Region;
+
+/// <summary>What there is to know of a file or memfd before it is used.</summary>
+internal static unsafe class FileFacts
+{
+    private const int SeekData = 3;
+    private const int SeekHole = 4;
+
+    /// <exception cref="RegionException">It is no regular file.</exception>
+    public static long LengthOf(int descriptor, string name)
+    {
+        stat buffer;
+        if (fstat(descriptor, &buffer) != 0) throw new RegionException($"cannot stat {name}: {Describe(errno)}");
+        const uint typeMask = 0xF000, regular = 0x8000;
+        if (((uint)buffer.st_mode & typeMask) != regular)
+            throw new RegionException($"{name} is not a regular file; a region needs one (or none for memory)");
+        return (long)buffer.st_size;
+    }
+
+    /// <summary>The first range at or after an offset that is not a hole; without knowledge of holes, the whole rest.</summary>
+    public static bool NextData(int descriptor, long from, out long start, out long end)
+    {
+        end = 0;
+        start = lseek(descriptor, from, SeekData);
+        if (start < 0)
+        {
+            if (errno == ENXIO) return false;
+            start = from;
+        }
+        end = lseek(descriptor, start, SeekHole);
+        if (end < 0) end = (long)lseek(descriptor, 0, SEEK_END);
+        return end > start;
+    }
+
+    public static string Describe(int error) => Marshal.GetPInvokeErrorMessage(error);
+}

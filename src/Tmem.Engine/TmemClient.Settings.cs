@@ -1,0 +1,54 @@
+using Tmem.Engine.Pools;
+
+namespace Tmem.Engine;
+
+/// <summary>The client as a whole: what the host grants it, its figures, freeze and thaw, its end.</summary>
+public sealed partial class TmemClient
+{
+    /// <summary>
+    /// Sets weight and limit, in one store of the region. A limit below what the client holds takes nothing away from persistent pools;
+    /// its puts are refused until it holds less. InvalidArgument for values out of range; TableFull if 256 clients are configured already.
+    /// </summary>
+    public TmemStatus Configure(in ClientOptions options) =>
+        options.Weight is < 1 or > ClientOptions.MaximumWeight || options.LimitBytes is < 0 or > ClientOptions.MaximumLimitBytes
+            ? TmemStatus.InvalidArgument
+            : _engine.ClientTable.Configure(_state, options);
+
+    /// <summary>The client's settings and figures.</summary>
+    public ClientInfo Info() => _engine.Describe(_state);
+
+    /// <summary>
+    /// Freezes the client, as Xen does one that is about to be saved: a put from now on stores nothing, flushes what its handle held and answers
+    /// Frozen (replace keeps the old page); gets and flushes go on. When this returns, no put of the client that began before is stored any
+    /// more either. TableFull if 256 clients have settings already.
+    /// </summary>
+    public TmemStatus Freeze()
+    {
+        var status = _engine.ClientTable.SetFrozen(_state, frozen: true);
+        if (status != TmemStatus.Ok) return status;
+        // A put looks at the flag under its bucket's latch: once each latch was seen free, none that saw the flag unset is left.
+        foreach (var pool in _engine.PoolTable.Living().Where(pool => pool.Admits(_state))) WaitForLatches(pool);
+        return TmemStatus.Ok;
+    }
+
+    /// <summary>Ends a freeze.</summary>
+    public TmemStatus Thaw() => _engine.ClientTable.SetFrozen(_state, frozen: false);
+
+    /// <summary>Destroys the client's pools, leaves those it shares, and takes its authorisations, settings and freeze back.</summary>
+    public void Destroy()
+    {
+        _engine.PoolTable.RevokeAll(Id);
+        foreach (var pool in Pools()) DestroyPool(pool);
+        _engine.ClientTable.Reset(_state);
+    }
+
+    private static void WaitForLatches(Pool pool)
+    {
+        for (var number = 0; number < Pool.BucketCount; number++)
+        {
+            ref var latch = ref pool.BucketAt(number).Latch;
+            Region.SpinLatch.Enter(ref latch);
+            Region.SpinLatch.Exit(ref latch);
+        }
+    }
+}

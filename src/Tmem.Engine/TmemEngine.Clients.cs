@@ -1,0 +1,51 @@
+using Tmem.Engine.Clients;
+
+namespace Tmem.Engine;
+
+public sealed partial class TmemEngine
+{
+    /// <summary>The client of a number. It owns what a client of that number created before, also before an attach.</summary>
+    /// <exception cref="ArgumentException">The number is 0.</exception>
+    public TmemClient Client(ClientId id) => new(this, ClientTable.State(Checked(id)));
+
+    /// <summary>The clients that own or share pools, are configured, frozen or authorised, by number.</summary>
+    public IReadOnlyList<ClientInfo> Clients()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        var sharing = PoolTable.SharingClients();
+        var all = ClientTable.All;
+        var shares = EphemeralShares.Among(all);
+        return [.. all
+            .Where(client => client.Pools.Length > 0 || client.Settings != ClientSettings.Default || sharing.Contains(client.Id))
+            .OrderBy(client => client.Id.Value)
+            .Select(client => Describe(client, shares))];
+    }
+
+    /// <summary>
+    /// Lets a client share pools of an id: make one, or join the one there. Without it the answer is NotAuthorised. TableFull if the region has
+    /// no row left for it (170, one a client and id); InvalidSharedId for 0 and all ones.
+    /// </summary>
+    /// <exception cref="ArgumentException">The client's number is 0.</exception>
+    public TmemStatus Authorise(ClientId client, SharedId id)
+    {
+        if (id.IsNone || id.IsReserved) return TmemStatus.InvalidSharedId;
+        return PoolTable.Authorise(ClientTable.State(Checked(client)).Id, id);
+    }
+
+    /// <summary>Takes an authorisation back; Miss if there was none. Who is a member of a pool already stays one until it leaves.</summary>
+    public TmemStatus Revoke(ClientId client, SharedId id) => PoolTable.Revoke(client, id) ? TmemStatus.Ok : TmemStatus.Miss;
+
+    internal ClientInfo Describe(ClientState client) => Describe(client, EphemeralShares.Among(ClientTable.All));
+
+    private static ClientInfo Describe(ClientState client, in EphemeralShares shares)
+    {
+        var settings = client.Settings;
+        var ephemeral = client.EphemeralMemory;
+        return new ClientInfo(
+            client.Id, settings.Options, settings.IsFrozen, client.Pools.Length, client.Sum(Diagnostics.Count.Pages),
+            client.Memory, ephemeral, ephemeral == 0 ? 0 : shares.Of(client));
+    }
+
+    private static ClientId Checked(ClientId id) =>
+        id.Value != 0 ? id : throw new ArgumentException("client 0 is no client; number them from 1", nameof(id));
+}

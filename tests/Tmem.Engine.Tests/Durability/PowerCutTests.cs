@@ -1,0 +1,183 @@
+using System.Collections.Concurrent;
+using CsCheck;
+using Tmem.Engine.Durability;
+
+namespace Tmem.Engine.Tests.Durability;
+
+/// <summary>
+/// The power is cut at any moment of a concurrent workload with syncs, on a disk that keeps what was synced and any part of what was not.
+/// What opens must be sound, hold everything that a sync had promised, and be a state that the store was in: of what one thread did in order,
+/// a beginning.
+/// </summary>
+public sealed class PowerCutTests
+{
+    private const int Writers = 3;
+    private const int Objects = 4;
+    private const int Indices = 40;
+
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void WhatWasSyncedIsThereAndNothingIsWrong(bool withoutTracking, bool diskFails) => Gen.Int.Sample(seed =>
+    {
+        var disk = new SimulatedDisk();
+        var history = new History();
+        PoolId pool;
+        using (var engine = Open(disk, withoutTracking))
+        {
+            pool = Engines.Pool(engine.Client(new ClientId(1)));
+            Assert.Equal(TmemStatus.Ok, engine.Sync());
+            history.Promise(disk.Now);
+            var failures = new Random(seed);
+            if (diskFails) disk.Fails = _ => failures.Next(12) == 0 ? Tmds.Linux.LibC.EIO : 0;
+            Work(engine, pool, disk, history, seed);
+            disk.Fails = null;
+        }
+        history.Promise(disk.Now, closed: true);
+        var random = new Random(seed);
+        for (var cut = 0; cut < (withoutTracking ? 60 : 150); cut++)
+        {
+            var moment = cut == 0 ? disk.Now : random.Next(disk.Now + 1);
+            Check(disk.AfterPowerCut(moment, random), history, moment, pool);
+        }
+    }, iter: 4, threads: 1);
+
+    private static TmemEngine Open(SimulatedDisk disk, bool withoutTracking = false) => TmemEngine.Open(new EngineOptions
+    {
+        CapacityBytes = 2 * Engines.Mebi, ImageFile = disk, SyncInterval = TimeSpan.Zero, WithoutWriteTracking = withoutTracking,
+    });
+
+    private static void Work(TmemEngine engine, PoolId pool, SimulatedDisk disk, History history, int seed)
+    {
+        var stop = 0;
+        var writers = Enumerable.Range(0, Writers).Select(writer => new Thread(() =>
+        {
+            var client = engine.Client(new ClientId(1));
+            var random = new Random(seed + writer);
+            var page = new byte[Pages.Size];
+            for (var version = 1; Volatile.Read(ref stop) == 0; version++)
+            {
+                // The next change of a key is announced before it is made.
+                var key = new Key(writer, random.Next(Objects), (uint)random.Next(Indices));
+                var absent = random.Next(4) == 0;
+                history.Begin(key, version, absent);
+                if (absent) client.FlushPage(pool, key.Object, key.Index);
+                else Assert.Equal(TmemStatus.Ok, client.Replace(pool, key.Object, key.Index, Stamp(key, version)));
+                history.Done(writer, version);
+                if (random.Next(20) == 0) Thread.Yield();
+            }
+        })).ToList();
+        writers.ForEach(one => one.Start());
+        var syncers = Enumerable.Range(0, 2).Select(_ => new Thread(() =>
+        {
+            for (var i = 0; i < 6; i++)
+            {
+                var versions = history.DoneSoFar();
+                var status = engine.Sync();
+                if (status == TmemStatus.Ok) history.Promise(disk.Now, versions);
+                else Assert.True(status == TmemStatus.DiskError && disk.Fails is not null, $"sync answers {status}");
+                Thread.Sleep(1);
+            }
+        })).ToList();
+        syncers.ForEach(one => one.Start());
+        syncers.ForEach(one => one.Join());
+        Volatile.Write(ref stop, 1);
+        writers.ForEach(one => one.Join());
+    }
+
+    private static void Check(SparseBytes contents, History history, int moment, PoolId pool)
+    {
+        using var engine = Open(new SimulatedDisk(contents));
+        Engines.AssertSound(engine);
+        var promised = history.PromisedAt(moment);
+        if (promised is null)
+        {
+            // Before the pool was made durable: it is there or not.
+            return;
+        }
+        var client = engine.Client(new ClientId(1));
+        Assert.Equal([pool], client.Pools());
+        for (var writer = 0; writer < Writers; writer++)
+        {
+            // The writer's last change that is in this state; every earlier one must be, and no later one.
+            var states = history.StatesOf(writer, key => Read(client, pool, key));
+            Assert.True(states.Any(version => version >= promised[writer]),
+                $"cut at {moment}: writer {writer} was promised change {promised[writer]}, the state is that after {string.Join(", ", states)}");
+        }
+    }
+
+    private static int Read(TmemClient client, PoolId pool, Key key)
+    {
+        var page = new byte[Pages.Size];
+        var status = client.Get(pool, key.Object, key.Index, page);
+        if (status == TmemStatus.Miss) return 0;
+        Assert.Equal(TmemStatus.Ok, status);
+        var version = BitConverter.ToInt32(page, 0);
+        Assert.Equal(Stamp(key, version), page);
+        return version;
+    }
+
+    /// <summary>A page that says whose it is and which change made it; every third does not shrink.</summary>
+    private static byte[] Stamp(Key key, int version)
+    {
+        var page = version % 3 == 0 ? Pages.Random(version) : Pages.Text(version);
+        BitConverter.TryWriteBytes(page, version);
+        BitConverter.TryWriteBytes(page.AsSpan(4), key.Writer);
+        BitConverter.TryWriteBytes(page.AsSpan(8), key.Number);
+        BitConverter.TryWriteBytes(page.AsSpan(12), key.Index);
+        return page;
+    }
+
+    private readonly record struct Key(int Writer, int Number, uint Index)
+    {
+        public ObjectId Object => new((ulong)(Writer * 100 + Number + 1));
+    }
+
+    /// <summary>What the writers did and what they were promised.</summary>
+    private sealed class History
+    {
+        private readonly ConcurrentQueue<(Key Key, int Version, bool Absent)>[] _changes = [.. Enumerable.Range(0, Writers).Select(_ => new ConcurrentQueue<(Key, int, bool)>())];
+        private readonly int[] _done = new int[Writers];
+        private readonly List<(int Moment, int[] Versions)> _promises = [];
+
+        public void Begin(Key key, int version, bool absent) => _changes[key.Writer].Enqueue((key, version, absent));
+
+        public void Done(int writer, int version) => Volatile.Write(ref _done[writer], version);
+
+        public int[] DoneSoFar() => [.. Enumerable.Range(0, Writers).Select(writer => Volatile.Read(ref _done[writer]))];
+
+        public void Promise(int moment, int[] versions) { lock (_promises) _promises.Add((moment, versions)); }
+
+        public void Promise(int moment, bool closed = false) => Promise(moment, closed ? DoneSoFar() : new int[Writers]);
+
+        public int[]? PromisedAt(int moment)
+        {
+            lock (_promises)
+            {
+                var before = _promises.Where(one => one.Moment <= moment).ToList();
+                return before.Count == 0 ? null : [.. Enumerable.Range(0, Writers).Select(writer => before.Max(one => one.Versions[writer]))];
+            }
+        }
+
+        /// <summary>After which of a writer's changes its pages were all as they are read now; 0 is before the first.</summary>
+        public List<int> StatesOf(int writer, Func<Key, int> read)
+        {
+            var found = new Dictionary<Key, int>();
+            for (var number = 0; number < Objects; number++)
+                for (uint index = 0; index < Indices; index++) { var key = new Key(writer, number, index); found[key] = read(key); }
+            var differing = found.Values.Count(version => version != 0);
+            var now = found.Keys.ToDictionary(key => key, _ => 0);
+            var states = new List<int>();
+            if (differing == 0) states.Add(0);
+            foreach (var (key, version, absent) in _changes[writer])
+            {
+                if (now[key] == found[key]) differing++;
+                now[key] = absent ? 0 : version;
+                if (now[key] == found[key]) differing--;
+                if (differing == 0) states.Add(version);
+            }
+            return states;
+        }
+    }
+}

@@ -1,0 +1,223 @@
+using Tmem.Engine.Durability;
+using Xunit;
+
+namespace Tmem.Engine.Tests.Durability;
+
+/// <summary>
+/// A disk that remembers every write in order, and can tell what it might hold had the power gone at any moment: all that was written before
+/// the last sync that completed, and any part of what was written since, in any order, sector by sector.
+/// </summary>
+internal sealed unsafe class SimulatedDisk : IImageFile
+{
+    private const int Sector = 512;
+
+    private readonly List<Operation> _log = [];
+    private readonly Lock _lock = new();
+    private readonly Random _random = new(1);
+    private SparseBytes _now;
+    private long _room = long.MaxValue;
+
+    public SimulatedDisk(SparseBytes? contents = null)
+    {
+        Initial = contents ?? new SparseBytes();
+        _now = Initial.Copy();
+    }
+
+    /// <summary>Asked before each operation; an errno other than 0 makes it fail.</summary>
+    public Func<string, int>? Fails { get; set; }
+
+    /// <summary>Called, outside of any lock, before each operation.</summary>
+    public Action<string>? Before { get; set; }
+
+    public SparseBytes Initial { get; }
+    public SparseBytes Contents { get { lock (_lock) return _now.Copy(); } }
+    public string Name => "the simulated disk";
+    public long Length { get { lock (_lock) return _now.Length; } }
+
+    /// <summary>Operations so far: a moment to cut the power at.</summary>
+    public int Now { get { lock (_lock) return _log.Count; } }
+
+    /// <summary>Writes so far since a moment, by name.</summary>
+    public int Count(string what, int from = 0) { lock (_lock) return _log.Skip(from).Count(one => one.Kind == what); }
+
+    /// <summary>Bytes that may still be written before the disk is full.</summary>
+    public long Room { get => _room; set => _room = value; }
+
+    public int Read(long offset, byte* into, int length)
+    {
+        if (Ask("read") is var error and not 0) return error;
+        lock (_lock) _now.Read(offset, new Span<byte>(into, length));
+        return 0;
+    }
+
+    public int Write(long offset, byte* data, int length)
+    {
+        Assert.Equal(0, ((nint)data | (nint)offset | length) & 4095);
+        if (Ask("write") is var error and not 0) return error;
+        if ((_room -= length) < 0) return Tmds.Linux.LibC.ENOSPC;
+        return Log(new Operation("write", offset, length, new ReadOnlySpan<byte>(data, length).ToArray()));
+    }
+
+    public int Punch(long offset, long length) => Ask("punch") is var error and not 0 ? error : Log(new Operation("punch", offset, length, null));
+
+    public int SetLength(long length) => Ask("length") is var error and not 0 ? error : Log(new Operation("length", length, 0, null));
+
+    public int Sync()
+    {
+        var error = Ask("sync");
+        if (error == 0) return Log(new Operation("sync", 0, 0, null));
+        LoseUnsynced();
+        return error;
+    }
+
+    public bool NextData(long from, out long start, out long end)
+    {
+        lock (_lock) return _now.NextData(from, out start, out end);
+    }
+
+    public void Dispose() { }
+
+    /// <summary>What the disk might hold after a power cut at a moment.</summary>
+    public SparseBytes AfterPowerCut(int moment, Random random)
+    {
+        Operation[] log;
+        lock (_lock) log = [.. _log.Take(moment)];
+        var sure = Array.FindLastIndex(log, one => one.Kind == "sync") + 1;
+        var disk = Initial.Copy();
+        for (var i = 0; i < sure; i++) log[i].Apply(disk);
+        var later = log[sure..];
+        switch (random.Next(4))
+        {
+            case 0: break;                                                        // nothing of it
+            case 1: foreach (var one in later) one.Apply(disk); break;            // all of it
+            case 2:                                                               // whole writes, some, in any order
+                random.Shuffle(later);
+                foreach (var one in later) { if (random.Next(2) == 0) one.Apply(disk); }
+                break;
+            default:                                                              // torn ones
+                random.Shuffle(later);
+                foreach (var one in later)
+                {
+                    if (one.Data is null) { if (random.Next(2) == 0) one.Apply(disk); continue; }
+                    var likely = random.Next(1, 100);
+                    for (var at = 0; at < one.Data.Length; at += Sector)
+                        if (random.Next(100) < likely) disk.Write(one.Offset + at, one.Data.AsSpan(at, Sector));
+                }
+                break;
+        }
+        return disk;
+    }
+
+    /// <summary>What a failed sync does on Linux: some of what was to be written never will be, and the next sync says nothing of it.</summary>
+    private void LoseUnsynced()
+    {
+        lock (_lock)
+        {
+            for (var i = _log.Count - 1; i >= 0 && _log[i].Kind != "sync"; i--)
+            {
+                if (_random.Next(2) == 0) _log[i] = new Operation("lost", 0, 0, null);
+            }
+            _now = Initial.Copy();
+            foreach (var one in _log) one.Apply(_now);
+        }
+    }
+
+    private int Ask(string what)
+    {
+        Before?.Invoke(what);
+        return Fails?.Invoke(what) ?? 0;
+    }
+
+    private int Log(Operation operation)
+    {
+        lock (_lock)
+        {
+            _log.Add(operation);
+            operation.Apply(_now);
+        }
+        return 0;
+    }
+
+    private sealed record Operation(string Kind, long Offset, long Count, byte[]? Data)
+    {
+        public void Apply(SparseBytes disk)
+        {
+            switch (Kind)
+            {
+                case "write": disk.Write(Offset, Data); break;
+                case "punch": disk.Punch(Offset, Count); break;
+                case "length": disk.SetLength(Offset); break;
+            }
+        }
+    }
+}
+
+/// <summary>The bytes of a sparse file.</summary>
+internal sealed class SparseBytes
+{
+    private const int Page = 4096;
+
+    private readonly SortedDictionary<long, byte[]> _pages;
+
+    public SparseBytes() => _pages = [];
+
+    private SparseBytes(SparseBytes other)
+    {
+        _pages = new SortedDictionary<long, byte[]>(other._pages);
+        Length = other.Length;
+    }
+
+    public long Length { get; private set; }
+
+    public int PagesBelow(long offset) => _pages.Keys.Count(page => page < offset / Page);
+
+    public SparseBytes Copy() => new(this);
+
+    public void Read(long offset, Span<byte> into)
+    {
+        into.Clear();
+        for (var at = 0; at < into.Length; at += Page)
+            if (_pages.TryGetValue((offset + at) / Page, out var page)) page.CopyTo(into[at..]);
+    }
+
+    public void Write(long offset, ReadOnlySpan<byte> data)
+    {
+        while (!data.IsEmpty)
+        {
+            var within = (int)(offset % Page);
+            var part = data[..Math.Min(data.Length, Page - within)];
+            // Pages are shared between copies, so one that changes is a new one.
+            var page = new byte[Page];
+            if (_pages.TryGetValue(offset / Page, out var old)) old.CopyTo(page, 0);
+            part.CopyTo(page.AsSpan(within));
+            _pages[offset / Page] = page;
+            offset += part.Length;
+            data = data[part.Length..];
+        }
+        Length = Math.Max(Length, offset);
+    }
+
+    public void Punch(long offset, long length)
+    {
+        for (var page = offset / Page; page < (offset + length) / Page; page++) _pages.Remove(page);
+    }
+
+    public void SetLength(long length)
+    {
+        foreach (var page in _pages.Keys.Where(page => page >= length / Page).ToList()) _pages.Remove(page);
+        Length = length;
+    }
+
+    public bool NextData(long from, out long start, out long end)
+    {
+        foreach (var page in _pages.Keys)
+        {
+            start = page * Page;
+            if (start < from / Page * Page) continue;
+            for (end = start; _pages.ContainsKey(end / Page); end += Page) { }
+            return true;
+        }
+        start = end = 0;
+        return false;
+    }
+}
