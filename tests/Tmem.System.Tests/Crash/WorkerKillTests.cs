@@ -75,6 +75,29 @@ public class WorkerKillTests
     }
 
     [Fact]
+    public void A_file_that_is_open_and_has_no_name_outlives_the_worker_and_goes_when_it_is_closed()
+    {
+        using var daemon = Daemon.Start("64M");
+        var path = Path.Combine(daemon.Pool("p"), "nameless");
+        var bytes = new byte[100_000];
+        new Random(9).NextBytes(bytes);
+        var descriptor = Bounded.Run(() => Files.Open(path, OpenFlags.O_CREAT | OpenFlags.O_RDWR, out _));
+        Bounded.Run(() => Assert.Equal(0, (int)Files.Write(descriptor, bytes.AsSpan(0, 96 << 10))));
+        Bounded.Run(() => File.Delete(path));
+        for (var kill = 1; kill <= 2; kill++)
+        {
+            Syscall.kill(daemon.Worker, Signum.SIGKILL);
+            daemon.AwaitRestarts(kill);
+            Assert.Equal(24, daemon.Figure("total.pages"));
+        }
+        Bounded.Run(() => Files.Close(descriptor));
+        for (var tries = 0; daemon.Figure("total.pages") != 0 && tries < 100; tries++) Thread.Sleep(50);
+        Assert.Equal(0, daemon.Figure("total.pages"));
+        daemon.Control("check").Succeeds();
+        daemon.Stop();
+    }
+
+    [Fact]
     public void Each_death_is_told_with_its_cause()
     {
         using var daemon = Daemon.Start("64M");
