@@ -18,6 +18,7 @@ public class RegionFileTests
             using var daemon = Daemon.Start("64M", folder, "--region", region, "--sync-interval", "0");
             var pool = daemon.Pool("p");
             var promised = 0;
+            var worker = daemon.Worker;
             using var stop = new CancellationTokenSource();
             var writer = Task.Factory.StartNew(() =>
             {
@@ -35,7 +36,7 @@ public class RegionFileTests
                 var least = Volatile.Read(ref promised);
                 var to = Path.Combine(folder, "copy.region");
                 // Stopped by the one who copies: a process started meanwhile would wait for the daemon to flush the files it inherits.
-                Command.Run("sh", "-c", $"kill -STOP {daemon.Id}; cp --sparse=always '{region}' '{to}'; kill -CONT {daemon.Id}").Succeeds();
+                Command.Run("sh", "-c", $"kill -STOP {worker}; cp --sparse=always '{region}' '{to}'; kill -CONT {worker}").Succeeds();
                 CheckCopy(to, least);
             }
             stop.Cancel();
@@ -64,8 +65,7 @@ public class RegionFileTests
                 // The kernel syncs after each write to a file opened so; nobody calls fsync.
                 Bounded.Run(() => WriteSynchronously(Path.Combine(pool, "dsync"), Contents(77)));
                 Bounded.Run(() => File.WriteAllBytes(Path.Combine(pool, "unsynced"), Contents(99)));
-                daemon.Signal(Signum.SIGKILL);
-                Assert.True(daemon.WaitForEnd(10));
+                daemon.KillBoth();
             }
             using var next = Daemon.Start("64M", folder, "--region", region);
             var found = Path.Combine(next.Mount, "p");

@@ -8,9 +8,10 @@ internal sealed class CrashRig : IDisposable
 {
     private readonly ITestOutputHelper? _output = TestContext.Current.TestOutputHelper;
 
-    public CrashRig(string capacity = "512M", params string[] arguments)
+    /// <param name="mebibytes">Capacity for what the workloads store; the ballast comes on top.</param>
+    public CrashRig(int mebibytes = 256)
     {
-        Daemon = Daemon.Start(capacity, null, arguments);
+        Daemon = Daemon.Start($"{mebibytes + Extent.Pages / 512}M");
         try
         {
             var pool = Daemon.Pool("crash");

@@ -40,14 +40,7 @@ public class KeeperKillTests
         using var daemon = Daemon.Start("64M");
         daemon.Pool("p");
         daemon.Control("swap", "on", "--size", "64M", "--priority", "1").Succeeds();
-        var worker = daemon.Worker;
-        // A worker would replace a keeper that dies before it.
-        Syscall.kill(worker, Signum.SIGSTOP);
-        AwaitState(worker, 'T');
-        Syscall.kill(daemon.Id, Signum.SIGKILL);
-        Syscall.kill(worker, Signum.SIGKILL);
-        Assert.True(daemon.WaitForEnd(10));
-        AwaitState(worker, 'Z');
+        daemon.KillBoth();
 
         var outcome = Recover(daemon);
         Assert.Equal(0, outcome.Code);
@@ -61,23 +54,6 @@ public class KeeperKillTests
         Assert.Contains("not touched", Recover(bystander).Output, StringComparison.Ordinal);
         bystander.Pool("still");
         bystander.Stop();
-    }
-
-    /// <summary>Waits until every thread of a process is in a state of proc(5), or the process is gone.</summary>
-    private static void AwaitState(int process, char state)
-    {
-        for (var tries = 0; tries < 200; tries++, Thread.Sleep(20))
-        {
-            try
-            {
-                if (Directory.EnumerateDirectories($"/proc/{process}/task").All(task => File.ReadAllText(task + "/stat").Split(") ")[1][0] == state)) return;
-            }
-            catch (IOException)
-            {
-                return;
-            }
-        }
-        Assert.Fail($"process {process} is not in state {state}");
     }
 
     private static Outcome Recover(Daemon daemon) => Command.RunFor(60, Built.Control, "--socket", daemon.Socket, "recover", "--mount", daemon.Mount);

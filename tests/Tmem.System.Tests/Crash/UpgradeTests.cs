@@ -14,7 +14,7 @@ public class UpgradeTests
         Requires.Machine();
         Requires.Swap();
         Requires.Group();
-        using var rig = new CrashRig("1G");
+        using var rig = new CrashRig(1024);
         rig.Daemon.Control("swap", "on", "--size", "1G", "--priority", "32000").Succeeds();
         var stalls = new List<double>();
         do

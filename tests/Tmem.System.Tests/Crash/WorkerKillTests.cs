@@ -13,7 +13,7 @@ public class WorkerKillTests
     public async Task Under_file_workloads_a_killed_worker_is_not_noticed()
     {
         Requires.Programs("fio");
-        using var rig = new CrashRig("1G");
+        using var rig = new CrashRig(1024);
         var fio = Task.Run(() => Fio(rig));
         for (var kill = 0; kill < Extent.Kills || !fio.IsCompleted; kill++) rig.Killer.KillServing();
         (await fio).Succeeds();
@@ -28,7 +28,7 @@ public class WorkerKillTests
         Requires.Machine();
         Requires.Swap();
         Requires.Group();
-        using var rig = new CrashRig("1G");
+        using var rig = new CrashRig(1024);
         rig.Daemon.Control("swap", "on", "--size", "1G", "--priority", "32000").Succeeds();
         var kills = 0;
         do

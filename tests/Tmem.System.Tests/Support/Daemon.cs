@@ -124,6 +124,19 @@ internal sealed class Daemon : IDisposable
     /// <summary>Sends a signal.</summary>
     public void Signal(Signum signal) => Syscall.kill(Id, signal);
 
+    /// <summary>Kills keeper and worker, so that neither replaces the other.</summary>
+    public void KillBoth()
+    {
+        var worker = Worker;
+        // A worker that sees its keeper die starts another: it must not see it.
+        Syscall.kill(worker, Signum.SIGSTOP);
+        AwaitState(worker, 'T');
+        Signal(Signum.SIGKILL);
+        Syscall.kill(worker, Signum.SIGKILL);
+        Assert.True(WaitForEnd(10));
+        AwaitState(worker, 'Z');
+    }
+
     /// <summary>Waits for the process to end.</summary>
     public bool WaitForEnd(int seconds) => _process.WaitForExit(seconds * 1000);
 
@@ -158,4 +171,21 @@ internal sealed class Daemon : IDisposable
     }
 
     private bool Below(string file) => file.StartsWith(Mount + "/", StringComparison.Ordinal);
+
+    /// <summary>Waits until every thread of a process is in a state of proc(5), or the process is gone.</summary>
+    private static void AwaitState(int process, char state)
+    {
+        for (var tries = 0; tries < 200; tries++, Thread.Sleep(20))
+        {
+            try
+            {
+                if (Directory.EnumerateDirectories($"/proc/{process}/task").All(task => File.ReadAllText(task + "/stat").Split(") ")[1][0] == state)) return;
+            }
+            catch (IOException)
+            {
+                return;
+            }
+        }
+        Assert.Fail($"process {process} is not in state {state}");
+    }
 }
