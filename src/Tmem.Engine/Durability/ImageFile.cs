@@ -44,17 +44,18 @@ internal sealed unsafe class ImageFile : IImageFile
             _ = close(descriptor);
             throw new RegionException($"region file '{path}' is in use by another process; stop that one first or name another file");
         }
-        var file = Adopt(descriptor, $"region file '{path}'");
-        SyncName(path);
-        return file;
+        return Adopt(descriptor, path);
     }
 
-    /// <summary>A file that another process has opened and locked. The descriptor then belongs to this one.</summary>
-    public static ImageFile Adopt(int descriptor, string name)
+    /// <summary>A file that somebody else has opened and locked. The descriptor then belongs to this one.</summary>
+    public static ImageFile Adopt(int descriptor, string? path)
     {
+        var name = path is null ? "the region's file" : $"region file '{path}'";
         try
         {
             _ = FileFacts.LengthOf(descriptor, name);
+            // A file just made must be found again after a power cut.
+            if (path is not null) SyncName(path);
             return new ImageFile(descriptor, name);
         }
         catch

@@ -41,8 +41,7 @@ internal sealed unsafe class RegionImage : IDisposable
     public static RegionImage? Open(EngineOptions options)
     {
         var file = options.ImageFile;
-        if (options.RegionFileDescriptor >= 0)
-            file = ImageFile.Adopt(options.RegionFileDescriptor, options.RegionPath is { } name ? $"region file '{name}'" : "the region's file");
+        if (options.RegionFileDescriptor >= 0) file = ImageFile.Adopt(options.RegionFileDescriptor, options.RegionPath);
         else if (options.RegionPath is { } path) file = ImageFile.Open(path);
         return file is null ? null : new RegionImage(file, !options.WithoutWriteTracking);
     }
