@@ -144,26 +144,27 @@ internal sealed class ControlServer : IDisposable
             return;
         }
         var thread = new Thread(() => Serve(connection), StackSize) { IsBackground = true, Name = "control peer" };
-        bool crowded, stopping;
+        bool served;
         lock (_gate)
         {
-            stopping = _stopping;
-            crowded = _connections.Count >= _limits.Connections;
-            if (!crowded && !stopping) _connections.Add(connection, thread);
+            served = !_stopping && _connections.Count < _limits.Connections;
+            // Started under the lock, because Dispose joins whatever it finds here.
+            if (served) Start(connection, thread);
         }
-        if (crowded || stopping)
-        {
-            connection.Refuse(RpcAnswer.Fail(ControlErrorCode.TooManyConnections, $"{_limits.Connections} connections are open already", SocketPath,
-                "close one, or try again in a minute"));
-            return;
-        }
+        if (served) return;
+        connection.Refuse(RpcAnswer.Fail(ControlErrorCode.TooManyConnections, $"{_limits.Connections} connections are open already", SocketPath,
+            "close one, or try again in a minute"));
+    }
+
+    private void Start(ControlConnection connection, Thread thread)
+    {
         try
         {
             thread.Start();
+            _connections.Add(connection, thread);
         }
         catch
         {
-            lock (_gate) _connections.Remove(connection);
             connection.Dispose();
             throw;
         }
