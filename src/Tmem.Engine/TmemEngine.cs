@@ -53,7 +53,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
             _damage = new DamageReport(memory.Name, options.DropDamaged);
             ClientTable.Adopt(_damage);
             PoolTable.Adopt(_damage);
-            using (var walk = new AttachWalk(_slabs, PoolTable, Intent, _damage)) walk.Run();
+            using (var walk = new AttachWalk(memory, _slabs, PoolTable, Intent, _damage)) walk.Run();
             if (_damage.Drops) DropCorruptPages();
         }
         _superblock->Generation++;
@@ -121,6 +121,12 @@ public sealed unsafe partial class TmemEngine : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         RegionOpener.CheckHeld(options);
     }
+
+    /// <summary>
+    /// Stops what the engine does by itself, for a process that is about to end while another one waits to open the same memory: from here on
+    /// nothing of it is touched unless a member is called. Not with a region in a file: dispose of that engine instead.
+    /// </summary>
+    public void Rest() => _background?.Dispose();
 
     /// <summary>All figures.</summary>
     public EngineStatistics Statistics()

@@ -155,10 +155,14 @@ internal sealed unsafe class Worker : IDaemon
             Log.Info($"serving {mount.MountPoint} (FUSE connection {mount.Connection}) with {settings.Threads} threads and a capacity of "
                 + $"{ByteSize.Format(settings.CapacityBytes)}; control socket {handover.SocketPath}");
             worker._keeper.Start();
-            composition.LockInBackground();
             var end = mount.Ended.GetAwaiter().GetResult();
-            // Not the ordinary way out: writing the region's file takes time, and the successor waits for it.
-            if (end == SessionEnd.Quiesced) NativeProcess._exit(0);
+            if (end == SessionEnd.Quiesced)
+            {
+                // To unmap a large store takes longer than to attach to it: the successor need not wait for that.
+                if (composition.TryRest()) line.Send(LinkMessage.Retired);
+                // Not the ordinary way out: writing the region's file takes time, and the successor waits for it.
+                NativeProcess._exit(0);
+            }
             page.ConnectionOver = 1;
             foreach (var signal in signals) signal.Dispose();
             return worker.Finish(end);

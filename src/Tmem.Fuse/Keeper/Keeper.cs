@@ -22,6 +22,8 @@ internal sealed unsafe partial class Keeper
     private readonly string _mountPoint;
     private readonly int _signalDescriptor;
     private Watched _worker;
+    /// <summary>A worker that has left the region to its successor, and still ends.</summary>
+    private Watched _retired;
     private bool _everServed;
     private int _failures;
     private long _startAt;
@@ -78,6 +80,7 @@ internal sealed unsafe partial class Keeper
             HandleSignals();
             if (_successor.Exists) HandleSuccessor();
             if (_worker.Exists) HandleWorker();
+            if (_retired.Exists && _retired.HasEnded && _retired.TryReap(out _)) _retired.Forget();
             CheckUpgrade();
             _guard?.Step();
         }
@@ -86,11 +89,12 @@ internal sealed unsafe partial class Keeper
 
     private void Wait(long now)
     {
-        var polls = stackalloc PollDescriptor[5];
+        var polls = stackalloc PollDescriptor[6];
         var count = 0;
         polls[count++] = Readable(_signalDescriptor);
         Add(in _worker, polls, ref count);
         Add(in _successor, polls, ref count);
+        if (_retired.Exists) polls[count++] = Readable(_retired.Pid);
         var timeout = GuardInterval;
         if (!_worker.Exists && !_successor.Exists) timeout = (int)Math.Clamp(_startAt - now, 0, GuardInterval);
         if (_phase != UpgradePhase.None) timeout = (int)Math.Clamp(_deadline - now, 0, timeout);
@@ -141,6 +145,12 @@ internal sealed unsafe partial class Keeper
         {
             if (message == LinkMessage.Serving) WorkerServes();
             else if (message == LinkMessage.Upgrade) BeginUpgrade();
+            else if (message == LinkMessage.Retired && _phase == UpgradePhase.Retiring && _successor.Exists && !_retired.Exists)
+            {
+                _retired = _worker;
+                HandOver();
+                return;
+            }
         }
         if (!_worker.HasEnded || !_worker.TryReap(out var death)) return;
         _worker.Forget();

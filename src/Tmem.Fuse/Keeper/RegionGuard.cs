@@ -5,14 +5,15 @@ namespace Tmem.Fuse.Keeper;
 /// <summary>
 /// A mapping of the region that keeps what is in it from being swapped out: a page stays locked as long as any process has it in a locked
 /// mapping. The mapping locks pages as they become present in it, and they become present here a piece at a time, data only: holes stay
-/// holes. The keeper has one because a worker's own locks die with it; a worker has one for the pages that it has not come across yet.
+/// holes. The keeper has one because a worker's own locks die with it.
 /// </summary>
 internal sealed unsafe partial class RegionGuard(int descriptor)
 {
     private const long Interval = 1000;
     /// <summary>What one step walks over at most: 16384 pages, a few milliseconds where all are new.</summary>
-    public const long StepBytes = 64L << 20;
-    private const long PieceBytes = 1L << 20;
+    private const long StepBytes = 64L << 20;
+    /// <summary>What is asked for at once: to find where data ends, the kernel looks at all that follows, so not too little.</summary>
+    private const long PieceBytes = 16L << 20;
     private const int SEEK_DATA = 3;
     private const int SEEK_HOLE = 4;
     private const int MADV_POPULATE_READ = 22;
@@ -29,29 +30,21 @@ internal sealed unsafe partial class RegionGuard(int descriptor)
         var now = Environment.TickCount64;
         if (now < _due) return;
         _due = now + Interval;
-        _ = Walk(StepBytes);
-    }
-
-    /// <summary>Makes so many bytes of data present, and so locked.</summary>
-    /// <returns>False at the end of the region; the next walk begins at its start.</returns>
-    public bool Walk(long bytes)
-    {
-        if (_start == null && !TryMap()) return false;
-        while (bytes > 0)
+        if (_start == null && !TryMap()) return;
+        for (var bytes = StepBytes; bytes > 0;)
         {
             var data = lseek(descriptor, _next, SEEK_DATA);
             // No data behind here, or a file system that cannot tell.
             if (data < 0 || data >= _length)
             {
                 _next = 0;
-                return false;
+                return;
             }
             var end = Math.Min(Math.Min(lseek(descriptor, data, SEEK_HOLE), _length), data + PieceBytes);
             _ = madvise(_start + data, (nuint)(end - data), MADV_POPULATE_READ);
             bytes -= end - data;
             _next = end;
         }
-        return true;
     }
 
     /// <summary>The region has its length once the first worker made it.</summary>
