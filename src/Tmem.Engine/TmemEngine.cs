@@ -36,7 +36,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
         _spans = new SpanPool(memory, _superblock->SpanCount, options.CapacityBytes);
         _slabs = new SlabAllocator(memory, _spans);
         ClientTable = new ClientTable(memory);
-        PoolTable = new PoolTable(memory, _spans, ClientTable);
+        PoolTable = new PoolTable(memory, _spans, ClientTable, options.NewPagesCodec);
         var locator = new LeafLocator(_slabs);
         var hand = new EvictionHand(_slabs, PoolTable, ClientTable, locator);
         _compactor = new Compactor(_slabs, PoolTable, locator);
@@ -96,6 +96,8 @@ public sealed unsafe partial class TmemEngine : IDisposable
     public static TmemEngine Open(EngineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        if (options.NewPagesCodec is { } codec && !PageCodecs.IsKnown(codec))
+            throw new ArgumentException($"there is no codec {(int)codec}", nameof(options));
         if (options.CapacityBytes < EngineOptions.MinimumCapacity)
             throw new ArgumentException($"a capacity of {options.CapacityBytes} bytes is below the smallest, {EngineOptions.MinimumCapacity}", nameof(options));
         var memory = RegionOpener.Open(options, out var attach, out var image);

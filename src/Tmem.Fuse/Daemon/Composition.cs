@@ -34,7 +34,10 @@ internal sealed class Composition : IDisposable
     public string RegionName { get; }
 
     /// <summary>Run on each thread that will serve requests.</summary>
-    public void PrepareThread() => _engine.PrepareThread();
+    public void PrepareThread() => _engine.PrepareThread(codec: CodecOf(_handover.Page.Current) ?? TmemCodec.Page);
+
+    /// <summary>The codec that settings name for new pages; null for each pool's own.</summary>
+    public static TmemCodec? CodecOf(in WorkerSettings settings) => settings.Codec == 0 ? null : (TmemCodec)(settings.Codec - 1);
 
     /// <summary>Opens the store and puts the file system on it.</summary>
     /// <exception cref="StartupException">The region cannot be opened; says why and what to do.</exception>
@@ -105,6 +108,7 @@ internal sealed class Composition : IDisposable
         RegionPath = handover.RegionPath,
         SyncInterval = TimeSpan.FromSeconds(settings.SyncSeconds),
         LockMemory = lockMemory,
+        NewPagesCodec = CodecOf(settings),
     };
 
     private static string NameOf(Handover handover) => handover.RegionPath ?? "memory";

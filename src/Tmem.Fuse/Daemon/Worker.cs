@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Engine;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Control.Messages;
@@ -29,6 +30,7 @@ internal sealed unsafe class Worker : IDaemon
         _mount = mount;
         _keeper = new KeeperPeer(handover, line, Retire);
         Threads = handover.Page.Current.Threads;
+        Codec = Composition.CodecOf(handover.Page.Current)?.Name();
         RegionName = regionName;
     }
 
@@ -48,6 +50,9 @@ internal sealed unsafe class Worker : IDaemon
     public int Threads { get; }
 
     /// <inheritdoc/>
+    public string? Codec { get; }
+
+    /// <inheritdoc/>
     public ProcessFigures Processes
     {
         get
@@ -61,6 +66,7 @@ internal sealed unsafe class Worker : IDaemon
                 Upgrades = page.Upgrades,
                 LastDeath = page.LastDeath.Process == 0 ? null : DeathWords.Describe(in page.LastDeath),
                 LastDeathAt = page.LastDeath.Process == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(page.LastDeath.UnixMilliseconds),
+                KeeperAllocatedBytes = page.KeeperAllocatedBytes,
                 UpgradeProblem = _handover.UpgradeProblem is { Length: > 0 } problem ? problem : null,
             };
         }
@@ -106,6 +112,7 @@ internal sealed unsafe class Worker : IDaemon
         settings.Threads = wish.Threads ?? settings.Threads;
         settings.SpinMicroseconds = wish.Spin ?? settings.SpinMicroseconds;
         if (wish.Log is { } level) settings.LogLevel = (int)level;
+        if (wish.Codec is { } codec) settings.Codec = (int)codec;
         reason = _keeper.TryUpgrade(settings, wish.Binary ?? ProgramFile()) ?? "";
         return reason.Length == 0;
     }

@@ -72,6 +72,8 @@ internal sealed unsafe partial class Keeper
     /// <returns>The exit code.</returns>
     public int Run()
     {
+        Rehearse();
+        var allocated = GC.GetAllocatedBytesForCurrentThread();
         while (_exit is null)
         {
             var now = Environment.TickCount64;
@@ -83,8 +85,18 @@ internal sealed unsafe partial class Keeper
             if (_retired.Exists && _retired.HasEnded && _retired.TryReap(out _)) _retired.Forget();
             CheckUpgrade();
             _guard?.Step();
+            Page.KeeperAllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - allocated;
         }
         return _exit.Value;
+    }
+
+    /// <summary>What allocates the first time it is used (cultures, formats) is used before it counts: putting a line together.</summary>
+    private static void Rehearse()
+    {
+        var death = new WorkerDeath { Process = 1, Number = 9, BySignal = 1, HadServed = 1, ServedMilliseconds = 1 };
+        KeeperLine line = $"rehearsal {death.Process} {"of"u8} ";
+        DeathWords.AppendTo(ref line, in death);
+        KeeperLog.Rehearse(line);
     }
 
     private void Wait(long now)

@@ -16,11 +16,13 @@ internal sealed class Daemon : IDisposable
     private readonly bool _ownsFolder;
     private string? _connection;
 
-    private Daemon(string folder, bool ownsFolder, string[] arguments)
+    private Daemon(string folder, bool ownsFolder, string[] arguments, MemoryGroup? group = null)
     {
         (Folder, _ownsFolder) = (folder, ownsFolder);
         Directory.CreateDirectory(Mount);
-        var info = new ProcessStartInfo(Built.Daemon) { RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
+        var info = new ProcessStartInfo(group is null ? Built.Daemon : "sh") { RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
+        // The shell enters the group and becomes the daemon, so that all of its memory counts there.
+        if (group is not null) foreach (var word in new[] { "-c", "echo $$ > \"$0\" && exec \"$@\"", Path.Combine(group.Folder, "cgroup.procs"), Built.Daemon }) info.ArgumentList.Add(word);
         foreach (var word in new[] { "--mount", Mount, "--socket", Socket }.Concat(arguments)) info.ArgumentList.Add(word);
         _process = Process.Start(info)!;
         _process.StandardInput.Close();
@@ -55,6 +57,13 @@ internal sealed class Daemon : IDisposable
     {
         Requires.Machine();
         return Await(new Daemon(folder ?? NewFolder(), folder is null, ["--capacity", capacity, .. arguments]), null);
+    }
+
+    /// <summary>The same, with all memory of the daemon in a group.</summary>
+    public static Daemon StartIn(MemoryGroup group, string capacity)
+    {
+        Requires.Machine();
+        return Await(new Daemon(NewFolder(), true, ["--capacity", capacity], group), null);
     }
 
     /// <summary>The same, with something done to the process that was started before it serves.</summary>
