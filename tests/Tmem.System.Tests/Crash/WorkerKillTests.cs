@@ -121,12 +121,16 @@ public class WorkerKillTests
         daemon.Stop();
     }
 
-    /// <summary>Kills workers as long as one run of the verified swap workload lasts; returns how many.</summary>
+    /// <summary>Kills workers as long as one run of the verified swap workload lasts, or a few times spread over a short one; returns how many.</summary>
     private static async Task<int> KillUnderSwap(CrashRig rig)
     {
         var kills = 0;
         var workload = Task.Run(() => Workload.Run(Extent.IsSoak ? "1G" : "192M", Extent.IsSoak ? 256 * MiB : 64 * MiB, 900));
-        for (; !workload.IsCompleted; kills++) rig.Killer.KillServing();
+        for (; !workload.IsCompleted && (Extent.IsSoak || kills < 3 * Extent.Kills); kills++)
+        {
+            rig.Killer.KillServing();
+            if (!Extent.IsSoak) Thread.Sleep(200);
+        }
         var phases = Workload.Phases((await workload).Succeeds());
         Assert.Equal(["fill", "order", "random"], phases.Keys);
         Assert.All(phases.Values, phase => Assert.Equal(0, phase["wrongPages"]!.GetValue<long>()));
