@@ -66,6 +66,8 @@ internal sealed unsafe class RegionMemory : IDisposable
             throw new RegionException($"cannot map {length} bytes for {name}: {error}");
         }
         // Locked as they are populated: locking the whole sparse mapping at once would fill it.
+        // A process that locks all it maps (mlockall) has locked this too, and is asked not to.
+        if (!lockMemory && fd >= 0) _ = munlock(start, (size_t)(ulong)length);
         var locked = lockMemory && mlock2(start, (size_t)(ulong)length, MLOCK_ONFAULT) == 0;
         return new RegionMemory((byte*)start, length, fd, locked, name);
     }

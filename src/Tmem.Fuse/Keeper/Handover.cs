@@ -74,6 +74,8 @@ internal unsafe struct HandoverPage
     // Descriptors have the same numbers in all processes.
     /// <summary>The memory that the region lies in.</summary>
     public int Region;
+    /// <summary>That memory is never swapped, so no process need lock it.</summary>
+    public int RegionStays;
     /// <summary>The file that it is made durable in; -1 for none.</summary>
     public int RegionFile;
     public int Listener;
@@ -133,8 +135,8 @@ internal sealed unsafe class Handover
     /// <exception cref="StartupException">No memory.</exception>
     public static Handover Create()
     {
-        var descriptor = NativeProcess.memfd_create("tmem-handover", NativeProcess.MFD_CLOEXEC);
-        if (descriptor < 0 || NativeProcess.ftruncate(descriptor, s_size) != 0)
+        var descriptor = SharedMemory.Create("tmem-handover");
+        if (NativeProcess.ftruncate(descriptor, s_size) != 0)
             throw new StartupException($"No memory for the page that keeper and worker share: {Libc.Describe(Libc.LastError)}.");
         var handover = Map(descriptor);
         handover.Page.Magic = HandoverPage.ExpectedMagic;
