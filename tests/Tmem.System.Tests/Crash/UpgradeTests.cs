@@ -21,9 +21,9 @@ public class UpgradeTests
         do
         {
             var workload = Task.Run(() => Workload.Run(Extent.IsSoak ? "1G" : "192M", Extent.IsSoak ? 256 * MiB : 64 * MiB, 900));
-            while (!workload.IsCompleted)
+            while (!workload.IsCompleted && (Extent.IsSoak || stalls.Count < 6 * Extent.Upgrades))
             {
-                Thread.Sleep(100);
+                Thread.Sleep(Extent.IsSoak ? 100 : 300);
                 rig.Prober.TakeLongest();
                 rig.Daemon.Control("upgrade", "--threads", stalls.Count % 2 == 0 ? "2" : "6").Succeeds();
                 rig.Prober.AwaitRound();
