@@ -135,7 +135,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     {
         ref var entry = ref _spans.Table[span];
         var before = entry.Present;
-        if (!_spans.TryExtend(span, NextSlotEnd(entry, sizeClass), SlotsEnd(sizeClass))) return false;
+        if (!_spans.TryExtend(span, NextSlotEnd(entry, sizeClass), SlotsEnd(sizeClass), state.Present)) return false;
         state.Present += entry.Present - before;
         return true;
     }
