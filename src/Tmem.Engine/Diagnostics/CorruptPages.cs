@@ -28,6 +28,8 @@ internal sealed class CorruptPages
     /// <summary>What was noted, the latest first.</summary>
     public IReadOnlyList<Handle> Read(PoolId pool)
     {
+        // The same empty list for all: snapshots of pools without damage compare as equal.
+        if (Volatile.Read(ref _noted) == 0) return [];
         SpinLatch.Enter(ref _latch);
         var noted = _noted;
         var ring = ((ObjectId Object, uint Index)[])_ring.Clone();
