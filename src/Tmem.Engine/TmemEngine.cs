@@ -300,7 +300,8 @@ public sealed unsafe partial class TmemEngine : IDisposable
     internal bool MakeRoom() => _reclaimer.MakeRoom();
 
     internal static PoolSnapshot Snapshot(Pool pool) =>
-        new(pool.Id, pool.Owner.Id, pool.Options, pool.PageSize, pool.Counters.Read(pool.PageSize));
+        new(pool.Id, pool.Owner.Id, pool.Options, pool.PageSize, pool.Counters.Read(pool.PageSize))
+        { RecentCorrupt = pool.CorruptPages.Read(pool.Id) };
 
     /// <summary>
     /// Lets go of the region. A region in a file is written out first and can be opened again, as can one in a descriptor that somebody else

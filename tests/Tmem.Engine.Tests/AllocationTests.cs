@@ -1,3 +1,4 @@
+using Tmem.Engine.Tests.Embedding;
 namespace Tmem.Engine.Tests;
 
 /// <summary>The data path allocates no managed memory.</summary>
@@ -197,6 +198,15 @@ public sealed class AllocationTests
             var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             Assert.True(allocated == 0 && others == 0, $"{name}: {allocated} bytes in {rounds} calls, {others} of them not {expected}");
         }
+    }
+
+    /// <summary>The parts, as <c>scripts/bench micro</c> measures them, once through: it fails if one of them allocates.</summary>
+    [Fact]
+    public void NoPartThatIsBenchmarkedAllocates()
+    {
+        var program = Path.Combine(Repository.Root, "tests", "Tmem.MicroBenchmarks", "bin", "Release", "net10.0", "Tmem.MicroBenchmarks.dll");
+        Assert.SkipUnless(File.Exists(program), "the micro benchmarks are not built: dotnet build -c Release");
+        Assert.Contains("executed benchmarks: ", Repository.Run(Repository.Root, "dotnet", program, "--gate"), StringComparison.Ordinal);
     }
 
     private static int Mixed(TmemClient client, PoolId pool, byte[][] pages, byte[] target, int count)

@@ -34,6 +34,33 @@ public sealed class CorruptionTests
     }
 
     [Fact]
+    public unsafe void CorruptPagesAreNamedByTheirHandles()
+    {
+        using var engine = Engines.Anonymous();
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        for (uint i = 0; i < 12; i++)
+        {
+            client.Put(pool, new ObjectId(5), i, Pages.Text((int)i));
+            var place = *Engines.Leaf(engine, pool, new ObjectId(5), i) << 4;
+            engine.Slabs.At(place)[40] ^= 1;
+        }
+        Assert.Empty(Recent());
+        var page = new byte[Pages.Size];
+        for (uint i = 0; i < 11; i++)
+        {
+            Assert.Equal(TmemStatus.Corrupt, client.Get(pool, new ObjectId(5), i, page));
+            Assert.Equal(TmemStatus.Corrupt, client.Get(pool, new ObjectId(5), i, page));
+            Assert.Equal(new Handle(pool, new ObjectId(5), i), Recent()[0]);
+        }
+        Assert.Equal(TmemStatus.Corrupt, client.Write(pool, new ObjectId(5), 11, 0, page.AsSpan(0, 8)));
+        Assert.Equal(Enumerable.Range(4, 8).Reverse().Select(i => new Handle(pool, new ObjectId(5), (uint)i)), Recent());
+        Assert.Equal(23, Engines.Figures(client, pool).CorruptPages);
+
+        IReadOnlyList<Handle> Recent() => Assert.Single(engine.Statistics().Pools).RecentCorrupt;
+    }
+
+    [Fact]
     public unsafe void TheVerifierNamesTheDamagedPage()
     {
         using var engine = Engines.Anonymous();

@@ -27,6 +27,21 @@ public sealed class MemoryTests
         for (uint i = 0; i < index; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Pages.Random((int)i)));
     }
 
+    /// <summary>What stands for the division is one, at every slot's first and last byte.</summary>
+    [Fact]
+    public void EveryOffsetInASpanFindsItsSlot()
+    {
+        for (var sizeClass = 0; sizeClass < Region.SizeClasses.Count; sizeClass++)
+        {
+            var size = Region.SizeClasses.Size(sizeClass);
+            for (var offset = 0; offset < Region.RegionLayout.SpanBytes; offset += size)
+            {
+                Assert.Equal(offset / size, Region.SizeClasses.SlotAt(sizeClass, (ulong)offset));
+                Assert.Equal(offset / size, Region.SizeClasses.SlotAt(sizeClass, (ulong)Math.Min(offset + size, Region.RegionLayout.SpanBytes) - 1));
+            }
+        }
+    }
+
     [Fact]
     public void TheSystemSeesTheMemoryComeBack()
     {

@@ -37,8 +37,9 @@ internal sealed unsafe class SoakRegion : IDisposable
     /// </summary>
     public string Flip(Random random, out FlipArea area)
     {
-        const long poolTable = 12 << 10, spanTable = 64 << 10, span = 256 << 10;
+        const long poolTable = 12 << 10, spanTable = 64 << 10;
         var spans = (long)Word(16);
+        var span = (long)(Word(8) >> 32);
         var start = spanTable + ((spans * 32 + 4095) & ~4095L);
         area = (FlipArea)random.Next(8);
         while (true)

@@ -39,7 +39,7 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
             if (leafA == leafB) return TmemStatus.Ok;
             var pageA = *(ulong*)_host.At(leafA);
             var pageB = *(ulong*)_host.At(leafB);
-            if (!IsSound(a.Pool, pageA, leafA) || !IsSound(b.Pool, pageB, leafB)) return TmemStatus.Corrupt;
+            if (!IsSound(a, pageA, leafA) || !IsSound(b, pageB, leafB)) return TmemStatus.Corrupt;
             costA = _pam.Cost(pageA);
             costB = _pam.Cost(pageB);
             if (TryShift(a.Pool, b.Pool, costB.SlotBytes - costA.SlotBytes, out full) is var shifted and not TmemStatus.Ok) return shifted;
@@ -61,10 +61,10 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     }
 
     /// <summary>A descriptor that is not its leaf's must not be bound to another one: the slot may be somebody else's.</summary>
-    private bool IsSound(Pool pool, ulong descriptor, ulong leaf)
+    private bool IsSound(in PagePlace page, ulong descriptor, ulong leaf)
     {
         if (_pam.IsBound(descriptor, leaf)) return true;
-        pool.Counters.Add(Count.Corrupt);
+        page.Pool.CountCorrupt(page.Id, page.Index);
         return false;
     }
 

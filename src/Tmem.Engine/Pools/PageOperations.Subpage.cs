@@ -48,7 +48,7 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
             status = _pam.Unpack(scratch, page, out _);
             if (status != TmemStatus.Ok)
             {
-                pool.Counters.Add(Count.Corrupt);
+                pool.CountCorrupt(id, index);
                 return status;
             }
             part.CopyTo(page[offset..]);

@@ -79,10 +79,12 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     /// <summary>What follows a commit: counts the new page, and frees what stood in its leaf before (0: nothing).</summary>
     private void Settle(Pool pool, in PageCost cost, ulong old, in PageCost oldCost)
     {
-        Account(pool, cost, 1);
-        if (old == 0) return;
-        Account(pool, oldCost, -1);
-        pool.Counters.Add(Count.Replaced);
+        if (old == 0)
+        {
+            Account(pool, cost, 1);
+            return;
+        }
+        AccountReplaced(pool, cost, oldCost);
         _pam.Free(old);
     }
 
@@ -150,7 +152,8 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         }
         if (consumed != 0) Drop(pool, consumed);
         var status = _pam.Unpack(scratch, page, out length);
-        counters.Add(status == TmemStatus.Ok ? Count.Hits : Count.Corrupt);
+        if (status == TmemStatus.Ok) counters.Add(Count.Hits);
+        else pool.CountCorrupt(id, index);
         return status;
     }
 
@@ -251,6 +254,17 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         counters.Add(Count.CompressedBytes, pages * cost.CompressedBytes);
         counters.Add(Count.SlotBytes, pages * cost.SlotBytes);
         if (cost.Raw) counters.Add(Count.Raw, pages);
+    }
+
+    /// <summary>As the one page added and the other taken, with an interlocked add only for what differs: half the adds of an overwrite.</summary>
+    private static void AccountReplaced(Pool pool, in PageCost cost, in PageCost old)
+    {
+        var counters = pool.Counters;
+        counters.Add(Count.Replaced);
+        if (cost.CompressedBytes != old.CompressedBytes) counters.Add(Count.CompressedBytes, cost.CompressedBytes - old.CompressedBytes);
+        if (cost.SlotBytes != old.SlotBytes) counters.Add(Count.SlotBytes, cost.SlotBytes - old.SlotBytes);
+        if (cost.SameFilled != old.SameFilled) counters.Add(Count.SameFilled, cost.SameFilled ? 1 : -1);
+        if (cost.Raw != old.Raw) counters.Add(Count.Raw, cost.Raw ? 1 : -1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -38,7 +38,7 @@ internal sealed class Pool
     public const int BucketCount = 256;
 
     /// <summary>Memory of the process that a pool takes beside the region; charged to the capacity.</summary>
-    public const long ProcessBytes = BucketCount * 16 + PoolCounters.Bytes + 256;
+    public const long ProcessBytes = BucketCount * 16 + PoolCounters.Bytes + CorruptPages.Bytes + 256;
 
     private readonly Bucket[] _buckets = GC.AllocateArray<Bucket>(BucketCount, pinned: true);
     private volatile PoolStage _stage;
@@ -79,6 +79,7 @@ internal sealed class Pool
     /// <summary>A get takes the page away: the private ephemeral kind.</summary>
     public bool GetConsumes { get; }
     public PoolCounters Counters { get; } = new();
+    public CorruptPages CorruptPages { get; } = new();
 
     public PoolStage Stage { get => _stage; set => _stage = value; }
     public bool IsOpen => _stage == PoolStage.Open;
@@ -111,6 +112,13 @@ internal sealed class Pool
 
     /// <summary>Adds what an attached region holds already, whatever the limit says.</summary>
     public void Adopt(long bytes) => Interlocked.Add(ref _memory, bytes);
+
+    /// <summary>Counts a page that failed its checksum or did not unpack, and remembers which it was.</summary>
+    public void CountCorrupt(in ObjectId id, uint index)
+    {
+        Counters.Add(Count.Corrupt);
+        CorruptPages.Note(id, index);
+    }
 
     public void CountIndex(int nodes, int objects)
     {

@@ -11,7 +11,7 @@ namespace Tmem.Engine.Region;
 /// 8 KiB            sharing table: 170 rows of 24 bytes
 /// 12 KiB           pool table: 832 entries of 64 bytes
 /// 64 KiB           span table: one 32-byte entry a span, for as many spans as the region can ever have
-/// ...              spans of 256 KiB: slabs of equal slots
+/// ...              spans of 1 MiB: slabs of equal slots
 /// </code>
 /// </summary>
 internal static class RegionLayout
@@ -20,16 +20,17 @@ internal static class RegionLayout
     public const ulong Magic = 0x4E4745524D454D54;
 
     /// <summary>Raised whenever an older program could misread what a newer one wrote.</summary>
-    public const uint Version = 2;
+    public const uint Version = 3;
 
     public const int PageSize = 4096;
     public const int LargestPageSize = 16 * PageSize;
 
     /// <summary>
-    /// 256 KiB. What a slab loses to slots that do not divide it and to raw pages (4,112 bytes) falls with its size: over the pages of real
-    /// memory 2.0 % at 64 KiB, 0.6 % at 256 KiB. It costs address space alone, because a span's memory is populated as its slots are used.
+    /// 1 MiB. What a slab loses to slots that do not divide it and to raw pages (4,112 bytes) falls with its size: over the pages of real
+    /// memory 2.0 % at 64 KiB, 0.6 % at 256 KiB, 0.2 % at 1 MiB. It costs address space alone, because a span's memory is populated as its
+    /// slots are used. Slots are counted in 16 bits, so it could be no more than 2 MiB.
     /// </summary>
-    public const int SpanShift = 18;
+    public const int SpanShift = 20;
     public const int SpanBytes = 1 << SpanShift;
 
     /// <summary>Superblock and the tables of fixed size.</summary>

@@ -11,7 +11,11 @@ internal static class SizeClasses
     private const int Step = 16;
     private const int Smallest = 32;
 
+    /// <summary>Exact for every offset in a span (2^20) and every size (below 2^17), because their product is below 2^40.</summary>
+    private const int ReciprocalShift = 40;
+
     private static readonly int[] s_sizes = Build();
+    private static readonly ulong[] s_reciprocals = [.. s_sizes.Select(size => ((1UL << ReciprocalShift) + (ulong)size - 1) / (ulong)size)];
     private static readonly byte[] s_bySize = BuildLookup();
 
     public static readonly int General = s_sizes.Length - 2;
@@ -25,6 +29,9 @@ internal static class SizeClasses
     public static int Size(int sizeClass) => s_sizes[sizeClass];
 
     public static int SlotsPerSpan(int sizeClass) => RegionLayout.SpanBytes / s_sizes[sizeClass];
+
+    /// <summary>The number of the slot that an offset in a span lies in: a multiplication, where a division takes five times as long.</summary>
+    public static int SlotAt(int sizeClass, ulong offset) => (int)(offset * s_reciprocals[sizeClass] >> ReciprocalShift);
 
     /// <summary>The smallest class that holds so many bytes.</summary>
     public static int For(int bytes) => s_bySize[(bytes + 15) >> 4];

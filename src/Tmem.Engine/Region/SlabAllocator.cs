@@ -135,7 +135,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     {
         ref var entry = ref _spans.Table[span];
         var before = entry.Present;
-        if (!_spans.TryExtend(span, NextSlotEnd(entry, sizeClass), SlotsEnd(sizeClass))) return false;
+        if (!_spans.TryExtend(span, NextSlotEnd(entry, sizeClass), SlotsEnd(sizeClass), state.Present)) return false;
         state.Present += entry.Present - before;
         return true;
     }
@@ -170,7 +170,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         SpinLatch.Enter(ref state.Latch);
         var words = (ulong*)(_start + place);
         Volatile.Write(ref words[0], 0);
-        var slot = (ushort)((place - _spans.PlaceOf(span)) / (ulong)SizeClasses.Size(sizeClass));
+        var slot = (ushort)SizeClasses.SlotAt(sizeClass, place - _spans.PlaceOf(span));
         if (slot == entry.Bump - 1)
         {
             entry.Bump--;
@@ -217,8 +217,9 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         ref var entry = ref _spans.Table[span];
         if (entry.Kind != kind || entry.Class >= SizeClasses.Count) return false;
         var offset = place - _spans.PlaceOf(span);
+        var slot = (ulong)SizeClasses.SlotAt(entry.Class, offset);
         var size = (ulong)SizeClasses.Size(entry.Class);
-        return offset % size == 0 && offset / size < (ulong)SizeClasses.SlotsPerSpan(entry.Class);
+        return slot * size == offset && offset + size <= RegionLayout.SpanBytes;
     }
 
     /// <summary>The place of the slot that contains this place.</summary>
@@ -227,8 +228,8 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     {
         var span = _spans.SpanOf(place);
         var start = _spans.PlaceOf(span);
-        var size = (ulong)SizeClasses.Size(_spans.Table[span].Class);
-        return start + (place - start) / size * size;
+        var sizeClass = _spans.Table[span].Class;
+        return start + (ulong)SizeClasses.SlotAt(sizeClass, place - start) * (ulong)SizeClasses.Size(sizeClass);
     }
 
     /// <summary>Puts a recovered span (its Live, Bump and FreeHead set) into the allocator's hands.</summary>

@@ -121,11 +121,12 @@ internal sealed unsafe class SpanPool
     /// <param name="span">The span.</param>
     /// <param name="need">Bytes from its start that must be there.</param>
     /// <param name="most">Bytes from its start that can ever be used.</param>
-    public bool TryExtend(uint span, int need, int most)
+    /// <param name="held">Pages that the span's class holds already.</param>
+    public bool TryExtend(uint span, int need, int most, long held)
     {
         ref var entry = ref Table[span];
         var least = Pages(need) - entry.Present;
-        var wanted = Math.Min(Math.Max(least, Granule), Pages(most) - entry.Present);
+        var wanted = Math.Min(Math.Max(least, Granule(held)), Pages(most) - entry.Present);
         if (!TryAccount(entry.Kind, wanted))
         {
             wanted = least;
@@ -260,8 +261,11 @@ internal sealed unsafe class SpanPool
         SpinLatch.Exit(ref _latch);
     }
 
-    /// <summary>Pages populated at a time. Small stores take small granules, so that what stands ready never matters beside what is stored.</summary>
-    private int Granule => Pages((int)Math.Clamp(_capacity / 4096, RegionLayout.PageSize, MostGranule));
+    /// <summary>
+    /// Pages populated at a time: a thirty-second of what the class holds already, so that what stands ready never matters beside what is
+    /// stored, whatever the store's size and however its pages spread over the classes.
+    /// </summary>
+    private static int Granule(long held) => (int)Math.Clamp(held / 32, 1, MostGranule / RegionLayout.PageSize);
 
     private static int Pages(int bytes) => (bytes + RegionLayout.PageSize - 1) / RegionLayout.PageSize;
 

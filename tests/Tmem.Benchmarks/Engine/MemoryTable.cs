@@ -33,6 +33,7 @@ internal static unsafe class MemoryTable
     private static long Churn(EngineBench bench, long pages)
     {
         using var region = new Memfd();
+        var before = KernelMemory.Now();
         using var device = new ZramDevice(pages * Page);
         using var direct = new DirectFile(device.Path);
         using var store = new Store(pages * Page + (64 << 20), PoolFlags.Persistent, region.Duplicate());
@@ -59,6 +60,9 @@ internal static unsafe class MemoryTable
         Console.WriteLine($"  {"",-34}{"compressed",12}{"store says",18}{"system says",18}{"zram's mem_used_total",22}");
         _ = Measure("after the churn", compact: false);
         var full = Measure("after the churn, compacted", compact: true);
+        var kernel = KernelMemory.Now().Since(before);
+        Console.WriteLine($"  beside mem_used_total, zram: table and handles {pages * (ZramTableBytes + ZramHandleBytes) / MiB:F2} by count; "
+            + $"the kernel's vmalloc grew by {kernel.Vmalloc / MiB:F2}, its slabs by {kernel.Slab / MiB:F2} (others' growth included)");
         random.Shuffle(order);
         Drop(order.AsSpan(0, order.Length / 2));
         _ = Measure("half of them flushed", compact: false);

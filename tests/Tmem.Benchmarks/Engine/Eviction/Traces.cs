@@ -16,6 +16,9 @@ internal sealed record AccessTrace(string Name, long[] Accesses)
 /// </summary>
 internal sealed class Traces(int cache, int length, int seed)
 {
+    /// <summary>The trace made to be LRU's own ground.</summary>
+    public const string LruGround = "recency";
+
     // Numbers that no other part of a trace uses: pages seen once.
     private const long Once = 1L << 30;
 
@@ -67,7 +70,7 @@ internal sealed class Traces(int cache, int length, int seed)
             var back = (int)Math.Exp(random.NextDouble() * span);
             accesses[i] = random.Next(10) != 0 && back <= i && back > 0 ? accesses[i - back] : Once + i;
         }
-        return new("recency", accesses);
+        return new(LruGround, accesses);
     }
 
     private long[] Make(Func<int, long> page)
