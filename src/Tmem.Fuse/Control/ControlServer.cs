@@ -190,8 +190,9 @@ internal sealed class ControlServer : IDisposable
         }
         finally
         {
-            connection.Dispose();
+            // The place first: who sees this connection end may count on it.
             lock (_gate) _connections.Remove(connection);
+            connection.Dispose();
         }
     }
 }
