@@ -16,12 +16,12 @@ internal sealed class Daemon : IDisposable
     private readonly bool _ownsFolder;
     private string? _connection;
 
-    private Daemon(string folder, bool ownsFolder, string[] arguments)
+    private Daemon(string folder, bool ownsFolder, string[] arguments, string? mount = null)
     {
         (Folder, _ownsFolder) = (folder, ownsFolder);
         Directory.CreateDirectory(Mount);
         var info = new ProcessStartInfo(Built.Daemon) { RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
-        foreach (var word in new[] { "--mount", Mount, "--socket", Socket }.Concat(arguments)) info.ArgumentList.Add(word);
+        foreach (var word in new[] { "--mount", mount ?? Mount, "--socket", Socket }.Concat(arguments)) info.ArgumentList.Add(word);
         _process = Process.Start(info)!;
         _process.StandardInput.Close();
         _ = new Collector(_process.StandardOutput);
@@ -56,6 +56,10 @@ internal sealed class Daemon : IDisposable
         Requires.Machine();
         return Await(new Daemon(folder ?? NewFolder(), folder is null, ["--capacity", capacity, .. arguments]), null);
     }
+
+    /// <summary>The same, its mount point named by another path that leads there.</summary>
+    public static Daemon StartAt(string mount, string capacity, string folder) =>
+        Await(new Daemon(folder, false, ["--capacity", capacity], mount), null);
 
     /// <summary>The same, with something done to the process that was started before it serves.</summary>
     public static Daemon StartWith(Action<int> meddle) => Await(new Daemon(NewFolder(), true, ["--capacity", "64M"]), meddle);
