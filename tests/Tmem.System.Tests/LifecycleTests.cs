@@ -53,6 +53,18 @@ public class LifecycleTests
     }
 
     [Fact]
+    public void A_log_that_cannot_be_written_stops_nothing()
+    {
+        using var daemon = Daemon.StartLoggingTo("/dev/full", "64M");
+        var file = Path.Combine(daemon.Pool("p"), "file");
+        Bounded.Run(() => File.WriteAllText(file, "kept"));
+        Syscall.kill(daemon.Worker, Signum.SIGKILL);
+        daemon.AwaitRestarts(1);
+        Assert.Equal("kept", Bounded.Run(() => File.ReadAllText(file)));
+        daemon.Stop();
+    }
+
+    [Fact]
     public void An_open_file_holds_the_stop_up_with_a_reason()
     {
         using var daemon = Daemon.Start("64M");

@@ -16,11 +16,12 @@ internal sealed class Daemon : IDisposable
     private readonly bool _ownsFolder;
     private string? _connection;
 
-    private Daemon(string folder, bool ownsFolder, string[] arguments, string? mount = null)
+    private Daemon(string folder, bool ownsFolder, string[] arguments, string? mount = null, string? log = null)
     {
         (Folder, _ownsFolder) = (folder, ownsFolder);
         Directory.CreateDirectory(Mount);
-        var info = new ProcessStartInfo(Built.Daemon) { RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
+        var info = new ProcessStartInfo(log is null ? Built.Daemon : "sh") { RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
+        if (log is not null) foreach (var word in new[] { "-c", "log=$1; shift; exec \"$@\" 2>\"$log\"", "sh", log, Built.Daemon }) info.ArgumentList.Add(word);
         foreach (var word in new[] { "--mount", mount ?? Mount, "--socket", Socket }.Concat(arguments)) info.ArgumentList.Add(word);
         _process = Process.Start(info)!;
         _process.StandardInput.Close();
@@ -60,6 +61,10 @@ internal sealed class Daemon : IDisposable
     /// <summary>The same, its mount point named by another path that leads there.</summary>
     public static Daemon StartAt(string mount, string capacity, string folder) =>
         Await(new Daemon(folder, false, ["--capacity", capacity], mount), null);
+
+    /// <summary>The same, with its log in a file instead of <see cref="Log"/>.</summary>
+    public static Daemon StartLoggingTo(string log, string capacity) =>
+        Await(new Daemon(NewFolder(), true, ["--capacity", capacity], log: log), null);
 
     /// <summary>The same, with something done to the process that was started before it serves.</summary>
     public static Daemon StartWith(Action<int> meddle) => Await(new Daemon(NewFolder(), true, ["--capacity", "64M"]), meddle);
