@@ -14,8 +14,8 @@ internal static class Adopter
             Log.Level = (LogLevel)handover.Page.Current.LogLevel;
             Launcher.Close(handover, line);
             ProcessPriority.NameProcess("tmemd\0"u8);
-            var memory = LockedMemory.Lock();
-            var keeper = new Keeper.Keeper(handover, memory.IsLocked);
+            _ = LockedMemory.Lock();
+            var keeper = new Keeper.Keeper(handover);
             keeper.Adopt(line);
             var exit = keeper.Run();
             File.Delete(handover.SocketPath);

@@ -13,20 +13,14 @@ internal sealed class Composition : IDisposable
     /// <summary>The mounted file system's number among the engine's clients; its pools are found by it after an attach.</summary>
     private static readonly ClientId s_fileSystemClient = new(1);
 
-    private const int StackSize = 256 << 10;
-
     private readonly TmemEngine _engine;
     private readonly TmemFileSystem _fileSystem;
 
-    private readonly Handover _handover;
-    private readonly bool _locks;
 
-    private Composition(TmemEngine engine, TmemFileSystem fileSystem, Handover handover, bool locks)
+    private Composition(TmemEngine engine, TmemFileSystem fileSystem, Handover handover)
     {
         _engine = engine;
         _fileSystem = fileSystem;
-        _handover = handover;
-        _locks = locks;
         Handler = new Dispatcher<TmemFileSystem>(fileSystem, Log.Error, handover.Parameters, handover.Agree);
         RegionName = NameOf(handover);
     }
@@ -52,7 +46,7 @@ internal sealed class Composition : IDisposable
             // A new connection: nobody will ever forget or release what an earlier one had looked up or opened.
             if (handover.Page.ConnectionUsed == 0) fileSystem.DropKernelReferences();
             handover.Page.RegionReady = 1;
-            return new Composition(engine, fileSystem, handover, memory.IsLocked);
+            return new Composition(engine, fileSystem, handover);
         }
         catch (RegionException e)
         {
@@ -83,14 +77,6 @@ internal sealed class Composition : IDisposable
     /// <summary>Starts what manages a daemon that serves; disposing it ends that.</summary>
     public ControlServer StartControl(Worker worker, Handover handover) =>
         ControlServer.Start(handover.SocketPath, new Socket(new SafeSocketHandle(handover.Page.Listener, ownsHandle: false)), worker, _engine, _fileSystem, Log.Warning);
-
-    /// <summary>Locks what the workers before have left in the region: the keeper has it locked too, as long as that lives.</summary>
-    public void LockInBackground()
-    {
-        if (!_locks) return;
-        var guard = new RegionGuard(_handover.Page.Region);
-        new Thread(() => { while (guard.Walk(RegionGuard.StepBytes)) Thread.Sleep(1); }, StackSize) { IsBackground = true, Name = "lock" }.Start();
-    }
 
     /// <inheritdoc/>
     public void Dispose()

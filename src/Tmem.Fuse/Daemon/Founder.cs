@@ -23,11 +23,11 @@ internal static unsafe class Founder
             var socketPath = Path.GetFullPath(options.SocketPath);
             ControlSocket.EnsureFree(socketPath);
             if (ProcessPriority.AvoidOutOfMemoryKiller() is { } warning) Log.Warning(warning);
-            var memory = LockedMemory.Lock();
+            _ = LockedMemory.Lock();
             var handover = Handover.Create();
             ref var page = ref handover.Page;
-            page.Region = RegionStore.CreateMemory();
-            page.RegionFile = options.RegionPath is { } file ? RegionStore.OpenFile(file) : -1;
+            page.Region = SharedMemory.Create("tmem-region");
+            page.RegionFile = options.RegionPath is { } file ? Keeper.RegionFile.Open(file) : -1;
             page.Buffers = RequestBuffers.Create(HandoverPage.MaximumDevices).Descriptor;
             page.Current = page.Proposed = SettingsOf(options);
             using var listener = ControlSocket.Listen(socketPath);
@@ -35,7 +35,7 @@ internal static unsafe class Founder
             var connection = FuseConnection.Open(options.MountPoint, options.Threads);
             Describe(connection, ref page);
             handover.SetPaths(connection.Mount.MountPoint, socketPath, options.RegionPath is { } path ? Path.GetFullPath(path) : null);
-            return Keep(handover, memory, connection);
+            return Keep(handover, connection);
         }
         catch (Exception e) when (e is StartupException or ControlException)
         {
@@ -44,12 +44,12 @@ internal static unsafe class Founder
         }
     }
 
-    private static int Keep(Handover handover, LockedMemory memory, FuseConnection connection)
+    private static int Keep(Handover handover, FuseConnection connection)
     {
         var exit = 1;
         try
         {
-            exit = new Keeper.Keeper(handover, memory.IsLocked).Run();
+            exit = new Keeper.Keeper(handover).Run();
         }
         finally
         {

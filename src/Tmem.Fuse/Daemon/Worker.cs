@@ -155,7 +155,6 @@ internal sealed unsafe class Worker : IDaemon
             Log.Info($"serving {mount.MountPoint} (FUSE connection {mount.Connection}) with {settings.Threads} threads and a capacity of "
                 + $"{ByteSize.Format(settings.CapacityBytes)}; control socket {handover.SocketPath}");
             worker._keeper.Start();
-            composition.LockInBackground();
             var end = mount.Ended.GetAwaiter().GetResult();
             // Not the ordinary way out: writing the region's file takes time, and the successor waits for it.
             if (end == SessionEnd.Quiesced) NativeProcess._exit(0);

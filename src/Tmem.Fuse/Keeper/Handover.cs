@@ -129,8 +129,8 @@ internal sealed unsafe class Handover
     /// <exception cref="StartupException">No memory.</exception>
     public static Handover Create()
     {
-        var descriptor = NativeProcess.memfd_create("tmem-handover", NativeProcess.MFD_CLOEXEC);
-        if (descriptor < 0 || NativeProcess.ftruncate(descriptor, s_size) != 0)
+        var descriptor = SharedMemory.Create("tmem-handover");
+        if (NativeProcess.ftruncate(descriptor, s_size) != 0)
             throw new StartupException($"No memory for the page that keeper and worker share: {Libc.Describe(Libc.LastError)}.");
         var handover = Map(descriptor);
         handover.Page.Magic = HandoverPage.ExpectedMagic;

@@ -12,13 +12,12 @@ internal sealed unsafe partial class Keeper
     private const long FirstDelay = 100;
     private const long LongestDelay = 10_000;
     private const int FailuresBeforeLastWord = 8;
-    private const int GuardInterval = 1000;
+    private const int LongestWait = 60_000;
 
     private static readonly int[] s_signals = [NativeProcess.SIGTERM, NativeProcess.SIGINT, NativeProcess.SIGHUP, NativeProcess.SIGQUIT];
 
     private readonly Handover _handover;
     private readonly Launcher _launcher;
-    private readonly RegionGuard? _guard;
     private readonly string _mountPoint;
     private readonly int _signalDescriptor;
     private Watched _worker;
@@ -30,14 +29,12 @@ internal sealed unsafe partial class Keeper
 
     /// <summary>A keeper of what the page names.</summary>
     /// <param name="handover">The shared page.</param>
-    /// <param name="lockMemory">Whether the region is to be kept out of swap while no worker lives.</param>
     /// <exception cref="StartupException">The system has no descriptor or memory to give.</exception>
-    public Keeper(Handover handover, bool lockMemory)
+    public Keeper(Handover handover)
     {
         _handover = handover;
         _launcher = new Launcher(handover);
         _mountPoint = handover.MountPoint;
-        _guard = lockMemory ? new RegionGuard(handover.Page.Region) : null;
         var signals = StopSignals;
         _signalDescriptor = NativeProcess.signalfd(-1, &signals, NativeProcess.SFD_CLOEXEC | NativeProcess.SFD_NONBLOCK);
         if (_signalDescriptor < 0) throw new StartupException($"signalfd failed: {Libc.Describe(Libc.LastError)}.");
@@ -79,7 +76,6 @@ internal sealed unsafe partial class Keeper
             if (_successor.Exists) HandleSuccessor();
             if (_worker.Exists) HandleWorker();
             CheckUpgrade();
-            _guard?.Step();
         }
         return _exit.Value;
     }
@@ -91,8 +87,8 @@ internal sealed unsafe partial class Keeper
         polls[count++] = Readable(_signalDescriptor);
         Add(in _worker, polls, ref count);
         Add(in _successor, polls, ref count);
-        var timeout = GuardInterval;
-        if (!_worker.Exists && !_successor.Exists) timeout = (int)Math.Clamp(_startAt - now, 0, GuardInterval);
+        var timeout = LongestWait;
+        if (!_worker.Exists && !_successor.Exists) timeout = (int)Math.Clamp(_startAt - now, 0, LongestDelay);
         if (_phase != UpgradePhase.None) timeout = (int)Math.Clamp(_deadline - now, 0, timeout);
         _ = Libc.poll(polls, (nuint)count, timeout);
     }

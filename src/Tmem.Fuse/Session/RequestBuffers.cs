@@ -20,8 +20,8 @@ internal sealed class RequestBuffers(int descriptor)
     /// <exception cref="StartupException">The kernel has none to give.</exception>
     public static RequestBuffers Create(int threads)
     {
-        var descriptor = NativeProcess.memfd_create("tmem-requests", NativeProcess.MFD_CLOEXEC);
-        if (descriptor < 0 || NativeProcess.ftruncate(descriptor, (long)LockedBuffer.MappedBytes((int)Negotiation.MaxWrite) * threads) != 0)
+        var descriptor = SharedMemory.Create("tmem-requests");
+        if (NativeProcess.ftruncate(descriptor, (long)LockedBuffer.MappedBytes((int)Negotiation.MaxWrite) * threads) != 0)
             throw new StartupException($"No memory file for the session's requests: {Libc.Describe(Libc.LastError)}.");
         return new RequestBuffers(descriptor);
     }

@@ -91,7 +91,7 @@ internal sealed class Daemon : IDisposable
     }
 
     /// <summary>Runs tmemctl against this daemon.</summary>
-    public Outcome Control(params string[] arguments) => Command.RunFor(120, Built.Control, ["--socket", Socket, .. arguments]);
+    public Outcome Control(params string[] arguments) => Command.RunFor(60, Built.Control, ["--socket", Socket, .. arguments]);
 
     /// <summary>A number of <c>tmemctl status --json</c> by its path, such as store.usedBytes.</summary>
     public long Figure(string path)
@@ -161,8 +161,9 @@ internal sealed class Daemon : IDisposable
     {
         if (MachineState.IsMounted(Mount))
         {
-            if (MachineState.Loops().Any(l => Below(l.File))) Control("swap", "off");
-            Control("stop");
+            // What cannot be swapped in, because nobody serves it, must not hold up those who come after this test.
+            if (MachineState.Loops().Any(l => Below(l.File)) && Control("swap", "off").Code != 0 && _connection is not null) FuseConnection.Abort(_connection);
+            Command.RunFor(20, Built.Control, "--socket", Socket, "stop");
             WaitForEnd(10);
         }
         foreach (var (device, _) in MachineState.Loops().Where(l => Below(l.File)))

@@ -1,6 +1,6 @@
 namespace Tmem.System.Tests.Support;
 
-/// <summary>A memory cgroup with a limit for one process of one test.</summary>
+/// <summary>A memory cgroup with a limit for the processes of one test.</summary>
 internal sealed class MemoryGroup : IDisposable
 {
     private const string One = "/sys/fs/cgroup/memory";
@@ -20,6 +20,28 @@ internal sealed class MemoryGroup : IDisposable
         || (File.Exists($"{Two}/cgroup.controllers") && File.ReadAllText($"{Two}/cgroup.controllers").Contains("memory", StringComparison.Ordinal));
 
     private static bool IsOne => File.Exists($"{One}/memory.limit_in_bytes");
+
+    /// <summary>Bytes of the group that lie on a swap device.</summary>
+    public long Swapped => IsOne
+        ? long.Parse(File.ReadLines(Path.Combine(Folder, "memory.stat")).First(l => l.StartsWith("swap ", StringComparison.Ordinal)).Split(' ')[1])
+        : long.Parse(File.ReadAllText(Path.Combine(Folder, "memory.swap.current")));
+
+    /// <summary>Moves a process into the group: what it takes from now on counts.</summary>
+    public void Add(int process) => File.WriteAllText(Path.Combine(Folder, "cgroup.procs"), $"{process}");
+
+    /// <summary>Makes the kernel take back what it can of the group's memory; so many bytes at the least, if it lets itself be told.</summary>
+    public void Reclaim(long bytes)
+    {
+        try
+        {
+            if (IsOne) Bounded.Run(() => File.WriteAllText(Path.Combine(Folder, "memory.force_empty"), "0"));
+            else Bounded.Run(() => File.WriteAllText(Path.Combine(Folder, "memory.reclaim"), $"{bytes}"));
+        }
+        catch (IOException)
+        {
+            // It found less than it was asked for.
+        }
+    }
 
     public void Dispose()
     {

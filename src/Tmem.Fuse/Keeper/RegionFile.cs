@@ -2,25 +2,17 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Fuse.Keeper;
 
-/// <summary>What a store lies in: memory that outlives every worker, and the file that the user names, with a lock as long as any process has it open.</summary>
-internal static unsafe partial class RegionStore
+/// <summary>The file that the user names for a store, with a lock as long as any process has it open.</summary>
+internal static partial class RegionFile
 {
     private const int LockExclusive = 2;
     private const int LockNonBlocking = 4;
     private const int Create = 0x40;
     private const uint OwnerOnly = 0x180; // 0600
 
-    /// <summary>A new, empty memfd; the engine sizes it.</summary>
-    /// <exception cref="StartupException">The kernel has none to give.</exception>
-    public static int CreateMemory()
-    {
-        var descriptor = NativeProcess.memfd_create("tmem-region", NativeProcess.MFD_CLOEXEC);
-        return descriptor >= 0 ? descriptor : throw new StartupException($"memfd_create failed: {Libc.Describe(Libc.LastError)}.");
-    }
-
     /// <summary>Opens the region's file, empty if there is none, with its name durable, and locks it.</summary>
     /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
-    public static int OpenFile(string path)
+    public static int Open(string path)
     {
         var descriptor = open(path, Libc.O_RDWR | Create | Libc.O_CLOEXEC, OwnerOnly);
         if (descriptor < 0)

@@ -1,0 +1,72 @@
+using System.Runtime.InteropServices;
+
+namespace Tmem.Fuse.Keeper;
+
+/// <summary>
+/// Memory that processes share and that outlives each of them: nameless files of a tmpfs that is mounted nowhere, with the option
+/// <c>noswap</c> (Linux 6.4).
+/// </summary>
+/// <remarks>
+/// A memfd is swapped out as soon as no living process has it locked, and a worker's locks die with it. What goes to the swap device that the store serves
+/// comes back only through the store: a successor that touches it waits for itself. To lock it in the keeper as well leaves the pages that a
+/// worker took since the keeper last looked. A file that is never swapped leaves nothing.
+/// </remarks>
+internal static unsafe partial class SharedMemory
+{
+    // The same numbers on every architecture.
+    private const int SYS_fsopen = 430;
+    private const int SYS_fsconfig = 431;
+    private const int SYS_fsmount = 432;
+    private const int FSOPEN_CLOEXEC = 1;
+    private const int FSMOUNT_CLOEXEC = 1;
+    private const int FSCONFIG_SET_FLAG = 0;
+    private const int FSCONFIG_SET_STRING = 1;
+    private const int FSCONFIG_CMD_CREATE = 6;
+    private const uint OwnerOnly = 0x180; // 0600
+    private static readonly int s_temporaryFile = 0x400000 | (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000); // O_TMPFILE with its O_DIRECTORY
+
+    /// <summary>A new, empty file of memory, closed on exec. Where the kernel has no such tmpfs it is a memfd, which locks alone keep from being swapped.</summary>
+    /// <param name="name">What it is for, as /proc tells it of a memfd.</param>
+    /// <exception cref="StartupException">The kernel has none to give.</exception>
+    public static int Create(string name)
+    {
+        var descriptor = CreateUnswappable();
+        if (descriptor < 0) descriptor = NativeProcess.memfd_create(name, NativeProcess.MFD_CLOEXEC);
+        return descriptor >= 0 ? descriptor : throw new StartupException($"memfd_create failed: {Libc.Describe(Libc.LastError)}.");
+    }
+
+    /// <summary>Such a file, or -1. The mount goes with the last file on it.</summary>
+    private static int CreateUnswappable()
+    {
+        var context = (int)fsopen(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+        if (context < 0) return -1;
+        var mount = -1;
+        try
+        {
+            if (fsconfig(SYS_fsconfig, context, FSCONFIG_SET_FLAG, "noswap", null, 0) != 0
+                // No limit of its own: half the machine's memory otherwise.
+                || fsconfig(SYS_fsconfig, context, FSCONFIG_SET_STRING, "size", "0", 0) != 0
+                || fsconfig(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, null, null, 0) != 0)
+                return -1;
+            mount = (int)fsmount(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
+            return mount < 0 ? -1 : openat(mount, ".", s_temporaryFile | Libc.O_RDWR | Libc.O_CLOEXEC, OwnerOnly);
+        }
+        finally
+        {
+            if (mount >= 0) _ = Libc.close(mount);
+            _ = Libc.close(context);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "syscall", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint fsopen(nint number, string name, nint flags);
+
+    [LibraryImport("libc", EntryPoint = "syscall", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint fsconfig(nint number, nint context, nint command, string? key, string? value, nint extra);
+
+    [LibraryImport("libc", EntryPoint = "syscall")]
+    private static partial nint fsmount(nint number, nint context, nint flags, nint attributes);
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int openat(int directory, string path, int flags, uint mode);
+}
