@@ -190,7 +190,7 @@ internal sealed class ControlServer : IDisposable
         }
         finally
         {
-            // The place first: who sees this connection end may count on it.
+            // In this order: a peer that sees its conversation end finds the place it had free.
             lock (_gate) _connections.Remove(connection);
             connection.Dispose();
         }

@@ -39,6 +39,11 @@ internal sealed class Composition : IDisposable
     /// <summary>The codec that settings name for new pages; null for each pool's own.</summary>
     public static TmemCodec? CodecOf(in WorkerSettings settings) => settings.Codec == 0 ? null : (TmemCodec)(settings.Codec - 1);
 
+    /// <summary>Brings the region's file up to date. Says why it cannot be, or null.</summary>
+    public string? MakeDurable() => _engine.Sync() is var status && status != TmemStatus.Ok
+        ? $"the region's file cannot be written ({status}), and what it lacks would be lost; make room on its disk"
+        : null;
+
     /// <summary>Opens the store and puts the file system on it.</summary>
     /// <exception cref="StartupException">The region cannot be opened; says why and what to do.</exception>
     public static Composition Create(Handover handover, LockedMemory memory)

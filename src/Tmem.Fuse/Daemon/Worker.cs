@@ -11,7 +11,7 @@ namespace Tmem.Fuse.Daemon;
 
 /// <summary>
 /// The life of a worker: take over what the keeper holds, attach to the region, serve, and end only when nobody needs the mount any more or
-/// another worker takes over. A stop that is refused (swap is on it, somebody has a file open) is logged and changes nothing; asking again
+/// another worker takes over. A stop that is refused (swap is on it, somebody has a file open, the region's file cannot be written) is logged and changes nothing; asking again
 /// later is the way.
 /// </summary>
 internal sealed unsafe class Worker : IDaemon
@@ -21,11 +21,13 @@ internal sealed unsafe class Worker : IDaemon
     private readonly Handover _handover;
     private readonly ServedMount _mount;
     private readonly KeeperPeer _keeper;
+    private readonly Func<string?> _makeDurable;
     private readonly Lock _stopLock = new();
     private ControlServer? _control;
 
-    private Worker(Handover handover, ServedMount mount, Link line, string regionName)
+    private Worker(Handover handover, ServedMount mount, Link line, string regionName, Func<string?> makeDurable)
     {
+        _makeDurable = makeDurable;
         _handover = handover;
         _mount = mount;
         _keeper = new KeeperPeer(handover, line, Retire);
@@ -101,7 +103,8 @@ internal sealed unsafe class Worker : IDaemon
     /// <inheritdoc/>
     public bool TryStop(out string reason)
     {
-        lock (_stopLock) reason = _mount.TryStop() ?? "";
+        // First, while everything can still be refused: an end with a file that cannot be written loses what is not in it.
+        lock (_stopLock) reason = _makeDurable() ?? _mount.TryStop() ?? "";
         return reason.Length == 0;
     }
 
@@ -155,7 +158,7 @@ internal sealed unsafe class Worker : IDaemon
         page.BufferCount = Math.Max(page.BufferCount, settings.Threads);
         var session = new SessionOptions(TimeSpan.FromMicroseconds(settings.SpinMicroseconds), requests, composition.PrepareThread);
         using var mount = ServedMount.Start(composition.Handler, connection, session);
-        var worker = new Worker(handover, mount, line, composition.RegionName);
+        var worker = new Worker(handover, mount, line, composition.RegionName, composition.MakeDurable);
         using (worker._control = composition.StartControl(worker, handover))
         {
             var signals = s_stopSignals.Select(signal => PosixSignalRegistration.Create(signal, worker.OnSignal)).ToList();

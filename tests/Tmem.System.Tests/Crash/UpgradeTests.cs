@@ -104,7 +104,7 @@ public class UpgradeTests
     [InlineData("#!/bin/sh\nkill -ABRT $$\n", true, "SIGABRT")]
     [InlineData("#!/bin/sh\nexit 1\n", false, "cannot be executed")]
     [InlineData("no program", true, "cannot be executed")]
-    [InlineData(null, true, "cannot be opened")]
+    [InlineData(null, true, "cannot be opened: there is no such file")]
     public void A_program_that_does_not_get_ready_changes_nothing(string? program, bool executable, string why)
     {
         using var daemon = Daemon.Start("64M");
