@@ -50,6 +50,12 @@ public sealed record EngineOptions
     /// </summary>
     public bool CompactInBackground { get; init; } = true;
 
+    /// <summary>
+    /// What new pages of all pools are compressed with, whatever codec a pool was made with; null for each pool's own. Pages that are there stay as
+    /// they are until they are written again.
+    /// </summary>
+    public TmemCodec? NewPagesCodec { get; init; }
+
     /// <summary>For tests: what stands between durability and the disk.</summary>
     internal Durability.IImageFile? ImageFile { get; init; }
 

@@ -36,7 +36,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
         _spans = new SpanPool(memory, _superblock->SpanCount, options.CapacityBytes);
         _slabs = new SlabAllocator(memory, _spans);
         ClientTable = new ClientTable(memory);
-        PoolTable = new PoolTable(memory, _spans, ClientTable);
+        PoolTable = new PoolTable(memory, _spans, ClientTable, options.NewPagesCodec);
         var locator = new LeafLocator(_slabs);
         var hand = new EvictionHand(_slabs, PoolTable, ClientTable, locator);
         _compactor = new Compactor(_slabs, PoolTable, locator);
@@ -53,7 +53,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
             _damage = new DamageReport(memory.Name, options.DropDamaged);
             ClientTable.Adopt(_damage);
             PoolTable.Adopt(_damage);
-            using (var walk = new AttachWalk(_slabs, PoolTable, Intent, _damage)) walk.Run();
+            using (var walk = new AttachWalk(memory, _slabs, PoolTable, Intent, _damage)) walk.Run();
             if (_damage.Drops) DropCorruptPages();
         }
         _superblock->Generation++;
@@ -96,6 +96,8 @@ public sealed unsafe partial class TmemEngine : IDisposable
     public static TmemEngine Open(EngineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        if (options.NewPagesCodec is { } codec && !PageCodecs.IsKnown(codec))
+            throw new ArgumentException($"there is no codec {(int)codec}", nameof(options));
         if (options.CapacityBytes < EngineOptions.MinimumCapacity)
             throw new ArgumentException($"a capacity of {options.CapacityBytes} bytes is below the smallest, {EngineOptions.MinimumCapacity}", nameof(options));
         var memory = RegionOpener.Open(options, out var attach, out var image);
@@ -121,6 +123,12 @@ public sealed unsafe partial class TmemEngine : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         RegionOpener.CheckHeld(options);
     }
+
+    /// <summary>
+    /// Stops what the engine does by itself, for a process that is about to end while another one waits to open the same memory: from here on
+    /// nothing of it is touched unless a member is called. Not with a region in a file: dispose of that engine instead.
+    /// </summary>
+    public void Rest() => _background?.Dispose();
 
     /// <summary>All figures.</summary>
     public EngineStatistics Statistics()

@@ -90,6 +90,17 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int execv(string path, byte** arguments);
 
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial byte* realpath(string path, byte* buffer);
+
+    /// <summary>A path with every link in it resolved, which is how the kernel names what lies there; null if there is nothing.</summary>
+    public static string? RealPath(string path)
+    {
+        const int size = 4096;
+        var buffer = stackalloc byte[size];
+        return realpath(path, buffer) is null ? null : Marshal.PtrToStringUTF8((nint)buffer);
+    }
+
     /// <summary>Where a symbolic link points, without touching what it points to; null if it cannot be read.</summary>
     public static string? ReadLink(string path)
     {

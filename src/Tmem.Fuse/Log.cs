@@ -41,6 +41,13 @@ internal static class Log
             _ => "error",
         };
         var time = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
-        lock (s_lock) Console.Error.WriteLine($"{time} {name} {message.ReplaceLineEndings(" | ")}");
+        try
+        {
+            lock (s_lock) Console.Error.WriteLine($"{time} {name} {message.ReplaceLineEndings(" | ")}");
+        }
+        catch (IOException)
+        {
+            // The log's disk is full, or fails. Swap may stand on this process: a line less is the smaller loss.
+        }
     }
 }

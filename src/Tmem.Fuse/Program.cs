@@ -14,6 +14,7 @@ switch (role)
         return Adopter.Run(page, line);
     default:
         // Signals are the daemon's own business: a stop can be refused.
-        return CommandLine.Create(options => Founder.Run(options, warning)).Parse(args)
-            .Invoke(new InvocationConfiguration { ProcessTerminationTimeout = null });
+        var parsed = CommandLine.Create(options => Founder.Run(options, warning)).Parse(args);
+        var exit = parsed.Invoke(new InvocationConfiguration { ProcessTerminationTimeout = null });
+        return parsed.Errors.Count > 0 ? CommandLine.WrongUsage : exit;
 }

@@ -20,6 +20,19 @@ public sealed class CommandTests : IDisposable
         Assert.All(outcome.Lines, line => Assert.Equal(line.TrimEnd(), line));
     }
 
+    [Theory]
+    [InlineData("status")]
+    [InlineData("status", "--json")]
+    [InlineData("pool", "list")]
+    public void A_result_that_cannot_be_written_is_a_failure_with_its_reason(params string[] arguments)
+    {
+        using var error = new StringWriter();
+        using var full = new FullWriter();
+        Assert.Equal(ExitCode.Failed, CommandTree.Run([.. arguments, "--socket", _server.SocketPath], full, error, new FakeSwapSystem()));
+        Assert.Contains("No space left on device", error.ToString());
+        Assert.DoesNotContain("   at ", error.ToString());
+    }
+
     [Fact]
     public void Status_says_whether_the_daemon_is_protected()
     {
@@ -183,4 +196,12 @@ public sealed class CommandTests : IDisposable
     }
 
     public void Dispose() => _server.Dispose();
+
+    private sealed class FullWriter : StringWriter
+    {
+        public override void Write(char value) => throw new IOException("No space left on device");
+        public override void Write(string? value) => throw new IOException("No space left on device");
+        public override void Write(char[] buffer, int index, int count) => throw new IOException("No space left on device");
+        public override void Write(ReadOnlySpan<char> buffer) => throw new IOException("No space left on device");
+    }
 }

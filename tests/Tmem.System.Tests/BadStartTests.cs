@@ -38,6 +38,14 @@ public sealed class BadStartTests : IDisposable
     }
 
     [Fact]
+    public void Wrong_usage_has_an_exit_code_of_its_own()
+    {
+        Assert.Equal(2, Start(Mount, "lots", Socket).Code);
+        Assert.Equal(2, Start(Mount, "64M", Socket, "--nonsense").Code);
+        Assert.Equal(1, Start(Path.Combine(_folder, "nowhere"), "64M", Socket).Code);
+    }
+
+    [Fact]
     public void Capacity_zero() => Refused(Mount, "0").Names("capacity");
 
     [Fact]

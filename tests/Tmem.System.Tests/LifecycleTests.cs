@@ -23,6 +23,48 @@ public class LifecycleTests
     }
 
     [Fact]
+    public void A_mount_point_behind_a_link_is_known_by_the_kernels_name()
+    {
+        Requires.Machine();
+        var folder = Daemon.NewFolder();
+        var link = folder + ".link";
+        Directory.CreateSymbolicLink(link, folder);
+        try
+        {
+            using var daemon = Daemon.StartAt(Path.Combine(link, "mnt"), "64M", folder);
+            Assert.Contains($"\"mountPoint\": \"{daemon.Mount}\"", daemon.Control("status", "--json").Output, StringComparison.Ordinal);
+            daemon.Control("swap", "on", "--size", "16M").Succeeds();
+            try
+            {
+                Assert.Contains("/dev/loop", daemon.Control("swap", "status").Succeeds().All, StringComparison.Ordinal);
+                Assert.Contains("swap", daemon.Control("stop").All, StringComparison.Ordinal);
+            }
+            finally
+            {
+                daemon.Control("swap", "off").Succeeds();
+            }
+            daemon.Stop();
+        }
+        finally
+        {
+            File.Delete(link);
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_log_that_cannot_be_written_stops_nothing()
+    {
+        using var daemon = Daemon.StartLoggingTo("/dev/full", "64M");
+        var file = Path.Combine(daemon.Pool("p"), "file");
+        Bounded.Run(() => File.WriteAllText(file, "kept"));
+        Syscall.kill(daemon.Worker, Signum.SIGKILL);
+        daemon.AwaitRestarts(1);
+        Assert.Equal("kept", Bounded.Run(() => File.ReadAllText(file)));
+        daemon.Stop();
+    }
+
+    [Fact]
     public void An_open_file_holds_the_stop_up_with_a_reason()
     {
         using var daemon = Daemon.Start("64M");

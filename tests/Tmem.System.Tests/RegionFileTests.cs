@@ -8,6 +8,43 @@ namespace Tmem.System.Tests;
 public class RegionFileTests
 {
     [Fact]
+    public void A_stop_that_would_lose_what_the_full_disk_did_not_take_is_refused()
+    {
+        Requires.Machine();
+        var folder = Daemon.NewFolder();
+        var disk = Path.Combine(folder, "disk");
+        Directory.CreateDirectory(disk);
+        Command.Run("mount", "-t", "tmpfs", "-o", "size=16M", "none", disk).Succeeds();
+        try
+        {
+            var region = Path.Combine(disk, "tmem.region");
+            var bytes = new byte[24 << 20];
+            new Random(3).NextBytes(bytes);
+            using (var daemon = Daemon.Start("64M", folder, "--region", region))
+            {
+                var file = Path.Combine(daemon.Pool("p"), "file");
+                Bounded.Run(() => File.WriteAllBytes(file, bytes));
+                var stop = daemon.Control("stop");
+                Assert.Equal(1, stop.Code);
+                Assert.Contains("DiskFull", stop.All, StringComparison.Ordinal);
+                Assert.True(bytes.AsSpan().SequenceEqual(Bounded.Run(() => File.ReadAllBytes(file))));
+                Command.Run("mount", "-o", "remount,size=128M", disk).Succeeds();
+                daemon.Stop();
+            }
+            using (var daemon = Daemon.Start("64M", folder, "--region", region))
+            {
+                Assert.True(bytes.AsSpan().SequenceEqual(Bounded.Run(() => File.ReadAllBytes(Path.Combine(daemon.Mount, "p/file")))));
+                daemon.Stop();
+            }
+        }
+        finally
+        {
+            Command.Run("umount", disk);
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task A_copy_of_the_file_at_any_moment_has_what_was_synced()
     {
         Requires.Machine();

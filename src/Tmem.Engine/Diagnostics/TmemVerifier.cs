@@ -20,6 +20,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
     private readonly PoolTable _pools;
     private readonly RegionOperations _operations;
     private readonly List<string> _problems = [];
+    private readonly List<Handle> _corrupt = [];
     private readonly List<(ulong Place, ulong Word)> _suspects = [];
     private readonly Dictionary<PoolId, PoolStatistics> _walked = [];
     private SlotBitmap _reached = null!;
@@ -51,13 +52,13 @@ internal sealed unsafe class TmemVerifier : IDisposable
         if (quiescent) CheckCounters(pools);
         using var walk = new PageWalk(_slabs, _operations);
         foreach (var pool in pools)
-            _pages += walk.Run(pool, handle => Problem($"{handle} is corrupt: its stored bytes fail their checksum or do not unpack"));
+            _pages += walk.Run(pool, Corrupt);
         if (_suspects.Count > 0)
         {
             if (!quiescent) Thread.Sleep(50);
             CheckSuspects();
         }
-        return new VerifierReport(_pages, _objects, _spansChecked, _problems);
+        return new VerifierReport(_pages, _objects, _spansChecked, _problems) { CorruptPages = _corrupt };
     }
 
     public void Dispose() => _reached?.Dispose();
@@ -266,6 +267,12 @@ internal sealed unsafe class TmemVerifier : IDisposable
             }
             Problem($"the slot at {place:x} of span {span} ({kind}) is in use and nothing refers to it");
         }
+    }
+
+    private void Corrupt(Handle handle)
+    {
+        if (_problems.Count < VerifierReport.MaximumProblems) _corrupt.Add(handle);
+        Problem($"{handle} is corrupt: its stored bytes fail their checksum or do not unpack");
     }
 
     private void Problem(string sentence)

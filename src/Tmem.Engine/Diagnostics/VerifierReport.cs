@@ -10,6 +10,9 @@ public sealed record VerifierReport(long PagesChecked, long ObjectsChecked, long
     /// <summary>How many problems are listed at most.</summary>
     public const int MaximumProblems = 100;
 
+    /// <summary>The pages among the problems that fail their checksum or do not unpack; what <see cref="Problems"/> says of one begins with its handle.</summary>
+    public IReadOnlyList<Handle> CorruptPages { get; init; } = [];
+
     /// <summary>True when nothing is wrong.</summary>
     public bool Clean => Problems.Count == 0;
 }

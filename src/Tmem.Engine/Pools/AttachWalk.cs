@@ -11,12 +11,14 @@ namespace Tmem.Engine.Pools;
 /// back references, counters. The truth it starts from: the pool table, the kind and class of each span, the committed objects and
 /// records, and whatever can be reached from an object's root. Slots that nothing reaches were never committed, or their page was gone
 /// already; they become free. Half-made nodes without pages, and objects without pages, go too.
-/// <para>One walk, one visit a page: the cost is a cache miss for each slot's header.</para>
+/// <para>One walk, one visit a page: the cost is a cache miss for each slot's header, and a fault for each page of memory. The misses of a
+/// node's pages overlap (<see cref="LookAhead"/>), headers are written only where they change, and another thread takes most of the faults.</para>
 /// <para>Damage is whatever contradicts itself. It refuses the region, or, on request, what is damaged is let go: a page, a node's pages, an
 /// object, a span.</para>
 /// </summary>
 internal sealed unsafe class AttachWalk : IDisposable
 {
+    private readonly RegionMemory _memory;
     private readonly SlabAllocator _slabs;
     private readonly SpanPool _spans;
     private readonly PoolTable _pools;
@@ -25,9 +27,11 @@ internal sealed unsafe class AttachWalk : IDisposable
     private readonly ObjectOrder<RegionHost> _order;
     private readonly HashSet<ulong> _superseded = [];
     private SlotBitmap _reached = null!;
+    private ulong _lookedAhead;
 
-    public AttachWalk(SlabAllocator slabs, PoolTable pools, ExchangeIntent intent, DamageReport damage)
+    public AttachWalk(RegionMemory memory, SlabAllocator slabs, PoolTable pools, ExchangeIntent intent, DamageReport damage)
     {
+        _memory = memory;
         _slabs = slabs;
         _spans = slabs.Spans;
         _pools = pools;
@@ -42,6 +46,19 @@ internal sealed unsafe class AttachWalk : IDisposable
         _spans.Adopt();
         _intent.Complete(_spans, _damage);
         _reached = new SlotBitmap(_spans);
+        // Holes are punched again in Rebuild; nothing may be made present beside that.
+        using (new RegionPresence(_memory, (long)_spans.PlaceOf((uint)_spans.HighWater))) Reach();
+        for (uint span = 0; span < _spans.HighWater; span++)
+        {
+            if (_spans.Table[span].Kind != SpanKind.Free) Rebuild(span);
+        }
+    }
+
+    public void Dispose() => _reached?.Dispose();
+
+    /// <summary>Marks what objects and records in use reach.</summary>
+    private void Reach()
+    {
         FindSuperseded();
         for (uint span = 0; span < _spans.HighWater; span++)
         {
@@ -58,13 +75,7 @@ internal sealed unsafe class AttachWalk : IDisposable
                     break;
             }
         }
-        for (uint span = 0; span < _spans.HighWater; span++)
-        {
-            if (_spans.Table[span].Kind != SpanKind.Free) Rebuild(span);
-        }
     }
-
-    public void Dispose() => _reached?.Dispose();
 
     private void CheckSpans()
     {
@@ -147,6 +158,7 @@ internal sealed unsafe class AttachWalk : IDisposable
         // The nodes of an object that was being moved name its old place.
         node.Header = RadixNode.MakeHeader(obj, level);
         node.Used = 0;
+        if (level == 1) LookAhead(in node);
         for (var slot = 0; slot < RadixNode.Fanout; slot++)
         {
             var entry = node.Entries[slot];
@@ -168,6 +180,23 @@ internal sealed unsafe class AttachWalk : IDisposable
         _reached.Add(place);
         nodes++;
         return node.Used;
+    }
+
+    /// <summary>
+    /// Reads the headers of all pages of a node, one after the other without using them: the processor then waits for ten or so at a time, where
+    /// <see cref="AdoptPage"/> would wait for each.
+    /// </summary>
+    private void LookAhead(in RadixNode node)
+    {
+        ulong seen = 0;
+        for (var slot = 0; slot < RadixNode.Fanout; slot++)
+        {
+            var descriptor = node.Entries[slot];
+            if (!PageDescriptor.IsSlot(descriptor)) continue;
+            var place = PageDescriptor.Slot(descriptor);
+            if (_spans.Contains(place) && _spans.Table[_spans.SpanOf(place)].Kind != SpanKind.Free) seen ^= *(ulong*)_slabs.At(place);
+        }
+        _lookedAhead = seen;
     }
 
     /// <summary>False, and the leaf empty, if the page is damaged.</summary>
@@ -192,9 +221,10 @@ internal sealed unsafe class AttachWalk : IDisposable
         if (header.Leaf != leaf && IsOfAnotherHandle(header.Leaf, descriptor, pool, id, index))
             return Drop(leaf, $"{new Handle(pool.Id, id, index)} refers to {descriptor:x}, which is another handle's page");
         // A page that was moving between the object and a node when the process died still names its old leaf.
-        header.Word = SlotHeader.MakeWord(leaf, header.Length, header.Format);
-        header.PoolPlace = (ushort)pool.Place;
-        header.Bucket = (byte)bucket;
+        var word = SlotHeader.MakeWord(leaf, header.Length, header.Format);
+        if (header.Word != word) header.Word = word;
+        if (header.PoolPlace != pool.Place) header.PoolPlace = (ushort)pool.Place;
+        if (header.Bucket != bucket) header.Bucket = (byte)bucket;
         _reached.Add(place);
         pool.Adopt(size);
         counters.Add(Count.Pages);

@@ -226,7 +226,7 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     }
 
     private static PageOwner OwnerOf(Pool pool, in ObjectId id) => new(
-        pool.Place, Pool.BucketOf(id), pool.IsPersistent, pool.Options.RefuseIncompressible, pool.Options.Codec, pool.IsPrecompressed);
+        pool.Place, Pool.BucketOf(id), pool.IsPersistent, pool.Options.RefuseIncompressible, pool.Codec, pool.IsPrecompressed);
 
     private static void CountOutcome(Pool pool, TmemStatus status)
     {

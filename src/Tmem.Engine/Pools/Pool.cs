@@ -46,13 +46,14 @@ internal sealed class Pool
     private volatile ClientState[] _members = [];
     private long _memory;
 
-    public Pool(PoolId id, int place, ClientState owner, in PoolOptions options, PoolStage stage)
+    public Pool(PoolId id, int place, ClientState owner, in PoolOptions options, PoolStage stage, TmemCodec? codec = null)
     {
         Id = id;
         Place = place;
         _owner = owner;
         _stage = stage;
         Options = options;
+        Codec = codec ?? options.Codec;
         IsPersistent = (options.Flags & PoolFlags.Persistent) != 0;
         IsPrecompressed = (options.Flags & PoolFlags.Precompressed) != 0;
         PageSize = options.Flags.PageSize();
@@ -68,6 +69,9 @@ internal sealed class Pool
     /// <summary>Who shares a pool that has a shared id, the owner among them; empty for any other. Never changed in place.</summary>
     public ClientState[] Members { get => _members; set => _members = value; }
     public PoolOptions Options { get; }
+
+    /// <summary>What new pages are compressed with in this process: the pool's own codec, or the one that <see cref="EngineOptions.NewPagesCodec"/> names.</summary>
+    public TmemCodec Codec { get; }
     public int PageSize { get; }
     public bool IsPersistent { get; }
     public bool IsPrecompressed { get; }

@@ -20,16 +20,18 @@ internal sealed unsafe partial class PoolTable
     private readonly PoolEntry* _entries;
     private readonly SpanPool _spans;
     private readonly ClientTable _clients;
+    private readonly TmemCodec? _newPagesCodec;
     private readonly SharingTable _sharing;
     private readonly Pool?[] _pools = new Pool?[RegionLayout.MaximumPools];
     private readonly Lock _change = new();
 
-    public PoolTable(RegionMemory memory, SpanPool spans, ClientTable clients)
+    public PoolTable(RegionMemory memory, SpanPool spans, ClientTable clients, TmemCodec? newPagesCodec = null)
     {
         _superblock = (Superblock*)memory.Start;
         _entries = (PoolEntry*)(memory.Start + RegionLayout.PoolTableOffset);
         _spans = spans;
         _clients = clients;
+        _newPagesCodec = newPagesCodec;
         _sharing = new SharingTable(memory);
     }
 
@@ -103,7 +105,7 @@ internal sealed unsafe partial class PoolTable
             entry.SharedLow = options.SharedId.Low;
             entry.SharedHigh = options.SharedId.High;
             entry.Restore = (uint)restore;
-            pool = new Pool(id, place, owner, options, restore == 0 ? PoolStage.Open : PoolStage.Restoring);
+            pool = new Pool(id, place, owner, options, restore == 0 ? PoolStage.Open : PoolStage.Restoring, _newPagesCodec);
             Volatile.Write(ref entry.LivingId, id.Value);
             owner.Own(pool);
             Volatile.Write(ref _pools[place], pool);
@@ -178,7 +180,7 @@ internal sealed unsafe partial class PoolTable
             // The region was made within a capacity that had room for them; a smaller one now refuses puts, not pools.
             _spans.Charge(Pool.ProcessBytes);
             var owner = _clients.State(new ClientId(entry.Owner));
-            var pool = new Pool(id, place, owner, options, PoolStage.Open) { Members = members };
+            var pool = new Pool(id, place, owner, options, PoolStage.Open, _newPagesCodec) { Members = members };
             owner.Own(pool);
             _pools[place] = pool;
         }

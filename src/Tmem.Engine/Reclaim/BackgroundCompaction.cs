@@ -28,9 +28,9 @@ internal sealed class BackgroundCompaction : IDisposable
 
     public void Dispose()
     {
+        if (_stop.IsSet) return;
         _stop.Set();
         _thread.Join();
-        _stop.Dispose();
     }
 
     private void Run()

@@ -10,6 +10,7 @@ namespace Tmem.Engine.Region;
 internal sealed unsafe class RegionMemory : IDisposable
 {
     // Not in Tmds.LibC 0.5.0.
+    private const int MADV_POPULATE_READ = 22;
     private const int MADV_POPULATE_WRITE = 23;
     private const int MADV_DONTNEED_LOCKED = 24;
     private const int MLOCK_ONFAULT = 1;
@@ -65,6 +66,8 @@ internal sealed unsafe class RegionMemory : IDisposable
             throw new RegionException($"cannot map {length} bytes for {name}: {error}");
         }
         // Locked as they are populated: locking the whole sparse mapping at once would fill it.
+        // A process that locks all it maps (mlockall) has locked this too, and is asked not to.
+        if (!lockMemory && fd >= 0) _ = munlock(start, (size_t)(ulong)length);
         var locked = lockMemory && mlock2(start, (size_t)(ulong)length, MLOCK_ONFAULT) == 0;
         return new RegionMemory((byte*)start, length, fd, locked, name);
     }
@@ -93,6 +96,9 @@ internal sealed unsafe class RegionMemory : IDisposable
             Interlocked.Or(ref *(int*)(Start + offset + i), 0);
         return true;
     }
+
+    /// <summary>Maps what a memfd holds here already; a hint, before Linux 5.14 without effect.</summary>
+    public void MakePresent(long offset, long length) => _ = madvise(Start + offset, (size_t)(ulong)length, MADV_POPULATE_READ);
 
     /// <summary>Gives pages back to the system; they read as zeros afterwards.</summary>
     public void Punch(long offset, long length)

@@ -45,6 +45,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
             StartedAt = daemon.StartedAt,
             UptimeSeconds = Math.Round(Math.Max(0, (DateTimeOffset.UtcNow - daemon.StartedAt).TotalSeconds), 3),
             Threads = daemon.Threads,
+            Codec = daemon.Codec,
             Pools = statistics.Pools.Count,
             Store = Figures.Of(statistics),
             Total = Figures.Of(statistics.Total),
@@ -60,7 +61,8 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         {
             var started = Stopwatch.GetTimestamp();
             var report = engine.Verify();
-            IReadOnlyList<string> problems = [.. report.Problems, .. directory.Verify()];
+            var known = report.CorruptPages.ToDictionary(page => page.ToString(), page => directory.Describe(page));
+            IReadOnlyList<string> problems = [.. report.Problems.Select(problem => InWords(problem, known)), .. directory.Verify()];
             return RpcAnswer.Of(new CheckReply(report.PagesChecked, report.ObjectsChecked, report.SpansChecked,
                 Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3), problems), ControlJson.Default.CheckReply);
         }
@@ -68,6 +70,13 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         {
             Volatile.Write(ref _checking, 0);
         }
+    }
+
+    /// <summary>What the engine says of a page, with the file that the page belongs to.</summary>
+    private static string InWords(string problem, Dictionary<string, string> known)
+    {
+        var end = problem.IndexOf('>', StringComparison.Ordinal) + 1;
+        return end > 0 && known.TryGetValue(problem[..end], out var words) ? words + problem[end..] : problem;
     }
 
     private RpcAnswer Stop() => daemon.TryStop(out var reason)
@@ -83,6 +92,8 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
             return RpcParameters.Invalid("spin", $"spin {wish.Spin} is out of range", $"give a number of microseconds from 0 to {ControlProtocol.MaximumSpin}");
         if (wish.Binary is { } binary && !Path.IsPathFullyQualified(binary))
             return RpcParameters.Invalid("binary", $"binary '{Shorten(binary)}' is not an absolute path", "give the program's whole path");
+        if (wish.Codec is { } codec && !Enum.IsDefined(codec))
+            return RpcParameters.Invalid("codec", $"codec {(int)codec} is not known", "give pool, lz4, lz4-reference or zstd");
         var before = daemon.Processes;
         return daemon.TryUpgrade(wish, out var reason)
             ? RpcAnswer.Of(new UpgradeReply(before.WorkerPid, before.Upgrades), ControlJson.Default.UpgradeReply)

@@ -190,8 +190,9 @@ internal sealed class ControlServer : IDisposable
         }
         finally
         {
-            connection.Dispose();
+            // In this order: a peer that sees its conversation end finds the place it had free.
             lock (_gate) _connections.Remove(connection);
+            connection.Dispose();
         }
     }
 }

@@ -22,6 +22,9 @@ internal interface IDaemon
     /// <summary>Session threads.</summary>
     int Threads { get; }
 
+    /// <summary>The codec of new pages where it is not each pool's own; else null.</summary>
+    string? Codec { get; }
+
     /// <summary>
     /// Decides whether the daemon may end and, if so, sets its end in motion and returns without waiting for it. The reply of the caller is
     /// still sent: <see cref="ControlServer.Dispose"/> waits for it.

@@ -16,11 +16,13 @@ internal sealed class Composition : IDisposable
     private readonly TmemEngine _engine;
     private readonly TmemFileSystem _fileSystem;
 
+    private readonly Handover _handover;
 
     private Composition(TmemEngine engine, TmemFileSystem fileSystem, Handover handover)
     {
         _engine = engine;
         _fileSystem = fileSystem;
+        _handover = handover;
         Handler = new Dispatcher<TmemFileSystem>(fileSystem, Log.Error, handover.Parameters, handover.Agree);
         RegionName = NameOf(handover);
     }
@@ -32,7 +34,15 @@ internal sealed class Composition : IDisposable
     public string RegionName { get; }
 
     /// <summary>Run on each thread that will serve requests.</summary>
-    public void PrepareThread() => _engine.PrepareThread();
+    public void PrepareThread() => _engine.PrepareThread(codec: CodecOf(_handover.Page.Current) ?? TmemCodec.Page);
+
+    /// <summary>The codec that settings name for new pages; null for each pool's own.</summary>
+    public static TmemCodec? CodecOf(in WorkerSettings settings) => settings.Codec == 0 ? null : (TmemCodec)(settings.Codec - 1);
+
+    /// <summary>Brings the region's file up to date. Says why it cannot be, or null.</summary>
+    public string? MakeDurable() => _engine.Sync() is var status && status != TmemStatus.Ok
+        ? $"the region's file cannot be written ({status}), and what it lacks would be lost; make room on its disk"
+        : null;
 
     /// <summary>Opens the store and puts the file system on it.</summary>
     /// <exception cref="StartupException">The region cannot be opened; says why and what to do.</exception>
@@ -78,6 +88,14 @@ internal sealed class Composition : IDisposable
     public ControlServer StartControl(Worker worker, Handover handover) =>
         ControlServer.Start(handover.SocketPath, new Socket(new SafeSocketHandle(handover.Page.Listener, ownsHandle: false)), worker, _engine, _fileSystem, Log.Warning);
 
+    /// <summary>Leaves the region to a successor, once no request is served any more; false if only the end of the process does that.</summary>
+    public bool TryRest()
+    {
+        if (_handover.RegionPath is not null) return false;
+        _engine.Rest();
+        return true;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -94,7 +112,9 @@ internal sealed class Composition : IDisposable
         RegionFileDescriptor = handover.Page.RegionFile,
         RegionPath = handover.RegionPath,
         SyncInterval = TimeSpan.FromSeconds(settings.SyncSeconds),
-        LockMemory = lockMemory,
+        // A lock costs half again as much as making the memory present, and doubles the time that the process takes to end.
+        LockMemory = lockMemory && handover.Page.RegionStays == 0,
+        NewPagesCodec = CodecOf(settings),
     };
 
     private static string NameOf(Handover handover) => handover.RegionPath ?? "memory";

@@ -26,7 +26,8 @@ internal static unsafe class Founder
             _ = LockedMemory.Lock();
             var handover = Handover.Create();
             ref var page = ref handover.Page;
-            page.Region = SharedMemory.Create("tmem-region");
+            page.Region = SharedMemory.Create("tmem-region", out var stays);
+            page.RegionStays = stays ? 1 : 0;
             page.RegionFile = options.RegionPath is { } file ? Keeper.RegionFile.Open(file) : -1;
             page.Buffers = RequestBuffers.Create(HandoverPage.MaximumDevices).Descriptor;
             page.Current = page.Proposed = SettingsOf(options);

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Engine;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Control.Messages;
@@ -10,7 +11,7 @@ namespace Tmem.Fuse.Daemon;
 
 /// <summary>
 /// The life of a worker: take over what the keeper holds, attach to the region, serve, and end only when nobody needs the mount any more or
-/// another worker takes over. A stop that is refused (swap is on it, somebody has a file open) is logged and changes nothing; asking again
+/// another worker takes over. A stop that is refused (swap is on it, somebody has a file open, the region's file cannot be written) is logged and changes nothing; asking again
 /// later is the way.
 /// </summary>
 internal sealed unsafe class Worker : IDaemon
@@ -20,15 +21,18 @@ internal sealed unsafe class Worker : IDaemon
     private readonly Handover _handover;
     private readonly ServedMount _mount;
     private readonly KeeperPeer _keeper;
+    private readonly Func<string?> _makeDurable;
     private readonly Lock _stopLock = new();
     private ControlServer? _control;
 
-    private Worker(Handover handover, ServedMount mount, Link line, string regionName)
+    private Worker(Handover handover, ServedMount mount, Link line, string regionName, Func<string?> makeDurable)
     {
+        _makeDurable = makeDurable;
         _handover = handover;
         _mount = mount;
         _keeper = new KeeperPeer(handover, line, Retire);
         Threads = handover.Page.Current.Threads;
+        Codec = Composition.CodecOf(handover.Page.Current)?.Name();
         RegionName = regionName;
     }
 
@@ -48,6 +52,9 @@ internal sealed unsafe class Worker : IDaemon
     public int Threads { get; }
 
     /// <inheritdoc/>
+    public string? Codec { get; }
+
+    /// <inheritdoc/>
     public ProcessFigures Processes
     {
         get
@@ -61,6 +68,7 @@ internal sealed unsafe class Worker : IDaemon
                 Upgrades = page.Upgrades,
                 LastDeath = page.LastDeath.Process == 0 ? null : DeathWords.Describe(in page.LastDeath),
                 LastDeathAt = page.LastDeath.Process == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(page.LastDeath.UnixMilliseconds),
+                KeeperAllocatedBytes = page.KeeperAllocatedBytes,
                 UpgradeProblem = _handover.UpgradeProblem is { Length: > 0 } problem ? problem : null,
             };
         }
@@ -95,7 +103,8 @@ internal sealed unsafe class Worker : IDaemon
     /// <inheritdoc/>
     public bool TryStop(out string reason)
     {
-        lock (_stopLock) reason = _mount.TryStop() ?? "";
+        // First, while everything can still be refused: an end with a file that cannot be written loses what is not in it.
+        lock (_stopLock) reason = _makeDurable() ?? _mount.TryStop() ?? "";
         return reason.Length == 0;
     }
 
@@ -106,6 +115,7 @@ internal sealed unsafe class Worker : IDaemon
         settings.Threads = wish.Threads ?? settings.Threads;
         settings.SpinMicroseconds = wish.Spin ?? settings.SpinMicroseconds;
         if (wish.Log is { } level) settings.LogLevel = (int)level;
+        if (wish.Codec is { } codec) settings.Codec = (int)codec;
         reason = _keeper.TryUpgrade(settings, wish.Binary ?? ProgramFile()) ?? "";
         return reason.Length == 0;
     }
@@ -148,7 +158,7 @@ internal sealed unsafe class Worker : IDaemon
         page.BufferCount = Math.Max(page.BufferCount, settings.Threads);
         var session = new SessionOptions(TimeSpan.FromMicroseconds(settings.SpinMicroseconds), requests, composition.PrepareThread);
         using var mount = ServedMount.Start(composition.Handler, connection, session);
-        var worker = new Worker(handover, mount, line, composition.RegionName);
+        var worker = new Worker(handover, mount, line, composition.RegionName, composition.MakeDurable);
         using (worker._control = composition.StartControl(worker, handover))
         {
             var signals = s_stopSignals.Select(signal => PosixSignalRegistration.Create(signal, worker.OnSignal)).ToList();
@@ -156,8 +166,13 @@ internal sealed unsafe class Worker : IDaemon
                 + $"{ByteSize.Format(settings.CapacityBytes)}; control socket {handover.SocketPath}");
             worker._keeper.Start();
             var end = mount.Ended.GetAwaiter().GetResult();
-            // Not the ordinary way out: writing the region's file takes time, and the successor waits for it.
-            if (end == SessionEnd.Quiesced) NativeProcess._exit(0);
+            if (end == SessionEnd.Quiesced)
+            {
+                // To unmap a large store takes longer than to attach to it: the successor need not wait for that.
+                if (composition.TryRest()) line.Send(LinkMessage.Retired);
+                // Not the ordinary way out: writing the region's file takes time, and the successor waits for it.
+                NativeProcess._exit(0);
+            }
             page.ConnectionOver = 1;
             foreach (var signal in signals) signal.Dispose();
             return worker.Finish(end);

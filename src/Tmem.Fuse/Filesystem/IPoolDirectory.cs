@@ -18,6 +18,9 @@ internal interface IPoolDirectory
     /// <summary>All pools in name order.</summary>
     IReadOnlyList<NamedPool> Pools();
 
+    /// <summary>A page in the words of the file system: its pool, a path of its file, its number and its place in the file.</summary>
+    string Describe(in Handle page);
+
     /// <summary>Cross-checks names, inodes, attributes and the engine's objects; one sentence a problem. Safe while others work.</summary>
     IReadOnlyList<string> Verify();
 }

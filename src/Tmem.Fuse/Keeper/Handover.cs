@@ -14,6 +14,8 @@ internal struct WorkerSettings
     public int SpinMicroseconds;
     public int LogLevel;
     public int SyncSeconds;
+    /// <summary>The codec of new pages, one more than the engine's number for it; 0 is each pool's own.</summary>
+    public int Codec;
     /// <summary>The descriptor of the program; executed through /proc/self/fd, so that it is still the same one when its file was replaced.</summary>
     public int Program;
 }
@@ -42,7 +44,7 @@ internal unsafe struct HandoverPage
 {
     /// <summary>"TMEMHAND", little-endian.</summary>
     public const ulong ExpectedMagic = 0x444E4148_4D454D54;
-    public const uint ExpectedVersion = 1;
+    public const uint ExpectedVersion = 2;
     public const int MaximumDevices = 64;
     public const int PathBytes = 4096;
     public const int TextBytes = 1024;
@@ -62,6 +64,8 @@ internal unsafe struct HandoverPage
     /// <summary>A worker may have read from the connection, so that its successor must ask for what was in flight.</summary>
     public int ConnectionUsed;
     public long FirstStartUnixMilliseconds;
+    /// <summary>Managed memory that the keeper has allocated since it keeps; 0 if it does as it should.</summary>
+    public long KeeperAllocatedBytes;
     public WorkerDeath LastDeath;
 
     public WorkerSettings Current;
@@ -70,6 +74,8 @@ internal unsafe struct HandoverPage
     // Descriptors have the same numbers in all processes.
     /// <summary>The memory that the region lies in.</summary>
     public int Region;
+    /// <summary>That memory is never swapped, so no process need lock it.</summary>
+    public int RegionStays;
     /// <summary>The file that it is made durable in; -1 for none.</summary>
     public int RegionFile;
     public int Listener;

@@ -37,7 +37,7 @@ internal sealed unsafe partial class Keeper
         proposed.Program = Libc.open(_handover.ProposedProgramName, NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
         if (proposed.Program < 0)
         {
-            UpgradeFails($"the program cannot be opened: error {(int)Libc.LastError}; name one that can be executed");
+            UpgradeFails($"the program cannot be opened: {Words(Libc.LastError)} (error {(int)Libc.LastError}); name one that can be executed");
             return;
         }
         if (!AddDevices(proposed.Threads))
@@ -47,12 +47,22 @@ internal sealed unsafe partial class Keeper
         }
         if (!TryStart(Role.Successor, proposed.Program, out _successor, out var error))
         {
-            UpgradeFails($"the program cannot be executed: error {(int)error}; name one that can");
+            UpgradeFails($"the program cannot be executed: {Words(error)} (error {(int)error}); name one that can");
             return;
         }
         _phase = UpgradePhase.Preparing;
         _deadline = Environment.TickCount64 + ReadyPatience;
     }
+
+    /// <summary>What a wrong path comes to, in words that are there already.</summary>
+    private static string Words(Errno error) => (int)error switch
+    {
+        2 => "there is no such file",
+        8 => "it is no program",
+        13 => "it may not be executed",
+        20 => "a part of its path is no directory",
+        _ => "the kernel refuses it",
+    };
 
     private bool AddDevices(int threads)
     {

@@ -21,6 +21,8 @@ internal sealed unsafe partial class Keeper
     private readonly string _mountPoint;
     private readonly int _signalDescriptor;
     private Watched _worker;
+    /// <summary>A worker that has left the region to its successor, and still ends.</summary>
+    private Watched _retired;
     private bool _everServed;
     private int _failures;
     private long _startAt;
@@ -67,6 +69,8 @@ internal sealed unsafe partial class Keeper
     /// <returns>The exit code.</returns>
     public int Run()
     {
+        Rehearse();
+        var allocated = GC.GetAllocatedBytesForCurrentThread();
         while (_exit is null)
         {
             var now = Environment.TickCount64;
@@ -75,18 +79,30 @@ internal sealed unsafe partial class Keeper
             HandleSignals();
             if (_successor.Exists) HandleSuccessor();
             if (_worker.Exists) HandleWorker();
+            if (_retired.Exists && _retired.HasEnded && _retired.TryReap(out _)) _retired.Forget();
             CheckUpgrade();
+            Page.KeeperAllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - allocated;
         }
         return _exit.Value;
     }
 
+    /// <summary>What allocates the first time it is used (cultures, formats) is used before it counts: putting a line together.</summary>
+    private static void Rehearse()
+    {
+        var death = new WorkerDeath { Process = 1, Number = 9, BySignal = 1, HadServed = 1, ServedMilliseconds = 1 };
+        KeeperLine line = $"rehearsal {death.Process} {"of"u8} ";
+        DeathWords.AppendTo(ref line, in death);
+        KeeperLog.Rehearse(line);
+    }
+
     private void Wait(long now)
     {
-        var polls = stackalloc PollDescriptor[5];
+        var polls = stackalloc PollDescriptor[6];
         var count = 0;
         polls[count++] = Readable(_signalDescriptor);
         Add(in _worker, polls, ref count);
         Add(in _successor, polls, ref count);
+        if (_retired.Exists) polls[count++] = Readable(_retired.Pid);
         var timeout = LongestWait;
         if (!_worker.Exists && !_successor.Exists) timeout = (int)Math.Clamp(_startAt - now, 0, LongestDelay);
         if (_phase != UpgradePhase.None) timeout = (int)Math.Clamp(_deadline - now, 0, timeout);
@@ -137,6 +153,12 @@ internal sealed unsafe partial class Keeper
         {
             if (message == LinkMessage.Serving) WorkerServes();
             else if (message == LinkMessage.Upgrade) BeginUpgrade();
+            else if (message == LinkMessage.Retired && _phase == UpgradePhase.Retiring && _successor.Exists && !_retired.Exists)
+            {
+                _retired = _worker;
+                HandOver();
+                return;
+            }
         }
         if (!_worker.HasEnded || !_worker.TryReap(out var death)) return;
         _worker.Forget();

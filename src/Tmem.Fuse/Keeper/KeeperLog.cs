@@ -22,13 +22,26 @@ internal static class KeeperLog
     {
         if (level < Log.Level) return;
         Span<byte> line = stackalloc byte[64 + KeeperLine.Room];
+        var length = Compose(line, name, message);
+        fixed (byte* start = line) _ = Libc.write(2, start, (nuint)length);
+    }
+
+    /// <summary>Puts a line together and does not write it.</summary>
+    public static void Rehearse(KeeperLine message)
+    {
+        Span<byte> line = stackalloc byte[64 + KeeperLine.Room];
+        _ = Compose(line, " debug "u8, message);
+    }
+
+    private static int Compose(Span<byte> line, ReadOnlySpan<byte> name, KeeperLine message)
+    {
         _ = DateTime.UtcNow.TryFormat(line, out var length, "yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
         name.CopyTo(line[length..]);
         length += name.Length;
         message.Text.CopyTo(line[length..]);
         length += message.Text.Length;
         line[length++] = (byte)'\n';
-        fixed (byte* start = line) _ = Libc.write(2, start, (nuint)length);
+        return length;
     }
 }
 

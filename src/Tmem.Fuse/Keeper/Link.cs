@@ -23,6 +23,8 @@ internal enum LinkMessage : byte
     UpgradeFailed,
     /// <summary>Keeper to new worker: the region is yours.</summary>
     TakeOver,
+    /// <summary>Old worker to keeper: what was in hand is finished and nothing of the region is touched any more; ending takes a while yet.</summary>
+    Retired,
 }
 
 /// <summary>One end of the line between a keeper and a worker: a pair of sockets that keeps messages apart. When a process dies, the other end reads it.</summary>

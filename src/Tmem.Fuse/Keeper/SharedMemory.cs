@@ -28,9 +28,15 @@ internal static unsafe partial class SharedMemory
     /// <summary>A new, empty file of memory, closed on exec. Where the kernel has no such tmpfs it is a memfd, which locks alone keep from being swapped.</summary>
     /// <param name="name">What it is for, as /proc tells it of a memfd.</param>
     /// <exception cref="StartupException">The kernel has none to give.</exception>
-    public static int Create(string name)
+    public static int Create(string name) => Create(name, out _);
+
+    /// <param name="name">What it is for, as /proc tells it of a memfd.</param>
+    /// <param name="unswappable">Whether it stays in memory without a lock.</param>
+    /// <inheritdoc cref="Create(string)"/>
+    public static int Create(string name, out bool unswappable)
     {
         var descriptor = CreateUnswappable();
+        unswappable = descriptor >= 0;
         if (descriptor < 0) descriptor = NativeProcess.memfd_create(name, NativeProcess.MFD_CLOEXEC);
         return descriptor >= 0 ? descriptor : throw new StartupException($"memfd_create failed: {Libc.Describe(Libc.LastError)}.");
     }

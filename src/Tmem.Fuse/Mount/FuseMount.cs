@@ -47,17 +47,19 @@ internal sealed class FuseMount
     /// <summary>Takes the file system out of the mount table. EBUSY while anybody uses it; never lazily, because swap could still be on it.</summary>
     public Errno Unmount() => Libc.umount2(MountPoint, 0) == 0 ? Errno.Ok : Libc.LastError;
 
-    /// <summary>Checks that a directory can be mounted on; returns its path with links resolved.</summary>
+    /// <summary>
+    /// Checks that a directory can be mounted on; returns its path as the kernel will name it, with the links in all of its parts resolved: the
+    /// mount table, the swap table and the files of loop devices are compared with it.
+    /// </summary>
     /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
     private static string CheckMountPoint(string directory)
     {
         if (directory.Length == 0) throw new StartupException("The mount point is empty. Name a directory, as in --mount /mnt/tmem.");
         var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
-        RefuseMounted(path);
+        RefuseMounted(path); // Before it is looked at: one whose daemon is gone cannot be.
         if (File.Exists(path)) throw new StartupException($"{path} is not a directory. Choose a directory as mount point.");
-        var info = new DirectoryInfo(path);
-        if (!info.Exists) throw new StartupException($"{path} does not exist. Make it first: mkdir -p '{path}'.");
-        path = info.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? path;
+        if (!Directory.Exists(path)) throw new StartupException($"{path} does not exist. Make it first: mkdir -p '{path}'.");
+        path = Libc.RealPath(path) ?? path;
         RefuseMounted(path);
         return path;
     }

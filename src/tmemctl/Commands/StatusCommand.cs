@@ -27,7 +27,7 @@ internal static class StatusCommand
         var (store, total) = (status.Store, status.Total);
         Table.WritePairs(output,
         [
-            ("daemon", $"tmemd {status.Version}, process {status.Pid}, {status.Threads} threads, up {Words.Duration(status.UptimeSeconds)}"),
+            ("daemon", $"tmemd {status.Version}, process {status.Pid}, {status.Threads} threads{(status.Codec is { } codec ? $", new pages {codec}" : "")}, up {Words.Duration(status.UptimeSeconds)}"),
             .. Processes(status.Processes),
             ("mount", status.MountPoint),
             ("socket", status.SocketPath),

@@ -20,15 +20,27 @@ internal static class UpgradeCommand
         var threads = new Option<int?>("--threads") { Description = "Threads that serve requests.", HelpName = "N" };
         var spin = new Option<int?>("--spin") { Description = "Microseconds a thread polls before it sleeps.", HelpName = "N" };
         var log = new Option<LogWish?>("--log") { Description = "Least level of events to log: debug, info, warning or error.", HelpName = "LEVEL" };
+        var codec = new Option<string?>("--codec") { Description = "What new pages are compressed with: lz4, lz4-reference, zstd, or pool for each pool's own codec.", HelpName = "CODEC" };
+        codec.AcceptOnlyFromAmong("pool", "lz4", "lz4-reference", "zstd");
         var command = new Command("upgrade",
             "Goes on with another program or other settings while the mount is in use: no request fails. If the new worker does not get ready, the old one serves on.")
-        { binary, threads, spin, log };
+        { binary, threads, spin, log, codec };
         command.SetAction(parse => Run(context(parse), new UpgradeParameters
         {
             Binary = parse.GetValue(binary)?.FullName, Threads = parse.GetValue(threads), Spin = parse.GetValue(spin), Log = parse.GetValue(log),
+            Codec = WishOf(parse.GetValue(codec)),
         }));
         return command;
     }
+
+    private static CodecWish? WishOf(string? codec) => codec switch
+    {
+        null => null,
+        "lz4" => CodecWish.Lz4,
+        "lz4-reference" => CodecWish.Lz4Reference,
+        "zstd" => CodecWish.Zstd,
+        _ => CodecWish.Pool,
+    };
 
     private static int Run(CommandContext context, UpgradeParameters wish)
     {

@@ -16,17 +16,32 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
     /// <summary>A result: JSON for programs, or what <paramref name="text"/> writes for people.</summary>
     public int Done<T>(T value, JsonTypeInfo<T> type, Action<TextWriter> text)
     {
-        if (Json) Output.WriteLine(JsonSerializer.Serialize(value, type));
-        else text(Output);
-        return ExitCode.Done;
+        try
+        {
+            if (Json) Output.WriteLine(JsonSerializer.Serialize(value, type));
+            else text(Output);
+            Output.Flush();
+            return ExitCode.Done;
+        }
+        catch (IOException unwritten)
+        {
+            return Fail(ExitCode.Failed, $"the command was carried out, but standard output takes no result: {unwritten.Message}", "send it elsewhere");
+        }
     }
 
     /// <summary>A remark on what is going on; people see it at once, programs never.</summary>
     public void Note(string text)
     {
         if (Json) return;
-        Output.WriteLine(text);
-        Output.Flush();
+        try
+        {
+            Output.WriteLine(text);
+            Output.Flush();
+        }
+        catch (IOException)
+        {
+            // What is being done is more than that somebody reads of it: half done would be worse.
+        }
     }
 
     /// <summary>An error; returns the exit code given.</summary>

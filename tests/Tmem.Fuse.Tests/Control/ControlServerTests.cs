@@ -133,6 +133,19 @@ public sealed class ControlServerTests
     }
 
     [Fact]
+    public void Whoever_sees_a_conversation_end_finds_its_place_free()
+    {
+        using var fixture = new ControlServerFixture(new ControlLimits { Connections = 1 });
+        for (var i = 0; i < 300; i++)
+        {
+            using var peer = fixture.Connect();
+            Assert.NotNull(peer.Call("status")["result"]);
+            peer.EndSending();
+            Assert.Null(peer.Receive());
+        }
+    }
+
+    [Fact]
     public void Two_peers_at_full_speed_get_their_own_replies()
     {
         using var fixture = new ControlServerFixture();

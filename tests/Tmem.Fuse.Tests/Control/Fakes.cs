@@ -18,6 +18,7 @@ internal sealed class FakeDaemon : IDaemon
     public string RegionName => "anonymous memory";
     public DateTimeOffset StartedAt { get; } = DateTimeOffset.UtcNow.AddSeconds(-90);
     public int Threads => 4;
+    public string? Codec => null;
 
     public bool TryStop(out string reason)
     {
@@ -83,6 +84,8 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
     {
         lock (_gate) return [.. _pools.Values];
     }
+
+    string IPoolDirectory.Describe(in Handle page) => $"page {page.Index} of file /p/f";
 
     IReadOnlyList<string> IPoolDirectory.Verify() => NameProblems;
 

@@ -54,15 +54,8 @@ internal sealed class Killer(Daemon daemon, Prober prober, int seed)
         prober.AwaitRound();
     }
 
-    /// <summary>"200 kills, stall at the client: median 61 ms, longest 92 ms".</summary>
-    public string Summary() => $"{Kills} kills, stall at the client: {Spread(_stalls)}";
-
-    public static string Spread(List<double> milliseconds)
-    {
-        if (milliseconds.Count == 0) return "not measured";
-        milliseconds.Sort();
-        return string.Create(CultureInfo.InvariantCulture, $"median {milliseconds[milliseconds.Count / 2]:F0} ms, longest {milliseconds[^1]:F0} ms");
-    }
+    /// <summary>What each kill of a worker that served cost a client, in milliseconds.</summary>
+    public IReadOnlyList<double> Stalls => _stalls;
 
     private void Kill()
     {

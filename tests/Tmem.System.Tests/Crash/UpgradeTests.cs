@@ -16,6 +16,7 @@ public class UpgradeTests
         Requires.Group();
         using var rig = new CrashRig(1024);
         rig.Daemon.Control("swap", "on", "--size", "1G", "--priority", "32000").Succeeds();
+        using var files = new FileWorkload(rig.Daemon);
         var stalls = new List<double>();
         do
         {
@@ -31,10 +32,11 @@ public class UpgradeTests
             Assert.All(Workload.Phases((await workload).Succeeds()).Values, phase => Assert.Equal(0, phase["wrongPages"]!.GetValue<long>()));
         }
         while (stalls.Count < Extent.Upgrades);
+        files.Finish();
         Assert.Equal(stalls.Count, rig.Daemon.Figure("processes.upgrades"));
         Assert.Equal(0, rig.Daemon.Figure("processes.restarts"));
-        rig.Say($"upgrades: {stalls.Count}, stall at the client: {Killer.Spread(stalls)}");
         rig.AllIsWell("upgrades");
+        rig.Judge("upgrades: stall at the client", stalls, Extent.MostMillisecondsOfUpgrade);
         rig.Daemon.Control("swap", "off").Succeeds();
         rig.Daemon.Stop();
     }
@@ -44,7 +46,8 @@ public class UpgradeTests
     {
         using var daemon = Daemon.Start("64M");
         var worker = daemon.Worker;
-        daemon.Control("upgrade", "--threads", "7", "--spin", "0", "--log", "debug").Succeeds();
+        daemon.Control("upgrade", "--threads", "7", "--spin", "0", "--log", "debug", "--codec", "zstd").Succeeds();
+        Assert.Contains("new pages zstd", daemon.Control("status").Succeeds().Output, StringComparison.Ordinal);
         Assert.Equal(7, daemon.Figure("threads"));
         Assert.Equal(daemon.Id, daemon.Figure("pid"));
         Assert.NotEqual(worker, daemon.Worker);
@@ -54,6 +57,30 @@ public class UpgradeTests
         Mono.Unix.Native.Syscall.kill(daemon.Worker, Mono.Unix.Native.Signum.SIGKILL);
         daemon.AwaitRestarts(1);
         Assert.Equal(7, daemon.Figure("threads"));
+        daemon.Stop();
+    }
+
+    [Fact]
+    public void The_codec_of_new_pages_changes_and_the_old_ones_stay_readable()
+    {
+        using var daemon = Daemon.Start("64M");
+        var file = Path.Combine(daemon.Pool("p"), "f");
+        // Text of few letters at random: entropy coding shrinks it well, LZ4 hardly.
+        var random = new Random(5);
+        var bytes = new byte[256 * 4096];
+        for (var i = 0; i < bytes.Length; i++) bytes[i] = (byte)(97 + random.Next(8));
+        Bounded.Run(() => File.WriteAllBytes(file, bytes));
+        var before = daemon.Figure("total.compressedBytes");
+        daemon.Control("upgrade", "--codec", "zstd").Succeeds();
+        Assert.Equal(before, daemon.Figure("total.compressedBytes"));
+        Assert.Equal(bytes, Bounded.Run(() => File.ReadAllBytes(file)));
+        Bounded.Run(() => File.WriteAllBytes(file, bytes));
+        Assert.InRange(daemon.Figure("total.compressedBytes"), 1, before * 3 / 4);
+        daemon.Control("upgrade", "--codec", "pool").Succeeds();
+        Assert.Equal(bytes, Bounded.Run(() => File.ReadAllBytes(file)));
+        Bounded.Run(() => File.WriteAllBytes(file, bytes));
+        Assert.Equal(before, daemon.Figure("total.compressedBytes"));
+        daemon.Control("check").Succeeds();
         daemon.Stop();
     }
 
@@ -77,7 +104,7 @@ public class UpgradeTests
     [InlineData("#!/bin/sh\nkill -ABRT $$\n", true, "SIGABRT")]
     [InlineData("#!/bin/sh\nexit 1\n", false, "cannot be executed")]
     [InlineData("no program", true, "cannot be executed")]
-    [InlineData(null, true, "cannot be opened")]
+    [InlineData(null, true, "cannot be opened: there is no such file")]
     public void A_program_that_does_not_get_ready_changes_nothing(string? program, bool executable, string why)
     {
         using var daemon = Daemon.Start("64M");

@@ -16,12 +16,18 @@ internal sealed class Daemon : IDisposable
     private readonly bool _ownsFolder;
     private string? _connection;
 
-    private Daemon(string folder, bool ownsFolder, string[] arguments)
+    /// <param name="folder">The daemon's own.</param>
+    /// <param name="ownsFolder">Whether it goes with the daemon.</param>
+    /// <param name="arguments">Beside mount and socket.</param>
+    /// <param name="mount">How its mount point is named to it.</param>
+    /// <param name="shell">What a shell does before it becomes the daemon, and that script's "$0"; the daemon's command line is "$@".</param>
+    private Daemon(string folder, bool ownsFolder, string[] arguments, string? mount = null, (string Script, string Argument)? shell = null)
     {
         (Folder, _ownsFolder) = (folder, ownsFolder);
         Directory.CreateDirectory(Mount);
-        var info = new ProcessStartInfo(Built.Daemon) { RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
-        foreach (var word in new[] { "--mount", Mount, "--socket", Socket }.Concat(arguments)) info.ArgumentList.Add(word);
+        var info = new ProcessStartInfo(shell is null ? Built.Daemon : "sh") { RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
+        if (shell is var (script, argument)) foreach (var word in new[] { "-c", script, argument, Built.Daemon }) info.ArgumentList.Add(word);
+        foreach (var word in new[] { "--mount", mount ?? Mount, "--socket", Socket }.Concat(arguments)) info.ArgumentList.Add(word);
         _process = Process.Start(info)!;
         _process.StandardInput.Close();
         _ = new Collector(_process.StandardOutput);
@@ -56,6 +62,22 @@ internal sealed class Daemon : IDisposable
         Requires.Machine();
         return Await(new Daemon(folder ?? NewFolder(), folder is null, ["--capacity", capacity, .. arguments]), null);
     }
+
+    /// <summary>The same, with all memory of the daemon in a group.</summary>
+    public static Daemon StartIn(MemoryGroup group, string capacity)
+    {
+        Requires.Machine();
+        return Await(new Daemon(NewFolder(), true, ["--capacity", capacity],
+            shell: ("echo $$ > \"$0\" && exec \"$@\"", Path.Combine(group.Folder, "cgroup.procs"))), null);
+    }
+
+    /// <summary>The same, its mount point named by another path that leads there.</summary>
+    public static Daemon StartAt(string mount, string capacity, string folder) =>
+        Await(new Daemon(folder, false, ["--capacity", capacity], mount), null);
+
+    /// <summary>The same, with its log in a file instead of <see cref="Log"/>.</summary>
+    public static Daemon StartLoggingTo(string log, string capacity) =>
+        Await(new Daemon(NewFolder(), true, ["--capacity", capacity], shell: ("exec \"$@\" 2>\"$0\"", log)), null);
 
     /// <summary>The same, with something done to the process that was started before it serves.</summary>
     public static Daemon StartWith(Action<int> meddle) => Await(new Daemon(NewFolder(), true, ["--capacity", "64M"]), meddle);

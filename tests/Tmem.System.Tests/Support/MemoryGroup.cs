@@ -11,8 +11,17 @@ internal sealed class MemoryGroup : IDisposable
         Folder = Path.Combine(IsOne ? One : Two, $"tmem-test-{Environment.ProcessId}-{Guid.NewGuid():N}");
         if (!IsOne) File.WriteAllText(Path.Combine(Two, "cgroup.subtree_control"), "+memory");
         Directory.CreateDirectory(Folder);
-        File.WriteAllText(Path.Combine(Folder, IsOne ? "memory.limit_in_bytes" : "memory.max"), limit.ToString());
+        Limit = limit;
     }
+
+    /// <summary>Bytes that it may take.</summary>
+    public long Limit
+    {
+        set => File.WriteAllText(Path.Combine(Folder, IsOne ? "memory.limit_in_bytes" : "memory.max"), value.ToString());
+    }
+
+    /// <summary>The most that it has taken.</summary>
+    public long Peak => long.Parse(File.ReadAllText(Path.Combine(Folder, IsOne ? "memory.max_usage_in_bytes" : "memory.peak")));
 
     public string Folder { get; }
 

@@ -14,6 +14,8 @@ internal sealed record StatusReply
     public required DateTimeOffset StartedAt { get; init; }
     public required double UptimeSeconds { get; init; }
     public required int Threads { get; init; }
+    /// <summary>What new pages are compressed with; null: each pool's own codec.</summary>
+    public string? Codec { get; init; }
     public required int Pools { get; init; }
     public required StoreFigures Store { get; init; }
     /// <summary>All pools together, destroyed ones' counters included.</summary>
@@ -36,6 +38,8 @@ internal sealed record ProcessFigures
     public DateTimeOffset? LastDeathAt { get; init; }
     /// <summary>Why the last upgrade came to nothing; null if it did not.</summary>
     public string? UpgradeProblem { get; init; }
+    /// <summary>Managed memory that the keeper has allocated since it began to keep, in bytes: 0, as it allocates nothing then.</summary>
+    public long KeeperAllocatedBytes { get; init; }
 }
 
 /// <summary>Memory of the whole store, in bytes unless named otherwise; the meaning is that of the engine's EngineStatistics.</summary>

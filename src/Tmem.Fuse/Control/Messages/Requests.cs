@@ -55,6 +55,19 @@ internal sealed record UpgradeParameters
     public int? Spin { get; init; }
     /// <summary>debug, info, warning or error.</summary>
     public LogWish? Log { get; init; }
+    /// <summary>pool, lz4, lz4-reference or zstd.</summary>
+    public CodecWish? Codec { get; init; }
+}
+
+/// <summary>What new pages are compressed with; beyond the first the order is the engine's own.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<CodecWish>))]
+internal enum CodecWish
+{
+    /// <summary>Each pool's own codec.</summary>
+    [JsonStringEnumMemberName("pool")] Pool,
+    [JsonStringEnumMemberName("lz4")] Lz4,
+    [JsonStringEnumMemberName("lz4-reference")] Lz4Reference,
+    [JsonStringEnumMemberName("zstd")] Zstd,
 }
 
 /// <summary>A log level by name; the order is the daemon's own.</summary>
