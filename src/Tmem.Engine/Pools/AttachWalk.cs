@@ -1,6 +1,7 @@
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
+using Tmem.Engine.Reclaim;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Pools;
@@ -217,6 +218,8 @@ internal sealed unsafe class AttachWalk : IDisposable
         var size = _slabs.SlotBytes(place);
         if (!header.IsCommitted || header.Length > size - SlotHeader.Bytes)
             return Drop(leaf, $"{new Handle(pool.Id, id, index)}: its slot at {place:x} has header {header.Word:x16}");
+        if (header.Leaf != leaf && IsOfAnotherHandle(header.Leaf, descriptor, pool, id, index))
+            return Drop(leaf, $"{new Handle(pool.Id, id, index)} refers to {descriptor:x}, which is another handle's page");
         // A page that was moving between the object and a node when the process died still names its old leaf.
         var word = SlotHeader.MakeWord(leaf, header.Length, header.Format);
         if (header.Word != word) header.Word = word;
@@ -229,6 +232,19 @@ internal sealed unsafe class AttachWalk : IDisposable
         counters.Add(Count.SlotBytes, size);
         if (header.Format == Codec.PageFormat.Raw) counters.Add(Count.Raw);
         return true;
+    }
+
+    /// <summary>
+    /// Whether the leaf that a slot names holds it too, for another handle: then the leaf that led here is the damaged one. A page caught while its
+    /// node or object was moving has two leaves as well, but both are one handle's; one caught in an exchange is in one leaf alone.
+    /// </summary>
+    private bool IsOfAnotherHandle(ulong named, ulong descriptor, Pool pool, in ObjectId id, uint index)
+    {
+        if (!_slabs.Spans.Contains(named) || *(ulong*)_slabs.At(named) != descriptor) return false;
+        var (obj, number) = new LeafLocator(_slabs).Locate(named);
+        if (obj == 0) return false;
+        var owner = *(ObjectRecord*)_slabs.At(obj);
+        return owner.IsCommitted && (owner.Pool != pool.Id || owner.Id != id || number != index);
     }
 
     private bool Drop(ulong leaf, string what)
