@@ -183,10 +183,16 @@ public sealed class FileDataTests
         var data = TestVolume.Noise(64 * 1024, 1);
         var buffer = new byte[64 * 1024];
         Assert.Equal(0, Work(2000));
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        var failures = Work(20_000);
-        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        Assert.Equal((0, 0L), (failures, allocated));
+        // The least of three: on a busy machine the runtime may still prepare a rare path, once; what the path itself allocates comes each time.
+        var allocated = long.MaxValue;
+        for (var round = 0; round < 3 && allocated != 0; round++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            var failures = Work(20_000);
+            allocated = Math.Min(allocated, GC.GetAllocatedBytesForCurrentThread() - before);
+            Assert.Equal(0, failures);
+        }
+        Assert.Equal(0, allocated);
 
         int Work(int rounds)
         {
