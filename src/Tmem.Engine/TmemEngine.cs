@@ -93,14 +93,16 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// </summary>
     /// <exception cref="ArgumentException">A capacity below <see cref="EngineOptions.MinimumCapacity"/>, or above the maximum given.</exception>
     /// <exception cref="RegionException">A file that is no region, of another version, damaged, in use, or without memory behind it.</exception>
-    public static TmemEngine Open(EngineOptions options)
+    public static TmemEngine Open(EngineOptions options) => OpenPrepared(options, null);
+
+    internal static TmemEngine OpenPrepared(EngineOptions options, RegionMemory? prepared)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (options.NewPagesCodec is { } codec && !PageCodecs.IsKnown(codec))
             throw new ArgumentException($"there is no codec {(int)codec}", nameof(options));
         if (options.CapacityBytes < EngineOptions.MinimumCapacity)
             throw new ArgumentException($"a capacity of {options.CapacityBytes} bytes is below the smallest, {EngineOptions.MinimumCapacity}", nameof(options));
-        var memory = RegionOpener.Open(options, out var attach, out var image);
+        var memory = RegionOpener.Open(options, out var attach, out var image, prepared);
         try
         {
             return new TmemEngine(memory, image, options, attach);
@@ -111,17 +113,6 @@ public sealed unsafe partial class TmemEngine : IDisposable
             memory.Dispose();
             throw;
         }
-    }
-
-    /// <summary>
-    /// Checks, without touching it and while another process serves it, whether <see cref="Open"/> could attach to the region that
-    /// <see cref="EngineOptions.RegionDescriptor"/> holds: a program that is to take over asks first.
-    /// </summary>
-    /// <exception cref="RegionException">It could not: another version, a capacity the region was not made for, or no region.</exception>
-    public static void CheckRegion(EngineOptions options)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        RegionOpener.CheckHeld(options);
     }
 
     /// <summary>

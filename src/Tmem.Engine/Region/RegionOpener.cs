@@ -11,7 +11,11 @@ namespace Tmem.Engine.Region;
 internal static unsafe class RegionOpener
 {
     /// <summary>The region's memory, and its image if it has one.</summary>
-    public static RegionMemory Open(EngineOptions options, out bool attach, out RegionImage? image)
+    /// <param name="options">What names them.</param>
+    /// <param name="attach">Whether a region was there.</param>
+    /// <param name="image">In the file, if there is one.</param>
+    /// <param name="prepared">What <see cref="Prepare"/> returned for the same options; then the result, or disposed.</param>
+    public static RegionMemory Open(EngineOptions options, out bool attach, out RegionImage? image, RegionMemory? prepared = null)
     {
         var maximum = options.MaximumCapacityBytes != 0 ? options.MaximumCapacityBytes : options.CapacityBytes * 4;
         if (maximum < options.CapacityBytes || maximum > RegionLayout.MaximumBytes / 2)
@@ -19,7 +23,7 @@ internal static unsafe class RegionOpener
         var spans = RegionLayout.SpansFor(maximum);
 
         image = RegionImage.Open(options);
-        RegionMemory? memory = null;
+        RegionMemory? memory = prepared;
         try
         {
             var inImage = image is not null && image.HasRegion();
@@ -32,7 +36,8 @@ internal static unsafe class RegionOpener
             var name = image?.Name ?? "the region's memory";
             var fd = options.RegionDescriptor >= 0 ? options.RegionDescriptor : RegionMemory.CreateDescriptor();
             var inMemory = IsHeld(fd, name, inImage, options.CapacityBytes, ref spans);
-            memory = RegionMemory.FromDescriptor(fd, Length(spans), options.LockMemory, name);
+            memory ??= RegionMemory.FromDescriptor(fd, Length(spans), options.LockMemory, name);
+            if (memory.Length != Length(spans)) throw new RegionException($"{name} was made anew since this process looked at it; start another");
             if (!inMemory && !inImage) Create(memory, spans);
             if (!inImage) image?.Make(memory);
             else if (!inMemory) image!.Load(memory);
@@ -48,13 +53,18 @@ internal static unsafe class RegionOpener
         }
     }
 
-    /// <summary>See <see cref="TmemEngine.CheckRegion"/>.</summary>
-    public static void CheckHeld(EngineOptions options)
+    /// <summary>See <see cref="RegionTakeover.Prepare"/>; null if there is no region yet.</summary>
+    public static RegionMemory? Prepare(EngineOptions options)
     {
         Superblock superblock = default;
         var size = Unsafe.SizeOf<Superblock>();
-        if (LibC.pread(options.RegionDescriptor, &superblock, (size_t)(ulong)size, 0) == size && superblock.Magic != 0)
-            _ = Check(superblock, options.CapacityBytes, "the region's memory");
+        if (LibC.pread(options.RegionDescriptor, &superblock, (size_t)(ulong)size, 0) != size || superblock.Magic == 0) return null;
+        const string name = "the region's memory";
+        var length = Length(Check(superblock, options.CapacityBytes, name));
+        if (FileFacts.LengthOf(options.RegionDescriptor, name) < length) return null;
+        var memory = RegionMemory.FromDescriptor(options.RegionDescriptor, length, options.LockMemory, name);
+        new RegionPresence(memory, length).Dispose();
+        return memory;
     }
 
     private static long Length(long spans) => RegionLayout.HeaderBytes(spans) + spans * RegionLayout.SpanBytes;

@@ -45,10 +45,14 @@ internal sealed class Composition : IDisposable
         : null;
 
     /// <summary>Opens the store and puts the file system on it.</summary>
+    /// <param name="handover">What the keeper holds.</param>
+    /// <param name="memory">This process's.</param>
+    /// <param name="prepared">What <see cref="Prepare"/> made, if there was time.</param>
     /// <exception cref="StartupException">The region cannot be opened; says why and what to do.</exception>
-    public static Composition Create(Handover handover, LockedMemory memory)
+    public static Composition Create(Handover handover, LockedMemory memory, RegionTakeover? prepared)
     {
-        var engine = OpenEngine(handover, memory);
+        var options = OptionsOf(handover, handover.Page.Current, memory.IsLocked);
+        var engine = Sparse(memory, () => prepared?.Open() ?? TmemEngine.Open(options));
         try
         {
             Log.Info(engine.Attached ? $"attached to the store in {NameOf(handover)}" : $"new store in {NameOf(handover)}");
@@ -70,18 +74,12 @@ internal sealed class Composition : IDisposable
         }
     }
 
-    /// <summary>Checks, without touching it, whether this program could serve the region.</summary>
+    /// <summary>Checks whether this program could serve the region, and maps it ahead; nothing in it is touched.</summary>
     /// <exception cref="StartupException">It could not; says why and what to do.</exception>
-    public static void Check(Handover handover, in WorkerSettings settings)
+    public static RegionTakeover Prepare(Handover handover, in WorkerSettings settings, LockedMemory memory)
     {
-        try
-        {
-            TmemEngine.CheckRegion(OptionsOf(handover, settings, lockMemory: false));
-        }
-        catch (RegionException e)
-        {
-            throw new StartupException(e.Message, e);
-        }
+        var options = OptionsOf(handover, settings, memory.IsLocked);
+        return Sparse(memory, () => RegionTakeover.Prepare(options));
     }
 
     /// <summary>Starts what manages a daemon that serves; disposing it ends that.</summary>
@@ -119,12 +117,13 @@ internal sealed class Composition : IDisposable
 
     private static string NameOf(Handover handover) => handover.RegionPath ?? "memory";
 
-    private static TmemEngine OpenEngine(Handover handover, LockedMemory memory)
+    /// <summary>Does what maps the region: its pages are locked as they come, if at all.</summary>
+    private static T Sparse<T>(LockedMemory memory, Func<T> open)
     {
         memory.BeginSparse();
         try
         {
-            return TmemEngine.Open(OptionsOf(handover, handover.Page.Current, memory.IsLocked));
+            return open();
         }
         catch (RegionException e)
         {

@@ -89,8 +89,9 @@ internal sealed unsafe class Worker : IDaemon
             Launcher.Close(handover, line);
             ProcessPriority.NameProcess("tmemd-worker\0"u8);
             var memory = LockedMemory.Lock();
-            if (role == Role.Successor && !AwaitTurn(handover, settings, line)) return 1;
-            using var composition = Composition.Create(handover, memory);
+            using var prepared = role == Role.Successor ? Composition.Prepare(handover, settings, memory) : null;
+            if (role == Role.Successor && !AwaitTurn(line)) return 1;
+            using var composition = Composition.Create(handover, memory, prepared);
             return Serve(handover, line, composition);
         }
         catch (StartupException e)
@@ -127,10 +128,9 @@ internal sealed unsafe class Worker : IDaemon
         return reason.Length == 0;
     }
 
-    /// <summary>Does all that can be done beside a worker that serves, and waits until that one has ended.</summary>
-    private static bool AwaitTurn(Handover handover, in WorkerSettings settings, Link line)
+    /// <summary>All that can be done beside a worker that serves is done: waits until that one has ended.</summary>
+    private static bool AwaitTurn(Link line)
     {
-        Composition.Check(handover, settings);
         line.Send(LinkMessage.Ready);
         while (true)
         {
