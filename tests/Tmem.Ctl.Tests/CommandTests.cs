@@ -36,7 +36,7 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public void Status_says_whether_the_daemon_is_protected()
     {
-        Assert.Contains("protected       yes: keeper 4711 restarts worker 4712 if it dies", Ctl.Run(_server, "status").Lines);
+        Assert.Contains("protected       yes: keeper 4711 replaces worker 4712 if it dies", Ctl.Run(_server, "status").Lines);
         _server.Processes = _server.Processes with { KeeperPid = 0, LastDeath = "process 9 was killed by SIGKILL", LastDeathAt = DateTimeOffset.UnixEpoch };
         var lines = Ctl.Run(_server, "status").Lines;
         Assert.Contains(lines, line => line.StartsWith("protected       NO", StringComparison.Ordinal));

@@ -63,6 +63,7 @@ internal sealed unsafe class Worker : IDaemon
             return new ProcessFigures
             {
                 WorkerPid = Environment.ProcessId,
+                StandbyPid = page.StandbyProcess,
                 KeeperPid = _keeper.IsWatched ? page.KeeperProcess : 0,
                 Restarts = page.Restarts,
                 Upgrades = page.Upgrades,
@@ -87,10 +88,11 @@ internal sealed unsafe class Worker : IDaemon
             var settings = role == Role.Successor ? handover.Page.Proposed : handover.Page.Current;
             Log.Level = (LogLevel)settings.LogLevel;
             Launcher.Close(handover, line);
-            ProcessPriority.NameProcess("tmemd-worker\0"u8);
+            ProcessPriority.NameProcess(role == Role.Successor ? "tmemd-next\0"u8 : "tmemd-worker\0"u8);
             var memory = LockedMemory.Lock();
             using var prepared = role == Role.Successor ? Composition.Prepare(handover, settings, memory) : null;
             if (role == Role.Successor && !AwaitTurn(line)) return 1;
+            ProcessPriority.NameProcess("tmemd-worker\0"u8);
             using var composition = Composition.Create(handover, memory, prepared);
             return Serve(handover, line, composition);
         }
@@ -157,6 +159,7 @@ internal sealed unsafe class Worker : IDaemon
         page.ConnectionUsed = 1;
         page.BufferCount = Math.Max(page.BufferCount, settings.Threads);
         var session = new SessionOptions(TimeSpan.FromMicroseconds(settings.SpinMicroseconds), requests, composition.PrepareThread);
+        page.ServingProcess = Environment.ProcessId;
         using var mount = ServedMount.Start(composition.Handler, connection, session);
         var worker = new Worker(handover, mount, line, composition.RegionName, composition.MakeDurable);
         using (worker._control = composition.StartControl(worker, handover))

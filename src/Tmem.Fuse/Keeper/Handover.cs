@@ -54,6 +54,10 @@ internal unsafe struct HandoverPage
 
     public int KeeperProcess;
     public int WorkerProcess;
+    /// <summary>The worker that has begun to read requests: whether it has served is known at once, and not when its word arrives.</summary>
+    public int ServingProcess;
+    /// <summary>A worker ahead of time; 0 if there is none.</summary>
+    public int StandbyProcess;
     /// <summary>Workers started after the first because one had died.</summary>
     public int Restarts;
     public int Upgrades;

@@ -32,6 +32,7 @@ internal sealed unsafe partial class Keeper
     private void BeginUpgrade()
     {
         if (_phase != UpgradePhase.None) return;
+        EndStandby();
         _devicesBefore = Page.DeviceCount;
         ref var proposed = ref Page.Proposed;
         proposed.Program = Libc.open(_handover.ProposedProgramName, NativeProcess.O_RDONLY | Libc.O_CLOEXEC);

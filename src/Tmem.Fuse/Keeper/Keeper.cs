@@ -81,8 +81,10 @@ internal sealed unsafe partial class Keeper
             if (_worker.Exists) HandleWorker();
             if (_retired.Exists && _retired.HasEnded && _retired.TryReap(out _)) _retired.Forget();
             CheckUpgrade();
+            KeepStandby(now);
             Page.KeeperAllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - allocated;
         }
+        EndStandby();
         return _exit.Value;
     }
 
@@ -97,14 +99,16 @@ internal sealed unsafe partial class Keeper
 
     private void Wait(long now)
     {
-        var polls = stackalloc PollDescriptor[6];
+        var polls = stackalloc PollDescriptor[8];
         var count = 0;
         polls[count++] = Readable(_signalDescriptor);
         Add(in _worker, polls, ref count);
         Add(in _successor, polls, ref count);
+        Add(in _standby, polls, ref count);
         if (_retired.Exists) polls[count++] = Readable(_retired.Pid);
         var timeout = LongestWait;
         if (!_worker.Exists && !_successor.Exists) timeout = (int)Math.Clamp(_startAt - now, 0, LongestDelay);
+        if (WantsStandby) timeout = (int)Math.Clamp(_standbyAt - now, 0, timeout);
         if (_phase != UpgradePhase.None) timeout = (int)Math.Clamp(_deadline - now, 0, timeout);
         _ = Libc.poll(polls, (nuint)count, timeout);
     }
@@ -202,9 +206,9 @@ internal sealed unsafe partial class Keeper
             return;
         }
         if (_phase == UpgradePhase.TakingOver) UpgradeFailedLate(in death);
-        if (death.HadServed == 0) _failures++;
+        _failures = death.HadServed != 0 || Page.ServingProcess == death.Process ? 0 : _failures + 1;
         _startAt = Environment.TickCount64 + Delay();
-        line.AppendLiteral("starting another, restart ");
+        line.AppendLiteral(TryPromoteStandby() ? "the one that stands by takes over, restart " : "starting another, restart ");
         line.AppendFormatted(Page.Restarts);
         KeeperLog.Warning(line);
         SayLastWord();

@@ -45,7 +45,7 @@ internal static class StatusCommand
     private static IEnumerable<(string, string)> Processes(ProcessFigures processes)
     {
         yield return ("protected", processes.KeeperPid != 0
-            ? $"yes: keeper {processes.KeeperPid} restarts worker {processes.WorkerPid} if it dies"
+            ? $"yes: keeper {processes.KeeperPid} replaces worker {processes.WorkerPid} if it dies{(processes.StandbyPid != 0 ? $", {processes.StandbyPid} stands by" : "")}"
             : $"NO: the keeper is dead, and if worker {processes.WorkerPid} dies, the mount and what is swapped to it are lost; run 'tmemctl adopt'");
         yield return ("workers", $"{processes.Restarts} restarts, {processes.Upgrades} upgrades");
         if (processes.LastDeath is { } death) yield return ("last death", $"{processes.LastDeathAt:yyyy-MM-dd HH:mm:ss} UTC: {death}");

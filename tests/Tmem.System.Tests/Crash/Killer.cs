@@ -17,13 +17,14 @@ internal sealed class Killer(Daemon daemon, Prober prober, int seed)
     /// <summary>The child of the keeper: what serves, or will.</summary>
     public int? Worker => Child(daemon.Id);
 
-    /// <summary>The child of a process, without asking it anything; null if it has none now.</summary>
+    /// <summary>The worker among a keeper's children, or what will be one, without asking anybody; null if it has none now.</summary>
     public static int? Child(int parent)
     {
         try
         {
             var children = File.ReadAllText($"/proc/{parent}/task/{parent}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            return children.Length == 0 ? null : int.Parse(children[^1], CultureInfo.InvariantCulture);
+            var worker = children.FirstOrDefault(child => File.ReadAllText($"/proc/{child}/comm") == "tmemd-worker\n") ?? children.FirstOrDefault();
+            return worker is null ? null : int.Parse(worker, CultureInfo.InvariantCulture);
         }
         catch (IOException)
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Mono.Unix.Native;
 using Tmem.System.Tests.Support;
 using Xunit;
@@ -136,5 +137,25 @@ public class WorkerKillTests
         Assert.All(phases.Values, phase => Assert.Equal(0, phase["wrongPages"]!.GetValue<long>()));
         Assert.True(phases["fill"]["swappedBytes"]!.GetValue<long>() > 32 * MiB, "the workload did not swap");
         return kills;
+    }
+
+    [Fact]
+    public void Workers_that_die_before_they_serve_come_ever_more_slowly_with_a_last_word_and_the_mount_is_held()
+    {
+        using var daemon = Daemon.Start("64M");
+        var file = Path.Combine(daemon.Pool("p"), "f");
+        Bounded.Run(() => File.WriteAllText(file, "held"));
+        const string lastWord = "workers in a row died before they served";
+        var kills = 0;
+        for (var watch = Stopwatch.StartNew(); !daemon.Log.Contains(lastWord, StringComparison.Ordinal); Thread.Sleep(1))
+        {
+            Assert.True(watch.Elapsed.TotalSeconds < 60, daemon.Log);
+            if (Killer.Child(daemon.Id) is { } worker && Syscall.kill(worker, Signum.SIGKILL) == 0) kills++;
+        }
+        // At full speed it would have been hundreds by the second.
+        Assert.InRange(kills, 8, 200);
+        Assert.Contains("tmemctl recover", daemon.Log, StringComparison.Ordinal);
+        Assert.Equal("held", Bounded.Run(() => File.ReadAllText(file)));
+        daemon.Stop();
     }
 }

@@ -27,6 +27,8 @@ internal sealed record ProcessFigures
 {
     /// <summary>The one that serves.</summary>
     public required int WorkerPid { get; init; }
+    /// <summary>The one that has got ready to take its place; 0: none yet, and one would be started.</summary>
+    public int StandbyPid { get; init; }
     /// <summary>The one that would start another; 0: nobody would, and the death of the worker loses the mount.</summary>
     public required int KeeperPid { get; init; }
     /// <summary>Workers that died and were replaced.</summary>

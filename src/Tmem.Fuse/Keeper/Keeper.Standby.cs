@@ -1,0 +1,60 @@
+namespace Tmem.Fuse.Keeper;
+
+/// <summary>
+/// A worker ahead of time: while one serves, the next has started its runtime and mapped the region, and waits for the word. Half of what clients
+/// would wait for after a death is then done. It costs the machine a process that does nothing, some 15 MB and the region's page tables. Without one (it
+/// died, or the worker died right after another) a worker is started when it is needed.
+/// </summary>
+internal sealed unsafe partial class Keeper
+{
+    private Watched _standby;
+    private long _standbyAt;
+
+    private bool WantsStandby => _worker is { Exists: true, Serves: true } && _phase == UpgradePhase.None && !_standby.Exists;
+
+    private void KeepStandby(long now)
+    {
+        if (WantsStandby && now >= _standbyAt)
+        {
+            if (!TryStart(Role.Successor, Page.Current.Program, out _standby, out _)) _standbyAt = now + LongestDelay;
+            Page.StandbyProcess = _standby.Process;
+        }
+        if (!_standby.Exists) return;
+        // "Ready" changes nothing: one that is not ready yet is still ahead of one that is not started.
+        while (_standby.Receive() is not (LinkMessage.None or LinkMessage.Closed)) { }
+        if (!_standby.HasEnded || !_standby.TryReap(out _)) return;
+        ForgetStandby();
+        _standbyAt = now + LongestDelay;
+    }
+
+    /// <summary>Makes the one that stands by the worker. False if there is none.</summary>
+    private bool TryPromoteStandby()
+    {
+        if (!_standby.Exists || _standby.HasEnded) return false;
+        _worker = _standby;
+        _standby = default;
+        Page.StandbyProcess = 0;
+        Page.WorkerProcess = _worker.Process;
+        _worker.Line.Send(LinkMessage.TakeOver);
+        return true;
+    }
+
+    /// <summary>Before anything changes that it has taken over already: settings, descriptors.</summary>
+    private void EndStandby()
+    {
+        if (!_standby.Exists) return;
+        _ = NativeProcess.kill(_standby.Process, NativeProcess.SIGKILL);
+        while (!_standby.TryReap(out _))
+        {
+            var poll = Readable(_standby.Pid);
+            _ = Libc.poll(&poll, 1, LongestWait);
+        }
+        ForgetStandby();
+    }
+
+    private void ForgetStandby()
+    {
+        _standby.Forget();
+        Page.StandbyProcess = 0;
+    }
+}
