@@ -38,6 +38,7 @@ internal static unsafe partial class NativeProcess
     public const int SFD_CLOEXEC = 0x80000;
     public const int SFD_NONBLOCK = 0x800;
     public const int PR_SET_NAME = 15;
+    public const int PRIO_PROCESS = 0;
 
     public const short POSIX_SPAWN_SETPGROUP = 2;
     public const short POSIX_SPAWN_SETSIGMASK = 8;
@@ -59,6 +60,12 @@ internal static unsafe partial class NativeProcess
 
     [LibraryImport(Name, SetLastError = true)]
     public static partial int kill(int process, int signal);
+
+    [LibraryImport(Name)]
+    public static partial int getpriority(int kind, int id);
+
+    [LibraryImport(Name)]
+    public static partial int setpriority(int kind, int id, int value);
 
     [LibraryImport(Name)]
     public static partial void _exit(int code);

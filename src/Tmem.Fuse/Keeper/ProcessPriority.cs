@@ -9,13 +9,16 @@ internal static unsafe class ProcessPriority
     /// <summary>256 KiB, in the hexadecimal the runtime reads.</summary>
     private const string RuntimeStackSize = "40000";
 
+    /// <summary>Before ordinary processes: those that swap wait for this one, and those that do not are as busy while a worker starts.</summary>
+    private const int Nice = -10;
+
     /// <summary>Set across the second start, so that it happens once. Its value says what came of the I/O flusher mark: an error number.</summary>
     private const string Marker = "TMEMD_RESTARTED";
 
     /// <summary>
-    /// Starts the program once more, because two things count only before the runtime starts its threads, and outlive exec: the mark of
-    /// a process that serves I/O (PR_SET_IO_FLUSHER: its own allocations then never wait for I/O, which would be its own), and the size of the
-    /// runtime's own stacks, 8 MiB each by default, all of it locked memory here. The signals that the keeper reads from a descriptor are
+    /// Starts the program once more, because three things count only before the runtime starts its threads, and outlive exec: the mark of
+    /// a process that serves I/O (PR_SET_IO_FLUSHER: its own allocations then never wait for I/O, which would be its own), a
+    /// place before others on the processor, unless whoever started it chose one, and the size of the runtime's own stacks, 8 MiB each by default, all of it locked memory here. The signals that the keeper reads from a descriptor are
     /// blocked by the way, which every thread of the runtime then inherits. Call it first in Main. Returns the second time, or if there cannot
     /// be a second time. Processes that the keeper starts come with all of it.
     /// </summary>
@@ -25,6 +28,8 @@ internal static unsafe class ProcessPriority
         if (Environment.GetEnvironmentVariable(Marker) is { } outcome)
             return int.TryParse(outcome, out var error) ? DescribeFlusher((Errno)error) : null;
         var refused = Libc.prctl(Libc.PR_SET_IO_FLUSHER, 1, 0, 0, 0) == 0 ? Errno.Ok : Libc.LastError;
+        // Without the right to it, it is the slower for it and nothing else.
+        if (NativeProcess.getpriority(NativeProcess.PRIO_PROCESS, 0) == 0) _ = NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, 0, Nice);
         if (Libc.setenv(Marker, ((int)refused).ToString(System.Globalization.CultureInfo.InvariantCulture), 1) == 0
             && Libc.setenv("DOTNET_Thread_DefaultStackSize", RuntimeStackSize, 0) == 0)
         {

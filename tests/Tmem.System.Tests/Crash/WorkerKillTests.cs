@@ -46,6 +46,7 @@ public class WorkerKillTests
         Requires.Swap();
         Requires.Group();
         using var group = new MemoryGroup(16L << 30);
+        group.KeepOutOfSwap();
         using var rig = new CrashRig(1024, group);
         rig.Daemon.Control("swap", "on", "--size", "1G", "--priority", "32000").Succeeds();
         rig.Daemon.Control("upgrade").Succeeds();

@@ -35,6 +35,9 @@ internal sealed class MemoryGroup : IDisposable
         ? long.Parse(File.ReadLines(Path.Combine(Folder, "memory.stat")).First(l => l.StartsWith("swap ", StringComparison.Ordinal)).Split(' ')[1])
         : long.Parse(File.ReadAllText(Path.Combine(Folder, "memory.swap.current")));
 
+    /// <summary>Whatever its limit, nothing of the group is swapped: as a group must be in which the daemon is.</summary>
+    public void KeepOutOfSwap() => File.WriteAllText(Path.Combine(Folder, IsOne ? "memory.swappiness" : "memory.swap.max"), "0");
+
     /// <summary>Moves a process into the group: what it takes from now on counts.</summary>
     public void Add(int process) => File.WriteAllText(Path.Combine(Folder, "cgroup.procs"), $"{process}");
 
