@@ -14,7 +14,8 @@ public class LifecycleTests
         using (daemon)
         {
             daemon.Pool("p");
-            Assert.Equal([$"mount {daemon.Mount}", $"process {daemon.Id}", $"process {daemon.Worker}"], MachineState.Of(daemon.Folder));
+            var running = MachineState.Of(daemon.Folder, 4);
+            Assert.Equal([$"mount {daemon.Mount}", $"process {daemon.Id}", $"process {daemon.Worker}", $"process {daemon.Figure("processes.standbyPid")}"], running);
             daemon.Stop();
             Assert.False(File.Exists(daemon.Socket));
             Assert.Empty(MachineState.Of(daemon.Folder));
@@ -145,8 +146,8 @@ public class LifecycleTests
             // Its output is read to the end: up must not leave its daemon holding our pipe.
             var up = Script("up", 300, settings).Succeeds();
             Assert.Contains(Path.Combine(folder, "mnt"), up.Output, StringComparison.Ordinal);
-            var running = MachineState.Of(folder);
-            Assert.Equal(["mount", "loop", "swap", "process", "process"], running.Select(l => l.Split(' ')[0]));
+            var running = MachineState.Of(folder, 6);
+            Assert.Equal(["mount", "loop", "swap", "process", "process", "process"], running.Select(l => l.Split(' ')[0]));
             // A second call finds it up and changes nothing.
             Script("up", 60, settings).Succeeds();
             Assert.Equal(running, MachineState.Of(folder));

@@ -20,6 +20,13 @@ internal static class MachineState
         ];
     }
 
+    /// <summary>The same, once there are so many: the worker that stands by comes a moment after the one that serves.</summary>
+    public static string[] Of(string folder, int lines)
+    {
+        for (var tries = 0; tries < 200 && Of(folder).Length < lines; tries++) Thread.Sleep(50);
+        return Of(folder);
+    }
+
     /// <summary>The devices and files swapped to now.</summary>
     public static string[] Swaps() => [.. File.ReadLines("/proc/swaps").Skip(1).Select(l => l.Split([' ', '\t'])[0]).Order()];
 
