@@ -35,7 +35,7 @@ internal struct WorkerDeath
 }
 
 /// <summary>
-/// The page that a keeper and its workers share: what a successor of either must know, and nothing else. It is a memfd that every one of them
+/// The page that a keeper and its workers share: what a successor of either must know, and nothing else. It is shared memory that every one of them
 /// inherits. One writes at a time: the keeper while no worker serves and for its own fields, the worker for what it agrees with the kernel.
 /// A program that does not know this <see cref="Version"/> refuses to take over.
 /// </summary>
