@@ -1,3 +1,4 @@
+using Tmem.Engine.Pam;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests;
@@ -18,9 +19,9 @@ public sealed class CorruptionTests
         var page = new byte[Pages.Size];
         var expected = Pages.Text(3);
         // All bits of the header but those of reclaim (use, bucket, pool place), and all of the payload.
-        for (long bit = 0; bit < (16 + stored) * 8; bit++)
+        for (long bit = 0; bit < (SlotHeader.Bytes + stored) * 8; bit++)
         {
-            if (bit is >= 96 and < 128) continue;
+            if (bit is >= 1 and < 22) continue;
             var target = engine.Slabs.At(place) + bit / 8;
             *target ^= (byte)(1 << (int)(bit % 8));
             var status = client.Get(pool, obj, 9, page);
@@ -29,7 +30,7 @@ public sealed class CorruptionTests
         }
         Assert.Equal(TmemStatus.Ok, client.Get(pool, obj, 9, page));
         Assert.Equal(expected, page);
-        Assert.Equal((16 + stored) * 8 - 32, Engines.Figures(client, pool).CorruptPages);
+        Assert.Equal((SlotHeader.Bytes + stored) * 8 - 21, Engines.Figures(client, pool).CorruptPages);
         Engines.AssertSound(engine);
     }
 
@@ -42,7 +43,7 @@ public sealed class CorruptionTests
         for (uint i = 0; i < 12; i++)
         {
             client.Put(pool, new ObjectId(5), i, Pages.Text((int)i));
-            var place = *Engines.Leaf(engine, pool, new ObjectId(5), i) << 4;
+            var place = PageDescriptor.Slot(*Engines.Leaf(engine, pool, new ObjectId(5), i));
             engine.Slabs.At(place)[40] ^= 1;
         }
         Assert.Empty(Recent());

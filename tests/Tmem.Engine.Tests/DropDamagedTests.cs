@@ -40,7 +40,7 @@ public sealed class DropDamagedTests : IDisposable
         {
             *LeafOf(engine, 9) += 1;                        // into the middle of a slot
             *LeafOf(engine, 70) = *LeafOf(engine, 71);      // one slot, two pages
-            *LeafOf(engine, 400) = PageDescriptor.FromSlot(1UL << 40);
+            *LeafOf(engine, 400) = PageDescriptor.FromSlot(1UL << 40, 100, 1);
         });
         Refused("page 9");
         using var engine = Open(drop: true);

@@ -77,24 +77,24 @@ public sealed class EvictionTests
     public unsafe void AHandChangesNoSlotThatBecameAnotherPages()
     {
         var slot = stackalloc SlotHeader[1];
-        slot->Word = SlotHeader.MakeWord(4096, 100, 1);
+        slot->Word = SlotHeader.MakeWord(4096, 100, 1, 2);
         slot->Checksum = 0x1234_5678;
-        slot->Use = 2;
         var seen = *slot;
-        slot->Checksum++;
+        slot->Word = SlotHeader.MakeWord(4104, 100, 1, 2);
         SlotHeader.ChangeUse((byte*)slot, seen, PageUse.Kept);
         Assert.Equal(2, slot->Use);
-        slot->Checksum--;
+        slot->Word = seen.Word;
         SlotHeader.ChangeUse((byte*)slot, seen, PageUse.Kept);
         Assert.Equal(PageUse.Kept, slot->Use);
-        Assert.Equal((seen.Word, seen.Checksum, seen.PoolPlace, seen.Bucket), (slot->Word, slot->Checksum, slot->PoolPlace, slot->Bucket));
+        Assert.Equal((4096UL, 0x1234_5678u, 100, 1), (slot->Leaf, slot->Checksum, slot->PoolPlace, slot->Bucket));
+        Assert.True(slot->IsCommitted);
     }
 
     [Fact]
     public void UsesAreCountedUpToThreeAndKeepTheMark()
     {
         byte use = PageUse.Kept;
-        for (var i = 0; i < 300; i++) PageUse.Count(ref use);
+        for (var i = 0; i < 300; i++) use = PageUse.Counted(use);
         Assert.Equal(PageUse.Kept | PageUse.MostUses, use);
     }
 

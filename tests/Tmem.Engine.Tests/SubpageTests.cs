@@ -1,3 +1,5 @@
+using Tmem.Engine.Pam;
+
 namespace Tmem.Engine.Tests;
 
 /// <summary>Reads and writes of part of a page, and exchanges: the contract's row, refusals included.</summary>
@@ -157,7 +159,7 @@ public sealed class SubpageTests : IDisposable
         client.Put(pool, _object, 7, Pages.Text(1));
         client.Put(pool, _object, 8, Pages.Filled(5));
         var descriptor = Engines.Leaf(engine, pool, _object, 7);
-        var header = engine.Slabs.At(*descriptor << 4);
+        var header = engine.Slabs.At(PageDescriptor.Slot(*descriptor));
         header[40] ^= 1;
         Assert.Equal(TmemStatus.Corrupt, client.Write(pool, _object, 7, 0, new byte[10]));
         Assert.Equal(TmemStatus.Corrupt, client.Read(pool, _object, 7, 0, new byte[10]));

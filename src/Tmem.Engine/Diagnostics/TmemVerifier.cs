@@ -172,9 +172,12 @@ internal sealed unsafe class TmemVerifier : IDisposable
         ref var header = ref *(SlotHeader*)_slabs.At(place);
         if (!header.IsCommitted || header.Leaf != leaf || header.PoolPlace != pool.Place || header.Bucket != record.Bucket)
             Problem($"{handle}: its slot at {place:x} names leaf {header.Leaf:x} of pool place {header.PoolPlace}, bucket {header.Bucket}");
-        figures.CompressedBytes += header.Length;
+        var length = PageDescriptor.Length(descriptor);
+        if (length > _slabs.SlotBytes(place) - SlotHeader.Bytes)
+            Problem($"{handle} has {length} bytes in its slot at {place:x}, which holds {_slabs.SlotBytes(place) - SlotHeader.Bytes}");
+        figures.CompressedBytes += length;
         figures.SlotBytes += _slabs.SlotBytes(place);
-        if (header.Format == Codec.PageFormat.Raw) figures.Raw++;
+        if (PageDescriptor.Format(descriptor) == Codec.PageFormat.Raw) figures.Raw++;
     }
 
     private void CheckEntry(uint span)
@@ -263,7 +266,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
             if (kind is SpanKind.PersistentPages or SpanKind.EphemeralPages)
             {
                 var leaf = ((SlotHeader*)_slabs.At(place))->Leaf;
-                if (_spans.Contains(leaf) && *(ulong*)_slabs.At(leaf) == PageDescriptor.FromSlot(place)) continue;
+                if (_spans.Contains(leaf) && PageDescriptor.IsAt(*(ulong*)_slabs.At(leaf), place)) continue;
             }
             Problem($"the slot at {place:x} of span {span} ({kind}) is in use and nothing refers to it");
         }

@@ -38,16 +38,13 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
     {
         var kind = owner.Persistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
         var place = slabs.AllocateEvicting(kind, SizeClasses.For(stored.Length + SlotHeader.Bytes));
-        descriptor = PageDescriptor.FromSlot(place);
+        descriptor = 0;
         if (place == 0) return TmemStatus.NoRoom;
+        descriptor = PageDescriptor.FromSlot(place, stored.Length, format);
         ref var header = ref Header(place);
         stored.CopyTo(new Span<byte>(slabs.At(place) + SlotHeader.Bytes, stored.Length));
         header.Checksum = Sum(stored, format);
-        header.PoolPlace = (ushort)owner.PoolPlace;
-        header.Bucket = (byte)owner.Bucket;
-        header.Use = 0;
-        // Length and format wait here for Bind: the low bit keeps saying "not committed".
-        header.Word = SlotHeader.MakeWord(0, stored.Length, format) | SlabAllocator.InFlight;
+        header.Word = SlotHeader.MakeUnbound(owner.PoolPlace, owner.Bucket);
         return TmemStatus.Ok;
     }
 
@@ -58,16 +55,14 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
     {
         if (!PageDescriptor.IsSlot(descriptor)) return;
         ref var header = ref Header(PageDescriptor.Slot(descriptor));
-        Volatile.Write(ref header.Word, SlotHeader.MakeWord(leaf, header.Length, header.Format));
+        Volatile.Write(ref header.Word, header.WordAt(leaf));
     }
 
     public void Rebind(ulong descriptor, ulong leaf, int poolPlace, int bucket)
     {
         if (!PageDescriptor.IsSlot(descriptor)) return;
         ref var header = ref Header(PageDescriptor.Slot(descriptor));
-        header.PoolPlace = (ushort)poolPlace;
-        header.Bucket = (byte)bucket;
-        Bind(descriptor, leaf);
+        Volatile.Write(ref header.Word, SlotHeader.MakeWord(leaf, poolPlace, bucket, header.Use));
     }
 
     public bool IsBound(ulong descriptor, ulong leaf)
@@ -77,17 +72,19 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         // A descriptor is trusted no further than its bytes can be checked: a damaged one must not lead outside its slot.
         if (!IsPageSlot(place)) return false;
         ref var header = ref Header(place);
-        return header.Leaf == leaf && header.IsCommitted && header.Length <= slabs.SlotBytes(place) - SlotHeader.Bytes;
+        return header.Leaf == leaf && header.IsCommitted && PageDescriptor.Length(descriptor) <= slabs.SlotBytes(place) - SlotHeader.Bytes;
     }
 
-    public void Copy(ulong from, ulong to, ulong leaf)
+    public bool IsAt(ulong descriptor, ulong place) => PageDescriptor.IsAt(descriptor, place);
+
+    public ulong Move(ulong descriptor, ulong place, ulong leaf)
     {
-        ref var source = ref Header(PageDescriptor.Slot(from));
-        ref var target = ref Header(PageDescriptor.Slot(to));
-        var length = source.Length;
-        Unsafe.CopyBlock(ref Unsafe.Add(ref Unsafe.As<SlotHeader, byte>(ref target), sizeof(ulong)),
-            ref Unsafe.Add(ref Unsafe.As<SlotHeader, byte>(ref source), sizeof(ulong)), (uint)(SlotHeader.Bytes - sizeof(ulong) + length));
-        Volatile.Write(ref target.Word, SlotHeader.MakeWord(leaf, length, source.Format));
+        var from = PageDescriptor.Slot(descriptor);
+        // A damaged length must not lead out of the slot; what is copied fails its checksum in the new place as it did in the old.
+        var length = Math.Min(PageDescriptor.Length(descriptor), slabs.SlotBytes(place) - SlotHeader.Bytes);
+        Unsafe.CopyBlock(ref slabs.At(place)[sizeof(ulong)], ref slabs.At(from)[sizeof(ulong)], (uint)(SlotHeader.Bytes - sizeof(ulong) + length));
+        Volatile.Write(ref Header(place).Word, Header(from).WordAt(leaf));
+        return PageDescriptor.MovedTo(descriptor, place);
     }
 
     public void Grab(ulong descriptor, ulong leaf, Scratch scratch, bool markUsed)
@@ -102,15 +99,18 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         if (!IsBound(descriptor, leaf)) return;
         var place = PageDescriptor.Slot(descriptor);
         ref var header = ref Header(place);
-        var length = header.Length;
+        var length = PageDescriptor.Length(descriptor);
         var room = scratch.Stored;
         if (length > room.Length) return;
         scratch.Kind = GrabKind.Stored;
         scratch.Length = length;
-        scratch.Format = header.Format;
+        scratch.Format = PageDescriptor.Format(descriptor);
         scratch.Checksum = header.Checksum;
         Unsafe.CopyBlock(ref MemoryMarshal.GetReference(room), ref *(slabs.At(place) + SlotHeader.Bytes), (uint)length);
-        if (markUsed) PageUse.Count(ref header.Use);
+        if (!markUsed) return;
+        // A get's only trace: at the limit nothing is stored and the line stays clean.
+        var word = header.WordWith(PageUse.Counted(header.Use));
+        if (word != header.Word) header.Word = word;
     }
 
     public bool Holds(ulong descriptor, ulong leaf, Scratch scratch)
@@ -118,8 +118,7 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         if (!PageDescriptor.IsSlot(descriptor)) return scratch.Kind == GrabKind.Fill && PageDescriptor.FillWord(descriptor) == scratch.Fill;
         if (scratch.Kind != GrabKind.Stored || !IsBound(descriptor, leaf)) return false;
         var place = PageDescriptor.Slot(descriptor);
-        ref var header = ref Header(place);
-        return header.Length == scratch.Length && header.Format == scratch.Format
+        return PageDescriptor.Length(descriptor) == scratch.Length && PageDescriptor.Format(descriptor) == scratch.Format
             && new ReadOnlySpan<byte>(slabs.At(place) + SlotHeader.Bytes, scratch.Length).SequenceEqual(scratch.Stored[..scratch.Length]);
     }
 
@@ -151,16 +150,18 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         if (!PageDescriptor.IsSlot(descriptor)) return;
         var place = PageDescriptor.Slot(descriptor);
         // A damaged descriptor frees nothing: a slot leaked is found by the next attach, a slot freed wrongly would be somebody's page.
-        if (IsPageSlot(place) && Header(place).Word != 0) slabs.Free(place);
+        if (IsPageSlot(place)) slabs.Free(place);
     }
+
+    public void Release(ulong place) => slabs.Free(place);
 
     public PageCost Cost(ulong descriptor)
     {
         if (!PageDescriptor.IsSlot(descriptor)) return new PageCost(0, 0, SameFilled: true, Raw: false);
         var place = PageDescriptor.Slot(descriptor);
         if (!IsPageSlot(place)) return default;
-        ref var header = ref Header(place);
-        return new PageCost(header.Length, slabs.SlotBytes(place), SameFilled: false, Raw: header.Format == PageFormat.Raw);
+        return new PageCost(
+            PageDescriptor.Length(descriptor), slabs.SlotBytes(place), SameFilled: false, Raw: PageDescriptor.Format(descriptor) == PageFormat.Raw);
     }
 
     public bool IsPageSlot(ulong place) =>

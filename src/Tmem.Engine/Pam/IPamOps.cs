@@ -24,8 +24,11 @@ internal interface IPamOps
     /// <summary>Whether what a descriptor stands for is the page of this leaf, as far as that shows. Under the bucket's latch.</summary>
     bool IsBound(ulong descriptor, ulong leaf);
 
-    /// <summary>Copies what one descriptor stands for to another's place, as the page of this leaf. Under the bucket's latch.</summary>
-    void Copy(ulong from, ulong to, ulong leaf);
+    /// <summary>Whether what stands in a leaf names the slot at this place.</summary>
+    bool IsAt(ulong descriptor, ulong place);
+
+    /// <summary>Copies a page that lies in a slot to another slot, as the page of this leaf. Returns its descriptor there. Under the bucket's latch.</summary>
+    ulong Move(ulong descriptor, ulong place, ulong leaf);
 
     /// <summary>Takes a copy of what is stored, to be unpacked later. Under the bucket's latch.</summary>
     void Grab(ulong descriptor, ulong leaf, Scratch scratch, bool markUsed);
@@ -41,6 +44,9 @@ internal interface IPamOps
 
     /// <summary>Frees what the descriptor stands for. No lock is needed; nobody can reach it any more.</summary>
     void Free(ulong descriptor);
+
+    /// <summary>Frees a slot that no descriptor names.</summary>
+    void Release(ulong place);
 
     /// <summary>What the descriptor's page costs and is, for the counters.</summary>
     PageCost Cost(ulong descriptor);

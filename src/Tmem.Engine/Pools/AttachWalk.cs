@@ -216,21 +216,20 @@ internal sealed unsafe class AttachWalk : IDisposable
             return Drop(leaf, $"{new Handle(pool.Id, id, index)} refers to {descriptor:x}, which is not a page of its own");
         ref var header = ref *(SlotHeader*)_slabs.At(place);
         var size = _slabs.SlotBytes(place);
-        if (!header.IsCommitted || header.Length > size - SlotHeader.Bytes)
-            return Drop(leaf, $"{new Handle(pool.Id, id, index)}: its slot at {place:x} has header {header.Word:x16}");
-        if (header.Leaf != leaf && IsOfAnotherHandle(header.Leaf, descriptor, pool, id, index))
+        var length = PageDescriptor.Length(descriptor);
+        if (!header.IsCommitted || length > size - SlotHeader.Bytes)
+            return Drop(leaf, $"{new Handle(pool.Id, id, index)}: {length} bytes in its slot at {place:x}, which has header {header.Word:x16}");
+        if (header.Leaf != leaf && IsOfAnotherHandle(header.Leaf, place, pool, id, index))
             return Drop(leaf, $"{new Handle(pool.Id, id, index)} refers to {descriptor:x}, which is another handle's page");
         // A page that was moving between the object and a node when the process died still names its old leaf.
-        var word = SlotHeader.MakeWord(leaf, header.Length, header.Format);
+        var word = SlotHeader.MakeWord(leaf, pool.Place, bucket, header.Use);
         if (header.Word != word) header.Word = word;
-        if (header.PoolPlace != pool.Place) header.PoolPlace = (ushort)pool.Place;
-        if (header.Bucket != bucket) header.Bucket = (byte)bucket;
         _reached.Add(place);
         pool.Adopt(size);
         counters.Add(Count.Pages);
-        counters.Add(Count.CompressedBytes, header.Length);
+        counters.Add(Count.CompressedBytes, length);
         counters.Add(Count.SlotBytes, size);
-        if (header.Format == Codec.PageFormat.Raw) counters.Add(Count.Raw);
+        if (PageDescriptor.Format(descriptor) == Codec.PageFormat.Raw) counters.Add(Count.Raw);
         return true;
     }
 
@@ -238,9 +237,9 @@ internal sealed unsafe class AttachWalk : IDisposable
     /// Whether the leaf that a slot names holds it too, for another handle: then the leaf that led here is the damaged one. A page caught while its
     /// node or object was moving has two leaves as well, but both are one handle's; one caught in an exchange is in one leaf alone.
     /// </summary>
-    private bool IsOfAnotherHandle(ulong named, ulong descriptor, Pool pool, in ObjectId id, uint index)
+    private bool IsOfAnotherHandle(ulong named, ulong place, Pool pool, in ObjectId id, uint index)
     {
-        if (!_slabs.Spans.Contains(named) || *(ulong*)_slabs.At(named) != descriptor) return false;
+        if (!_slabs.Spans.Contains(named) || !PageDescriptor.IsAt(*(ulong*)_slabs.At(named), place)) return false;
         var (obj, number) = new LeafLocator(_slabs).Locate(named);
         if (obj == 0) return false;
         var owner = *(ObjectRecord*)_slabs.At(obj);

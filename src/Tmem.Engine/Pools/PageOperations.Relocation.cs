@@ -13,8 +13,8 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     private const int MostPagesMoved = 1024;
 
     /// <summary>
-    /// Moves a stored page to another slot of the same size, if the leaf that its slot names still holds it. Frees whichever of the two is
-    /// then unused. False if the page was gone.
+    /// Moves a stored page from one slot to another of the same size, if the leaf that its slot names still holds it. Frees whichever of the
+    /// two is then unused. False if the page was gone.
     /// </summary>
     public bool Relocate(Pool pool, int bucketNumber, ulong leaf, ulong from, ulong to, Func<ulong, (ulong Object, uint Index)> locate)
     {
@@ -22,14 +22,10 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         SpinLatch.Enter(ref bucket.Latch);
         var (obj, _) = locate(leaf);
         ref var word = ref *(ulong*)_host.At(leaf);
-        var moves = obj != 0 && IsIn(obj, pool, bucketNumber) && word == from;
-        if (moves)
-        {
-            _pam.Copy(from, to, leaf);
-            Volatile.Write(ref word, to);
-        }
+        var moves = obj != 0 && IsIn(obj, pool, bucketNumber) && _pam.IsAt(word, from);
+        if (moves) Volatile.Write(ref word, _pam.Move(word, to, leaf));
         SpinLatch.Exit(ref bucket.Latch);
-        _pam.Free(moves ? from : to);
+        _pam.Release(moves ? from : to);
         return moves;
     }
 

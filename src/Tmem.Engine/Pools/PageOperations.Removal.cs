@@ -44,13 +44,13 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     }
 
     /// <summary>Evicts the page of a slot, if the leaf that the slot names still holds it.</summary>
-    public bool Evict(Pool pool, int bucketNumber, ulong leaf, ulong descriptor, Func<ulong, (ulong Object, uint Index)> locate)
+    public bool Evict(Pool pool, int bucketNumber, ulong leaf, ulong place, Func<ulong, (ulong Object, uint Index)> locate)
     {
         ref var bucket = ref pool.BucketAt(bucketNumber);
         SpinLatch.Enter(ref bucket.Latch);
         ulong taken = 0;
         var (obj, index) = locate(leaf);
-        if (obj != 0 && IsIn(obj, pool, bucketNumber) && *(ulong*)_host.At(leaf) == descriptor)
+        if (obj != 0 && IsIn(obj, pool, bucketNumber) && _pam.IsAt(*(ulong*)_host.At(leaf), place))
             taken = RemoveLatched(pool, ref bucket, obj, index);
         SpinLatch.Exit(ref bucket.Latch);
         if (taken == 0) return false;

@@ -117,7 +117,7 @@ internal sealed unsafe class Compactor
         // Read without a latch, and believed by nobody until the leaf has been seen under it.
         var header = *(SlotHeader*)_slabs.At(from);
         if (header.IsCommitted && _pools.AtPlace(header.PoolPlace) is { } pool)
-            return _operations.Relocate(pool, header.Bucket, header.Leaf, PageDescriptor.FromSlot(from), PageDescriptor.FromSlot(to), _locate);
+            return _operations.Relocate(pool, header.Bucket, header.Leaf, from, to, _locate);
         _slabs.Free(to);
         return false;
     }

@@ -161,7 +161,7 @@ internal sealed unsafe class EvictionHand
 
     // Everything read so far was read without a latch; Evict believes none of it until it has seen the leaf under the latch.
     private bool Evict(ulong place, in SlotHeader seen, Pool pool) =>
-        _operations.Evict(pool, seen.Bucket, seen.Leaf, PageDescriptor.FromSlot(place), _locate);
+        _operations.Evict(pool, seen.Bucket, seen.Leaf, place, _locate);
 
     private bool SweepFills(in EvictionScope scope)
     {

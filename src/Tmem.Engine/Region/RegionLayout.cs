@@ -20,7 +20,7 @@ internal static class RegionLayout
     public const ulong Magic = 0x4E4745524D454D54;
 
     /// <summary>Raised whenever an older program could misread what a newer one wrote.</summary>
-    public const uint Version = 3;
+    public const uint Version = 4;
 
     public const int PageSize = 4096;
     public const int LargestPageSize = 16 * PageSize;
@@ -51,8 +51,11 @@ internal static class RegionLayout
     public const long SpanTableOffset = TablesBytes;
     public const int SpanEntryBytes = 32;
 
-    /// <summary>References are in units of 16 bytes below 2^44, so a region ends below 256 TiB; leaf references (8 bytes) halve that.</summary>
-    public const long MaximumBytes = 1L << 46;
+    /// <summary>A slot's header names its leaf in units of 8 bytes below 2^42: 32 TiB.</summary>
+    public const long MaximumBytes = 1L << 45;
+
+    /// <summary>Spans of a region of that size, tables included.</summary>
+    public const long MaximumSpans = (MaximumBytes - TablesBytes - PageSize) / (SpanBytes + SpanEntryBytes);
 
     /// <summary>
     /// Spans for a capacity: each kind and class may have one that is hardly begun, which takes a place and no memory to speak of.

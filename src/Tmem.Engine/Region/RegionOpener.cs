@@ -126,7 +126,7 @@ internal static unsafe class RegionOpener
             throw new RegionException($"{name} is not a tmem region (it holds something else); name another file, or remove this one if it is of no use");
         if (superblock.Version != RegionLayout.Version)
             throw new RegionException($"{name} has format version {superblock.Version}, and this program serves version {RegionLayout.Version}; use the tmemd that made it, or remove it to start empty");
-        if (superblock.SpanBytes != RegionLayout.SpanBytes || superblock.SpanCount < RegionLayout.SpansFor(1) || superblock.SpanCount > RegionLayout.MaximumBytes / RegionLayout.SpanBytes)
+        if (superblock.SpanBytes != RegionLayout.SpanBytes || superblock.SpanCount < RegionLayout.SpansFor(1) || superblock.SpanCount > RegionLayout.MaximumSpans)
             throw new RegionException($"{name} is damaged: its superblock says {superblock.SpanCount} spans of {superblock.SpanBytes} bytes; restore it from a copy, or remove it to start empty");
         var largest = RegionLayout.CapacityOf(superblock.SpanCount);
         if (capacity > largest)

@@ -41,7 +41,7 @@ internal static class SizeClasses
         var sizes = new List<int> { Smallest };
         for (var page = RegionLayout.PageSize; page <= RegionLayout.LargestPageSize; page *= 2)
         {
-            var raw = page + Pam.SlotHeader.Bytes;
+            var raw = (page + Pam.SlotHeader.Bytes + Step - 1) & ~(Step - 1);
             var growth = page == RegionLayout.PageSize ? 1.02 : 1.04;
             while (true)
             {

@@ -22,6 +22,7 @@ internal sealed unsafe partial class SlabAllocator
         // A look without the latch: most classes have nothing to win.
         if (present - Volatile.Read(ref state.Live) * SizeClasses.Size(sizeClass) < slack) return false;
         SpinLatch.Enter(ref state.Latch);
+        ReleaseWaiting(ref state, kind, sizeClass);
         var found = SlackOfListed(ref state, sizeClass, slack);
         for (var list = 0; found && list < Lists; list++)
         {

@@ -8,7 +8,7 @@ namespace Tmem.Engine.Region;
 /// Slots of equal size in spans. Each kind and class has, under its own latch, four lists of spans with free slots by how full they are, as
 /// zsmalloc's fullness groups: slots are taken from the fullest, so that the emptiest have a chance to empty. A slot's first word says
 /// what it is: 0 free, 1 taken but not committed, anything else committed. Free slots are chained through their second word. Chains
-/// and counts are derived: the attach walk makes them anew.
+/// and counts are derived: the attach walk makes them anew. Slots of pages go a longer way (SlabAllocator.Waiting.cs).
 /// <para>Lock order: a class's latch, then the span pool's.</para>
 /// </summary>
 internal sealed unsafe partial class SlabAllocator : IDisposable
@@ -25,6 +25,9 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     {
         public int Latch;
         public fixed uint Heads[Lists];
+        /// <summary>Slots that wait, at <see cref="WaitingOf"/>.</summary>
+        public int Waiting;
+        /// <summary>Slots in use, those that wait not among them: less than the spans say by as many.</summary>
         public long Live;
         public long Present;
     }
@@ -41,6 +44,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         _spans = spans;
         _classes = (ClassState*)NativeMemory.AlignedAlloc((nuint)(Kinds * SizeClasses.Count * sizeof(ClassState)), 64);
         NativeMemory.Clear(_classes, (nuint)(Kinds * SizeClasses.Count * sizeof(ClassState)));
+        _waiting = (ulong*)NativeMemory.AlignedAlloc((nuint)(Kinds * SizeClasses.Count * MostWaiting * sizeof(ulong)), 64);
     }
 
     /// <summary>For tests: asked before each allocation; true makes it fail.</summary>
@@ -91,8 +95,12 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     {
         ref var state = ref State(kind, sizeClass);
         SpinLatch.Enter(ref state.Latch);
-        ulong place = 0;
-        if (Choose(ref state, sizeClass, growth, out var span) || (growth == Growth.NewSpan && TakeSpan(ref state, kind, sizeClass, out span)))
+        var place = TakeWaiting(ref state, kind, sizeClass);
+        if (place != 0)
+        {
+            state.Live++;
+        }
+        else if (Choose(ref state, sizeClass, growth, out var span) || (growth == Growth.NewSpan && TakeSpan(ref state, kind, sizeClass, out span)))
         {
             place = TakeSlot(span, sizeClass);
             state.Live++;
@@ -162,12 +170,25 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
 
     public void Free(ulong place)
     {
-        var span = _spans.SpanOf(place);
-        ref var entry = ref _spans.Table[span];
+        ref var entry = ref _spans.Table[_spans.SpanOf(place)];
         var kind = entry.Kind;
         var sizeClass = entry.Class;
         ref var state = ref State(kind, sizeClass);
         SpinLatch.Enter(ref state.Latch);
+        // What is free already only a damaged leaf can bring here.
+        if (!LetWait(ref state, entry, place) && *(ulong*)(_start + place) != 0)
+        {
+            FreeLatched(ref state, place);
+            state.Live--;
+        }
+        SpinLatch.Exit(ref state.Latch);
+    }
+
+    private void FreeLatched(ref ClassState state, ulong place)
+    {
+        var span = _spans.SpanOf(place);
+        ref var entry = ref _spans.Table[span];
+        var sizeClass = entry.Class;
         var words = (ulong*)(_start + place);
         Volatile.Write(ref words[0], 0);
         var slot = (ushort)SizeClasses.SlotAt(sizeClass, place - _spans.PlaceOf(span));
@@ -181,13 +202,9 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
             entry.FreeHead = (ushort)(slot + 1);
         }
         entry.Live--;
-        state.Live--;
-        if (entry.List != SpanList.Isolated)
-        {
-            if (entry.Live == 0) Dismiss(ref state, span);
-            else Relist(ref state, span);
-        }
-        SpinLatch.Exit(ref state.Latch);
+        if (entry.List == SpanList.Isolated) return;
+        if (entry.Live == 0) Dismiss(ref state, span);
+        else Relist(ref state, span);
     }
 
     /// <summary>Memory of slabs that no slot in use takes: what compaction could win, span tails included.</summary>
@@ -244,18 +261,26 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         else Relist(ref state, span);
     }
 
-    /// <summary>Holds off allocation and release of slots of every kind while <paramref name="look"/> reads. For the verifier.</summary>
+    /// <summary>
+    /// Holds off allocation and release of slots of every kind while <paramref name="look"/> reads; no slot waits meanwhile. For the verifier.
+    /// </summary>
     public void WhileHeld(Action look)
     {
         for (var i = 0; i < Kinds * SizeClasses.Count; i++) SpinLatch.Enter(ref _classes[i].Latch);
-        try { look(); }
+        try
+        {
+            ReleaseAllWaiting();
+            look();
+        }
         finally { for (var i = 0; i < Kinds * SizeClasses.Count; i++) SpinLatch.Exit(ref _classes[i].Latch); }
     }
 
     public void Dispose()
     {
         NativeMemory.AlignedFree(_classes);
+        NativeMemory.AlignedFree(_waiting);
         _classes = null;
+        _waiting = null;
     }
 
     private ref ClassState State(SpanKind kind, int sizeClass) => ref _classes[(int)kind * SizeClasses.Count + sizeClass];

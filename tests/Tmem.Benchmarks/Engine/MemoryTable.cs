@@ -15,7 +15,7 @@ internal static unsafe class MemoryTable
     private const int Page = PageFile.PageSize;
     private const int Passes = 10;
     private const double MiB = 1 << 20;
-    private const int SlotHeaderBytes = 16;
+    private const int SlotHeaderBytes = 12;
     private const int ZramTableBytes = 16;
     private const int ZramHandleBytes = 8;
 

@@ -128,7 +128,9 @@ internal readonly struct LateGrab(CompressedStore store) : IPamOps
     public void Bind(ulong descriptor, ulong leaf) => store.Bind(descriptor, leaf);
     public void Free(ulong descriptor) => store.Free(descriptor);
     public PageCost Cost(ulong descriptor) => store.Cost(descriptor);
-    public void Copy(ulong from, ulong to, ulong leaf) => store.Copy(from, to, leaf);
+    public void Release(ulong place) => store.Release(place);
+    public bool IsAt(ulong descriptor, ulong place) => store.IsAt(descriptor, place);
+    public ulong Move(ulong descriptor, ulong place, ulong leaf) => store.Move(descriptor, place, leaf);
     public void Rebind(ulong descriptor, ulong leaf, int poolPlace, int bucket) => store.Rebind(descriptor, leaf, poolPlace, bucket);
     public bool IsBound(ulong descriptor, ulong leaf) => store.IsBound(descriptor, leaf);
     public bool Holds(ulong descriptor, ulong leaf, Scratch scratch) => store.Holds(descriptor, leaf, scratch);

@@ -1,0 +1,88 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace Tmem.Engine.Region;
+
+/// <summary>
+/// Slots of pages that wait to be free. What a flush or an overwrite knows of a page stands in its leaf, so the slot would be touched for the sake
+/// of its free chain alone; in a large store that is cold memory, and 200 to 400 ns in which nothing else can happen, since the next
+/// interlocked instruction waits for the store. So its line is asked for, and the slot waits beside others of its class: the next page of the class takes
+/// it as it stands, or it is freed for good, in the cache by then, when there are too many.
+/// <para>Until then it looks taken, with the header of a page that is gone: no leaf refers to it, so the hands and the compactor pass it by as they
+/// do any page that went a moment ago, and an attach frees it. Spans count it as in use; the class's slack has it, so compaction finds it.</para>
+/// </summary>
+internal sealed unsafe partial class SlabAllocator
+{
+    /// <summary>A cache line of places a class.</summary>
+    private const int MostWaiting = 8;
+
+    /// <summary>No more than this part of a class's slots wait: what a small store has must not lie about.</summary>
+    private const int LeastLiveAWaiting = 64;
+
+    private ulong* _waiting;
+
+    /// <summary>Slots of a class that wait. For tests.</summary>
+    internal int Waiting(SpanKind kind, int sizeClass) => State(kind, sizeClass).Waiting;
+
+    private static bool MayWait(SpanKind kind) => kind is SpanKind.PersistentPages or SpanKind.EphemeralPages;
+
+    /// <summary>Makes a slot wait that nothing refers to. False if it has to be freed at once. Under the class's latch.</summary>
+    private bool LetWait(ref ClassState state, in SpanEntry entry, ulong place)
+    {
+        // An isolated span is being emptied, and gives nothing to anybody.
+        if (!MayWait(entry.Kind) || entry.List == SpanList.Isolated) return false;
+        if (state.Waiting >= Math.Min(MostWaiting, state.Live / LeastLiveAWaiting)) ReleaseWaiting(ref state, entry.Kind, entry.Class);
+        if (state.Live < LeastLiveAWaiting) return false;
+        var waiting = WaitingOf(entry.Kind, entry.Class);
+        // Two leaves of one slot are damage, and must not become two pages of one slot.
+        if (new ReadOnlySpan<ulong>(waiting, state.Waiting).Contains(place)) return true;
+        if (Sse.IsSupported) Sse.Prefetch0(_start + place);
+        waiting[state.Waiting++] = place;
+        state.Live--;
+        return true;
+    }
+
+    /// <summary>The slot that began to wait last, taken; 0 if none waits. Under the class's latch.</summary>
+    private ulong TakeWaiting(ref ClassState state, SpanKind kind, int sizeClass)
+    {
+        while (state.Waiting > 0)
+        {
+            var place = WaitingOf(kind, sizeClass)[--state.Waiting];
+            if (IsStillTaken(place, kind, sizeClass))
+            {
+                Volatile.Write(ref *(ulong*)(_start + place), InFlight);
+                return place;
+            }
+            state.Live++;
+        }
+        return 0;
+    }
+
+    private void ReleaseWaiting(ref ClassState state, SpanKind kind, int sizeClass)
+    {
+        while (state.Waiting > 0)
+        {
+            var place = WaitingOf(kind, sizeClass)[--state.Waiting];
+            if (IsStillTaken(place, kind, sizeClass)) FreeLatched(ref state, place);
+            else state.Live++;
+        }
+    }
+
+    private void ReleaseAllWaiting()
+    {
+        for (var kind = SpanKind.PersistentPages; kind <= SpanKind.EphemeralPages; kind++)
+        {
+            for (var sizeClass = 0; sizeClass < SizeClasses.Count; sizeClass++) ReleaseWaiting(ref State(kind, sizeClass), kind, sizeClass);
+        }
+    }
+
+    /// <summary>False for what a damaged leaf has put here: a slot that was free already.</summary>
+    private bool IsStillTaken(ulong place, SpanKind kind, int sizeClass)
+    {
+        ref var entry = ref _spans.Table[_spans.SpanOf(place)];
+        return entry.Kind == kind && entry.Class == sizeClass && *(ulong*)(_start + place) != 0;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ulong* WaitingOf(SpanKind kind, int sizeClass) => _waiting + ((int)kind * SizeClasses.Count + sizeClass) * MostWaiting;
+}
