@@ -34,6 +34,28 @@ public sealed class CorruptionTests
         Engines.AssertSound(engine);
     }
 
+    /// <summary>Of a page in a slot; a same-filled page's has a check of its own (PageDescriptorTests).</summary>
+    [Fact]
+    public unsafe void AnyFlippedBitOfALeafIsFound()
+    {
+        using var engine = Engines.Anonymous();
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        for (uint i = 0; i < 200; i++) client.Put(pool, new ObjectId(5), i, Pages.Text((int)i));
+        var leaf = Engines.Leaf(engine, pool, new ObjectId(5), 9);
+        var page = new byte[Pages.Size];
+        for (var bit = 0; bit < 64; bit++)
+        {
+            *leaf ^= 1UL << bit;
+            var status = client.Get(pool, new ObjectId(5), 9, page);
+            Assert.True(status == TmemStatus.Corrupt, $"bit {bit}: {status}");
+            *leaf ^= 1UL << bit;
+        }
+        Assert.Equal(TmemStatus.Ok, client.Get(pool, new ObjectId(5), 9, page));
+        Assert.Equal(Pages.Text(9), page);
+        Engines.AssertSound(engine);
+    }
+
     [Fact]
     public unsafe void CorruptPagesAreNamedByTheirHandles()
     {

@@ -1,4 +1,5 @@
 using Tmem.Engine.Pam;
+using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests;
 
@@ -38,11 +39,33 @@ public sealed class PageDescriptorTests
     }
 
     [Fact]
+    public void ASlotComesBackWithWhatIsStoredInIt()
+    {
+        foreach (var place in (ulong[])[16, 1 << 20, RegionLayout.MaximumBytes - 16])
+        foreach (var length in (int[])[1, 2, 4096, 65535, 65536])
+        for (var format = 0; format < 8; format++)
+        {
+            var descriptor = PageDescriptor.FromSlot(place, length, format);
+            Assert.True(PageDescriptor.IsSlot(descriptor) && !PageDescriptor.IsFill(descriptor) && PageDescriptor.IsAt(descriptor, place));
+            Assert.Equal((place, length, format), Parts(descriptor));
+            var moved = PageDescriptor.MovedTo(descriptor, 32);
+            Assert.Equal((32UL, length, format), Parts(moved));
+            Assert.False(PageDescriptor.IsAt(moved, place));
+        }
+        Assert.False(PageDescriptor.IsSlot(0));
+        Assert.False(PageDescriptor.IsSlot(PageDescriptor.FromSlot(0, 100, 1)));
+        Assert.False(PageDescriptor.IsAt(PageDescriptor.FromFill(0) | 2, 32));
+
+        static (ulong, int, int) Parts(ulong descriptor) =>
+            (PageDescriptor.Slot(descriptor), PageDescriptor.Length(descriptor), PageDescriptor.Format(descriptor));
+    }
+
+    [Fact]
     public void AFlippedBitOfASlotMakesNoFill()
     {
-        for (ulong place = 1; place < 1 << 20; place = place * 3 + 1)
+        for (ulong place = 16; place < 1 << 24; place = place * 3 + 16)
         {
-            for (var i = 0; i < 64; i++) Assert.False(PageDescriptor.IsFill(place ^ 1UL << i));
+            for (var i = 0; i < 64; i++) Assert.False(PageDescriptor.IsFill(PageDescriptor.FromSlot(place, (int)(place >> 8) + 1, 1) ^ 1UL << i));
         }
     }
 }
