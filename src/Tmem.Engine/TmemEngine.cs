@@ -63,7 +63,8 @@ public sealed unsafe partial class TmemEngine : IDisposable
             var checkpoint = new Checkpoint(image, () => (long)_spans.PlaceOf((uint)_spans.HighWater), StandStill);
             _checkpointer = new Checkpointer(image, checkpoint, options.SyncInterval);
         }
-        if (options.CompactInBackground) _background = new BackgroundCompaction(_slabs, _compactor);
+        if (options.HugePages && image is null && memory.MayBeHuge) Huge = new HugeBlocks(memory, _spans);
+        if (options.CompactInBackground) _background = new BackgroundCompaction(_slabs, _compactor, Huge);
     }
 
     /// <summary>True when <see cref="Open"/> found a region and rebuilt from it.</summary>
@@ -86,6 +87,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     internal Checkpoint? Checkpoint => _checkpointer?.Checkpoint;
     internal long SyncsWaiting => _checkpointer?.Waiting ?? 0;
     internal RegionMemory Memory => _memory;
+    internal HugeBlocks? Huge { get; }
 
     /// <summary>
     /// Creates an empty region, or attaches to the one that <paramref name="options"/> names if it holds one: its pools and pages are then
@@ -305,6 +307,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
         _background?.Dispose();
         _superblock->Closed = 1;
         _checkpointer?.Dispose();
+        Huge?.Dispose();
         _slabs.Dispose();
         _memory.Dispose();
     }

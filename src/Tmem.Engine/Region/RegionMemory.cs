@@ -13,6 +13,7 @@ internal sealed unsafe class RegionMemory : IDisposable
     private const int MADV_POPULATE_READ = 22;
     private const int MADV_POPULATE_WRITE = 23;
     private const int MADV_DONTNEED_LOCKED = 24;
+    private const int MADV_COLLAPSE = 25;
     private const int MLOCK_ONFAULT = 1;
 
     private readonly int _descriptor;
@@ -58,7 +59,9 @@ internal sealed unsafe class RegionMemory : IDisposable
     private static RegionMemory Map(int fd, long length, bool lockMemory, string name)
     {
         var flags = MAP_NORESERVE | (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED);
-        var start = mmap(null, (size_t)(ulong)length, PROT_READ | PROT_WRITE, flags, fd, 0);
+        var start = fd < 0
+            ? mmap(null, (size_t)(ulong)length, PROT_READ | PROT_WRITE, flags, fd, 0)
+            : MapAligned(fd, length, flags);
         if (start == MAP_FAILED)
         {
             var error = Error();
@@ -70,6 +73,37 @@ internal sealed unsafe class RegionMemory : IDisposable
         if (!lockMemory && fd >= 0) _ = munlock(start, (size_t)(ulong)length);
         var locked = lockMemory && mlock2(start, (size_t)(ulong)length, MLOCK_ONFAULT) == 0;
         return new RegionMemory((byte*)start, length, fd, locked, name);
+    }
+
+    /// <summary>Maps a descriptor at a multiple of 2 MiB, as large pages need it: more than that is reserved, and what is over goes back.</summary>
+    private static void* MapAligned(int fd, long length, int flags)
+    {
+        const ulong align = HugeBlocks.BlockBytes;
+        var whole = (ulong)length + align;
+        var reserved = mmap(null, (size_t)whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (reserved == MAP_FAILED) return MAP_FAILED;
+        var before = (align - (ulong)reserved % align) % align;
+        var start = mmap((byte*)reserved + before, (size_t)(ulong)length, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0);
+        if (start == MAP_FAILED)
+        {
+            _ = munmap(reserved, (size_t)whole);
+            return MAP_FAILED;
+        }
+        var end = ((ulong)start + (ulong)length + RegionLayout.PageSize - 1) & ~(RegionLayout.PageSize - 1UL);
+        if (before > 0) _ = munmap(reserved, (size_t)before);
+        if ((ulong)reserved + whole > end) _ = munmap((void*)end, (size_t)((ulong)reserved + whole - end));
+        return start;
+    }
+
+    /// <summary>Whether the system could hold it in large pages and take part of one back at once. Of private memory it keeps the whole page.</summary>
+    public bool MayBeHuge => _descriptor >= 0 && !_locked;
+
+    /// <summary>Asks the system to hold a block of present pages as one. False if it would not now; it may not know how.</summary>
+    public bool TryCollapse(long offset, long length, out bool isUnsupported)
+    {
+        var done = madvise(Start + offset, (size_t)(ulong)length, MADV_COLLAPSE) == 0;
+        isUnsupported = !done && errno == EINVAL;
+        return done;
     }
 
     /// <summary>Makes pages present and writable. False if the system has no memory for them.</summary>

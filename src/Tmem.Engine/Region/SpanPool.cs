@@ -42,6 +42,9 @@ internal sealed unsafe class SpanPool
 
     public SpanEntry* Table { get; }
 
+    /// <summary>Who makes blocks of spans huge; null where nobody does.</summary>
+    internal HugeBlocks? Huge { get; set; }
+
     /// <summary>Spans the region can ever have.</summary>
     public long Count { get; }
 
@@ -148,8 +151,7 @@ internal sealed unsafe class SpanPool
     {
         ref var entry = ref Table[span];
         var pages = entry.Present - Pages(keep);
-        if (pages <= 0) return;
-        entry.Present -= (ushort)pages;
+        if (pages <= 0 || !TryBreak(ref entry, span, pages)) return;
         _memory.Punch((long)PlaceOf(span) + entry.Present * RegionLayout.PageSize, pages * RegionLayout.PageSize);
         Unaccount(entry.Kind, pages);
     }
@@ -162,6 +164,7 @@ internal sealed unsafe class SpanPool
         var kind = entry.Kind;
         SpinLatch.Enter(ref _latch);
         var keep = (_ready + present) * RegionLayout.PageSize <= Math.Min(MostReady, _capacity / 64) && UsedNow() <= _capacity;
+        if (!keep) keep = !TryBreakLatched(ref entry, span, present);
         SpinLatch.Exit(ref _latch);
         if (!keep) _memory.Punch((long)PlaceOf(span), present * RegionLayout.PageSize);
         SpinLatch.Enter(ref _latch);
@@ -179,6 +182,54 @@ internal sealed unsafe class SpanPool
             _returns++;
         }
         SpinLatch.Exit(ref _latch);
+    }
+
+    /// <summary>Sees to it that a block keeps all its memory till <see cref="LetGo"/>. False if it has not got all, or will hardly keep it.</summary>
+    public bool TryHold(HugeBlocks huge, long block)
+    {
+        var first = block * HugeBlocks.BlockBytes - _header;
+        var last = (first + HugeBlocks.BlockBytes - 1) >> RegionLayout.SpanShift;
+        SpinLatch.Enter(ref _latch);
+        var isWhole = first >= 0 && last < _highWater;
+        for (var span = first >> RegionLayout.SpanShift; isWhole && span <= last; span++)
+        {
+            ref var entry = ref Table[span];
+            isWhole = entry.Kind != SpanKind.Free && entry.Present == RegionLayout.SpanBytes / RegionLayout.PageSize
+                && entry.List != SpanList.Isolated && entry.Live >= SizeClasses.SlotsPerSpan(entry.Class) / 8 * 7;
+        }
+        if (isWhole) huge.Begin(block);
+        SpinLatch.Exit(ref _latch);
+        return isWhole;
+    }
+
+    public void LetGo(HugeBlocks huge, bool isMade)
+    {
+        SpinLatch.Enter(ref _latch);
+        huge.End(isMade);
+        SpinLatch.Exit(ref _latch);
+    }
+
+    private bool TryBreak(ref SpanEntry entry, uint span, int pages)
+    {
+        SpinLatch.Enter(ref _latch);
+        var breaks = TryBreakLatched(ref entry, span, pages);
+        SpinLatch.Exit(ref _latch);
+        return breaks;
+    }
+
+    /// <summary>
+    /// Takes pages off a span's end that are about to be punched. First, so that no block with them is made huge any more; false if one is being
+    /// made, and then they have to stay.
+    /// </summary>
+    private bool TryBreakLatched(ref SpanEntry entry, uint span, int pages)
+    {
+        if (Huge is { } huge)
+        {
+            if (huge.Holds((long)PlaceOf(span))) return false;
+            huge.Break((long)PlaceOf(span));
+        }
+        entry.Present -= (ushort)pages;
+        return true;
     }
 
     /// <summary>Gives the memory of all empty spans back to the system.</summary>
@@ -300,16 +351,23 @@ internal sealed unsafe class SpanPool
 
     private void ReleaseReadyLatched()
     {
+        uint heldHead = 0;
         while (_readyHead != 0)
         {
             var span = Pop(ref _readyHead);
             var present = Table[span].Present;
+            if (!TryBreakLatched(ref Table[span], span, present))
+            {
+                Push(ref heldHead, span);
+                continue;
+            }
             _memory.Punch((long)PlaceOf(span), present * RegionLayout.PageSize);
             _ready -= present;
             Table[span] = default;
             Push(ref _returnedHead, span);
             _returns++;
         }
+        _readyHead = heldHead;
     }
 
     /// <summary>A span that has never been used.</summary>

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Tmem.Engine;
+using Tmem.Benchmarks.Linux;
 using Tmem.Engine.Region;
 
 namespace Tmem.Benchmarks.Engine;
@@ -27,8 +29,8 @@ internal static class FlatTable
         using var data = new SlicedPages(bench.Corpus, bench.WholePages);
         var each = bench.WholePages ? 2000 : 420;
         long[] sizes = [Small, bench.ManyPages];
-        using var small = new Store(sizes[0] * each + (64 << 20), PoolFlags.Shared);
-        using var large = new Store(sizes[1] * each + (64 << 20), PoolFlags.Shared);
+        using var small = New(bench, sizes[0] * each + (64 << 20));
+        using var large = New(bench, sizes[1] * each + (64 << 20));
         Store[] stores = [small, large];
         var times = new Dictionary<(string, bool, int), Series>();
         for (var which = 0; which < 2; which++)
@@ -36,6 +38,7 @@ internal static class FlatTable
             for (long i = 0; i < sizes[which]; i++) stores[which].Put(i, data[i]);
             bench.Check();
         }
+        if (bench.HugePages) foreach (var store in stores) MakeHuge(store);
         var compressed = large.Engine.Statistics().Total;
         Evict(bench, stores, times);
         // What was evicted comes back; it was the oldest, and the hands passed no further than this.
@@ -46,6 +49,23 @@ internal static class FlatTable
             for (var which = 0; which < 2; which++) ReadAtRandom(stores[which], Of(times, Miss, true, which), round);
         Print(bench, sizes, data, (double)compressed.CompressedBytes / compressed.Pages, times);
         return small.Wrong + large.Wrong;
+    }
+
+    /// <summary>A store in a memfd, as a daemon's is.</summary>
+    private static Store New(EngineBench bench, long capacity)
+    {
+        using var memory = new Memfd();
+        return new Store(capacity, PoolFlags.Shared, memory.Duplicate(), bench.HugePages);
+    }
+
+    /// <summary>All at once, what the engine does by and by.</summary>
+    private static void MakeHuge(Store store)
+    {
+        var huge = store.Engine.Huge!;
+        var clock = Stopwatch.StartNew();
+        while (huge.Step()) { }
+        var all = store.Engine.Statistics().UsedBytes / (double)HugeBlocks.BlockBytes;
+        Console.WriteLine($"  {huge.Count} blocks of 2 MiB made in {clock.Elapsed.TotalSeconds:F1} s, {huge.Count / all:P0} of the store");
     }
 
     private static void Evict(EngineBench bench, Store[] stores, Dictionary<(string, bool, int), Series> times)

@@ -12,9 +12,9 @@ internal sealed unsafe class Store : IDisposable
     private readonly byte[] _room = GC.AllocateArray<byte>(PageFile.PageSize, pinned: true);
     private long _wrong;
 
-    public Store(long capacity, PoolFlags flags, int descriptor = -1)
+    public Store(long capacity, PoolFlags flags, int descriptor = -1, bool huge = false)
     {
-        Engine = TmemEngine.Open(new EngineOptions { CapacityBytes = capacity, MaximumCapacityBytes = capacity, RegionDescriptor = descriptor });
+        Engine = TmemEngine.Open(new EngineOptions { CapacityBytes = capacity, MaximumCapacityBytes = capacity, RegionDescriptor = descriptor, HugePages = huge });
         Client = Engine.Client(new ClientId(1));
         if (Client.Pools() is [var pool, ..]) Pool = pool;
         else if (Client.NewPool(new PoolOptions(flags), out pool) == TmemStatus.Ok) Pool = pool;

@@ -1,0 +1,154 @@
+using Tmds.Linux;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Tests;
+
+/// <summary>A region held in pages of 2 MiB: the same pages, and the same account of memory, to the page.</summary>
+public sealed class HugeBlocksTests
+{
+    private const uint Many = 30_000;
+    private static readonly ObjectId s_object = new(5);
+    private static readonly byte[][] s_pages = [.. Enumerable.Range(0, 100).Select(seed => Pages.Text(seed))];
+
+    [Fact]
+    public void WhatIsFullBecomesHugeAndTakesNoMoreMemory()
+    {
+        var memory = RegionMemory.CreateDescriptor();
+        using var engine = Open(LibC.dup(memory));
+        var pool = Fill(engine);
+        var before = BlocksOf(memory);
+        Assert.Equal(engine.Statistics().UsedBytes / 4096, before / 4096, tolerance: 16);
+        MakeAll(engine);
+        Assert.Equal(before, BlocksOf(memory));
+        Assert.InRange(HugeBytesOfThisMapping(engine), engine.Huge!.Count * HugeBlocks.BlockBytes, long.MaxValue);
+        AssertThere(engine, pool, _ => true);
+        Assert.False(engine.Huge.Step());
+        _ = LibC.close(memory);
+    }
+
+    [Fact]
+    public void HolesGiveBackWhatTheyAlwaysDid()
+    {
+        var memory = RegionMemory.CreateDescriptor();
+        using var engine = Open(LibC.dup(memory));
+        var pool = Fill(engine);
+        MakeAll(engine);
+        var made = engine.Huge!.Count;
+        // Half of the pages go, compaction empties spans and trims others.
+        for (uint i = 0; i < Many; i += 2) engine.Client(new ClientId(1)).FlushPage(pool, s_object, i);
+        engine.Compact();
+        Assert.InRange(engine.Huge.Count, 0, made - 1);
+        Assert.Equal(engine.Statistics().UsedBytes / 4096, BlocksOf(memory) / 4096, tolerance: 16);
+        AssertThere(engine, pool, index => index % 2 == 1);
+        // And what fills up again becomes huge again.
+        for (uint i = 0; i < Many; i += 2) engine.Client(new ClientId(1)).Put(pool, s_object, i, s_pages[i % 100]);
+        var broken = engine.Huge.Count;
+        while (engine.Huge.Step()) { }
+        Assert.InRange(engine.Huge.Count, broken + 1, long.MaxValue);
+        AssertThere(engine, pool, _ => true);
+        _ = LibC.close(memory);
+    }
+
+    /// <summary>Spans empty and fill while blocks are made: a hole that the system filled would show in its account, or as pages that are not zeros.</summary>
+    [Fact]
+    public void NoHoleIsPunchedIntoABlockThatIsBeingMade()
+    {
+        var memory = RegionMemory.CreateDescriptor();
+        using var engine = Open(LibC.dup(memory));
+        var pool = Fill(engine);
+        var client = engine.Client(new ClientId(1));
+        var stop = false;
+        var maker = new Thread(() => { while (!Volatile.Read(ref stop)) engine.Huge!.Step(); });
+        maker.Start();
+        for (var round = 0; round < 12; round++)
+        {
+            for (uint i = 0; i < Many; i++) if ((i + round) % 3 != 0) client.FlushPage(pool, s_object, i);
+            engine.Compact();
+            for (uint i = 0; i < Many; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, s_object, i, s_pages[i % 100]));
+        }
+        Volatile.Write(ref stop, true);
+        maker.Join();
+        AssertThere(engine, pool, _ => true);
+        engine.Compact();
+        engine.Shrink(0);
+        Assert.Equal(engine.Statistics().UsedBytes / 4096, BlocksOf(memory) / 4096, tolerance: 16);
+        _ = LibC.close(memory);
+    }
+
+    [Fact]
+    public void WhoeverMapsTheRegionNextFindsItHugeAndWhole()
+    {
+        var memory = RegionMemory.CreateDescriptor();
+        PoolId pool;
+        using (var engine = Open(LibC.dup(memory)))
+        {
+            pool = Fill(engine);
+            MakeAll(engine);
+        }
+        using (var engine = Open(memory))
+        {
+            AssertThere(engine, pool, _ => true);
+            Assert.InRange(HugeBytesOfThisMapping(engine), HugeBlocks.BlockBytes, long.MaxValue);
+        }
+    }
+
+    [Fact]
+    public void PrivateMemoryAndARegionInAFileStayAsTheyAre()
+    {
+        using (var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 64 * Engines.Mebi, HugePages = true })) Assert.Null(engine.Huge);
+        var path = Path.Combine(Path.GetTempPath(), $"tmem-huge-{Guid.NewGuid():N}.region");
+        using (var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 64 * Engines.Mebi, HugePages = true, RegionPath = path })) Assert.Null(engine.Huge);
+        File.Delete(path);
+    }
+
+    private static TmemEngine Open(int memory) => TmemEngine.Open(new EngineOptions
+    {
+        CapacityBytes = 256 * Engines.Mebi, RegionDescriptor = memory, CompactInBackground = false, HugePages = true,
+    });
+
+    private static PoolId Fill(TmemEngine engine)
+    {
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        for (uint i = 0; i < Many; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, s_object, i, s_pages[i % 100]));
+        return pool;
+    }
+
+    private static void MakeAll(TmemEngine engine)
+    {
+        while (engine.Huge!.Step()) { }
+        if (engine.Huge.Count == 0) Assert.Skip("the system gave no page of 2 MiB: a kernel before 6.1, or little memory");
+    }
+
+    private static void AssertThere(TmemEngine engine, PoolId pool, Func<uint, bool> there)
+    {
+        Engines.AssertSound(engine);
+        var page = new byte[Pages.Size];
+        for (uint i = 0; i < Many; i++)
+        {
+            var status = engine.Client(new ClientId(1)).Get(pool, s_object, i, page);
+            Assert.Equal(there(i) ? TmemStatus.Ok : TmemStatus.Miss, status);
+            if (status == TmemStatus.Ok) Assert.True(s_pages[i % 100].AsSpan().SequenceEqual(page), $"page {i}");
+        }
+    }
+
+    private static unsafe long BlocksOf(int memory)
+    {
+        stat status;
+        Assert.Equal(0, LibC.fstat(memory, &status));
+        return (long)status.st_blocks * 512;
+    }
+
+    private static unsafe long HugeBytesOfThisMapping(TmemEngine engine)
+    {
+        var start = $"{(ulong)engine.Memory.Start:x}-";
+        var isOurs = false;
+        foreach (var line in File.ReadLines("/proc/self/smaps"))
+        {
+            if (line.StartsWith(start, StringComparison.Ordinal)) isOurs = true;
+            else if (isOurs && line.StartsWith("ShmemPmdMapped:", StringComparison.Ordinal))
+                return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) * 1024;
+        }
+        throw new InvalidOperationException("the region is not among this process's mappings");
+    }
+}
