@@ -49,6 +49,11 @@ internal static class CommandLine
         var sync = Number("--sync-interval",
             "Seconds that a change waits at most before it is written to the region's file, which is what a power cut loses; 0 waits for an fsync. Example: --sync-interval 30",
             DaemonOptions.DefaultSyncSeconds, 0, DaemonOptions.MaximumSyncSeconds);
+        var huge = new Option<bool>("--huge-pages")
+        {
+            Description = "Hold full parts of a store without a file in pages of 2 MiB: a large store is read faster and taken over sooner when the daemon is replaced, "
+                + "but while one is made (some milliseconds, a few a second while the store grows) requests for that part wait. Linux 6.1. Example: --huge-pages",
+        };
         var log = new Option<LogLevel>("--log")
         {
             Description = "Least level of events to write to standard error: debug, info, warning or error. Example: --log warning",
@@ -60,7 +65,7 @@ internal static class CommandLine
         var root = new RootCommand("tmemd keeps compressed pages in memory and serves them as a file system that a machine can swap to.\n"
             + "Exit codes: 0 ended in order; 1 could not start, or the connection broke; 2 wrong usage.")
         {
-            mount, capacity, region, sync, socket, threads, spin, log,
+            mount, capacity, region, sync, socket, threads, spin, huge, log,
         };
         root.SetAction(parsed => run(new DaemonOptions
         {
@@ -71,6 +76,7 @@ internal static class CommandLine
             SocketPath = parsed.GetRequiredValue(socket),
             Threads = parsed.GetValue(threads),
             Spin = TimeSpan.FromMicroseconds(parsed.GetValue(spin)),
+            HugePages = parsed.GetValue(huge),
             LogLevel = parsed.GetValue(log),
         }));
         return root;

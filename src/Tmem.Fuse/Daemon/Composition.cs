@@ -112,6 +112,7 @@ internal sealed class Composition : IDisposable
         SyncInterval = TimeSpan.FromSeconds(settings.SyncSeconds),
         // A lock costs half again as much as making the memory present, and doubles the time that the process takes to end.
         LockMemory = lockMemory && handover.Page.RegionStays == 0,
+        HugePages = settings.HugePages != 0,
         NewPagesCodec = CodecOf(settings),
     };
 

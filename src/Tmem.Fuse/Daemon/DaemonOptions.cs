@@ -26,6 +26,9 @@ internal sealed record DaemonOptions
     /// <summary>How long the leading session thread polls before it sleeps.</summary>
     public TimeSpan Spin { get; init; } = TimeSpan.FromMicroseconds(DefaultSpinMicroseconds);
 
+    /// <summary>Hold the store's memory in pages of 2 MiB where it is full.</summary>
+    public bool HugePages { get; init; }
+
     /// <summary>Events below it are not logged.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Info;
 

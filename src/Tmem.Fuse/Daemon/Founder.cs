@@ -80,6 +80,7 @@ internal static unsafe class Founder
             SpinMicroseconds = (int)options.Spin.TotalMicroseconds,
             LogLevel = (int)options.LogLevel,
             SyncSeconds = (int)options.SyncInterval.TotalSeconds,
+            HugePages = options.HugePages ? 1 : 0,
             Program = program,
         };
     }

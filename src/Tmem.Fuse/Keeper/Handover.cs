@@ -16,6 +16,8 @@ internal struct WorkerSettings
     public int SyncSeconds;
     /// <summary>The codec of new pages, one more than the engine's number for it; 0 is each pool's own.</summary>
     public int Codec;
+    /// <summary>1 to hold the region in pages of 2 MiB.</summary>
+    public int HugePages;
     /// <summary>The descriptor of the program; executed through /proc/self/fd, so that it is still the same one when its file was replaced.</summary>
     public int Program;
 }
@@ -44,7 +46,7 @@ internal unsafe struct HandoverPage
 {
     /// <summary>"TMEMHAND", little-endian.</summary>
     public const ulong ExpectedMagic = 0x444E4148_4D454D54;
-    public const uint ExpectedVersion = 2;
+    public const uint ExpectedVersion = 3;
     public const int MaximumDevices = 64;
     public const int PathBytes = 4096;
     public const int TextBytes = 1024;

@@ -27,16 +27,17 @@ public sealed class CommandLineTests
         var options = Run("--mount", "/mnt/tmem", "--capacity", "2GiB").Options!;
         Assert.Equal(("/mnt/tmem", 2L << 30, null, 4), (options.MountPoint, options.CapacityBytes, options.RegionPath, options.Threads));
         Assert.Equal(DaemonOptions.DefaultSocketPath, options.SocketPath);
+        Assert.False(options.HugePages);
         Assert.Equal(TimeSpan.FromMicroseconds(DaemonOptions.DefaultSpinMicroseconds), options.Spin);
     }
 
     [Fact]
     public void Everything()
     {
-        var options = Run("--mount", "m", "--capacity", "1M", "--region", "r", "--sync-interval", "0", "--socket", "s", "--threads", "8", "--spin", "0", "--log", "debug").Options;
+        var options = Run("--mount", "m", "--capacity", "1M", "--region", "r", "--sync-interval", "0", "--socket", "s", "--threads", "8", "--spin", "0", "--huge-pages", "--log", "debug").Options;
         Assert.Equal(new DaemonOptions
         {
-            MountPoint = "m", CapacityBytes = 1 << 20, RegionPath = "r", SyncInterval = TimeSpan.Zero, SocketPath = "s", Threads = 8, Spin = TimeSpan.Zero, LogLevel = LogLevel.Debug,
+            MountPoint = "m", CapacityBytes = 1 << 20, RegionPath = "r", SyncInterval = TimeSpan.Zero, SocketPath = "s", Threads = 8, Spin = TimeSpan.Zero, HugePages = true, LogLevel = LogLevel.Debug,
         }, options);
     }
 
@@ -74,7 +75,7 @@ public sealed class CommandLineTests
     public void Help_shows_an_example_for_every_option()
     {
         var help = string.Join(' ', Run("--help").Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        foreach (var option in (string[])["--mount", "--capacity", "--region", "--socket", "--threads", "--spin", "--log"])
+        foreach (var option in (string[])["--mount", "--capacity", "--region", "--socket", "--threads", "--spin", "--huge-pages", "--log"])
             Assert.Contains($"Example: {option} ", help, StringComparison.Ordinal);
     }
 }
