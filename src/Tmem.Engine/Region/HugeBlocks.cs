@@ -38,6 +38,9 @@ internal sealed unsafe class HugeBlocks : IDisposable
         spans.Huge = this;
     }
 
+    /// <summary>For tests: called while a block is held, before it is made.</summary>
+    internal Action? WhileHeld { get; set; }
+
     /// <summary>Blocks made and not broken since.</summary>
     public long Count
     {
@@ -64,6 +67,7 @@ internal sealed unsafe class HugeBlocks : IDisposable
             var block = _next < used ? _next : 0;
             _next = block + 1;
             if (_isHuge[block] != 0 || !_spans.TryHold(this, block)) continue;
+            WhileHeld?.Invoke();
             var made = _memory.TryCollapse(block * BlockBytes, BlockBytes, out _isUnsupported);
             _spans.LetGo(this, made);
             return made;
@@ -97,7 +101,7 @@ internal sealed unsafe class HugeBlocks : IDisposable
         for (var block = place / BlockBytes; block < _blocks && block * BlockBytes < place + RegionLayout.SpanBytes; block++) _isHuge[block] = 0;
     }
 
-    private static bool HasSystemMemory()
+    internal static bool HasSystemMemory()
     {
         const int enough = 256;
         var text = stackalloc byte[enough];
