@@ -29,6 +29,7 @@ internal sealed unsafe class SoakRegion : IDisposable
         // The engine closes what it is given; the memory lives as long as this one's own descriptor does.
         RegionDescriptor = _path is null ? LibC.dup(_descriptor) : -1,
         DropDamaged = dropDamaged,
+        HugePages = true,
     });
 
     /// <summary>

@@ -1,0 +1,59 @@
+namespace Tmem.Engine.Region;
+
+/// <summary>
+/// What <see cref="HugeBlocks"/> and the spans agree on: a block that is being made keeps all its memory, because the system would fill a hole in it, and
+/// a span that is to lose memory says so first, so that its block is not begun.
+/// </summary>
+internal sealed unsafe partial class SpanPool
+{
+    /// <summary>Who makes blocks of spans huge; null where nobody does.</summary>
+    internal HugeBlocks? Huge { get; set; }
+
+    /// <summary>Sees to it that a block keeps all its memory till <see cref="LetGo"/>. False if it has not got all, or will hardly keep it.</summary>
+    public bool TryHold(HugeBlocks huge, long block)
+    {
+        var first = block * HugeBlocks.BlockBytes - _header;
+        var last = (first + HugeBlocks.BlockBytes - 1) >> RegionLayout.SpanShift;
+        SpinLatch.Enter(ref _latch);
+        var isWhole = first >= 0 && last < _highWater;
+        for (var span = first >> RegionLayout.SpanShift; isWhole && span <= last; span++)
+        {
+            ref var entry = ref Table[span];
+            isWhole = entry.Kind != SpanKind.Free && entry.Present == RegionLayout.SpanBytes / RegionLayout.PageSize
+                && entry.List != SpanList.Isolated && entry.Live >= SizeClasses.SlotsPerSpan(entry.Class) / 8 * 7;
+        }
+        if (isWhole) huge.Begin(block);
+        SpinLatch.Exit(ref _latch);
+        return isWhole;
+    }
+
+    public void LetGo(HugeBlocks huge, bool isMade)
+    {
+        SpinLatch.Enter(ref _latch);
+        huge.End(isMade);
+        SpinLatch.Exit(ref _latch);
+    }
+
+    private bool TryBreak(ref SpanEntry entry, uint span, int pages)
+    {
+        SpinLatch.Enter(ref _latch);
+        var breaks = TryBreakLatched(ref entry, span, pages);
+        SpinLatch.Exit(ref _latch);
+        return breaks;
+    }
+
+    /// <summary>
+    /// Takes pages off a span's end that are about to be punched. First, so that no block with them is made huge any more; false if one is being
+    /// made, and then they have to stay.
+    /// </summary>
+    private bool TryBreakLatched(ref SpanEntry entry, uint span, int pages)
+    {
+        if (Huge is { } huge)
+        {
+            if (huge.Holds((long)PlaceOf(span))) return false;
+            huge.Break((long)PlaceOf(span));
+        }
+        entry.Present -= (ushort)pages;
+        return true;
+    }
+}
