@@ -1,5 +1,6 @@
 using Tmem.Benchmarks.Linux;
 using Tmem.Engine;
+using Tmem.Engine.Pam;
 
 namespace Tmem.Benchmarks.Engine;
 
@@ -15,7 +16,6 @@ internal static unsafe class MemoryTable
     private const int Page = PageFile.PageSize;
     private const int Passes = 10;
     private const double MiB = 1 << 20;
-    private const int SlotHeaderBytes = 12;
     private const int ZramTableBytes = 16;
     private const int ZramHandleBytes = 8;
 
@@ -99,7 +99,7 @@ internal static unsafe class MemoryTable
             var stored = now.Total.Pages - now.Total.SameFilledPages;
             var tables = now.UsedBytes - now.PageSpanBytes - now.RecordSpanBytes - now.ReadySpanBytes;
             var whole = zram + pages * ZramTableBytes + stored * ZramHandleBytes;
-            return (system / compressed, (double)(stored * SlotHeaderBytes + tables) / now.Total.Pages, (double)system / zram, (double)system / whole);
+            return (system / compressed, (double)(stored * SlotHeader.Bytes + tables) / now.Total.Pages, (double)system / zram, (double)system / whole);
         }
     }
 
