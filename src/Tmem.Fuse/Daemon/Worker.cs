@@ -18,6 +18,8 @@ internal sealed unsafe class Worker : IDaemon
 {
     private static readonly PosixSignal[] s_stopSignals = [PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
 
+    private static readonly TimeSpan s_refreshInterval = TimeSpan.FromSeconds(1);
+
     private readonly Handover _handover;
     private readonly ServedMount _mount;
     private readonly KeeperPeer _keeper;
@@ -90,8 +92,10 @@ internal sealed unsafe class Worker : IDaemon
             Launcher.Close(handover, line);
             ProcessPriority.NameProcess(role == Role.Successor ? "tmemd-next\0"u8 : "tmemd-worker\0"u8);
             var memory = LockedMemory.Lock();
+            if (role == Role.Successor) ProcessPriority.StepBack();
             using var prepared = role == Role.Successor ? Composition.Prepare(handover, settings, memory) : null;
-            if (role == Role.Successor && !AwaitTurn(line)) return 1;
+            if (role == Role.Successor && !AwaitTurn(line, prepared!)) return 1;
+            ProcessPriority.StepForward();
             ProcessPriority.NameProcess("tmemd-worker\0"u8);
             using var composition = Composition.Create(handover, memory, prepared);
             return Serve(handover, line, composition);
@@ -131,16 +135,17 @@ internal sealed unsafe class Worker : IDaemon
     }
 
     /// <summary>All that can be done beside a worker that serves is done: waits until that one has ended.</summary>
-    private static bool AwaitTurn(Link line)
+    private static bool AwaitTurn(Link line, RegionTakeover prepared)
     {
         line.Send(LinkMessage.Ready);
         while (true)
         {
-            switch (line.Receive())
+            switch (line.Receive(s_refreshInterval))
             {
                 case LinkMessage.TakeOver: return true;
                 // Without the keeper there is nobody to say when the region is free.
                 case LinkMessage.Closed: return false;
+                case LinkMessage.None: prepared.Refresh(); break;
             }
         }
     }

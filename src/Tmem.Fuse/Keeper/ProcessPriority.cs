@@ -12,6 +12,9 @@ internal static unsafe class ProcessPriority
     /// <summary>Before ordinary processes: those that swap wait for this one, and those that do not are as busy while a worker starts.</summary>
     private const int Nice = -10;
 
+    /// <summary>What gets ready while another serves is in nobody's way.</summary>
+    private const int NiceInWaiting = 5;
+
     /// <summary>Set across the second start, so that it happens once. Its value says what came of the I/O flusher mark: an error number.</summary>
     private const string Marker = "TMEMD_RESTARTED";
 
@@ -38,6 +41,23 @@ internal static unsafe class ProcessPriority
             Execute();
         }
         return $"The program could not be started again as an I/O flusher: {Libc.Describe(Libc.LastError)}.";
+    }
+
+    /// <summary>
+    /// Lets the others go first, threads that this one starts included, until <see cref="StepForward"/>; unless there would be no way back, or
+    /// whoever started the program has chosen its place.
+    /// </summary>
+    public static void StepBack()
+    {
+        if (NativeProcess.getpriority(NativeProcess.PRIO_PROCESS, 0) != Nice) return;
+        // Whoever may go further forward may come back.
+        if (NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, 0, Nice - 1) == 0) _ = NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, 0, NiceInWaiting);
+    }
+
+    /// <summary>Ends what <see cref="StepBack"/> began.</summary>
+    public static void StepForward()
+    {
+        if (NativeProcess.getpriority(NativeProcess.PRIO_PROCESS, 0) == NiceInWaiting) _ = NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, 0, Nice);
     }
 
     /// <summary>What ps and the like call this process; a C string of at most 16 bytes.</summary>
