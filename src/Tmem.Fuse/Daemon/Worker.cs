@@ -92,10 +92,9 @@ internal sealed unsafe class Worker : IDaemon
             Launcher.Close(handover, line);
             ProcessPriority.NameProcess(role == Role.Successor ? "tmemd-next\0"u8 : "tmemd-worker\0"u8);
             var memory = LockedMemory.Lock();
-            if (role == Role.Successor) ProcessPriority.StepBack();
             using var prepared = role == Role.Successor ? Composition.Prepare(handover, settings, memory) : null;
             if (role == Role.Successor && !AwaitTurn(line, prepared!)) return 1;
-            ProcessPriority.StepForward();
+            ProcessPriority.AllStepForward();
             ProcessPriority.NameProcess("tmemd-worker\0"u8);
             using var composition = Composition.Create(handover, memory, prepared);
             return Serve(handover, line, composition);
@@ -137,6 +136,8 @@ internal sealed unsafe class Worker : IDaemon
     /// <summary>All that can be done beside a worker that serves is done: waits until that one has ended.</summary>
     private static bool AwaitTurn(Link line, RegionTakeover prepared)
     {
+        // A thread that comes forward in its sleep still owes the time it has had: 200 ms were seen to pass before it ran.
+        ProcessPriority.StepForward();
         line.Send(LinkMessage.Ready);
         while (true)
         {
@@ -145,7 +146,11 @@ internal sealed unsafe class Worker : IDaemon
                 case LinkMessage.TakeOver: return true;
                 // Without the keeper there is nobody to say when the region is free.
                 case LinkMessage.Closed: return false;
-                case LinkMessage.None: prepared.Refresh(); break;
+                case LinkMessage.None:
+                    ProcessPriority.StepBack();
+                    prepared.Refresh();
+                    ProcessPriority.StepForward();
+                    break;
             }
         }
     }
@@ -176,8 +181,12 @@ internal sealed unsafe class Worker : IDaemon
             var end = mount.Ended.GetAwaiter().GetResult();
             if (end == SessionEnd.Quiesced)
             {
-                // To unmap a large store takes longer than to attach to it: the successor need not wait for that.
-                if (composition.TryRest()) line.Send(LinkMessage.Retired);
+                // To unmap a large store takes as long as to attach to it: the successor need not wait for that.
+                if (composition.TryRest())
+                {
+                    line.Send(LinkMessage.Retired);
+                    ProcessPriority.AllStepBack();
+                }
                 // Not the ordinary way out: writing the region's file takes time, and the successor waits for it.
                 NativeProcess._exit(0);
             }
