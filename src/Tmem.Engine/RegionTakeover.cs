@@ -22,12 +22,22 @@ public sealed class RegionTakeover : IDisposable
         _memory = memory;
     }
 
+    internal RegionMemory? Memory => _memory;
+
     /// <summary>Prepares; memory that holds no region yet is left as it is.</summary>
     /// <exception cref="RegionException"><see cref="Open"/> could not attach: another version, a capacity the region was not made for, or no region.</exception>
     public static RegionTakeover Prepare(EngineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         return new RegionTakeover(options, RegionOpener.Prepare(options));
+    }
+
+    /// <summary>
+    /// Makes present what the region has come to hold since; for whoever waits for long. Does nothing until it has grown by an eighth.
+    /// </summary>
+    public void Refresh()
+    {
+        if (_memory is { } memory) RegionPresence.Where(memory, memory.Length)?.Dispose();
     }
 
     /// <summary><see cref="TmemEngine.Open"/> with what was prepared. The mapping and the descriptor are the engine's from here on, also if it fails.</summary>

@@ -41,6 +41,25 @@ public class RegionTakeoverTests
     }
 
     [Fact]
+    public unsafe void WhatARegionGrowsByIsMadePresentByRefresh()
+    {
+        var memory = RegionMemory.CreateDescriptor();
+        using var engine = TmemEngine.Open(Options(LibC.dup(memory)));
+        using var takeover = RegionTakeover.Prepare(Options(memory));
+        var pool = Engines.Pool(engine.Client(s_client));
+        var before = PresentBytes(takeover.Memory!);
+        for (uint i = 0; i < 5000; i++) Assert.Equal(TmemStatus.Ok, engine.Client(s_client).Put(pool, s_object, i, Pages.Any((int)i)));
+        Assert.Equal(before, PresentBytes(takeover.Memory!));
+        takeover.Refresh();
+        Assert.InRange(PresentBytes(takeover.Memory!), engine.Statistics().PageSpanBytes, long.MaxValue);
+    }
+
+    /// <summary>What this mapping has in its page tables.</summary>
+    private static unsafe long PresentBytes(RegionMemory memory) =>
+        long.Parse(File.ReadLines("/proc/self/smaps").SkipWhile(line => !line.StartsWith($"{(long)memory.Start:x}-", StringComparison.Ordinal))
+            .First(line => line.StartsWith("Rss:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) << 10;
+
+    [Fact]
     public unsafe void PreparingIsRefusedAsOpeningWouldBe()
     {
         var memory = RegionMemory.CreateDescriptor();

@@ -25,6 +25,24 @@ public class SwapTests
     }
 
     [Fact]
+    public void A_daemon_whose_memory_group_may_swap_gets_no_swap()
+    {
+        Requires.Swap();
+        Requires.Group();
+        using var group = new MemoryGroup(512 * MiB);
+        using var daemon = Daemon.StartIn(group, "64M");
+        Assert.Contains("is limited to 512.0 MiB and may swap", daemon.Log, StringComparison.Ordinal);
+        var outcome = daemon.Control("swap", "on", "--size", "64M");
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains($"write 0 to {group.Folder}/", outcome.All, StringComparison.Ordinal);
+        Assert.Contains("may swap", daemon.Control("status").Succeeds().Output, StringComparison.Ordinal);
+        group.KeepOutOfSwap();
+        daemon.Control("swap", "on", "--size", "64M").Succeeds();
+        daemon.Control("swap", "off").Succeeds();
+        daemon.Stop();
+    }
+
+    [Fact]
     public void A_store_too_small_for_the_swap_on_it_loses_no_page()
     {
         // 192 MiB have to go out and shrink to about 80; 40 are there.

@@ -6,33 +6,47 @@ using System.Runtime.Intrinsics.X86;
 namespace Tmem.Engine.Codec;
 
 /// <summary>
-/// An encoder of LZ4 blocks for pages of up to 64 KiB: greedy, one probe a position, into one hash table of 16-bit positions.
+/// An encoder of LZ4 blocks for pages of up to 64 KiB: greedy, one probe a position, into one hash table whose entries are the last two
+/// positions. A match is sought with the newer; where it is one, the older may take its place if it is longer.
 /// </summary>
 /// <remarks>
-/// Measured on 16,384 pages of 4 KiB of real memory (scripts/bench codec), beside liblz4 1.9.4's default at 6.4 us a page: 5.9 us at 97.2 % of
-/// its ratio. A page is some 270 sequences and the time goes into those, not into clearing the stock encoder's 16 KiB table (182 ns of it;
-/// this one's 8 KiB, 100). One page encoded over and over, so that its branches are foreseen, still takes two thirds of the time. What paid
-/// was fewer sequences (six bytes sought, where the format's four give a fifth more of them) and fewer branches in writing one. Weighed, all
-/// slower or not faster at that ratio: four or two positions probed at once without a branch (the chain grows by more than the branches
-/// saved), probing one byte behind a match's end with a step back, taking short matches' lengths from the probe's own words, 32-byte
-/// comparisons. A shorter run of misses before the steps grow is up to a tenth faster, at 94 %. No branch at all was written in C: hashes of all
-/// positions by vectors, a table lookup for each, then four quarters of the page parsed in step from a bit a position that has a match. Parsing (0.96 us) and
-/// writing (0.5) are then cheap, but 4,096 lookups and stores are not (2.4 us, with entries that carry a tag and never touch the page; gathers are
-/// slower), where a quarter of them is needed: 1.1 times liblz4's speed at 97.0 %. Looking at every other position alone costs 2 % of the ratio or more.
+/// Measured on 16,384 pages of 4 KiB of real memory (scripts/bench codec) beside liblz4 1.9.4's default at 4.4 us a page: 3.9 us at
+/// 102.4 % of its ratio; compiled ahead of time, which means for any x86-64-v2, 4.1.
+/// <para>
+/// A page is some 200 sequences and a thousand probes, and half of the time is branches foreseen wrongly: pages seen before take half of it. What
+/// paid: two candidates, the second looked at only where the first is a match (2.5 % of the ratio at fewer sequences; asking both at each probe gives
+/// no more); five bytes hashed and four compared (six: 2 % less ratio, 3 % faster; seven: 4 % and 8 %); 32 bytes compared at once, which are all of
+/// most matches; one load for four probes; steps back over literals (0.6 %); and arithmetic in writing a short sequence, where the compiler makes
+/// branches of Math.Min and of conditionals. Weighed: four candidates (0.8 % more ratio, 5 % slower, 9 ahead of time), a look at the next position as
+/// well (1.3 %, 10 %), a table twice as large (0.3 %, 4 %), the last bytes of a match entered too (0.1 %, 1.5 %). The fastest above 97 % hashes seven
+/// bytes and does not step back: 1.26 times liblz4's speed.
+/// </para>
+/// <para>
+/// Twice liblz4's speed was sought and not found, in C. As many as ten pages in step, each with its own table, without a branch but for matches
+/// beyond a window: a step takes eight cycles, where its instructions should take four, in a chain of forty; more pages at once give no more. With
+/// two positions a step it is 1.3 times liblz4's speed at 96 %, and writing the sequences alone takes a third of it. Hashes of all positions by
+/// vectors and a page parsed in four quarters: 1.1 times at 97 %. Two to six pages by turns, a sequence each, with branches: slower than one page
+/// after the other.
+/// </para>
 /// </remarks>
 internal static unsafe class PageLz4Encoder
 {
     /// <summary>The largest page, bytes: positions are 16 bits wide.</summary>
     public const int MaximumPage = 1 << 16;
 
-    private const int TableBits = 12;
-    // Only matches of this many bytes are looked for; the format's own minimum is 4.
-    private const int SoughtMatch = 6;
+    private const int TableBits = 11;
+    // This many bytes are hashed: matches of the format's four are found where a fifth follows that is equal, which most have.
+    private const int Hashed = 5;
     private const int FormatMatch = 4;
-    // No match is begun in the last bytes of a page. The format asks for 12; 16 lets a whole vector be read at any position tried.
-    private const int LastStart = 16;
-    // The format wants the last five bytes to be literals.
+    // One load serves as many probes as there are words of hashed bytes in it.
+    private const int Probes = sizeof(ulong) - Hashed + 1;
+    // What is compared at once.
+    private const int Window = 32;
+    // The format wants the last five bytes to be literals, and no match begun in the last twelve.
     private const int LastLiterals = 5;
+    private const int LastMatch = 12;
+    // From here to the end the careful loop goes: at the last probe before it a whole window may be read, and be a match.
+    private const int Near = Probes - 1 + Window + LastLiterals;
     // A run of misses steps by its count, begun at 64, over 64: by one at first, by two from the 64th on.
     private const int SkipBits = 6;
     // Literals and matches shorter than this have at most one byte of length beside the token's fields. A power of two: one test of both.
@@ -49,99 +63,162 @@ internal static unsafe class PageLz4Encoder
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(page.Length, MaximumPage, nameof(page));
         // On the stack, which is the thread's own memory and warm; cleared, so that what a page becomes does not depend on the one before.
-        var table = stackalloc ushort[1 << TableBits];
-        new Span<ushort>(table, 1 << TableBits).Clear();
+        var table = stackalloc uint[1 << TableBits];
+        new Span<uint>(table, 1 << TableBits).Clear();
         fixed (byte* from = page, to = destination)
-            return Encode(from, page.Length, to, destination.Length, table);
+            return Encode(from, (nuint)page.Length, to, to + destination.Length, table);
     }
 
-    private static int Encode(byte* page, int length, byte* destination, int room, ushort* table)
+    private static int Encode(byte* page, nuint length, byte* destination, byte* outputEnd, uint* table)
     {
-        var at = page + 1;
-        var anchor = page;
-        var end = page + length;
+        nuint at = 1, anchor = 0;
         var output = destination;
-        var outputEnd = destination + room;
-        if (length <= LastStart) return Finish(destination, output, outputEnd, anchor, end);
-        var lastStart = end - LastStart;
+        if (length <= Near) goto near;
+        var lastStart = length - Near;
 
-        while (true)
+        while (at <= lastStart)
         {
-            byte* match;
-            for (var misses = 1u << SkipBits; ; misses++)
+            uint entry;
+            for (nuint misses = 1 << SkipBits; ; misses += Probes)
             {
-                if (at > lastStart) return Finish(destination, output, outputEnd, anchor, end);
-                var word = Word(at);
-                ref var entry = ref table[Hash(word)];
-                // An entry is below the position, or 0: in both cases page bytes that are there and lie before.
-                match = page + entry;
-                entry = (ushort)(at - page);
-                if (Sought(Word(match) ^ word) == 0) break;
-                at += misses >> SkipBits;
+                // Unrolled by hand: the word's next bytes are the next position's.
+                var word = Word(page + at);
+                entry = Exchange(table, word, at);
+                if (IsMatch(page + Newer(entry), word)) goto found;
+                entry = Exchange(table, word >>= 8, at + 1);
+                if (IsMatch(page + Newer(entry), word)) { at += 1; goto found; }
+                entry = Exchange(table, word >>= 8, at + 2);
+                if (IsMatch(page + Newer(entry), word)) { at += 2; goto found; }
+                entry = Exchange(table, word >>= 8, at + 3);
+                if (IsMatch(page + Newer(entry), word)) { at += 3; goto found; }
+                at += Probes - 1 + (misses >> SkipBits);
+                if (at > lastStart) goto near;
             }
 
-            var stop = MatchEnd(at + SoughtMatch, match + SoughtMatch, end - LastLiterals);
+        found:
+            nuint match = Newer(entry);
+            var alike = Alike(page + at, page + match);
+            var alikeOlder = Alike(page + at, page + Older(entry));
+            if (alikeOlder > alike)
+            {
+                alike = alikeOlder;
+                match = Older(entry);
+            }
+            var stop = at + alike;
+            if (alike == Window) stop = MatchEnd(page, stop, match + Window, length - LastLiterals);
+            var offset = (ushort)(at - match);
+            StepBack(page, ref at, ref match, anchor);
+
             var literals = (uint)(at - anchor);
             var more = (uint)(stop - at) - FormatMatch;
             if ((literals | more) < Short && outputEnd - output >= SequenceRoom)
             {
                 // Both fields and their further bytes are written without a branch: what is not needed is overwritten by what follows.
-                var token = output;
-                *token = (byte)(Math.Min(literals, 15) << 4 | Math.Min(more, 15));
-                token[1] = (byte)(literals - 15);
-                output += literals >= 15 ? 2 : 1;
-                Vector128.Load(anchor).Store(output);
+                // All ones where a field has a further byte.
+                var longLiterals = (int)(14 - literals) >> 31;
+                var longMatch = (int)(14 - more) >> 31;
+                output[0] = (byte)(((int)literals | longLiterals) << 4 | (((int)more | longMatch) & 15));
+                output[1] = (byte)(literals - 15);
+                output += 1 - longLiterals;
                 // Reads stay below at + 16, which the page has.
-                for (var copied = 16u; copied < literals; copied += 16) Vector128.Load(anchor + copied).Store(output + copied);
+                Vector128.Load(page + anchor).Store(output);
+                for (nuint copied = 16; copied < literals; copied += 16) Vector128.Load(page + anchor + copied).Store(output + copied);
                 output += literals;
-                Unsafe.WriteUnaligned(output, (ushort)(at - match));
+                Unsafe.WriteUnaligned(output, offset);
                 output[2] = (byte)(more - 15);
-                output += more >= 15 ? 3 : 2;
+                output += 2 - longMatch;
             }
             else
             {
-                output = Sequence(output, outputEnd, anchor, literals, (ushort)(at - match), more);
+                output = Sequence(output, outputEnd, page + anchor, literals, offset, more);
                 if (output == null) return 0;
             }
-
             anchor = at = stop;
-            if (at > lastStart) return Finish(destination, output, outputEnd, anchor, end);
-            table[Hash(Word(at - 2))] = (ushort)(at - 2 - page);
         }
+
+    near:
+        return NearEnd(page, at, anchor, length, destination, output, outputEnd, table);
+    }
+
+    /// <summary>Where few bytes are left: the same, a byte at a time.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int NearEnd(
+        byte* page, nuint at, nuint anchor, nuint length, byte* destination, byte* output, byte* outputEnd, uint* table)
+    {
+        while (at + LastMatch <= length)
+        {
+            var word = Word(page + at);
+            nuint match = Newer(Exchange(table, word, at));
+            if (!IsMatch(page + match, word))
+            {
+                at++;
+                continue;
+            }
+            var stop = MatchEnd(page, at + FormatMatch, match + FormatMatch, length - LastLiterals);
+            var offset = (ushort)(at - match);
+            StepBack(page, ref at, ref match, anchor);
+            output = Sequence(output, outputEnd, page + anchor, (uint)(at - anchor), offset, (uint)(stop - at) - FormatMatch);
+            if (output == null) return 0;
+            anchor = at = stop;
+        }
+        return Finish(destination, output, outputEnd, page + anchor, page + length);
     }
 
     /// <summary>
-    /// Where the match ends that holds up to <paramref name="at"/>; never beyond <paramref name="limit"/>, five bytes before the page's end.
+    /// What the table holds for a position's bytes, and in its place: the position, and the newer of those that were there. Each is below the
+    /// position, or 0: in both cases page bytes that are there and lie before.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static byte* MatchEnd(byte* at, byte* match, byte* limit)
+    private static uint Exchange(uint* table, ulong word, nuint at)
     {
-        if (Sse2.IsSupported)
-        {
-            for (; at + 16 <= limit; at += 16, match += 16)
-            {
-                var different = Vector128.Equals(Vector128.Load(at), Vector128.Load(match)).ExtractMostSignificantBits() ^ 0xffff;
-                if (different != 0) return at + (uint)BitOperations.TrailingZeroCount(different);
-            }
-        }
-        else
-        {
-            // Elsewhere a vector's mask costs more than a word's difference.
-            for (; at + 8 <= limit; at += 8, match += 8)
-            {
-                var different = Word(at) ^ Word(match);
-                if (different != 0) return at + (uint)(BitOperations.TrailingZeroCount(different) >> 3);
-            }
-        }
-        return MatchEndNear(at, match, limit);
+        ref var place = ref table[word * (0x9E3779B185EBCA87 << (64 - 8 * Hashed)) >> (64 - TableBits)];
+        var entry = place;
+        place = entry << 16 | (uint)at;
+        return entry;
     }
 
-    /// <summary>The same near the limit, apart from the loop that is to be small.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static byte* MatchEndNear(byte* at, byte* match, byte* limit)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nuint Newer(uint entry) => (ushort)entry;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nuint Older(uint entry) => entry >> 16;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsMatch(byte* match, ulong word) => Unsafe.ReadUnaligned<uint>(match) == (uint)word;
+
+    /// <summary>How many bytes are the same in two places, up to a window, which both must have.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nuint Alike(byte* at, byte* match)
     {
-        for (; at < limit && *at == *match; match++) at++;
+        // A vector's mask is cheap on x86 alone. Without AVX2 this is two of 16 bytes.
+        if (X86Base.IsSupported)
+            return (uint)BitOperations.TrailingZeroCount(~Vector256.Equals(Vector256.Load(at), Vector256.Load(match)).ExtractMostSignificantBits());
+        for (nuint alike = 0; alike < Window; alike += sizeof(ulong))
+        {
+            var different = Word(at + alike) ^ Word(match + alike);
+            if (different != 0) return alike + (uint)(BitOperations.TrailingZeroCount(different) >> 3);
+        }
+        return Window;
+    }
+
+    /// <summary>Where the match ends that holds up to <paramref name="at"/>; never beyond <paramref name="limit"/>, five bytes before the page's end.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static nuint MatchEnd(byte* page, nuint at, nuint match, nuint limit)
+    {
+        for (; at + Window <= limit; at += Window, match += Window)
+        {
+            var alike = Alike(page + at, page + match);
+            if (alike != Window) return at + alike;
+        }
+        for (; at < limit && page[at] == page[match]; match++) at++;
         return at;
+    }
+
+    /// <summary>Takes into a match what is the same before it and not yet written.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StepBack(byte* page, ref nuint at, ref nuint match, nuint anchor)
+    {
+        for (; at > anchor && match > 0 && page[at - 1] == page[match - 1]; match--) at--;
     }
 
     /// <summary>Writes a sequence of any lengths, to the byte; null if there is no room.</summary>
@@ -181,11 +258,4 @@ internal static unsafe class PageLz4Encoder
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Word(byte* at) => Unsafe.ReadUnaligned<ulong>(at);
-
-    /// <summary>The first bytes of a word, as many as are sought.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong Sought(ulong word) => word << (64 - 8 * SoughtMatch);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nuint Hash(ulong word) => (nuint)(Sought(word) * 0x9E3779B185EBCA87 >> (64 - TableBits));
 }

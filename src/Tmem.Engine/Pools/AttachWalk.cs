@@ -12,7 +12,8 @@ namespace Tmem.Engine.Pools;
 /// records, and whatever can be reached from an object's root. Slots that nothing reaches were never committed, or their page was gone
 /// already; they become free. Half-made nodes without pages, and objects without pages, go too.
 /// <para>One walk, one visit a page: the cost is a cache miss for each slot's header, and a fault for each page of memory. The misses of a
-/// node's pages overlap (<see cref="LookAhead"/>), headers are written only where they change, and another thread takes most of the faults.</para>
+/// node's pages overlap (<see cref="LookAhead"/>), headers are written only where they change, and another thread takes most of the faults, where a
+/// <see cref="RegionTakeover"/> has not taken them before.</para>
 /// <para>Damage is whatever contradicts itself. It refuses the region, or, on request, what is damaged is let go: a page, a node's pages, an
 /// object, a span.</para>
 /// </summary>
@@ -47,7 +48,7 @@ internal sealed unsafe class AttachWalk : IDisposable
         _intent.Complete(_spans, _damage);
         _reached = new SlotBitmap(_spans);
         // Holes are punched again in Rebuild; nothing may be made present beside that.
-        using (new RegionPresence(_memory, (long)_spans.PlaceOf((uint)_spans.HighWater))) Reach();
+        using (RegionPresence.Where(_memory, (long)_spans.PlaceOf((uint)_spans.HighWater))) Reach();
         for (uint span = 0; span < _spans.HighWater; span++)
         {
             if (_spans.Table[span].Kind != SpanKind.Free) Rebuild(span);

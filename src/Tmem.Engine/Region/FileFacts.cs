@@ -21,6 +21,14 @@ internal static unsafe class FileFacts
         return (long)buffer.st_size;
     }
 
+    /// <summary>Bytes of memory or disk behind it; 0 if the system does not say.</summary>
+    public static long AllocatedBytes(int descriptor)
+    {
+        const int blockBytes = 512;
+        stat buffer;
+        return fstat(descriptor, &buffer) == 0 ? (long)buffer.st_blocks * blockBytes : 0;
+    }
+
     /// <summary>The first range at or after an offset that is not a hole; without knowledge of holes, the whole rest.</summary>
     public static bool NextData(int descriptor, long from, out long start, out long end)
     {

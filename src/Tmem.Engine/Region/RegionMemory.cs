@@ -19,6 +19,7 @@ internal sealed unsafe class RegionMemory : IDisposable
     private readonly int _descriptor;
     private readonly bool _locked;
     private bool _populateUnsupported;
+    private long _madePresent;
 
     private RegionMemory(byte* start, long length, int descriptor, bool locked, string name)
     {
@@ -133,6 +134,17 @@ internal sealed unsafe class RegionMemory : IDisposable
 
     /// <summary>Maps what a memfd holds here already; a hint, before Linux 5.14 without effect.</summary>
     public void MakePresent(long offset, long length) => _ = madvise(Start + offset, (size_t)(ulong)length, MADV_POPULATE_READ);
+
+    /// <summary>
+    /// Whether nearly all that a memfd holds was made present here by <see cref="RegionPresence"/>: told by how much it has grown since. The rest is
+    /// cheaper to fault in, sixteen pages at a time, than to ask for: asking costs for what is there as well.
+    /// </summary>
+    public bool IsPresent => HeldBytes - _madePresent <= HeldBytes / 8;
+
+    private long HeldBytes => FileFacts.AllocatedBytes(_descriptor);
+
+    /// <summary>All that it holds now is about to be present.</summary>
+    public void NoteMadePresent() => _madePresent = HeldBytes;
 
     /// <summary>Gives pages back to the system; they read as zeros afterwards.</summary>
     public void Punch(long offset, long length)

@@ -16,10 +16,14 @@ internal sealed class RegionPresence : IDisposable
     private readonly Thread? _thread;
     private int _next = -1;
 
+    /// <summary>Begins with the memory below <paramref name="end"/>, unless nearly all of it is present.</summary>
+    public static RegionPresence? Where(RegionMemory memory, long end) => memory.IsPresent ? null : new RegionPresence(memory, end);
+
     /// <summary>Begins with the memory below <paramref name="end"/>.</summary>
     public RegionPresence(RegionMemory memory, long end)
     {
         _memory = memory;
+        memory.NoteMadePresent();
         for (long from = 0; from < end && memory.NextData(from, out var start, out var stop); from = stop)
         {
             for (var piece = start; piece < Math.Min(stop, end); piece += PieceBytes)

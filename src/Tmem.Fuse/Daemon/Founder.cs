@@ -23,6 +23,7 @@ internal static unsafe class Founder
             var socketPath = Path.GetFullPath(options.SocketPath);
             ControlSocket.EnsureFree(socketPath);
             if (ProcessPriority.AvoidOutOfMemoryKiller() is { } warning) Log.Warning(warning);
+            if (MemoryGroup.Danger() is var (what, remedy)) Log.Warning($"{what}; {remedy}.");
             _ = LockedMemory.Lock();
             var handover = Handover.Create();
             ref var page = ref handover.Page;

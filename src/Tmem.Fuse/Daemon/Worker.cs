@@ -18,6 +18,8 @@ internal sealed unsafe class Worker : IDaemon
 {
     private static readonly PosixSignal[] s_stopSignals = [PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
 
+    private static readonly TimeSpan s_refreshInterval = TimeSpan.FromSeconds(1);
+
     private readonly Handover _handover;
     private readonly ServedMount _mount;
     private readonly KeeperPeer _keeper;
@@ -70,6 +72,7 @@ internal sealed unsafe class Worker : IDaemon
                 LastDeath = page.LastDeath.Process == 0 ? null : DeathWords.Describe(in page.LastDeath),
                 LastDeathAt = page.LastDeath.Process == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(page.LastDeath.UnixMilliseconds),
                 KeeperAllocatedBytes = page.KeeperAllocatedBytes,
+                SwapDanger = MemoryGroup.Danger(),
                 UpgradeProblem = _handover.UpgradeProblem is { Length: > 0 } problem ? problem : null,
             };
         }
@@ -91,7 +94,8 @@ internal sealed unsafe class Worker : IDaemon
             ProcessPriority.NameProcess(role == Role.Successor ? "tmemd-next\0"u8 : "tmemd-worker\0"u8);
             var memory = LockedMemory.Lock();
             using var prepared = role == Role.Successor ? Composition.Prepare(handover, settings, memory) : null;
-            if (role == Role.Successor && !AwaitTurn(line)) return 1;
+            if (role == Role.Successor && !AwaitTurn(line, prepared!)) return 1;
+            ProcessPriority.AllStepForward();
             ProcessPriority.NameProcess("tmemd-worker\0"u8);
             using var composition = Composition.Create(handover, memory, prepared);
             return Serve(handover, line, composition);
@@ -131,16 +135,23 @@ internal sealed unsafe class Worker : IDaemon
     }
 
     /// <summary>All that can be done beside a worker that serves is done: waits until that one has ended.</summary>
-    private static bool AwaitTurn(Link line)
+    private static bool AwaitTurn(Link line, RegionTakeover prepared)
     {
+        // A thread that comes forward in its sleep still owes the time it has had: 200 ms were seen to pass before it ran.
+        ProcessPriority.StepForward();
         line.Send(LinkMessage.Ready);
         while (true)
         {
-            switch (line.Receive())
+            switch (line.Receive(s_refreshInterval))
             {
                 case LinkMessage.TakeOver: return true;
                 // Without the keeper there is nobody to say when the region is free.
                 case LinkMessage.Closed: return false;
+                case LinkMessage.None:
+                    ProcessPriority.StepBack();
+                    prepared.Refresh();
+                    ProcessPriority.StepForward();
+                    break;
             }
         }
     }
@@ -171,8 +182,12 @@ internal sealed unsafe class Worker : IDaemon
             var end = mount.Ended.GetAwaiter().GetResult();
             if (end == SessionEnd.Quiesced)
             {
-                // To unmap a large store takes longer than to attach to it: the successor need not wait for that.
-                if (composition.TryRest()) line.Send(LinkMessage.Retired);
+                // To unmap a large store takes as long as to attach to it: the successor need not wait for that.
+                if (composition.TryRest())
+                {
+                    line.Send(LinkMessage.Retired);
+                    ProcessPriority.AllStepBack();
+                }
                 // Not the ordinary way out: writing the region's file takes time, and the successor waits for it.
                 NativeProcess._exit(0);
             }

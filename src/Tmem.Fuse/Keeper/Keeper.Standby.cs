@@ -35,8 +35,15 @@ internal sealed unsafe partial class Keeper
         _standby = default;
         Page.StandbyProcess = 0;
         Page.WorkerProcess = _worker.Process;
-        _worker.Line.Send(LinkMessage.TakeOver);
+        LetTakeOver();
         return true;
+    }
+
+    /// <summary>If it is not ready yet, it goes first from here on.</summary>
+    private void LetTakeOver()
+    {
+        ProcessPriority.StepForward(_worker.Process);
+        _worker.Line.Send(LinkMessage.TakeOver);
     }
 
     /// <summary>Before anything changes that it has taken over already: settings, descriptors.</summary>

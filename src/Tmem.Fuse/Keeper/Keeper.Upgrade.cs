@@ -119,7 +119,7 @@ internal sealed unsafe partial class Keeper
         Page.Current = Page.Proposed;
         _phase = UpgradePhase.TakingOver;
         _deadline = long.MaxValue;
-        _worker.Line.Send(LinkMessage.TakeOver);
+        LetTakeOver();
     }
 
     private void UpgradeDone()

@@ -21,8 +21,8 @@ internal sealed unsafe partial class Keeper
     private readonly string _mountPoint;
     private readonly int _signalDescriptor;
     private Watched _worker;
-    /// <summary>A worker that has left the region to its successor, and still ends.</summary>
-    private Watched _retired;
+    /// <summary>Workers that have left the region to their successors, and still end.</summary>
+    private readonly Watched[] _retired = new Watched[4];
     private bool _everServed;
     private int _failures;
     private long _startAt;
@@ -79,7 +79,7 @@ internal sealed unsafe partial class Keeper
             HandleSignals();
             if (_successor.Exists) HandleSuccessor();
             if (_worker.Exists) HandleWorker();
-            if (_retired.Exists && _retired.HasEnded && _retired.TryReap(out _)) _retired.Forget();
+            ForgetRetired();
             CheckUpgrade();
             KeepStandby(now);
             Page.KeeperAllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - allocated;
@@ -99,13 +99,14 @@ internal sealed unsafe partial class Keeper
 
     private void Wait(long now)
     {
-        var polls = stackalloc PollDescriptor[8];
+        var polls = stackalloc PollDescriptor[7 + _retired.Length];
         var count = 0;
         polls[count++] = Readable(_signalDescriptor);
         Add(in _worker, polls, ref count);
         Add(in _successor, polls, ref count);
         Add(in _standby, polls, ref count);
-        if (_retired.Exists) polls[count++] = Readable(_retired.Pid);
+        foreach (ref readonly var retired in _retired.AsSpan())
+            if (retired.Exists) polls[count++] = Readable(retired.Pid);
         var timeout = LongestWait;
         if (!_worker.Exists && !_successor.Exists) timeout = (int)Math.Clamp(_startAt - now, 0, LongestDelay);
         if (WantsStandby) timeout = (int)Math.Clamp(_standbyAt - now, 0, timeout);
@@ -143,7 +144,10 @@ internal sealed unsafe partial class Keeper
         started = default;
         error = Link.TryCreate(out var mine, out var theirs);
         if (error != Errno.Ok) return false;
+        // Getting ready is in nobody's way, the start of the runtime included.
+        if (role == Role.Successor) ProcessPriority.StepBack();
         error = _launcher.Start(role, program, theirs, blocked: default, out var process);
+        ProcessPriority.StepForward();
         theirs.Close();
         if (error == Errno.Ok) error = Watched.Watch(process, mine, out started);
         if (error == Errno.Ok) return true;
@@ -157,9 +161,8 @@ internal sealed unsafe partial class Keeper
         {
             if (message == LinkMessage.Serving) WorkerServes();
             else if (message == LinkMessage.Upgrade) BeginUpgrade();
-            else if (message == LinkMessage.Retired && _phase == UpgradePhase.Retiring && _successor.Exists && !_retired.Exists)
+            else if (message == LinkMessage.Retired && _phase == UpgradePhase.Retiring && _successor.Exists && TryRetireWorker())
             {
-                _retired = _worker;
                 HandOver();
                 return;
             }
@@ -167,6 +170,24 @@ internal sealed unsafe partial class Keeper
         if (!_worker.HasEnded || !_worker.TryReap(out var death)) return;
         _worker.Forget();
         WorkerEnded(in death);
+    }
+
+    /// <summary>Watches its end apart. False if several still end, which takes longer than an upgrade on a busy machine; then this one's is waited for.</summary>
+    private bool TryRetireWorker()
+    {
+        foreach (ref var place in _retired.AsSpan())
+        {
+            if (place.Exists) continue;
+            place = _worker;
+            return true;
+        }
+        return false;
+    }
+
+    private void ForgetRetired()
+    {
+        foreach (ref var retired in _retired.AsSpan())
+            if (retired.Exists && retired.HasEnded && retired.TryReap(out _)) retired.Forget();
     }
 
     private void WorkerServes()

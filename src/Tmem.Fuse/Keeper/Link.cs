@@ -58,6 +58,13 @@ internal unsafe readonly struct Link(int descriptor)
     /// <summary>Waits for a message.</summary>
     public LinkMessage Receive() => Receive(0);
 
+    /// <summary>Waits for a message, but not for longer than this.</summary>
+    public LinkMessage Receive(TimeSpan patience)
+    {
+        var poll = new PollDescriptor { Descriptor = Descriptor, Events = Libc.POLLIN };
+        return Libc.poll(&poll, 1, (int)patience.TotalMilliseconds) > 0 ? TryReceive() : LinkMessage.None;
+    }
+
     public void Close()
     {
         if (IsOpen) _ = Libc.close(Descriptor);

@@ -12,6 +12,9 @@ internal static unsafe class ProcessPriority
     /// <summary>Before ordinary processes: those that swap wait for this one, and those that do not are as busy while a worker starts.</summary>
     private const int Nice = -10;
 
+    /// <summary>What gets ready while another serves is in nobody's way.</summary>
+    private const int NiceInWaiting = 5;
+
     /// <summary>Set across the second start, so that it happens once. Its value says what came of the I/O flusher mark: an error number.</summary>
     private const string Marker = "TMEMD_RESTARTED";
 
@@ -39,6 +42,40 @@ internal static unsafe class ProcessPriority
         }
         return $"The program could not be started again as an I/O flusher: {Libc.Describe(Libc.LastError)}.";
     }
+
+    /// <summary>
+    /// Puts a thread, and the processes that it starts, behind ordinary ones, until <see cref="StepForward"/>; unless there would be no way back, or whoever
+    /// started the program has chosen its place.
+    /// </summary>
+    /// <param name="thread">Its number; 0 for this one.</param>
+    public static void StepBack(int thread = 0)
+    {
+        if (NativeProcess.getpriority(NativeProcess.PRIO_PROCESS, thread) != Nice) return;
+        // Whoever may go further forward may come back.
+        if (NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, thread, Nice - 1) == 0) _ = NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, thread, NiceInWaiting);
+    }
+
+    /// <summary>Ends for a thread what <see cref="StepBack"/> began.</summary>
+    /// <param name="thread">Its number, a process's for its first; 0 for this one.</param>
+    public static void StepForward(int thread = 0)
+    {
+        if (NativeProcess.getpriority(NativeProcess.PRIO_PROCESS, thread) == NiceInWaiting) _ = NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, thread, Nice);
+    }
+
+    /// <summary><see cref="StepForward"/> for each thread that this process has.</summary>
+    public static void AllStepForward()
+    {
+        foreach (var thread in Threads()) StepForward(thread);
+    }
+
+    /// <summary>The end of a process with a large mapping takes a while of processor time, which others need more.</summary>
+    public static void AllStepBack()
+    {
+        foreach (var thread in Threads()) StepBack(thread);
+    }
+
+    private static IEnumerable<int> Threads() =>
+        Directory.EnumerateDirectories("/proc/self/task").Select(folder => int.Parse(Path.GetFileName(folder), System.Globalization.CultureInfo.InvariantCulture));
 
     /// <summary>What ps and the like call this process; a C string of at most 16 bytes.</summary>
     public static void NameProcess(ReadOnlySpan<byte> name)

@@ -7,7 +7,9 @@ namespace Tmem.Fuse.Mount;
 /// <param name="MountPoint">Absolute path.</param>
 /// <param name="FileSystemType">For us "fuse.tmem".</param>
 /// <param name="DeviceMinor">Minor number of st_dev: of a FUSE mount its connection's number under /sys/fs/fuse/connections.</param>
-internal readonly record struct MountEntry(string MountPoint, string FileSystemType, int DeviceMinor);
+/// <param name="Root">What of the file system is mounted there: "/" for all of it.</param>
+/// <param name="Options">The file system's own, separated by commas.</param>
+internal readonly record struct MountEntry(string MountPoint, string FileSystemType, int DeviceMinor, string Root = "/", string Options = "");
 
 /// <summary>
 /// What is mounted where, from the kernel's own list: stat(2) on a mount whose daemon hangs would hang too.
@@ -27,7 +29,7 @@ internal static class MountTable
             if (separator < 0 || separator + 1 >= fields.Length) continue;
             var device = fields[2].Split(':');
             if (device.Length != 2 || !int.TryParse(device[1], CultureInfo.InvariantCulture, out var minor)) continue;
-            entries.Add(new MountEntry(Unescape(fields[4]), fields[separator + 1], minor));
+            entries.Add(new MountEntry(Unescape(fields[4]), fields[separator + 1], minor, Unescape(fields[3]), fields.ElementAtOrDefault(separator + 3) ?? ""));
         }
         return entries;
     }

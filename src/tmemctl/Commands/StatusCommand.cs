@@ -49,6 +49,7 @@ internal static class StatusCommand
             : $"NO: the keeper is dead, and if worker {processes.WorkerPid} dies, the mount and what is swapped to it are lost; run 'tmemctl adopt'");
         yield return ("workers", $"{processes.Restarts} restarts, {processes.Upgrades} upgrades");
         if (processes.LastDeath is { } death) yield return ("last death", $"{processes.LastDeathAt:yyyy-MM-dd HH:mm:ss} UTC: {death}");
+        if (processes.SwapDanger is var (what, remedy)) yield return ("do not swap", $"{what}; {remedy}");
         if (processes.UpgradeProblem is { } problem) yield return ("last upgrade", "refused: " + problem);
     }
 

@@ -20,6 +20,7 @@ internal sealed class SwapOn(CommandContext context)
     public int Run(long? size, int priority, string pool)
     {
         if (!_terminal.Take(context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply), out var status, out var exit)) return exit;
+        if (status.Processes.SwapDanger is var (what, remedy)) return _terminal.Fail(ExitCode.Failed, what, remedy);
         if (SwapFile.Find(context.System, status.MountPoint) is [var old, ..]) return RefuseSecond(old);
         var bytes = (size ?? DefaultSize(status.Store.CapacityBytes)) / Page * Page;
         if (bytes < Smallest)

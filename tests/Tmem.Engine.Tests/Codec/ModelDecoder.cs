@@ -28,6 +28,21 @@ internal static class ModelDecoder
         }
     }
 
+    /// <summary>How many sequences a block has that is known to be one; the last has no match.</summary>
+    public static int Sequences(ReadOnlySpan<byte> block)
+    {
+        var at = 0;
+        for (var sequences = 1; ; sequences++)
+        {
+            var token = block[at++];
+            Length(block, ref at, token >> 4, out var literals);
+            at += (int)literals;
+            if (at == block.Length) return sequences;
+            at += 2;
+            Length(block, ref at, token & 15, out _);
+        }
+    }
+
     private static bool Length(ReadOnlySpan<byte> block, ref int at, int field, out long length)
     {
         length = field;

@@ -137,6 +137,70 @@ public sealed class PageLz4Tests
         }
     }
 
+    /// <summary>Two earlier places begin alike, and the one that goes on for longer is copied from, be it the older or the newer.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_longer_of_two_matches_is_taken(bool older)
+    {
+        const int Piece = 60;
+        const int Pages = 24;
+        var random = new Random(3);
+        var sequences = 0;
+        for (var start = 8; start < 8 + Pages; start++)
+        {
+            // Random bytes, and in them a piece, the start of it, and the piece once more; or the start first. So near that no position is left out.
+            var page = new byte[300];
+            random.NextBytes(page);
+            var piece = page.AsSpan(2, Piece).ToArray();
+            if (!older) random.NextBytes(page.AsSpan(2 + start, Piece - start));
+            piece.AsSpan(0, older ? start : Piece).CopyTo(page.AsSpan(64));
+            piece.CopyTo(page.AsSpan(140));
+            var block = new byte[512];
+            var length = PageLz4Encoder.Encode(page, block);
+            sequences += ModelDecoder.Sequences(block.AsSpan(0, length));
+        }
+        // The start, the whole, and the literals at the end. With the shorter of the two the whole takes two; so it does where chance gave another
+        // position the same place in the table.
+        Assert.InRange(sequences, 3 * Pages, 3 * Pages + Pages / 4);
+    }
+
+    /// <summary>After many misses not every position is looked at, and what a match has before the place where it was found is still its own.</summary>
+    [Fact]
+    public void A_match_found_late_is_written_from_its_beginning()
+    {
+        var block = new byte[8192];
+        for (var seed = 0; seed < 20; seed++)
+        {
+            var page = SamplePages.Make("half", 4096, seed);
+            var length = PageLz4Encoder.Encode(page, block);
+            // 2,048 literals with their lengths, one match of the other half, the last literals.
+            Assert.InRange(length, 2048, 2048 + 9 + 3 + 8 + 6);
+        }
+    }
+
+    /// <summary>The ratio is part of what the encoder is for: no kind of page takes more than with the reference.</summary>
+    [Theory]
+    [InlineData("text")]
+    [InlineData("structs")]
+    [InlineData("pointers")]
+    [InlineData("pattern")]
+    [InlineData("runs")]
+    [InlineData("half")]
+    [InlineData("sparse")]
+    public void Blocks_are_not_longer_than_the_references(string kind)
+    {
+        var block = new byte[8192];
+        long own = 0, reference = 0;
+        for (var seed = 0; seed < 100; seed++)
+        {
+            var page = SamplePages.Make(kind, 4096, seed);
+            own += PageLz4Encoder.Encode(page, block);
+            reference += LZ4Codec.Encode(page, block);
+        }
+        Assert.True(own <= reference, $"{own} bytes, {reference} by K4os");
+    }
+
     [Fact]
     public void A_page_beyond_the_largest_is_refused() =>
         Assert.Throws<ArgumentOutOfRangeException>(() => PageLz4Encoder.Encode(new byte[Largest + 1], new byte[2 * Largest]));

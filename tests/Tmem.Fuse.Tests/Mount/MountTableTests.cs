@@ -21,7 +21,7 @@ public sealed class MountTableTests
     {
         var entries = MountTable.Parse(s_lines);
         Assert.Equal(4, entries.Count);
-        Assert.Equal(new MountEntry(@"/mnt/a b\c", "fuse.tmem", 52), entries[1]);
+        Assert.Equal(new MountEntry(@"/mnt/a b\c", "fuse.tmem", 52, "/", "rw,user_id=0"), entries[1]);
     }
 
     [Fact]

@@ -40,9 +40,16 @@ internal sealed record ProcessFigures
     public DateTimeOffset? LastDeathAt { get; init; }
     /// <summary>Why the last upgrade came to nothing; null if it did not.</summary>
     public string? UpgradeProblem { get; init; }
+    /// <summary>What makes it dangerous to swap to this daemon; null if nothing does.</summary>
+    public SwapDanger? SwapDanger { get; init; }
     /// <summary>Managed memory that the keeper has allocated since it began to keep, in bytes: 0, as it allocates nothing then.</summary>
     public long KeeperAllocatedBytes { get; init; }
 }
+
+/// <summary>Why nothing should be swapped to a daemon.</summary>
+/// <param name="What">What is wrong: clauses without a full stop.</param>
+/// <param name="Remedy">What to do about it.</param>
+internal sealed record SwapDanger(string What, string Remedy);
 
 /// <summary>Memory of the whole store, in bytes unless named otherwise; the meaning is that of the engine's EngineStatistics.</summary>
 internal sealed record StoreFigures

@@ -1,0 +1,87 @@
+using Tmem.Fuse.Keeper;
+using Xunit;
+
+namespace Tmem.Fuse.Tests.Keeper;
+
+/// <summary>Which memory groups are dangerous to be in, told from files as the kernel shows them.</summary>
+public sealed class MemoryGroupTests : IDisposable
+{
+    private const string Unlimited = "9223372036854771712";
+    private readonly string _root = Directory.CreateTempSubdirectory("tmem-group-").FullName;
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Theory]
+    [InlineData("max", "max", "max", null)]
+    [InlineData("1048576", "max", "max", "1.0 MiB")]
+    [InlineData("max", "1048576", "max", "1.0 MiB")]
+    [InlineData("1048576", "524288", "4096", "512.0 KiB")]
+    [InlineData("1048576", "max", "0", null)]
+    public void VersionTwo(string max, string high, string swap, string? limit)
+    {
+        Write("proc/self/mountinfo", "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate");
+        Write("proc/self/cgroup", "0::/a/b");
+        Group("sys/fs/cgroup/a/b", ("memory.max", max), ("memory.high", high), ("memory.swap.max", swap));
+        AssertDanger(limit, "sys/fs/cgroup/a/b/memory.swap.max");
+    }
+
+    [Fact]
+    public void AGroupAboveCountsInVersionTwo()
+    {
+        Write("proc/self/mountinfo", "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate");
+        Write("proc/self/cgroup", "0::/a/b");
+        Group("sys/fs/cgroup/a/b", ("memory.max", "max"), ("memory.swap.max", "max"));
+        Group("sys/fs/cgroup/a", ("memory.max", "1048576"), ("memory.swap.max", "max"));
+        AssertDanger("1.0 MiB", "sys/fs/cgroup/a/b/memory.swap.max");
+        Group("sys/fs/cgroup/a", ("memory.max", "1048576"), ("memory.swap.max", "0"));
+        AssertDanger(null, "");
+    }
+
+    [Theory]
+    [InlineData(Unlimited, Unlimited, "60", null)]
+    [InlineData("1048576", Unlimited, "60", "1.0 MiB")]
+    [InlineData("1048576", "2097152", "60", "1.0 MiB")]
+    [InlineData("1048576", "1048576", "60", null)]
+    [InlineData("1048576", Unlimited, "0", null)]
+    public void VersionOne(string max, string both, string swappiness, string? limit)
+    {
+        Write("proc/self/mountinfo", "29 24 0:25 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n30 24 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory");
+        Write("proc/self/cgroup", "5:cpu:/\n4:memory:/a");
+        Group("sys/fs/cgroup/memory/a", ("memory.limit_in_bytes", max), ("memory.memsw.limit_in_bytes", both), ("memory.swappiness", swappiness));
+        AssertDanger(limit, "sys/fs/cgroup/memory/a/memory.swappiness");
+    }
+
+    /// <summary>A container that shows its own part of the tree as all there is, and names its group as the machine does.</summary>
+    [Fact]
+    public void APartOfTheTreeMayBeMounted()
+    {
+        Write("proc/self/mountinfo", "30 24 0:26 /docker/12 /sys/fs/cgroup ro - cgroup2 cgroup2 rw");
+        Write("proc/self/cgroup", "0::/docker/12");
+        Group("sys/fs/cgroup", ("memory.max", "1048576"), ("memory.swap.max", "max"));
+        AssertDanger("1.0 MiB", "sys/fs/cgroup/memory.swap.max");
+    }
+
+    [Fact]
+    public void WithoutGroupsThereIsNoDanger() => AssertDanger(null, "");
+
+    private void AssertDanger(string? limit, string remedy)
+    {
+        var danger = MemoryGroup.Danger(_root);
+        Assert.Equal(limit is null, danger is null);
+        if (danger is null) return;
+        Assert.Contains($"is limited to {limit} and may swap", danger.What, StringComparison.Ordinal);
+        Assert.Contains($"write 0 to {Path.Combine(_root, remedy)} ", danger.Remedy, StringComparison.Ordinal);
+    }
+
+    private void Group(string folder, params (string File, string Text)[] files)
+    {
+        foreach (var (file, text) in files) Write($"{folder}/{file}", text);
+    }
+
+    private void Write(string file, string text)
+    {
+        var path = Path.Combine(_root, file);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, text + "\n");
+    }
+}
