@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
@@ -28,7 +29,9 @@ internal sealed unsafe class AttachWalk : IDisposable
     private readonly ObjectOrder<RegionHost> _order;
     private readonly HashSet<ulong> _superseded = [];
     private SlotBitmap _reached = null!;
-    private ulong _lookedAhead;
+    private Tally _tally;
+    private ulong _lookedAt;
+    private ulong _seen;
 
     public AttachWalk(RegionMemory memory, SlabAllocator slabs, PoolTable pools, ExchangeIntent intent, DamageReport damage)
     {
@@ -127,12 +130,14 @@ internal sealed unsafe class AttachWalk : IDisposable
         if (record.Height > 0)
         {
             record.Page0 = 0;
+            if (record.Height == 1) LookAhead(record.RootNode);
             if (AdoptNode(pool, place, record.RootNode, record.Height, 0, ref record.Pages, ref nodes) == 0) record.Root = 0;
         }
         else if (record.Page0 != 0)
         {
             if (AdoptPage(pool, record.Bucket, place + ObjectRecord.Page0Offset, id, 0)) record.Pages = 1;
         }
+        CountPages(pool);
         if (record.Pages == 0) return;
         _reached.Add(place);
         record.Left = record.Right = 0;
@@ -159,11 +164,15 @@ internal sealed unsafe class AttachWalk : IDisposable
         // The nodes of an object that was being moved name its old place.
         node.Header = RadixNode.MakeHeader(obj, level);
         node.Used = 0;
-        if (level == 1) LookAhead(in node);
         for (var slot = 0; slot < RadixNode.Fanout; slot++)
         {
             var entry = node.Entries[slot];
             if (entry == 0) continue;
+            if (level == 2)
+            {
+                LookAhead(entry);
+                if (slot + 1 < RadixNode.Fanout) LookAhead(node.Entries[slot + 1]);
+            }
             var below = first + ((uint)slot << (level - 1) * RadixNode.Shift);
             if (level == 1)
             {
@@ -184,31 +193,33 @@ internal sealed unsafe class AttachWalk : IDisposable
     }
 
     /// <summary>
-    /// Reads the headers of all pages of a node, one after the other without using them: the processor then waits for ten or so at a time, where
-    /// <see cref="AdoptPage"/> would wait for each.
+    /// Asks for the headers of all pages of a node, while those of the node before are adopted: the processor then waits for none of them, or,
+    /// where it cannot be asked, for ten or so at a time, where <see cref="AdoptPage"/> would wait for each.
     /// </summary>
-    private void LookAhead(in RadixNode node)
+    private void LookAhead(ulong node)
     {
-        ulong seen = 0;
+        if (node == _lookedAt || !_slabs.IsSlot(node, SpanKind.Nodes)) return;
+        _lookedAt = node;
+        var entries = ((RadixNode*)_slabs.At(node))->Entries;
         for (var slot = 0; slot < RadixNode.Fanout; slot++)
         {
-            var descriptor = node.Entries[slot];
+            var descriptor = entries[slot];
             if (!PageDescriptor.IsSlot(descriptor)) continue;
             var place = PageDescriptor.Slot(descriptor);
-            if (_spans.Contains(place) && _spans.Table[_spans.SpanOf(place)].Kind != SpanKind.Free) seen ^= *(ulong*)_slabs.At(place);
+            if (!_spans.Contains(place)) continue;
+            if (Sse.IsSupported) Sse.Prefetch0(_slabs.At(place));
+            else if (_spans.Table[_spans.SpanOf(place)].Kind != SpanKind.Free) _seen ^= *(ulong*)_slabs.At(place);
         }
-        _lookedAhead = seen;
     }
 
     /// <summary>False, and the leaf empty, if the page is damaged.</summary>
     private bool AdoptPage(Pool pool, int bucket, ulong leaf, in ObjectId id, uint index)
     {
         var descriptor = *(ulong*)_slabs.At(leaf);
-        var counters = pool.Counters;
         if (PageDescriptor.IsFill(descriptor))
         {
-            counters.Add(Count.Pages);
-            counters.Add(Count.SameFilled);
+            _tally.Pages++;
+            _tally.SameFilled++;
             return true;
         }
         var place = PageDescriptor.Slot(descriptor);
@@ -226,12 +237,24 @@ internal sealed unsafe class AttachWalk : IDisposable
         var word = SlotHeader.MakeWord(leaf, pool.Place, bucket, header.Use);
         if (header.Word != word) header.Word = word;
         _reached.Add(place);
-        pool.Adopt(size);
-        counters.Add(Count.Pages);
-        counters.Add(Count.CompressedBytes, length);
-        counters.Add(Count.SlotBytes, size);
-        if (PageDescriptor.Format(descriptor) == Codec.PageFormat.Raw) counters.Add(Count.Raw);
+        _tally.Pages++;
+        _tally.CompressedBytes += length;
+        _tally.SlotBytes += size;
+        if (PageDescriptor.Format(descriptor) == Codec.PageFormat.Raw) _tally.Raw++;
         return true;
+    }
+
+    /// <summary>An object's pages at once: a counter costs as much as all else about a page.</summary>
+    private void CountPages(Pool pool)
+    {
+        pool.Adopt(_tally.SlotBytes);
+        var counters = pool.Counters;
+        counters.Add(Count.Pages, _tally.Pages);
+        counters.Add(Count.SameFilled, _tally.SameFilled);
+        counters.Add(Count.CompressedBytes, _tally.CompressedBytes);
+        counters.Add(Count.SlotBytes, _tally.SlotBytes);
+        counters.Add(Count.Raw, _tally.Raw);
+        _tally = default;
     }
 
     /// <summary>
@@ -278,6 +301,16 @@ internal sealed unsafe class AttachWalk : IDisposable
             entry.FreeHead = (ushort)(slot + 1);
         }
         _slabs.Adopt(span);
+    }
+
+    /// <summary>What the pages of an object come to.</summary>
+    private struct Tally
+    {
+        public long Pages;
+        public long SameFilled;
+        public long CompressedBytes;
+        public long SlotBytes;
+        public long Raw;
     }
 
     private static bool FitsKind(in SpanEntry entry) => entry.Kind switch

@@ -51,6 +51,6 @@ internal sealed unsafe class SlotBitmap : IDisposable
     private long BitOf(ulong place)
     {
         var span = _spans.SpanOf(place);
-        return _firstBit[span] + (long)(place - _spans.PlaceOf(span)) / SizeClasses.Size(_spans.Table[span].Class);
+        return _firstBit[span] + SizeClasses.SlotAt(_spans.Table[span].Class, place - _spans.PlaceOf(span));
     }
 }
