@@ -23,7 +23,9 @@ internal static unsafe class Founder
             var socketPath = Path.GetFullPath(options.SocketPath);
             ControlSocket.EnsureFree(socketPath);
             if (ProcessPriority.AvoidOutOfMemoryKiller() is { } warning) Log.Warning(warning);
-            if (MemoryGroup.Danger() is var (what, remedy)) Log.Warning($"{what}; {remedy}.");
+            var group = MemoryGroup.Read();
+            if (group.Danger is var (what, remedy)) Log.Warning($"{what}; {remedy}.");
+            if (group.TooSmallFor(options.CapacityBytes) is { } tooSmall) Log.Warning(tooSmall);
             _ = LockedMemory.Lock();
             var handover = Handover.Create();
             ref var page = ref handover.Page;

@@ -72,7 +72,7 @@ internal sealed unsafe class Worker : IDaemon
                 LastDeath = page.LastDeath.Process == 0 ? null : DeathWords.Describe(in page.LastDeath),
                 LastDeathAt = page.LastDeath.Process == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(page.LastDeath.UnixMilliseconds),
                 KeeperAllocatedBytes = page.KeeperAllocatedBytes,
-                SwapDanger = MemoryGroup.Danger(),
+                SwapDanger = MemoryGroup.Read().Danger,
                 UpgradeProblem = _handover.UpgradeProblem is { Length: > 0 } problem ? problem : null,
             };
         }

@@ -5,18 +5,34 @@ using Tmem.Fuse.Mount;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// The memory cgroup that the daemon is in. One that limits it must not swap: a worker that starts has pages that it has not locked yet, and the
-/// group, once full, would put them on the very device that this worker is to serve. Formats: cgroup-v2 and cgroup-v1/memory of the
-/// kernel's admin guide.
+/// The memory cgroup that the daemon is in. One that limits it must have room for the store, and must not swap: a worker that starts has pages that it
+/// has not locked yet, and the group, once full, would put them on the very device that this worker is to serve. Formats: cgroup-v2 and
+/// cgroup-v1/memory of the kernel's admin guide.
 /// </summary>
-internal static class MemoryGroup
+/// <param name="Folder">Where it is shown.</param>
+/// <param name="LimitBytes">Its limit, or that of a group above, if lower; <see cref="NoLimit"/> if there is none.</param>
+/// <param name="SwapFile">What 0 is to be written to so that it does not swap; null if it does not.</param>
+internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapFile)
 {
-    /// <summary>Version 1 says "no limit" as the largest number of whole pages.</summary>
-    private const long NoLimit = 1L << 60;
+    /// <summary>More than any machine has.</summary>
+    public const long NoLimit = 1L << 60;
 
-    /// <summary>What makes it dangerous to swap to this daemon; null if nothing does, or nobody can say.</summary>
+    /// <summary>What the daemon takes beside the store: two processes ready to serve, page tables, buffers.</summary>
+    private const long Beside = 64 << 20;
+
+    /// <summary>What makes it dangerous to swap to a daemon in this group; null if nothing does.</summary>
+    public SwapDanger? Danger => LimitBytes >= NoLimit || SwapFile is null ? null
+        : new SwapDanger($"the daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)} and may swap: once it is full, the daemon's own memory "
+            + "can be put on the swap device that it serves, and then both wait for ever", $"write 0 to {SwapFile} before anything is swapped to it");
+
+    /// <summary>Why a store of this capacity does not fit, and what to do; null if it does.</summary>
+    public string? TooSmallFor(long capacity) => LimitBytes - Beside >= capacity ? null
+        : $"The daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)}, and the capacity is {ByteSize.Format(capacity)}: a store that fills up makes the kernel kill "
+            + $"the daemon. Give a capacity of at most {ByteSize.Format(Math.Max(LimitBytes - Beside, 0))}, or raise the limit.";
+
+    /// <summary>The group of this process; one without a limit if nobody can say.</summary>
     /// <param name="root">The folder that /proc and /sys are in.</param>
-    public static SwapDanger? Danger(string root = "/")
+    public static MemoryGroup Read(string root = "/")
     {
         try
         {
@@ -32,53 +48,51 @@ internal static class MemoryGroup
                 // A container may see a part of the tree only.
                 if (mount.Root != "/" && MountTable.IsBelow(path, mount.Root)) path = path[mount.Root.Length..];
                 var top = Path.Combine(root, mount.MountPoint.TrimStart('/'));
-                var group = Path.Combine(top, path.Trim('/')).TrimEnd('/');
-                if ((unified ? DangerOfTwo(group, top) : DangerOfOne(group, top)) is { } danger) return danger;
+                var folder = Path.Combine(top, path.Trim('/')).TrimEnd('/');
+                var group = unified ? OfTwo(folder, top) : OfOne(folder, top);
+                if (group.LimitBytes < NoLimit) return group;
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // No such files, or not for this process to read.
         }
-        return null;
+        return new MemoryGroup("", NoLimit, null);
     }
 
-    private static SwapDanger? DangerOfTwo(string group, string top)
+    private static MemoryGroup OfTwo(string group, string top)
     {
         var limit = NoLimit;
+        var swaps = true;
         foreach (var folder in Upwards(group, top))
         {
-            if (Read(folder, "memory.swap.max") == 0) return null;
-            limit = Math.Min(limit, Math.Min(Read(folder, "memory.max"), Read(folder, "memory.high")));
+            swaps &= Figure(folder, "memory.swap.max") != 0;
+            limit = Math.Min(limit, Math.Min(Figure(folder, "memory.max"), Figure(folder, "memory.high")));
         }
-        return Describe(limit, group, "memory.swap.max");
+        return new MemoryGroup(group, limit, swaps ? $"{group}/memory.swap.max" : null);
     }
 
-    private static SwapDanger? DangerOfOne(string group, string top)
+    private static MemoryGroup OfOne(string group, string top)
     {
-        if (Read(group, "memory.swappiness") == 0) return null;
         var limit = NoLimit;
+        var swaps = Figure(group, "memory.swappiness") != 0;
         foreach (var folder in Upwards(group, top))
         {
-            var own = Read(folder, "memory.limit_in_bytes");
+            var own = Figure(folder, "memory.limit_in_bytes");
             // Memory and swap together are not more than memory alone: swapping gains nothing, and is not tried.
-            if (own < NoLimit && Read(folder, "memory.memsw.limit_in_bytes") <= own) return null;
+            swaps &= own >= NoLimit || Figure(folder, "memory.memsw.limit_in_bytes") > own;
             limit = Math.Min(limit, own);
         }
-        return Describe(limit, group, "memory.swappiness");
+        return new MemoryGroup(group, limit, swaps ? $"{group}/memory.swappiness" : null);
     }
-
-    private static SwapDanger? Describe(long limit, string group, string remedy) => limit >= NoLimit ? null
-        : new SwapDanger($"the daemon's memory group {group} is limited to {ByteSize.Format(limit)} and may swap: once it is full, the daemon's own memory "
-            + "can be put on the swap device that it serves, and then both wait for ever", $"write 0 to {group}/{remedy} before anything is swapped to it");
 
     private static IEnumerable<string> Upwards(string group, string top)
     {
         for (var folder = group; folder is not null && folder.Length >= top.Length; folder = Path.GetDirectoryName(folder)) yield return folder;
     }
 
-    /// <summary>A number, or <see cref="NoLimit"/> for "max" and for a file that is not there.</summary>
-    private static long Read(string folder, string file)
+    /// <summary>A number, or <see cref="NoLimit"/> for "max", for version 1's largest number of whole pages, and for a file that is not there.</summary>
+    private static long Figure(string folder, string file)
     {
         var path = Path.Combine(folder, file);
         return File.Exists(path) && long.TryParse(File.ReadAllText(path), CultureInfo.InvariantCulture, out var value) ? Math.Min(value, NoLimit) : NoLimit;

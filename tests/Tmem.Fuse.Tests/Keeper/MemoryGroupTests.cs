@@ -62,11 +62,26 @@ public sealed class MemoryGroupTests : IDisposable
     }
 
     [Fact]
-    public void WithoutGroupsThereIsNoDanger() => AssertDanger(null, "");
+    public void WithoutGroupsThereIsNoDanger()
+    {
+        AssertDanger(null, "");
+        Assert.Null(MemoryGroup.Read(_root).TooSmallFor(1L << 50));
+    }
+
+    [Fact]
+    public void AStoreHasToFit()
+    {
+        Write("proc/self/mountinfo", "30 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw");
+        Write("proc/self/cgroup", "0::/a");
+        Group("sys/fs/cgroup/a", ("memory.max", "1073741824"), ("memory.swap.max", "0"));
+        var group = MemoryGroup.Read(_root);
+        Assert.Null(group.TooSmallFor(960 << 20));
+        Assert.Contains("at most 960.0 MiB", group.TooSmallFor(961 << 20), StringComparison.Ordinal);
+    }
 
     private void AssertDanger(string? limit, string remedy)
     {
-        var danger = MemoryGroup.Danger(_root);
+        var danger = MemoryGroup.Read(_root).Danger;
         Assert.Equal(limit is null, danger is null);
         if (danger is null) return;
         Assert.Contains($"is limited to {limit} and may swap", danger.What, StringComparison.Ordinal);

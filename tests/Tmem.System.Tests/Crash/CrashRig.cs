@@ -66,8 +66,15 @@ internal sealed class CrashRig : IDisposable
     public void Dispose()
     {
         Names.Dispose();
-        Prober.Dispose();
-        Daemon.Dispose();
+        try
+        {
+            Prober.Dispose();
+        }
+        finally
+        {
+            // Whatever failed, no swap device stays whose daemon is dead.
+            Daemon.Dispose();
+        }
     }
 
     /// <summary>Pages that shrink, each another.</summary>
