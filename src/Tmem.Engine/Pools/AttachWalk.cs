@@ -1,7 +1,5 @@
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Index;
-using Tmem.Engine.Pam;
-using Tmem.Engine.Reclaim;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Pools;

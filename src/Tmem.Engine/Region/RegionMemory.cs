@@ -139,7 +139,7 @@ internal sealed unsafe class RegionMemory : IDisposable
     /// Whether nearly all that a memfd holds was made present here by <see cref="RegionPresence"/>: told by how much it has grown since. The rest is
     /// cheaper to fault in, sixteen pages at a time, than to ask for: asking costs for what is there as well.
     /// </summary>
-    public bool IsPresent => HeldBytes - _madePresent <= HeldBytes / 8;
+    public bool IsPresent => HeldBytes is var held && held - _madePresent <= held / 8;
 
     private long HeldBytes => FileFacts.AllocatedBytes(_descriptor);
 

@@ -31,17 +31,17 @@ internal sealed unsafe partial class Keeper
     private bool TryPromoteStandby()
     {
         if (!_standby.Exists || _standby.HasEnded) return false;
-        _worker = _standby;
-        _standby = default;
         Page.StandbyProcess = 0;
-        Page.WorkerProcess = _worker.Process;
-        LetTakeOver();
+        LetTakeOver(ref _standby);
         return true;
     }
 
-    /// <summary>If it is not ready yet, it goes first from here on.</summary>
-    private void LetTakeOver()
+    /// <summary>Makes it the worker. If it is not ready yet, it goes first from here on.</summary>
+    private void LetTakeOver(ref Watched next)
     {
+        _worker = next;
+        next = default;
+        Page.WorkerProcess = _worker.Process;
         ProcessPriority.StepForward(_worker.Process);
         _worker.Line.Send(LinkMessage.TakeOver);
     }

@@ -112,14 +112,11 @@ internal sealed unsafe partial class Keeper
     private void HandOver()
     {
         if (!_successor.Exists) return;
-        _worker = _successor;
-        _successor = default;
-        Page.WorkerProcess = _worker.Process;
         _before = Page.Current;
         Page.Current = Page.Proposed;
         _phase = UpgradePhase.TakingOver;
         _deadline = long.MaxValue;
-        LetTakeOver();
+        LetTakeOver(ref _successor);
     }
 
     private void UpgradeDone()

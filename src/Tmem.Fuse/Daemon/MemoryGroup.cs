@@ -2,7 +2,7 @@ using System.Globalization;
 using Tmem.Fuse.Control.Messages;
 using Tmem.Fuse.Mount;
 
-namespace Tmem.Fuse.Keeper;
+namespace Tmem.Fuse.Daemon;
 
 /// <summary>
 /// The memory cgroup that the daemon is in. One that limits it must have room for the store, and must not swap: a worker that starts has pages that it

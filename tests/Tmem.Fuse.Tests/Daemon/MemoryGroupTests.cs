@@ -1,7 +1,7 @@
-using Tmem.Fuse.Keeper;
+using Tmem.Fuse.Daemon;
 using Xunit;
 
-namespace Tmem.Fuse.Tests.Keeper;
+namespace Tmem.Fuse.Tests.Daemon;
 
 /// <summary>Which memory groups are dangerous to be in, told from files as the kernel shows them.</summary>
 public sealed class MemoryGroupTests : IDisposable
