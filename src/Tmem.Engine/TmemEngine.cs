@@ -314,7 +314,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
 
     private void StandStill(Action action)
     {
-        if (RecordsLock is { } holds) holds(() => Standstill.Run(PoolTable, _slabs, action));
-        else Standstill.Run(PoolTable, _slabs, action);
+        if (RecordsLock is { } holds) holds(() => Standstill.Run(PoolTable, _slabs, _ => action()));
+        else Standstill.Run(PoolTable, _slabs, _ => action());
     }
 }

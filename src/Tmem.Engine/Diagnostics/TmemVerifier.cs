@@ -42,8 +42,9 @@ internal sealed unsafe class TmemVerifier : IDisposable
     public VerifierReport Run(bool quiescent)
     {
         _quiescent = quiescent;
-        var pools = _pools.Living().ToList();
-        Standstill.Run(pools, _slabs, () => CheckStructure(pools));
+        IReadOnlyList<Pool> pools = [];
+        // Taken under the standstill: of a pool that came after the list was made nothing would be reached.
+        Standstill.Run(_pools, _slabs, all => CheckStructure(pools = all));
         if (_leadsAstray)
         {
             Problem("the index or the span table leads astray: pages were not read and counters not compared");
@@ -63,7 +64,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
 
     public void Dispose() => _reached?.Dispose();
 
-    private void CheckStructure(List<Pool> pools)
+    private void CheckStructure(IReadOnlyList<Pool> pools)
     {
         for (uint span = 0; span < _spans.HighWater; span++) CheckEntry(span);
         // Where a slot begins follows from its span's entry: with one that is damaged nothing can be walked.
@@ -233,7 +234,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
             Problem($"span {span} ({entry.Kind}) has {entry.Present} pages present and slots up to {entry.Bump} used");
     }
 
-    private void CheckCounters(List<Pool> pools)
+    private void CheckCounters(IReadOnlyList<Pool> pools)
     {
         foreach (var pool in pools)
         {

@@ -58,6 +58,9 @@ internal sealed unsafe partial class PoolTable
         }
     }
 
+    /// <summary>All pools that have or may have pages: the living, and those that are being emptied because they ended.</summary>
+    public List<Pool> Known() => [.. _pools.OfType<Pool>()];
+
     /// <summary>Keeps pools from coming and going.</summary>
     public void WhileUnchanged(Action look)
     {

@@ -8,23 +8,24 @@ namespace Tmem.Engine.Pools;
 /// </summary>
 internal static class Standstill
 {
-    public static void Run(IReadOnlyList<Pool> pools, SlabAllocator slabs, Action look)
-    {
-        foreach (var pool in pools)
+    /// <param name="pools">No pool comes or goes meanwhile.</param>
+    /// <param name="slabs">No slot is taken or freed meanwhile.</param>
+    /// <param name="look">Given all pools, those that are being emptied too.</param>
+    public static void Run(PoolTable pools, SlabAllocator slabs, Action<IReadOnlyList<Pool>> look) =>
+        pools.WhileUnchanged(() =>
         {
-            for (var i = 0; i < Pool.BucketCount; i++) SpinLatch.Enter(ref pool.BucketAt(i).Latch);
-        }
-        try { slabs.WhileHeld(look); }
-        finally
-        {
-            foreach (var pool in pools)
+            var known = pools.Known();
+            foreach (var pool in known)
             {
-                for (var i = 0; i < Pool.BucketCount; i++) SpinLatch.Exit(ref pool.BucketAt(i).Latch);
+                for (var i = 0; i < Pool.BucketCount; i++) SpinLatch.Enter(ref pool.BucketAt(i).Latch);
             }
-        }
-    }
-
-    /// <summary>As the other for all pools; none comes or goes meanwhile.</summary>
-    public static void Run(PoolTable pools, SlabAllocator slabs, Action look) =>
-        pools.WhileUnchanged(() => Run(pools.Living().ToList(), slabs, look));
+            try { slabs.WhileHeld(() => look(known)); }
+            finally
+            {
+                foreach (var pool in known)
+                {
+                    for (var i = 0; i < Pool.BucketCount; i++) SpinLatch.Exit(ref pool.BucketAt(i).Latch);
+                }
+            }
+        });
 }
