@@ -7,6 +7,12 @@ internal static class Repository
 {
     public static string Root { get; } = Find();
 
+    /// <summary>Far above what any of them takes: a program that hangs is a failure with a name, and not the end of the whole run.</summary>
+    private static readonly TimeSpan s_longest = TimeSpan.FromMinutes(3);
+
+    /// <summary>For the pipes to end after the program did.</summary>
+    private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(10);
+
     /// <summary>Runs a program to its end; fails, with all it said, unless it exits with 0.</summary>
     public static string Run(string directory, string program, params string[] arguments)
     {
@@ -18,12 +24,18 @@ internal static class Repository
         start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
         start.Environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";
         using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{output}{errors.Result}");
-        return output;
+        var ended = process.WaitForExit(s_longest);
+        if (!ended) process.Kill(entireProcessTree: true);
+        var told = Task.WaitAll([output, errors], s_grace);
+        Assert.True(ended && told && process.ExitCode == 0,
+            $"{program} {string.Join(' ', arguments)} {(ended ? $"ended with {process.ExitCode}" : $"was not done after {s_longest}")}:\n"
+            + $"{Said(output)}{Said(errors)}");
+        return output.Result;
     }
+
+    private static string Said(Task<string> stream) => stream.IsCompletedSuccessfully ? stream.Result : "(somebody keeps the pipe open)";
 
     private static string Find()
     {
