@@ -3,6 +3,7 @@ using Tmem.Engine.Codec;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
+using Tmem.Engine.Reclaim;
 
 namespace Tmem.Engine;
 
@@ -45,7 +46,8 @@ public sealed partial class TmemClient
         var status = Check(options);
         if (status != TmemStatus.Ok) return status;
         Pool? created;
-        while ((status = _engine.PoolTable.Create(_state, options, out created)) == TmemStatus.NoRoom && _engine.MakeRoom()) { }
+        var search = new RoomSearch();
+        while ((status = _engine.PoolTable.Create(_state, options, out created)) == TmemStatus.NoRoom && _engine.MakeRoom(ref search)) { }
         if (status == TmemStatus.Ok) pool = created!.Id;
         return status;
     }

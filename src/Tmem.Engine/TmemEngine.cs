@@ -193,7 +193,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfNegative(moves);
         var left = moves;
-        while (left > 0 && _compactor.Step(ref left, thorough: true)) { }
+        while (left > 0 && _compactor.Step(ref left)) { }
         _spans.ReleaseReady();
         return moves - left;
     }
@@ -215,13 +215,13 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// <summary>
     /// Gives memory back to the system: empty spans first, then the holes that compaction closes, then ephemeral pages. Persistent pages stay.
     /// </summary>
-    /// <returns>Bytes given back; fewer than asked for when nothing is left to give.</returns>
+    /// <returns>Bytes given back; fewer than asked for when nothing is left to give, or when others fill the store as fast as it is emptied.</returns>
     public long Shrink(long bytes)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         var before = _spans.Used;
-        _reclaimer.ShrinkTo(before - bytes);
+        _reclaimer.ShrinkTo(before - bytes, insists: false);
         return Math.Max(0, before - _spans.Used);
     }
 
@@ -237,7 +237,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
         var old = _spans.Capacity;
         // Set first, so that puts beside us are refused and do not take what is being given back.
         _spans.Capacity = capacity;
-        if (_reclaimer.ShrinkTo(capacity)) return TmemStatus.Ok;
+        if (_reclaimer.ShrinkTo(capacity, insists: true)) return TmemStatus.Ok;
         _spans.Capacity = old;
         return TmemStatus.NoRoom;
     }
@@ -290,7 +290,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
         }
     }
 
-    internal bool MakeRoom() => _reclaimer.MakeRoom();
+    internal bool MakeRoom(ref RoomSearch search) => _reclaimer.MakeRoom(ref search);
 
     internal static PoolSnapshot Snapshot(Pool pool) =>
         new(pool.Id, pool.Owner.Id, pool.Options, pool.PageSize, pool.Counters.Read(pool.PageSize))

@@ -56,11 +56,12 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         ulong old;
         PageCost oldCost;
         TmemStatus status;
+        var search = new RoomSearch();
         while ((status = Link(pool, writer, id, index, descriptor, cost, out old, out oldCost)) != TmemStatus.Ok)
         {
             var retry = status switch
             {
-                TmemStatus.NoRoom => _reclaimer.MakeRoom(),
+                TmemStatus.NoRoom => _reclaimer.MakeRoom(ref search),
                 TmemStatus.PoolLimit or TmemStatus.ClientLimit => MakeRoomWithin(pool, status),
                 _ => false,
             };

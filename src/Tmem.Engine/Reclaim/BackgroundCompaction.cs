@@ -47,7 +47,7 @@ internal sealed class BackgroundCompaction : IDisposable
             while (_slabs.SlackBytes() > _slabs.Spans.Used / 50)
             {
                 var moves = MovesAStep;
-                if (!_compactor.Step(ref moves, thorough: false) || _stop.Wait(s_pause)) break;
+                if (!_compactor.TryStep(ref moves) || _stop.Wait(s_pause)) break;
             }
             for (var i = 0; i < HugeBlocksATime && !_stop.IsSet && _huge?.Step() == true; i++) _stop.Wait(s_pauseOfHuge);
         }

@@ -38,26 +38,46 @@ internal sealed unsafe class Compactor
     /// <summary>Slots moved since the engine was opened.</summary>
     public long Moved => Volatile.Read(ref _moved);
 
-    /// <summary>Works until some memory has come back, or so many slots have been moved. False if there was nothing to win.</summary>
-    public bool Win(int moves)
+    /// <summary>
+    /// Works until some memory has come back, by this thread or by one it waited for, or so many slots have been moved. False if there was
+    /// nothing to win that the search had not found wanting.
+    /// </summary>
+    public bool Win(int moves, ref RoomSearch search)
     {
-        var before = InUse;
-        while (moves > 0 && Step(ref moves, thorough: true))
+        search.Begin(InUse);
+        bool gained;
+        do
         {
-            if (InUse < before) return true;
+            gained = Step(ref moves);
+            if (search.IsMet(InUse)) return true;
         }
+        while (gained && moves > 0);
         return false;
     }
 
     /// <summary>
-    /// Compacts one span of the next class that gains by it. False if a whole round over the classes found none, or if another thread
-    /// compacts.
+    /// Compacts one span of the next class that gains by it, down to the last page. False if a whole round over the classes found none.
     /// </summary>
     /// <param name="moves">Slots that may be moved; less what was.</param>
-    /// <param name="thorough">Down to the last page; else where it wins a sixty-fourth of a class.</param>
-    public bool Step(ref int moves, bool thorough)
+    public bool Step(ref int moves)
     {
-        if (Interlocked.CompareExchange(ref _latch, 1, 0) != 0) return false;
+        SpinLatch.Enter(ref _latch);
+        var gained = StepLatched(ref moves, thorough: true);
+        SpinLatch.Exit(ref _latch);
+        return gained;
+    }
+
+    /// <summary>As <see cref="Step"/>, where it wins a sixty-fourth of a class or more. False too if another thread compacts.</summary>
+    public bool TryStep(ref int moves)
+    {
+        if (!SpinLatch.TryEnter(ref _latch)) return false;
+        var gained = StepLatched(ref moves, thorough: false);
+        SpinLatch.Exit(ref _latch);
+        return gained;
+    }
+
+    private bool StepLatched(ref int moves, bool thorough)
+    {
         var gained = false;
         var all = (int)SpanKind.Records * SizeClasses.Count;
         for (var tried = 0; tried < all && !gained && moves > 0; tried++)
@@ -72,7 +92,6 @@ internal sealed unsafe class Compactor
             }
             if (!gained) _next = (_next + 1) % all;
         }
-        SpinLatch.Exit(ref _latch);
         return gained;
     }
 

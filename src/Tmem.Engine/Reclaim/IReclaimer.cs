@@ -10,7 +10,8 @@ internal interface IReclaimer
     /// Gives some memory back: of slots that stand empty between others, or of ephemeral pages, those of the client most over its share first.
     /// False if there is none to give.
     /// </summary>
-    bool MakeRoom();
+    /// <param name="search">The caller's, the same for all tries of one operation.</param>
+    bool MakeRoom(ref RoomSearch search);
 
     /// <summary>Evicts at least one ephemeral page of a pool. False if there is none left to evict.</summary>
     bool EvictOne(Pool pool);

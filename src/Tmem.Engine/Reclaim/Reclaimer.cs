@@ -16,23 +16,37 @@ internal sealed class Reclaimer(SpanPool spans, SlabAllocator slabs, EvictionHan
     /// <summary>The most an allocation takes at once: the largest slot and a page of the span table.</summary>
     private const long LargestNeed = 2 * RegionLayout.LargestPageSize;
 
-    public bool MakeRoom()
+    /// <summary>Evictions in a row after which as much is stored as before.</summary>
+    private const int MostVain = 1024;
+
+    public bool MakeRoom(ref RoomSearch search)
     {
         var used = spans.Used;
         // With room left, it was not the capacity that refused.
         var isFull = used + LargestNeed > spans.Capacity;
-        if (isFull && slabs.SlackBytes() > used / 16 && compactor.Win(MovesAStep)) return true;
-        return hand.EvictOne(null) || (isFull && compactor.Win(int.MaxValue));
+        if (isFull && slabs.SlackBytes() > used / 16 && compactor.Win(MovesAStep, ref search)) return true;
+        return hand.EvictOne(null) || (isFull && compactor.Win(int.MaxValue, ref search));
     }
 
     /// <summary>Gives back until no more than this is used. False if persistent pages, records and tables take more.</summary>
-    public bool ShrinkTo(long bytes)
+    /// <param name="bytes">What may be in use.</param>
+    /// <param name="insists">False: also gives up, and answers false, when others store as fast as it evicts.</param>
+    public bool ShrinkTo(long bytes, bool insists)
     {
         if (spans.Used <= bytes) return true;
         spans.ReleaseReady();
+        var search = new RoomSearch();
+        var least = long.MaxValue;
+        var vain = 0;
         while (spans.Used > bytes)
         {
-            if (!compactor.Win(int.MaxValue) && !hand.EvictOne(null)) return false;
+            if (!compactor.Win(int.MaxValue, ref search))
+            {
+                if ((vain++ == MostVain && !insists) || !hand.EvictOne(null)) return false;
+                var stored = spans.Used - slabs.SlackBytes();
+                if (stored < least) vain = 0;
+                least = Math.Min(least, stored);
+            }
             spans.ReleaseReady();
         }
         return true;

@@ -62,9 +62,10 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     public ulong AllocateEvicting(SpanKind kind, int sizeClass)
     {
         ulong place;
+        var search = new RoomSearch();
         while ((place = Allocate(kind, sizeClass)) == 0)
         {
-            if (Reclaimer is null || !Reclaimer.MakeRoom()) return FaultInjector is null ? AllocateLarger(kind, sizeClass) : 0;
+            if (Reclaimer is null || !Reclaimer.MakeRoom(ref search)) return FaultInjector is null ? AllocateLarger(kind, sizeClass) : 0;
         }
         return place;
     }

@@ -16,6 +16,8 @@ internal static class SpinLatch
         if (Interlocked.CompareExchange(ref latch, 1, 0) != 0) Wait(ref latch);
     }
 
+    public static bool TryEnter(ref int latch) => Interlocked.CompareExchange(ref latch, 1, 0) == 0;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Exit(ref int latch)
     {

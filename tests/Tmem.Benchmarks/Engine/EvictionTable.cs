@@ -83,7 +83,7 @@ internal static class EvictionTable
         }
         const int evictions = 2000;
         var start = Stopwatch.GetTimestamp();
-        for (var i = 0; i < evictions; i++) store.Engine.Slabs.Reclaimer!.MakeRoom();
+        store.MakeRoom(evictions);
         var nanoseconds = Stopwatch.GetElapsedTime(start).TotalNanoseconds / evictions;
         return (hits, (double)sum / samples, nanoseconds, wrong + store.Wrong);
     }

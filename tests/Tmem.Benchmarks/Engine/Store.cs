@@ -1,4 +1,5 @@
 using Tmem.Engine;
+using Tmem.Engine.Reclaim;
 
 namespace Tmem.Benchmarks.Engine;
 
@@ -46,6 +47,16 @@ internal sealed unsafe class Store : IDisposable
     {
         Get(number, _room);
         if (!page.SequenceEqual(_room)) Interlocked.Increment(ref _wrong);
+    }
+
+    /// <summary>Makes room so many times, as puts into a full store do.</summary>
+    public void MakeRoom(int times)
+    {
+        for (var i = 0; i < times; i++)
+        {
+            var search = new RoomSearch();
+            Engine.MakeRoom(ref search);
+        }
     }
 
     public void Dispose() => Engine.Dispose();

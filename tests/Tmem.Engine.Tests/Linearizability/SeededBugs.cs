@@ -107,7 +107,7 @@ internal sealed class SubjectOver<TPam>(TmemEngine engine, PoolId id, TPam pam) 
 
     private sealed class NoReclaimer : IReclaimer
     {
-        public bool MakeRoom() => false;
+        public bool MakeRoom(ref RoomSearch search) => false;
         public bool EvictOne(Pool pool) => false;
         public bool EvictOneOf(ClientState client) => false;
     }

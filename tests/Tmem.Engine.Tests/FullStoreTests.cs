@@ -1,0 +1,111 @@
+namespace Tmem.Engine.Tests;
+
+/// <summary>A store with no room left answers, whatever it is that there is no room for.</summary>
+public sealed class FullStoreTests
+{
+    private static readonly TimeSpan s_far = TimeSpan.FromMinutes(1);
+
+    /// <summary>
+    /// An object found a place where its page tree found none, and gave it back: what compaction then won was that place and nothing more, the next try
+    /// took it again, and so for ever.
+    /// </summary>
+    [Fact]
+    public void APutThatRoomForHalfOfItsIndexCanBeMadeForIsRefused()
+    {
+        for (var pages = 0; pages < 40; pages++)
+        {
+            // Not disposed of if it fails: a thread works on in it then.
+            var engine = Engines.Still(Engines.Mebi + pages * 4096);
+            var client = engine.Client(new ClientId(1));
+            var pool = Engines.Pool(client);
+            var refused = 0;
+            var page = Pages.Random(1);
+            var filler = new Thread(() =>
+            {
+                for (uint i = 0; i < 2000; i++)
+                {
+                    // Every kind of need by turns: an object alone, an object and a node, nodes one above the other.
+                    var index = (i % 3) switch { 0 => 0u, 1 => 70 * i, _ => i << 20 };
+                    if (client.Put(pool, new ObjectId(i), index, i % 5 == 0 ? page : Pages.Filled(i)) != TmemStatus.Ok) refused++;
+                }
+            }) { IsBackground = true };
+            filler.Start();
+            Assert.True(filler.Join(s_far), $"with {pages} pages above a MiB a put does not come back");
+            Assert.True(refused > 0, "the store was not full");
+            Engines.AssertSound(engine);
+            engine.Dispose();
+        }
+    }
+
+    /// <summary>Who shrinks a cache that others fill does not work against them for ever; who takes capacity away gets it.</summary>
+    [Fact]
+    public void AShrinkAndAResizeBesideThoseWhoFillTheStoreEnd()
+    {
+        using var engine = Engines.Anonymous(16 * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client, PoolFlags.Shared);
+        var refused = 0;
+        using var end = new CancellationTokenSource();
+        var fillers = Enumerable.Range(0, 3).Select(number => new Thread(() =>
+        {
+            var page = Pages.Random(number);
+            for (uint i = 0; !end.IsCancellationRequested; i++) client.Put(pool, new ObjectId((ulong)number), i, page);
+        })).ToList();
+        fillers.ForEach(filler => filler.Start());
+        var shrinker = new Thread(() =>
+        {
+            while (engine.Statistics().Total.Evictions == 0) Thread.Yield();
+            for (var i = 0; i < 5; i++) engine.Shrink(4 * Engines.Mebi);
+            for (var i = 0; i < 5; i++)
+            {
+                if (engine.Resize(12 * Engines.Mebi) != TmemStatus.Ok) refused++;
+                if (engine.Resize(16 * Engines.Mebi) != TmemStatus.Ok) refused++;
+            }
+        });
+        shrinker.Start();
+        var ended = shrinker.Join(s_far);
+        end.Cancel();
+        fillers.ForEach(filler => filler.Join());
+        shrinker.Join();
+        Assert.True(ended, "a shrink or a resize does not end while others fill the store");
+        Assert.Equal(0, refused);
+        Engines.AssertSound(engine);
+    }
+
+    /// <summary>Those who fill a cache take every slot that an eviction frees; a page that must stay gets its room all the same, down to the last page of theirs.</summary>
+    [Fact]
+    public void APersistentPutBesideThoseWhoFillTheStoreGetsRoom()
+    {
+        using var engine = Engines.Anonymous(16 * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var cache = Engines.Pool(client, PoolFlags.Shared);
+        var pool = Engines.Pool(client);
+        using var end = new CancellationTokenSource();
+        var fillers = Enumerable.Range(0, 3).Select(number => new Thread(() =>
+        {
+            var page = Pages.Random(number);
+            for (uint i = 0; !end.IsCancellationRequested; i++) client.Put(cache, new ObjectId((ulong)number), i, page);
+        })).ToList();
+        fillers.ForEach(filler => filler.Start());
+        var refused = 0;
+        var stored = 0;
+        var putter = new Thread(() =>
+        {
+            while (engine.Statistics().Total.Evictions == 0) Thread.Yield();
+            var page = Pages.Random(99);
+            for (uint i = 0; i < 3000 && !end.IsCancellationRequested; i++)
+            {
+                if (client.Put(pool, new ObjectId(1), i, page) != TmemStatus.Ok) refused++;
+                else Interlocked.Increment(ref stored);
+            }
+        });
+        putter.Start();
+        var ended = putter.Join(s_far);
+        end.Cancel();
+        fillers.ForEach(filler => filler.Join());
+        putter.Join();
+        Assert.True(ended, $"only {stored} pages were stored while others filled the store");
+        Assert.Equal(0, refused);
+        Engines.AssertSound(engine);
+    }
+}
