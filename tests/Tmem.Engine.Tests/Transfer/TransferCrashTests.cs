@@ -1,6 +1,6 @@
 using Tmem.Engine.Region;
 
-namespace Tmem.Engine.Tests;
+namespace Tmem.Engine.Tests.Transfer;
 
 /// <summary>A process that dies while it restores leaves nothing of it, wherever it was.</summary>
 public sealed class TransferCrashTests : IDisposable
@@ -16,7 +16,7 @@ public sealed class TransferCrashTests : IDisposable
     [Fact]
     public void ARegionAsItIsAtAnyReadOfARestoreHoldsNothingOfIt()
     {
-        var saved = TransferTests.SmallSave(shared: true);
+        var saved = Saves.Small(shared: true);
         var looks = 0;
         using var engine = Open(_path);
         engine.Authorise(new ClientId(1), new SharedId(3, 4));
