@@ -45,13 +45,13 @@ internal sealed unsafe class Compactor
     public bool Win(int moves, ref RoomSearch search)
     {
         search.Begin(InUse);
-        bool gained;
-        do
+        // A step empties a span. Once round them all is enough: beside a load there is always one more hole to close.
+        var gained = true;
+        for (var steps = _spans.InUse; gained && moves > 0 && steps >= 0; steps--)
         {
             gained = Step(ref moves);
             if (search.IsMet(InUse)) return true;
         }
-        while (gained && moves > 0);
         return false;
     }
 
