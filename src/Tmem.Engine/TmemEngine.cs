@@ -192,10 +192,9 @@ public sealed unsafe partial class TmemEngine : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfNegative(moves);
-        var left = moves;
-        while (left > 0 && _compactor.Step(ref left)) { }
+        var moved = _compactor.Compact(moves);
         _spans.ReleaseReady();
-        return moves - left;
+        return moved;
     }
 
     /// <summary>

@@ -45,9 +45,8 @@ internal sealed unsafe class Compactor
     public bool Win(int moves, ref RoomSearch search)
     {
         search.Begin(InUse);
-        // A step empties a span. Once round them all is enough: beside a load there is always one more hole to close.
         var gained = true;
-        for (var steps = _spans.InUse; gained && moves > 0 && steps >= 0; steps--)
+        for (var steps = MostSteps; gained && moves > 0 && steps > 0; steps--)
         {
             gained = Step(ref moves);
             if (search.IsMet(InUse)) return true;
@@ -55,16 +54,12 @@ internal sealed unsafe class Compactor
         return false;
     }
 
-    /// <summary>
-    /// Compacts one span of the next class that gains by it, down to the last page. False if a whole round over the classes found none.
-    /// </summary>
-    /// <param name="moves">Slots that may be moved; less what was.</param>
-    public bool Step(ref int moves)
+    /// <summary>Works until nothing is left to win or so many slots have been moved. Returns how many were.</summary>
+    public int Compact(int moves)
     {
-        SpinLatch.Enter(ref _latch);
-        var gained = StepLatched(ref moves, thorough: true);
-        SpinLatch.Exit(ref _latch);
-        return gained;
+        var left = moves;
+        for (var steps = MostSteps; left > 0 && steps > 0 && Step(ref left); steps--) { }
+        return moves - left;
     }
 
     /// <summary>As <see cref="Step"/>, where it wins a sixty-fourth of a class or more. False too if another thread compacts.</summary>
@@ -72,6 +67,21 @@ internal sealed unsafe class Compactor
     {
         if (!SpinLatch.TryEnter(ref _latch)) return false;
         var gained = StepLatched(ref moves, thorough: false);
+        SpinLatch.Exit(ref _latch);
+        return gained;
+    }
+
+    /// <summary>A step empties a span. Once round them all is enough; beside a load there would always be one more hole to close.</summary>
+    private long MostSteps => _spans.InUse + 1;
+
+    /// <summary>
+    /// Compacts one span of the next class that gains by it, down to the last page. False if a whole round over the classes found none.
+    /// </summary>
+    /// <param name="moves">Slots that may be moved; less what was.</param>
+    private bool Step(ref int moves)
+    {
+        SpinLatch.Enter(ref _latch);
+        var gained = StepLatched(ref moves, thorough: true);
         SpinLatch.Exit(ref _latch);
         return gained;
     }
