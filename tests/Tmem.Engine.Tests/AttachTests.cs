@@ -1,5 +1,7 @@
 using CsCheck;
+using System.Globalization;
 using System.Runtime.InteropServices;
+using Tmds.Linux;
 using Tmem.Engine.Records;
 
 namespace Tmem.Engine.Tests;
@@ -256,6 +258,19 @@ public sealed class AttachTests : IDisposable
     {
         using var engine = Open();
         Assert.Contains("in use", Assert.Throws<RegionException>(Open).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A process that is being started has a copy of every descriptor until it runs its program.</summary>
+    [Fact]
+    public void ACopyOfTheDescriptorKeepsNobodyOffOnceTheEngineIsGone()
+    {
+        var engine = Open();
+        var copies = Directory.GetFiles("/proc/self/fd").Where(link => File.ResolveLinkTarget(link, false)?.FullName == _path)
+            .Select(link => LibC.dup(int.Parse(Path.GetFileName(link), CultureInfo.InvariantCulture))).ToList();
+        Assert.NotEmpty(copies);
+        engine.Dispose();
+        try { Open().Dispose(); }
+        finally { copies.ForEach(copy => _ = LibC.close(copy)); }
     }
 
     [Fact]

@@ -18,6 +18,7 @@ internal sealed unsafe class ImageFile : IImageFile
 
     private readonly int _descriptor;
     private bool _direct;
+    private bool _isLockedHere;
 
     private ImageFile(int descriptor, string name)
     {
@@ -44,7 +45,9 @@ internal sealed unsafe class ImageFile : IImageFile
             _ = close(descriptor);
             throw new RegionException($"region file '{path}' is in use by another process; stop that one first or name another file");
         }
-        return Adopt(descriptor, path);
+        var file = Adopt(descriptor, path);
+        file._isLockedHere = true;
+        return file;
     }
 
     /// <summary>A file that somebody else has opened and locked. The descriptor then belongs to this one.</summary>
@@ -131,7 +134,12 @@ internal sealed unsafe class ImageFile : IImageFile
 
     public bool NextData(long from, out long start, out long end) => FileFacts.NextData(_descriptor, from, out start, out end);
 
-    public void Dispose() => _ = close(_descriptor);
+    public void Dispose()
+    {
+        // By name: a process that is being started at this moment holds a copy of the descriptor, and the lock with it, until it runs its program.
+        if (_isLockedHere) _ = NativeMethods.FileLock(_descriptor, NativeMethods.LockNothing);
+        _ = close(_descriptor);
+    }
 
     /// <summary>Whether to try again: interrupted, or refused for being direct.</summary>
     private bool IsPassing(int error)

@@ -6,6 +6,7 @@ namespace Tmem.Engine.Durability;
 internal static unsafe partial class NativeMethods
 {
     public const int LockExclusive = 2;
+    public const int LockNothing = 8;
     public const int LockNonBlocking = 4;
 
     public static readonly int UserfaultCall = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 323 : 282;
