@@ -92,9 +92,11 @@ internal sealed unsafe class Worker : IDaemon
             Log.Level = (LogLevel)settings.LogLevel;
             Launcher.Close(handover, line);
             ProcessPriority.NameProcess(role == Role.Successor ? "tmemd-next\0"u8 : "tmemd-worker\0"u8);
+            var watch = role == Role.Successor ? DeathWatch.Begin(handover, line) : null;
             var memory = LockedMemory.Lock();
             using var prepared = role == Role.Successor ? Composition.Prepare(handover, settings, memory) : null;
             if (role == Role.Successor && !AwaitTurn(line, prepared!)) return 1;
+            watch?.End();
             ProcessPriority.AllStepForward();
             ProcessPriority.NameProcess("tmemd-worker\0"u8);
             using var composition = Composition.Create(handover, memory, prepared);
@@ -170,6 +172,7 @@ internal sealed unsafe class Worker : IDaemon
         page.ConnectionUsed = 1;
         page.BufferCount = Math.Max(page.BufferCount, settings.Threads);
         var session = new SessionOptions(TimeSpan.FromMicroseconds(settings.SpinMicroseconds), requests, composition.PrepareThread);
+        DeathWatch.ShowLife(handover);
         page.ServingProcess = Environment.ProcessId;
         using var mount = ServedMount.Start(composition.Handler, connection, session);
         var worker = new Worker(handover, mount, line, composition.RegionName, composition.MakeDurable);

@@ -108,6 +108,9 @@ internal unsafe struct HandoverPage
     public fixed byte ProposedProgram[PathBytes];
     /// <summary>Why the last upgrade came to nothing; empty if it did not.</summary>
     public fixed byte UpgradeProblem[TextBytes];
+
+    /// <summary>Held by a thread of the worker that serves: see <see cref="DeathWatch"/>. Behind all else, where a page of a program without it has 0.</summary>
+    public uint Life;
 }
 
 /// <summary>The shared page, mapped.</summary>
@@ -125,6 +128,9 @@ internal sealed unsafe class Handover
     public int Descriptor { get; }
 
     public ref HandoverPage Page => ref *_page;
+
+    /// <summary>What shows that the worker lives.</summary>
+    public RobustWord Life => new(&_page->Life);
 
     public string MountPoint => Text(_page->MountPoint, HandoverPage.PathBytes);
 

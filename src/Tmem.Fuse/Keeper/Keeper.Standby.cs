@@ -21,7 +21,10 @@ internal sealed unsafe partial class Keeper
         }
         if (!_standby.Exists) return;
         // "Ready" changes nothing: one that is not ready yet is still ahead of one that is not started.
-        while (_standby.Receive() is not (LinkMessage.None or LinkMessage.Closed)) { }
+        for (var message = _standby.Receive(); message is not (LinkMessage.None or LinkMessage.Closed); message = _standby.Receive())
+        {
+            if (message == LinkMessage.WorkerEnds && TryTakeOverEarly()) return;
+        }
         if (!_standby.HasEnded || !_standby.TryReap(out _)) return;
         ForgetStandby();
         _standbyAt = now + LongestDelay;
@@ -34,6 +37,29 @@ internal sealed unsafe partial class Keeper
         Page.StandbyProcess = 0;
         LetTakeOver(ref _standby);
         return true;
+    }
+
+    /// <summary>
+    /// Makes the one that stands by the worker while the kernel still takes the memory of the one before apart. False where a death has to be understood before
+    /// anything is done about it: in an upgrade, when the mount is gone, or while another one's end is waited for.
+    /// </summary>
+    private bool TryTakeOverEarly()
+    {
+        if (_phase != UpgradePhase.None || !_worker.Serves || _ending.Exists || Page.ConnectionOver != 0) return false;
+        _ending = _worker;
+        _worker = default;
+        return TryPromoteStandby();
+    }
+
+    /// <summary>Notes and tells, when it can be known, how a worker ended that has been replaced.</summary>
+    private void HandleEnding()
+    {
+        if (!_ending.Exists || !_ending.HasEnded || !_ending.TryReap(out var death)) return;
+        _ending.Forget();
+        var line = CountDeath(in death);
+        line.AppendLiteral("the one that stood by has taken over, restart ");
+        line.AppendFormatted(Page.Restarts);
+        KeeperLog.Warning(line);
     }
 
     /// <summary>Makes it the worker. If it is not ready yet, it goes first from here on.</summary>

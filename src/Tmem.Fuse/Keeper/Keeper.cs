@@ -23,6 +23,8 @@ internal sealed unsafe partial class Keeper
     private Watched _worker;
     /// <summary>Workers that have left the region to their successors, and still end.</summary>
     private readonly Watched[] _retired = new Watched[4];
+    /// <summary>A worker that has been replaced because none of its threads runs any more; the kernel still takes its memory apart.</summary>
+    private Watched _ending;
     private bool _everServed;
     private int _failures;
     private long _startAt;
@@ -80,6 +82,7 @@ internal sealed unsafe partial class Keeper
             if (_successor.Exists) HandleSuccessor();
             if (_worker.Exists) HandleWorker();
             ForgetRetired();
+            HandleEnding();
             CheckUpgrade();
             KeepStandby(now);
             Page.KeeperAllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - allocated;
@@ -99,12 +102,13 @@ internal sealed unsafe partial class Keeper
 
     private void Wait(long now)
     {
-        var polls = stackalloc PollDescriptor[7 + _retired.Length];
+        var polls = stackalloc PollDescriptor[8 + _retired.Length];
         var count = 0;
         polls[count++] = Readable(_signalDescriptor);
         Add(in _worker, polls, ref count);
         Add(in _successor, polls, ref count);
         Add(in _standby, polls, ref count);
+        if (_ending.Exists) polls[count++] = Readable(_ending.Pid);
         foreach (ref readonly var retired in _retired.AsSpan())
             if (retired.Exists) polls[count++] = Readable(retired.Pid);
         var timeout = LongestWait;
@@ -214,11 +218,7 @@ internal sealed unsafe partial class Keeper
             HandOver();
             return;
         }
-        Page.LastDeath = death;
-        Page.Restarts++;
-        KeeperLine line = $"worker {death.Process} ";
-        DeathWords.AppendTo(ref line, in death);
-        line.AppendLiteral("; ");
+        var line = CountDeath(in death);
         if (_phase == UpgradePhase.Retiring)
         {
             line.AppendLiteral("the new worker takes over");
@@ -233,6 +233,17 @@ internal sealed unsafe partial class Keeper
         line.AppendFormatted(Page.Restarts);
         KeeperLog.Warning(line);
         SayLastWord();
+    }
+
+    /// <summary>Notes a death, and begins the line that tells it.</summary>
+    private KeeperLine CountDeath(in WorkerDeath death)
+    {
+        Page.LastDeath = death;
+        Page.Restarts++;
+        KeeperLine line = $"worker {death.Process} ";
+        DeathWords.AppendTo(ref line, in death);
+        line.AppendLiteral("; ");
+        return line;
     }
 
     /// <summary>None after a worker that served; then 100 ms, doubling up to 10 s.</summary>

@@ -25,6 +25,8 @@ internal enum LinkMessage : byte
     TakeOver,
     /// <summary>Old worker to keeper: what was in hand is finished and nothing of the region is touched any more; ending takes a while yet.</summary>
     Retired,
+    /// <summary>Who stands by to keeper: no thread of the worker will run again, though the kernel is not done with it yet.</summary>
+    WorkerEnds,
 }
 
 /// <summary>One end of the line between a keeper and a worker: a pair of sockets that keeps messages apart. When a process dies, the other end reads it.</summary>

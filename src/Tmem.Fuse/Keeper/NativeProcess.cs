@@ -19,6 +19,9 @@ internal static unsafe partial class NativeProcess
 
     public const int O_RDONLY = 0;
 
+    public const int FUTEX_WAIT = 0;
+    public const int FUTEX_WAKE = 1;
+
     public const int P_PIDFD = 3;
     public const int WEXITED = 4;
     public const int WNOHANG = 1;
@@ -51,6 +54,23 @@ internal static unsafe partial class NativeProcess
 
     /// <summary>pidfd_open(2), which has no wrapper in older C libraries; its number is the same everywhere.</summary>
     public static int PidDescriptor(int process) => (int)SystemCall(434, process, 0);
+
+    [LibraryImport(Name, EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint SystemCall(nint number, nint a, nint b, nint c, nint d);
+
+    private static bool IsArm => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+
+    /// <summary>set_robust_list(2): what the kernel marks when the calling thread ends.</summary>
+    public static int SetRobustList(void* head, int bytes) => (int)SystemCall(IsArm ? 99 : 273, (nint)head, bytes);
+
+    /// <summary>gettid(2).</summary>
+    public static int ThreadNumber() => (int)SystemCall(IsArm ? 178 : 186, 0, 0);
+
+    /// <summary>Sleeps while the word holds this value; may return early.</summary>
+    public static void FutexWait(uint* word, uint value) => _ = SystemCall(IsArm ? 98 : 202, (nint)word, FUTEX_WAIT, (nint)value, 0);
+
+    /// <summary>Wakes all who sleep on the word.</summary>
+    public static void FutexWake(uint* word) => _ = SystemCall(IsArm ? 98 : 202, (nint)word, FUTEX_WAKE, int.MaxValue, 0);
 
     [LibraryImport(Name, SetLastError = true)]
     public static partial int waitid(int kind, int id, SignalInfo* info, int options);

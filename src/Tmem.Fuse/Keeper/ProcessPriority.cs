@@ -65,17 +65,14 @@ internal static unsafe class ProcessPriority
     /// <summary><see cref="StepForward"/> for each thread that this process has.</summary>
     public static void AllStepForward()
     {
-        foreach (var thread in Threads()) StepForward(thread);
+        foreach (var thread in ProcessThreads.OfSelf()) StepForward(thread);
     }
 
     /// <summary>The end of a process with a large mapping takes a while of processor time, which others need more.</summary>
     public static void AllStepBack()
     {
-        foreach (var thread in Threads()) StepBack(thread);
+        foreach (var thread in ProcessThreads.OfSelf()) StepBack(thread);
     }
-
-    private static IEnumerable<int> Threads() =>
-        Directory.EnumerateDirectories("/proc/self/task").Select(folder => int.Parse(Path.GetFileName(folder), System.Globalization.CultureInfo.InvariantCulture));
 
     /// <summary>What ps and the like call this process; a C string of at most 16 bytes.</summary>
     public static void NameProcess(ReadOnlySpan<byte> name)

@@ -23,7 +23,8 @@ internal sealed class Killer(Daemon daemon, Prober prober, int seed)
         try
         {
             var children = File.ReadAllText($"/proc/{parent}/task/{parent}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            var worker = children.FirstOrDefault(child => File.ReadAllText($"/proc/{child}/comm") == "tmemd-worker\n") ?? children.FirstOrDefault();
+            // The youngest: one that was killed before may still be there, whose memory the kernel takes apart.
+            var worker = children.LastOrDefault(child => File.ReadAllText($"/proc/{child}/comm") == "tmemd-worker\n") ?? children.FirstOrDefault();
             return worker is null ? null : int.Parse(worker, CultureInfo.InvariantCulture);
         }
         catch (IOException)

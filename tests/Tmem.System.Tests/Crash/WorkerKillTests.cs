@@ -120,6 +120,34 @@ public class WorkerKillTests
         daemon.Stop();
     }
 
+    /// <summary>The kernel takes 10 ms or more to take the memory of such a store apart; who stands by has the word before.</summary>
+    [Fact]
+    public void Who_stands_by_takes_over_before_the_dead_workers_memory_is_gone()
+    {
+        using var daemon = Daemon.Start("512M");
+        var path = Path.Combine(daemon.Pool("p"), "much");
+        var bytes = new byte[1 << 20];
+        new Random(7).NextBytes(bytes);
+        Bounded.Run(() =>
+        {
+            using var file = File.Create(path);
+            for (var mebibyte = 0; mebibyte < 300; mebibyte++) file.Write(bytes);
+        });
+        for (var kill = 1; kill <= 4; kill++)
+        {
+            for (var tries = 0; daemon.Figure("processes.standbyPid") == 0 && tries < 100; tries++) Thread.Sleep(50);
+            // Whoever is there starts its runtime first.
+            Thread.Sleep(500);
+            Syscall.kill(daemon.Worker, Signum.SIGKILL);
+            daemon.AwaitRestarts(kill);
+            Assert.Contains("killed by SIGKILL", daemon.Control("status").Succeeds().Output, StringComparison.Ordinal);
+        }
+        Assert.Contains("the one that stood by has taken over, restart ", daemon.Log, StringComparison.Ordinal);
+        Bounded.Run(() => Assert.Equal(300 << 20, new FileInfo(path).Length));
+        daemon.Control("check").Succeeds();
+        daemon.Stop();
+    }
+
     [Fact]
     public void Each_death_is_told_with_its_cause()
     {
