@@ -42,19 +42,9 @@ public sealed class FullStoreTests
     public void AShrinkAndAResizeBesideThoseWhoFillTheStoreEnd()
     {
         using var engine = Engines.Anonymous(16 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
-        var pool = Engines.Pool(client, PoolFlags.Shared);
         var refused = 0;
-        using var end = new CancellationTokenSource();
-        var fillers = Enumerable.Range(0, 3).Select(number => new Thread(() =>
+        BesideFillers(engine, "a shrink or a resize does not end while others fill the store", _ =>
         {
-            var page = Pages.Random(number);
-            for (uint i = 0; !end.IsCancellationRequested; i++) client.Put(pool, new ObjectId((ulong)number), i, page);
-        })).ToList();
-        fillers.ForEach(filler => filler.Start());
-        var shrinker = new Thread(() =>
-        {
-            while (engine.Statistics().Total.Evictions == 0) Thread.Yield();
             for (var i = 0; i < 5; i++) engine.Shrink(4 * Engines.Mebi);
             for (var i = 0; i < 5; i++)
             {
@@ -62,14 +52,7 @@ public sealed class FullStoreTests
                 if (engine.Resize(16 * Engines.Mebi) != TmemStatus.Ok) refused++;
             }
         });
-        shrinker.Start();
-        var ended = shrinker.Join(s_far);
-        end.Cancel();
-        fillers.ForEach(filler => filler.Join());
-        shrinker.Join();
-        Assert.True(ended, "a shrink or a resize does not end while others fill the store");
         Assert.Equal(0, refused);
-        Engines.AssertSound(engine);
     }
 
     /// <summary>Those who fill a cache take every slot that an eviction frees; a page that must stay gets its room all the same, down to the last page of theirs.</summary>
@@ -77,9 +60,24 @@ public sealed class FullStoreTests
     public void APersistentPutBesideThoseWhoFillTheStoreGetsRoom()
     {
         using var engine = Engines.Anonymous(16 * Engines.Mebi);
+        var refused = 0;
+        BesideFillers(engine, "persistent pages find no room while others fill the store", client =>
+        {
+            var pool = Engines.Pool(client);
+            var page = Pages.Random(99);
+            for (uint i = 0; i < 3000; i++)
+            {
+                if (client.Put(pool, new ObjectId(1), i, page) != TmemStatus.Ok) refused++;
+            }
+        });
+        Assert.Equal(0, refused);
+    }
+
+    /// <summary>Does something beside three threads that fill the store with ephemeral pages as fast as they can, once it is full.</summary>
+    private static void BesideFillers(TmemEngine engine, string complaint, Action<TmemClient> work)
+    {
         var client = engine.Client(new ClientId(1));
         var cache = Engines.Pool(client, PoolFlags.Shared);
-        var pool = Engines.Pool(client);
         using var end = new CancellationTokenSource();
         var fillers = Enumerable.Range(0, 3).Select(number => new Thread(() =>
         {
@@ -87,25 +85,15 @@ public sealed class FullStoreTests
             for (uint i = 0; !end.IsCancellationRequested; i++) client.Put(cache, new ObjectId((ulong)number), i, page);
         })).ToList();
         fillers.ForEach(filler => filler.Start());
-        var refused = 0;
-        var stored = 0;
-        var putter = new Thread(() =>
-        {
-            while (engine.Statistics().Total.Evictions == 0) Thread.Yield();
-            var page = Pages.Random(99);
-            for (uint i = 0; i < 3000 && !end.IsCancellationRequested; i++)
-            {
-                if (client.Put(pool, new ObjectId(1), i, page) != TmemStatus.Ok) refused++;
-                else Interlocked.Increment(ref stored);
-            }
-        });
-        putter.Start();
-        var ended = putter.Join(s_far);
+        while (engine.Statistics().Total.Evictions == 0) Thread.Yield();
+        var worker = new Thread(() => work(client));
+        worker.Start();
+        var ended = worker.Join(s_far);
+        // Without them it ends in any case.
         end.Cancel();
         fillers.ForEach(filler => filler.Join());
-        putter.Join();
-        Assert.True(ended, $"only {stored} pages were stored while others filled the store");
-        Assert.Equal(0, refused);
+        worker.Join();
+        Assert.True(ended, complaint);
         Engines.AssertSound(engine);
     }
 }

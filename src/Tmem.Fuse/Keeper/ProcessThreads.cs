@@ -22,7 +22,8 @@ internal static class ProcessThreads
         }
         catch (DirectoryNotFoundException)
         {
-            return true;
+            // Unless nothing is to be seen there at all.
+            return Directory.Exists("/proc/self/task");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
