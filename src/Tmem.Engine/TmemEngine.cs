@@ -313,7 +313,9 @@ public sealed unsafe partial class TmemEngine : IDisposable
 
     private void StandStill(Action action)
     {
-        if (RecordsLock is { } holds) holds(() => Standstill.Run(PoolTable, _slabs, _ => action()));
-        else Standstill.Run(PoolTable, _slabs, _ => action());
+        if (RecordsLock is { } holds) holds(Run);
+        else Run();
+
+        void Run() => Standstill.Run(PoolTable, _slabs, _ => action());
     }
 }

@@ -23,11 +23,12 @@ internal static class Engines
 
     public static void AssertSound(TmemEngine engine)
     {
-        var report = engine.Verify(quiescent: true);
-        Assert.True(report.Clean, string.Join(Environment.NewLine, report.Problems));
+        AssertClean(engine.Verify(quiescent: true));
         var statistics = engine.Statistics();
         Assert.InRange(statistics.PeakUsedBytes, 0, statistics.CapacityBytes);
     }
+
+    public static void AssertClean(VerifierReport report) => Assert.True(report.Clean, string.Join(Environment.NewLine, report.Problems));
 
     public static PoolStatistics Figures(TmemClient client, PoolId pool)
     {

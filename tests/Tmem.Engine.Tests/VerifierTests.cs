@@ -13,9 +13,9 @@ public sealed class VerifierTests
 
         // As DestroyPool does it, which a look may fall into the middle of for as long as the pool is large.
         Assert.True(engine.PoolTable.TryEnd(pool, pool.Owner));
-        AssertClean(engine);
+        Engines.AssertClean(engine.Verify());
         engine.Operations.Drain(pool);
-        AssertClean(engine);
+        Engines.AssertClean(engine.Verify());
         engine.PoolTable.Forget(pool);
         Engines.AssertSound(engine);
     }
@@ -38,7 +38,7 @@ public sealed class VerifierTests
         threads.ForEach(thread => thread.Start());
         try
         {
-            for (var look = 0; look < 30; look++) AssertClean(engine);
+            for (var look = 0; look < 30; look++) Engines.AssertClean(engine.Verify());
         }
         finally
         {
@@ -53,11 +53,5 @@ public sealed class VerifierTests
     {
         var page = Pages.Text(1);
         for (uint i = 0; i < 300; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(i % 3), i % 3 == 0 ? 0 : i * 20, page));
-    }
-
-    private static void AssertClean(TmemEngine engine)
-    {
-        var report = engine.Verify();
-        Assert.True(report.Clean, string.Join(Environment.NewLine, report.Problems));
     }
 }

@@ -44,8 +44,7 @@ internal sealed class Reclaimer(SpanPool spans, SlabAllocator slabs, EvictionHan
             {
                 if ((vain++ == MostVain && !insists) || !hand.EvictOne(null)) return false;
                 var stored = spans.Used - slabs.SlackBytes();
-                if (stored < least) vain = 0;
-                least = Math.Min(least, stored);
+                if (stored < least) (least, vain) = (stored, 0);
             }
             spans.ReleaseReady();
         }

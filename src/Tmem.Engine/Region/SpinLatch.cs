@@ -13,9 +13,10 @@ internal static class SpinLatch
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Enter(ref int latch)
     {
-        if (Interlocked.CompareExchange(ref latch, 1, 0) != 0) Wait(ref latch);
+        if (!TryEnter(ref latch)) Wait(ref latch);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryEnter(ref int latch) => Interlocked.CompareExchange(ref latch, 1, 0) == 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -34,6 +35,6 @@ internal static class SpinLatch
             // Never sleeps a millisecond: sections are far shorter, and a holder that was preempted needs the processor now.
             while (Volatile.Read(ref latch) != 0) spinner.SpinOnce(sleep1Threshold: -1);
         }
-        while (Interlocked.CompareExchange(ref latch, 1, 0) != 0);
+        while (!TryEnter(ref latch));
     }
 }

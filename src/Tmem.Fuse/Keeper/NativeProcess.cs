@@ -50,15 +50,14 @@ internal static unsafe partial class NativeProcess
     public const int SpawnStructBytes = 512;
 
     [LibraryImport(Name, EntryPoint = "syscall", SetLastError = true)]
-    private static partial nint SystemCall(nint number, nint a, nint b);
+    private static partial nint SystemCall(nint number, nint a, nint b, nint c = 0, nint d = 0);
 
     /// <summary>pidfd_open(2), which has no wrapper in older C libraries; its number is the same everywhere.</summary>
     public static int PidDescriptor(int process) => (int)SystemCall(434, process, 0);
 
-    [LibraryImport(Name, EntryPoint = "syscall", SetLastError = true)]
-    private static partial nint SystemCall(nint number, nint a, nint b, nint c, nint d);
-
     private static bool IsArm => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+
+    private static int FutexCall => IsArm ? 98 : 202;
 
     /// <summary>set_robust_list(2): what the kernel marks when the calling thread ends.</summary>
     public static int SetRobustList(void* head, int bytes) => (int)SystemCall(IsArm ? 99 : 273, (nint)head, bytes);
@@ -67,10 +66,10 @@ internal static unsafe partial class NativeProcess
     public static int ThreadNumber() => (int)SystemCall(IsArm ? 178 : 186, 0, 0);
 
     /// <summary>Sleeps while the word holds this value; may return early.</summary>
-    public static void FutexWait(uint* word, uint value) => _ = SystemCall(IsArm ? 98 : 202, (nint)word, FUTEX_WAIT, (nint)value, 0);
+    public static void FutexWait(uint* word, uint value) => _ = SystemCall(FutexCall, (nint)word, FUTEX_WAIT, (nint)value, 0);
 
     /// <summary>Wakes all who sleep on the word.</summary>
-    public static void FutexWake(uint* word) => _ = SystemCall(IsArm ? 98 : 202, (nint)word, FUTEX_WAKE, int.MaxValue, 0);
+    public static void FutexWake(uint* word) => _ = SystemCall(FutexCall, (nint)word, FUTEX_WAKE, int.MaxValue, 0);
 
     [LibraryImport(Name, SetLastError = true)]
     public static partial int waitid(int kind, int id, SignalInfo* info, int options);

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Tmem.Fuse.Abi;
 
 namespace Tmem.Fuse.Keeper;
 

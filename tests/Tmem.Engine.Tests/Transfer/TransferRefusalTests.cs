@@ -9,12 +9,8 @@ public sealed class TransferRefusalTests
     public void AFlippedByteAnywhereIsRefusedAndLeavesNothing()
     {
         var saved = Saves.Small();
-        using var engine = Engines.Anonymous(4 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
-        Assert.Equal(TransferStatus.Ok, client.Restore(new MemoryStream(saved)).Status);
-        client.Destroy();
+        using var engine = Used(saved, out var client, out var before);
         var seen = new HashSet<TransferStatus>();
-        var before = engine.Statistics();
         for (var at = 0; at < saved.Length; at++)
         {
             foreach (var flip in (byte[])[1, 0x80, 0xFF])
@@ -38,11 +34,7 @@ public sealed class TransferRefusalTests
     public void AStreamCutShortAnywhereIsRefusedAndLeavesNothing()
     {
         var saved = Saves.Small();
-        using var engine = Engines.Anonymous(4 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
-        Assert.Equal(TransferStatus.Ok, client.Restore(new MemoryStream(saved)).Status);
-        client.Destroy();
-        var before = engine.Statistics();
+        using var engine = Used(saved, out var client, out var before);
         for (var length = 0; length < saved.Length; length++)
         {
             var result = client.Restore(new MemoryStream(saved, 0, length));
@@ -145,11 +137,7 @@ public sealed class TransferRefusalTests
     public void WhicheverAllocationFailsARestoreLeavesNothing()
     {
         var saved = Saves.Small();
-        using var engine = Engines.Anonymous(4 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
-        Assert.Equal(TransferStatus.Ok, client.Restore(new MemoryStream(saved)).Status);
-        client.Destroy();
-        var before = engine.Statistics();
+        using var engine = Used(saved, out var client, out var before);
         for (var n = 1; ; n++)
         {
             var calls = 0;
@@ -227,6 +215,17 @@ public sealed class TransferRefusalTests
             });
             return client.Restore(stream);
         }
+    }
+
+    /// <summary>An engine that has had the save and lost it again, and its figures then: what is made once is there.</summary>
+    private static TmemEngine Used(byte[] saved, out TmemClient client, out Diagnostics.EngineStatistics before)
+    {
+        var engine = Engines.Anonymous(4 * Engines.Mebi);
+        client = engine.Client(new ClientId(1));
+        Assert.Equal(TransferStatus.Ok, client.Restore(new MemoryStream(saved)).Status);
+        client.Destroy();
+        before = engine.Statistics();
+        return engine;
     }
 
     private static void AssertNothingLeft(TmemEngine engine, Diagnostics.EngineStatistics before)
