@@ -174,6 +174,33 @@ public sealed unsafe partial class TmemEngine : IDisposable
     }
 
     /// <summary>
+    /// Asks for a <see cref="Sync"/> and returns at once, for those who may not wait: one thread can wait with <see cref="EndSync"/> for all
+    /// that was asked for, in the order of asking, and all who asked while one is under way share the next.
+    /// </summary>
+    public SyncTicket BeginSync()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new SyncTicket(_checkpointer?.Begin() ?? 0);
+    }
+
+    /// <summary>Waits until what was asked for is durable or has failed. A ticket may be asked about more than once, and by any thread.</summary>
+    /// <returns>As <see cref="Sync"/>; Ok as well if a later one has succeeded meanwhile, as it has all of an earlier one.</returns>
+    public TmemStatus EndSync(SyncTicket ticket)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _checkpointer?.End(ticket.Number) ?? TmemStatus.Ok;
+    }
+
+    /// <summary>What became of what was asked for, without waiting.</summary>
+    /// <returns>False while it is neither durable nor failed.</returns>
+    public bool TryEndSync(SyncTicket ticket, out TmemStatus status)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        status = TmemStatus.Ok;
+        return _checkpointer?.TryEnd(ticket.Number, out status) ?? true;
+    }
+
+    /// <summary>
     /// The embedder's lock around changes of its records: it runs the action it is given under that lock. A sync's last moment runs so, and
     /// what it makes durable is then a state between two of the embedder's changes as far as they are made under the lock. Null for none.
     /// </summary>

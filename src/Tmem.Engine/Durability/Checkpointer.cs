@@ -40,14 +40,36 @@ internal sealed class Checkpointer : IDisposable
     internal long Waiting { get { lock (_gate) return _asked - _answered; } }
 
     /// <summary>Returns when a checkpoint that began after the call is durable, or has failed.</summary>
-    public TmemStatus Sync()
+    public TmemStatus Sync() => End(Begin());
+
+    /// <summary>Asks for a checkpoint that begins after the call, and waits for nothing. Answers a number for the two that follow.</summary>
+    public long Begin()
     {
         lock (_gate)
         {
             var mine = ++_asked;
             Monitor.PulseAll(_gate);
-            while (_answered < mine) Monitor.Wait(_gate);
-            return _durable >= mine ? TmemStatus.Ok : StatusOf(_error);
+            return mine;
+        }
+    }
+
+    /// <summary>Waits for what was asked for. Numbers are answered in their order.</summary>
+    public TmemStatus End(long number)
+    {
+        lock (_gate)
+        {
+            while (_answered < number) Monitor.Wait(_gate);
+            return OutcomeOf(number);
+        }
+    }
+
+    /// <summary>What became of what was asked for; false while nothing has.</summary>
+    public bool TryEnd(long number, out TmemStatus status)
+    {
+        lock (_gate)
+        {
+            status = OutcomeOf(number);
+            return _answered >= number;
         }
     }
 
@@ -66,6 +88,9 @@ internal sealed class Checkpointer : IDisposable
         _checkpoint.Dispose();
         _image.Dispose();
     }
+
+    /// <summary>One that failed is Ok once a later one is durable: that has all of it.</summary>
+    private TmemStatus OutcomeOf(long number) => _durable >= number ? TmemStatus.Ok : StatusOf(_error);
 
     private static TmemStatus StatusOf(int error) =>
         error == LibC.ENOSPC || error == LibC.EDQUOT || error == LibC.EFBIG ? TmemStatus.DiskFull : TmemStatus.DiskError;

@@ -88,6 +88,44 @@ public sealed class CheckpointTests
     }
 
     [Fact]
+    public void OneThreadCanWaitForAllThatWasAskedFor()
+    {
+        using var go = new ManualResetEventSlim();
+        var disk = new SimulatedDisk();
+        using var engine = Open(disk);
+        var pool = Fill(engine, 10);
+        disk.Before = what => { if (what == "sync") go.Wait(); };
+        var first = engine.BeginSync();
+        Put(engine, pool, 3, 99);
+        var others = Enumerable.Range(0, 8).Select(_ => engine.BeginSync()).ToArray();
+        Assert.False(engine.TryEndSync(first, out _));
+        go.Set();
+        Assert.Equal(TmemStatus.Ok, engine.EndSync(others[^1]));
+        // In their order: whoever has the last one's answer has all.
+        Assert.All([first, .. others], ticket => Assert.True(engine.TryEndSync(ticket, out var status) && status == TmemStatus.Ok));
+        // The first may have begun before the others asked.
+        Assert.InRange(engine.Statistics().Durability.Checkpoints, 1, 2);
+        using var again = Open(new SimulatedDisk(disk.Contents));
+        Assert.Equal(99, Value(again, pool, 3));
+    }
+
+    [Fact]
+    public void ATicketOfAFailedSyncIsAnsweredByALaterOneThatSucceeds()
+    {
+        var disk = new SimulatedDisk();
+        using var engine = Open(disk);
+        Fill(engine, 10);
+        disk.Fails = what => what == "sync" ? LibC.EIO : 0;
+        var ticket = engine.BeginSync();
+        Assert.Equal(TmemStatus.DiskError, engine.EndSync(ticket));
+        disk.Fails = null;
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        Assert.Equal(TmemStatus.Ok, engine.EndSync(ticket));
+        using var without = Engines.Anonymous();
+        Assert.True(without.TryEndSync(without.BeginSync(), out var status) && status == TmemStatus.Ok);
+    }
+
+    [Fact]
     public void OthersGoOnWhilePagesAreCopied()
     {
         using var engine = Open(new SimulatedDisk());
