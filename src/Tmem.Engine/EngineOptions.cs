@@ -21,13 +21,13 @@ public sealed record EngineOptions
     /// <summary>
     /// The same file, opened and locked by somebody else; -1 for none. It then belongs to the engine, and the path is only what it is called.
     /// </summary>
-    public int RegionFileDescriptor { get; init; } = -1;
+    internal int RegionFileDescriptor { get; init; } = -1;
 
     /// <summary>
     /// An open descriptor of the memory (a memfd) to map; -1 to make it. It then belongs to the engine. If it holds a region, that is attached
     /// to, and the image of a file named as well is taken for an older state of it.
     /// </summary>
-    public int RegionDescriptor { get; init; } = -1;
+    internal int RegionDescriptor { get; init; } = -1;
 
     /// <summary>
     /// The longest that a change may wait before it is made durable in the region's file, which is what a power cut can lose. Zero: until
@@ -55,7 +55,7 @@ public sealed record EngineOptions
     /// has memory to spare: reads of a large store take less time, and it is mapped and unmapped in a fiftieth. Whoever needs the
     /// part that is being made waits some milliseconds. For a region in a memfd without a file (<see cref="RegionDescriptor"/>), Linux 6.1; elsewhere without effect.
     /// </summary>
-    public bool HugePages { get; init; }
+    internal bool HugePages { get; init; }
 
     /// <summary>
     /// What new pages of all pools are compressed with, whatever codec a pool was made with; null for each pool's own. Pages that are there stay as

@@ -11,7 +11,7 @@ namespace Tmem.Engine;
 /// Where the one that serves gives memory back at the very moment it is made present here, the region keeps a few pages that nobody counts; an
 /// attach gives them back.
 /// </remarks>
-public sealed class RegionTakeover : IDisposable
+internal sealed class RegionTakeover : IDisposable
 {
     private readonly EngineOptions _options;
     private RegionMemory? _memory;

@@ -77,7 +77,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     public IReadOnlyList<string> Dropped => _damage?.Sentences ?? [];
 
     /// <summary>Fixed-size records in the region for the embedder (file-system metadata).</summary>
-    public RecordStore Records { get; }
+    internal RecordStore Records { get; }
 
     internal RegionOperations Operations { get; }
     internal ExchangeIntent Intent { get; }
@@ -121,7 +121,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// Stops what the engine does by itself, for a process that is about to end while another one waits to open the same memory: from here on
     /// nothing of it is touched unless a member is called. Not with a region in a file: dispose of that engine instead.
     /// </summary>
-    public void Rest() => _background?.Dispose();
+    internal void Rest() => _background?.Dispose();
 
     /// <summary>All figures.</summary>
     public EngineStatistics Statistics()
@@ -204,7 +204,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// The embedder's lock around changes of its records: it runs the action it is given under that lock. A sync's last moment runs so, and
     /// what it makes durable is then a state between two of the embedder's changes as far as they are made under the lock. Null for none.
     /// </summary>
-    public Action<Action>? RecordsLock { get; set; }
+    internal Action<Action>? RecordsLock { get; set; }
 
     /// <summary>The two figures that a file system's statfs needs, without the cost of a snapshot.</summary>
     /// <returns>Capacity and bytes in use.</returns>

@@ -15,7 +15,7 @@ namespace Tmem.Engine.Records;
 /// An embedder that changes several records at once keeps a log of words and what they were: word 0 is such a word. A record may be
 /// <em>retired</em> before it is freed: it no longer exists, but its slot and contents stay, across an attach too, so that the log can bring it back.
 /// </summary>
-public sealed unsafe class RecordStore
+internal sealed unsafe class RecordStore
 {
     private const int HeaderBytes = 16;
     private const ulong Committed = 2;

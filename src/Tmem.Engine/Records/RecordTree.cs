@@ -4,7 +4,7 @@ namespace Tmem.Engine.Records;
 
 /// <summary>A record that stands in a <see cref="RecordTree{T}"/>: where it keeps its key and links.</summary>
 /// <typeparam name="T">The record's struct.</typeparam>
-public interface ITreeRecord<T> where T : unmanaged, ITreeRecord<T>
+internal interface ITreeRecord<T> where T : unmanaged, ITreeRecord<T>
 {
     /// <summary>The record's key. Unique within a tree.</summary>
     static abstract ulong Key(in T record);
@@ -21,7 +21,7 @@ public interface ITreeRecord<T> where T : unmanaged, ITreeRecord<T>
 /// The caller holds the lock of the tree.
 /// </summary>
 /// <typeparam name="T">The record's struct.</typeparam>
-public sealed class RecordTree<T> where T : unmanaged, ITreeRecord<T>
+internal sealed class RecordTree<T> where T : unmanaged, ITreeRecord<T>
 {
     private readonly Order _order;
 

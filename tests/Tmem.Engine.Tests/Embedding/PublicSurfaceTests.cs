@@ -23,6 +23,26 @@ public sealed class PublicSurfaceTests
             + string.Join('\n', expected.Except(found).Select(l => "- " + l)));
     }
 
+    /// <summary>
+    /// Safe code that uses the library reads, writes and frees what it was given by a handle, and nothing else: no public member takes or gives
+    /// a place, a pointer, a reference into memory, a span of the region or a raw descriptor.
+    /// </summary>
+    [Fact]
+    public void NoPublicMemberReachesMemoryByAnythingButAHandle()
+    {
+        const BindingFlags declared = BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+        var types = typeof(TmemEngine).Assembly.GetExportedTypes();
+        Assert.DoesNotContain(types, type => type.Namespace is not ("Tmem.Engine" or "Tmem.Engine.Diagnostics"));
+        var methods = types.SelectMany(type => type.GetMethods(declared)).ToList();
+        Assert.DoesNotContain(methods, method => GivesMemory(method.ReturnType) || method.Name.Contains("Descriptor", StringComparison.Ordinal));
+        Assert.DoesNotContain(methods, method => method.GetParameters().Any(parameter => IsRaw(parameter.ParameterType)));
+        Assert.DoesNotContain(types.SelectMany(type => type.GetFields(declared)), field => IsRaw(field.FieldType));
+
+        static bool GivesMemory(Type type) => type.IsByRef || type.IsByRefLike || IsRaw(type);
+        static bool IsRaw(Type type) => type.IsPointer || type.IsFunctionPointer || type == typeof(nint) || type == typeof(nuint)
+            || (type.IsByRef && IsRaw(type.GetElementType()!)) || typeof(System.Runtime.InteropServices.SafeHandle).IsAssignableFrom(type);
+    }
+
     private static string Describe(Assembly assembly)
     {
         var text = new StringBuilder();
