@@ -2,13 +2,15 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 using Tmds.Linux;
+using Tmem.Fuse.Native;
 using static Tmds.Linux.LibC;
 
 namespace Tmem.Fuse.Control;
 
 /// <summary>
 /// Binds the control socket: refuses when a daemon answers there, replaces the file when nobody does. The whole sequence runs under a lock on
-/// the directory, so that of two daemons that start at once one sees the other's live socket instead of unlinking it.
+/// the directory, so that of two daemons that start at once one sees the other's live socket instead of unlinking it. The directory is one that
+/// nobody else can change (<see cref="TrustedPath"/>): another user's socket in this one's place would get what is meant for the daemon.
 /// </summary>
 internal static partial class ControlSocket
 {
@@ -17,6 +19,8 @@ internal static partial class ControlSocket
     private const uint TypeMask = 0xF000;
     private const uint TypeSocket = 0xC000;
     private const int LockExclusive = 2;
+    private const int AtSymlinkNoFollow = 0x100;
+    private const uint NotOwner = 0x7F; // 0177
 
     /// <summary>Returns a listening socket of mode 0600.</summary>
     /// <exception cref="ControlException">A daemon serves there, something else is in the way, or the directory cannot be written.</exception>
@@ -32,51 +36,43 @@ internal static partial class ControlSocket
             throw new ControlException($"control socket '{path}': not an absolute path; give one, for example --socket /run/tmem/tmemd.sock");
         if (Encoding.UTF8.GetByteCount(path) > LongestPath)
             throw new ControlException($"control socket {path}: longer than {LongestPath} bytes, which Unix sockets cannot be; give a shorter --socket");
-        var directory = MakeDirectory(path);
-        var lockDescriptor = Lock(directory);
+        var (directory, name) = (Path.GetDirectoryName(path) ?? "/", Path.GetFileName(path));
+        if (name.Length == 0) throw new ControlException($"control socket {path}: that is a directory; give the socket a name in it");
+        var opened = TrustedPath.Open(directory, new PathWish { Flags = O_CREAT, IsDirectory = true, OnlyOurs = true });
+        if (opened.Problem is { } problem) throw new ControlException($"control socket {path}: its directory cannot be used ({problem}); run as root or give another --socket");
         try
         {
-            RemoveStale(path);
+            Lock(opened.Descriptor, directory);
+            RemoveStale(opened.Descriptor, name, path);
             return then(path);
         }
         finally
         {
-            _ = close(lockDescriptor);
+            _ = close(opened.Descriptor);
         }
     }
 
-    private static string MakeDirectory(string path)
+    /// <summary>Takes a socket away that nobody serves any more. What is no socket stays.</summary>
+    public static void Remove(string path)
     {
-        var directory = Path.GetDirectoryName(path) ?? "/";
-        try
-        {
-            Directory.CreateDirectory(directory, (UnixFileMode)0x1ED); // 0755: the socket's own mode and the peer check guard it
-            return directory;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new ControlException($"control socket {path}: cannot make its directory ({error.Message}); run as root or give another --socket", error);
-        }
+        var opened = TrustedPath.Open(Path.GetDirectoryName(path) ?? "/", new PathWish { IsDirectory = true, OnlyOurs = true });
+        if (!opened.IsOpen) return;
+        if (FileType(opened.Descriptor, Path.GetFileName(path)) == TypeSocket) Unlink(opened.Descriptor, Path.GetFileName(path));
+        _ = close(opened.Descriptor);
     }
 
-    private static unsafe int Lock(string directory)
+    private static void Lock(int descriptor, string directory)
     {
-        int descriptor;
-        fixed (byte* name = Encoding.UTF8.GetBytes(directory + '\0'))
-            descriptor = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (descriptor < 0) throw new ControlException($"control socket directory {directory}: cannot open it (errno {(int)errno}); run as root or give another --socket");
         while (Flock(descriptor, LockExclusive) < 0)
         {
             if (Marshal.GetLastPInvokeError() == EINTR) continue;
-            _ = close(descriptor);
             throw new ControlException($"control socket directory {directory}: cannot lock it; give a --socket on a local file system");
         }
-        return descriptor;
     }
 
-    private static void RemoveStale(string path)
+    private static void RemoveStale(int directory, string name, string path)
     {
-        var type = FileType(path);
+        var type = FileType(directory, name);
         if (type == 0) return;
         if (type != TypeSocket)
             throw new ControlException($"control socket {path}: something that is not a socket has this name; remove it or give another --socket");
@@ -87,7 +83,7 @@ internal static partial class ControlSocket
         }
         catch (SocketException error) when (error.SocketErrorCode == SocketError.ConnectionRefused)
         {
-            File.Delete(path);
+            Unlink(directory, name);
             return;
         }
         catch (SocketException error)
@@ -97,24 +93,40 @@ internal static partial class ControlSocket
         throw new ControlException($"control socket {path}: a daemon serves it already; stop it with 'tmemctl --socket {path} stop', or give this one another --socket");
     }
 
-    private static unsafe uint FileType(string path)
+    private static unsafe uint FileType(int directory, string name)
     {
         stat status;
-        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
-            return lstat(name, &status) < 0 ? 0 : (uint)status.st_mode & TypeMask;
+        fixed (byte* bytes = Encoding.UTF8.GetBytes(name + '\0'))
+            return fstatat(directory, bytes, &status, AtSymlinkNoFollow) < 0 ? 0 : (uint)status.st_mode & TypeMask;
+    }
+
+    private static unsafe void Unlink(int directory, string name)
+    {
+        fixed (byte* bytes = Encoding.UTF8.GetBytes(name + '\0')) _ = unlinkat(directory, bytes, 0);
     }
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int Flock(int descriptor, int operation);
+
+    [LibraryImport("libc", EntryPoint = "umask")]
+    private static partial uint Mask(uint mask);
 
     private static Socket Bind(string path)
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            socket.Bind(new UnixDomainSocketEndPoint(path));
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            socket.Listen(Backlog); // only now can anybody connect: there is no moment with a wider mode
+            // Made with its mode: a change of it would look the name up once more.
+            var mask = Mask(NotOwner);
+            try
+            {
+                socket.Bind(new UnixDomainSocketEndPoint(path));
+            }
+            finally
+            {
+                _ = Mask(mask);
+            }
+            socket.Listen(Backlog);
             return socket;
         }
         catch (Exception error) when (error is SocketException or IOException or UnauthorizedAccessException)

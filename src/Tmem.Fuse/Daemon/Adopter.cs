@@ -1,3 +1,4 @@
+using Tmem.Fuse.Control;
 using Tmem.Fuse.Keeper;
 
 namespace Tmem.Fuse.Daemon;
@@ -18,7 +19,7 @@ internal static class Adopter
             var keeper = new Keeper.Keeper(handover);
             keeper.Adopt(line);
             var exit = keeper.Run();
-            File.Delete(handover.SocketPath);
+            ControlSocket.Remove(handover.SocketPath);
             return exit;
         }
         catch (StartupException e)

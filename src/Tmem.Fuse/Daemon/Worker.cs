@@ -234,7 +234,7 @@ internal sealed unsafe class Worker : IDaemon
 
     private int Finish(SessionEnd end)
     {
-        if (!_keeper.IsWatched) File.Delete(_handover.SocketPath);
+        if (!_keeper.IsWatched) ControlSocket.Remove(_handover.SocketPath);
         if (end == SessionEnd.Unmounted)
         {
             Log.Info($"{MountPoint} is unmounted; ending");

@@ -1,0 +1,100 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Tmem.Fuse.Native;
+
+/// <summary>The system calls of a walk. O_DIRECTORY and O_NOFOLLOW are other bits on arm64.</summary>
+internal static unsafe partial class TrustedPath
+{
+    private const int AtCwd = -100;
+    private const int AtEmptyPath = 0x1000;
+    private const int AtDontSync = 0x4000;
+    private const int OCreat = 0x40;
+    private const int OExcl = 0x80;
+    private const int OCloexec = 0x80000;
+    private const int OPath = 0x200000;
+    private const int ENOENT = 2;
+    private const int EEXIST = 17;
+    private const uint BasicFacts = 0x7FF;
+
+    private static bool IsArm => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+
+    /// <summary>O_DIRECTORY.</summary>
+    private static int ODirectory => IsArm ? 0x4000 : 0x10000;
+
+    /// <summary>O_NOFOLLOW.</summary>
+    private static int ONoFollow => IsArm ? 0x8000 : 0x20000;
+
+    /// <summary>What counts of struct stat.</summary>
+    private struct Facts
+    {
+        private const uint TypeMask = 0xF000;
+
+        public uint Mode;
+        public uint Owner;
+        public uint Names;
+
+        public readonly bool IsDirectory => (Mode & TypeMask) == 0x4000;
+
+        public readonly bool IsRegular => (Mode & TypeMask) == 0x8000;
+
+        public readonly bool IsLink => (Mode & TypeMask) == 0xA000;
+
+        /// <summary>Of what is open. What cannot be looked at belongs to nobody known.</summary>
+        public static Facts Of(int descriptor)
+        {
+            FileStatus status = default;
+            return statx(descriptor, "", AtEmptyPath, BasicFacts, &status) == 0
+                ? new Facts { Mode = status.Mode, Owner = status.Owner, Names = status.Names }
+                : new Facts { Owner = uint.MaxValue };
+        }
+    }
+
+    /// <summary>struct statx.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct FileStatus
+    {
+        [FieldOffset(16)] public uint Names;
+        [FieldOffset(20)] public uint Owner;
+        [FieldOffset(28)] public ushort Mode;
+        [FieldOffset(136)] public uint DeviceMajor;
+        [FieldOffset(140)] public uint DeviceMinor;
+    }
+
+    private static string? ReadLink(int link)
+    {
+        const int room = 4096;
+        var buffer = stackalloc byte[room];
+        var length = readlinkat(link, "", buffer, room);
+        return length <= 0 ? null : Encoding.UTF8.GetString(buffer, (int)length);
+    }
+
+    private static string? ReadName(int descriptor)
+    {
+        const int room = 4096;
+        var buffer = stackalloc byte[room];
+        var length = readlinkat(AtCwd, $"/proc/self/fd/{descriptor}", buffer, room);
+        return length <= 0 ? null : Encoding.UTF8.GetString(buffer, (int)length);
+    }
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int openat(int directory, string path, int flags, uint mode);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int mkdirat(int directory, string path, uint mode);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint readlinkat(int directory, string path, byte* buffer, nint size);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int statx(int directory, string path, int flags, uint mask, FileStatus* status);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fchmod(int descriptor, uint mode);
+
+    [LibraryImport("libc")]
+    private static partial int close(int descriptor);
+
+    [LibraryImport("libc")]
+    private static partial uint geteuid();
+}

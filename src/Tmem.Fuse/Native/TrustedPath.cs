@@ -1,0 +1,216 @@
+using System.Runtime.InteropServices;
+
+namespace Tmem.Fuse.Native;
+
+/// <summary>What a walk along a path came to: a descriptor, or a problem in words.</summary>
+/// <param name="Descriptor">Of what the path names; -1 if there is a <see cref="Problem"/>. The caller closes it.</param>
+/// <param name="Problem">Why there is none: a clause that names the thing and says what to do.</param>
+/// <param name="Exposed">The first thing on the way that another user can change, in words; null if nobody but this user and root can.</param>
+/// <param name="Made">Whether the file was made by this call.</param>
+internal readonly record struct OpenedPath(int Descriptor, string? Problem, string? Exposed, bool Made)
+{
+    public bool IsOpen => Descriptor >= 0;
+}
+
+/// <summary>How a path is to be opened.</summary>
+internal sealed record PathWish
+{
+    /// <summary>Flags of open(2) for the last step. O_CLOEXEC comes on its own; O_CREAT makes the file if there is none.</summary>
+    public int Flags { get; init; }
+
+    /// <summary>The mode of a file that is made; the process's mask does not count.</summary>
+    public uint Mode { get; init; } = 0x180; // 0600
+
+    /// <summary>The path names a directory; with O_CREAT, it and those above are made if there are none.</summary>
+    public bool IsDirectory { get; init; }
+
+    /// <summary>Refuse what another user can change: the file, or a directory that leads to it.</summary>
+    public bool OnlyOurs { get; init; }
+
+    /// <summary>Whether a file system is not to be entered, by major and minor number of its device: told before anything is asked of it.</summary>
+    public Func<uint, uint, bool>? IsForbidden { get; init; }
+}
+
+/// <summary>
+/// Opens a path as a process with rights may: step by step, each from the descriptor of the one before, so that nothing is looked up twice. A symbolic
+/// link is followed only where nobody but this user and root could have put it; a file that is no regular file, which could make whoever opens it wait, is
+/// refused before it is opened. O_NOFOLLOW alone guards the last step only, and openat2(2) knows no owner.
+/// <para>Another user can change an entry of a directory that is his or that he may write to, unless the directory is sticky and the entry is ours or root's.</para>
+/// </summary>
+internal static unsafe partial class TrustedPath
+{
+    private const int MostLinks = 40;
+    private const uint OthersMayWrite = 0x12; // 0022
+    private const uint Sticky = 0x200;
+
+    /// <summary>Opens.</summary>
+    /// <param name="path">Absolute, or below the working directory.</param>
+    /// <param name="wish">How.</param>
+    public static OpenedPath Open(string path, PathWish wish)
+    {
+        if (path.Length == 0) return new(-1, "the path is empty; give one", null, false);
+        if (path.Contains('\0')) return new(-1, $"'{path.Replace('\0', '?')}' has a character 0 in it; give a path without", null, false);
+        var walk = new Walk(Path.Combine(Environment.CurrentDirectory, path), wish);
+        try
+        {
+            return walk.Run();
+        }
+        finally
+        {
+            walk.Dispose();
+        }
+    }
+
+    private static uint Self => geteuid();
+
+    private static string Words(int error) => Marshal.GetPInvokeErrorMessage(error);
+
+    /// <summary>Who could change an entry of a directory.</summary>
+    private static string? ExposedBy(in Facts directory, in Facts entry, string name, string below)
+    {
+        if (IsForeign(directory.Owner)) return $"{name} belongs to user {directory.Owner}";
+        if ((directory.Mode & OthersMayWrite) == 0) return null;
+        if ((directory.Mode & Sticky) == 0) return $"others may write to {name}";
+        return IsForeign(entry.Owner) ? $"{below} belongs to user {entry.Owner}" : null;
+    }
+
+    private static bool IsForeign(uint owner) => owner != 0 && owner != Self;
+
+    /// <summary>One walk: where it stands, and what is still to be gone.</summary>
+    private ref struct Walk(string path, PathWish wish)
+    {
+        private readonly PathWish _wish = wish;
+        private readonly string _path = path;
+        private readonly Stack<string> _steps = new(path.Split('/', StringSplitOptions.RemoveEmptyEntries).Reverse());
+        private int _directory = -1;
+        private int _entry = -1;
+        private string _at = "/";
+        private string? _exposed;
+        private int _links;
+
+        public OpenedPath Run()
+        {
+            if (Start() is { } problem) return Refuse(problem);
+            if (_steps.Count == 0) return Finish(".", "/", Facts.Of(_directory));
+            while (true)
+            {
+                var step = _steps.Pop();
+                var isLast = _steps.Count == 0;
+                var name = step == ".." ? _at + "/.." : _at == "/" ? "/" + step : $"{_at}/{step}";
+                var above = Facts.Of(_directory);
+                CloseEntry();
+                _entry = openat(_directory, step, OPath | ONoFollow | OCloexec, 0);
+                if (_entry < 0 && Marshal.GetLastPInvokeError() is var error)
+                {
+                    if (error != ENOENT || (_wish.Flags & OCreat) == 0 || !(isLast || _wish.IsDirectory)) return Refuse($"{name}: {Words(error)}");
+                    if (Make(step, name, in above, isLast, out var made) is { } none) return Refuse(none);
+                    if (made.IsOpen) return made;
+                    continue;
+                }
+                if (IsForbidden(_entry)) return Refuse($"{name} lies on a file system of this daemon's kind, which it would have to serve itself; give another place");
+                var facts = Facts.Of(_entry);
+                var exposedHere = step == ".." ? null : ExposedBy(in above, in facts, _at, name);
+                if (facts.IsLink)
+                {
+                    if (Follow(name, exposedHere) is { } refused) return Refuse(refused);
+                    continue;
+                }
+                _exposed ??= exposedHere;
+                if (isLast) return Finish(step, name, in facts);
+                if (!facts.IsDirectory) return Refuse($"{name} is no directory");
+                (_directory, _entry) = (_entry, _directory);
+                _at = step == ".." ? ReadName(_directory) ?? name : name;
+            }
+        }
+
+        public void Dispose()
+        {
+            CloseEntry();
+            if (_directory >= 0) _ = close(_directory);
+            _directory = -1;
+        }
+
+        private string? Start()
+        {
+            if (_directory >= 0) _ = close(_directory);
+            _at = "/";
+            _directory = openat(AtCwd, "/", OPath | ODirectory | OCloexec, 0);
+            return _directory < 0 ? $"/: {Words(Marshal.GetLastPInvokeError())}" : null;
+        }
+
+        private string? Follow(string name, string? exposed)
+        {
+            if (exposed is not null) return $"{name} is a symbolic link, and {exposed}, who could turn it elsewhere; give the path that it leads to";
+            if (++_links > MostLinks) return $"{_path} leads through too many symbolic links";
+            if (ReadLink(_entry) is not { } target) return $"{name}: {Words(Marshal.GetLastPInvokeError())}";
+            foreach (var step in target.Split('/', StringSplitOptions.RemoveEmptyEntries).Reverse()) _steps.Push(step);
+            if (_steps.Count == 0) _steps.Push(".");
+            return target.StartsWith('/') ? Start() : null;
+        }
+
+        /// <summary>Makes what is not there. Null and nothing open: the walk goes on with a new look.</summary>
+        private string? Make(string step, string name, in Facts above, bool isLast, out OpenedPath made)
+        {
+            made = new OpenedPath(-1, null, null, false);
+            var exposed = ExposedBy(in above, new Facts { Owner = Self }, _at, name);
+            if (_wish.OnlyOurs && (_exposed ?? exposed) is { } who) return $"{name} is not made there: {who}; give a place that is root's alone";
+            if (_wish.IsDirectory)
+            {
+                const uint everybodyLooks = 0x1ED; // 0755
+                if (mkdirat(_directory, step, everybodyLooks) != 0 && Marshal.GetLastPInvokeError() is var error and not EEXIST)
+                    return $"{name}: {Words(error)}";
+                _steps.Push(step);
+                return null;
+            }
+            var descriptor = openat(_directory, step, _wish.Flags | OCreat | OExcl | ONoFollow | OCloexec, _wish.Mode);
+            if (descriptor < 0)
+            {
+                var error = Marshal.GetLastPInvokeError();
+                if (error != EEXIST) return $"{name}: {Words(error)}";
+                // Somebody was faster: it is looked at like any other.
+                _steps.Push(step);
+                return null;
+            }
+            _ = fchmod(descriptor, _wish.Mode);
+            made = new OpenedPath(descriptor, null, _exposed ?? exposed, true);
+            return null;
+        }
+
+        /// <summary>Opens what the walk has come to: that, and not what its name leads to by now.</summary>
+        private OpenedPath Finish(string step, string name, in Facts facts)
+        {
+            if (_wish.IsDirectory != facts.IsDirectory) return Refuse(_wish.IsDirectory ? $"{name} is no directory" : $"{name} is a directory; give a file");
+            if (!facts.IsDirectory && !facts.IsRegular) return Refuse($"{name} is no regular file; give one");
+            // Of a directory, what counts is who could change the entries that are to come.
+            var exposed = _exposed ?? (facts.IsDirectory ? ExposedBy(in facts, new Facts { Owner = Self }, name, name) : ExposedFile(in facts, name));
+            if (_exposed is { } who && facts.Names > 1 && !facts.IsDirectory) return Refuse($"{name} has another name elsewhere, and {who}, who may have given it this one; give a file with one name");
+            if (_wish.OnlyOurs && exposed is not null) return Refuse($"{exposed}; only what root alone can change is used: give it to root and take others' right to write, or give another place");
+            var flags = (_wish.Flags & ~(OCreat | OExcl | ONoFollow)) | OCloexec | (facts.IsDirectory ? ODirectory : 0);
+            var descriptor = openat(AtCwd, step == "." && _entry < 0 ? "/" : $"/proc/self/fd/{_entry}", flags, 0);
+            return descriptor < 0 ? Refuse($"{name}: {Words(Marshal.GetLastPInvokeError())}") : new OpenedPath(descriptor, null, exposed, false);
+        }
+
+        private static string? ExposedFile(in Facts facts, string name)
+        {
+            if (IsForeign(facts.Owner)) return $"{name} belongs to user {facts.Owner}";
+            if ((facts.Mode & OthersMayWrite) != 0) return $"others may write to {name}";
+            return null;
+        }
+
+        private readonly bool IsForbidden(int entry)
+        {
+            if (_wish.IsForbidden is not { } forbidden) return false;
+            FileStatus status = default;
+            // Asks nothing of the file system itself.
+            return statx(entry, "", AtEmptyPath | AtDontSync, 0, &status) == 0 && forbidden(status.DeviceMajor, status.DeviceMinor);
+        }
+
+        private readonly OpenedPath Refuse(string problem) => new(-1, problem, _exposed, false);
+
+        private void CloseEntry()
+        {
+            if (_entry >= 0) _ = close(_entry);
+            _entry = -1;
+        }
+    }
+}
