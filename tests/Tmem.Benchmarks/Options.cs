@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Benchmarks;
@@ -11,12 +12,15 @@ internal static class Options
     {
         Description = description,
         DefaultValueFactory = _ => fallback,
-        CustomParser = result =>
-        {
-            if (result.Tokens.Count == 1 && ByteSize.TryParse(result.Tokens[0].Value, out var bytes)) return bytes;
-            result.AddError($"{name}: '{string.Join(' ', result.Tokens)}' is not a size; write it as 4096, 512M or 2GiB.");
-            return 0;
-        },
+        CustomParser = result => ParseSize(name)(result) ?? 0,
+    };
+
+    /// <summary>Reads such a size; for an option whose default is not a number.</summary>
+    public static Func<ArgumentResult, long?> ParseSize(string name) => result =>
+    {
+        if (result.Tokens.Count == 1 && ByteSize.TryParse(result.Tokens[0].Value, out var bytes)) return bytes;
+        result.AddError($"{name}: '{string.Join(' ', result.Tokens)}' is not a size; write it as 4096, 512M or 2GiB.");
+        return null;
     };
 
     /// <summary>An option with a default.</summary>

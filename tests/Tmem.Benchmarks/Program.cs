@@ -4,6 +4,7 @@ using Tmem.Benchmarks.Codec;
 using Tmem.Benchmarks.Corpus;
 using Tmem.Benchmarks.Engine;
 using Tmem.Benchmarks.Swap;
+using Tmem.Benchmarks.Waits;
 
 // The measuring tools of the project: what makes the data, what loads the machine, what prints the tables. scripts/bench and
 // scripts/corpus are the way in for people; docs/benchmarking.md says how to read what they print.
@@ -15,6 +16,9 @@ var root = new RootCommand("Measures tmem. Started by scripts/bench and scripts/
     SwapBenchCommand.Create(),
     CodecBenchCommand.Create(),
     EngineBenchCommand.Create(),
+    WaitsBenchCommand.Create(),
+    WaitsClient.Create(),
+    WaitsLoad.Create(),
 };
 try
 {
