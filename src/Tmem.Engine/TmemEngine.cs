@@ -158,6 +158,9 @@ public sealed unsafe partial class TmemEngine : IDisposable
         };
     }
 
+    /// <summary>Whether the region is kept in a file, so that <see cref="Sync"/> waits for its disk.</summary>
+    internal bool HasFile => _checkpointer is not null;
+
     /// <summary>
     /// Makes all that was done before the call durable in the region's file, and returns when it is: what a power cut leaves is then this
     /// state or a later one. Others go on meanwhile, but for a moment at the end (see <see cref="DurabilityStatistics.LongestStandstill"/>),

@@ -15,6 +15,7 @@ internal static unsafe partial class Libc
     public const int O_RDWR = 2;
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
+    public const int SEEK_END = 2;
     public const short POLLIN = 1;
     public const short POLLHUP = 16;
     public const int PROT_READ = 1;
@@ -68,6 +69,12 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Name, SetLastError = true)]
     public static partial void* mmap(void* address, nuint length, int protection, int flags, int descriptor, nint offset);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int mprotect(void* address, nuint length, int protection);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial long lseek(int descriptor, long offset, int whence);
 
     [LibraryImport(Name)]
     public static partial int munmap(void* address, nuint length);

@@ -28,6 +28,12 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
     /// <summary>What the last calls were, for tests to look at.</summary>
     public List<string> Calls { get; } = [];
 
+    /// <summary>The disk behind it; null for none.</summary>
+    public Func<Errno>? OnMakeDurable { get; set; }
+
+    /// <summary>What the answer to a WRITE waits for; null for nothing.</summary>
+    public Func<NodeId, ulong, uint, Deferral>? OnWrite { get; set; }
+
     /// <summary>Makes every call throw.</summary>
     public bool Broken { get; set; }
 
@@ -253,9 +259,11 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
         }
     }
 
-    public Errno Write(in Caller caller, NodeId node, ulong handle, ulong offset, ReadOnlySpan<byte> data, uint writeFlags, out uint written)
+    public Errno Write(in Caller caller, NodeId node, ulong handle, ulong offset, ReadOnlySpan<byte> data, uint writeFlags, out uint written,
+        out Deferral deferral)
     {
         written = 0;
+        deferral = OnWrite?.Invoke(node, offset, (uint)data.Length) ?? default;
         if (Broken || Recording) Note($"write {node.Value} {handle} {offset} {data.Length} {writeFlags}");
         lock (_lock)
         {
@@ -274,11 +282,14 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
         return Errno.Ok;
     }
 
-    public Errno Sync(NodeId node, ulong handle, bool dataOnly)
+    public Errno Sync(NodeId node, ulong handle, bool dataOnly, out Deferral deferral)
     {
         Note($"sync {node.Value} {handle} {dataOnly}");
+        deferral = OnMakeDurable is null ? default : Deferral.Durable;
         return Errno.Ok;
     }
+
+    public Errno MakeDurable() => OnMakeDurable!();
 
     public Errno Allocate(NodeId node, ulong handle, ulong offset, ulong length, uint mode)
     {

@@ -119,3 +119,12 @@ internal struct FuseInterruptIn
 {
     public ulong Unique;
 }
+
+/// <summary>struct fuse_notify_inval_inode_out: pages of a file that the kernel is to let go of.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct FuseNotifyInvalInodeOut
+{
+    public ulong Ino;
+    public long Off;
+    public long Len;
+}

@@ -32,7 +32,7 @@ internal static unsafe class Founder
             page.Region = SharedMemory.Create("tmem-region", out var stays);
             page.RegionStays = stays ? 1 : 0;
             page.RegionFile = options.RegionPath is { } file ? Keeper.RegionFile.Open(file) : -1;
-            page.Buffers = RequestBuffers.Create(HandoverPage.MaximumDevices).Descriptor;
+            page.Buffers = RequestBuffers.Create().Descriptor;
             page.Current = page.Proposed = SettingsOf(options);
             using var listener = ControlSocket.Listen(socketPath);
             page.Listener = (int)listener.Handle;

@@ -164,14 +164,16 @@ internal sealed unsafe class Worker : IDaemon
         var settings = page.Current;
         var connection = Inherited(ref page, handover.MountPoint, settings.Threads);
         var requests = new RequestBuffers(page.Buffers);
+        var deferred = new DeferredReplies(requests.MapTable(), AllDevices(ref page), composition.Handler);
         if (page.ConnectionUsed != 0)
         {
             requests.FinishForgets(composition.Handler, page.BufferCount);
-            AskForUnanswered(connection.Devices[0]);
+            if (AskForUnanswered(connection.Devices[0])) deferred.Forget();
         }
+        deferred.Start();
         page.ConnectionUsed = 1;
         page.BufferCount = Math.Max(page.BufferCount, settings.Threads);
-        var session = new SessionOptions(TimeSpan.FromMicroseconds(settings.SpinMicroseconds), requests, composition.PrepareThread);
+        var session = new SessionOptions(TimeSpan.FromMicroseconds(settings.SpinMicroseconds), requests, deferred, composition.PrepareThread);
         DeathWatch.ShowLife(handover);
         page.ServingProcess = Environment.ProcessId;
         using var mount = ServedMount.Start(composition.Handler, connection, session);
@@ -203,18 +205,26 @@ internal sealed unsafe class Worker : IDaemon
     /// <summary>The connection as the keeper holds it; descriptors beyond the threads' have nothing to be read that these do not see too.</summary>
     private static FuseConnection Inherited(ref HandoverPage page, string mountPoint, int threads)
     {
-        var devices = new List<FuseDevice>();
-        for (var i = 0; i < threads; i++) devices.Add(FuseDevice.Adopt(page.Devices[i]));
-        return new FuseConnection(FuseMount.Adopt(mountPoint, page.Connection), devices);
+        return new FuseConnection(FuseMount.Adopt(mountPoint, page.Connection), AllDevices(ref page)[..threads]);
     }
 
-    private static void AskForUnanswered(FuseDevice device)
+    /// <summary>What was read through a descriptor that has no thread any more is still answered through it.</summary>
+    private static List<FuseDevice> AllDevices(ref HandoverPage page)
+    {
+        var devices = new List<FuseDevice>();
+        for (var i = 0; i < page.DeviceCount; i++) devices.Add(FuseDevice.Adopt(page.Devices[i]));
+        return devices;
+    }
+
+    /// <summary>Whether the kernel sends again what is not answered.</summary>
+    private static bool AskForUnanswered(FuseDevice device)
     {
         var error = device.ResendUnanswered();
         if (error == Errno.EINVAL)
             Log.Error("This kernel cannot send again what the last worker had read (Linux 6.9 can): whoever waits for that waits until the mount is aborted.");
         else if (error is not (Errno.Ok or Errno.ENODEV or Errno.ECONNABORTED or Errno.ENOTCONN))
             Log.Error($"{FuseDevice.Path} refused to send again what the last worker had read: {Libc.Describe(error)}.");
+        return error == Errno.Ok;
     }
 
     private void Retire()

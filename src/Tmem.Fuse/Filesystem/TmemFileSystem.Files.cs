@@ -126,8 +126,10 @@ internal sealed partial class TmemFileSystem
     }
 
     public Errno Write(
-        in Caller caller, NodeId node, ulong handle, ulong offset, ReadOnlySpan<byte> data, uint writeFlags, out uint written)
+        in Caller caller, NodeId node, ulong handle, ulong offset, ReadOnlySpan<byte> data, uint writeFlags, out uint written,
+        out Deferral deferral)
     {
+        deferral = default;
         written = 0;
         var error = ResolveFile(node, out var file);
         if (error != Errno.Ok) return error;
@@ -137,15 +139,15 @@ internal sealed partial class TmemFileSystem
 
     public Errno Flush(NodeId node, ulong handle) => _inodes.Resolve(node, out _);
 
-    /// <summary>
-    /// All that was written is in the region already; where that has a file, it is made durable there, and with it everything else. ENOSPC or
-    /// EIO if the disk refuses: nothing is lost yet, and the next call tries again.
-    /// </summary>
-    public Errno Sync(NodeId node, ulong handle, bool dataOnly)
+    /// <summary>All that was written is in the region already; where that has a file, the answer waits until it is durable there, and with it everything else.</summary>
+    public Errno Sync(NodeId node, ulong handle, bool dataOnly, out Deferral deferral)
     {
-        var error = _inodes.Resolve(node, out _);
-        return error != Errno.Ok ? error : StatusErrno.Of(_engine.Sync());
+        deferral = _engine.HasFile ? Deferral.Durable : default;
+        return _inodes.Resolve(node, out _);
     }
+
+    /// <summary>ENOSPC or EIO if the disk refuses: nothing is lost yet, and the next call tries again.</summary>
+    public Errno MakeDurable() => StatusErrno.Of(_engine.Sync());
 
     public Errno Allocate(NodeId node, ulong handle, ulong offset, ulong length, uint mode)
     {

@@ -50,12 +50,13 @@ internal sealed partial class Dispatcher<TFileSystem>
         return error;
     }
 
-    private Errno Write(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body)
+    private Errno Write(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body, out Deferral deferral)
     {
+        deferral = default;
         if (!arguments.TryRead(out FuseWriteIn input) || Overflows(input.Offset, input.Size)) return Errno.EINVAL;
         if (input.Size != (uint)arguments.Rest.Length) return Errno.EINVAL;
         var error = _fileSystem.Write(caller, NodeOf(in header), input.Fh, input.Offset, arguments.Rest,
-            input.WriteFlags, out var written);
+            input.WriteFlags, out var written, out deferral);
         if (error != Errno.Ok) return error;
         if (written > input.Size) throw new InvalidOperationException($"The file system wrote {written} of {input.Size} bytes.");
         body.Append(new FuseWriteOut { Size = written });
@@ -65,10 +66,13 @@ internal sealed partial class Dispatcher<TFileSystem>
     private Errno Flush(in FuseInHeader header, ref RequestReader arguments) =>
         arguments.TryRead(out FuseFlushIn input) ? _fileSystem.Flush(NodeOf(in header), input.Fh) : Errno.EINVAL;
 
-    private Errno Sync(in FuseInHeader header, ref RequestReader arguments) =>
-        arguments.TryRead(out FuseFsyncIn input)
-            ? _fileSystem.Sync(NodeOf(in header), input.Fh, (input.FsyncFlags & FuseFsyncIn.DataOnly) != 0)
+    private Errno Sync(in FuseInHeader header, ref RequestReader arguments, out Deferral deferral)
+    {
+        deferral = default;
+        return arguments.TryRead(out FuseFsyncIn input)
+            ? _fileSystem.Sync(NodeOf(in header), input.Fh, (input.FsyncFlags & FuseFsyncIn.DataOnly) != 0, out deferral)
             : Errno.EINVAL;
+    }
 
     private Errno Allocate(in FuseInHeader header, ref RequestReader arguments)
     {

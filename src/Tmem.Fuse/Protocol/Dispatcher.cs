@@ -41,9 +41,10 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
     public SessionParameters? Parameters => _agreed ? _parameters : null;
 
     /// <inheritdoc/>
-    public int Dispatch(ReadOnlySpan<byte> request, Span<byte> reply, int thread)
+    public int Dispatch(ReadOnlySpan<byte> request, Span<byte> reply, int thread, out Deferral deferral)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(reply.Length, IRequestHandler.MinimumReply);
+        deferral = default;
         if (!MemoryMarshal.TryRead(request, out FuseInHeader header))
         {
             // Without a whole header there is no request to name in an answer.
@@ -51,29 +52,51 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
             return 0;
         }
 
-        ref readonly var info = ref OpcodeTable.Find(header.Opcode);
-        var body = new ReplyWriter(reply[FuseProtocol.OutHeaderSize..]);
-        var error = Validate(in header, in info, request.Length);
-        if (error == Errno.Ok) error = Guard(in header, CallerOf(in header, thread), in info, request[FuseProtocol.InHeaderSize..], ref body);
-        if (!info.HasReply) return 0;
-
-        var length = FuseProtocol.OutHeaderSize + (error == Errno.Ok ? body.Length : 0);
-        var answer = new FuseOutHeader { Length = (uint)length, Error = -(int)error, Unique = header.Unique };
-        MemoryMarshal.Write(reply, in answer);
-        return length;
+        return Answer(in header, request, reply, thread, header.Unique, out deferral);
     }
 
     /// <inheritdoc/>
-    public void Repeat(ReadOnlySpan<byte> request)
+    public int Repeat(ReadOnlySpan<byte> request, Span<byte> reply, int thread, out Deferral deferral)
     {
-        if (!MemoryMarshal.TryRead(request, out FuseInHeader header) || header.Opcode is not (FuseOpcode.Forget or FuseOpcode.BatchForget)) return;
+        deferral = default;
+        if (!MemoryMarshal.TryRead(request, out FuseInHeader header)) return 0;
+        var unique = header.Unique;
         header.Unique |= FuseProtocol.UniqueResend;
         // What lies behind the message in its buffer is of an earlier one.
-        var message = request[..(int)Math.Min(header.Length, (uint)request.Length)];
+        return Answer(in header, request[..(int)Math.Min(header.Length, (uint)request.Length)], reply, thread, unique, out deferral);
+    }
+
+    /// <inheritdoc/>
+    public Errno MakeDurable()
+    {
+        try
+        {
+            return _fileSystem.MakeDurable();
+        }
+#pragma warning disable CA1031 // As in Guard.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _onFault($"what was written could not be made durable, sent EIO: {e.ToString().ReplaceLineEndings(" | ")}");
+            return Errno.EIO;
+        }
+    }
+
+    private int Answer(in FuseInHeader header, ReadOnlySpan<byte> request, Span<byte> reply, int thread, ulong unique, out Deferral deferral)
+    {
+        deferral = default;
         ref readonly var info = ref OpcodeTable.Find(header.Opcode);
-        var body = new ReplyWriter([]);
-        if (Validate(in header, in info, message.Length) == Errno.Ok)
-            Guard(in header, CallerOf(in header, 0), in info, message[FuseProtocol.InHeaderSize..], ref body);
+        var body = new ReplyWriter(reply[FuseProtocol.OutHeaderSize..]);
+        var error = Validate(in header, in info, request.Length);
+        if (error == Errno.Ok)
+            error = Guard(in header, CallerOf(in header, thread), in info, request[FuseProtocol.InHeaderSize..], ref body, ref deferral);
+        if (!info.HasReply) return 0;
+        // There is nothing to wait for in a failure.
+        if (error != Errno.Ok) deferral = default;
+        var length = FuseProtocol.OutHeaderSize + (error == Errno.Ok ? body.Length : 0);
+        var answer = new FuseOutHeader { Length = (uint)length, Error = -(int)error, Unique = unique };
+        MemoryMarshal.Write(reply, in answer);
+        return length;
     }
 
     /// <inheritdoc/>
@@ -93,13 +116,14 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         return bytes - FuseProtocol.InHeaderSize < info.MinimumArguments ? Errno.EINVAL : Errno.Ok;
     }
 
-    private Errno Guard(in FuseInHeader header, in Caller caller, in OpcodeInfo info, ReadOnlySpan<byte> arguments, ref ReplyWriter body)
+    private Errno Guard(in FuseInHeader header, in Caller caller, in OpcodeInfo info, ReadOnlySpan<byte> arguments, ref ReplyWriter body,
+        ref Deferral deferral)
     {
         try
         {
             var reader = new RequestReader(arguments);
             if (info.HasReply && IsResent(in header) && TryRecall(caller, ref body)) return Errno.Ok;
-            var error = Perform(in header, caller, ref reader, ref body);
+            var error = Perform(in header, caller, ref reader, ref body, ref deferral);
             if ((uint)error < 512) return error;
             _onFault($"{info.Name} on node {header.NodeId} answered {(int)error}, which is no errno; sent EIO.");
             return Errno.EIO;
@@ -122,10 +146,11 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         return true;
     }
 
-    private Errno Perform(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body) => header.Opcode switch
+    private Errno Perform(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body,
+        ref Deferral deferral) => header.Opcode switch
     {
         FuseOpcode.Read => Read(in header, ref arguments, ref body),
-        FuseOpcode.Write => Write(in header, caller, ref arguments, ref body),
+        FuseOpcode.Write => Write(in header, caller, ref arguments, ref body, out deferral),
         FuseOpcode.Lookup => Lookup(in header, caller, ref arguments, ref body),
         FuseOpcode.Getattr => GetAttributes(in header, ref body),
         FuseOpcode.Setattr => SetAttributes(in header, caller, ref arguments, ref body),
@@ -145,7 +170,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         FuseOpcode.Open => Open(in header, caller, ref arguments, ref body),
         FuseOpcode.Release => Release(in header, caller, ref arguments),
         FuseOpcode.Flush => Flush(in header, ref arguments),
-        FuseOpcode.Fsync or FuseOpcode.Fsyncdir => Sync(in header, ref arguments),
+        FuseOpcode.Fsync or FuseOpcode.Fsyncdir => Sync(in header, ref arguments, out deferral),
         FuseOpcode.Fallocate => Allocate(in header, ref arguments),
         FuseOpcode.Lseek => Seek(in header, ref arguments, ref body),
         FuseOpcode.Opendir => OpenDirectory(in header, caller, ref arguments, ref body),

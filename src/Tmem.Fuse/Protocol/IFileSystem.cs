@@ -65,10 +65,13 @@ internal interface IFileSystem
     /// <summary>Reads into <paramref name="destination"/>; fewer bytes only at the end of the file.</summary>
     Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, out int length);
     /// <summary>Writes all of <paramref name="data"/>, or as much as found room (then <paramref name="written"/> is less), or an error if nothing did.</summary>
-    Errno Write(in Caller caller, NodeId node, ulong handle, ulong offset, ReadOnlySpan<byte> data, uint writeFlags, out uint written);
+    Errno Write(in Caller caller, NodeId node, ulong handle, ulong offset, ReadOnlySpan<byte> data, uint writeFlags, out uint written,
+        out Deferral deferral);
     Errno Flush(NodeId node, ulong handle);
-    /// <summary>fsync of a file or, with a handle of <see cref="OpenDirectory"/>, of a directory.</summary>
-    Errno Sync(NodeId node, ulong handle, bool dataOnly);
+    /// <summary>fsync of a file or, with a handle of <see cref="OpenDirectory"/>, of a directory. It waits for nothing: what has to be waited for it says.</summary>
+    Errno Sync(NodeId node, ulong handle, bool dataOnly, out Deferral deferral);
+    /// <summary>Makes all that was done before durable, and returns when it is. May take as long as a device does; not called by a session thread.</summary>
+    Errno MakeDurable();
     /// <summary><paramref name="mode"/>: FALLOC_FL_KEEP_SIZE 1, PUNCH_HOLE 2, ZERO_RANGE 0x10.</summary>
     Errno Allocate(NodeId node, ulong handle, ulong offset, ulong length, uint mode);
     /// <summary><paramref name="whence"/>: SEEK_DATA 3, SEEK_HOLE 4.</summary>

@@ -1,3 +1,5 @@
+using Tmem.Fuse.Abi;
+
 namespace Tmem.Fuse.Protocol;
 
 /// <summary>What a transport needs to know of the protocol: bytes in, bytes out. Thread-safe.</summary>
@@ -7,14 +9,20 @@ internal interface IRequestHandler
     /// <param name="request">One whole message as the kernel sent it.</param>
     /// <param name="reply">Room for the answer, at least <see cref="MinimumReply"/> bytes.</param>
     /// <param name="thread">The number of the session thread, from 0: no two requests are carried out under one number at a time.</param>
+    /// <param name="deferral">What has to happen before the reply is sent, on a thread that may wait.</param>
     /// <returns>How many bytes of <paramref name="reply"/> to send; 0 if the message is not answered.</returns>
-    int Dispatch(ReadOnlySpan<byte> request, Span<byte> reply, int thread);
+    int Dispatch(ReadOnlySpan<byte> request, Span<byte> reply, int thread, out Deferral deferral);
 
     /// <summary>
-    /// Finishes a message that a process read and may not have carried out wholly before it died. Only what the kernel does not send again,
-    /// FORGET and BATCH_FORGET, is carried out: each node once, however often this is called. Before the first <see cref="Dispatch"/>.
+    /// Finishes a message that a process read and may have carried out not at all, in part, or wholly before it died: as if the kernel had sent it again, but
+    /// answered under the number that it has. Each node of a FORGET is forgotten once, however often this is called.
     /// </summary>
-    void Repeat(ReadOnlySpan<byte> request);
+    /// <param name="request">A buffer that begins with the message.</param>
+    /// <inheritdoc cref="Dispatch"/>
+    int Repeat(ReadOnlySpan<byte> request, Span<byte> reply, int thread, out Deferral deferral);
+
+    /// <summary>What answers of <see cref="DeferralKind.Durable"/> wait for. May take as long as a device does.</summary>
+    Errno MakeDurable();
 
     /// <summary>True if the message may take long, so that another thread should be ready for the next one meanwhile.</summary>
     bool MayTakeLong(ReadOnlySpan<byte> request);

@@ -1,4 +1,5 @@
 using Tmem.Fuse.Abi;
+using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Session;
 
@@ -64,6 +65,36 @@ internal sealed unsafe class FuseDevice : IDisposable
         fixed (byte* pointer = buffer) result = Libc.read(_descriptor, pointer, (nuint)buffer.Length);
         length = (int)result;
         return result >= 0 ? Errno.Ok : Libc.LastError;
+    }
+
+    /// <summary>Sends an answer, and logs what should not come of it.</summary>
+    /// <param name="reply">The whole reply.</param>
+    /// <param name="request">What it answers, as its message; empty if it is not at hand.</param>
+    public void Reply(ReadOnlySpan<byte> reply, ReadOnlySpan<byte> request = default)
+    {
+        Errno error;
+        do error = Write(reply);
+        while (error == Errno.EINTR);
+        // ENOENT: the request was given up or answered meanwhile. ENODEV: unmounted; the next read tells so too.
+        if (error is not (Errno.Ok or Errno.ENOENT or Errno.ENODEV or Errno.ECONNABORTED))
+        {
+            var what = request.IsEmpty ? "a request that waited" : OpcodeTable.NameOf(request);
+            Log.Error($"{Path} refused a reply of {reply.Length} bytes to {what}: {Libc.Describe(error)}.");
+        }
+    }
+
+    /// <summary>
+    /// Has the kernel let go of what it keeps of a file's pages; ENOENT if it knows no such file. It waits for those pages that are being read or written, which
+    /// takes others' answers: never on a thread that serves.
+    /// </summary>
+    public Errno Invalidate(NodeId node, ulong offset, uint length)
+    {
+        var bytes = FuseProtocol.OutHeaderSize + sizeof(FuseNotifyInvalInodeOut);
+        var message = stackalloc byte[bytes];
+        *(FuseOutHeader*)message = new FuseOutHeader { Length = (uint)bytes, Error = (int)FuseNotifyCode.InvalidateInode };
+        *(FuseNotifyInvalInodeOut*)(message + FuseProtocol.OutHeaderSize) =
+            new FuseNotifyInvalInodeOut { Ino = node.Value, Off = (long)offset, Len = length };
+        return Write(new ReadOnlySpan<byte>(message, bytes));
     }
 
     /// <summary>Writes one whole reply.</summary>

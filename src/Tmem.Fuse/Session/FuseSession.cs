@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Protocol;
 
@@ -7,8 +8,9 @@ namespace Tmem.Fuse.Session;
 /// <summary>How a session is served.</summary>
 /// <param name="Spin">How long the leading thread polls for the next request before it sleeps.</param>
 /// <param name="Requests">Where requests are read to.</param>
+/// <param name="Deferred">What answers later; started already. The session stops it when it ends, and disposes of it.</param>
 /// <param name="PrepareThread">Run on each session thread before its first request.</param>
-internal sealed record SessionOptions(TimeSpan Spin, RequestBuffers Requests, Action? PrepareThread = null);
+internal sealed record SessionOptions(TimeSpan Spin, RequestBuffers Requests, DeferredReplies Deferred, Action? PrepareThread = null);
 
 /// <summary>Why a session ended.</summary>
 internal enum SessionEnd
@@ -28,7 +30,7 @@ internal enum SessionEnd
 /// sleep, because waking a thread costs more than a small request does. The leader answers quick requests itself; it passes the lead before
 /// one that may take long, or when more wait. After a request it polls for the next one a while before it sleeps, which saves its own waking:
 /// random 4 KiB direct reads of one client took 18 us with 100 us of polling and 56 us without (2 cores, an in-memory file system); yielding the
-/// core between two polls was measured too and gained nothing. Descriptors never block, so that the leader alone waits, in poll(2).
+/// core between two polls was measured too and gained nothing. No thread here waits for a device: see <see cref="DeferredReplies"/>. Descriptors never block, so that the leader alone waits, in poll(2).
 /// Threads have small stacks and everything they touch is allocated and locked before the first request is read.
 /// </summary>
 internal sealed class FuseSession : IDisposable
@@ -73,7 +75,7 @@ internal sealed class FuseSession : IDisposable
         ready.Wait();
     }
 
-    /// <summary>Stops reading; <see cref="Ended"/> completes when everything that was read is answered.</summary>
+    /// <summary>Stops reading; <see cref="Ended"/> completes when everything that was read is answered, or noted as what a successor has to answer.</summary>
     public void Quiesce() => _stop.Set();
 
     /// <summary>Frees the buffers. Only after <see cref="Ended"/>, or before <see cref="Start"/>.</summary>
@@ -82,6 +84,7 @@ internal sealed class FuseSession : IDisposable
         if (Volatile.Read(ref _running) != 0) throw new InvalidOperationException("The session still runs: unmount first.");
         foreach (var worker in _workers) worker.Dispose();
         _workers.Clear();
+        _options.Deferred.Dispose();
         _stop.Dispose();
     }
 
@@ -94,7 +97,9 @@ internal sealed class FuseSession : IDisposable
 
     private void ThreadEnded()
     {
-        if (Interlocked.Decrement(ref _running) == 0) _ended.SetResult((SessionEnd)_endReason);
+        if (Interlocked.Decrement(ref _running) != 0) return;
+        _options.Deferred.Stop();
+        _ended.SetResult((SessionEnd)_endReason);
     }
 
     /// <summary>One thread with its descriptor and buffers.</summary>
@@ -153,7 +158,7 @@ internal sealed class FuseSession : IDisposable
                 var message = request[..length];
                 var pass = _session._handler.MayTakeLong(message) || _device.IsPending();
                 if (pass) _session._baton.Pass();
-                Answer(message);
+                Answer(message, ref pass);
                 RequestBuffers.MarkDone(request);
                 if (pass) return null;
             }
@@ -176,17 +181,26 @@ internal sealed class FuseSession : IDisposable
             }
         }
 
-        private void Answer(ReadOnlySpan<byte> message)
+        private void Answer(ReadOnlySpan<byte> message, ref bool passed)
         {
             var reply = _reply.Span;
-            var length = _session._handler.Dispatch(message, reply, _number);
+            var length = _session._handler.Dispatch(message, reply, _number, out var deferral);
             if (length == 0) return;
-            Errno error;
-            do error = _device.Write(reply[..length]);
-            while (error == Errno.EINTR);
-            // ENOENT: the request was given up meanwhile. ENODEV: unmounted; the next read tells so too.
-            if (error is not (Errno.Ok or Errno.ENOENT or Errno.ENODEV or Errno.ECONNABORTED))
-                Log.Error($"{FuseDevice.Path} refused a reply of {length} bytes to {OpcodeTable.NameOf(message)}: {Libc.Describe(error)}.");
+            if (deferral.Kind == DeferralKind.None || !TryDefer(message, in deferral, ref passed)) _device.Reply(reply[..length], message);
+        }
+
+        /// <summary>Leaves the answer to <see cref="DeferredReplies"/>. False if this thread had to wait itself, for which it passed the lead; the answer is to be sent then.</summary>
+        private bool TryDefer(ReadOnlySpan<byte> message, in Deferral deferral, ref bool passed)
+        {
+            var deferred = _session._options.Deferred;
+            if (deferred.TryAdd(MemoryMarshal.Read<FuseInHeader>(message).Unique, _number, in deferral)) return true;
+            if (!passed) _session._baton.Pass();
+            passed = true;
+            var error = deferred.Await(in deferral);
+            if (error == Errno.Ok) return false;
+            var answer = new FuseOutHeader { Length = FuseProtocol.OutHeaderSize, Error = -(int)error, Unique = MemoryMarshal.Read<FuseInHeader>(message).Unique };
+            _device.Reply(MemoryMarshal.AsBytes(new ReadOnlySpan<FuseOutHeader>(in answer)), message);
+            return true;
         }
 
         private static SessionEnd EndOf(Errno error)

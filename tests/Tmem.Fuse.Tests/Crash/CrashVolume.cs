@@ -82,9 +82,9 @@ internal sealed class CrashVolume : IDisposable
     public ulong NextUnique() => _unique += 2;
 
     /// <summary>Sends a message and looks at no answer.</summary>
-    public int Dispatch(byte[] message, int thread = 0) => _dispatcher!.Dispatch(message, _reply, thread);
+    public int Dispatch(byte[] message, int thread = 0) => _dispatcher!.Dispatch(message, _reply, thread, out _);
 
-    public void Repeat(byte[] message) => _dispatcher!.Repeat(message);
+    public int Repeat(byte[] message, int thread = 0) => _dispatcher!.Repeat(message, _reply, thread, out _);
 
     public Answer Send(byte[] message, int thread = 0)
     {

@@ -293,7 +293,7 @@ public sealed class FileDataTests
         {
             var random = new Random(1);
             var data = TestVolume.Noise(20_000, 1);
-            while (!Volatile.Read(ref stop)) volume.Files.Write(TestVolume.Root, file, 0, (ulong)random.Next(40_000), data.AsSpan(0, random.Next(20_000)), 0, out _);
+            while (!Volatile.Read(ref stop)) volume.Files.Write(TestVolume.Root, file, 0, (ulong)random.Next(40_000), data.AsSpan(0, random.Next(20_000)), 0, out _, out _);
         });
         writer.Start();
         var random = new Random(2);

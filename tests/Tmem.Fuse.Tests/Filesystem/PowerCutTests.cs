@@ -25,7 +25,7 @@ public sealed class PowerCutTests
         {
             var pool = volume.Pool();
             foreach (var worker in workers) worker.Directory = volume.Directory(pool, $"d{worker.Number}");
-            Assert.Equal(Errno.Ok, volume.Files.Sync(pool, 0, false));
+            Assert.Equal(Errno.Ok, Sync(volume, pool));
             foreach (var worker in workers) worker.Promise(disk.Now, 0);
             var threads = workers.Select(worker => new Thread(() => worker.Run(volume, disk))).ToList();
             threads.ForEach(one => one.Start());
@@ -48,13 +48,21 @@ public sealed class PowerCutTests
         using var volume = Open(disk);
         var file = volume.File(volume.Pool(), "f", TestVolume.Noise(100_000, 1));
         disk.Fails = what => what == "sync" ? Tmds.Linux.LibC.EIO : 0;
-        Assert.Equal(Errno.EIO, volume.Files.Sync(file, 0, false));
+        Assert.Equal(Errno.EIO, Sync(volume, file));
         disk.Fails = null;
         disk.Room = 0;
-        Assert.Equal(Errno.ENOSPC, volume.Files.Sync(file, 0, true));
+        Assert.Equal(Errno.ENOSPC, Sync(volume, file));
         disk.Room = long.MaxValue;
-        Assert.Equal(Errno.Ok, volume.Files.Sync(file, 0, false));
-        Assert.Equal(Errno.ESTALE, volume.Files.Sync(new NodeId(12345678), 0, false));
+        Assert.Equal(Errno.Ok, Sync(volume, file));
+        Assert.Equal(Errno.ESTALE, Sync(volume, new NodeId(12345678)));
+    }
+
+    /// <summary>fsync, with the wait for the disk that the answer waits for.</summary>
+    private static Errno Sync(TestVolume volume, NodeId node)
+    {
+        var error = volume.Files.Sync(node, 0, false, out var deferral);
+        Assert.Equal(DeferralKind.Durable, deferral.Kind);
+        return error == Errno.Ok ? volume.Files.MakeDurable() : error;
     }
 
     private static TestVolume Open(SimulatedDisk disk) =>
@@ -109,7 +117,7 @@ public sealed class PowerCutTests
                 }
                 _states.Add(state);
                 if (_random.Next(60) != 0) continue;
-                Assert.Equal(Errno.Ok, volume.Files.Sync(Directory, 0, false));
+                Assert.Equal(Errno.Ok, Sync(volume, Directory));
                 Promise(disk.Now, _states.Count - 1);
             }
         }

@@ -92,7 +92,7 @@ internal sealed class TestVolume : IDisposable
     }
 
     public Errno TryWrite(NodeId node, ulong offset, ReadOnlySpan<byte> data, out uint written, uint flags = 0) =>
-        Files.Write(Root, node, 0, offset, data, flags, out written);
+        Files.Write(Root, node, 0, offset, data, flags, out written, out _);
 
     public void Write(NodeId node, ulong offset, ReadOnlySpan<byte> data)
     {

@@ -16,7 +16,7 @@ public sealed class DispatchAllocationTests
     private long AllocatedBy(Message message)
     {
         var request = message.Build();
-        return LeastAllocated(() => _bench.Dispatcher.Dispatch(request, _reply, 0) > 0);
+        return LeastAllocated(() => _bench.Dispatcher.Dispatch(request, _reply, 0, out _) > 0);
     }
 
     /// <summary>The least of a few rounds: while code is still being recompiled, the compiler's own allocations are counted to this thread.</summary>

@@ -179,7 +179,7 @@ public sealed class MalformedRequestTests
             var message = new Message((FuseOpcode)op, node) { Length = honest ? null : 77 }.Bytes(bytes).Build();
             reply.AsSpan(room).Fill(0xa5);
             bench.Faults.Clear();
-            var length = bench.Dispatcher.Dispatch(message, reply.AsSpan(0, room), 0);
+            var length = bench.Dispatcher.Dispatch(message, reply.AsSpan(0, room), 0, out _);
             return length is 0 or (>= 16 and <= room)
                 && (length == 0) == !OpcodeTable.Find((FuseOpcode)op).HasReply
                 && reply.AsSpan(room).IndexOfAnyExcept((byte)0xa5) < 0
@@ -193,6 +193,6 @@ public sealed class MalformedRequestTests
         var bench = new Bench();
         bench.Files.Recording = false;
         var reply = new byte[8192];
-        Gen.Byte.Array[0, 200].Sample(bytes => bench.Dispatcher.Dispatch(bytes, reply, 0) is >= 0 and <= 8192, iter: 50_000, threads: 1);
+        Gen.Byte.Array[0, 200].Sample(bytes => bench.Dispatcher.Dispatch(bytes, reply, 0, out _) is >= 0 and <= 8192, iter: 50_000, threads: 1);
     }
 }

@@ -56,7 +56,7 @@ internal sealed class Bench
     {
         Dispatcher = new Dispatcher<MemoryFileSystem>(Files, Faults.Add);
         Files.Create(default, NodeId.Root, "f"u8, 0, 0x81a4, 0, out _, out _);
-        Files.Write(default, new NodeId(2), 0, 0, "hello"u8, 0, out _);
+        Files.Write(default, new NodeId(2), 0, 0, "hello"u8, 0, out _, out _);
         Files.Recording = true;
         Files.Calls.Clear();
     }
@@ -72,9 +72,13 @@ internal sealed class Bench
 
     public Answer Send(Message message) => Send(message.Build());
 
-    public Answer Send(byte[] request)
+    /// <summary>What a successor does with a buffer.</summary>
+    public Answer Repeat(byte[] buffer) => Read(Dispatcher.Repeat(buffer, _reply, 0, out _));
+
+    public Answer Send(byte[] request) => Read(Dispatcher.Dispatch(request, _reply, 0, out _));
+
+    private Answer Read(int length)
     {
-        var length = Dispatcher.Dispatch(request, _reply, 0);
         if (length == 0) return new Answer(0, Errno.Ok, 0, []);
         var header = MemoryMarshal.Read<FuseOutHeader>(_reply);
         Assert.Equal((uint)length, header.Length);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Tmem.Fuse.Abi;
 using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Mount;
 using Tmem.Fuse.Protocol;
@@ -17,7 +18,7 @@ public sealed class MountedFileSystemTests : IDisposable
     private readonly List<string> _faults = [];
     private readonly MemoryFileSystem _files = new(16 << 20);
     private readonly Dispatcher<MemoryFileSystem> _dispatcher;
-    private readonly RequestBuffers _requests = RequestBuffers.Create(8);
+    private readonly RequestBuffers _requests = RequestBuffers.Create();
     private FuseConnection? _connection;
     private ServedMount? _served;
 
@@ -45,7 +46,14 @@ public sealed class MountedFileSystemTests : IDisposable
     private void Serve(int threads = 4, double spin = 0)
     {
         _connection = FuseConnection.Open(_folder, threads);
-        _served = ServedMount.Start(_dispatcher, _connection, new SessionOptions(TimeSpan.FromMicroseconds(spin), _requests));
+        Go(_connection, spin);
+    }
+
+    private void Go(FuseConnection connection, double spin = 0)
+    {
+        var deferred = new DeferredReplies(_requests.MapTable(), connection.Devices, _dispatcher);
+        deferred.Start();
+        _served = ServedMount.Start(_dispatcher, connection, new SessionOptions(TimeSpan.FromMicroseconds(spin), _requests, deferred));
     }
 
     private string Shell(string script, int expected = 0)
@@ -99,6 +107,96 @@ public sealed class MountedFileSystemTests : IDisposable
                b=$(head -c 300000 $M/g$i | md5sum); test "$a" = "$b"; rm $M/f$i $M/g$i; done; touch $M/ok$i) &
             done; wait; test $(ls $M | wc -l) = 8
             """);
+    }
+
+    /// <summary>More callers of fsync than there are threads, on a disk that takes until the test says so.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public async Task Requests_that_wait_for_a_disk_hold_no_thread(int threads)
+    {
+        using var disk = new ManualResetEventSlim();
+        var (writes, answer) = (0, Errno.Ok);
+        _files.OnMakeDurable = () =>
+        {
+            disk.Wait(TestContext.Current.CancellationToken);
+            Interlocked.Increment(ref writes);
+            return answer;
+        };
+        Serve(threads, 100);
+        Shell("head -c 300000 /dev/urandom > $M/data; for i in 0 1 2 3 4 5 6 7 8 9 10 11; do mkdir $M/d$i; done");
+        var callers = Enumerable.Range(0, 12).Select(number => Task.Factory.StartNew(
+            () => Shell(number % 2 == 0 ? "dd if=/dev/zero of=$M/f$$ bs=4k count=1 conv=fsync status=none" : $"sync $M/d{number}"), TaskCreationOptions.LongRunning)).ToList();
+        AwaitWaiting(12);
+        Shell("""
+            a=$(md5sum < $M/data); for i in 1 2 3 4 5 6 7 8; do dd if=$M/data of=$M/copy bs=64k iflag=direct oflag=direct conv=sync status=none
+            test "$(head -c 300000 $M/copy | md5sum)" = "$a"; mv $M/copy $M/moved; rm $M/moved; done
+            """);
+        Assert.All(callers, caller => Assert.False(caller.IsCompleted));
+        disk.Set();
+        await Task.WhenAll(callers).WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        // The first one's write, and one for all who came meanwhile.
+        Assert.InRange(writes, 1, 3);
+        answer = Errno.ENOSPC;
+        Assert.Contains("No space left", Shell("sync $M/d1 2>&1 || true"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_session_that_makes_room_waits_for_no_disk_and_leaves_what_waits_to_the_next()
+    {
+        using var disk = new ManualResetEventSlim();
+        _files.OnMakeDurable = () =>
+        {
+            disk.Wait(TestContext.Current.CancellationToken);
+            return Errno.Ok;
+        };
+        Serve(2);
+        Shell("touch $M/f");
+        var caller = Task.Factory.StartNew(() => Shell("sync $M/f"), TaskCreationOptions.LongRunning);
+        AwaitWaiting(1);
+        _served!.Quiesce();
+        Assert.Equal(SessionEnd.Quiesced, await _served.Ended.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
+        Assert.False(caller.IsCompleted);
+        disk.Set();
+        _served.Dispose();
+        Assert.False(caller.IsCompleted);
+
+        // As on a kernel that cannot send it again.
+        Go(_connection!);
+        await caller.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        AwaitWaiting(0);
+    }
+
+    /// <summary>A write that goes round the page cache, beside a reader that uses it. One through it holds its pages itself: nothing may be invalidated for that.</summary>
+    [Fact]
+    public void A_direct_write_is_answered_after_the_kernel_has_let_go_of_its_pages()
+    {
+        Serve(2);
+        Shell("printf %4096s old > $M/f");
+        _files.OnWrite = (node, offset, length) => Deferral.Invalidated(node, offset, length);
+        Shell("""
+            exec 3< $M/f; test "$(dd bs=4096 count=1 status=none <&3 | tail -c 3)" = old
+            printf %4096s new | dd of=$M/f bs=4096 conv=notrunc oflag=direct status=none
+            exec 4< /dev/fd/3; test "$(dd bs=4096 count=1 status=none <&4 | tail -c 3)" = new
+            """);
+        AwaitWaiting(0);
+    }
+
+    private void AwaitWaiting(int count)
+    {
+        using var table = _requests.MapTable();
+        for (var tries = 0; Waiting(table) != count; tries++)
+        {
+            Assert.True(tries < 1000, $"{Waiting(table)} answers wait instead of {count}");
+            Thread.Sleep(20);
+        }
+    }
+
+    private static int Waiting(DeferredTable table)
+    {
+        var waiting = 0;
+        for (var entry = table.NextInUse(0); entry != DeferredReply.Nobody; entry = table.NextInUse(entry + 1)) waiting++;
+        return waiting;
     }
 
     [Fact]

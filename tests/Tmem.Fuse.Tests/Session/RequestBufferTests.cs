@@ -9,7 +9,7 @@ namespace Tmem.Fuse.Tests.Session;
 /// <summary>What a killed process had read is found by the next one, once.</summary>
 public sealed class RequestBufferTests : IDisposable
 {
-    private readonly RequestBuffers _buffers = RequestBuffers.Create(3);
+    private readonly RequestBuffers _buffers = RequestBuffers.Create();
     private readonly Bench _bench = new();
 
     public void Dispose() => _ = Libc.close(_buffers.Descriptor);

@@ -1,0 +1,210 @@
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Protocol;
+
+namespace Tmem.Fuse.Session;
+
+/// <summary>
+/// Answers that leave later, and by another thread than the one that carried the request out. One thread waits for the device, for all answers that
+/// wait for it: those that come while it does share the next write. Another one talks to the kernel, which may take as long as a client does.
+/// Neither takes part in serving, so what they wait for can be served meanwhile. Nothing is allocated once they run.
+/// <para>
+/// A process that is told to make room waits for none of them: what is still noted is its successor's, which gets those requests sent again
+/// (<see cref="Forget"/>), or, from a kernel that cannot, does what is noted.
+/// </para>
+/// </summary>
+internal sealed unsafe class DeferredReplies : IDisposable
+{
+    private const int StackBytes = 128 << 10;
+
+    private readonly DeferredTable _table;
+    private readonly IReadOnlyList<FuseDevice> _devices;
+    private readonly IRequestHandler _handler;
+    private readonly object _gate = new();
+    private readonly Queue _durable;
+    private readonly Queue _invalidated;
+    private bool _started;
+    private bool _stopped;
+    private bool _saidFull;
+
+    /// <param name="table">Where they are noted.</param>
+    /// <param name="devices">All descriptors of the connection, by number.</param>
+    /// <param name="handler">The protocol.</param>
+    public DeferredReplies(DeferredTable table, IReadOnlyList<FuseDevice> devices, IRequestHandler handler)
+    {
+        _table = table;
+        _devices = devices;
+        _handler = handler;
+        _durable = new Queue(this, "fuse-fsync");
+        _invalidated = new Queue(this, "fuse-notify");
+    }
+
+    /// <summary>
+    /// Forgets what an earlier process left, and what was noted before <see cref="Start"/>: the kernel sends these requests again, under other numbers.
+    /// </summary>
+    public void Forget()
+    {
+        for (var entry = _table.NextInUse(0); entry != DeferredReply.Nobody; entry = _table.NextInUse(entry + 1)) _table.Remove(entry);
+    }
+
+    /// <summary>Begins to answer, what an earlier process left first.</summary>
+    public void Start()
+    {
+        lock (_gate)
+        {
+            _started = true;
+            for (var entry = _table.NextInUse(0); entry != DeferredReply.Nobody; entry = _table.NextInUse(entry + 1))
+                QueueOf(_table[entry].Kind).Add(entry);
+        }
+        _durable.Start();
+        _invalidated.Start();
+    }
+
+    /// <summary>
+    /// Takes over an answer. It is noted when this returns: the request's buffer is free. False if no more can be noted, which takes more waiting
+    /// threads than the kernel allows: then the caller has to <see cref="Await"/> what it waits for.
+    /// </summary>
+    public bool TryAdd(ulong unique, int device, in Deferral deferral)
+    {
+        lock (_gate)
+        {
+            // A process that died between noting it and marking its buffer done has left it in both.
+            if (!_started && _table.Contains(unique)) return true;
+            if (_table.TryAdd(unique, device, in deferral, out var entry))
+            {
+                if (_started) QueueOf(deferral.Kind).Add(entry);
+                return true;
+            }
+            if (_saidFull) return false;
+            _saidFull = true;
+        }
+        Log.Warning($"{_table.Capacity} requests wait for a device, and no more can be noted: session threads wait too. Was kernel.threads-max raised? Restart tmemd");
+        return false;
+    }
+
+    /// <summary>Waits, on the caller's thread.</summary>
+    public Errno Await(in Deferral deferral)
+    {
+        if (deferral.Kind == DeferralKind.Durable) return _handler.MakeDurable();
+        _ = _devices[0].Invalidate(deferral.Node, deferral.Offset, deferral.Length);
+        return Errno.Ok;
+    }
+
+    /// <summary>
+    /// Stops answering, and touching the table: when this returns, what is in it is the successor's. What is being waited for goes on, and comes to nothing.
+    /// </summary>
+    public void Stop()
+    {
+        lock (_gate)
+        {
+            _stopped = true;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Waits for what is being waited for.</summary>
+    public void Dispose()
+    {
+        Stop();
+        _durable.Join();
+        _invalidated.Join();
+        _table.Dispose();
+    }
+
+    private Queue QueueOf(DeferralKind kind) => kind == DeferralKind.Durable ? _durable : _invalidated;
+
+    private void Answer(in DeferredReply reply, Errno error)
+    {
+        var message = stackalloc byte[FuseProtocol.OutHeaderSize + sizeof(FuseWriteOut)];
+        var length = FuseProtocol.OutHeaderSize;
+        if (reply.Kind == DeferralKind.Invalidated && error == Errno.Ok)
+        {
+            *(FuseWriteOut*)(message + length) = new FuseWriteOut { Size = reply.Length };
+            length += sizeof(FuseWriteOut);
+        }
+        *(FuseOutHeader*)message = new FuseOutHeader { Length = (uint)length, Error = -(int)error, Unique = reply.Unique };
+        _devices[reply.Device].Reply(new ReadOnlySpan<byte>(message, length));
+    }
+
+    /// <summary>What waits for one kind of thing, and the thread that waits for it.</summary>
+    private sealed class Queue
+    {
+        private readonly DeferredReplies _replies;
+        private readonly Thread _thread;
+        private int _first = DeferredReply.Nobody;
+        private int _last = DeferredReply.Nobody;
+
+        public Queue(DeferredReplies replies, string name)
+        {
+            _replies = replies;
+            _thread = new Thread(Run, StackBytes) { IsBackground = true, Name = name };
+        }
+
+        public void Start() => _thread.Start();
+
+        public void Join()
+        {
+            if (_thread.IsAlive) _thread.Join();
+        }
+
+        /// <summary>With the gate held.</summary>
+        public void Add(int entry)
+        {
+            _replies._table[entry].Next = DeferredReply.Nobody;
+            if (_last == DeferredReply.Nobody) _first = entry;
+            else _replies._table[_last].Next = entry;
+            _last = entry;
+            Monitor.PulseAll(_replies._gate);
+        }
+
+        private void Run()
+        {
+            while (TryTakeAll(out var entry))
+            {
+                var deferral = _replies._table[entry].Deferral;
+                // One write of the device is for all of them; what the kernel lets go of is each one's own.
+                var isShared = deferral.Kind == DeferralKind.Durable;
+                var error = _replies.Await(in deferral);
+                while (entry != DeferredReply.Nobody)
+                {
+                    if (!TryTake(entry, out var reply)) return;
+                    _replies.Answer(in reply, error);
+                    if (!TryRemove(entry)) return;
+                    entry = reply.Next;
+                    if (!isShared && entry != DeferredReply.Nobody) error = _replies.Await(_replies._table[entry].Deferral);
+                }
+            }
+        }
+
+        /// <summary>Waits until there is something, and takes the queue as it is. False if it is over.</summary>
+        private bool TryTakeAll(out int entry)
+        {
+            lock (_replies._gate)
+            {
+                while (_first == DeferredReply.Nobody && !_replies._stopped) Monitor.Wait(_replies._gate);
+                entry = _first;
+                _first = _last = DeferredReply.Nobody;
+                return !_replies._stopped;
+            }
+        }
+
+        private bool TryTake(int entry, out DeferredReply reply)
+        {
+            lock (_replies._gate)
+            {
+                reply = _replies._table[entry];
+                return !_replies._stopped;
+            }
+        }
+
+        /// <summary>After the answer: a death in between leaves an entry whose answer the kernel refuses, and not a request without one.</summary>
+        private bool TryRemove(int entry)
+        {
+            lock (_replies._gate)
+            {
+                if (_replies._stopped) return false;
+                _replies._table.Remove(entry);
+                return true;
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+using System.Diagnostics;
+using System.Globalization;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Keeper;
+using Tmem.Fuse.Protocol;
+using Tmem.Fuse.Session;
+using Tmem.Fuse.Tests.Protocol;
+using Xunit;
+
+namespace Tmem.Fuse.Tests.Session;
+
+/// <summary>Answers that wait: who gets which, what a successor finds, and that none is lost. Pairs of sockets stand for descriptors of the kernel's.</summary>
+public sealed class DeferredReplyTests : IDisposable
+{
+    private readonly RequestBuffers _requests = RequestBuffers.Create();
+    private readonly Bench _bench = new();
+    private readonly List<FuseDevice> _devices = [];
+    private readonly List<Link> _kernel = [];
+
+    public DeferredReplyTests()
+    {
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.Equal(Errno.Ok, Link.TryCreate(out var mine, out var theirs));
+            _devices.Add(FuseDevice.Adopt(theirs.Descriptor));
+            _kernel.Add(mine);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var end in _kernel) end.Close();
+        foreach (var device in _devices) device.Dispose();
+        _ = Libc.close(_requests.Descriptor);
+    }
+
+    private DeferredReplies Make() => new(_requests.MapTable(), _devices, _bench.Dispatcher);
+
+    private unsafe (ulong Unique, Errno Error, int Length) Received(int device)
+    {
+        var reply = stackalloc byte[64];
+        var poll = new PollDescriptor { Descriptor = _kernel[device].Descriptor, Events = Libc.POLLIN };
+        Assert.True(Libc.poll(&poll, 1, 20_000) > 0, "no answer came");
+        var length = (int)Libc.read(_kernel[device].Descriptor, reply, 64);
+        var header = *(FuseOutHeader*)reply;
+        Assert.Equal((uint)length, header.Length);
+        return (header.Unique, (Errno)(-header.Error), length);
+    }
+
+    private unsafe void NothingMore(int device)
+    {
+        var poll = new PollDescriptor { Descriptor = _kernel[device].Descriptor, Events = Libc.POLLIN };
+        Assert.Equal(0, Libc.poll(&poll, 1, 0));
+    }
+
+    [Fact]
+    public void Each_answer_leaves_through_its_descriptor_and_those_that_came_meanwhile_share_a_write()
+    {
+        using var disk = new SemaphoreSlim(0);
+        using var begun = new SemaphoreSlim(0);
+        var answers = new Queue<Errno>([Errno.Ok, Errno.ENOSPC]);
+        _bench.Files.OnMakeDurable = () =>
+        {
+            begun.Release();
+            disk.Wait(TestContext.Current.CancellationToken);
+            return answers.Dequeue();
+        };
+        using var deferred = Make();
+        deferred.Start();
+        Assert.True(deferred.TryAdd(2, 1, Deferral.Durable));
+        Assert.True(begun.Wait(20_000, TestContext.Current.CancellationToken));
+        for (ulong unique = 4; unique <= 40; unique += 2) Assert.True(deferred.TryAdd(unique, (int)(unique / 2 % 2), Deferral.Durable));
+        disk.Release();
+        Assert.Equal((2UL, Errno.Ok, 16), Received(1));
+        NothingMore(0);
+        disk.Release();
+        for (ulong unique = 4; unique <= 40; unique += 2) Assert.Equal((unique, Errno.ENOSPC, 16), Received((int)(unique / 2 % 2)));
+    }
+
+    [Fact]
+    public void A_successor_answers_what_its_predecessor_owed()
+    {
+        using (var dead = Make())
+        {
+            Assert.True(dead.TryAdd(FuseProtocol.UniqueResend | 2, 0, Deferral.Durable));
+            Assert.True(dead.TryAdd(4, 1, Deferral.Invalidated(new NodeId(7), 4096, 100)));
+        }
+        _bench.Files.OnMakeDurable = () => Errno.Ok;
+        using var deferred = Make();
+        // What died between noting it and marking its buffer done is in both.
+        Assert.True(deferred.TryAdd(4, 1, Deferral.Invalidated(new NodeId(7), 4096, 100)));
+        deferred.Start();
+        Assert.Equal((FuseProtocol.UniqueResend | 2, Errno.Ok, 16), Received(0));
+        // The kernel is told first; the answer to the WRITE says how much it wrote.
+        Assert.Equal(16 + 24, Received(0).Length);
+        Assert.Equal((4UL, Errno.Ok, 24), Received(1));
+        NothingMore(0);
+        NothingMore(1);
+    }
+
+    [Fact]
+    public void What_the_kernel_sends_again_is_forgotten()
+    {
+        using (var dead = Make()) Assert.True(dead.TryAdd(2, 0, Deferral.Durable));
+        _bench.Files.OnMakeDurable = () => Errno.Ok;
+        using var deferred = Make();
+        deferred.Forget();
+        deferred.Start();
+        Assert.True(deferred.TryAdd(FuseProtocol.UniqueResend | 2, 1, Deferral.Durable));
+        Assert.Equal((FuseProtocol.UniqueResend | 2, Errno.Ok, 16), Received(1));
+        NothingMore(0);
+    }
+
+    [Fact]
+    public void There_is_an_entry_for_every_thread_that_the_kernel_can_have_and_they_are_used_again()
+    {
+        using var table = _requests.MapTable();
+        var threads = int.Parse(File.ReadAllText("/proc/sys/kernel/threads-max"), CultureInfo.InvariantCulture);
+        Assert.True(table.Capacity >= Math.Min(threads, 4 << 20), $"{table.Capacity} entries for {threads} threads");
+        for (var round = 0; round < 3; round++)
+        {
+            for (var number = 0; number < table.Capacity; number++) Assert.True(table.TryAdd((ulong)number * 2 + 2, 1, Deferral.Durable, out _));
+            Assert.False(table.TryAdd(1UL << 40, 1, Deferral.Durable, out _));
+            for (var entry = 0; entry < table.Capacity; entry++) table.Remove(entry);
+        }
+    }
+
+    [Fact]
+    public void A_full_table_is_said_once_and_the_caller_waits()
+    {
+        using var table = _requests.MapTable();
+        for (var number = 0; number < table.Capacity; number++) table.TryAdd((ulong)number * 2 + 2, 0, Deferral.Durable, out _);
+        _bench.Files.OnMakeDurable = () => Errno.EIO;
+        using var deferred = Make();
+        Assert.False(deferred.TryAdd(1UL << 40, 1, Deferral.Durable));
+        Assert.Equal(Errno.EIO, deferred.Await(Deferral.Durable));
+    }
+
+    [Fact]
+    public void A_table_takes_memory_as_it_is_used()
+    {
+        using var table = _requests.MapTable();
+        using var stat = Process.Start(new ProcessStartInfo("stat", ["-L", "-c", "%b", $"/proc/{Environment.ProcessId}/fd/{_requests.Descriptor}"])
+        {
+            RedirectStandardOutput = true,
+        })!;
+        var kibibytes = long.Parse(stat.StandardOutput.ReadToEnd(), CultureInfo.InvariantCulture) / 2;
+        Assert.InRange(kibibytes, 260, 264);
+    }
+
+    [Fact]
+    public void To_note_and_to_answer_allocates_nothing()
+    {
+        _bench.Files.OnMakeDurable = () => Errno.Ok;
+        using var deferred = Make();
+        deferred.Start();
+        var least = long.MaxValue;
+        for (var round = 0; round < 4; round++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (ulong number = 1; number <= 200; number++)
+            {
+                deferred.TryAdd(number * 2, 0, Deferral.Durable);
+                Take();
+            }
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+        Assert.Equal(0, least);
+        unsafe void Take()
+        {
+            var reply = stackalloc byte[64];
+            Libc.read(_kernel[0].Descriptor, reply, 64);
+        }
+    }
+}
