@@ -34,7 +34,7 @@ public readonly record struct ObjectId(ulong Word0, ulong Word1, ulong Word2) : 
         return Word1 != ulong.MaxValue ? new ObjectId(0, Word1 + 1, Word2) : new ObjectId(0, 0, Word2 + 1);
     }
 
-    /// <summary>A 64-bit mix of all three words; its low byte chooses the bucket, its high half the tree priority.</summary>
+    /// <summary>A 64-bit mix of all three words; its low byte chooses the bucket.</summary>
     internal ulong Hash()
     {
         // Two rounds of multiply-xorshift a word (the finaliser of SplitMix64): neighbouring numbers spread over all buckets.

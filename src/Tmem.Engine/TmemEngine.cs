@@ -46,7 +46,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
         Operations = new RegionOperations(new RegionHost(_slabs), new CompressedStore(_slabs), _reclaimer, Intent);
         hand.Serve(Operations);
         _compactor.Serve(Operations);
-        Records = new RecordStore(_slabs, _superblock);
+        Records = new RecordStore(_slabs, _superblock, PoolTable);
         Attached = attach;
         if (attach)
         {
@@ -85,6 +85,8 @@ public sealed unsafe partial class TmemEngine : IDisposable
     internal PoolTable PoolTable { get; }
     internal SlabAllocator Slabs => _slabs;
     internal Checkpoint? Checkpoint => _checkpointer?.Checkpoint;
+    /// <summary>Whether leave was given to drop what is damaged.</summary>
+    internal bool DropsDamaged => _damage?.Drops ?? false;
     internal long SyncsWaiting => _checkpointer?.Waiting ?? 0;
     internal RegionMemory Memory => _memory;
     internal HugeBlocks? Huge { get; }

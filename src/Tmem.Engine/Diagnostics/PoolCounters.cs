@@ -6,7 +6,7 @@ namespace Tmem.Engine.Diagnostics;
 internal enum Count
 {
     // What is there now.
-    Pages, Objects, CompressedBytes, SlotBytes, IndexBytes, SameFilled, Raw,
+    Pages, Objects, CompressedBytes, SlotBytes, IndexBytes, RecordBytes, SameFilled, Raw,
 
     // What has happened.
     Puts, Stored, Replaced, NoRoom, PoolLimit, ClientLimit, Frozen, Incompressible,
@@ -62,6 +62,7 @@ internal sealed class PoolCounters
         CompressedBytes = Sum(Count.CompressedBytes),
         SlotBytes = Sum(Count.SlotBytes),
         IndexBytes = Sum(Count.IndexBytes),
+        RecordBytes = Sum(Count.RecordBytes),
         SameFilledPages = Sum(Count.SameFilled),
         RawPages = Sum(Count.Raw),
         Puts = Sum(Count.Puts),

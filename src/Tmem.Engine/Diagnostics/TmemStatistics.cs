@@ -18,6 +18,8 @@ public readonly record struct PoolStatistics
     public long SlotBytes { get; init; }
     /// <summary>Real memory of the index (objects and radix nodes).</summary>
     public long IndexBytes { get; init; }
+    /// <summary>Real memory of the records that count against the pool: of a file system, its names, inodes and attributes there.</summary>
+    public long RecordBytes { get; init; }
     /// <summary>Pages held in their descriptor alone because all their words are equal; zram's same_pages.</summary>
     public long SameFilledPages { get; init; }
     /// <summary>Pages stored raw because they do not shrink; zram's huge_pages.</summary>

@@ -1,6 +1,7 @@
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
+using Tmem.Engine.Records;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Diagnostics;
@@ -23,6 +24,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
     private readonly List<Handle> _corrupt = [];
     private readonly List<(ulong Place, ulong Word)> _suspects = [];
     private readonly Dictionary<PoolId, PoolStatistics> _walked = [];
+    private readonly Dictionary<PoolId, long> _recordBytes = [];
     private SlotBitmap _reached = null!;
     private bool _quiescent;
     /// <summary>Following the index further may lead out of the region.</summary>
@@ -204,6 +206,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
             var word = *(ulong*)_slabs.At(place);
             if (word == 0) continue;
             live++;
+            if (entry.Kind == SpanKind.Records) CountRecord(place);
             // A record not committed yet is its owner's to finish or to free.
             if (_quiescent && (word & SlabAllocator.InFlight) != 0 && entry.Kind != SpanKind.Records)
                 Problem($"the slot at {place:x} of span {span} ({entry.Kind}) was taken and neither committed nor freed");
@@ -234,6 +237,15 @@ internal sealed unsafe class TmemVerifier : IDisposable
             Problem($"span {span} ({entry.Kind}) has {entry.Present} pages present and slots up to {entry.Bump} used");
     }
 
+    private void CountRecord(ulong place)
+    {
+        var words = (ulong*)_slabs.At(place);
+        var size = _slabs.SlotBytes(place);
+        if (!RecordStore.IsSound(words[0], words[1], size)) return;
+        var pool = RecordStore.PoolOf(words[1]);
+        _recordBytes[pool] = _recordBytes.GetValueOrDefault(pool) + size;
+    }
+
     private void CheckCounters(IReadOnlyList<Pool> pools)
     {
         foreach (var pool in pools)
@@ -247,7 +259,9 @@ internal sealed unsafe class TmemVerifier : IDisposable
             Agree(pool, "index bytes", counted.IndexBytes, walked.IndexBytes);
             Agree(pool, "same-filled pages", counted.SameFilledPages, walked.SameFilledPages);
             Agree(pool, "raw pages", counted.RawPages, walked.RawPages);
-            Agree(pool, "bytes towards its limit", pool.Memory, walked.SlotBytes + walked.IndexBytes);
+            var records = _recordBytes.GetValueOrDefault(pool.Id);
+            Agree(pool, "record bytes", counted.RecordBytes, records);
+            Agree(pool, "bytes towards its limit", pool.Memory, walked.SlotBytes + walked.IndexBytes + records);
         }
     }
 

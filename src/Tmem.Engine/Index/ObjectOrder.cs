@@ -5,11 +5,12 @@ internal readonly unsafe struct ObjectOrder<THost>(THost host) : ITreapOrder<Obj
 {
     public int Compare(in ObjectId key, ulong node) => key.CompareTo(Record(node).Id);
 
-    // Its own mix of the id, so that priorities are independent of the bucket, which the low byte of the same hash chose.
-    public ulong Priority(ulong node) => Record(node).Id.Hash() >> 8;
+    public ulong Priority(ulong node) => Secret.Mix(Record(node).Id.Hash());
 
     public ref ulong Left(ulong node) => ref Record(node).Left;
     public ref ulong Right(ulong node) => ref Record(node).Right;
+
+    public static Exception NoEnd() => new InvalidDataException("a tree of objects goes round: the region is damaged");
 
     private ref ObjectRecord Record(ulong node) => ref *(ObjectRecord*)host.At(node);
 }

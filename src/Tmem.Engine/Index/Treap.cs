@@ -7,25 +7,35 @@ internal interface ITreapOrder<TKey> where TKey : allows ref struct
     /// <summary>Negative if the key comes before the node, 0 if it is the node's own.</summary>
     int Compare(in TKey key, ulong node);
 
-    /// <summary>A number that is the same for a node each time and spread evenly over nodes.</summary>
+    /// <summary>
+    /// A number that is the same for a node each time and spread evenly over nodes. Not to be told from the node's key by others: who knows
+    /// priorities can choose keys so that the tree becomes a list.
+    /// </summary>
     ulong Priority(ulong node);
 
     ref ulong Left(ulong node);
     ref ulong Right(ulong node);
+
+    /// <summary>The error of a walk that finds no end: links of a damaged tree may go round.</summary>
+    static abstract Exception NoEnd();
 }
 
 /// <summary>
-/// An ordered binary tree that keeps itself level by chance: each node's priority is a hash, parents have higher ones (Seidel and Aragon,
-/// "Randomized search trees", 1996). Chosen over red-black and AVL trees because a node needs no balance field and an insertion or
+/// An ordered binary tree that keeps itself level by chance: each node's priority is a hash that only this process knows
+/// (<see cref="Secret"/>), parents have higher ones (Seidel and Aragon, "Randomized search trees", 1996). Chosen over red-black and AVL trees because a node needs no balance field and an insertion or
 /// removal is one walk down; about 1.39 log2 n steps to find. Links are derived state, so no store here has to survive a crash.
 /// </summary>
 internal static class Treap
 {
+    /// <summary>No walk is longer: by chance, one of a thousand million nodes is deeper than 200 once in 10^20 trees.</summary>
+    private const int Deepest = 1000;
+
     public static ulong Find<TOrder, TKey>(in TOrder order, ulong root, in TKey key)
         where TOrder : struct, ITreapOrder<TKey> where TKey : allows ref struct
     {
-        while (root != 0)
+        for (var depth = 0; root != 0; depth++)
         {
+            if (depth > Deepest) throw TOrder.NoEnd();
             var side = order.Compare(in key, root);
             if (side == 0) break;
             root = side < 0 ? order.Left(root) : order.Right(root);
@@ -38,8 +48,9 @@ internal static class Treap
         where TOrder : struct, ITreapOrder<TKey> where TKey : allows ref struct
     {
         ulong best = 0;
-        while (root != 0)
+        for (var depth = 0; root != 0; depth++)
         {
+            if (depth > Deepest) throw TOrder.NoEnd();
             var side = order.Compare(in key, root);
             if (side == 0) return root;
             if (side < 0)
@@ -61,16 +72,21 @@ internal static class Treap
     {
         var priority = order.Priority(node);
         ref var link = ref root;
-        while (link != 0 && order.Priority(link) >= priority)
+        var depth = 0;
+        for (; link != 0 && order.Priority(link) >= priority; depth++)
+        {
+            if (depth > Deepest) throw TOrder.NoEnd();
             link = ref order.Compare(in key, link) < 0 ? ref order.Left(link) : ref order.Right(link);
+        }
 
         // The subtree found here goes below the new node, split by its key.
         var rest = link;
         link = node;
         ref var lower = ref order.Left(node);
         ref var upper = ref order.Right(node);
-        while (rest != 0)
+        for (; rest != 0; depth++)
         {
+            if (depth > Deepest) throw TOrder.NoEnd();
             if (order.Compare(in key, rest) < 0)
             {
                 upper = rest;
@@ -103,8 +119,10 @@ internal static class Treap
         where TOrder : struct, ITreapOrder<TKey> where TKey : allows ref struct
     {
         ref var link = ref root;
-        while (link != 0)
+        var depth = 0;
+        for (; link != 0; depth++)
         {
+            if (depth > Deepest) throw TOrder.NoEnd();
             var side = order.Compare(in key, link);
             if (side == 0) break;
             link = ref side < 0 ? ref order.Left(link) : ref order.Right(link);
@@ -115,8 +133,9 @@ internal static class Treap
         // What hung below it is merged into its place, higher priority first.
         var left = order.Left(node);
         var right = order.Right(node);
-        while (left != 0 && right != 0)
+        for (; left != 0 && right != 0; depth++)
         {
+            if (depth > 2 * Deepest) throw TOrder.NoEnd();
             if (order.Priority(left) >= order.Priority(right))
             {
                 link = left;

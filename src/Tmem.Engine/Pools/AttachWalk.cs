@@ -1,5 +1,6 @@
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Index;
+using Tmem.Engine.Records;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Pools;
@@ -68,10 +69,32 @@ internal sealed unsafe partial class AttachWalk : IDisposable
                 case SpanKind.Records:
                     foreach (var place in SlotsOf(span))
                     {
-                        if (Records.RecordStore.IsKept(*(ulong*)_slabs.At(place))) _reached.Add(place);
+                        AdoptRecord(place);
                     }
                     break;
             }
+        }
+    }
+
+    /// <summary>
+    /// A record that is none any more costs what it stood for, and no start: it is kept for its owner to see and name, or, with leave, let go.
+    /// </summary>
+    private void AdoptRecord(ulong place)
+    {
+        var words = (ulong*)_slabs.At(place);
+        if (!RecordStore.IsKept(words[0], words[1])) return;
+        var size = _slabs.SlotBytes(place);
+        if (!RecordStore.IsSound(words[0], words[1], size))
+        {
+            if (_damage.Drops) _damage.Found($"the record at {place:x} has headers {words[0]:x16} and {words[1]:x16}");
+            else _reached.Add(place);
+            return;
+        }
+        _reached.Add(place);
+        if (RecordStore.PoolOf(words[1]) is var id && id != default && _pools.Holding(id) is { } pool)
+        {
+            pool.Adopt(size);
+            pool.Counters.Add(Count.RecordBytes, size);
         }
     }
 
@@ -219,12 +242,10 @@ internal sealed unsafe partial class AttachWalk : IDisposable
         _ => entry.Class < SizeClasses.General,
     };
 
-    private List<ulong> SlotsOf(uint span)
+    private IEnumerable<ulong> SlotsOf(uint span) => Places(_spans.PlaceOf(span), _spans.Table[span].Class);
+
+    private static IEnumerable<ulong> Places(ulong start, int sizeClass)
     {
-        var sizeClass = _spans.Table[span].Class;
-        var places = new List<ulong>(SizeClasses.SlotsPerSpan(sizeClass));
-        for (var slot = 0; slot < SizeClasses.SlotsPerSpan(sizeClass); slot++)
-            places.Add(_spans.PlaceOf(span) + (ulong)(slot * SizeClasses.Size(sizeClass)));
-        return places;
+        for (var slot = 0; slot < SizeClasses.SlotsPerSpan(sizeClass); slot++) yield return start + (ulong)(slot * SizeClasses.Size(sizeClass));
     }
 }

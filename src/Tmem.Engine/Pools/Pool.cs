@@ -93,7 +93,7 @@ internal sealed class Pool
 
     public static int BucketOf(in ObjectId id) => (int)(id.Hash() & (BucketCount - 1));
 
-    /// <summary>Real memory (slots, nodes, objects) that counts towards the limit.</summary>
+    /// <summary>Real memory (slots, nodes, objects, records) that counts towards the limit.</summary>
     public long Memory => Volatile.Read(ref _memory);
 
     /// <summary>Adds to the memory in use; PoolLimit or ClientLimit, with nothing changed, if a growth would pass a limit.</summary>

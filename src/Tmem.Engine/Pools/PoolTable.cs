@@ -46,6 +46,9 @@ internal sealed unsafe partial class PoolTable
         return pool is not null && pool.Id == id && pool.IsOpen ? pool : null;
     }
 
+    /// <summary>A pool at any stage, as long as its place is its own.</summary>
+    public Pool? Holding(PoolId id) => AtPlace((int)(id.Value & PlaceMask)) is { } pool && pool.Id == id ? pool : null;
+
     public Pool? AtPlace(int place) => (uint)place < (uint)_pools.Length ? Volatile.Read(ref _pools[place]) : null;
 
     /// <summary>All pools that hold pages for somebody: open ones, and those that are being restored.</summary>

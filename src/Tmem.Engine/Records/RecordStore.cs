@@ -1,33 +1,48 @@
 using System.Runtime.CompilerServices;
+using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Records;
 
 /// <summary>
-/// Records of the embedder in the region: a file system's inodes, names and attributes. A record has a kind (1..255) and a payload of
-/// fixed size; it exists, for whoever attaches later, from <see cref="Commit"/> (one 8-byte store) to <see cref="Free"/>. Allocation
-/// is safe from any thread; a record's contents are the owner's to lock.
+/// Records of the embedder in the region: a file system's inodes, names and attributes. A record has a kind (1..255), a payload of
+/// fixed size and, if it is somebody's, a pool, against whose limit and whose client's its slot counts; it exists, for whoever attaches
+/// later, from <see cref="Commit"/> (one 8-byte store) to <see cref="Free"/>. Allocation is safe from any thread; a record's contents are
+/// the owner's to lock.
 /// <code>
-/// word 0   | payload length : 32 | 0 : 16 | kind : 8 | 0 : 5 | retired | 1 (committed) | 0 |      1 until committed, 0 when free
+/// word 0   | payload length : 16 | pool id : 32 | kind : 8 | 0 : 5 | retired | 1 (committed) | 0 |      1 until committed, 0 when free
 /// word 1   the same word 0 will be, kept until the commit
 /// words 2-    payload
 /// </code>
 /// An embedder that changes several records at once keeps a log of words and what they were: word 0 is such a word. A record may be
 /// <em>retired</em> before it is freed: it no longer exists, but its slot and contents stay, across an attach too, so that the log can bring it back.
+/// <para>
+/// A reference is hostile input: it may come from a damaged record. Whatever takes one looks first whether a slot of records begins there,
+/// whether the two copies of the header agree, and whether kind and length are those asked for (4 ns); if not, it throws
+/// <see cref="DamagedRecordException"/> and nothing was touched. A checksum over each record was weighed against this: records change in place
+/// under stores of single words, so it would have to be stored with each of them. What never changes in a record, its owner may sum up.
+/// </para>
 /// </summary>
 internal sealed unsafe class RecordStore
 {
     private const int HeaderBytes = 16;
     private const ulong Committed = 2;
     private const ulong Retired = 4;
+    private const ulong States = 7;
+    private const int KindShift = 8;
+    private const int PoolShift = 16;
+    private const int LengthShift = 48;
 
     private readonly SlabAllocator _slabs;
     private readonly Superblock* _superblock;
+    private readonly PoolTable _pools;
 
-    internal RecordStore(SlabAllocator slabs, Superblock* superblock)
+    internal RecordStore(SlabAllocator slabs, Superblock* superblock, PoolTable pools)
     {
         _slabs = slabs;
         _superblock = superblock;
+        _pools = pools;
     }
 
     /// <summary>Largest payload of a record, in bytes.</summary>
@@ -40,18 +55,38 @@ internal sealed unsafe class RecordStore
         set => Volatile.Write(ref _superblock->RecordRoot, value.Value);
     }
 
-    /// <summary>A new record with a zeroed payload, not yet committed. NoRoom when the store is full (ephemeral pages are evicted first).</summary>
+    /// <summary>
+    /// A new record with a zeroed payload, not yet committed. NoRoom when the store is full (ephemeral pages are evicted first); with a pool,
+    /// PoolLimit and ClientLimit as for a page, and NoSuchPool.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Kind 0, or a payload of less than 1 or more than <see cref="MaximumPayload"/> bytes.</exception>
-    public TmemStatus Allocate(byte kind, int payload, out RecordRef record)
+    public TmemStatus Allocate(byte kind, int payload, out RecordRef record, PoolId pool = default)
     {
         ArgumentOutOfRangeException.ThrowIfZero(kind);
         ArgumentOutOfRangeException.ThrowIfLessThan(payload, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(payload, MaximumPayload);
-        var place = _slabs.AllocateEvicting(SpanKind.Records, SizeClasses.For(payload + HeaderBytes));
+        record = RecordRef.None;
+        var owner = _pools.Find(pool);
+        if (owner is null && pool != default) return TmemStatus.NoSuchPool;
+        var sizeClass = SizeClasses.For(payload + HeaderBytes);
+        long asked = SizeClasses.Size(sizeClass);
+        // Asked first: nothing is evicted for what is refused anyway.
+        if (owner is not null && owner.TryGrow(asked) is var grown and not TmemStatus.Ok) return grown;
+        var place = _slabs.AllocateEvicting(SpanKind.Records, sizeClass);
+        if (place == 0)
+        {
+            owner?.TryGrow(-asked);
+            return TmemStatus.NoRoom;
+        }
+        if (owner is not null)
+        {
+            // A full store gives a larger slot if that is what stands free.
+            owner.Adopt(_slabs.SlotBytes(place) - asked);
+            owner.Counters.Add(Count.RecordBytes, _slabs.SlotBytes(place));
+        }
         record = new RecordRef(place >> 4);
-        if (place == 0) return TmemStatus.NoRoom;
         var words = (ulong*)_slabs.At(place);
-        words[1] = (ulong)(uint)payload << 32 | (uint)kind << 8 | Committed;
+        words[1] = (ulong)payload << LengthShift | (ulong)pool.Value << PoolShift | (uint)kind << KindShift | Committed;
         new Span<byte>(words + 2, payload).Clear();
         return TmemStatus.Ok;
     }
@@ -63,20 +98,34 @@ internal sealed unsafe class RecordStore
     public void Free(RecordRef record)
     {
         BeforeStore?.Invoke();
+        var words = At(record);
+        var bytes = _slabs.SlotBytes(record.Value << 4);
+        if (OwnerOf(words[1]) is { } pool)
+        {
+            pool.TryGrow(-bytes);
+            pool.Counters.Add(Count.RecordBytes, -bytes);
+        }
         _slabs.Free(record.Value << 4);
     }
 
     /// <summary>Frees every retired record: once the embedder's log has brought back those that are to stay.</summary>
     public void FreeRetired() => ForEachSlot((record, header) =>
     {
-        if ((header & (Committed | Retired | 1)) == (Committed | Retired)) Free(record);
+        if ((header & States) == (Committed | Retired) && IsSound(record)) Free(record);
     });
 
+    /// <summary>Lets go of a slot that <see cref="ForEachDamaged"/> has shown. Nobody's account knows of it.</summary>
+    public void FreeDamaged(RecordRef record)
+    {
+        BeforeStore?.Invoke();
+        if (_slabs.IsUsedSlot(record.Value << 4, SpanKind.Records, out _) && !IsSound(record)) _slabs.Free(record.Value << 4);
+    }
+
     /// <summary>The word that says whether a record exists: <see cref="CommittedState"/>, <see cref="RetiredState"/> or neither.</summary>
-    public ref ulong StateOf(RecordRef record) => ref *(ulong*)At(record);
+    public ref ulong StateOf(RecordRef record) => ref *At(record);
 
     /// <summary>The state of a record that exists.</summary>
-    public ulong CommittedState(RecordRef record) => ((ulong*)At(record))[1];
+    public ulong CommittedState(RecordRef record) => At(record)[1];
 
     /// <summary>The state of a record that exists no longer and is not freed yet.</summary>
     public ulong RetiredState(RecordRef record) => CommittedState(record) | Retired;
@@ -88,48 +137,53 @@ internal sealed unsafe class RecordStore
         Volatile.Write(ref word, value);
     }
 
-    /// <summary>Where a word of a record lies, for whoever attaches later: see <see cref="WordAt"/>.</summary>
+    /// <summary>Where a word of a record lies, for whoever attaches later: see <see cref="TryWordAt"/>.</summary>
     public ulong PlaceOf(ref ulong word) => (ulong)((byte*)Unsafe.AsPointer(ref word) - _slabs.At(0));
 
-    /// <summary>The word at a place that <see cref="PlaceOf"/> gave.</summary>
-    /// <exception cref="RegionException">There are no records at this place.</exception>
-    public ref ulong WordAt(ulong place)
+    /// <summary>Whether there are records at a place that <see cref="PlaceOf"/> gave, or that damage has made of it.</summary>
+    public bool IsWord(ulong place)
     {
         var spans = _slabs.Spans;
-        if (place % sizeof(ulong) != 0 || !spans.Contains(place) || spans.Table[spans.SpanOf(place)].Kind != SpanKind.Records)
-            throw new RegionException($"the region is damaged: its log of changes names place {place:x}, where no record lies");
+        return place % sizeof(ulong) == 0 && spans.Contains(place) && spans.Table[spans.SpanOf(place)].Kind == SpanKind.Records;
+    }
+
+    /// <summary>The word at a place for which <see cref="IsWord"/> is true.</summary>
+    /// <exception cref="DamagedRecordException">It is not.</exception>
+    public ref ulong WordAt(ulong place)
+    {
+        if (!IsWord(place)) throw new DamagedRecordException(new RecordRef(place >> 4));
         return ref *(ulong*)_slabs.At(place);
     }
 
     /// <summary>For tests: called before each store that makes, frees or changes a record for good; what it throws stands for a kill.</summary>
     internal Action? BeforeStore { get; set; }
 
-    /// <summary>The payload as a struct. <typeparamref name="T"/> must not be larger than the payload.</summary>
-    public ref T Get<T>(RecordRef record) where T : unmanaged => ref Unsafe.AsRef<T>(At(record) + HeaderBytes);
+    /// <summary>The payload of a record, committed, retired or just allocated.</summary>
+    /// <exception cref="DamagedRecordException">The reference is not that of a whole record of this kind.</exception>
+    public ref T Get<T>(RecordRef record) where T : unmanaged, IRecord
+    {
+        var words = At(record);
+        if ((byte)(words[1] >> KindShift) != T.Kind || (int)(words[1] >> LengthShift) < sizeof(T)) throw new DamagedRecordException(record);
+        return ref Unsafe.AsRef<T>(words + 2);
+    }
 
     /// <summary>The whole payload.</summary>
+    /// <exception cref="DamagedRecordException">The reference is that of no record.</exception>
     public Span<byte> Bytes(RecordRef record)
     {
-        var words = (ulong*)At(record);
-        return new Span<byte>(words + 2, (int)(words[1] >> 32));
+        var words = At(record);
+        return new Span<byte>(words + 2, (int)(words[1] >> LengthShift));
     }
 
     /// <summary>True if this reference, which may come from anywhere, is that of a committed record of that kind.</summary>
-    public bool IsRecord(RecordRef record, byte kind)
-    {
-        if (record.Value >= 1UL << 44) return false;
-        var place = record.Value << 4;
-        if (place == 0 || !_slabs.IsSlot(place, SpanKind.Records)) return false;
-        var words = (ulong*)_slabs.At(place);
-        var header = Volatile.Read(ref words[0]);
-        // The two copies agree and the payload ends in its slot, or a bit of one has flipped, or the record is retired.
-        return IsKept(header) && (byte)(header >> 8) == kind && header == words[1]
-            && (long)(header >> 32) <= _slabs.SlotBytes(place) - HeaderBytes;
-    }
+    public bool IsRecord(RecordRef record, byte kind) =>
+        IsSound(record) && ((ulong*)_slabs.At(record.Value << 4))[0] is var header && (header & States) == Committed && (byte)(header >> KindShift) == kind;
+
+    /// <summary>The pool that a record counts against; none for one that is nobody's.</summary>
+    public PoolId PoolOf(RecordRef record) => new((uint)(At(record)[1] >> PoolShift));
 
     /// <summary>
-    /// Calls <paramref name="visit"/> for every committed record of a kind. Nobody may allocate or free records meanwhile, but for the
-    /// visitor itself freeing the one it is shown.
+    /// Calls <paramref name="visit"/> for every committed record of a kind. Nobody may allocate records meanwhile; the visitor may free any.
     /// </summary>
     public void ForEach(byte kind, Action<RecordRef> visit)
     {
@@ -138,6 +192,55 @@ internal sealed unsafe class RecordStore
         {
             if (IsRecord(record, kind)) visit(record);
         });
+    }
+
+    /// <summary>Calls <paramref name="visit"/> for every slot in use that holds no whole record: one of its header's bits has flipped.</summary>
+    public void ForEachDamaged(Action<RecordRef> visit)
+    {
+        ArgumentNullException.ThrowIfNull(visit);
+        ForEachSlot((record, header) =>
+        {
+            if (header > 1 && !IsSound(record)) visit(record);
+        });
+    }
+
+    /// <summary>
+    /// Calls <paramref name="visit"/> for the slots in use from a place on, at most so many, whatever has come and gone between two calls.
+    /// </summary>
+    /// <param name="from">A place: 0 to begin with. Becomes the place to go on from; every record below it has been shown, or is newer.</param>
+    /// <param name="slots">The most slots to look at.</param>
+    /// <param name="visit">Given each record, sound or not, and its first word; returns how many slots it was worth beside its own.</param>
+    /// <returns>False when that was the last.</returns>
+    public bool Continue(ref ulong from, int slots, Func<RecordRef, ulong, int> visit)
+    {
+        ArgumentNullException.ThrowIfNull(visit);
+        var spans = _slabs.Spans;
+        var span = from == 0 || !spans.Contains(from) ? 0u : spans.SpanOf(from);
+        for (; span < spans.HighWater; span++)
+        {
+            ref var entry = ref spans.Table[span];
+            var start = spans.PlaceOf(span);
+            if (entry.Kind != SpanKind.Records)
+            {
+                // A look at an entry of the table is a slot's worth too: a store may have a million spans of pages.
+                from = start + RegionLayout.SpanBytes;
+                if (--slots <= 0) return true;
+                continue;
+            }
+            var size = (ulong)SizeClasses.Size(entry.Class);
+            var slot = from <= start ? 0 : (int)((from - start + size - 1) / size);
+            for (; entry.Kind == SpanKind.Records && slot < entry.Bump; slot++)
+            {
+                var place = start + (ulong)slot * size;
+                var record = new RecordRef(place >> 4);
+                var header = *(ulong*)_slabs.At(place);
+                from = place + size;
+                slots -= header == 0 ? 1 : 1 + visit(record, header);
+                if (slots <= 0) return true;
+            }
+            from = start + RegionLayout.SpanBytes;
+        }
+        return false;
     }
 
     private void ForEachSlot(Action<RecordRef, ulong> visit)
@@ -149,14 +252,42 @@ internal sealed unsafe class RecordStore
             // Read again for each slot: freeing its last record gives the span away.
             for (var slot = 0; entry.Kind == SpanKind.Records && slot < entry.Bump; slot++)
             {
-                var record = new RecordRef(spans.PlaceOf(span) + (ulong)(slot * SizeClasses.Size(entry.Class)) >> 4);
-                visit(record, StateOf(record));
+                var place = spans.PlaceOf(span) + (ulong)(slot * SizeClasses.Size(entry.Class));
+                var header = *(ulong*)_slabs.At(place);
+                if (header != 0) visit(new RecordRef(place >> 4), header);
             }
         }
     }
 
-    /// <summary>Whether an attach keeps a slot with this first word: records that exist, and retired ones.</summary>
-    internal static bool IsKept(ulong header) => (header & (Committed | 1)) == Committed;
+    /// <summary>
+    /// Whether an attach keeps a slot with these first two words: records that exist, retired ones, and what was one of them until a bit flipped,
+    /// which its owner is to hear of.
+    /// </summary>
+    internal static bool IsKept(ulong header, ulong copy) =>
+        header > SlabAllocator.InFlight && ((header & Committed) != 0 || (header & ~States) == (copy & ~States));
 
-    private byte* At(RecordRef record) => _slabs.At(record.Value << 4);
+    /// <summary>Whether the two copies of a header, of which the first says the state, agree and fit their slot.</summary>
+    internal static bool IsSound(ulong header, ulong copy, int slotBytes) =>
+        (copy & States) == Committed && (byte)(copy >> KindShift) != 0
+        && (int)(copy >> LengthShift) is > 0 and var length && length <= slotBytes - HeaderBytes
+        && (header == SlabAllocator.InFlight || ((header ^ copy) & ~Retired) == 0);
+
+    /// <summary>The pool that the record with this header counts against.</summary>
+    internal static PoolId PoolOf(ulong copy) => new((uint)(copy >> PoolShift));
+
+    private Pool? OwnerOf(ulong copy) => PoolOf(copy) is var id && id != default && _pools.Holding(id) is { } pool ? pool : null;
+
+    /// <summary>Whether this reference, which may come from anywhere, is that of a whole record, in whatever state.</summary>
+    public bool IsSound(RecordRef record)
+    {
+        if (record.Value >= 1UL << 44) return false;
+        var place = record.Value << 4;
+        // Of a slot never used the memory may not be there, and a look would make it.
+        if (!_slabs.IsUsedSlot(place, SpanKind.Records, out var bytes)) return false;
+        var words = (ulong*)_slabs.At(place);
+        return IsSound(Volatile.Read(ref words[0]), words[1], bytes);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ulong* At(RecordRef record) => IsSound(record) ? (ulong*)_slabs.At(record.Value << 4) : throw new DamagedRecordException(record);
 }

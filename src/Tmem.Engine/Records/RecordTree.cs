@@ -4,7 +4,7 @@ namespace Tmem.Engine.Records;
 
 /// <summary>A record that stands in a <see cref="RecordTree{T}"/>: where it keeps its key and links.</summary>
 /// <typeparam name="T">The record's struct.</typeparam>
-internal interface ITreeRecord<T> where T : unmanaged, ITreeRecord<T>
+internal interface ITreeRecord<T> : IRecord where T : unmanaged, ITreeRecord<T>
 {
     /// <summary>The record's key. Unique within a tree.</summary>
     static abstract ulong Key(in T record);
@@ -47,8 +47,9 @@ internal sealed class RecordTree<T> where T : unmanaged, ITreeRecord<T>
     {
         public ref T Record(ulong node) => ref store.Get<T>(new RecordRef(node));
         public int Compare(in ulong key, ulong node) => key.CompareTo(T.Key(in Record(node)));
-        public ulong Priority(ulong node) => new ObjectId(T.Key(in Record(node))).Hash();
+        public ulong Priority(ulong node) => Secret.Mix(T.Key(in Record(node)));
         public ref ulong Left(ulong node) => ref T.Left(ref Record(node));
         public ref ulong Right(ulong node) => ref T.Right(ref Record(node));
+        public static Exception NoEnd() => new DamagedRecordException("a tree of records goes round");
     }
 }

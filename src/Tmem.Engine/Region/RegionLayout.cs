@@ -20,7 +20,7 @@ internal static class RegionLayout
     public const ulong Magic = 0x4E4745524D454D54;
 
     /// <summary>Raised whenever an older program could misread what a newer one wrote.</summary>
-    public const uint Version = 4;
+    public const uint Version = 5;
 
     public const int PageSize = 4096;
     public const int LargestPageSize = 16 * PageSize;

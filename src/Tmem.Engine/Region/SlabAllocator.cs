@@ -240,6 +240,21 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         return slot * size == offset && offset + size <= RegionLayout.SpanBytes;
     }
 
+    /// <summary>As <see cref="IsSlot"/>, and the slot has been used: its memory is there.</summary>
+    public bool IsUsedSlot(ulong place, SpanKind kind, out int bytes)
+    {
+        bytes = 0;
+        if ((place & 15) != 0 || !_spans.Contains(place)) return false;
+        var span = _spans.SpanOf(place);
+        ref var entry = ref _spans.Table[span];
+        var sizeClass = entry.Class;
+        if (entry.Kind != kind || sizeClass >= SizeClasses.Count) return false;
+        var offset = place - _spans.PlaceOf(span);
+        var slot = SizeClasses.SlotAt(sizeClass, offset);
+        bytes = SizeClasses.Size(sizeClass);
+        return slot < entry.Bump && (ulong)((long)slot * bytes) == offset;
+    }
+
     /// <summary>The place of the slot that contains this place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong SlotOf(ulong place)
