@@ -114,6 +114,19 @@ internal sealed unsafe class RecordStore
         if ((header & States) == (Committed | Retired) && IsSound(record)) Free(record);
     });
 
+    /// <summary>Makes a record of a slot in use whose header is damaged, committed and empty, for an owner who knows what it was. False if it does not fit.</summary>
+    public bool TryRemake(RecordRef record, byte kind, int payload)
+    {
+        var place = record.Value << 4;
+        if (record.Value >= 1UL << 44 || !_slabs.IsUsedSlot(place, SpanKind.Records, out var bytes) || payload > bytes - HeaderBytes) return false;
+        var words = (ulong*)_slabs.At(place);
+        if (words[0] <= SlabAllocator.InFlight) return false;
+        words[1] = (ulong)payload << LengthShift | (uint)kind << KindShift | Committed;
+        new Span<byte>(words + 2, payload).Clear();
+        Store(ref words[0], words[1]);
+        return true;
+    }
+
     /// <summary>Lets go of a slot that <see cref="ForEachDamaged"/> has shown. Nobody's account knows of it.</summary>
     public void FreeDamaged(RecordRef record)
     {
@@ -137,7 +150,7 @@ internal sealed unsafe class RecordStore
         Volatile.Write(ref word, value);
     }
 
-    /// <summary>Where a word of a record lies, for whoever attaches later: see <see cref="TryWordAt"/>.</summary>
+    /// <summary>Where a word of a record lies, for whoever attaches later: see <see cref="WordAt"/>.</summary>
     public ulong PlaceOf(ref ulong word) => (ulong)((byte*)Unsafe.AsPointer(ref word) - _slabs.At(0));
 
     /// <summary>Whether there are records at a place that <see cref="PlaceOf"/> gave, or that damage has made of it.</summary>
@@ -164,6 +177,17 @@ internal sealed unsafe class RecordStore
     {
         var words = At(record);
         if ((byte)(words[1] >> KindShift) != T.Kind || (int)(words[1] >> LengthShift) < sizeof(T)) throw new DamagedRecordException(record);
+        return ref Unsafe.AsRef<T>(words + 2);
+    }
+
+    /// <summary>As <see cref="Get"/>; a null reference if this is not a committed record of the kind.</summary>
+    public ref T TryGet<T>(RecordRef record) where T : unmanaged, IRecord
+    {
+        if (!IsSound(record)) return ref Unsafe.NullRef<T>();
+        var words = (ulong*)_slabs.At(record.Value << 4);
+        var header = Volatile.Read(ref words[0]);
+        if ((header & States) != Committed || (byte)(header >> KindShift) != T.Kind || (int)(header >> LengthShift) < sizeof(T))
+            return ref Unsafe.NullRef<T>();
         return ref Unsafe.AsRef<T>(words + 2);
     }
 

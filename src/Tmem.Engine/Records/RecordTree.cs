@@ -40,6 +40,9 @@ internal sealed class RecordTree<T> where T : unmanaged, ITreeRecord<T>
     /// <summary>Takes the record with this key out. False if there is none.</summary>
     public bool Remove(ref ulong root, ulong key) => Treap.Remove(_order, ref root, key) != 0;
 
+    /// <summary>The record with this key, or none.</summary>
+    public RecordRef Find(ulong root, ulong key) => new(Treap.Find(_order, root, key));
+
     /// <summary>The record with the lowest key at or above <paramref name="key"/>, or none.</summary>
     public RecordRef AtOrAbove(ulong root, ulong key) => new(Treap.AtOrAbove(_order, root, key));
 

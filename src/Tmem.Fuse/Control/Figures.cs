@@ -44,6 +44,7 @@ internal static class Figures
         CompressedBytes = statistics.CompressedBytes,
         SlotBytes = statistics.SlotBytes,
         IndexBytes = statistics.IndexBytes,
+        RecordBytes = statistics.RecordBytes,
         SameFilledPages = statistics.SameFilledPages,
         RawPages = statistics.RawPages,
         Puts = statistics.Puts,
@@ -81,7 +82,7 @@ internal static class Figures
             Pages = figures.Pages,
             OriginalBytes = figures.OriginalBytes,
             CompressedBytes = figures.CompressedBytes,
-            MemoryBytes = figures.SlotBytes + figures.IndexBytes,
+            MemoryBytes = figures.SlotBytes + figures.IndexBytes + figures.RecordBytes,
         };
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Tmem.Engine.Records;
 
 namespace Tmem.Fuse.Filesystem;
 
@@ -47,9 +48,11 @@ internal struct AnsweredLookups
 
 /// <summary>Slots that share a record: as many as a record has room for, at a round number.</summary>
 [InlineArray(Length)]
-internal struct AnswerBank
+internal struct AnswerBank : IRecord
 {
     public const int Length = 32;
+
+    static byte IRecord.Kind => RecordKind.Answers;
 
     private AnswerRecord _first;
 }

@@ -1,4 +1,3 @@
-using System.IO.Hashing;
 using System.Runtime.CompilerServices;
 using Tmem.Engine;
 using Tmem.Engine.Records;
@@ -16,48 +15,43 @@ internal sealed class DirectoryIndex
     public const ulong SelfCookie = 1;
     public const ulong ParentCookie = 2;
 
-    /// <summary>All bits of a hash.</summary>
-    public const ulong FullHash = (1UL << 47) - 1;
-
-    private const int HashShift = 16;
-    private const ulong LastNumber = (1UL << HashShift) - 1;
+    /// <summary>Longest name, in bytes.</summary>
+    public const int MaximumName = 255;
 
     private readonly RecordStore _records;
     private readonly RecordTree<EntryRecord> _tree;
-    private readonly long _seed;
-    private readonly ulong _hashMask;
+    private readonly NameHash _hash;
 
     /// <param name="records">Where the entries lie.</param>
-    /// <param name="seed">The region's seed of the hash.</param>
-    /// <param name="hashMask">Bits of the hash in use: <see cref="FullHash"/>, or fewer to make names collide.</param>
-    public DirectoryIndex(RecordStore records, long seed, ulong hashMask)
+    /// <param name="hash">The region's hash of names.</param>
+    public DirectoryIndex(RecordStore records, in NameHash hash)
     {
         _records = records;
         _tree = new RecordTree<EntryRecord>(records);
-        _seed = seed;
-        _hashMask = hashMask;
+        _hash = hash;
     }
 
-    public ulong Hash(ReadOnlySpan<byte> name) => Math.Max(XxHash3.HashToUInt64(name, _seed) & _hashMask, 1);
-
+    /// <exception cref="DamagedRecordException">It is none.</exception>
     public ReadOnlySpan<byte> Name(RecordRef entry)
     {
-        var length = (int)_records.Get<EntryRecord>(entry).NameLength;
-        return _records.Bytes(entry).Slice(Unsafe.SizeOf<EntryRecord>(), length);
+        var length = _records.Get<EntryRecord>(entry).NameLength;
+        var bytes = _records.Bytes(entry)[Unsafe.SizeOf<EntryRecord>()..];
+        if (length > MaximumName || length > bytes.Length) throw new DamagedRecordException(entry);
+        return bytes[..(int)length];
     }
 
-    /// <summary>The entry of this name, or none.</summary>
+    /// <summary>The entry of this name, or none. What it says is to be believed only if its sum holds.</summary>
     public RecordRef Find(RecordRef directory, ReadOnlySpan<byte> name)
     {
         var root = _records.Get<InodeRecord>(directory).Children;
-        var hash = Hash(name);
-        var at = hash << HashShift;
+        var hash = _hash.Of(name);
+        var at = NameHash.FirstKey(hash);
         while (true)
         {
             var entry = _tree.AtOrAbove(root, at);
             if (entry.IsNone) return RecordRef.None;
             var key = _records.Get<EntryRecord>(entry).Key;
-            if (key >> HashShift != hash) return RecordRef.None;
+            if (NameHash.HashOf(key) != hash) return RecordRef.None;
             if (Name(entry).SequenceEqual(name)) return entry;
             at = key + 1;
         }
@@ -70,23 +64,34 @@ internal sealed class DirectoryIndex
     public bool IsEmpty(RecordRef directory) => Next(directory, 0).IsNone;
 
     /// <summary>
-    /// A new entry that stands for <paramref name="child"/>, complete but neither committed nor in the tree. NoRoom when the store is
-    /// full or 65,535 names of this hash are there already.
+    /// A new entry that stands for <paramref name="child"/> and counts against its pool, complete but neither committed nor in the tree. NoRoom when
+    /// the store is full or <see cref="NameHash.MostAlike"/> names of this hash are there already.
     /// </summary>
     public TmemStatus Prepare(RecordRef directory, RecordRef child, ReadOnlySpan<byte> name, out RecordRef entry)
     {
         entry = RecordRef.None;
-        var key = FreeKey(_records.Get<InodeRecord>(directory).Children, Hash(name));
+        var key = NameHash.FreeKey(_tree, _records.Get<InodeRecord>(directory).Children, _hash.Of(name));
         if (key == 0) return TmemStatus.NoRoom;
-        var status = _records.Allocate(RecordKind.Entry, Unsafe.SizeOf<EntryRecord>() + name.Length, out entry);
+        var pool = new PoolId(_records.Get<InodeRecord>(child).Pool);
+        var status = _records.Allocate(RecordKind.Entry, Unsafe.SizeOf<EntryRecord>() + name.Length, out entry, pool);
         if (status != TmemStatus.Ok) return status;
         ref var record = ref _records.Get<EntryRecord>(entry);
         record.Key = key;
         record.Parent = directory.Value;
         record.Child = child.Value;
-        record.NameLength = (uint)name.Length;
+        record.SumAndLength = (uint)name.Length;
         name.CopyTo(_records.Bytes(entry)[Unsafe.SizeOf<EntryRecord>()..]);
+        record.SumAndLength = RecordSum.OfEntry(_records, entry, child.Value);
         return TmemStatus.Ok;
+    }
+
+    /// <summary>Has an entry stand for another inode, or, with none, for a lost one, within an operation that is under way.</summary>
+    public void Switch(RecordRef entry, RecordRef child, Journal journal)
+    {
+        ref var record = ref _records.Get<EntryRecord>(entry);
+        var sum = RecordSum.OfEntry(_records, entry, child.Value);
+        journal.Set(ref record.Child, child.Value);
+        journal.Set(ref record.SumAndLength, sum);
     }
 
     /// <summary>Puts an entry into its directory's tree. False if its key is taken, which only a damaged region can bring about.</summary>
@@ -98,22 +103,19 @@ internal sealed class DirectoryIndex
         return _tree.Insert(ref _records.Get<InodeRecord>(new RecordRef(record.Parent)).Children, entry);
     }
 
-    /// <summary>Takes an entry out of its directory's tree. To retire or free the record is the caller's.</summary>
-    public void Remove(RecordRef entry)
+    /// <summary>Whether an entry stands in its directory's tree, at its key.</summary>
+    public bool Holds(RecordRef entry)
     {
         ref var record = ref _records.Get<EntryRecord>(entry);
-        _tree.Remove(ref _records.Get<InodeRecord>(new RecordRef(record.Parent)).Children, record.Key);
+        return Next(new RecordRef(record.Parent), record.Key) == entry;
     }
 
-    /// <summary>The lowest key of this hash that no entry has; 0 if there is none.</summary>
-    private ulong FreeKey(ulong root, ulong hash)
+    /// <summary>Takes an entry out of its directory's tree. To retire or free the record is the caller's.</summary>
+    /// <exception cref="DamagedRecordException">It is not there: another one must not go for it.</exception>
+    public void Remove(RecordRef entry)
     {
-        for (var number = 1UL; number <= LastNumber; number++)
-        {
-            var key = hash << HashShift | number;
-            var entry = _tree.AtOrAbove(root, key);
-            if (entry.IsNone || _records.Get<EntryRecord>(entry).Key != key) return key;
-        }
-        return 0;
+        if (!Holds(entry)) throw new DamagedRecordException(entry);
+        ref var record = ref _records.Get<EntryRecord>(entry);
+        _tree.Remove(ref _records.Get<InodeRecord>(new RecordRef(record.Parent)).Children, record.Key);
     }
 }

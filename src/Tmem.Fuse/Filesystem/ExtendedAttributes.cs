@@ -6,46 +6,65 @@ using Tmem.Fuse.Abi;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Stored extended attributes: a chain of records a file. A value may have 32,000 bytes (one record) and a file 64 KiB of names and
-/// values in all; the chain is short enough to walk. Which names are allowed where is decided in TmemFileSystem.Attributes.cs.
+/// Stored extended attributes: a tree of records a file, ordered as the names of a directory are. A value may have 32,000 bytes (one record), a
+/// file 1,024 attributes and 64 KiB of names and values in all, and each counts against the pool's limit: more than ext4 keeps of them, and
+/// little enough to free or list them in one go. Both figures are kept in the inode, so that no call walks more than a path down the tree.
+/// Which names are allowed where is decided in TmemFileSystem.Attributes.cs.
 /// The caller holds the namespace lock. Set and Remove, when they succeed, leave an operation under way in the journal for the caller to end.
 /// </summary>
-internal sealed class ExtendedAttributes(RecordStore records, Journal journal)
+internal sealed class ExtendedAttributes(RecordStore records, Journal journal, NameHash hash)
 {
     public const int MaximumValue = 32_000;
     public const int MaximumTotal = 64 * 1024;
+    public const int MaximumCount = 1024;
 
     private const uint CreateOnly = 1;
     private const uint ReplaceOnly = 2;
 
-    public ReadOnlySpan<byte> Name(RecordRef attribute)
-    {
-        var length = (int)records.Get<AttributeRecord>(attribute).NameLength;
-        return records.Bytes(attribute).Slice(Unsafe.SizeOf<AttributeRecord>(), length);
-    }
+    private readonly RecordTree<AttributeRecord> _tree = new(records);
 
-    private ReadOnlySpan<byte> Value(RecordRef attribute)
+    /// <exception cref="DamagedRecordException">It is none.</exception>
+    public ReadOnlySpan<byte> Name(RecordRef attribute) => Bytes(attribute, out var nameLength)[..nameLength];
+
+    private ReadOnlySpan<byte> Value(RecordRef attribute) => Bytes(attribute, out var nameLength)[nameLength..];
+
+    private ReadOnlySpan<byte> Bytes(RecordRef attribute, out int nameLength)
     {
         ref var record = ref records.Get<AttributeRecord>(attribute);
-        return records.Bytes(attribute).Slice(Unsafe.SizeOf<AttributeRecord>() + (int)record.NameLength, (int)record.ValueLength);
+        nameLength = record.NameLength;
+        var bytes = records.Bytes(attribute)[Unsafe.SizeOf<AttributeRecord>()..];
+        if (nameLength + record.ValueLength > bytes.Length) throw new DamagedRecordException(attribute);
+        return bytes[..(nameLength + record.ValueLength)];
     }
 
     public RecordRef Find(RecordRef inode, ReadOnlySpan<byte> name)
     {
-        var at = First(inode);
-        while (!at.IsNone && !Name(at).SequenceEqual(name)) at = Next(at);
-        return at;
+        var sought = hash.Of(name);
+        var at = NameHash.FirstKey(sought);
+        while (true)
+        {
+            var attribute = Next(inode, at);
+            if (attribute.IsNone) return RecordRef.None;
+            var key = records.Get<AttributeRecord>(attribute).Key;
+            if (NameHash.HashOf(key) != sought) return RecordRef.None;
+            if (Name(attribute).SequenceEqual(name)) return attribute;
+            at = key + 1;
+        }
     }
 
-    /// <summary>ENODATA if there is none, ERANGE if it does not fit; no buffer asks for the length alone.</summary>
+    /// <summary>ENODATA if there is none, ERANGE if it does not fit, EIO if it is damaged; no buffer asks for the length alone.</summary>
     public Errno Get(RecordRef inode, ReadOnlySpan<byte> name, Span<byte> value, out int length)
     {
         length = 0;
         var attribute = Find(inode, name);
-        return attribute.IsNone ? Errno.ENODATA : Copy(Value(attribute), value, out length);
+        if (attribute.IsNone) return Errno.ENODATA;
+        return RecordSum.AttributeHolds(records, attribute) ? Copy(Value(attribute), value, out length) : Errno.EIO;
     }
 
-    /// <summary>EEXIST and ENODATA as the flags ask, E2BIG for a value too long, ENOSPC beyond the file's 64 KiB or without room.</summary>
+    /// <summary>
+    /// EEXIST and ENODATA as the flags ask, E2BIG for a value too long, ENOSPC beyond what a file may have, without room, or at the limit of pool
+    /// or client.
+    /// </summary>
     public Errno Set(RecordRef inode, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, uint flags)
     {
         if ((flags & ~(CreateOnly | ReplaceOnly)) != 0) return Errno.EINVAL;
@@ -53,23 +72,28 @@ internal sealed class ExtendedAttributes(RecordStore records, Journal journal)
         var old = Find(inode, name);
         if (old.IsNone && (flags & ReplaceOnly) != 0) return Errno.ENODATA;
         if (!old.IsNone && (flags & CreateOnly) != 0) return Errno.EEXIST;
-        var total = name.Length + value.Length + Total(inode) - (old.IsNone ? 0 : Size(old));
-        if (total > MaximumTotal) return Errno.ENOSPC;
+        ref var owner = ref records.Get<InodeRecord>(inode);
+        if (old.IsNone && owner.AttributeCount >= MaximumCount) return Errno.ENOSPC;
+        if (name.Length + value.Length + owner.AttributeBytes - (old.IsNone ? 0 : Size(old)) > MaximumTotal) return Errno.ENOSPC;
+        var key = old.IsNone ? NameHash.FreeKey(_tree, owner.Attributes, hash.Of(name)) : records.Get<AttributeRecord>(old).Key;
+        if (key == 0) return Errno.ENOSPC;
 
         var payload = Unsafe.SizeOf<AttributeRecord>() + name.Length + value.Length;
-        var status = records.Allocate(RecordKind.Attribute, payload, out var attribute);
+        var status = records.Allocate(RecordKind.Attribute, payload, out var attribute, new PoolId(owner.Pool));
         if (status != TmemStatus.Ok) return StatusErrno.Of(status);
         ref var record = ref records.Get<AttributeRecord>(attribute);
+        record.Key = key;
         record.Owner = inode.Value;
-        record.NameLength = (uint)name.Length;
-        record.ValueLength = (uint)value.Length;
+        record.NameLength = (ushort)name.Length;
+        record.ValueLength = (ushort)value.Length;
         var bytes = records.Bytes(attribute)[Unsafe.SizeOf<AttributeRecord>()..];
         name.CopyTo(bytes);
         value.CopyTo(bytes[name.Length..]);
+        record.Sum = RecordSum.OfAttribute(records, attribute);
         journal.Begin();
         if (!old.IsNone) Retire(inode, old);
         journal.Publish(attribute);
-        Push(inode, attribute);
+        Insert(inode, attribute);
         return Errno.Ok;
     }
 
@@ -82,10 +106,13 @@ internal sealed class ExtendedAttributes(RecordStore records, Journal journal)
         return Errno.Ok;
     }
 
-    /// <summary>Appends the names, each with a NUL, as far as they fit; <paramref name="length"/> grows by what all of them need.</summary>
+    /// <summary>
+    /// Appends the names, each with a NUL, as far as they fit; <paramref name="length"/> grows by what all of them need. A damaged one has no name.
+    /// </summary>
     public void List(RecordRef inode, Span<byte> names, ref int length)
     {
-        for (var at = First(inode); !at.IsNone; at = Next(at)) AppendName(Name(at), names, ref length);
+        for (var at = Next(inode, 0); !at.IsNone; at = Next(inode, records.Get<AttributeRecord>(at).Key + 1))
+            if (RecordSum.AttributeHolds(records, at)) AppendName(Name(at), names, ref length);
     }
 
     public static void AppendName(ReadOnlySpan<byte> name, Span<byte> names, ref int length)
@@ -107,46 +134,47 @@ internal sealed class ExtendedAttributes(RecordStore records, Journal journal)
         return Errno.ERANGE;
     }
 
+    /// <summary>Frees the attributes of an inode that dies.</summary>
     public void FreeAll(RecordRef inode)
     {
-        for (var at = First(inode); !at.IsNone;)
+        ref var owner = ref records.Get<InodeRecord>(inode);
+        for (var at = Next(inode, 0); !at.IsNone; at = Next(inode, 0))
         {
-            var next = Next(at);
+            if (!_tree.Remove(ref owner.Attributes, records.Get<AttributeRecord>(at).Key)) throw new DamagedRecordException(at);
             records.Free(at);
-            at = next;
         }
-        records.Get<InodeRecord>(inode).Attributes = 0;
+        owner.AttributeCount = owner.AttributeBytes = 0;
     }
 
-    public RecordRef First(RecordRef inode) => new(records.Get<InodeRecord>(inode).Attributes);
+    /// <summary>The first attribute with a key at or above <paramref name="key"/>, or none.</summary>
+    public RecordRef Next(RecordRef inode, ulong key) => _tree.AtOrAbove(records.Get<InodeRecord>(inode).Attributes, key);
 
-    public RecordRef Next(RecordRef attribute) => new(records.Get<AttributeRecord>(attribute).Next);
-
-    public void Push(RecordRef inode, RecordRef attribute)
+    /// <summary>Puts an attribute into its inode's tree. False if its key is taken.</summary>
+    public bool Insert(RecordRef inode, RecordRef attribute)
     {
-        ref var head = ref records.Get<InodeRecord>(inode).Attributes;
-        records.Get<AttributeRecord>(attribute).Next = head;
-        Volatile.Write(ref head, attribute.Value);
+        ref var owner = ref records.Get<InodeRecord>(inode);
+        ref var record = ref records.Get<AttributeRecord>(attribute);
+        record.Left = record.Right = 0;
+        if (!_tree.Insert(ref owner.Attributes, attribute)) return false;
+        owner.AttributeCount++;
+        owner.AttributeBytes += (uint)Size(attribute);
+        return true;
+    }
+
+    public int Size(RecordRef attribute)
+    {
+        ref var record = ref records.Get<AttributeRecord>(attribute);
+        return record.NameLength + record.ValueLength;
     }
 
     private void Retire(RecordRef inode, RecordRef attribute)
     {
-        ref var link = ref records.Get<InodeRecord>(inode).Attributes;
-        while (link != attribute.Value) link = ref records.Get<AttributeRecord>(new RecordRef(link)).Next;
-        Volatile.Write(ref link, Next(attribute).Value);
+        ref var owner = ref records.Get<InodeRecord>(inode);
+        var key = records.Get<AttributeRecord>(attribute).Key;
+        if (_tree.Find(owner.Attributes, key) != attribute) throw new DamagedRecordException(attribute);
+        _tree.Remove(ref owner.Attributes, key);
+        owner.AttributeCount--;
+        owner.AttributeBytes -= (uint)Size(attribute);
         journal.Retire(attribute);
-    }
-
-    private int Size(RecordRef attribute)
-    {
-        ref var record = ref records.Get<AttributeRecord>(attribute);
-        return (int)(record.NameLength + record.ValueLength);
-    }
-
-    private int Total(RecordRef inode)
-    {
-        var total = 0;
-        for (var at = First(inode); !at.IsNone; at = Next(at)) total += Size(at);
-        return total;
     }
 }

@@ -10,6 +10,12 @@ namespace Tmem.Fuse.Filesystem;
 /// The truth is small on purpose: an entry names its parent, its child and its own name; an inode has its attributes; an extended
 /// attribute and a link target name the inode they belong to. Tables of inodes on fixed places were weighed: they would need a free
 /// map of their own to keep consistent, which the record store already is.
+/// <para>
+/// What never changes in a record, or only through the journal, is summed up in it (<see cref="RecordSum"/>): an entry, an attribute and a link
+/// target whole, an inode in what it is (kind of file, pool, generation, target). So no reference of one file is ever taken for another's, and no name
+/// or value is shown that nobody stored. Sizes, times, owners and permissions change in place, each by one store and mostly without a lock; a sum
+/// over them would have to change with them, and is not kept: of these any value is one that could have been set.
+/// </para>
 /// </summary>
 internal static class RecordKind
 {
@@ -24,22 +30,26 @@ internal static class RecordKind
 
 /// <summary>One a region: what everything else is found by.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal struct RootRecord
+internal struct RootRecord : IRecord
 {
-    public const ulong CurrentVersion = 2;
+    public const ulong CurrentVersion = 3;
 
     public ulong Version;
     /// <summary>The root directory's inode.</summary>
     public ulong RootInode;
-    /// <summary>Seed of the name hash, random per region: nobody can prepare names that collide.</summary>
-    public long HashSeed;
+    /// <summary>Key of the hash of names, random per region and never shown: nobody can prepare names that collide.</summary>
+    public SipKey HashKey;
+    /// <summary>The <see cref="JournalRecord"/>.</summary>
+    public ulong Journal;
+    public AnswerBanks Answers;
+    /// <summary>Sum of what stands above.</summary>
+    public ulong Sum;
     /// <summary>The last generation of an inode handed out.</summary>
     public ulong Counter;
     /// <summary>How many processes have taken up the file system.</summary>
     public ulong Processes;
-    /// <summary>The <see cref="JournalRecord"/>.</summary>
-    public ulong Journal;
-    public AnswerBanks Answers;
+
+    static byte IRecord.Kind => RecordKind.Root;
 }
 
 /// <summary>The records that hold the answers: each an <see cref="AnswerBank"/>.</summary>
@@ -57,11 +67,16 @@ internal enum InodeFlags : uint
     Ephemeral = 1,
     /// <summary>A truncation in a full store could not clear the rest of the last page: cleared before the file grows over it.</summary>
     StaleTail = 2,
+    /// <summary>The first-level directory of a pool.</summary>
+    PoolDirectory = 4,
+
+    /// <summary>Those that never change.</summary>
+    Lasting = Ephemeral | PoolDirectory,
 }
 
 /// <summary>A file, directory, symbolic link, fifo, socket or device. Times are nanoseconds since 1970 (1677 to 2262), so that each is one store.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal struct InodeRecord
+internal struct InodeRecord : IRecord
 {
     /// <summary>Never the same for two inodes of a region: node id and generation together are a name for ever.</summary>
     public ulong Generation;
@@ -90,12 +105,23 @@ internal struct InodeRecord
     public ulong Parent;
     /// <summary>Derived. Directory: root of the tree of its entries.</summary>
     public ulong Children;
-    /// <summary>Derived. First of the chain of extended attributes.</summary>
+    /// <summary>Derived. Root of the tree of extended attributes.</summary>
     public ulong Attributes;
+    /// <summary>Derived. One of its entries; 0 if none is known (of several names the one that was remembered has gone).</summary>
+    public ulong Entry;
+    /// <summary>Derived. How many extended attributes there are.</summary>
+    public uint AttributeCount;
+    /// <summary>Derived. Bytes of their names and values.</summary>
+    public uint AttributeBytes;
     /// <summary>Derived. st_nlink: names of a file; of a directory 2 and one for each directory in it; 0 without a name.</summary>
     public uint Links;
     /// <summary>Derived. Scratch of the verifier.</summary>
     public uint Mark;
+    /// <summary>Sum of what never changes: see <see cref="RecordSum"/>.</summary>
+    public uint Sum;
+    private readonly uint _padding;
+
+    static byte IRecord.Kind => RecordKind.Inode;
 
     public readonly bool IsDirectory => (Mode & InodeMode.TypeMask) == InodeMode.Directory;
     public readonly bool IsRegular => (Mode & InodeMode.TypeMask) == InodeMode.Regular;
@@ -110,22 +136,26 @@ internal struct InodeRecord
 [StructLayout(LayoutKind.Sequential)]
 internal struct EntryRecord : ITreeRecord<EntryRecord>
 {
-    /// <summary>
-    /// Place in the directory's tree, and READDIR's cookie: bits 16-62 hash of the name (never 0), bits 0-15 a number from 1 that
-    /// tells names of equal hash apart. It never changes while the entry lives, so listings survive insertions and removals.
-    /// </summary>
-    public ulong Key;
     /// <summary>Derived.</summary>
     public ulong Left;
     /// <summary>Derived.</summary>
     public ulong Right;
+    /// <summary>Sum of the name's length and all that follows (high half), and the name's length (low half): one word, to change with the child.</summary>
+    public ulong SumAndLength;
+    /// <summary>
+    /// Place in the directory's tree, and READDIR's cookie: bits 16-62 hash of the name (never 0), bits 0-15 a number from 1 that
+    /// tells names of equal hash apart. It never changes while the entry lives, so listings survive insertions and removals. That it shows a hash
+    /// is no help to who seeks names of one hash: he has to make and list 2^24 names for one pair of them.
+    /// </summary>
+    public ulong Key;
     /// <summary>Inode of the directory.</summary>
     public ulong Parent;
-    /// <summary>Inode the name stands for. A rename over an existing name switches it.</summary>
+    /// <summary>Inode the name stands for. A rename over an existing name switches it. 0: the inode was lost to damage.</summary>
     public ulong Child;
-    public uint NameLength;
-    private readonly uint _padding;
 
+    public readonly uint NameLength => (uint)SumAndLength;
+
+    static byte IRecord.Kind => RecordKind.Entry;
     static ulong ITreeRecord<EntryRecord>.Key(in EntryRecord record) => record.Key;
     static ref ulong ITreeRecord<EntryRecord>.Left(ref EntryRecord record) => ref record.Left;
     static ref ulong ITreeRecord<EntryRecord>.Right(ref EntryRecord record) => ref record.Right;
@@ -133,22 +163,36 @@ internal struct EntryRecord : ITreeRecord<EntryRecord>
 
 /// <summary>An extended attribute; name and value follow.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal struct AttributeRecord
+internal struct AttributeRecord : ITreeRecord<AttributeRecord>
 {
+    /// <summary>Derived.</summary>
+    public ulong Left;
+    /// <summary>Derived.</summary>
+    public ulong Right;
+    /// <summary>Sum of all that follows.</summary>
+    public uint Sum;
+    public ushort NameLength;
+    public ushort ValueLength;
+    /// <summary>Place in the inode's tree: as an entry's.</summary>
+    public ulong Key;
     /// <summary>Inode it belongs to.</summary>
     public ulong Owner;
-    /// <summary>Derived. Next in the inode's chain.</summary>
-    public ulong Next;
-    public uint NameLength;
-    public uint ValueLength;
+
+    static byte IRecord.Kind => RecordKind.Attribute;
+    static ulong ITreeRecord<AttributeRecord>.Key(in AttributeRecord record) => record.Key;
+    static ref ulong ITreeRecord<AttributeRecord>.Left(ref AttributeRecord record) => ref record.Left;
+    static ref ulong ITreeRecord<AttributeRecord>.Right(ref AttributeRecord record) => ref record.Right;
 }
 
 /// <summary>Where a symbolic link points; the bytes follow.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal struct TargetRecord
+internal struct TargetRecord : IRecord
 {
+    /// <summary>Sum of the length and all that follows.</summary>
+    public uint Sum;
+    public uint Length;
     /// <summary>Inode it belongs to.</summary>
     public ulong Owner;
-    public uint Length;
-    private readonly uint _padding;
+
+    static byte IRecord.Kind => RecordKind.Target;
 }

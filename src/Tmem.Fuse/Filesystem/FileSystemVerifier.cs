@@ -4,196 +4,308 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Cross-checks names, inodes, attributes, link targets, pools and the engine's objects. Runs under the namespace lock, so nobody makes
-/// or frees records meanwhile; reads and writes of files go on. One sentence a problem, at most <see cref="MaximumProblems"/>.
+/// Cross-checks names, inodes, attributes, link targets, pools and the engine's objects, beside the work of others: the namespace lock is held
+/// for a piece at a time (<see cref="BoundedHold"/>). What is looked at under one hold is right by itself at any moment (a record and what it
+/// refers to, and that its tree leads to it); what must be added up over many is kept true by those who change it (<see cref="RunningCheck"/>).
+/// One sentence a problem, at most <see cref="Damage.MaximumSentences"/>. Nothing here grows with the number of files.
 /// </summary>
 internal sealed class FileSystemVerifier(
     TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index, ExtendedAttributes attributes,
-    PoolTable pools, FileData data, long dying)
+    PoolTable pools, FileData data, RunningCheck check, BoundedHold hold, Lock names, Func<RecordRef, string?> pathOf, Func<long> dying)
 {
-    private const int MaximumProblems = 100;
-
-    private readonly List<string> _problems = [];
+    private readonly Damage _problems = new();
+    private readonly PoolObjects _objects = new(client);
+    private readonly RecordRef[] _files = new RecordRef[BoundedHold.Most];
+    private int _fileCount;
 
     public IReadOnlyList<string> Run()
     {
-        records.ForEach(RecordKind.Inode, inode => inodes[inode].Mark = 0);
-        inodes[inodes.Root].Mark = 2;
-        if (journal.IsOpen) Report("an operation on names was begun and not ended");
-        CheckTree();
-        CheckInodes();
-        CheckPools();
-        return _problems;
-    }
-
-    /// <summary>Walks the directories from the root, counting in each inode's mark the links it should have.</summary>
-    private void CheckTree()
-    {
-        var reached = 0L;
-        var directories = new Stack<RecordRef>([inodes.Root]);
-        while (directories.TryPop(out var directory))
+        Walk(Reset, default);
+        Walk(CheckRecord, below => check.EntriesBelow = below);
+        _objects.Begin();
+        Walk(CheckInode, below =>
         {
-            var from = 0UL;
-            for (var entry = index.Next(directory, from); !entry.IsNone; entry = index.Next(directory, from))
-            {
-                ref var record = ref records.Get<EntryRecord>(entry);
-                reached++;
-                if (record.Key < from || !records.IsRecord(entry, RecordKind.Entry))
-                {
-                    Report($"the tree of directory {directory.Value} is out of order at entry {entry.Value}");
-                    break;
-                }
-                from = record.Key + 1;
-                CheckEntry(directory, entry, directories);
-            }
-        }
-        var committed = 0L;
-        records.ForEach(RecordKind.Entry, _ => committed++);
-        if (committed != reached) Report($"{committed} entries are committed, {reached} are reached from the root");
+            check.InodesBelow = below;
+            if (below == ulong.MaxValue && check.Inodes != inodes.Count) Report($"{check.Inodes} inodes are committed, {inodes.Count} are counted");
+        });
+        Walk(CheckDirectory, default);
+        CheckPools();
+        _objects.Compare(Report);
+        return _problems.Sentences;
     }
 
-    private void CheckEntry(RecordRef directory, RecordRef entry, Stack<RecordRef> directories)
+    /// <summary>Goes over all records, a hold after another. A visit returns the steps it took beside its own.</summary>
+    private void Walk(Func<RecordRef, ulong, int> visit, Action<ulong>? reached)
+    {
+        var from = 0UL;
+        for (var more = true; more;)
+        {
+            lock (names)
+            {
+                hold.Begin();
+                more = records.Continue(ref from, BoundedHold.Most, (record, header) =>
+                {
+                    var steps = Guarded(visit, record, header);
+                    hold.Take(1 + steps);
+                    return steps;
+                });
+                reached?.Invoke(more ? from : ulong.MaxValue);
+            }
+            CheckData();
+            FinishDirectory();
+            if (more) BoundedHold.Pause();
+        }
+    }
+
+    private int Guarded(Func<RecordRef, ulong, int> visit, RecordRef record, ulong header)
+    {
+        try
+        {
+            return visit(record, header);
+        }
+        catch (DamagedRecordException damaged)
+        {
+            Report($"{damaged.Message} (found at record {record.Value})");
+            return 1;
+        }
+    }
+
+    private int Reset(RecordRef record, ulong header)
+    {
+        if (records.IsRecord(record, RecordKind.Inode)) inodes[record].Mark = record == inodes.Root ? 2u : 0;
+        return 0;
+    }
+
+    private int CheckRecord(RecordRef record, ulong header)
+    {
+        if (header > 1 && !records.IsSound(record)) Report($"record {record.Value} is damaged in its header");
+        if (records.IsRecord(record, RecordKind.Entry)) return CheckEntry(record);
+        if (records.IsRecord(record, RecordKind.Attribute)) return CheckAttribute(record);
+        if (records.IsRecord(record, RecordKind.Target)) CheckTarget(record);
+        if (records.IsRecord(record, RecordKind.Journal) && journal.IsOpen) Report("an operation on names was begun and not ended");
+        return 0;
+    }
+
+    private int CheckEntry(RecordRef entry)
     {
         ref var record = ref records.Get<EntryRecord>(entry);
+        var directory = new RecordRef(record.Parent);
         var child = new RecordRef(record.Child);
-        if (record.Parent != directory.Value)
-            Report($"entry {entry.Value} stands in directory {directory.Value} but names {record.Parent} as its parent");
-        if (index.Find(directory, index.Name(entry)) != entry) Report($"entry {entry.Value} is not found by its name");
-        if (!records.IsRecord(child, RecordKind.Inode) || child == inodes.Root)
+        if (!RecordSum.EntryHolds(records, entry))
         {
-            Report($"entry {entry.Value} stands for {child.Value}, which is no inode");
-            return;
+            Report($"entry {entry.Value} in directory {NameOf(directory)} is damaged: the name is lost");
+            return 1;
+        }
+        if (!inodes.IsWhole(directory) || !inodes[directory].IsDirectory)
+        {
+            Report($"entry {entry.Value} names {record.Parent} as its parent, which is no directory");
+            return 1;
+        }
+        if (index.Find(directory, index.Name(entry)) != entry) Report($"entry {entry.Value} is not found by its name in directory {NameOf(directory)}");
+        check.Mark(entry, child, 1);
+        if (child.IsNone)
+        {
+            Report($"{NameOf(directory)}/{System.Text.Encoding.UTF8.GetString(index.Name(entry))} is lost: its inode was damaged");
+            return 3;
+        }
+        if (!inodes.IsWhole(child) || child == inodes.Root)
+        {
+            Report($"entry {entry.Value} in directory {NameOf(directory)} stands for {child.Value}, which is no inode");
+            return 3;
         }
         ref var inode = ref inodes[child];
         if (directory != inodes.Root && inode.Pool != inodes[directory].Pool)
             Report($"inode {child.Value} belongs to another pool than its directory {directory.Value}");
-        if (!inode.IsDirectory)
+        if (inode.IsDirectory && inode.Parent != directory.Value)
+            Report($"directory {child.Value} names {inode.Parent} as its parent, not {directory.Value}");
+        if (inode.IsDirectory && inode.Entry != entry.Value) Report($"directory {child.Value} has more than one name");
+        return 3;
+    }
+
+    private int CheckAttribute(RecordRef attribute)
+    {
+        var owner = new RecordRef(records.Get<AttributeRecord>(attribute).Owner);
+        if (!RecordSum.AttributeHolds(records, attribute)) Report($"an extended attribute of {NameOf(owner)} is damaged (record {attribute.Value})");
+        else if (!inodes.IsWhole(owner) || attributes.Find(owner, attributes.Name(attribute)) != attribute)
+            Report($"extended attribute {attribute.Value} does not belong to an inode that has it");
+        return 2;
+    }
+
+    private void CheckTarget(RecordRef target)
+    {
+        var owner = new RecordRef(records.Get<TargetRecord>(target).Owner);
+        if (!RecordSum.TargetHolds(records, target)) Report($"the target of symbolic link {NameOf(owner)} is damaged (record {target.Value})");
+        else if (!inodes.IsWhole(owner) || inodes[owner].Target != target.Value) Report($"link target {target.Value} does not belong to an inode");
+    }
+
+    private int CheckInode(RecordRef inode, ulong header)
+    {
+        if (!records.IsRecord(inode, RecordKind.Inode)) return 0;
+        ref var record = ref inodes[inode];
+        if (!RecordSum.Holds(inode, in record))
         {
-            inode.Mark++;
-            return;
+            Report($"{NameOf(inode)} is damaged");
+            return 0;
         }
-        inodes[directory].Mark++;
-        if (inode.Parent != directory.Value) Report($"directory {child.Value} names {inode.Parent} as its parent, not {directory.Value}");
-        if (inode.Mark != 0)
+        check.Inodes++;
+        // Of a directory that is being removed with all that is in it only the name is gone.
+        if (record.Links != record.Mark && !(record.IsDirectory && record.Links == 0))
+            Report($"inode {inode.Value} counts {record.Links} links, {record.Mark} are there");
+        if (inode != inodes.Root && record.IsDead && dying() == 0) Report($"inode {inode.Value} has neither name nor user and is not being freed");
+        if (record.IsSymbolicLink)
         {
-            Report($"directory {child.Value} has more than one name");
-            return;
+            var target = new RecordRef(record.Target);
+            if (!records.IsRecord(target, RecordKind.Target) || records.Get<TargetRecord>(target).Owner != inode.Value)
+                Report($"symbolic link {NameOf(inode)} has no target of its own");
         }
-        inode.Mark = 2;
-        directories.Push(child);
-    }
-
-    private void CheckInodes()
-    {
-        long count = 0, dead = 0, chained = 0, targets = 0;
-        records.ForEach(RecordKind.Inode, inode =>
+        else if (record.Target != 0)
         {
-            count++;
-            ref var record = ref inodes[inode];
-            if (record.Links != record.Mark) Report($"inode {inode.Value} counts {record.Links} links, {record.Mark} are there");
-            if (inode != inodes.Root && record.IsDead) dead++;
-            chained += CheckChain(inode);
-            if (record.IsSymbolicLink)
-            {
-                targets++;
-                CheckTarget(inode);
-            }
-            else if (record.Target != 0)
-            {
-                Report($"inode {inode.Value} is no symbolic link and has a target");
-            }
-            // Of a dead one the pages are being flushed, elsewhere and right now.
-            if (record.IsRegular && !record.IsDead) CheckData(inode);
-        });
-        if (count != inodes.Count) Report($"{count} inodes are committed, {inodes.Count} are counted");
-        if (dead != dying) Report($"{dead} inodes have neither name nor user, {dying} are being freed");
-        CheckCount(RecordKind.Attribute, chained, "extended attributes");
-        CheckCount(RecordKind.Target, targets, "link targets");
+            Report($"inode {inode.Value} is no symbolic link and has a target");
+        }
+        // Of a dead one the pages are being flushed, elsewhere and right now.
+        if (record.IsRegular && !record.IsDead) CheckFile(inode);
+        return CheckAttributes(inode);
     }
 
-    private void CheckCount(byte kind, long owned, string what)
+    private int CheckAttributes(RecordRef inode)
     {
-        var committed = 0L;
-        records.ForEach(kind, _ => committed++);
-        if (committed != owned) Report($"{committed} {what} are committed, {owned} belong to an inode");
-    }
-
-    private long CheckChain(RecordRef inode)
-    {
-        var length = 0L;
-        for (var at = attributes.First(inode); !at.IsNone; at = attributes.Next(at))
+        uint count = 0, bytes = 0;
+        for (var at = attributes.Next(inode, 0); !at.IsNone; at = attributes.Next(inode, records.Get<AttributeRecord>(at).Key + 1))
         {
             if (!records.IsRecord(at, RecordKind.Attribute) || records.Get<AttributeRecord>(at).Owner != inode.Value)
             {
-                Report($"inode {inode.Value} has {at.Value} in its chain of extended attributes, which is not one of its own");
-                break;
+                Report($"inode {inode.Value} has {at.Value} among its extended attributes, which is not one of its own");
+                return (int)count;
             }
-            if (attributes.Find(inode, attributes.Name(at)) != at) Report($"inode {inode.Value} has two extended attributes of one name");
-            // Longer than names of one byte could be: a ring.
-            if (++length > ExtendedAttributes.MaximumTotal)
-            {
-                Report($"inode {inode.Value} has a chain of extended attributes without end");
-                break;
-            }
+            bytes += (uint)attributes.Size(at);
+            if (++count > ExtendedAttributes.MaximumCount) break;
         }
-        return length;
+        ref var record = ref inodes[inode];
+        if (count != record.AttributeCount || bytes != record.AttributeBytes)
+            Report($"inode {inode.Value} counts {record.AttributeCount} extended attributes of {record.AttributeBytes} bytes, {count} of {bytes} are there");
+        return (int)count;
     }
 
-    private void CheckTarget(RecordRef inode)
+    private void CheckFile(RecordRef file)
     {
-        var target = new RecordRef(inodes[inode].Target);
-        if (!records.IsRecord(target, RecordKind.Target) || records.Get<TargetRecord>(target).Owner != inode.Value)
-            Report($"symbolic link {inode.Value} has no target of its own");
-    }
-
-    private void CheckData(RecordRef file)
-    {
-        if (pools.Find(inodes[file].Pool) is not { } pool)
+        ref var record = ref inodes[file];
+        if (pools.Find(record.Pool) is not { } pool)
         {
-            if (inodes[file].Links > 0) Report($"file {file.Value} belongs to a pool that is not there");
+            if (record.Links > 0 && pools.Ending == 0) Report($"file {file.Value} belongs to a pool that is not there");
             return;
         }
-        if (pool.IsEphemeral != inodes[file].IsEphemeral) Report($"file {file.Value} and its pool differ on whether pages may vanish");
-        if (data.HasPagesBeyondEnd(file)) Report($"file {file.Value} has pages stored behind its end");
+        if (pool.IsEphemeral != record.IsEphemeral) Report($"file {file.Value} and its pool differ on whether pages may vanish");
+        if (data.Pages(file).Count() == 0) return;
+        _objects.Count(pool.Id);
+        if (_fileCount < _files.Length) _files[_fileCount++] = file;
+    }
+
+    /// <summary>What waits for a file's own lock: without the namespace lock, so the file may be gone by now, and its place another's, which serves as well.</summary>
+    private void CheckData()
+    {
+        while (_fileCount > 0)
+        {
+            var file = _files[--_fileCount];
+            try
+            {
+                if (inodes.IsWhole(file) && inodes[file].IsRegular && data.HasPagesBeyondEnd(file) && inodes.IsWhole(file) && !inodes[file].IsDead)
+                    Report($"file {file.Value} has pages stored behind its end");
+            }
+            catch (DamagedRecordException)
+            {
+                // Freed since.
+            }
+        }
+    }
+
+    private RecordRef _directory;
+    private ulong _generation;
+
+    /// <summary>Every entry was seen to stand in its tree; here, that nothing else does.</summary>
+    private int CheckDirectory(RecordRef inode, ulong header)
+    {
+        if (!inodes.IsWhole(inode) || !inodes[inode].IsDirectory) return 0;
+        _generation = inodes[inode].Generation;
+        if (CheckTree(inode, 0, out var steps) == 0) return steps;
+        // Too large for this hold: the walk over the records stops here, and the tree is finished before it goes on.
+        _directory = inode;
+        return BoundedHold.Most;
+    }
+
+    private void FinishDirectory()
+    {
+        if (_directory.IsNone) return;
+        for (var from = 1UL; from != 0;)
+        {
+            BoundedHold.Pause();
+            lock (names)
+            {
+                hold.Begin();
+                if (!inodes.IsWhole(_directory) || inodes[_directory].Generation != _generation) break;
+                try
+                {
+                    from = CheckTree(_directory, from, out var steps);
+                    hold.Take(steps);
+                }
+                catch (DamagedRecordException damaged)
+                {
+                    Report($"{damaged.Message} (found in directory {_directory.Value})");
+                    break;
+                }
+            }
+        }
+        _directory = RecordRef.None;
+    }
+
+    /// <summary>Where to go on from, 0 at the end.</summary>
+    private ulong CheckTree(RecordRef directory, ulong from, out int steps)
+    {
+        for (steps = 0; steps < BoundedHold.Most / 2; steps++)
+        {
+            var entry = index.Next(directory, from);
+            if (entry.IsNone) return 0;
+            ref var record = ref records.Get<EntryRecord>(entry);
+            if (record.Key < from || !records.IsRecord(entry, RecordKind.Entry) || record.Parent != directory.Value)
+            {
+                Report($"the tree of directory {NameOf(directory)} is out of order at entry {entry.Value}");
+                return 0;
+            }
+            from = record.Key + 1;
+        }
+        return from;
     }
 
     private void CheckPools()
     {
-        foreach (var pool in pools.All())
+        lock (names)
         {
-            if (client.PoolInfo(pool.Id, out _) != TmemStatus.Ok) Report($"{pool.Id} has a directory and is not there");
-            if (inodes[pool.Directory].Parent != inodes.Root.Value) Report($"the directory of {pool.Id} is not at the first level");
-        }
-        foreach (var id in client.Pools())
-        {
-            if (pools.Find(id.Value) is null) Report($"{id} has no directory");
-            else if (!CheckObjects(id)) Report($"{id} holds objects that are no files");
-        }
-    }
-
-    /// <summary>
-    /// Whether a pool holds as many objects as there are files with pages. Files change while this counts, so only a figure that stands
-    /// still around the count is compared; a pool that is always busy is passed over.
-    /// </summary>
-    private bool CheckObjects(PoolId pool)
-    {
-        for (var attempt = 0; attempt < 3; attempt++)
-        {
-            if (client.PoolInfo(pool, out var before) != TmemStatus.Ok) return true;
-            var files = 0L;
-            records.ForEach(RecordKind.Inode, inode =>
+            hold.Begin();
+            foreach (var pool in pools.All())
             {
-                if (inodes[inode].Pool == pool.Value && inodes[inode].IsRegular && data.Pages(inode).Count() > 0) files++;
-            });
-            if (client.PoolInfo(pool, out var after) != TmemStatus.Ok) return true;
-            if (after!.Statistics.Objects == files) return true;
-            if (before!.Statistics == after.Statistics) return false;
+                hold.Take();
+                if (client.PoolInfo(pool.Id, out _) != TmemStatus.Ok) Report($"{pool.Id} has a directory and is not there");
+                if (inodes[pool.Directory].Parent != inodes.Root.Value) Report($"the directory of {pool.Id} is not at the first level");
+            }
         }
-        return true;
+        lock (names)
+        {
+            foreach (var id in client.Pools())
+                if (pools.Find(id.Value) is null && pools.Ending == 0) Report($"{id} has no directory");
+        }
     }
 
-    private void Report(string problem)
+    private string NameOf(RecordRef inode)
     {
-        if (_problems.Count < MaximumProblems) _problems.Add(problem);
+        try
+        {
+            if (inodes.IsWhole(inode) && pathOf(inode) is { } path) return path;
+        }
+        catch (DamagedRecordException)
+        {
+            // Its number has to do.
+        }
+        return $"inode {inode.Value}";
     }
+
+    private void Report(string problem) => _problems.Note(problem);
 }

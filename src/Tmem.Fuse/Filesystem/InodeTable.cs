@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Tmem.Engine;
 using Tmem.Engine.Records;
 using Tmem.Fuse.Abi;
@@ -49,27 +50,37 @@ internal sealed class InodeTable
         if (node == NodeId.Root) return Errno.Ok;
         inode = new RecordRef(node.Value);
         // The root's one name is 1.
-        if (inode == Root || !_records.IsRecord(inode, RecordKind.Inode) || this[inode].IsDead) return Errno.ESTALE;
-        return Errno.Ok;
+        if (inode == Root) return Errno.ESTALE;
+        ref var record = ref _records.TryGet<InodeRecord>(inode);
+        if (Unsafe.IsNullRef(ref record) || record.IsDead) return Errno.ESTALE;
+        return RecordSum.Holds(inode, in record) ? Errno.Ok : Errno.EIO;
+    }
+
+    /// <summary>Whether a reference, which may come from anywhere, is that of an inode that is what it was made as.</summary>
+    public bool IsWhole(RecordRef inode)
+    {
+        ref var record = ref _records.TryGet<InodeRecord>(inode);
+        return !Unsafe.IsNullRef(ref record) && RecordSum.Holds(inode, in record);
     }
 
     public NodeId NodeOf(RecordRef inode) => inode == Root ? NodeId.Root : new NodeId(inode.Value);
 
     /// <summary>A new inode, not committed, with the given attributes and all times now. The caller holds the namespace lock.</summary>
-    public TmemStatus Prepare(uint mode, uint uid, uint gid, uint pool, InodeFlags flags, out RecordRef inode) =>
+    public TmemStatus Prepare(uint mode, uint uid, uint gid, PoolId pool, InodeFlags flags, out RecordRef inode) =>
         Prepare(_records, mode, uid, gid, pool, flags, ++Volume.Counter, out inode);
 
+    /// <param name="pool">The pool it counts against; none for the root directory.</param>
     public static TmemStatus Prepare(
-        RecordStore records, uint mode, uint uid, uint gid, uint pool, InodeFlags flags, ulong generation, out RecordRef inode)
+        RecordStore records, uint mode, uint uid, uint gid, PoolId pool, InodeFlags flags, ulong generation, out RecordRef inode)
     {
-        var status = records.Allocate(RecordKind.Inode, System.Runtime.CompilerServices.Unsafe.SizeOf<InodeRecord>(), out inode);
+        var status = records.Allocate(RecordKind.Inode, Unsafe.SizeOf<InodeRecord>(), out inode, pool);
         if (status != TmemStatus.Ok) return status;
         ref var record = ref records.Get<InodeRecord>(inode);
         record.Generation = generation;
         record.Mode = mode;
         record.Uid = uid;
         record.Gid = gid;
-        record.Pool = pool;
+        record.Pool = pool.Value;
         record.Flags = flags;
         record.AccessTime = record.ModifyTime = record.ChangeTime = FileClock.Now();
         return TmemStatus.Ok;
@@ -78,6 +89,7 @@ internal sealed class InodeTable
     /// <summary>Makes a prepared inode exist, within an operation that is under way.</summary>
     public void Publish(RecordRef inode, Journal journal)
     {
+        this[inode].Sum = RecordSum.Of(inode, in this[inode]);
         journal.Publish(inode);
         Interlocked.Increment(ref _count);
     }

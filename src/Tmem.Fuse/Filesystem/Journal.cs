@@ -24,11 +24,13 @@ internal sealed class Journal(RecordStore records, RecordRef log)
     /// <summary>Whether an operation is between its first note and its end.</summary>
     public bool IsOpen => Volatile.Read(ref Log.Count) != 0;
 
-    /// <summary>Begins an operation that cannot fail any more.</summary>
+    /// <summary>
+    /// Begins an operation that cannot fail any more. One before it that met a damaged record half way is undone first, as a restart would: what is
+    /// derived may be wrong until then, and what is true is whole.
+    /// </summary>
     public void Begin()
     {
-        if (IsOpen)
-            throw new InvalidOperationException("an earlier operation on names failed half way; restart the daemon, which undoes it");
+        if (IsOpen) Undo();
         _retiredCount = 0;
     }
 
@@ -40,6 +42,7 @@ internal sealed class Journal(RecordStore records, RecordRef log)
         ref var note = ref Log.Notes[(int)count];
         note.Place = records.PlaceOf(ref word);
         note.Before = word;
+        note.Sum = JournalNote.SumOf(note.Place, note.Before, Log.Ended);
         records.Store(ref Log.Count, count + 1);
         records.Store(ref word, value);
     }
@@ -65,19 +68,40 @@ internal sealed class Journal(RecordStore records, RecordRef log)
     /// <summary>Ends the operation: it has happened.</summary>
     public void Commit()
     {
-        records.Store(ref Log.Count, 0);
+        End();
         while (_retiredCount > 0) records.Free(_retired[--_retiredCount]);
     }
 
-    /// <summary>Undoes an operation cut short and frees what it, or one before it, had retired. May be cut short itself, and is then repeated.</summary>
-    /// <exception cref="Engine.RegionException">The log is damaged.</exception>
-    public void Recover()
+    /// <summary>
+    /// Undoes an operation cut short and frees what it, or one before it, had retired. May be cut short itself, and is then repeated. Returns how
+    /// many notes were damaged: they are passed over, and the operation they belong to may then have happened in part.
+    /// </summary>
+    public long Recover()
     {
-        ref var notes = ref Log.Notes;
-        if (Log.Count > JournalRecord.Capacity)
-            throw new Engine.RegionException($"the region is damaged: its log of changes counts {Log.Count} notes; restore it from a copy, or remove it to start empty");
-        for (var i = (int)Log.Count - 1; i >= 0; i--) records.Store(ref records.WordAt(notes[i].Place), notes[i].Before);
-        records.Store(ref Log.Count, 0);
+        var damaged = IsOpen ? Undo() : 0;
         records.FreeRetired();
+        return damaged;
+    }
+
+    private long Undo()
+    {
+        ref var log = ref Log;
+        var damaged = 0L;
+        for (var i = (int)Math.Min(log.Count, JournalRecord.Capacity) - 1; i >= 0; i--)
+        {
+            ref var note = ref log.Notes[i];
+            if (note.Sum == JournalNote.SumOf(note.Place, note.Before, log.Ended) && records.IsWord(note.Place))
+                records.Store(ref records.WordAt(note.Place), note.Before);
+            else
+                damaged++;
+        }
+        End();
+        return damaged;
+    }
+
+    private void End()
+    {
+        records.Store(ref Log.Count, 0);
+        Log.Ended++;
     }
 }

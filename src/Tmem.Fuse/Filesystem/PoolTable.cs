@@ -19,7 +19,7 @@ internal sealed class PoolState(PoolId id, PoolOptions options, RecordRef direct
 internal sealed class PoolTable
 {
     // A pool id's low ten bits are its place in the engine's table of pools.
-    private const int Places = 1024;
+    public const int Places = 1024;
 
     private readonly PoolState?[] _states = new PoolState?[Places];
 
@@ -28,6 +28,9 @@ internal sealed class PoolTable
         var state = _states[pool % Places];
         return state is not null && state.Id.Value == pool ? state : null;
     }
+
+    /// <summary>Pools that have lost their directory and are being emptied.</summary>
+    public int Ending { get; set; }
 
     public void Add(PoolState state) => _states[state.Id.Value % Places] = state;
 

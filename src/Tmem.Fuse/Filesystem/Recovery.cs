@@ -1,4 +1,5 @@
 using Tmem.Engine;
+using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Records;
 
 namespace Tmem.Fuse.Filesystem;
@@ -6,22 +7,57 @@ namespace Tmem.Fuse.Filesystem;
 /// <summary>
 /// Takes up what a region holds: undoes the operation on names that was cut short, drops what names nothing, and computes every derived field
 /// of the records anew. Runs before anybody else works, and may be cut short itself and run again. A file system just made passes through it as
-/// well, so that there is one way to start.
+/// well, so that there is one way to start. Each pass goes over the records in place: nothing here grows with their number, and the time of
+/// all of them is linear in it but for the walks down trees.
+/// <para>
+/// No record is believed before its sum holds. One that fails it is left where it is for <c>check</c> to name (or, with leave to drop what is
+/// damaged, freed), and costs what it stood for alone: see <see cref="Salvage"/>.
+/// </para>
 /// </summary>
 internal sealed class Recovery(
     TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index, ExtendedAttributes attributes,
-    PoolTable pools, FileData data)
+    PoolTable pools, FileData data, bool drops)
 {
+    /// <summary>What was found damaged.</summary>
+    public Damage Damage { get; } = new();
+
+    /// <summary>Something without a name could not be given one, and is not to be freed.</summary>
+    public bool KeepsNameless { get; private set; }
+
     public void Run()
     {
-        journal.Recover();
+        var notes = journal.Recover();
+        if (notes > 0) Damage.Note($"{notes} notes of the journal fail their sum: the operation on names that was under way may have happened in part");
+        records.ForEachDamaged(DropDamaged);
         ResetInodes();
         LinkEntries();
-        AdoptPools();
-        RemoveUnreachable();
+        if (Damage.Any)
+        {
+            var salvage = new Salvage(client, records, journal, inodes, index, pools);
+            AdoptPools(salvage.AdoptPools);
+            KeepsNameless = !salvage.NameOrphans();
+        }
+        else
+        {
+            AdoptPools(EndPoolsWithoutDirectory);
+        }
+        if (!KeepsNameless) RemoveUnreachable();
         ChainAttributes();
         DropTargets();
         FinishInodes();
+    }
+
+    private void DropDamaged(RecordRef record)
+    {
+        Damage.Note($"record {record.Value} is damaged in its header");
+        if (drops) records.FreeDamaged(record);
+    }
+
+    /// <summary>A record whose header is whole and whose contents are not. With its pool gone there is nothing it could stand for.</summary>
+    private void FailsSum(RecordRef record, string what)
+    {
+        if (drops || (records.PoolOf(record) is var pool && pool != default && client.PoolInfo(pool, out _) != TmemStatus.Ok)) records.Free(record);
+        if (records.IsSound(record) || drops) Damage.Note(what);
     }
 
     private void ResetInodes()
@@ -33,92 +69,133 @@ internal sealed class Recovery(
             record.Parent = 0;
             record.Children = 0;
             record.Attributes = 0;
+            record.Entry = 0;
+            record.AttributeCount = record.AttributeBytes = 0;
             record.Links = 0;
+            if (!RecordSum.Holds(inode, in record))
+            {
+                FailsSum(inode, $"inode {inode.Value} is damaged");
+                return;
+            }
+            if (record.Size > FilePages.MaximumSize)
+            {
+                Damage.Note($"inode {inode.Value} had a size of {record.Size} bytes; it has {FilePages.MaximumSize} now");
+                record.Size = FilePages.MaximumSize;
+            }
             count++;
         });
         inodes.Adopt(count);
         inodes[inodes.Root].Links = 2;
     }
 
-    private void LinkEntries()
+    private void LinkEntries() => records.ForEach(RecordKind.Entry, entry =>
     {
-        records.ForEach(RecordKind.Entry, entry =>
+        if (!RecordSum.EntryHolds(records, entry))
         {
-            ref var record = ref records.Get<EntryRecord>(entry);
-            var parent = new RecordRef(record.Parent);
-            var child = new RecordRef(record.Child);
-            var sound = records.IsRecord(parent, RecordKind.Inode) && records.IsRecord(child, RecordKind.Inode)
-                && child != inodes.Root && inodes[parent].IsDirectory
-                && !(inodes[child].IsDirectory && inodes[child].Parent != 0);
-            if (!sound || !index.Insert(entry))
-            {
-                records.Free(entry);
-                return;
-            }
-            if (inodes[child].IsDirectory)
-            {
-                inodes[child].Parent = parent.Value;
-                inodes[child].Links += 2;
-                inodes[parent].Links++;
-            }
-            else
-            {
-                inodes[child].Links++;
-            }
-        });
+            FailsSum(entry, $"entry {entry.Value} is damaged");
+            return;
+        }
+        ref var record = ref records.Get<EntryRecord>(entry);
+        var parent = new RecordRef(record.Parent);
+        var child = new RecordRef(record.Child);
+        if (!inodes.IsWhole(parent) || !inodes[parent].IsDirectory || child == inodes.Root)
+        {
+            records.Free(entry);
+            return;
+        }
+        if (!inodes.IsWhole(child))
+        {
+            Lose(entry);
+            return;
+        }
+        if ((inodes[child].IsDirectory && inodes[child].Parent != 0) || !index.Insert(entry))
+        {
+            records.Free(entry);
+            return;
+        }
+        inodes[child].Entry = entry.Value;
+        if (inodes[child].IsDirectory)
+        {
+            inodes[child].Parent = parent.Value;
+            inodes[child].Links += 2;
+            inodes[parent].Links++;
+        }
+        else
+        {
+            inodes[child].Links++;
+        }
+    });
+
+    /// <summary>A name whose inode is gone. It stays, so that who looks for it is told of the loss, and stands for no inode that may come to that place.</summary>
+    private void Lose(RecordRef entry)
+    {
+        Damage.Note($"entry {entry.Value} stands for an inode that is damaged");
+        if (drops || !index.Insert(entry))
+        {
+            records.Free(entry);
+            return;
+        }
+        if (records.Get<EntryRecord>(entry).Child == 0) return;
+        journal.Begin();
+        index.Switch(entry, RecordRef.None, journal);
+        journal.Commit();
     }
 
     /// <summary>A first-level directory stands for its pool; pools without one are the remains of a creation or removal.</summary>
-    private void AdoptPools()
+    private void AdoptPools(Action<PoolSnapshot> withoutDirectory)
     {
         for (var entry = index.Next(inodes.Root, 0); !entry.IsNone;)
         {
             ref var record = ref records.Get<EntryRecord>(entry);
             var next = record.Key + 1;
             var directory = new RecordRef(record.Child);
-            ref var inode = ref inodes[directory];
-            var status = client.PoolInfo(new PoolId(inode.Pool), out var info);
-            if (status == TmemStatus.Ok && inode.IsDirectory)
+            if (!directory.IsNone)
             {
-                pools.Add(new PoolState(info!.Id, info.Options, directory));
-            }
-            else
-            {
-                DropName(inodes.Root, entry);
+                ref var inode = ref inodes[directory];
+                if (inode.IsDirectory && client.PoolInfo(new PoolId(inode.Pool), out var info) == TmemStatus.Ok && pools.Find(inode.Pool) is null)
+                    pools.Add(new PoolState(info!.Id, info.Options, directory));
+                else
+                    DropName(inodes.Root, entry);
             }
             entry = index.Next(inodes.Root, next);
         }
         foreach (var id in client.Pools())
-            if (pools.Find(id.Value) is null) client.DestroyPool(id);
+            if (pools.Find(id.Value) is null && client.PoolInfo(id, out var info) == TmemStatus.Ok) withoutDirectory(info!);
     }
 
-    /// <summary>Names below a directory that has none itself: the removal of a whole pool, cut short.</summary>
-    private void RemoveUnreachable()
+    private void EndPoolsWithoutDirectory(PoolSnapshot pool) => client.DestroyPool(pool.Id);
+
+    /// <summary>
+    /// Names below a directory that has none itself: the removal of a whole pool, cut short. A walk down to what is empty and up again by
+    /// <see cref="InodeRecord.Parent"/>, for directories may be nested without end.
+    /// </summary>
+    private void RemoveUnreachable() => records.ForEach(RecordKind.Inode, inode =>
     {
-        var nameless = new Stack<RecordRef>();
-        records.ForEach(RecordKind.Inode, inode =>
+        if (inode == inodes.Root || !inodes.IsWhole(inode) || !inodes[inode].IsDirectory || inodes[inode].Parent != 0) return;
+        for (var at = inode; ;)
         {
-            ref var record = ref inodes[inode];
-            if (record.IsDirectory && record.Parent == 0 && inode != inodes.Root) nameless.Push(inode);
-        });
-        while (nameless.TryPop(out var directory))
-        {
-            for (var entry = index.Next(directory, 0); !entry.IsNone; entry = index.Next(directory, 0))
+            var entry = index.Next(at, 0);
+            if (entry.IsNone)
             {
-                var child = new RecordRef(records.Get<EntryRecord>(entry).Child);
-                DropName(directory, entry);
-                if (inodes[child].IsDirectory) nameless.Push(child);
+                if (at == inode) break;
+                at = new RecordRef(inodes[at].Parent);
+                continue;
             }
-            inodes[directory].Links = 0;
+            var child = new RecordRef(records.Get<EntryRecord>(entry).Child);
+            if (!child.IsNone && inodes[child].IsDirectory && !index.IsEmpty(child)) at = child;
+            else DropName(at, entry);
         }
-    }
+        inodes[inode].Links = 0;
+    });
 
     private void DropName(RecordRef directory, RecordRef entry)
     {
         var child = new RecordRef(records.Get<EntryRecord>(entry).Child);
         index.Remove(entry);
         records.Free(entry);
+        if (child.IsNone) return;
         ref var inode = ref inodes[child];
+        if (inode.Entry == entry.Value) inode.Entry = 0;
         if (!inode.IsDirectory)
         {
             inode.Links--;
@@ -131,17 +208,25 @@ internal sealed class Recovery(
 
     private void ChainAttributes() => records.ForEach(RecordKind.Attribute, attribute =>
     {
+        if (!RecordSum.AttributeHolds(records, attribute))
+        {
+            FailsSum(attribute, $"extended attribute {attribute.Value} is damaged");
+            return;
+        }
         var owner = new RecordRef(records.Get<AttributeRecord>(attribute).Owner);
-        if (records.IsRecord(owner, RecordKind.Inode) && attributes.Find(owner, attributes.Name(attribute)).IsNone)
-            attributes.Push(owner, attribute);
-        else
+        if (!inodes.IsWhole(owner) || !attributes.Find(owner, attributes.Name(attribute)).IsNone || !attributes.Insert(owner, attribute))
             records.Free(attribute);
     });
 
     private void DropTargets() => records.ForEach(RecordKind.Target, target =>
     {
+        if (!RecordSum.TargetHolds(records, target))
+        {
+            FailsSum(target, $"link target {target.Value} is damaged");
+            return;
+        }
         var owner = new RecordRef(records.Get<TargetRecord>(target).Owner);
-        if (!records.IsRecord(owner, RecordKind.Inode) || inodes[owner].Target != target.Value) records.Free(target);
+        if (!inodes.IsWhole(owner) || inodes[owner].Target != target.Value) records.Free(target);
     });
 
     /// <summary>
@@ -151,7 +236,7 @@ internal sealed class Recovery(
     private void FinishInodes() => records.ForEach(RecordKind.Inode, inode =>
     {
         ref var record = ref inodes[inode];
-        if (!record.IsRegular || record.Opens == 0) return;
+        if (!record.IsRegular || record.Opens == 0 || !RecordSum.Holds(inode, in record)) return;
         if (pools.Find(record.Pool) is not { } pool) return;
         pool.OpenFiles += (long)record.Opens;
         data.ClearBeyondEnd(inode);

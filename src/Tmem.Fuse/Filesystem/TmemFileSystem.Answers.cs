@@ -107,9 +107,10 @@ internal sealed partial class TmemFileSystem
     {
         var count = 0;
         _journal.Begin();
-        for (var i = 0; i < (int)slot.Answer.LookupCount; i++)
+        for (var i = 0; i < (int)Math.Min(slot.Answer.LookupCount, AnswerRecord.MaximumLookups); i++)
         {
             var inode = new RecordRef(slot.Lookups[i]);
+            if (!_inodes.IsWhole(inode)) continue;
             ref var lookups = ref _inodes[inode].Lookups;
             _journal.Set(ref lookups, lookups - 1);
             if (Dies(inode)) dead[count++] = inode;

@@ -5,21 +5,35 @@ using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Filesystem;
 
-/// <summary>From a page of the engine back to the file that a person knows. For reports: it looks through all entries.</summary>
+/// <summary>
+/// From a page of the engine back to the file that a person knows, for reports. An inode remembers one of its names; only of a file that has lost
+/// that one and has others are all entries looked through, a piece at a time.
+/// </summary>
 internal sealed partial class TmemFileSystem
 {
+    /// <summary>Longest path that is written out, in bytes: directories may be nested without end.</summary>
+    private const int LongestPath = 4096;
+
     /// <inheritdoc/>
     public string Describe(in Handle page)
     {
-        lock (_names)
+        var place = $"page {page.Index} (bytes from {(ulong)page.Index << FilePages.PageShift} on) of ";
+        var inode = new RecordRef(page.Object.Word0);
+        var generation = page.Object.Word1;
+        for (var searched = false; ; searched = true)
         {
-            var place = $"page {page.Index} (bytes from {(ulong)page.Index << FilePages.PageShift} on) of ";
-            var inode = new RecordRef(page.Object.Word0);
-            if (!_records.IsRecord(inode, RecordKind.Inode) || _inodes[inode].Generation != page.Object.Word1)
-                return place + $"object {page.Object} in {PoolText(page.Pool)}, which is no file's";
-            var number = $"inode {inode.Value}, in {PoolText(page.Pool)}";
-            var path = PathOf(inode);
-            return place + (path is null ? $"a file without a name, {number}" : $"file {path}, {number}");
+            lock (_names)
+            {
+                if (!_inodes.IsWhole(inode) || _inodes[inode].Generation != generation)
+                    return place + $"object {page.Object} in {PoolText(page.Pool)}, which is no file's";
+                var path = PathOf(inode);
+                if (path is not null || searched || _inodes[inode].Links == 0)
+                {
+                    var number = $"inode {inode.Value}, in {PoolText(page.Pool)}";
+                    return place + (path is null ? $"a file without a name, {number}" : $"file {path}, {number}");
+                }
+            }
+            FindEntry(inode);
         }
     }
 
@@ -29,28 +43,41 @@ internal sealed partial class TmemFileSystem
         return name is null ? id.ToString() : $"pool '{name[1..]}'";
     }
 
-    /// <summary>One of the paths of an inode, from the mount point on; null if it has none.</summary>
+    /// <summary>One of the paths of an inode, from the mount point on; null if none is known. Under the namespace lock.</summary>
     private string? PathOf(RecordRef inode)
     {
         var path = "";
-        for (var depth = 0; inode != _inodes.Root; depth++)
+        while (inode != _inodes.Root)
         {
-            var entry = EntryOf(inode);
-            // No path is deeper than there are inodes: damage could make a circle of directories.
-            if (entry.IsNone || depth > _inodes.Count) return null;
+            if (path.Length > LongestPath) return "…" + path;
+            var entry = new RecordRef(_inodes[inode].Entry);
+            if (entry.IsNone || !_records.IsRecord(entry, RecordKind.Entry)) return null;
             path = "/" + Encoding.UTF8.GetString(_index.Name(entry)) + path;
             inode = new RecordRef(_records.Get<EntryRecord>(entry).Parent);
+            if (!_inodes.IsWhole(inode)) return null;
         }
         return path;
     }
 
-    private RecordRef EntryOf(RecordRef inode)
+    /// <summary>Looks for a name of an inode and has it remembered.</summary>
+    private void FindEntry(RecordRef inode)
     {
-        var found = RecordRef.None;
-        _records.ForEach(RecordKind.Entry, entry =>
+        var from = 0UL;
+        for (var more = true; more;)
         {
-            if (_records.Get<EntryRecord>(entry).Child == inode.Value) found = entry;
-        });
-        return found;
+            lock (_names)
+            {
+                _steps.Begin();
+                more = _records.Continue(ref from, BoundedHold.Most, (entry, _) =>
+                {
+                    _steps.Take();
+                    if (!_records.IsRecord(entry, RecordKind.Entry) || _records.Get<EntryRecord>(entry).Child != inode.Value) return 0;
+                    if (_inodes.IsWhole(inode)) _inodes[inode].Entry = entry.Value;
+                    return BoundedHold.Most;
+                });
+                if (_inodes.IsWhole(inode) && _inodes[inode].Entry != 0) return;
+            }
+            if (more) BoundedHold.Pause();
+        }
     }
 }

@@ -93,7 +93,12 @@ internal sealed partial class TmemFileSystem
                 error = Full(in writer);
                 break;
             }
-            var inode = Child(entry);
+            if (Follow(entry, out var inode) != Errno.Ok)
+            {
+                // Node id 0: the kernel looks such a name up itself, and is told.
+                Add(entry, ref cookie, default, ref writer);
+                continue;
+            }
             HandOut(directory, inode, out var description);
             listed[(int)answer.LookupCount++] = inode.Value;
             Add(entry, ref cookie, in description, ref writer);
@@ -112,9 +117,12 @@ internal sealed partial class TmemFileSystem
 
     private void Add(RecordRef entry, ref ulong cookie, in FuseEntryOut description, ref DirectoryWriter writer)
     {
-        var inode = Child(entry);
         cookie = _records.Get<EntryRecord>(entry).Key;
-        writer.TryAdd(_inodes.NodeOf(inode).Value, _inodes[inode].Mode >> TypeShift, cookie, _index.Name(entry), in description);
+        // One that is lost is listed as of unknown kind, under its entry's number.
+        if (Follow(entry, out var inode) == Errno.Ok)
+            writer.TryAdd(_inodes.NodeOf(inode).Value, _inodes[inode].Mode >> TypeShift, cookie, _index.Name(entry), in description);
+        else
+            writer.TryAdd(entry.Value, 0, cookie, _index.Name(entry), in description);
     }
 
     /// <summary>With node id 0 even for READDIRPLUS: the kernel knows both already, and no lookup is counted.</summary>

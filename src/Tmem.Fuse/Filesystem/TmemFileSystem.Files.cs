@@ -34,14 +34,15 @@ internal sealed partial class TmemFileSystem
             if (found.IsNone)
             {
                 var type = InodeMode.Regular | (mode & InodeMode.PermissionMask);
-                error = MakeInode(caller, directory, name, type, 0, 0, default, out file);
+                error = MakeInode(caller, directory, name, type, 0, default, 0, default, out file);
                 if (error != Errno.Ok) return error;
             }
             else
             {
                 // The name came to be between the kernel's lookup and now: then this is an ordinary open.
                 if ((flags & OpenExclusive) != 0) return Errno.EEXIST;
-                file = Child(found);
+                error = Follow(found, out file);
+                if (error != Errno.Ok) return error;
                 if (!_inodes[file].IsRegular) return _inodes[file].IsDirectory ? Errno.EISDIR : Errno.EEXIST;
                 // With the names locked, so that the file stays: nobody holds it for us yet. Rare enough.
                 if ((flags & OpenTruncate) != 0) error = Empty(file, openFlags);
@@ -174,7 +175,7 @@ internal sealed partial class TmemFileSystem
         if (status == TmemStatus.Ok && info is { Options.LimitBytes: > 0 })
         {
             capacity = Math.Min(capacity, info.Options.LimitBytes);
-            var taken = info.Statistics.SlotBytes + info.Statistics.IndexBytes;
+            var taken = info.Statistics.SlotBytes + info.Statistics.IndexBytes + info.Statistics.RecordBytes;
             free = Math.Min(free, Math.Max(0, info.Options.LimitBytes - taken));
         }
         figures.Bsize = FilePages.PageSize;

@@ -9,7 +9,7 @@ namespace Tmem.Fuse.Filesystem;
 /// <summary>Names: looking up, making, linking, removing.</summary>
 internal sealed partial class TmemFileSystem
 {
-    private const int MaximumName = 255;
+    private const int MaximumName = DirectoryIndex.MaximumName;
     private const int MaximumTarget = 4095;
 
     public Errno Lookup(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, out FuseEntryOut entry)
@@ -21,8 +21,10 @@ internal sealed partial class TmemFileSystem
             if (error != Errno.Ok) return error;
             var found = _index.Find(directory, name);
             if (found.IsNone) return Errno.ENOENT;
+            error = Follow(found, out var inode);
+            if (error != Errno.Ok) return error;
             _journal.Begin();
-            Conclude(caller, HandOut(directory, Child(found), out entry));
+            Conclude(caller, HandOut(directory, inode, out entry));
             return Errno.Ok;
         }
     }
@@ -38,7 +40,7 @@ internal sealed partial class TmemFileSystem
             RecordRef inode;
             error = directory == _inodes.Root
                 ? MakePool(caller, name, type, new PoolOptions(PoolFlags.Persistent), out inode)
-                : MakeInode(caller, directory, name, type, 0, 0, default, out inode);
+                : MakeInode(caller, directory, name, type, 0, default, 0, default, out inode);
             if (error == Errno.Ok) Conclude(caller, HandOut(directory, inode, out entry));
             return error;
         }
@@ -72,6 +74,7 @@ internal sealed partial class TmemFileSystem
             if (error != Errno.Ok) return error;
             if (!_inodes[inode].IsSymbolicLink) return Errno.EINVAL;
             var record = new RecordRef(_inodes[inode].Target);
+            if (!IsTarget(record, inode)) return Errno.EIO;
             var bytes = _records.Bytes(record).Slice(Unsafe.SizeOf<TargetRecord>(), (int)_records.Get<TargetRecord>(record).Length);
             // As readlink(2) does: what fits.
             length = Math.Min(bytes.Length, target.Length);
@@ -116,7 +119,8 @@ internal sealed partial class TmemFileSystem
             if (error != Errno.Ok) return error;
             var entry = _index.Find(directory, name);
             if (entry.IsNone) return Errno.ENOENT;
-            var inode = Child(entry);
+            error = Follow(entry, out var inode);
+            if (error != Errno.Ok) return error;
             if (_inodes[inode].IsDirectory) return Errno.EISDIR;
             _journal.Begin();
             Withdraw(directory, entry);
@@ -130,20 +134,23 @@ internal sealed partial class TmemFileSystem
     public Errno RemoveDirectory(in Caller caller, NodeId parent, ReadOnlySpan<byte> name)
     {
         RecordRef dead;
+        PoolState? pool;
         lock (_names)
         {
             var error = ResolveDirectory(parent, out var directory);
             if (error != Errno.Ok) return error;
             var entry = _index.Find(directory, name);
             if (entry.IsNone) return Errno.ENOENT;
-            var inode = Child(entry);
+            error = Follow(entry, out var inode);
+            if (error != Errno.Ok) return error;
             if (!_inodes[inode].IsDirectory) return Errno.ENOTDIR;
             if (!_index.IsEmpty(inode)) return Errno.ENOTEMPTY;
-            var pool = PoolOf(inode);
+            pool = PoolOf(inode);
             if (pool is { OpenFiles: > 0 }) return Errno.EBUSY;
             dead = RemoveDirectoryEntry(caller, directory, entry);
-            if (pool is not null) EndPool(pool);
+            if (pool is not null) Disown(pool);
         }
+        if (pool is not null) EndPool(pool);
         Reap(dead);
         return Errno.Ok;
     }
@@ -151,7 +158,7 @@ internal sealed partial class TmemFileSystem
     /// <summary>Takes a directory's name away, which is the whole operation. Returns the inode if it is dead with that.</summary>
     private RecordRef RemoveDirectoryEntry(in Caller caller, RecordRef directory, RecordRef entry)
     {
-        var inode = Child(entry);
+        var inode = new RecordRef(_records.Get<EntryRecord>(entry).Child);
         _journal.Begin();
         Withdraw(directory, entry);
         Conclude(caller);
@@ -180,7 +187,7 @@ internal sealed partial class TmemFileSystem
             // The first level is pools and nothing else.
             if (error == Errno.Ok && directory == _inodes.Root) error = Errno.EPERM;
             if (error != Errno.Ok) return error;
-            error = MakeInode(caller, directory, name, mode, device, 0, target, out var inode);
+            error = MakeInode(caller, directory, name, mode, device, default, 0, target, out var inode);
             if (error == Errno.Ok) Conclude(caller, HandOut(directory, inode, out entry));
             return error;
         }
@@ -191,9 +198,10 @@ internal sealed partial class TmemFileSystem
     /// lock.
     /// </summary>
     /// <param name="device">Of a device: its number; else 0.</param>
-    /// <param name="newPool">The pool whose first-level directory this becomes; 0: it belongs to its parent's pool.</param>
+    /// <param name="newPool">The pool whose first-level directory this becomes; none: it belongs to its parent's pool.</param>
+    /// <param name="newFlags">Of such a directory: its flags; else they are its parent's.</param>
     private Errno MakeInode(
-        in Caller caller, RecordRef directory, ReadOnlySpan<byte> name, uint mode, uint device, uint newPool, ReadOnlySpan<byte> target,
+        in Caller caller, RecordRef directory, ReadOnlySpan<byte> name, uint mode, uint device, PoolId newPool, InodeFlags newFlags, ReadOnlySpan<byte> target,
         out RecordRef inode)
     {
         inode = RecordRef.None;
@@ -207,7 +215,9 @@ internal sealed partial class TmemFileSystem
             if ((mode & InodeMode.TypeMask) == InodeMode.Directory) mode |= InodeMode.SetGroupId;
         }
         RecordRef targetRecord = default, entry = default;
-        var status = _inodes.Prepare(mode, caller.Uid, gid, newPool != 0 ? newPool : parent.Pool, parent.Flags, out inode);
+        var isPool = newPool != default;
+        var status = _inodes.Prepare(
+            mode, caller.Uid, gid, isPool ? newPool : new PoolId(parent.Pool), isPool ? newFlags : parent.Flags & InodeFlags.Ephemeral, out inode);
         if (status == TmemStatus.Ok && !target.IsEmpty) status = PrepareTarget(inode, target, out targetRecord);
         if (status == TmemStatus.Ok) status = _index.Prepare(directory, inode, name, out entry);
         if (status != TmemStatus.Ok)
@@ -224,6 +234,7 @@ internal sealed partial class TmemFileSystem
         _journal.Begin();
         if (!targetRecord.IsNone) _journal.Publish(targetRecord);
         _inodes.Publish(inode, _journal);
+        _check?.Added(inode);
         Publish(directory, entry);
         if (record.IsDirectory) parent.Links++;
         return Errno.Ok;
@@ -231,21 +242,23 @@ internal sealed partial class TmemFileSystem
 
     private TmemStatus PrepareTarget(RecordRef inode, ReadOnlySpan<byte> target, out RecordRef record)
     {
-        var status = _records.Allocate(RecordKind.Target, Unsafe.SizeOf<TargetRecord>() + target.Length, out record);
+        var status = _records.Allocate(RecordKind.Target, Unsafe.SizeOf<TargetRecord>() + target.Length, out record, new PoolId(_inodes[inode].Pool));
         if (status != TmemStatus.Ok) return status;
         ref var header = ref _records.Get<TargetRecord>(record);
         header.Owner = inode.Value;
         header.Length = (uint)target.Length;
         target.CopyTo(_records.Bytes(record)[Unsafe.SizeOf<TargetRecord>()..]);
+        header.Sum = RecordSum.OfTarget(_records, record);
         _inodes[inode].Target = record.Value;
         _inodes[inode].Size = (ulong)target.Length;
         return TmemStatus.Ok;
     }
 
-    /// <summary>Whether a name may be made in a directory: ENOENT in a removed one, EEXIST, ENAMETOOLONG.</summary>
+    /// <summary>Whether a name may be made in a directory: ENOENT in a removed one or in a pool that ends, EEXIST, ENAMETOOLONG.</summary>
     private Errno CheckNewName(RecordRef directory, ReadOnlySpan<byte> name)
     {
         if (_inodes[directory].Links == 0) return Errno.ENOENT;
+        if (directory != _inodes.Root && _pools.Find(_inodes[directory].Pool) is null) return Errno.ENOENT;
         if (name.Length > MaximumName) return Errno.ENAMETOOLONG;
         if (name.SequenceEqual("."u8) || name.SequenceEqual(".."u8)) return Errno.EEXIST;
         return _index.Find(directory, name).IsNone ? Errno.Ok : Errno.EEXIST;
@@ -256,16 +269,33 @@ internal sealed partial class TmemFileSystem
     {
         _journal.Publish(entry);
         _index.Insert(entry);
+        var child = new RecordRef(_records.Get<EntryRecord>(entry).Child);
+        _inodes[child].Entry = entry.Value;
+        _check?.Added(entry, child);
         TouchDirectory(directory);
     }
 
     /// <summary>Takes a name away, within an operation that is under way.</summary>
     private void Withdraw(RecordRef directory, RecordRef entry)
     {
+        var inode = new RecordRef(_records.Get<EntryRecord>(entry).Child);
+        _check?.Removed(entry, inode);
         _index.Remove(entry);
         _journal.Retire(entry);
+        if (_inodes[inode].Entry == entry.Value) _inodes[inode].Entry = 0;
         TouchDirectory(directory);
     }
 
-    private RecordRef Child(RecordRef entry) => new(_records.Get<EntryRecord>(entry).Child);
+    /// <summary>What a name stands for; EIO if either is damaged, or the inode was lost.</summary>
+    private Errno Follow(RecordRef entry, out RecordRef inode)
+    {
+        inode = RecordRef.None;
+        if (!RecordSum.EntryHolds(_records, entry)) return Errno.EIO;
+        inode = new RecordRef(_records.Get<EntryRecord>(entry).Child);
+        return _inodes.IsWhole(inode) && inode != _inodes.Root ? Errno.Ok : Errno.EIO;
+    }
+
+    /// <summary>Whether a reference is that of the whole target of this symbolic link.</summary>
+    private bool IsTarget(RecordRef target, RecordRef link) =>
+        _records.IsRecord(target, RecordKind.Target) && RecordSum.TargetHolds(_records, target) && _records.Get<TargetRecord>(target).Owner == link.Value;
 }

@@ -37,21 +37,29 @@ internal sealed partial class TmemFileSystem
     {
         var error = EncodeName(name, out var bytes);
         if (error != Errno.Ok) return Errno.ENOENT;
-        List<RecordRef> dead = [];
-        lock (_names)
+        // One at a time: each holds the directory that has lost its name.
+        lock (_destroying)
         {
-            var entry = _index.Find(_inodes.Root, bytes);
-            if (entry.IsNone) return Errno.ENOENT;
-            var directory = Child(entry);
-            var pool = PoolOf(directory);
-            if (pool is { OpenFiles: > 0 }) return Errno.EBUSY;
-            if (!force && !_index.IsEmpty(directory)) return Errno.ENOTEMPTY;
-            // Once this entry is gone recovery would do the rest.
-            if (RemoveDirectoryEntry(default, _inodes.Root, entry) is { IsNone: false } gone) dead.Add(gone);
+            RecordRef directory;
+            PoolState? pool;
+            lock (_names)
+            {
+                var entry = _index.Find(_inodes.Root, bytes);
+                if (entry.IsNone) return Errno.ENOENT;
+                error = Follow(entry, out directory);
+                if (error != Errno.Ok) return error;
+                pool = PoolOf(directory);
+                if (pool is { OpenFiles: > 0 }) return Errno.EBUSY;
+                if (!force && !_index.IsEmpty(directory)) return Errno.ENOTEMPTY;
+                _held = directory;
+                // Once this entry is gone recovery would do the rest.
+                RemoveDirectoryEntry(default, _inodes.Root, entry);
+                if (pool is not null) Disown(pool);
+            }
             if (pool is not null) EndPool(pool);
-            RemoveTree(directory, dead);
+            RemoveTree(directory);
+            Release(directory);
         }
-        foreach (var inode in dead) Reap(inode);
         return Errno.Ok;
     }
 
@@ -62,7 +70,7 @@ internal sealed partial class TmemFileSystem
         lock (_names)
         {
             for (var at = _index.Next(_inodes.Root, 0); !at.IsNone; at = _index.Next(_inodes.Root, _records.Get<EntryRecord>(at).Key + 1))
-                if (PoolOf(Child(at)) is { } pool)
+                if (Follow(at, out var directory) == Errno.Ok && PoolOf(directory) is { } pool)
                     named.Add(new NamedPool(Encoding.UTF8.GetString(_index.Name(at)), pool.Id, pool.Options));
         }
         named.Sort((left, right) => string.CompareOrdinal(left.Name, right.Name));
@@ -72,8 +80,20 @@ internal sealed partial class TmemFileSystem
     /// <inheritdoc/>
     public IReadOnlyList<string> Verify()
     {
-        lock (_names)
-            return new FileSystemVerifier(_client, _records, _journal, _inodes, _index, _attributes, _pools, _data, _dying).Run();
+        lock (_checking)
+        {
+            var check = new RunningCheck(_records, _inodes);
+            lock (_names) _check = check;
+            try
+            {
+                return new FileSystemVerifier(
+                    _client, _records, _journal, _inodes, _index, _attributes, _pools, _data, check, _steps, _names, PathOf, () => _dying).Run();
+            }
+            finally
+            {
+                lock (_names) _check = null;
+            }
+        }
     }
 
     /// <summary>Makes a pool and its directory; as <see cref="MakeInode"/>, the caller concludes.</summary>
@@ -86,48 +106,30 @@ internal sealed partial class TmemFileSystem
         if (options.Flags.PageSize() != FilePages.PageSize || (options.Flags & PoolFlags.Precompressed) != 0) return Errno.EINVAL;
         var status = _client.NewPool(options, out var id);
         if (status != TmemStatus.Ok) return StatusErrno.Of(status);
-        error = MakeInode(caller, _inodes.Root, name, mode, 0, id.Value, default, out directory);
+        // What is made below inherits whether pages may vanish.
+        var flags = InodeFlags.PoolDirectory | ((options.Flags & PoolFlags.Persistent) == 0 ? InodeFlags.Ephemeral : 0);
+        error = MakeInode(caller, _inodes.Root, name, mode, 0, id, flags, default, out directory);
         if (error != Errno.Ok)
         {
             _client.DestroyPool(id);
             return error;
         }
         _pools.Add(new PoolState(id, options, directory));
-        // What is made below inherits this.
-        if ((options.Flags & PoolFlags.Persistent) == 0) _inodes[directory].Flags |= InodeFlags.Ephemeral;
         return Errno.Ok;
     }
 
-    private void EndPool(PoolState pool)
+    /// <summary>Takes a pool off the file system: nothing more is made in it. Under the namespace lock; <see cref="EndPool"/> follows.</summary>
+    private void Disown(PoolState pool)
     {
         _pools.Remove(pool);
-        _client.DestroyPool(pool.Id);
+        _pools.Ending++;
     }
 
-    /// <summary>Removes every name below a directory that has lost its own. Inodes that are dead with that are added to the list.</summary>
-    private void RemoveTree(RecordRef top, List<RecordRef> dead)
+    /// <summary>Empties a disowned pool, which takes as long as it holds pages: without the namespace lock.</summary>
+    private void EndPool(PoolState pool)
     {
-        var directories = new Stack<RecordRef>([top]);
-        while (directories.TryPop(out var directory))
-        {
-            for (var entry = _index.Next(directory, 0); !entry.IsNone; entry = _index.Next(directory, 0))
-            {
-                var inode = Child(entry);
-                _index.Remove(entry);
-                _records.Free(entry);
-                if (_inodes[inode].IsDirectory)
-                {
-                    _inodes[inode].Links = 0;
-                    directories.Push(inode);
-                }
-                else
-                {
-                    _inodes[inode].Links--;
-                }
-                TouchChange(inode);
-                if (Dies(inode)) dead.Add(inode);
-            }
-        }
+        _client.DestroyPool(pool.Id);
+        lock (_names) _pools.Ending--;
     }
 
     /// <summary>A pool's name as bytes: EINVAL for one that could not be a directory's or not be shown, ENAMETOOLONG.</summary>

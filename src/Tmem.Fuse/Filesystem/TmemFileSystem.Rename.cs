@@ -13,6 +13,9 @@ internal sealed partial class TmemFileSystem
     private const uint NoReplace = 1;
     private const uint Exchange = 2;
 
+    /// <summary>Directories above one that a directory can be moved into.</summary>
+    private const int DeepestRename = 16_384;
+
     public Errno Rename(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, NodeId newParent, ReadOnlySpan<byte> newName, uint flags)
     {
         if (flags is not (0 or NoReplace or Exchange)) return Errno.EINVAL;
@@ -63,8 +66,9 @@ internal sealed partial class TmemFileSystem
         // A first-level directory is a pool: it can be called another name, but nothing becomes or ceases to be one by renaming.
         if ((plan.From == _inodes.Root) != (plan.To == _inodes.Root)) return Errno.EPERM;
         if (_inodes[plan.From].Pool != _inodes[plan.To].Pool) return Errno.EXDEV;
-        plan.SourceChild = Child(source);
-        if (IsWithin(plan.To, plan.SourceChild)) return Errno.EINVAL;
+        error = Follow(source, out plan.SourceChild);
+        if (error != Errno.Ok) return error;
+        if (_inodes[plan.SourceChild].IsDirectory && IsWithin(plan.To, plan.SourceChild)) return Errno.EINVAL;
 
         plan.Target = _index.Find(plan.To, newName);
         if (plan.Target.IsNone)
@@ -74,11 +78,12 @@ internal sealed partial class TmemFileSystem
             if (error == Errno.Ok) plan.Source = source;
             return error;
         }
-        plan.TargetChild = Child(plan.Target);
+        error = Follow(plan.Target, out plan.TargetChild);
+        if (error != Errno.Ok) return error;
         if (flags == NoReplace) return Errno.EEXIST;
         if (plan.TargetChild == plan.SourceChild) return Errno.Ok;
         error = flags == Exchange
-            ? IsWithin(plan.From, plan.TargetChild) ? Errno.EINVAL : Errno.Ok
+            ? _inodes[plan.TargetChild].IsDirectory && IsWithin(plan.From, plan.TargetChild) ? Errno.EINVAL : Errno.Ok
             : CheckReplace(in plan);
         if (error == Errno.Ok) plan.Source = source;
         return error;
@@ -95,11 +100,15 @@ internal sealed partial class TmemFileSystem
         return plan.To == _inodes.Root ? Errno.EEXIST : Errno.Ok;
     }
 
-    /// <summary>Whether <paramref name="directory"/> is <paramref name="ancestor"/> or lies below it.</summary>
+    /// <summary>
+    /// Whether <paramref name="directory"/> is <paramref name="ancestor"/> or lies below it. The kernel has made sure already that it does not; what
+    /// lies deeper than anybody nests directories is believed to, so that a user's tree is not what others wait for.
+    /// </summary>
     private bool IsWithin(RecordRef directory, RecordRef ancestor)
     {
-        while (true)
+        for (var depth = 0; ; depth++)
         {
+            if (depth > DeepestRename) return true;
             if (directory == ancestor) return true;
             var parent = new RecordRef(_inodes[directory].Parent);
             if (directory == _inodes.Root || parent.IsNone) return false;
@@ -118,7 +127,7 @@ internal sealed partial class TmemFileSystem
         }
         _journal.Begin();
         if (plan.Target.IsNone) Publish(plan.To, target);
-        else _journal.Set(ref _records.Get<EntryRecord>(target).Child, plan.SourceChild.Value);
+        else Switch(target, plan.TargetChild, plan.SourceChild);
         Withdraw(plan.From, plan.Source);
         Conclude(caller);
 
@@ -142,8 +151,8 @@ internal sealed partial class TmemFileSystem
     private void ExchangeEntries(in Caller caller, in RenamePlan plan)
     {
         _journal.Begin();
-        _journal.Set(ref _records.Get<EntryRecord>(plan.Source).Child, plan.TargetChild.Value);
-        _journal.Set(ref _records.Get<EntryRecord>(plan.Target).Child, plan.SourceChild.Value);
+        Switch(plan.Source, plan.SourceChild, plan.TargetChild);
+        Switch(plan.Target, plan.TargetChild, plan.SourceChild);
         Conclude(caller);
         if (_inodes[plan.SourceChild].IsDirectory) MoveParent(plan.SourceChild, plan.From, plan.To);
         if (_inodes[plan.TargetChild].IsDirectory) MoveParent(plan.TargetChild, plan.To, plan.From);
@@ -151,6 +160,16 @@ internal sealed partial class TmemFileSystem
         TouchDirectory(plan.To);
         TouchChange(plan.SourceChild);
         TouchChange(plan.TargetChild);
+    }
+
+    /// <summary>Has a name stand for another inode.</summary>
+    private void Switch(RecordRef entry, RecordRef before, RecordRef after)
+    {
+        _check?.Removed(entry, before);
+        _check?.Added(entry, after);
+        _index.Switch(entry, after, _journal);
+        if (_inodes[before].Entry == entry.Value) _inodes[before].Entry = 0;
+        _inodes[after].Entry = entry.Value;
     }
 
     private void MoveParent(RecordRef directory, RecordRef from, RecordRef to)

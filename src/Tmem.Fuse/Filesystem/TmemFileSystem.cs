@@ -42,13 +42,18 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     private readonly DirectoryIndex _index;
     private readonly ExtendedAttributes _attributes;
     private readonly PoolTable _pools = new();
+    private readonly bool _keepsNameless;
+    private RecordRef _held;
+    private readonly BoundedHold _steps = new();
+    private readonly Lock _checking = new();
+    private RunningCheck? _check;
     private long _dying;
 
     /// <summary>Makes the root of an empty region, or takes up what a region holds.</summary>
     /// <param name="engine">The engine.</param>
     /// <param name="client">The client that owns the pools of this file system, and nobody else's.</param>
     /// <exception cref="RegionException">No room for the root, or metadata of another version.</exception>
-    public TmemFileSystem(TmemEngine engine, TmemClient client) : this(engine, client, DirectoryIndex.FullHash) { }
+    public TmemFileSystem(TmemEngine engine, TmemClient client) : this(engine, client, NameHash.Full) { }
 
     /// <summary>As the other, with fewer bits of name hash, so that names collide.</summary>
     internal TmemFileSystem(TmemEngine engine, TmemClient client, ulong hashMask)
@@ -60,13 +65,20 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
         _data = new FileData(client, _records);
         var volume = Volume.FindOrMake(_records);
         _inodes = new InodeTable(_records, _data, volume);
-        _index = new DirectoryIndex(_records, _inodes.Volume.HashSeed, hashMask);
+        var hash = new NameHash(in _inodes.Volume.HashKey, hashMask);
+        _index = new DirectoryIndex(_records, in hash);
         _journal = new Journal(_records, new RecordRef(_inodes.Volume.Journal));
         _answers = new Answers(_records, in _inodes.Volume.Answers, ++_inodes.Volume.Processes);
-        _attributes = new ExtendedAttributes(_records, _journal);
-        new Recovery(_client, _records, _journal, _inodes, _index, _attributes, _pools, _data).Run();
+        _attributes = new ExtendedAttributes(_records, _journal, hash);
+        var recovery = new Recovery(_client, _records, _journal, _inodes, _index, _attributes, _pools, _data, engine.DropsDamaged);
+        recovery.Run();
+        Damage = recovery.Damage;
+        _keepsNameless = recovery.KeepsNameless;
         ReapNameless();
     }
+
+    /// <summary>What was found damaged when the file system was taken up.</summary>
+    public Damage Damage { get; }
 
     /// <summary>
     /// To be called after a new mount: a new kernel connection knows no nodes and has nothing open. Forgets answers, lookups and handles of
@@ -87,24 +99,22 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
         ReapNameless();
     }
 
+    /// <summary>While nobody else works: the walk frees as it goes.</summary>
     private void ReapNameless()
     {
-        var dead = new List<RecordRef>();
-        lock (_names)
+        if (_keepsNameless) return;
+        _records.ForEach(RecordKind.Inode, inode =>
         {
-            _records.ForEach(RecordKind.Inode, inode =>
-            {
-                if (_inodes[inode].IsDead) dead.Add(inode);
-            });
-            _dying += dead.Count;
-        }
-        foreach (var inode in dead) Reap(inode);
+            if (inode == _inodes.Root || !_inodes[inode].IsDead || !_inodes.IsWhole(inode)) return;
+            _dying++;
+            Reap(inode);
+        });
     }
 
     /// <summary>Whether an inode has just become dead; the caller, who holds the namespace lock, then reaps it once that is released.</summary>
     private bool Dies(RecordRef inode)
     {
-        if (!_inodes[inode].IsDead) return false;
+        if (!_inodes[inode].IsDead || inode == _held) return false;
         _dying++;
         return true;
     }
@@ -117,11 +127,19 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
         if (_inodes[inode].IsRegular) _data.Pages(inode).FlushAll();
         lock (_names)
         {
-            _attributes.FreeAll(inode);
-            var target = new RecordRef(_inodes[inode].Target);
-            _inodes.Free(inode);
-            if (!target.IsNone) _records.Free(target);
             _dying--;
+            try
+            {
+                _attributes.FreeAll(inode);
+            }
+            catch (DamagedRecordException)
+            {
+                // What hangs on it is left over, and found by the next recovery.
+            }
+            var target = new RecordRef(_inodes[inode].Target);
+            _check?.Removed(inode);
+            _inodes.Free(inode);
+            if (_records.IsRecord(target, RecordKind.Target)) _records.Free(target);
         }
     }
 
@@ -148,6 +166,12 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     {
         ref var inode = ref _inodes[directory];
         inode.ModifyTime = inode.ChangeTime = FileClock.Now();
+    }
+
+    /// <summary>The most steps that the management took under one hold of the namespace lock.</summary>
+    internal int LongestHold
+    {
+        get { lock (_names) return _steps.Longest; }
     }
 
     private void TouchChange(RecordRef inode) => Volatile.Write(ref _inodes[inode].ChangeTime, FileClock.Now());

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Tmem.Engine;
 using Tmem.Engine.Records;
+using Tmem.Engine.Region;
 
 namespace Tmem.Fuse.Filesystem;
 
@@ -21,16 +23,56 @@ internal static class Volume
         if (version != RootRecord.CurrentVersion)
             throw new RegionException(
                 $"the region's file system is of version {version}, this program knows {RootRecord.CurrentVersion}; use the program that made it");
-        if (!IsWhole(records, in records.Get<RootRecord>(found)))
-            throw new RegionException("the region is damaged: its file system's root record leads astray; restore it from a copy, or remove it to start empty");
-        return found;
+        if (records.Get<RootRecord>(found) is var root && root.Sum != RecordSum.Of(in root))
+            throw new RegionException("the region is damaged: its file system's root record fails its sum; restore it from a copy, or remove it to start empty");
+        RemakeRootInode(records, new RecordRef(root.RootInode));
+        return ReplaceDamaged(records, found);
     }
 
-    private static bool IsWhole(RecordStore records, in RootRecord root)
+    /// <summary>Counts the root record's references as whole.</summary>
+    public static void Seal(ref RootRecord root) => root.Sum = RecordSum.Of(in root);
+
+    /// <summary>The root directory is at its place whatever that looks like: nothing else could be done without it.</summary>
+    private static void RemakeRootInode(RecordStore records, RecordRef inode)
     {
-        var whole = records.IsRecord(new RecordRef(root.RootInode), RecordKind.Inode) && records.IsRecord(new RecordRef(root.Journal), RecordKind.Journal);
-        foreach (var answers in root.Answers) whole &= records.IsRecord(new RecordRef(answers), RecordKind.Answers);
-        return whole;
+        if (records.IsRecord(inode, RecordKind.Inode) && RecordSum.Holds(inode, in records.Get<InodeRecord>(inode))) return;
+        if (!records.TryRemake(inode, RecordKind.Inode, Unsafe.SizeOf<InodeRecord>()))
+            throw new RegionException("the region is damaged: its root directory has no place; restore it from a copy, or remove it to start empty");
+        ref var record = ref records.Get<InodeRecord>(inode);
+        record = new InodeRecord { Generation = 1, Mode = RootMode };
+        record.AccessTime = record.ModifyTime = record.ChangeTime = FileClock.Now();
+        record.Sum = RecordSum.Of(inode, in record);
+    }
+
+    /// <summary>
+    /// Log and answers that are no records any more: empty ones in their stead, by way of another root record, which one store makes the one that
+    /// counts. An operation that was under way may then have happened in part, or happen twice.
+    /// </summary>
+    private static RecordRef ReplaceDamaged(RecordStore records, RecordRef volume)
+    {
+        var root = records.Get<RootRecord>(volume);
+        var replaced = false;
+        if (!records.IsRecord(new RecordRef(root.Journal), RecordKind.Journal))
+        {
+            root.Journal = Allocate<JournalRecord>(records, RecordKind.Journal).Value;
+            records.Commit(new RecordRef(root.Journal));
+            replaced = true;
+        }
+        foreach (ref var bank in root.Answers)
+        {
+            if (records.IsRecord(new RecordRef(bank), RecordKind.Answers)) continue;
+            bank = Allocate<AnswerBank>(records, RecordKind.Answers).Value;
+            records.Commit(new RecordRef(bank));
+            replaced = true;
+        }
+        if (!replaced) return volume;
+        Seal(ref root);
+        var successor = Allocate<RootRecord>(records, RecordKind.Root);
+        records.Get<RootRecord>(successor) = root;
+        records.Commit(successor);
+        records.Root = successor;
+        records.Free(volume);
+        return successor;
     }
 
     private static RecordRef Make(RecordStore records)
@@ -41,15 +83,15 @@ internal static class Volume
         records.ForEach(RecordKind.Journal, records.Free);
         records.ForEach(RecordKind.Answers, records.Free);
 
-        var status = InodeTable.Prepare(records, RootMode, 0, 0, 0, InodeFlags.None, 1, out var inode);
+        var status = InodeTable.Prepare(records, RootMode, 0, 0, default, InodeFlags.None, 1, out var inode);
         if (status != TmemStatus.Ok) throw NoRoom(status);
+        records.Get<InodeRecord>(inode).Sum = RecordSum.Of(inode, in records.Get<InodeRecord>(inode));
         var volume = Allocate<RootRecord>(records, RecordKind.Root);
         ref var root = ref records.Get<RootRecord>(volume);
         root.Version = RootRecord.CurrentVersion;
         root.RootInode = inode.Value;
         root.Counter = 1;
-        // Seeded by the system. RandomNumberGenerator would load a library of 4 MiB into locked memory for these eight bytes.
-        root.HashSeed = new Random().NextInt64();
+        SystemRandom.Fill(MemoryMarshal.AsBytes(new Span<SipKey>(ref root.HashKey)));
         var journal = Allocate<JournalRecord>(records, RecordKind.Journal);
         root.Journal = journal.Value;
         records.Commit(journal);
@@ -59,6 +101,7 @@ internal static class Volume
             root.Answers[bank] = answers.Value;
             records.Commit(answers);
         }
+        Seal(ref root);
         records.Commit(inode);
         records.Commit(volume);
         records.Root = volume;

@@ -9,7 +9,7 @@ internal static class FigureTable
     public static IEnumerable<(string Name, string Value)> Rows(PoolFigures figures)
     {
         yield return ("stored", $"{figures.Pages} pages in {figures.Objects} objects: {Words.Size(figures.OriginalBytes)} as {Words.Size(figures.CompressedBytes)}, ratio {Words.Ratio(figures.OriginalBytes, figures.CompressedBytes)}");
-        yield return ("  memory", $"{Words.Size(figures.SlotBytes)} slots, {Words.Size(figures.IndexBytes)} index");
+        yield return ("  memory", $"{Words.Size(figures.SlotBytes)} slots, {Words.Size(figures.IndexBytes)} index, {Words.Size(figures.RecordBytes)} names and attributes");
         yield return ("  same-filled", Words.Count(figures.SameFilledPages));
         yield return ("  raw", Words.Count(figures.RawPages));
         yield return ("puts", $"{figures.Puts}: {figures.PutsStored} stored ({figures.PutsReplaced} replaced), refused {figures.PutsNoRoom} no room, {figures.PutsPoolLimit} pool limit, {figures.PutsClientLimit} client limit, {figures.PutsFrozen} frozen, {figures.PutsIncompressible} incompressible");

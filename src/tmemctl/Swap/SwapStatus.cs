@@ -35,7 +35,7 @@ internal sealed class SwapStatus(CommandContext context)
         Pages = figures.Pages,
         OriginalBytes = figures.OriginalBytes,
         CompressedBytes = figures.CompressedBytes,
-        MemoryBytes = figures.SlotBytes + figures.IndexBytes,
+        MemoryBytes = figures.SlotBytes + figures.IndexBytes + figures.RecordBytes,
         Ratio = figures.CompressedBytes > 0 ? Math.Round((double)figures.OriginalBytes / figures.CompressedBytes, 2) : null,
     };
 

@@ -32,7 +32,9 @@ internal sealed class CrashVolume : IDisposable
     {
         Open();
         // Two volumes list the same names in the same order.
-        Records.Get<RootRecord>(Records.Root).HashSeed = 1;
+        ref var root = ref Records.Get<RootRecord>(Records.Root);
+        root.HashKey = new SipKey { First = 1 };
+        Volume.Seal(ref root);
         Reopen();
     }
 

@@ -9,7 +9,7 @@ namespace Tmem.Fuse.Tests.Filesystem;
 public sealed class DirectoryTests
 {
     [Theory]
-    [InlineData(DirectoryIndex.FullHash)]
+    [InlineData(NameHash.Full)]
     [InlineData(7UL)]
     public void WhatStaysIsListedOnceWhateverComesAndGoes(ulong hashMask)
     {

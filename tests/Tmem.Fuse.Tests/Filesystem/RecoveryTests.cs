@@ -62,14 +62,15 @@ public sealed class RecoveryTests : IDisposable
         record.Key = key;
         record.Parent = parent;
         record.Child = child;
-        record.NameLength = (uint)name.Length;
+        record.SumAndLength = (uint)name.Length;
         TestVolume.Bytes(name).CopyTo(Records.Bytes(entry)[Unsafe.SizeOf<EntryRecord>()..]);
+        record.SumAndLength = RecordSum.OfEntry(Records, entry, child);
         if (commit) Records.Commit(entry);
         else _uncommitted.Add(entry);
         return entry;
     }
 
-    private ulong KeyOf(string name) => new DirectoryIndex(Records, Volume.HashSeed, DirectoryIndex.FullHash).Hash(TestVolume.Bytes(name)) << 16 | 1;
+    private ulong KeyOf(string name) => NameHash.FirstKey(new NameHash(in Volume.HashKey, NameHash.Full).Of(TestVolume.Bytes(name))) | 1;
 
     [Fact]
     public void AFileOfThisProcessIsThereInTheNext()
@@ -159,13 +160,25 @@ public sealed class RecoveryTests : IDisposable
         var file = _volume.File(_pool, "f");
         var directory = _volume.Directory(_pool, "d");
         AddEntry(file.Value, directory.Value, KeyOf("1"), "1");
-        AddEntry(_pool.Value, 12345, KeyOf("2"), "2");
         AddEntry(777, file.Value, KeyOf("3"), "3");
         AddEntry(_pool.Value, file.Value, KeyOf("4"), "4", commit: false);
         AddEntry(_pool.Value, Volume.RootInode, KeyOf("5"), "5");
         AttachAsAfterAMount();
         Assert.Equal(["d", "f"], _volume.List(_pool).Select(one => one.Name).Order(StringComparer.Ordinal));
         Assert.Equal(1u, _volume.Attributes(file).Nlink);
+    }
+
+    /// <summary>One whose inode is gone is: the loss shows where the file was looked for.</summary>
+    [Fact]
+    public void AnEntryWhoseInodeIsGoneSaysSo()
+    {
+        AddEntry(_pool.Value, 12345, KeyOf("2"), "2");
+        _volume.Attach();
+        Assert.Equal(Errno.EIO, _volume.TryFind(_pool, "2", out _));
+        Assert.Equal(["2"], _volume.List(_pool).Select(one => one.Name));
+        Assert.Equal("/p/2 is lost: its inode was damaged", Assert.Single(_volume.Files.Verify()));
+        Assert.Equal(Errno.EEXIST, _volume.TryFile(_pool, "2", out _));
+        Assert.Equal(Errno.Ok, _volume.Files.DestroyPool("p", force: true));
     }
 
     [Fact]
@@ -176,24 +189,32 @@ public sealed class RecoveryTests : IDisposable
         Assert.Equal(TmemStatus.Ok, Records.Allocate(RecordKind.Attribute, Unsafe.SizeOf<AttributeRecord>() + 9, out var attribute));
         ref var record = ref Records.Get<AttributeRecord>(attribute);
         record.Owner = file.Value;
+        record.Key = KeyOf("user.a") + 1;
         record.NameLength = 6;
         record.ValueLength = 3;
         "user.anew"u8.CopyTo(Records.Bytes(attribute)[Unsafe.SizeOf<AttributeRecord>()..]);
+        record.Sum = RecordSum.OfAttribute(Records, attribute);
         Records.Commit(attribute);
         AttachAsAfterAMount();
         Assert.Equal(["user.a"], _volume.AttributeNames(file));
     }
 
     [Fact]
-    public void ALogThatNamesNoRecordIsRefused()
+    public void NotesOfALogThatFailTheirSumAreNotPutBack()
     {
+        var file = _volume.File(_pool, "f", "contents"u8);
         ref var log = ref Records.Get<JournalRecord>(new RecordRef(Volume.Journal));
-        log.Notes[0].Place = 4096;
-        log.Count = 1;
-        Assert.Contains("damaged", Assert.Throws<RegionException>(_volume.Attach).Message, StringComparison.Ordinal);
-        log.Count = 1000;
-        Assert.Contains("1000 notes", Assert.Throws<RegionException>(_volume.Attach).Message, StringComparison.Ordinal);
-        log.Count = 0;
+        // A count that has flipped finds the notes of operations that have ended; a note may name any place.
+        foreach (var (count, place) in ((ulong, ulong)[])[(1, 4096), (4, Records.PlaceOf(ref Inode(file).Size)), (ulong.MaxValue, ulong.MaxValue)])
+        {
+            log.Notes[0].Place = place;
+            log.Count = count;
+            _volume.Attach();
+            Assert.Contains("journal", Assert.Single(_volume.Files.Damage.Sentences), StringComparison.Ordinal);
+            Assert.Equal("contents"u8.ToArray(), _volume.Read(file, 0, 100));
+        }
+        _volume.Attach();
+        Assert.False(_volume.Files.Damage.Any);
     }
 
     [Fact]
@@ -255,26 +276,38 @@ public sealed class RecoveryTests : IDisposable
         Assert.Equal(Errno.Ok, _volume.Files.SymbolicLink(TestVolume.Root, _pool, "l"u8, "t"u8, out var link));
         var entry = Entry(_pool, "f");
 
+        var (node, symlink) = (new RecordRef(file.Value), new NodeId(link.NodeId));
         Damage("links", ref Inode(file).Links, 5u);
         Damage("behind its end", ref Inode(file).Size, 100UL);
-        Damage("is no inode", ref Records.Get<EntryRecord>(entry).Child, entry.Value);
-        Damage("as its parent", ref Records.Get<EntryRecord>(entry).Parent, file.Value);
-        Damage("not one of its own", ref Inode(file).Attributes, entry.Value);
-        Damage("belong to an inode", ref Inode(file).Attributes, 0UL);
-        Damage("no target of its own", ref Inode(new NodeId(link.NodeId)).Target, entry.Value);
-        Damage("another pool", ref Inode(file).Pool, 999u);
-        Damage("objects that are no files", ref Inode(file).Generation, 999UL);
-        Damage("is not found by its name", ref Records.Get<EntryRecord>(entry).NameLength, 0u);
+        Damage($"in directory /p is damaged", ref Records.Get<EntryRecord>(entry).Child, entry.Value);
+        Damage("in directory /p is damaged", ref Records.Get<EntryRecord>(entry).SumAndLength, 0UL);
+        Damage("which is no inode", ref Records.Get<EntryRecord>(entry).Child, entry.Value, SumEntry);
+        Damage("/p/f is lost", ref Records.Get<EntryRecord>(entry).Child, 0UL, SumEntry);
+        Damage("which is no directory", ref Records.Get<EntryRecord>(entry).Parent, file.Value, SumEntry);
+        Damage("is not found by its name", ref Records.Get<EntryRecord>(entry).Key, 1UL << 20, SumEntry);
+        Damage("is damaged, or what refers to it is", ref Inode(file).Attributes, entry.Value);
+        Damage("does not belong to an inode that has it", ref Inode(file).Attributes, 0UL);
+        Damage("counts 9 extended attributes", ref Inode(file).AttributeCount, 9u);
+        Damage("/p/l is damaged", ref Inode(symlink).Target, entry.Value);
+        Damage("/p/l has no target of its own", ref Inode(symlink).Target, entry.Value, () => Inode(symlink).Sum = RecordSum.Of(new RecordRef(link.NodeId), in Inode(symlink)));
+        Damage("/p/f is damaged", ref Inode(file).Pool, 999u);
+        Damage("another pool", ref Inode(file).Pool, 999u, SumInode);
+        Damage("objects that are no files", ref Inode(file).Generation, 999UL, SumInode);
         var root = Inode(_pool).Children;
-        Damage("reached from the root", ref Inode(_pool).Children, 0UL);
+        Damage("is not found by its name", ref Inode(_pool).Children, 0UL);
         Assert.Equal(root, Inode(_pool).Children);
 
-        void Damage<T>(string expected, ref T field, T wrong)
+        void SumEntry() => Records.Get<EntryRecord>(entry).SumAndLength = RecordSum.OfEntry(Records, entry, Records.Get<EntryRecord>(entry).Child);
+        void SumInode() => Inode(file).Sum = RecordSum.Of(node, in Inode(file));
+
+        void Damage<T>(string expected, ref T field, T wrong, Action? sum = null)
         {
             var right = field;
             field = wrong;
+            sum?.Invoke();
             Assert.Contains(_volume.Files.Verify(), problem => problem.Contains(expected, StringComparison.Ordinal));
             field = right;
+            sum?.Invoke();
             Assert.Empty(_volume.Files.Verify());
         }
     }

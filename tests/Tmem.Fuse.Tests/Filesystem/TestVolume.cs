@@ -24,10 +24,10 @@ internal sealed class TestVolume : IDisposable
 
     private readonly ulong _hashMask;
 
-    public TestVolume(long capacity = 64 * Mebi, string? path = null, ulong hashMask = DirectoryIndex.FullHash)
+    public TestVolume(long capacity = 64 * Mebi, string? path = null, ulong hashMask = NameHash.Full)
         : this(new EngineOptions { CapacityBytes = capacity, RegionPath = path }, hashMask) { }
 
-    public TestVolume(EngineOptions options, ulong hashMask = DirectoryIndex.FullHash)
+    public TestVolume(EngineOptions options, ulong hashMask = NameHash.Full)
     {
         _hashMask = hashMask;
         Engine = TmemEngine.Open(options);

@@ -88,6 +88,7 @@ internal sealed record PoolFigures
     public required long CompressedBytes { get; init; }
     public required long SlotBytes { get; init; }
     public required long IndexBytes { get; init; }
+    public long RecordBytes { get; init; }
     public required long SameFilledPages { get; init; }
     public required long RawPages { get; init; }
     public required long Puts { get; init; }
@@ -118,7 +119,7 @@ internal record PoolDescription
     /// <summary>"persistent" or "ephemeral".</summary>
     public required string Kind { get; init; }
     public required int PageSize { get; init; }
-    /// <summary>Most real memory the pool's pages may take; 0: no limit of its own.</summary>
+    /// <summary>Most real memory that the pool's pages, names and attributes may take; 0: no limit of its own.</summary>
     public required long LimitBytes { get; init; }
     public required bool RefuseIncompressible { get; init; }
 }

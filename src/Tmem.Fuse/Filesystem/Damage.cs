@@ -1,0 +1,21 @@
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>What was found damaged: how much, and a sentence for each of the first hundred.</summary>
+internal sealed class Damage
+{
+    public const int MaximumSentences = 100;
+
+    private readonly List<string> _sentences = [];
+
+    public long Count { get; private set; }
+
+    public bool Any => Count > 0;
+
+    public IReadOnlyList<string> Sentences => _sentences;
+
+    public void Note(string sentence)
+    {
+        Count++;
+        if (_sentences.Count < MaximumSentences) _sentences.Add(sentence);
+    }
+}

@@ -1,0 +1,89 @@
+using System.IO.Hashing;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Tmem.Engine.Records;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>
+/// Sums over what lasts in a record, seeded by the record's place and lengths: what fails its sum is damaged and not believed in anything.
+/// 10 ns for an entry, 3 for an inode. No secret: it finds accidents, and who can write the region's memory can write its pages as well.
+/// </summary>
+internal static class RecordSum
+{
+    // Where the summed part of a record begins; it ends with the record's bytes (of the root record: where it ends).
+    private static readonly int s_entryStart = Start((ref EntryRecord record) => ref record.Key);
+    private static readonly int s_attributeStart = Start((ref AttributeRecord record) => ref record.Key);
+    private static readonly int s_targetStart = Start((ref TargetRecord record) => ref record.Owner);
+    private static readonly int s_rootEnd = Start((ref RootRecord record) => ref record.Sum);
+
+    private delegate ref ulong Field<T>(ref T record);
+
+    /// <summary>Of what a root record refers to.</summary>
+    public static ulong Of(in RootRecord root) => XxHash3.HashToUInt64(
+        MemoryMarshal.AsBytes(new ReadOnlySpan<RootRecord>(in root))[..s_rootEnd]);
+
+    /// <summary>Of what an inode is: 32 bits, never 0.</summary>
+    public static uint Of(RecordRef record, in InodeRecord inode)
+    {
+        var kind = (ulong)(inode.Mode & InodeMode.TypeMask) << 32 | (uint)(inode.Flags & InodeFlags.Lasting);
+        var high = Math.BigMul(record.Value ^ 0x9E3779B97F4A7C15UL, inode.Generation ^ 0xD1B54A32D192ED03UL, out var low);
+        var sum = high ^ low;
+        high = Math.BigMul(sum ^ inode.Target, kind ^ 0x8CB92BA72F3D8DD7UL, out low);
+        sum = BitOperations.RotateLeft(sum, 23) ^ high ^ low;
+        high = Math.BigMul(sum ^ 0xAEF17502108EF2D9UL, ((ulong)inode.Pool << 32 | inode.Device) ^ 0xF1357AEA2E62A9C5UL, out low);
+        return (uint)((high ^ low ^ sum) >> 32) | 1;
+    }
+
+    public static bool Holds(RecordRef record, in InodeRecord inode) => Of(record, in inode) == inode.Sum;
+
+    /// <summary>The word of an entry that holds sum and length, as it is to be with that child.</summary>
+    public static ulong OfEntry(RecordStore records, RecordRef entry, ulong child)
+    {
+        ref var record = ref records.Get<EntryRecord>(entry);
+        var length = (int)record.NameLength;
+        var bytes = records.Bytes(entry);
+        if (length > bytes.Length - Unsafe.SizeOf<EntryRecord>()) return 0;
+        Span<byte> copy = stackalloc byte[Unsafe.SizeOf<EntryRecord>() - s_entryStart];
+        bytes[s_entryStart..Unsafe.SizeOf<EntryRecord>()].CopyTo(copy);
+        MemoryMarshal.Write(copy[^sizeof(ulong)..], child);
+        var sum = XxHash3.HashToUInt64(bytes.Slice(Unsafe.SizeOf<EntryRecord>(), length), Seed(entry, length));
+        return XxHash3.HashToUInt64(copy, (long)sum) << 32 | (uint)length;
+    }
+
+    public static bool EntryHolds(RecordStore records, RecordRef entry) =>
+        records.Get<EntryRecord>(entry) is var record && record.SumAndLength != 0 && OfEntry(records, entry, record.Child) == record.SumAndLength;
+
+    /// <summary>Of an attribute whose lengths are set; 0 if they do not fit.</summary>
+    public static uint OfAttribute(RecordStore records, RecordRef attribute)
+    {
+        ref var record = ref records.Get<AttributeRecord>(attribute);
+        var length = record.NameLength + record.ValueLength;
+        return Sum(records.Bytes(attribute), Unsafe.SizeOf<AttributeRecord>(), s_attributeStart, length, Seed(attribute, record.NameLength << 16 ^ record.ValueLength));
+    }
+
+    public static bool AttributeHolds(RecordStore records, RecordRef attribute) =>
+        records.Get<AttributeRecord>(attribute).Sum is not 0 and var sum && OfAttribute(records, attribute) == sum;
+
+    /// <summary>Of a link target whose length is set; 0 if it does not fit.</summary>
+    public static uint OfTarget(RecordStore records, RecordRef target)
+    {
+        var length = records.Get<TargetRecord>(target).Length;
+        return length > int.MaxValue ? 0 : Sum(records.Bytes(target), Unsafe.SizeOf<TargetRecord>(), s_targetStart, (int)length, Seed(target, (int)length));
+    }
+
+    public static bool TargetHolds(RecordStore records, RecordRef target) =>
+        records.Get<TargetRecord>(target).Sum is not 0 and var sum && OfTarget(records, target) == sum;
+
+    private static uint Sum(ReadOnlySpan<byte> bytes, int header, int start, int length, long seed) =>
+        length > bytes.Length - header ? 0 : (uint)XxHash3.HashToUInt64(bytes[start..(header + length)], seed) | 1;
+
+    private static long Seed(RecordRef record, int lengths) => (long)(record.Value << 20 ^ (uint)lengths);
+
+    private static int Start<T>(Field<T> field) where T : unmanaged
+    {
+        var record = default(T);
+        return (int)Unsafe.ByteOffset(ref Unsafe.As<T, byte>(ref record), ref Unsafe.As<ulong, byte>(ref field(ref record)));
+    }
+}

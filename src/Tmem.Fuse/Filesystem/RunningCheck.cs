@@ -1,0 +1,47 @@
+using Tmem.Engine.Records;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>
+/// How far a check that runs beside the work has counted, for those who change names meanwhile: the check goes over the records by their
+/// places, so what lies below its place has been counted, and a change there is counted by who makes it. So the marks of the inodes are, at
+/// every moment after the walk over the entries, exactly the links they should have. Under the namespace lock.
+/// </summary>
+internal sealed class RunningCheck(RecordStore records, InodeTable inodes)
+{
+    /// <summary>Entries below this place are counted in the marks.</summary>
+    public ulong EntriesBelow { get; set; }
+
+    /// <summary>Inodes below this place are counted in <see cref="Inodes"/>.</summary>
+    public ulong InodesBelow { get; set; }
+
+    public long Inodes { get; set; }
+
+    public void Added(RecordRef entry, RecordRef child) => Count(entry, child, 1);
+
+    public void Removed(RecordRef entry, RecordRef child) => Count(entry, child, -1);
+
+    public void Added(RecordRef inode) => Inodes += inode.Value << 4 < InodesBelow ? 1 : 0;
+
+    public void Removed(RecordRef inode) => Inodes -= inode.Value << 4 < InodesBelow ? 1 : 0;
+
+    /// <summary>Counts an entry that the check itself has come to.</summary>
+    public void Mark(RecordRef entry, RecordRef child, int change)
+    {
+        if (!inodes.IsWhole(child)) return;
+        ref var inode = ref inodes[child];
+        if (!inode.IsDirectory)
+        {
+            inode.Mark += (uint)change;
+            return;
+        }
+        inode.Mark += (uint)(2 * change);
+        var parent = new RecordRef(records.Get<EntryRecord>(entry).Parent);
+        if (inodes.IsWhole(parent)) inodes[parent].Mark += (uint)change;
+    }
+
+    private void Count(RecordRef entry, RecordRef child, int change)
+    {
+        if (entry.Value << 4 < EntriesBelow) Mark(entry, child, change);
+    }
+}

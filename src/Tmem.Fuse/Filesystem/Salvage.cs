@@ -1,0 +1,120 @@
+using System.Text;
+using Tmem.Engine;
+using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Records;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>
+/// What a damaged record stood for, as far as it is whole itself: files and directories that have lost their names to it are found again in a
+/// directory lost+found of their pool, which only root may enter (what they were named in may have been closed to others), under the numbers of their
+/// inodes; a pool whose directory is lost gets another one. Works only where damage was seen: without it, what has no name is the remains of a
+/// removal. With it, such remains get names as well, which is the lesser evil.
+/// </summary>
+internal sealed class Salvage(
+    TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index, PoolTable pools)
+{
+    private const uint PoolMode = InodeMode.Directory | 0x1ED;
+    private const uint LostMode = InodeMode.Directory | 0x1C0;
+
+    private bool _failed;
+
+    /// <summary>A pool without a directory: the one that was made as such, if it is there, else a new one.</summary>
+    public void AdoptPools(PoolSnapshot pool)
+    {
+        var directory = RecordRef.None;
+        records.ForEach(RecordKind.Inode, inode =>
+        {
+            ref var record = ref inodes[inode];
+            if (record.Pool == pool.Id.Value && (record.Flags & InodeFlags.PoolDirectory) != 0 && record.Parent == 0 && inodes.IsWhole(inode))
+                directory = inode;
+        });
+        var name = Encoding.UTF8.GetBytes($"lost pool {pool.Id.Value}");
+        if (directory.IsNone)
+        {
+            var flags = InodeFlags.PoolDirectory | ((pool.Options.Flags & PoolFlags.Persistent) == 0 ? InodeFlags.Ephemeral : 0);
+            // A pool in which nothing was ever made needs none: it is a creation that was cut short.
+            if (!HasInodes(pool.Id))
+            {
+                client.DestroyPool(pool.Id);
+                return;
+            }
+            directory = Make(inodes.Root, name, PoolMode, pool.Id, flags);
+        }
+        else if (!Name(inodes.Root, directory, name))
+        {
+            directory = RecordRef.None;
+        }
+        if (directory.IsNone) _failed = true;
+        else pools.Add(new PoolState(pool.Id, pool.Options, directory));
+    }
+
+    /// <summary>False if one could not be named, for want of room or of its pool's directory.</summary>
+    public bool NameOrphans()
+    {
+        // The visitor makes records: where the walk meets one of them, it has a name.
+        records.ForEach(RecordKind.Inode, inode =>
+        {
+            ref var record = ref inodes[inode];
+            if (inode == inodes.Root || record.Links >= (record.IsDirectory ? 2 : 1) && (!record.IsDirectory || record.Parent != 0)) return;
+            if (record.Lookups != 0 || record.Opens != 0 || !inodes.IsWhole(inode)) return;
+            if (pools.Find(record.Pool) is { } pool) _failed |= !Name(LostIn(pool), inode, Encoding.UTF8.GetBytes($"{inode.Value}"));
+        });
+        return !_failed;
+    }
+
+    private bool HasInodes(PoolId pool)
+    {
+        var found = false;
+        records.ForEach(RecordKind.Inode, inode => found |= inodes[inode].Pool == pool.Value);
+        return found;
+    }
+
+    private RecordRef LostIn(PoolState pool)
+    {
+        var found = index.Find(pool.Directory, "lost+found"u8);
+        if (found.IsNone) return Make(pool.Directory, "lost+found"u8, LostMode, pool.Id, inodes[pool.Directory].Flags & InodeFlags.Ephemeral);
+        var directory = new RecordRef(records.Get<EntryRecord>(found).Child);
+        // What a user has put there is not for what was not his.
+        return inodes.IsWhole(directory) && inodes[directory] is { IsDirectory: true, Uid: 0, Mode: LostMode } ? directory : RecordRef.None;
+    }
+
+    private RecordRef Make(RecordRef parent, ReadOnlySpan<byte> name, uint mode, PoolId pool, InodeFlags flags)
+    {
+        if (!index.Find(parent, name).IsNone || inodes.Prepare(mode, 0, 0, pool, flags, out var inode) != TmemStatus.Ok) return RecordRef.None;
+        if (index.Prepare(parent, inode, name, out var entry) != TmemStatus.Ok)
+        {
+            records.Free(inode);
+            return RecordRef.None;
+        }
+        journal.Begin();
+        inodes.Publish(inode, journal);
+        Publish(parent, inode, entry);
+        return inode;
+    }
+
+    private bool Name(RecordRef parent, RecordRef inode, ReadOnlySpan<byte> name)
+    {
+        if (parent.IsNone || !index.Find(parent, name).IsNone || index.Prepare(parent, inode, name, out var entry) != TmemStatus.Ok) return false;
+        journal.Begin();
+        Publish(parent, inode, entry);
+        return true;
+    }
+
+    private void Publish(RecordRef parent, RecordRef inode, RecordRef entry)
+    {
+        journal.Publish(entry);
+        index.Insert(entry);
+        journal.Commit();
+        ref var record = ref inodes[inode];
+        record.Entry = entry.Value;
+        if (!record.IsDirectory)
+        {
+            record.Links++;
+            return;
+        }
+        record.Links += 2;
+        record.Parent = parent.Value;
+        inodes[parent].Links++;
+    }
+}
