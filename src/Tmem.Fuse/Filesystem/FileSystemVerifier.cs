@@ -1,3 +1,4 @@
+using System.Text;
 using Tmem.Engine;
 using Tmem.Engine.Records;
 
@@ -103,14 +104,9 @@ internal sealed class FileSystemVerifier(
         }
         if (index.Find(directory, index.Name(entry)) != entry) Report($"entry {entry.Value} is not found by its name in directory {NameOf(directory)}");
         check.Mark(entry, child, 1);
-        if (child.IsNone)
-        {
-            Report($"{NameOf(directory)}/{System.Text.Encoding.UTF8.GetString(index.Name(entry))} is lost: its inode was damaged");
-            return 3;
-        }
         if (!inodes.IsWhole(child) || child == inodes.Root)
         {
-            Report($"entry {entry.Value} in directory {NameOf(directory)} stands for {child.Value}, which is no inode");
+            Report($"{NameOf(directory)}/{Encoding.UTF8.GetString(index.Name(entry))} is lost: its inode is damaged");
             return 3;
         }
         ref var inode = ref inodes[child];
@@ -298,7 +294,7 @@ internal sealed class FileSystemVerifier(
     {
         try
         {
-            if (inodes.IsWhole(inode) && pathOf(inode) is { } path) return path;
+            if (records.IsRecord(inode, RecordKind.Inode) && pathOf(inode) is { } path) return path;
         }
         catch (DamagedRecordException)
         {

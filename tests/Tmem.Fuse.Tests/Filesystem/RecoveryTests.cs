@@ -176,7 +176,7 @@ public sealed class RecoveryTests : IDisposable
         _volume.Attach();
         Assert.Equal(Errno.EIO, _volume.TryFind(_pool, "2", out _));
         Assert.Equal(["2"], _volume.List(_pool).Select(one => one.Name));
-        Assert.Equal("/p/2 is lost: its inode was damaged", Assert.Single(_volume.Files.Verify()));
+        Assert.Equal("/p/2 is lost: its inode is damaged", Assert.Single(_volume.Files.Verify()));
         Assert.Equal(Errno.EEXIST, _volume.TryFile(_pool, "2", out _));
         Assert.Equal(Errno.Ok, _volume.Files.DestroyPool("p", force: true));
     }
@@ -279,9 +279,9 @@ public sealed class RecoveryTests : IDisposable
         var (node, symlink) = (new RecordRef(file.Value), new NodeId(link.NodeId));
         Damage("links", ref Inode(file).Links, 5u);
         Damage("behind its end", ref Inode(file).Size, 100UL);
-        Damage($"in directory /p is damaged", ref Records.Get<EntryRecord>(entry).Child, entry.Value);
+        Damage("in directory /p is damaged", ref Records.Get<EntryRecord>(entry).Child, entry.Value);
         Damage("in directory /p is damaged", ref Records.Get<EntryRecord>(entry).SumAndLength, 0UL);
-        Damage("which is no inode", ref Records.Get<EntryRecord>(entry).Child, entry.Value, SumEntry);
+        Damage("/p/f is lost", ref Records.Get<EntryRecord>(entry).Child, entry.Value, SumEntry);
         Damage("/p/f is lost", ref Records.Get<EntryRecord>(entry).Child, 0UL, SumEntry);
         Damage("which is no directory", ref Records.Get<EntryRecord>(entry).Parent, file.Value, SumEntry);
         Damage("is not found by its name", ref Records.Get<EntryRecord>(entry).Key, 1UL << 20, SumEntry);
