@@ -291,7 +291,7 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
 
     public Errno MakeDurable() => OnMakeDurable!();
 
-    public Errno Allocate(NodeId node, ulong handle, ulong offset, ulong length, uint mode)
+    public Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode)
     {
         Note($"fallocate {node.Value} {handle} {offset} {length} {mode}");
         lock (_lock)
@@ -360,7 +360,7 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
         return Errno.Ok;
     }
 
-    public Errno ListExtendedAttributes(NodeId node, Span<byte> names, out int length)
+    public Errno ListExtendedAttributes(in Caller caller, NodeId node, Span<byte> names, out int length)
     {
         length = 0;
         Note($"listxattr {node.Value} {names.Length}");

@@ -117,6 +117,39 @@ internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
     }
 
     /// <summary>
+    /// The lowest index at or above one that has no page; 2^32 if all have. A full node is passed over by its count, so that 64 pages cost one
+    /// look. False if the nodes it may look at were used up first; <paramref name="found"/> then says where to go on.
+    /// </summary>
+    public bool NextHole(ulong obj, ulong from, int nodes, out ulong found)
+    {
+        ref var record = ref Object(obj);
+        var height = record.Height;
+        found = from;
+        if (height == 0)
+        {
+            if (from == 0 && record.Page0 != 0) found = 1;
+            return true;
+        }
+        for (; found <= uint.MaxValue; nodes--)
+        {
+            if (nodes == 0) return false;
+            if (height < RadixNode.MaximumHeight && found >> height * RadixNode.Shift != 0) return true;
+            var node = record.RootNode;
+            for (var level = height; level > 1 && node != 0; level--) node = Node(node).Entries[RadixNode.Slot((uint)found, level)];
+            if (node == 0) return true;
+            var slot = RadixNode.Slot((uint)found, 1);
+            if (Node(node).Used == RadixNode.Fanout)
+            {
+                found += (ulong)(RadixNode.Fanout - slot);
+                continue;
+            }
+            for (; slot < RadixNode.Fanout; slot++, found++)
+                if (Node(node).Entries[slot] == 0) return true;
+        }
+        return true;
+    }
+
+    /// <summary>
     /// Makes <paramref name="to"/> take the place of node <paramref name="from"/>, which may be no node of this object any more: false then.
     /// </summary>
     public bool MoveNode(ulong obj, ulong from, ulong to)

@@ -202,6 +202,24 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         return any ? TmemStatus.Ok : TmemStatus.Miss;
     }
 
+    /// <summary>Nodes that a search for a gap looks at under one hold of the latch.</summary>
+    private const int NodesALook = 128;
+
+    public TmemStatus NextHole(Pool pool, in ObjectId id, uint from, int nodes, out ulong found)
+    {
+        found = from;
+        ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
+        for (; nodes > 0; nodes -= NodesALook)
+        {
+            SpinLatch.Enter(ref bucket.Latch);
+            var obj = Treap.Find(_order, bucket.Root, id);
+            var any = obj == 0 || _tree.NextHole(obj, found, Math.Min(nodes, NodesALook), out found);
+            SpinLatch.Exit(ref bucket.Latch);
+            if (any) return TmemStatus.Ok;
+        }
+        return TmemStatus.Miss;
+    }
+
     public long CountPages(Pool pool, in ObjectId id)
     {
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));

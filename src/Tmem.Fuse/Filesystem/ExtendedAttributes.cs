@@ -107,12 +107,13 @@ internal sealed class ExtendedAttributes(RecordStore records, Journal journal, N
     }
 
     /// <summary>
-    /// Appends the names, each with a NUL, as far as they fit; <paramref name="length"/> grows by what all of them need. A damaged one has no name.
+    /// Appends the names but those with a prefix (none if it is empty), each with a NUL, as far as they fit; <paramref name="length"/> grows by
+    /// what all of them need. A damaged one has no name.
     /// </summary>
-    public void List(RecordRef inode, Span<byte> names, ref int length)
+    public void List(RecordRef inode, ReadOnlySpan<byte> without, Span<byte> names, ref int length)
     {
         for (var at = Next(inode, 0); !at.IsNone; at = Next(inode, records.Get<AttributeRecord>(at).Key + 1))
-            if (RecordSum.AttributeHolds(records, at)) AppendName(Name(at), names, ref length);
+            if (RecordSum.AttributeHolds(records, at) && (without.IsEmpty || !Name(at).StartsWith(without))) AppendName(Name(at), names, ref length);
     }
 
     public static void AppendName(ReadOnlySpan<byte> name, Span<byte> names, ref int length)

@@ -7,10 +7,11 @@ namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
 /// Contents of files: read and write. Truncation and holes are in FileData.Extents.cs.
-/// Invariant: bytes of a stored page beyond the end of the file are zero, so that a file grows by a change of its size alone; where a full
-/// store did not allow it, the inode says so (InodeFlags.StaleTail), and the file is put right before it grows.
+/// Invariant: nothing is stored beyond the end of the file but zeros, so that it grows by a change of its size alone. Where that does not hold
+/// yet, because a truncation is under way or found the store full, the inode says so (InodeFlags.StalePages, StaleTail), and the file is put
+/// right before it grows.
 /// Holders of a file's lock: reads and writes share it, so both run in parallel on one file; whatever shrinks the file or drops many of
-/// its pages has it alone. Within it, a page's lock is shared by those who replace the whole page (the engine orders them) and held
+/// its pages has it alone, for a bounded number of pages at a time. Within it, a page's lock is shared by those who replace the whole page (the engine orders them) and held
 /// alone by those who read, change and store it, so that no whole page written meanwhile is lost. The size grows under the page's lock,
 /// after the page is stored: nobody sees a size whose page is still to come. Nothing here allocates managed memory.
 /// </summary>
@@ -20,8 +21,8 @@ internal sealed partial class FileData
 
     private readonly TmemClient _client;
     private readonly RecordStore _records;
-    private readonly StripedLocks _files = new(256);
-    private readonly StripedLocks _pages = new(1024);
+    private readonly StripedLocks _files = new(4, bytes: 64);
+    private readonly StripedLocks _pages = new(32, bytes: 16);
 
     public FileData(TmemClient client, RecordStore records)
     {
@@ -40,7 +41,7 @@ internal sealed partial class FileData
     {
         length = 0;
         ref var inode = ref _records.Get<InodeRecord>(file);
-        var stripe = FileStripe(file);
+        var stripe = FileStripe(file, in inode);
         _files.EnterShared(stripe);
         try
         {
@@ -83,17 +84,21 @@ internal sealed partial class FileData
     /// Writes page after page. When one cannot be stored (ENOSPC; ENODATA for a part of a lost page) the bytes before it are written and
     /// counted; the error is the answer only if there are none. EFBIG at 16 TiB.
     /// </summary>
-    public Errno Write(RecordRef file, ulong offset, ReadOnlySpan<byte> data, out uint written)
+    /// <param name="file">The file.</param>
+    /// <param name="offset">Where.</param>
+    /// <param name="data">What.</param>
+    /// <param name="fromMapping">Whether the kernel writes back what somebody wrote to a mapping some time ago.</param>
+    /// <param name="written">How much of it.</param>
+    public Errno Write(RecordRef file, ulong offset, ReadOnlySpan<byte> data, bool fromMapping, out uint written)
     {
         written = 0;
         if (data.IsEmpty) return Errno.Ok;
         if (offset >= FilePages.MaximumSize) return Errno.EFBIG;
         data = data[..(int)Math.Min((ulong)data.Length, FilePages.MaximumSize - offset)];
         ref var inode = ref _records.Get<InodeRecord>(file);
-        var stripe = FileStripe(file);
-        var error = SettleTail(file, ref inode);
+        var stripe = FileStripe(file, in inode);
+        var error = EnterToReach(file, ref inode, stripe, offset + (ulong)data.Length);
         if (error != Errno.Ok) return error;
-        _files.EnterShared(stripe);
         try
         {
             var pages = new FilePages(_client, file, in inode);
@@ -111,7 +116,7 @@ internal sealed partial class FileData
             }
             written = (uint)done;
             if (done == 0) return error;
-            Touch(ref inode);
+            Touch(ref inode, fromMapping);
             return Errno.Ok;
         }
         finally
@@ -122,7 +127,7 @@ internal sealed partial class FileData
 
     private Errno WritePage(in FilePages pages, RecordRef file, ref InodeRecord inode, ulong at, ReadOnlySpan<byte> data)
     {
-        var stripe = PageStripe(file, Page(at));
+        var stripe = PageStripe(in pages, file, Page(at));
         _pages.EnterShared(stripe);
         try
         {
@@ -141,7 +146,7 @@ internal sealed partial class FileData
     {
         Span<byte> buffer = stackalloc byte[FilePages.PageSize];
         var within = (int)(at & PageMask);
-        var stripe = PageStripe(file, Page(at));
+        var stripe = PageStripe(in pages, file, Page(at));
         _pages.EnterExclusive(stripe);
         try
         {
@@ -188,16 +193,29 @@ internal sealed partial class FileData
         }
     }
 
-    private static void Touch(ref InodeRecord inode)
+    /// <summary>
+    /// Notes a change of the contents. One that comes from a mapping was made before the kernel writes it back, so that for a while it does not
+    /// count against a time of modification that somebody has set meanwhile: other file systems, which see the mapping's page faults, take the
+    /// time of those.
+    /// </summary>
+    private static void Touch(ref InodeRecord inode, bool fromMapping = false)
     {
+        // Before the flag: a time that is set from here on stays.
+        var before = Volatile.Read(ref inode.ModifyTime);
+        if (inode.Has(InodeFlags.TimeWasSet))
+        {
+            if (fromMapping && FileClock.IsRecent(Volatile.Read(ref inode.ChangeTime))) return;
+            inode.Lower(InodeFlags.TimeWasSet);
+        }
         var now = FileClock.Now();
-        Volatile.Write(ref inode.ModifyTime, now);
+        if (fromMapping) Interlocked.CompareExchange(ref inode.ModifyTime, now, before);
+        else Volatile.Write(ref inode.ModifyTime, now);
         Volatile.Write(ref inode.ChangeTime, now);
     }
 
     private static uint Page(ulong offset) => (uint)(offset >> FilePages.PageShift);
 
-    private int FileStripe(RecordRef file) => _files.Stripe(file.Value, 0);
+    private int FileStripe(RecordRef file, in InodeRecord inode) => _files.Stripe(inode.Pool, file.Value, 0);
 
-    private int PageStripe(RecordRef file, uint page) => _pages.Stripe(file.Value, page);
+    private int PageStripe(in FilePages pages, RecordRef file, uint page) => _pages.Stripe(pages.Pool, file.Value, page);
 }

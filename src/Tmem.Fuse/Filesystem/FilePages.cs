@@ -12,8 +12,10 @@ internal readonly struct FilePages
     public const int PageSize = 4096;
     public const int PageShift = 12;
 
-    /// <summary>The largest file: 2^32 pages, 16 TiB.</summary>
-    public const ulong MaximumSize = 1UL << (32 + PageShift);
+    public const ulong MaximumPages = 1UL << 32;
+
+    /// <summary>The largest file: 16 TiB.</summary>
+    public const ulong MaximumSize = MaximumPages << PageShift;
 
     private readonly TmemClient _client;
     private readonly PoolId _pool;
@@ -28,6 +30,8 @@ internal readonly struct FilePages
     }
 
     public bool IsEphemeral { get; }
+
+    public uint Pool => _pool.Value;
 
     public TmemStatus Get(uint page, Span<byte> destination) => _client.Get(_pool, _object, page, destination);
 
@@ -44,6 +48,23 @@ internal readonly struct FilePages
 
     /// <summary>The first stored page at or after this one; Miss if there is none.</summary>
     public TmemStatus Next(uint from, out uint found) => _client.NextPage(_pool, _object, from, out found);
+
+    /// <summary>The first page at or after this one that is not stored; Miss if so many nodes of 64 pages have none.</summary>
+    public TmemStatus NextHole(uint from, int nodes, out ulong found) => _client.NextHole(_pool, _object, from, nodes, out found);
+
+    /// <summary>
+    /// Flushes stored pages from <paramref name="next"/> on and before <paramref name="end"/>, of a bounded range of them. False if nothing is
+    /// left to flush; else <paramref name="next"/> is where to go on.
+    /// </summary>
+    public bool FlushSome(ref ulong next, ulong end, uint most)
+    {
+        // NoSuchPool: the pages went with the pool.
+        if (next >= end || Next((uint)next, out var first) != TmemStatus.Ok || first >= end) return false;
+        var last = Math.Min((ulong)first + most, end) - 1;
+        if (FlushRange(first, (uint)last) != TmemStatus.Ok) return false;
+        next = last + 1;
+        return true;
+    }
 
     /// <summary>Pages stored; 0 if the pool is gone.</summary>
     public long Count() => _client.CountPages(_pool, _object, out var pages) == TmemStatus.Ok ? pages : 0;

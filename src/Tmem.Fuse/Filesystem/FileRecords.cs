@@ -69,12 +69,16 @@ internal enum InodeFlags : uint
     StaleTail = 2,
     /// <summary>The first-level directory of a pool.</summary>
     PoolDirectory = 4,
+    /// <summary>A truncation is not through: pages that it took from the file may still be stored, and go before the file grows.</summary>
+    StalePages = 8,
+    /// <summary>Somebody has set the time of modification while the kernel may have held older changes: see <see cref="FileClock.Grace"/>.</summary>
+    TimeWasSet = 16,
 
     /// <summary>Those that never change.</summary>
     Lasting = Ephemeral | PoolDirectory,
 }
 
-/// <summary>A file, directory, symbolic link, fifo, socket or device. Times are nanoseconds since 1970 (1677 to 2262), so that each is one store.</summary>
+/// <summary>A file, directory, symbolic link, fifo, socket or device. Times are as <see cref="FileClock"/> packs them, so that each is one store.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct InodeRecord : IRecord
 {
@@ -82,9 +86,9 @@ internal struct InodeRecord : IRecord
     public ulong Generation;
     /// <summary>Bytes of a file, or of a link's target.</summary>
     public ulong Size;
-    public long AccessTime;
-    public long ModifyTime;
-    public long ChangeTime;
+    public ulong AccessTime;
+    public ulong ModifyTime;
+    public ulong ChangeTime;
     /// <summary>File type and permissions, as in st_mode.</summary>
     public uint Mode;
     public uint Uid;
@@ -98,7 +102,10 @@ internal struct InodeRecord : IRecord
 
     /// <summary>The kernel's lookups, not yet forgotten.</summary>
     public ulong Lookups;
-    /// <summary>Open handles.</summary>
+    /// <summary>
+    /// Open handles: all of them counted in the low half, those of a file that can write in the high half too. One word, so that an operation
+    /// changes both in one store.
+    /// </summary>
     public ulong Opens;
 
     /// <summary>Derived. Directory: the directory that holds its name (of a removed one: that held it; 0 after an attach).</summary>
@@ -127,6 +134,25 @@ internal struct InodeRecord : IRecord
     public readonly bool IsRegular => (Mode & InodeMode.TypeMask) == InodeMode.Regular;
     public readonly bool IsSymbolicLink => (Mode & InodeMode.TypeMask) == InodeMode.SymbolicLink;
     public readonly bool IsEphemeral => (Flags & InodeFlags.Ephemeral) != 0;
+
+    /// <summary>What one handle adds to <see cref="Opens"/>.</summary>
+    public static ulong Handle(bool writes) => writes ? 1UL << 32 | 1 : 1;
+
+    public readonly uint Handles => (uint)Volatile.Read(in Opens);
+
+    /// <summary>
+    /// Whether the file is open for writing: then it may be mapped, and the kernel may hold newer data than is stored here. A mapping keeps its
+    /// handle, and what was written to it is here before the last of them is released.
+    /// </summary>
+    public readonly bool MayBeNewerInKernel => Volatile.Read(in Opens) >> 32 != 0;
+
+    /// <summary>Sets a flag; others may be changed at the same time.</summary>
+    public void Raise(InodeFlags flag) => Interlocked.Or(ref Unsafe.As<InodeFlags, uint>(ref Flags), (uint)flag);
+
+    /// <summary>Takes a flag back.</summary>
+    public void Lower(InodeFlags flag) => Interlocked.And(ref Unsafe.As<InodeFlags, uint>(ref Flags), ~(uint)flag);
+
+    public readonly bool Has(InodeFlags flag) => (Flags & flag) != 0;
 
     /// <summary>No name and nobody who knows it: the record is about to be freed.</summary>
     public readonly bool IsDead => Links == 0 && Lookups == 0 && Opens == 0;

@@ -19,12 +19,15 @@ internal static class InodeMode
     public const uint GroupExecute = 0x8;
 
     /// <summary>
-    /// The mode after somebody without the privilege to keep them has written to the file: without set-user-id, and without
-    /// set-group-id if the group may execute (else that bit means mandatory locking, and stays).
+    /// The mode after somebody without the privilege to keep them has written to the file: without set-user-id, and without set-group-id
+    /// if the group may execute or the writer is not of the group (as Linux has it since 6.2).
     /// </summary>
-    public static uint WithoutPrivileges(uint mode)
+    public static uint WithoutPrivileges(uint mode, bool inGroup)
     {
         var killed = mode & ~SetUserId;
-        return (mode & GroupExecute) != 0 ? killed & ~SetGroupId : killed;
+        return (mode & GroupExecute) != 0 || !inGroup ? killed & ~SetGroupId : killed;
     }
+
+    /// <summary>Whether executing the file gives privileges of another.</summary>
+    public static bool HasPrivileges(uint mode) => (mode & (SetUserId | SetGroupId)) != 0;
 }

@@ -102,8 +102,9 @@ internal sealed class InodeTable
 
     public void Describe(RecordRef inode, out FuseAttrOut attributes)
     {
-        attributes = new FuseAttrOut { AttrValid = AttributeSeconds(inode) };
+        attributes = default;
         Fill(inode, ref attributes.Attr);
+        attributes.AttrValid = AttributeSeconds(inode, in attributes.Attr);
     }
 
     /// <summary>The entry the kernel gets for a name; counting the lookup is the caller's.</summary>
@@ -114,14 +115,21 @@ internal sealed class InodeTable
             NodeId = NodeOf(inode).Value,
             Generation = this[inode].Generation,
             EntryValid = parent == Root ? 0 : LongSeconds,
-            AttrValid = AttributeSeconds(inode),
         };
         Fill(inode, ref entry.Attr);
+        entry.AttrValid = AttributeSeconds(inode, in entry.Attr);
     }
 
-    private ulong AttributeSeconds(RecordRef inode)
+    private ulong AttributeSeconds(RecordRef inode, in FuseAttr attributes)
     {
         ref var record = ref this[inode];
+        if (record.IsRegular)
+        {
+            // A write takes these bits away, and the kernel would go on believing in them, when it executes the file too.
+            if (InodeMode.HasPrivileges(attributes.Mode)) return 0;
+            // See Blocks: a file without any must not be taken for one when it was opened for writing meanwhile.
+            if (attributes is { Blocks: 0, Size: > 0 }) return 0;
+        }
         return record.IsEphemeral || inode == Root || record.Parent == Root.Value ? ShortSeconds : LongSeconds;
     }
 
@@ -130,7 +138,7 @@ internal sealed class InodeTable
         ref var record = ref this[inode];
         attributes.Ino = NodeOf(inode).Value;
         attributes.Size = Volatile.Read(ref record.Size);
-        attributes.Blocks = record.IsRegular ? (ulong)_data.Pages(inode).Count() * (FilePages.PageSize / 512) : 0;
+        attributes.Blocks = record.IsRegular ? Blocks(inode) : 0;
         (attributes.Atime, attributes.AtimeNsec) = FileClock.ToWire(Volatile.Read(ref record.AccessTime));
         (attributes.Mtime, attributes.MtimeNsec) = FileClock.ToWire(Volatile.Read(ref record.ModifyTime));
         (attributes.Ctime, attributes.CtimeNsec) = FileClock.ToWire(Volatile.Read(ref record.ChangeTime));
@@ -140,5 +148,17 @@ internal sealed class InodeTable
         attributes.Gid = record.Gid;
         attributes.Rdev = record.Device;
         attributes.Blksize = FilePages.PageSize;
+    }
+
+    /// <summary>
+    /// Pages stored, in blocks of 512 bytes. Copying tools (GNU tar) take a file with a length and without blocks for nothing but zeros, and do
+    /// not read it; so one that may have more than is stored has a page at least.
+    /// </summary>
+    private ulong Blocks(RecordRef file)
+    {
+        ref var record = ref this[file];
+        var pages = (ulong)_data.Pages(file).Count();
+        if (pages == 0 && Volatile.Read(ref record.Size) != 0 && (record.IsEphemeral || record.MayBeNewerInKernel)) pages = 1;
+        return pages * (FilePages.PageSize / 512);
     }
 }

@@ -230,15 +230,15 @@ internal sealed class Recovery(
     });
 
     /// <summary>
-    /// Pages behind the end of a file come from a write that was cut short, so only files that were open can have them. Open
-    /// handles are counted here, when the pools are known.
+    /// Pages behind the end of a file come from a write that was cut short, so only files that were open can have them (or from a truncation,
+    /// which goes on later: see FileData.ClearBeyondEnd). Open handles are counted here, when the pools are known.
     /// </summary>
     private void FinishInodes() => records.ForEach(RecordKind.Inode, inode =>
     {
         ref var record = ref inodes[inode];
         if (!record.IsRegular || record.Opens == 0 || !RecordSum.Holds(inode, in record)) return;
         if (pools.Find(record.Pool) is not { } pool) return;
-        pool.OpenFiles += (long)record.Opens;
+        pool.OpenFiles += record.Handles;
         data.ClearBeyondEnd(inode);
     });
 }

@@ -12,6 +12,7 @@ internal sealed partial class TmemFileSystem
 {
     private static ReadOnlySpan<byte> CapabilityName => "security.capability"u8;
     private static ReadOnlySpan<byte> UserPrefix => "user."u8;
+    private static ReadOnlySpan<byte> TrustedPrefix => "trusted."u8;
     private static ReadOnlySpan<byte> TmemPrefix => "user.tmem."u8;
     private static ReadOnlySpan<byte> KindName => "user.tmem.kind"u8;
     private static ReadOnlySpan<byte> LimitName => "user.tmem.limit"u8;
@@ -37,14 +38,16 @@ internal sealed partial class TmemFileSystem
         if ((valid & FuseSetattrValid.Size) != 0)
         {
             error = ResolveFile(node, out inode);
+            if (error == Errno.Ok && !AreHeld(in change)) error = Errno.EINVAL;
             if (error == Errno.Ok) error = _data.Truncate(inode, change.Size);
             if (error != Errno.Ok) return error;
-            DropPrivileges(inode, (valid & FuseSetattrValid.KillSuidGid) != 0);
+            DropPrivileges(caller, inode, (valid & FuseSetattrValid.KillSuidGid) != 0);
         }
+        if (!AreHeld(in change)) return Errno.EINVAL;
         lock (_names)
         {
             ref var record = ref _inodes[inode];
-            if ((valid & (FuseSetattrValid.Uid | FuseSetattrValid.Gid)) != 0) ChangeOwner(inode, in change);
+            if ((valid & (FuseSetattrValid.Uid | FuseSetattrValid.Gid)) != 0) ChangeOwner(caller, inode, in change);
             if ((valid & FuseSetattrValid.Mode) != 0)
                 Volatile.Write(ref record.Mode, (record.Mode & InodeMode.TypeMask) | (change.Mode & InodeMode.PermissionMask));
             ChangeTimes(ref record, in change);
@@ -54,41 +57,51 @@ internal sealed partial class TmemFileSystem
     }
 
     /// <summary>A new owner; a file loses the privileges it ran with, whoever asks (HANDLE_KILLPRIV_V2).</summary>
-    private void ChangeOwner(RecordRef inode, in FuseSetattrIn change)
+    private void ChangeOwner(in Caller caller, RecordRef inode, in FuseSetattrIn change)
     {
         ref var record = ref _inodes[inode];
+        var inGroup = IsOfGroup(caller, in record);
         if ((change.Valid & FuseSetattrValid.Uid) != 0) record.Uid = change.Uid;
         if ((change.Valid & FuseSetattrValid.Gid) != 0) record.Gid = change.Gid;
         if (record.IsDirectory) return;
-        Volatile.Write(ref record.Mode, InodeMode.WithoutPrivileges(record.Mode));
+        Volatile.Write(ref record.Mode, InodeMode.WithoutPrivileges(record.Mode, inGroup));
         DropCapability(inode);
     }
+
+    /// <summary>Whether the times that are to be set can be held; before anything is changed.</summary>
+    private static bool AreHeld(in FuseSetattrIn change) =>
+        ((change.Valid & FuseSetattrValid.Atime) == 0 || FileClock.TryFromWire(change.Atime, change.AtimeNsec, out _))
+        && ((change.Valid & FuseSetattrValid.Mtime) == 0 || FileClock.TryFromWire(change.Mtime, change.MtimeNsec, out _))
+        && ((change.Valid & FuseSetattrValid.Ctime) == 0 || FileClock.TryFromWire(change.Ctime, change.CtimeNsec, out _));
 
     private static void ChangeTimes(ref InodeRecord record, in FuseSetattrIn change)
     {
         var valid = change.Valid;
         var now = FileClock.Now();
+        FileClock.TryFromWire(change.Atime, change.AtimeNsec, out var access);
+        FileClock.TryFromWire(change.Mtime, change.MtimeNsec, out var modify);
+        FileClock.TryFromWire(change.Ctime, change.CtimeNsec, out var changed);
+        Volatile.Write(ref record.ChangeTime, (valid & FuseSetattrValid.Ctime) != 0 ? changed : now);
         if ((valid & FuseSetattrValid.Atime) != 0)
-            Volatile.Write(ref record.AccessTime,
-                (valid & FuseSetattrValid.AtimeNow) != 0 ? now : FileClock.FromWire(change.Atime, change.AtimeNsec));
-        if ((valid & FuseSetattrValid.Mtime) != 0)
-            Volatile.Write(ref record.ModifyTime,
-                (valid & FuseSetattrValid.MtimeNow) != 0 ? now : FileClock.FromWire(change.Mtime, change.MtimeNsec));
-        var explicitChange = (valid & FuseSetattrValid.Ctime) != 0;
-        Volatile.Write(ref record.ChangeTime, explicitChange ? FileClock.FromWire(change.Ctime, change.CtimeNsec) : now);
+            Volatile.Write(ref record.AccessTime, (valid & FuseSetattrValid.AtimeNow) != 0 ? now : access);
+        if ((valid & FuseSetattrValid.Mtime) == 0) return;
+        // Between the two others: what is written back from a mapping meanwhile compares the time of this change, and leaves ours alone.
+        if (record.IsRegular && record.MayBeNewerInKernel) record.Raise(InodeFlags.TimeWasSet);
+        Volatile.Write(ref record.ModifyTime, (valid & FuseSetattrValid.MtimeNow) != 0 ? now : modify);
     }
 
     /// <summary>
-    /// What a write or truncation takes from a file: its capabilities always, set-id bits if the kernel says that the writer may not keep
-    /// them. Both are rare, and without them nothing is locked.
+    /// What a write or truncation takes from a file: its capabilities always, set-id bits if the writer may not keep them. Both are rare, and
+    /// without them nothing is locked.
     /// </summary>
-    private void DropPrivileges(RecordRef file, bool killSetId)
+    private void DropPrivileges(in Caller caller, RecordRef file, bool killSetId)
     {
         ref var inode = ref _inodes[file];
         if (killSetId)
         {
+            var inGroup = IsOfGroup(caller, in inode);
             var mode = Volatile.Read(ref inode.Mode);
-            while (InodeMode.WithoutPrivileges(mode) is var without && without != mode)
+            while (InodeMode.WithoutPrivileges(mode, inGroup) is var without && without != mode)
             {
                 var before = Interlocked.CompareExchange(ref inode.Mode, without, mode);
                 if (before == mode) break;
@@ -98,6 +111,9 @@ internal sealed partial class TmemFileSystem
         if (Volatile.Read(ref inode.Attributes) == 0) return;
         lock (_names) DropCapability(file);
     }
+
+    /// <summary>As far as a request tells: it names one group of its sender's.</summary>
+    private static bool IsOfGroup(in Caller caller, in InodeRecord inode) => caller.Uid == 0 || caller.Gid == inode.Gid;
 
     private void DropCapability(RecordRef file)
     {
@@ -150,7 +166,7 @@ internal sealed partial class TmemFileSystem
         }
     }
 
-    public Errno ListExtendedAttributes(NodeId node, Span<byte> names, out int length)
+    public Errno ListExtendedAttributes(in Caller caller, NodeId node, Span<byte> names, out int length)
     {
         length = 0;
         var error = _inodes.Resolve(node, out var inode);
@@ -165,7 +181,8 @@ internal sealed partial class TmemFileSystem
                 ExtendedAttributes.AppendName(PageSizeName, names, ref length);
                 ExtendedAttributes.AppendName(PoolName, names, ref length);
             }
-            _attributes.List(inode, names, ref length);
+            // The kernel refuses trusted.* to all but administrators when it is read or set, but not when it is listed.
+            _attributes.List(inode, caller.Uid == 0 ? default : TrustedPrefix, names, ref length);
         }
         if (names.IsEmpty || length <= names.Length) return Errno.Ok;
         length = 0;
@@ -174,7 +191,7 @@ internal sealed partial class TmemFileSystem
 
     /// <summary>Stored are user.*, trusted.* and security.*; access control lists (system.*) are not kept.</summary>
     private static bool IsKnownName(ReadOnlySpan<byte> name) =>
-        name.StartsWith(UserPrefix) || name.StartsWith("trusted."u8) || name.StartsWith("security."u8);
+        name.StartsWith(UserPrefix) || name.StartsWith(TrustedPrefix) || name.StartsWith("security."u8);
 
     /// <summary>user.tmem.* speaks for the pool and is the file system's own everywhere; user.* is for files and directories.</summary>
     private Errno MayChange(RecordRef inode, ReadOnlySpan<byte> name)

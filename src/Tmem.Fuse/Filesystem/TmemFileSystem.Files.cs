@@ -14,6 +14,14 @@ internal sealed partial class TmemFileSystem
     private static readonly uint s_openDirect = (uint)Tmds.Linux.LibC.O_DIRECT;
     private const uint OpenKillSetId = 1;
     private const uint WriteKillSetId = 4;
+    // FUSE_WRITE_CACHE: from a page of the kernel's. Without its write-back cache, which is not asked for, that is one of a mapping.
+    private const uint WriteFromCache = 1;
+
+    /// <summary>O_ACCMODE: 0 is O_RDONLY.</summary>
+    private const uint OpenAccess = 3;
+
+    /// <summary>The bit of a handle that says that its file was opened for writing; the rest is the inode.</summary>
+    private const ulong HandleWrites = 1UL << 63;
 
     /// <summary>Bytes of metadata a small file takes, roughly: how many more files statfs promises.</summary>
     private const ulong BytesPerFile = 512;
@@ -45,7 +53,7 @@ internal sealed partial class TmemFileSystem
                 if (error != Errno.Ok) return error;
                 if (!_inodes[file].IsRegular) return _inodes[file].IsDirectory ? Errno.EISDIR : Errno.EEXIST;
                 // With the names locked, so that the file stays: nobody holds it for us yet. Rare enough.
-                if ((flags & OpenTruncate) != 0) error = Empty(file, openFlags);
+                if ((flags & OpenTruncate) != 0) error = Empty(caller, file, openFlags);
                 if (error != Errno.Ok) return error;
                 _journal.Begin();
             }
@@ -63,7 +71,7 @@ internal sealed partial class TmemFileSystem
         open = default;
         var error = ResolveFile(node, out var file);
         // First, for it is what may be cut short: it can be repeated, and the open that counts cannot.
-        if (error == Errno.Ok && (flags & OpenTruncate) != 0) error = Empty(file, openFlags);
+        if (error == Errno.Ok && (flags & OpenTruncate) != 0) error = Empty(caller, file, openFlags);
         if (error != Errno.Ok) return error;
         lock (_names)
         {
@@ -76,11 +84,14 @@ internal sealed partial class TmemFileSystem
         }
     }
 
+    /// <summary>For tests: see <see cref="FileData.BeforeStep"/>.</summary>
+    internal Action? BeforeStep { set => _data.BeforeStep = value; }
+
     /// <summary>O_TRUNC.</summary>
-    private Errno Empty(RecordRef file, uint openFlags)
+    private Errno Empty(in Caller caller, RecordRef file, uint openFlags)
     {
         var error = _data.Truncate(file, 0);
-        if (error == Errno.Ok) DropPrivileges(file, (openFlags & OpenKillSetId) != 0);
+        if (error == Errno.Ok) DropPrivileges(caller, file, (openFlags & OpenKillSetId) != 0);
         return error;
     }
 
@@ -91,13 +102,14 @@ internal sealed partial class TmemFileSystem
     private void CountOpen(RecordRef file, uint flags, out FuseOpenOut open)
     {
         ref var inode = ref _inodes[file];
-        _journal.Set(ref inode.Opens, inode.Opens + 1);
+        var writes = (flags & OpenAccess) != 0;
+        _journal.Set(ref inode.Opens, inode.Opens + InodeRecord.Handle(writes));
         if (_pools.Find(inode.Pool) is { } pool) pool.OpenFiles++;
         var direct = inode.IsEphemeral || (flags & s_openDirect) != 0;
         open = new FuseOpenOut
         {
-            // Handles carry no state: they mean the same to whoever serves the mount next.
-            Fh = file.Value,
+            // Handles say nothing that is not in the region: they mean the same to whoever serves the mount next.
+            Fh = file.Value | (writes ? HandleWrites : 0),
             OpenFlags = direct ? FuseOpenFlags.DirectIo | FuseOpenFlags.ParallelDirectWrites : FuseOpenFlags.KeepCache,
         };
     }
@@ -109,11 +121,15 @@ internal sealed partial class TmemFileSystem
         {
             if (ResolveFile(node, out var file) != Errno.Ok) return;
             ref var inode = ref _inodes[file];
-            var closed = Math.Min(inode.Opens, 1);
+            var (handles, writers) = ((uint)inode.Opens, inode.Opens >> 32);
+            var closed = Math.Min(handles, 1);
+            if ((handle & HandleWrites) != 0 && writers > 0) writers--;
             _journal.Begin();
-            _journal.Set(ref inode.Opens, inode.Opens - closed);
+            _journal.Set(ref inode.Opens, writers << 32 | (handles - closed));
             Conclude(caller);
-            if (_pools.Find(inode.Pool) is { } pool) pool.OpenFiles -= (long)closed;
+            // With the last that could write all that was mapped is written back.
+            if (writers == 0) inode.Lower(InodeFlags.TimeWasSet);
+            if (_pools.Find(inode.Pool) is { } pool) pool.OpenFiles -= closed;
             dead = Dies(file) ? file : RecordRef.None;
         }
         Reap(dead);
@@ -134,8 +150,8 @@ internal sealed partial class TmemFileSystem
         written = 0;
         var error = ResolveFile(node, out var file);
         if (error != Errno.Ok) return error;
-        DropPrivileges(file, (writeFlags & WriteKillSetId) != 0);
-        return _data.Write(file, offset, data, out written);
+        DropPrivileges(caller, file, (writeFlags & WriteKillSetId) != 0);
+        return _data.Write(file, offset, data, (writeFlags & WriteFromCache) != 0, out written);
     }
 
     public Errno Flush(NodeId node, ulong handle) => _inodes.Resolve(node, out _);
@@ -150,10 +166,27 @@ internal sealed partial class TmemFileSystem
     /// <summary>ENOSPC or EIO if the disk refuses: nothing is lost yet, and the next call tries again.</summary>
     public Errno MakeDurable() => StatusErrno.Of(_engine.Sync());
 
-    public Errno Allocate(NodeId node, ulong handle, ulong offset, ulong length, uint mode)
+    public Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode)
     {
         var error = ResolveFile(node, out var file);
-        return error != Errno.Ok ? error : _data.Allocate(file, offset, length, mode);
+        if (error != Errno.Ok) return error;
+        // The kernel does not say whether the caller may keep them: root may.
+        if (FileData.Changes(mode)) DropPrivileges(caller, file, caller.Uid != 0);
+        error = _data.Allocate(file, offset, length, mode);
+        return error == Errno.EOPNOTSUPP && !FileData.Changes(mode) && !CanEverFit(file, length) ? Errno.ENOSPC : error;
+    }
+
+    /// <summary>
+    /// Whether so many bytes could be stored if they were as small as pages can be: all of the same bytes, a word in the index each. What cannot
+    /// be then is refused at once, to a program that asks for room before it writes.
+    /// </summary>
+    private bool CanEverFit(RecordRef file, ulong length)
+    {
+        var most = _engine.Room().Capacity;
+        if (_client.PoolInfo(new PoolId(_inodes[file].Pool), out var info) == TmemStatus.Ok && info is { Options.LimitBytes: > 0 and var limit })
+            most = Math.Min(most, limit);
+        if (_client.Info().Options.LimitBytes is > 0 and var granted) most = Math.Min(most, granted);
+        return length / FilePages.PageSize <= (ulong)most / sizeof(ulong);
     }
 
     public Errno Seek(NodeId node, ulong handle, ulong offset, uint whence, out ulong found)

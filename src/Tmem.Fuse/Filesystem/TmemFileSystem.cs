@@ -91,8 +91,12 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
             _answers.Clear();
             _records.ForEach(RecordKind.Inode, inode =>
             {
-                _inodes[inode].Lookups = 0;
-                _inodes[inode].Opens = 0;
+                ref var record = ref _inodes[inode];
+                record.Lookups = 0;
+                record.Opens = 0;
+                record.Lower(InodeFlags.TimeWasSet);
+                // The request that began it does not come again.
+                if (record.IsRegular && !record.IsDead) _data.FinishTruncation(inode);
             });
             foreach (var pool in _pools.All()) pool.OpenFiles = 0;
         }

@@ -84,11 +84,11 @@ internal sealed partial class Dispatcher<TFileSystem>
         return error == Errno.Ok ? AnswerAttribute(ref body, room.Length, length) : error;
     }
 
-    private Errno ListExtendedAttributes(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
+    private Errno ListExtendedAttributes(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body)
     {
         if (!arguments.TryRead(out FuseGetxattrIn input)) return Errno.EINVAL;
         var room = AttributeRoom(in body, input.Size);
-        var error = _fileSystem.ListExtendedAttributes(NodeOf(in header), room, out var length);
+        var error = _fileSystem.ListExtendedAttributes(caller, NodeOf(in header), room, out var length);
         return error == Errno.Ok ? AnswerAttribute(ref body, room.Length, length) : error;
     }
 

@@ -171,7 +171,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         FuseOpcode.Release => Release(in header, caller, ref arguments),
         FuseOpcode.Flush => Flush(in header, ref arguments),
         FuseOpcode.Fsync or FuseOpcode.Fsyncdir => Sync(in header, ref arguments, out deferral),
-        FuseOpcode.Fallocate => Allocate(in header, ref arguments),
+        FuseOpcode.Fallocate => Allocate(in header, caller, ref arguments),
         FuseOpcode.Lseek => Seek(in header, ref arguments, ref body),
         FuseOpcode.Opendir => OpenDirectory(in header, caller, ref arguments, ref body),
         FuseOpcode.Readdir => ReadDirectory(in header, caller, ref arguments, ref body, plus: false),
@@ -180,7 +180,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         FuseOpcode.Statfs => GetFileSystem(in header, ref body),
         FuseOpcode.Setxattr => SetExtendedAttribute(in header, caller, ref arguments),
         FuseOpcode.Getxattr => GetExtendedAttribute(in header, ref arguments, ref body),
-        FuseOpcode.Listxattr => ListExtendedAttributes(in header, ref arguments, ref body),
+        FuseOpcode.Listxattr => ListExtendedAttributes(in header, caller, ref arguments, ref body),
         FuseOpcode.Removexattr => RemoveExtendedAttribute(in header, caller, ref arguments),
         FuseOpcode.Init => Initialize(in header, ref arguments, ref body),
         // Every operation here ends by itself in bounded time, so there is nothing to interrupt; nothing is ever retrieved.

@@ -72,8 +72,8 @@ internal interface IFileSystem
     Errno Sync(NodeId node, ulong handle, bool dataOnly, out Deferral deferral);
     /// <summary>Makes all that was done before durable, and returns when it is. May take as long as a device does; not called by a session thread.</summary>
     Errno MakeDurable();
-    /// <summary><paramref name="mode"/>: FALLOC_FL_KEEP_SIZE 1, PUNCH_HOLE 2, ZERO_RANGE 0x10.</summary>
-    Errno Allocate(NodeId node, ulong handle, ulong offset, ulong length, uint mode);
+    /// <summary><paramref name="mode"/>: FALLOC_FL_KEEP_SIZE 1, PUNCH_HOLE 2, ZERO_RANGE 0x10. The caller's privileges are the callee's to end.</summary>
+    Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode);
     /// <summary><paramref name="whence"/>: SEEK_DATA 3, SEEK_HOLE 4.</summary>
     Errno Seek(NodeId node, ulong handle, ulong offset, uint whence, out ulong found);
 
@@ -89,6 +89,6 @@ internal interface IFileSystem
     /// <summary><paramref name="flags"/>: XATTR_CREATE 1, XATTR_REPLACE 2.</summary>
     Errno SetExtendedAttribute(in Caller caller, NodeId node, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, uint flags);
     /// <summary>NUL-terminated names one after the other; an empty <paramref name="names"/> asks for the length alone.</summary>
-    Errno ListExtendedAttributes(NodeId node, Span<byte> names, out int length);
+    Errno ListExtendedAttributes(in Caller caller, NodeId node, Span<byte> names, out int length);
     Errno RemoveExtendedAttribute(in Caller caller, NodeId node, ReadOnlySpan<byte> name);
 }

@@ -85,7 +85,7 @@ internal static class OpcodeTable
         Add(FuseOpcode.Flush, Unsafe.SizeOf<FuseFlushIn>(), OpcodeKind.Quick);
         Add(FuseOpcode.Fsync, Unsafe.SizeOf<FuseFsyncIn>(), OpcodeKind.Slow);
         Add(FuseOpcode.Fallocate, Unsafe.SizeOf<FuseFallocateIn>(), OpcodeKind.Slow);
-        Add(FuseOpcode.Lseek, Unsafe.SizeOf<FuseLseekIn>(), OpcodeKind.Quick);
+        Add(FuseOpcode.Lseek, Unsafe.SizeOf<FuseLseekIn>(), OpcodeKind.Slow);
         Add(FuseOpcode.Opendir, Unsafe.SizeOf<FuseOpenIn>(), OpcodeKind.Quick);
         Add(FuseOpcode.Readdir, Unsafe.SizeOf<FuseReadIn>(), OpcodeKind.Slow);
         Add(FuseOpcode.Readdirplus, Unsafe.SizeOf<FuseReadIn>(), OpcodeKind.Slow);

@@ -58,20 +58,69 @@ public sealed class AttributeTests : IDisposable
     }
 
     [Theory]
-    [InlineData(0), InlineData(1), InlineData(-1), InlineData(Second), InlineData(-Second), InlineData(-Second - 1), InlineData(long.MaxValue - Second * 2)]
-    public void TimesSurviveTheWire(long time)
+    [InlineData(0, 0u), InlineData(0, 999_999_999u), InlineData(-1, 1u), InlineData(4_294_967_296, 5u), InlineData(9_223_372_037, 6u)]
+    // The first and the last second of those that have fractions, 1901 and 2446, and what comes before and after.
+    [InlineData(-2_147_483_648, 7u), InlineData(15_032_385_535, 999_999_999u), InlineData(-2_147_483_649, 0u), InlineData(15_032_385_536, 0u)]
+    [InlineData((1L << 59) - 1, 0u), InlineData(-(1L << 59), 0u), InlineData(-10_000_000_000, 0u), InlineData(1L << 40, 0u)]
+    public void TimesAreHeldAsTheyWereSet(long seconds, uint nanoseconds)
     {
-        var (seconds, nanoseconds) = FileClock.ToWire(time);
-        Assert.InRange(nanoseconds, 0u, Second - 1);
-        Assert.Equal(time, FileClock.FromWire(seconds, (uint)nanoseconds));
+        var file = _volume.File(_pool, "f");
+        Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn
+        {
+            Valid = FuseSetattrValid.Atime | FuseSetattrValid.Mtime,
+            Atime = (ulong)seconds, AtimeNsec = nanoseconds, Mtime = (ulong)seconds, MtimeNsec = nanoseconds,
+        }));
+        var attributes = _volume.Attributes(file);
+        Assert.Equal((seconds, nanoseconds), ((long)attributes.Atime, attributes.AtimeNsec));
+        Assert.Equal((seconds, nanoseconds), ((long)attributes.Mtime, attributes.MtimeNsec));
     }
 
     [Fact]
-    public void TimesOutsideOfTheClockAreClamped()
+    public void FarTimesAreHeldInWholeSecondsAndThoseOfNoWorldAreRefused()
     {
-        Assert.True(FileClock.FromWire(ulong.MaxValue / 2, 0) > 9_000_000_000 * Second);
-        Assert.True(FileClock.FromWire(1UL << 63, 0) < -9_000_000_000 * Second);
+        var file = _volume.File(_pool, "f");
+        Old(file);
+        Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Mtime, Mtime = 20_000_000_000, MtimeNsec = 5 }));
+        Assert.Equal((20_000_000_000UL, 0u), (_volume.Attributes(file).Mtime, _volume.Attributes(file).MtimeNsec));
+        var before = _volume.Attributes(file);
+        foreach (var seconds in new[] { 1UL << 59, (ulong)long.MaxValue, 1UL << 63, unchecked((ulong)(-(1L << 59) - 1)) })
+        {
+            Assert.Equal(Errno.EINVAL, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Atime, Atime = seconds }));
+            Assert.Equal(Errno.EINVAL, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Mtime | FuseSetattrValid.Size, Mtime = seconds, Size = 7 }));
+        }
+        Assert.Equal(before, _volume.Attributes(file));
     }
+
+    /// <summary>What somebody wrote to a mapping before the time was set reaches the file after it: the time that was set stays.</summary>
+    [Fact]
+    public void ATimeThatWasSetOutlivesWhatIsWrittenBackFromAMapping()
+    {
+        var file = _volume.File(_pool, "f");
+        Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.User, file, 2, 0, out var open));
+        Assert.Equal(Errno.Ok, _volume.TryWrite(file, 0, new byte[4096], out _, flags: FromMapping));
+        Assert.NotEqual(200UL, _volume.Attributes(file).Mtime);
+        SetModified(file);
+        Assert.Equal(Errno.Ok, _volume.TryWrite(file, 4096, new byte[4096], out _, flags: FromMapping));
+        Assert.Equal(200UL, _volume.Attributes(file).Mtime);
+        _volume.Attach();
+        Assert.Equal(Errno.Ok, _volume.TryWrite(file, 8192, new byte[4096], out _, flags: FromMapping));
+        Assert.Equal(200UL, _volume.Attributes(file).Mtime);
+        // A write by name is one of now, and so is what is mapped after it.
+        _volume.Write(file, 0, "x"u8);
+        Assert.NotEqual(200UL, _volume.Attributes(file).Mtime);
+        SetModified(file);
+        // Of a mapping that was made after the last handle was gone nothing can be older.
+        _volume.Files.Release(TestVolume.User, file, open.Fh);
+        Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.User, file, 2, 0, out open));
+        Assert.Equal(Errno.Ok, _volume.TryWrite(file, 0, new byte[4096], out _, flags: FromMapping));
+        Assert.NotEqual(200UL, _volume.Attributes(file).Mtime);
+        _volume.Files.Release(TestVolume.User, file, open.Fh);
+    }
+
+    private const uint FromMapping = 1;
+
+    private void SetModified(NodeId file) =>
+        Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Mtime, Mtime = 200 }));
 
     [Fact]
     public void WhatChangesTheContentsIsSeenInTheTimes()
@@ -82,8 +131,8 @@ public sealed class AttributeTests : IDisposable
             (() => _volume.Write(file, 0, "x"u8), true),
             (() => Assert.Equal(Errno.Ok, _volume.Truncate(file, 5)), true),
             (() => Assert.Equal(Errno.Ok, _volume.Truncate(file, 5)), true),
-            (() => Assert.Equal(Errno.Ok, _volume.Files.Allocate(file, 0, 0, 100, 0)), true),
-            (() => Assert.Equal(Errno.Ok, _volume.Files.Allocate(file, 0, 0, 100, 3)), true),
+            (() => Assert.Equal(Errno.Ok, _volume.Files.Allocate(TestVolume.Root, file, 0, 0, 100, 0x10)), true),
+            (() => Assert.Equal(Errno.Ok, _volume.Files.Allocate(TestVolume.Root, file, 0, 0, 100, 3)), true),
             (() => Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Mode, Mode = 0x180 })), false),
             (() => Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Uid, Uid = 5 })), false),
             (() => Assert.Equal(Errno.Ok, _volume.Link(file, _pool, "g")), false),
@@ -138,23 +187,33 @@ public sealed class AttributeTests : IDisposable
     }
 
     [Theory]
-    [InlineData(0xDEDu, 0x1EDu)] // 6755 -> 0755
-    [InlineData(0xDE4u, 0x5E4u)] // 6744: the group may not execute, so its bit stays
-    public void PrivilegesEndWhenTheContentsOrTheOwnerChange(uint before, uint after)
+    [InlineData(0xDEDu, 0u, 0x1EDu)] // 6755 -> 0755
+    [InlineData(0xDE4u, 0u, 0x1E4u)] // 6744 -> 0744
+    [InlineData(0xDE4u, 1000u, 0x5E4u)] // 6744 -> 2744: the group may not execute, so its bit stays for one of the group
+    public void PrivilegesEndWhenTheContentsOrTheOwnerChange(uint before, uint group, uint after)
     {
         var file = _volume.File(_pool, "f");
+        var user = TestVolume.User;
         Check(0, () => Assert.Equal(Errno.Ok, _volume.TryWrite(file, 0, [1], out _)), killed: false);
-        Check(1, () => Assert.Equal(Errno.Ok, _volume.TryWrite(file, 0, [1], out _, flags: 4)), killed: true);
+        Check(1, () => Assert.Equal(Errno.Ok, _volume.Files.Write(user, file, 0, 0, [1], 4, out _)), killed: true);
         Check(2, () => Assert.Equal(Errno.Ok, _volume.Truncate(file, 0)), killed: false);
-        Check(3, () => Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Size | FuseSetattrValid.KillSuidGid })), killed: true);
+        Check(3, () => Assert.Equal(Errno.Ok, _volume.Files.SetAttributes(user, file, new FuseSetattrIn { Valid = FuseSetattrValid.Size | FuseSetattrValid.KillSuidGid }, out _)), killed: true);
         Check(4, () => Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.User, file, 0x200, 0, out _)), killed: false);
         Check(5, () => Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.User, file, 0x200, 1, out _)), killed: true);
-        Check(6, () => Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Uid, Uid = 3 })), killed: true);
-        Check(7, () => Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Gid, Gid = 3 })), killed: true);
+        foreach (var mode in new[] { 3u, 0x10u, 0x11u })
+        {
+            Check(6, () => Assert.Equal(Errno.Ok, _volume.Files.Allocate(TestVolume.Root, file, 0, 0, 5000, mode)), killed: false);
+            Check(7, () => Assert.Equal(Errno.Ok, _volume.Files.Allocate(user, file, 0, 0, 5000, mode)), killed: true);
+        }
+        Check(8, () => Assert.Equal(Errno.Ok, _volume.Files.SetAttributes(user, file, new FuseSetattrIn { Valid = FuseSetattrValid.Uid, Uid = 3 }, out _)), killed: true);
+        Check(9, () => Assert.Equal(Errno.Ok, _volume.Files.SetAttributes(user, file, new FuseSetattrIn { Valid = FuseSetattrValid.Gid, Gid = 3 }, out _)), killed: true);
 
         void Check(int step, Action change, bool killed)
         {
-            Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Mode, Mode = before }));
+            Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Gid, Gid = group }));
+            Assert.Equal(Errno.Ok, _volume.Files.SetAttributes(TestVolume.Root, file, new FuseSetattrIn { Valid = FuseSetattrValid.Mode, Mode = before }, out var told));
+            // The kernel must ask each time, or it would go on believing in them after a write, when it executes the file too.
+            Assert.Equal(0UL, told.AttrValid);
             Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "security.capability", [1, 2, 3]));
             change();
             Assert.Equal((step, 0x8000 | (killed ? after : before)), (step, _volume.Attributes(file).Mode));
@@ -190,10 +249,21 @@ public sealed class AttributeTests : IDisposable
         Assert.Equal(Errno.Ok, _volume.Files.GetExtendedAttribute(file, "user.a"u8, [], out var length));
         Assert.Equal(2, length);
         Assert.Equal(Errno.ERANGE, _volume.Files.GetExtendedAttribute(file, "user.a"u8, new byte[1], out _));
-        Assert.Equal(Errno.ERANGE, _volume.Files.ListExtendedAttributes(file, new byte[10], out _));
+        Assert.Equal(Errno.ERANGE, _volume.Files.ListExtendedAttributes(TestVolume.Root, file, new byte[10], out _));
         Assert.Equal(Errno.Ok, _volume.Files.RemoveExtendedAttribute(TestVolume.Root, file, "trusted.b"u8));
         Assert.Equal(Errno.ENODATA, _volume.Files.RemoveExtendedAttribute(TestVolume.Root, file, "trusted.b"u8));
         Assert.Equal(["security.c", "user.a"], _volume.AttributeNames(file).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void TrustedNamesAreShownToRootAlone()
+    {
+        var file = _volume.File(_pool, "f");
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "trusted.a", "1"u8));
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "security.b", "1"u8));
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.c", "1"u8));
+        Assert.Equal(3, _volume.AttributeNames(file).Length);
+        Assert.Equal(["security.b", "user.c"], _volume.AttributeNames(file, TestVolume.User).Order(StringComparer.Ordinal));
     }
 
     [Fact]

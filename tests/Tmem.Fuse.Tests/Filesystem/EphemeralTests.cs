@@ -25,7 +25,7 @@ public sealed class EphemeralTests : IDisposable
         _volume.Dispose();
     }
 
-    private void Lose(uint page) => Assert.Equal(Errno.Ok, _volume.Files.Allocate(_file, 0, page * 4096UL, 4096, 3));
+    private void Lose(uint page) => Assert.Equal(Errno.Ok, _volume.Files.Allocate(TestVolume.Root, _file, 0, page * 4096UL, 4096, 3));
 
     [Fact]
     public void AReadDoesNotConsume()
@@ -51,7 +51,7 @@ public sealed class EphemeralTests : IDisposable
         Assert.Equal(Errno.ENODATA, _volume.TryRead(_file, 6 * 4096, 1, out _));
         // The old last page was there, and is zero behind its old end.
         Assert.Equal(new byte[3996], _volume.Read(_file, 4 * 4096 + 100, 3996));
-        Assert.Equal(Errno.Ok, _volume.Files.Allocate(_file, 0, 0, 10 * 4096, 0));
+        Assert.Equal(Errno.Ok, _volume.Truncate(_file, 10 * 4096));
         Assert.Equal(10UL * 4096, _volume.Attributes(_file).Size);
         Assert.Equal(Errno.ENODATA, _volume.TryRead(_file, 9 * 4096, 1, out _));
     }
@@ -95,16 +95,27 @@ public sealed class EphemeralTests : IDisposable
         Assert.Equal(Errno.ENXIO, _volume.Files.Seek(_file, 0, (ulong)_data.Length, 3, out _));
     }
 
+    /// <summary>GNU tar does not read a file with a length and without blocks, and stores nothing but zeros.</summary>
+    [Fact]
+    public void AFileThatHasLostAllItsPagesStillHasABlock()
+    {
+        Assert.Equal(5UL * 8, _volume.Attributes(_file).Blocks);
+        for (var page = 0u; page < 5; page++) Lose(page);
+        Assert.Equal(8UL, _volume.Attributes(_file).Blocks);
+        Assert.Equal(Errno.Ok, _volume.Truncate(_file, 0));
+        Assert.Equal(0UL, _volume.Attributes(_file).Blocks);
+    }
+
     [Fact]
     public void APunchedPartIsZeroAndAPunchedPageIsLost()
     {
-        Assert.Equal(Errno.Ok, _volume.Files.Allocate(_file, 0, 100, 4096, 3));
+        Assert.Equal(Errno.Ok, _volume.Files.Allocate(TestVolume.Root, _file, 0, 100, 4096, 3));
         Assert.Equal(_data[..100], _volume.Read(_file, 0, 100));
         Assert.Equal(new byte[4096], _volume.Read(_file, 100, 4096));
-        Assert.Equal(Errno.Ok, _volume.Files.Allocate(_file, 0, 100, 8192, 3));
+        Assert.Equal(Errno.Ok, _volume.Files.Allocate(TestVolume.Root, _file, 0, 100, 8192, 3));
         Assert.Equal(Errno.ENODATA, _volume.TryRead(_file, 4096, 10, out _));
-        Assert.Equal(Errno.EOPNOTSUPP, _volume.Files.Allocate(_file, 0, 0, 4096, 0x10));
-        Assert.Equal(Errno.EOPNOTSUPP, _volume.Files.Allocate(_file, 0, 0, 4096, 0x11));
+        Assert.Equal(Errno.EOPNOTSUPP, _volume.Files.Allocate(TestVolume.Root, _file, 0, 0, 4096, 0x10));
+        Assert.Equal(Errno.EOPNOTSUPP, _volume.Files.Allocate(TestVolume.Root, _file, 0, 0, 4096, 0x11));
     }
 
     [Fact]

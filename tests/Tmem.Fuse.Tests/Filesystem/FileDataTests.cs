@@ -24,12 +24,12 @@ public sealed class FileDataTests
         Assert.Equal(Errno.Ok, volume.TryWrite(file, Maximum - 2, "1234"u8, out var written));
         Assert.Equal(2u, written);
         Assert.Equal(Errno.EFBIG, volume.Truncate(file, Maximum + 1));
-        Assert.Equal(Errno.EFBIG, volume.Files.Allocate(file, 0, Maximum - 1, 2, 0));
-        Assert.Equal(Errno.EFBIG, volume.Files.Allocate(file, 0, ulong.MaxValue, ulong.MaxValue, 0));
+        Assert.Equal(Errno.EFBIG, volume.Files.Allocate(TestVolume.Root, file, 0, Maximum - 1, 2, 0));
+        Assert.Equal(Errno.EFBIG, volume.Files.Allocate(TestVolume.Root, file, 0, ulong.MaxValue, ulong.MaxValue, 0));
         Assert.Equal(Errno.Ok, volume.Files.Seek(file, 0, 0, 3, out var data));
         Assert.Equal(Maximum - 4096, data);
         Assert.Empty(volume.Read(file, ulong.MaxValue, 10));
-        Assert.Equal(Errno.Ok, volume.Files.Allocate(file, 0, 0, Maximum, 3));
+        Assert.Equal(Errno.Ok, volume.Files.Allocate(TestVolume.Root, file, 0, 0, Maximum, 3));
         Assert.Equal(0UL, volume.Attributes(file).Blocks);
         volume.Write(file, Maximum - 3, "end"u8);
         Assert.Equal(Errno.Ok, volume.Truncate(file, 1));
@@ -43,8 +43,8 @@ public sealed class FileDataTests
     {
         using var volume = new TestVolume();
         var pool = volume.Pool();
-        Assert.Equal(Errno.EOPNOTSUPP, volume.Files.Allocate(volume.File(pool, "f"), 0, 0, 1, mode));
-        Assert.Equal(Errno.EISDIR, volume.Files.Allocate(pool, 0, 0, 1, 0));
+        Assert.Equal(Errno.EOPNOTSUPP, volume.Files.Allocate(TestVolume.Root, volume.File(pool, "f"), 0, 0, 1, mode));
+        Assert.Equal(Errno.EISDIR, volume.Files.Allocate(TestVolume.Root, pool, 0, 0, 1, 0));
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public sealed class FileDataTests
         using var volume = new TestVolume();
         var file = volume.File(volume.Pool(), "f");
         for (var page = 0UL; page < 3000; page++) volume.Write(file, page * 4096, TestVolume.Noise(300, 1));
-        Assert.Equal(Errno.Ok, volume.Files.Allocate(file, 0, 100, 2999 * 4096, 3));
+        Assert.Equal(Errno.Ok, volume.Files.Allocate(TestVolume.Root, file, 0, 100, 2999 * 4096, 3));
         Assert.Equal(2UL * 8, volume.Attributes(file).Blocks);
         Assert.Equal(Errno.EINVAL, volume.Files.Seek(file, 0, 0, 0, out _));
         volume.AssertSound();
@@ -87,7 +87,7 @@ public sealed class FileDataTests
             Assert.True(data.AsSpan().SequenceEqual(TestVolume.Noise(4096, page)) || data.AsSpan().SequenceEqual(TestVolume.Noise(4096, 1000 + page)));
         }
         // A long write stores what fits and says how much.
-        Assert.Equal(Errno.Ok, volume.Files.Allocate(file, 0, (ulong)(kept - 10) * 4096, 10 * 4096, 3));
+        Assert.Equal(Errno.Ok, volume.Files.Allocate(TestVolume.Root, file, 0, (ulong)(kept - 10) * 4096, 10 * 4096, 3));
         Assert.Equal(Errno.Ok, volume.TryWrite(file, (ulong)(kept - 10) * 4096, TestVolume.Noise(40 * 4096, 7), out var written));
         Assert.True(written is > 0 and < 40 * 4096 && written % 4096 == 0);
         Assert.Equal(TestVolume.Noise(40 * 4096, 7).AsSpan(0, (int)written).ToArray(), volume.Read(file, (ulong)(kept - 10) * 4096, (int)written));
@@ -117,7 +117,7 @@ public sealed class FileDataTests
         Assert.Equal(old.AsSpan(0, 2000).ToArray(), volume.Read(file, 0, 4096));
         Assert.Equal(Errno.ENOSPC, volume.Truncate(file, 5000));
         Assert.Equal(Errno.ENOSPC, volume.TryWrite(file, 3000, new byte[10], out _));
-        Assert.Equal(Errno.ENOSPC, volume.Files.Allocate(file, 0, 0, 5000, 0));
+        Assert.Equal(Errno.ENOSPC, volume.Files.Allocate(TestVolume.Root, file, 0, 1000, 4000, 0x10));
         volume.Attach();
         Assert.Equal(old.AsSpan(0, 2000).ToArray(), volume.Read(file, 0, 4096));
 
@@ -206,7 +206,7 @@ public sealed class FileDataTests
                 if (volume.Files.GetAttributes(file, out _) != Errno.Ok) failed++;
                 if (volume.Files.GetExtendedAttribute(file, "security.capability"u8, [], out _) != Errno.ENODATA) failed++;
                 if (volume.Files.Lookup(TestVolume.Root, pool, "f"u8, out _) != Errno.Ok) failed++;
-                if (i % 16 == 0 && volume.Files.Allocate(file, 0, 1 << 20, 65536, 3) != Errno.Ok) failed++;
+                if (i % 16 == 0 && volume.Files.Allocate(TestVolume.Root, file, 0, 1 << 20, 65536, 3) != Errno.Ok) failed++;
             }
             return failed;
         }
@@ -250,7 +250,7 @@ public sealed class FileDataTests
             : round => volume.TryWrite(file, 0, page, out _) == Errno.Ok
                 // Long enough for the other to have read the page and be at changing it.
                 && volume.Read(file, 0, 4000).Length + volume.Read(file, 0, 4000).Length + volume.Read(file, 0, 4000).Length > 0
-                && volume.Files.Allocate(file, 0, 0, 4096, 3) == Errno.Ok
+                && volume.Files.Allocate(TestVolume.Root, file, 0, 0, 4096, 3) == Errno.Ok
                 && !volume.Read(file, 0, 4090).AsSpan().ContainsAnyExcept((byte)0));
         Assert.Equal(0, lost);
         volume.AssertSound();

@@ -263,9 +263,9 @@ public sealed class FileSystemModelTests
                 return;
             case Operation.Punch or Operation.Zero or Operation.Extend:
                 var mode = step.Operation switch { Operation.Punch => 3u, Operation.Zero => 0x10u | (uint)(step.Seed & 1), _ => (uint)(step.Seed & 1) };
-                Assert.Equal(length == 0 ? Errno.EINVAL : Errno.Ok, volume.Files.Allocate(found, 0, (ulong)offset, (ulong)length, mode));
-                if (length == 0) return;
-                if (mode > 1) node.Clear(offset, end >= node.Size ? (end + TestVolume.Page - 1) / TestVolume.Page * TestVolume.Page : end);
+                Assert.Equal(length == 0 ? Errno.EINVAL : mode > 1 ? Errno.Ok : Errno.EOPNOTSUPP, volume.Files.Allocate(TestVolume.Root, found, 0, (ulong)offset, (ulong)length, mode));
+                if (length == 0 || mode <= 1) return;
+                node.Clear(offset, end >= node.Size ? (end + TestVolume.Page - 1) / TestVolume.Page * TestVolume.Page : end);
                 if ((mode & 1) == 0) node.Size = Math.Max(node.Size, end);
                 return;
             case Operation.Read:

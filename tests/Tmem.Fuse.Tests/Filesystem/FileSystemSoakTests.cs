@@ -97,7 +97,7 @@ public sealed class FileSystemSoakTests
             {
                 var offset = (ulong)_random.Next(40_000);
                 volume.Files.Write(TestVolume.Root, node, open.Fh, offset, _data.AsSpan(0, _random.Next(_data.Length)), 0, out _, out _);
-                volume.Files.Allocate(node, open.Fh, (ulong)_random.Next(40_000), (ulong)_random.Next(1, 20_000), 3);
+                volume.Files.Allocate(TestVolume.Root, node, open.Fh, (ulong)_random.Next(40_000), (ulong)_random.Next(1, 20_000), 3);
                 volume.Files.SetExtendedAttribute(TestVolume.Root, node, "user.a"u8, _data.AsSpan(0, _random.Next(100)), 0);
                 if (_random.Next(3) == 0) volume.Truncate(node, (ulong)_random.Next(60_000));
                 volume.TryRead(node, 0, 1000, out _);

@@ -108,7 +108,7 @@ public sealed class RecoveryTests : IDisposable
                 Assert.Equal(Errno.Ok, volume.Files.ReadLink(volume.Find(directory, "l"), buffer, out var length));
                 Assert.Equal("target"u8.ToArray(), buffer[..length]);
                 var ephemeral = volume.Find(volume.Find(NodeId.Root, "e"), "x");
-                Assert.Equal(Errno.Ok, volume.Files.Allocate(ephemeral, 0, 0, 4096, 3));
+                Assert.Equal(Errno.Ok, volume.Files.Allocate(TestVolume.Root, ephemeral, 0, 0, 4096, 3));
                 Assert.Equal(Errno.ENODATA, volume.TryRead(ephemeral, 0, 1, out _));
             }
         }

@@ -144,11 +144,13 @@ internal sealed class TestVolume : IDisposable
         return error;
     }
 
-    public string[] AttributeNames(NodeId node)
+    public string[] AttributeNames(NodeId node) => AttributeNames(node, Root);
+
+    public string[] AttributeNames(NodeId node, Caller caller)
     {
-        Assert.Equal(Errno.Ok, Files.ListExtendedAttributes(node, [], out var needed));
+        Assert.Equal(Errno.Ok, Files.ListExtendedAttributes(caller, node, [], out var needed));
         var buffer = new byte[needed];
-        Assert.Equal(Errno.Ok, Files.ListExtendedAttributes(node, buffer, out var length));
+        Assert.Equal(Errno.Ok, Files.ListExtendedAttributes(caller, node, buffer, out var length));
         Assert.Equal(needed, length);
         return Encoding.UTF8.GetString(buffer, 0, length).Split('\0', StringSplitOptions.RemoveEmptyEntries);
     }
