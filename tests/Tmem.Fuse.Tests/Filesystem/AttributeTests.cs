@@ -195,7 +195,7 @@ public sealed class AttributeTests : IDisposable
         var file = _volume.File(_pool, "f");
         var user = TestVolume.User;
         Check(0, () => Assert.Equal(Errno.Ok, _volume.TryWrite(file, 0, [1], out _)), killed: false);
-        Check(1, () => Assert.Equal(Errno.Ok, _volume.Files.Write(user, file, 0, 0, [1], 4, out _)), killed: true);
+        Check(1, () => Assert.Equal(Errno.Ok, _volume.Files.Write(user, file, 0, 0, [1], 4, out _, out _)), killed: true);
         Check(2, () => Assert.Equal(Errno.Ok, _volume.Truncate(file, 0)), killed: false);
         Check(3, () => Assert.Equal(Errno.Ok, _volume.Files.SetAttributes(user, file, new FuseSetattrIn { Valid = FuseSetattrValid.Size | FuseSetattrValid.KillSuidGid }, out _)), killed: true);
         Check(4, () => Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.User, file, 0x200, 0, out _)), killed: false);
