@@ -96,7 +96,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
                 record.Opens = 0;
                 record.Lower(InodeFlags.TimeWasSet);
                 // The request that began it does not come again.
-                if (record.IsRegular && !record.IsDead) _data.FinishTruncation(inode);
+                if (record.IsRegular && _inodes.IsWhole(inode) && !record.IsDead) _data.FinishTruncation(inode);
             });
             foreach (var pool in _pools.All()) pool.OpenFiles = 0;
         }
