@@ -17,6 +17,7 @@ internal static unsafe partial class Libc
     public const int O_CLOEXEC = 0x80000;
     public const int SEEK_END = 2;
     public const short POLLIN = 1;
+    public const short POLLERR = 8;
     public const short POLLHUP = 16;
     public const int PROT_READ = 1;
     public const int PROT_WRITE = 2;

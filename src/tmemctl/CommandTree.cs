@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Tmem.Ctl.Commands;
 using Tmem.Ctl.Output;
 using Tmem.Ctl.Swap;
@@ -12,6 +13,9 @@ internal sealed record CommandContext(ControlClient Client, ISwapSystem System, 
 /// <summary>The command line: one command a file, put together here.</summary>
 internal static class CommandTree
 {
+    private const double ShortestTimeout = 0.01;
+    private const int LongestTimeout = 86_400;
+
     /// <summary>Runs a command line.</summary>
     /// <returns>An exit code of <see cref="ExitCode"/>.</returns>
     public static int Run(string[] args, TextWriter output, TextWriter error, ISwapSystem system)
@@ -24,10 +28,24 @@ internal static class CommandTree
             DefaultValueFactory = _ => ControlProtocol.DefaultSocket,
         };
         var json = new Option<bool>("--json") { Description = "Print JSON for programs instead of text for people.", Recursive = true };
-        CommandContext Context(ParseResult parse) =>
-            new(new ControlClient(parse.GetRequiredValue(socket)), system, new Terminal(output, error, parse.GetValue(json)));
+        var timeout = new Option<double?>("--timeout")
+        {
+            Description = "Seconds to wait for the daemon's answer, for example --timeout 5. Default: 30, and 10 minutes for what may take long.",
+            HelpName = "SECONDS",
+            Recursive = true,
+            CustomParser = argument =>
+            {
+                if (double.TryParse(argument.Tokens[0].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds is >= ShortestTimeout and <= LongestTimeout)
+                    return seconds;
+                argument.AddError($"--timeout: '{argument.Tokens[0].Value}' is not a number of seconds from {ShortestTimeout} to {LongestTimeout}");
+                return null;
+            },
+        };
+        CommandContext Context(ParseResult parse) => new(
+            new ControlClient(parse.GetRequiredValue(socket)) { Patience = parse.GetValue(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null },
+            system, new Terminal(output, error, parse.GetValue(json)));
 
-        var root = new RootCommand("Manages tmemd, the compressed page store: its pools, and swap on it.\n" + ExitCode.Help) { socket, json };
+        var root = new RootCommand("Manages tmemd, the compressed page store: its pools, and swap on it.\n" + ExitCode.Help) { socket, json, timeout };
         root.Add(StatusCommand.Create(Context));
         root.Add(new Command("pool", "Pools: the directories at the first level of the mount.")
         {

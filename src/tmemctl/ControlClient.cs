@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -5,41 +6,54 @@ using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl;
 
-/// <summary>What a call came to: exactly one of the three is set.</summary>
+/// <summary>What a call came to: exactly one of value, error and <paramref name="Unreachable"/> is set.</summary>
 /// <param name="Value">The result.</param>
 /// <param name="Error">The daemon's refusal.</param>
-/// <param name="Unreachable">Why no daemon answered: a sentence with the remedy.</param>
-internal sealed record Reply<T>(T? Value, RpcError? Error, string? Unreachable) where T : class;
+/// <param name="Unreachable">Why there is no answer: a sentence with the remedy.</param>
+/// <param name="MayBeDone">With it: whether the daemon may have begun what was asked for, so that it may yet be done. Never for what changes nothing.</param>
+internal sealed record Reply<T>(T? Value, RpcError? Error, string? Unreachable, bool MayBeDone = false) where T : class;
 
 /// <summary>The daemon at the other end of its socket. Each call is a connection of its own: tmemctl makes a handful and ends.</summary>
 internal sealed class ControlClient(string socketPath)
 {
-    /// <summary>How long an ordinary call may take before the daemon counts as not answering.</summary>
-    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
+    /// <summary>What an ordinary call may take before the daemon counts as not answering.</summary>
+    public static TimeSpan Usual { get; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>For what may take long in a daemon that is well: a large pool destroyed, a large region made durable.</summary>
+    public static TimeSpan Long { get; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long every call may take; null: each what is right for it.</summary>
+    public TimeSpan? Patience { get; init; }
 
     /// <summary>Where the daemon is looked for.</summary>
     public string SocketPath { get; } = socketPath;
 
-    /// <summary>A call without parameters. <paramref name="slow"/>: wait as long as it takes.</summary>
-    public Reply<T> Call<T>(string method, JsonTypeInfo<T> type, bool slow = false) where T : class => Call(method, null, type, slow);
+    /// <summary>A call without parameters.</summary>
+    public Reply<T> Call<T>(string method, JsonTypeInfo<T> type, TimeSpan? patience = null) where T : class => Call(method, null, type, patience);
 
-    /// <summary>A call with parameters. <paramref name="slow"/>: wait as long as it takes.</summary>
-    public Reply<T> Call<TParameters, T>(string method, TParameters parameters, JsonTypeInfo<TParameters> parametersType, JsonTypeInfo<T> type, bool slow = false) where T : class =>
-        Call(method, JsonSerializer.SerializeToElement(parameters, parametersType), type, slow);
+    /// <summary>A call with parameters.</summary>
+    public Reply<T> Call<TParameters, T>(string method, TParameters parameters, JsonTypeInfo<TParameters> parametersType, JsonTypeInfo<T> type, TimeSpan? patience = null) where T : class =>
+        Call(method, JsonSerializer.SerializeToElement(parameters, parametersType), type, patience);
 
-    private Reply<T> Call<T>(string method, JsonElement? parameters, JsonTypeInfo<T> type, bool slow) where T : class
+    private Reply<T> Call<T>(string method, JsonElement? parameters, JsonTypeInfo<T> type, TimeSpan? wanted) where T : class
     {
+        var patience = Patience ?? wanted ?? Usual;
+        var sent = false;
         try
         {
-            var line = Exchange(new RpcRequest("2.0", 1, method, parameters), slow ? 0 : (int)Patience.TotalMilliseconds);
+            var line = Exchange(new RpcRequest("2.0", 1, method, parameters), (int)Math.Max(patience.TotalMilliseconds, 0), ref sent);
             var reply = JsonSerializer.Deserialize(line, ControlReplyJson.Default.RpcReply);
             if (reply?.Error is { } error) return new Reply<T>(null, error, null);
             if (reply?.Result is { } result && result.Deserialize(type) is { } value) return new Reply<T>(value, null, null);
-            return Nobody<T>("what answers does not speak the management protocol; is it tmemd, and of this version?");
+            return Foreign<T>();
         }
         catch (JsonException)
         {
-            return Nobody<T>("what answers does not speak the management protocol; is it tmemd, and of this version?");
+            return Foreign<T>();
+        }
+        catch (SocketException error) when (sent && ControlMethod.Changes(method))
+        {
+            return Unknown<T>(method, error.SocketErrorCode, patience);
         }
         catch (SocketException error)
         {
@@ -53,26 +67,44 @@ internal sealed class ControlClient(string socketPath)
 
     private Reply<T> Nobody<T>(string why) where T : class => new(null, null, $"no daemon reached on {SocketPath}: {why}");
 
+    private Reply<T> Foreign<T>() where T : class => Nobody<T>("what answers does not speak the management protocol; is it tmemd, and of this version?");
+
+    /// <summary>
+    /// The request was handed over and no answer came. By now the socket is closed: a daemon that had not begun never will (ControlConnection), and of one
+    /// that had, nobody here can know.
+    /// </summary>
+    private Reply<T> Unknown<T>(string method, SocketError error, TimeSpan patience) where T : class
+    {
+        var see = method is ControlMethod.PoolCreate or ControlMethod.PoolDestroy ? "pool list" : "status";
+        var what = error is SocketError.TimedOut or SocketError.WouldBlock ? $"gave no answer within {patience.TotalSeconds:0.#} s"
+            : "closed the connection without an answer";
+        return new Reply<T>(null, null, $"the daemon on {SocketPath} was sent '{method}' and {what}: it does not begin it any more, but if it had begun, it carries it out; "
+            + $"see with 'tmemctl {see}' what came of it, and look at the daemon's log", MayBeDone: true);
+    }
+
     private static string Explain(SocketError code, string message) => code switch
     {
         SocketError.AccessDenied => "permission denied; run as root",
-        SocketError.ConnectionRefused => "the socket is left over and nobody listens; start tmemd (scripts/up)",
+        SocketError.ConnectionRefused => "the socket is left over and nobody listens; start tmemd (scripts/up), or clean up with 'tmemctl recover'",
         SocketError.AddressNotAvailable or SocketError.NotSocket => "there is no such socket; start tmemd (scripts/up) or name its socket with --socket",
         SocketError.TimedOut or SocketError.WouldBlock => "it does not answer; look at its log",
         SocketError.ConnectionReset or SocketError.Shutdown => "it closed the connection; look at its log",
         _ => message,
     };
 
-    private byte[] Exchange(RpcRequest request, int timeout)
+    private byte[] Exchange(RpcRequest request, int timeout, ref bool sent)
     {
         if (!Path.Exists(SocketPath)) throw new SocketException((int)SocketError.AddressNotAvailable);
+        var started = Stopwatch.GetTimestamp();
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = timeout, SendTimeout = timeout };
         socket.Connect(new UnixDomainSocketEndPoint(SocketPath));
-        Send(socket, [.. JsonSerializer.SerializeToUtf8Bytes(request, ControlJson.Default.RpcRequest), (byte)'\n']);
+        sent = Send(socket, [.. JsonSerializer.SerializeToUtf8Bytes(request, ControlJson.Default.RpcRequest), (byte)'\n']);
         var buffer = new byte[16 * 1024];
         var length = 0;
         while (true)
         {
+            // The whole answer within the time, not each piece of it.
+            if (timeout > 0) socket.ReceiveTimeout = Math.Max(timeout - (int)Stopwatch.GetElapsedTime(started).TotalMilliseconds, 1);
             var received = socket.Receive(buffer.AsSpan(length));
             if (received == 0) throw new SocketException((int)SocketError.ConnectionReset);
             var newline = buffer.AsSpan(length, received).IndexOf((byte)'\n');
@@ -83,15 +115,17 @@ internal sealed class ControlClient(string socketPath)
         }
     }
 
-    private static void Send(Socket socket, ReadOnlySpan<byte> bytes)
+    /// <summary>Sends all of it. False: the daemon closed before it had read all, so that only its reason is left to be read.</summary>
+    private static bool Send(Socket socket, ReadOnlySpan<byte> bytes)
     {
         try
         {
             while (bytes.Length > 0) bytes = bytes[socket.Send(bytes)..];
+            return true;
         }
         catch (SocketException error) when (error.SocketErrorCode is SocketError.Shutdown or SocketError.ConnectionReset)
         {
-            // The daemon turned us away before reading: its reason is waiting to be read.
+            return false;
         }
     }
 }

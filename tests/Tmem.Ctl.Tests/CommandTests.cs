@@ -195,6 +195,34 @@ public sealed class CommandTests : IDisposable
         Assert.Equal((ExitCode.Failed, "tmemctl: tmemd goes on: swap is on; turn it off\n"), (outcome.Code, outcome.Error));
     }
 
+    [Theory]
+    [InlineData("pool list", "pool", "destroy", "--force", "x")]
+    [InlineData("pool list", "pool", "create", "x")]
+    [InlineData("status", "stop")]
+    [InlineData("status", "upgrade")]
+    [InlineData("status", "adopt")]
+    public void What_was_sent_and_not_answered_may_have_been_done(string see, params string[] command)
+    {
+        _server.Mute = true;
+        var late = Ctl.Run(_server, [.. command, "--timeout", "0.2"]);
+        Assert.Equal((ExitCode.Unknown, ""), (late.Code, late.Output));
+        Assert.Contains("no answer within 0.2 s: it does not begin it any more, but if it had begun, it carries it out", late.Error);
+        Assert.Contains($"'tmemctl {see}'", late.Error);
+        (_server.Mute, _server.Closes) = (false, true);
+        Assert.Equal(ExitCode.Unknown, Ctl.Run(_server, command).Code);
+        _server.Closes = false;
+        Assert.Equal(ExitCode.Unreachable, Ctl.Run(new FakeSwapSystem(), _server.SocketPath + "x", command).Code);
+    }
+
+    [Fact]
+    public void Of_what_changes_nothing_no_answer_says_no_more_than_that()
+    {
+        _server.Mute = true;
+        var outcome = Ctl.Run(_server, "pool", "list", "--timeout", "0.2");
+        Assert.Equal(ExitCode.Unreachable, outcome.Code);
+        Assert.Contains("it does not answer", outcome.Error);
+    }
+
     public void Dispose() => _server.Dispose();
 
     private sealed class FullWriter : StringWriter

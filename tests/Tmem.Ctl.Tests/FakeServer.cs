@@ -33,6 +33,9 @@ internal sealed class FakeServer : IDisposable
     public ProcessFigures Processes { get; set; } = new() { WorkerPid = 4712, KeeperPid = 4711, Restarts = 2, Upgrades = 1 };
     /// <summary>Sent as it is instead of any reply.</summary>
     public string? Raw { get; set; }
+    /// <summary>Takes requests and answers none; <see cref="Closes"/>: and hangs up.</summary>
+    public bool Mute { get; set; }
+    public bool Closes { get; set; }
     /// <summary>Make and remove a directory for each pool, as a mount would.</summary>
     public bool RealDirectories { get; set; }
 
@@ -62,6 +65,12 @@ internal sealed class FakeServer : IDisposable
                 if (reader.ReadLine() is not { } line) continue;
                 var request = JsonSerializer.Deserialize(line, ControlJson.Default.RpcRequest)!;
                 lock (Calls) Calls.Add(request.Method);
+                if (Closes) continue;
+                if (Mute)
+                {
+                    _ = reader.ReadLine();
+                    continue;
+                }
                 stream.Write(System.Text.Encoding.UTF8.GetBytes((Raw ?? Answer(request)) + "\n"));
             }
         }

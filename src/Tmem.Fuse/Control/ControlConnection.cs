@@ -1,24 +1,37 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Net.Sockets;
 using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Fuse.Control;
 
-/// <summary>One peer: reads a line, writes its reply, until the peer closes.</summary>
-internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint) : IDisposable
+/// <summary>
+/// One peer: reads a line, writes its reply, until the peer closes. What a peer asked for that has hung up since is not begun: it has told its caller that
+/// it came to nothing, or was killed. A deadline in each request was weighed: the hang-up says the same, for a client that is killed too, and needs no clock.
+/// </summary>
+internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, ControlLimits limits) : IDisposable
 {
     private const int KeptReply = 64 * 1024;
     private const int MostDrained = 1 << 20;
+    private const int SendSlice = 16 * 1024;
+    private const short Events = Libc.POLLHUP | Libc.POLLERR;
+
+    private readonly Lock _gate = new();
+    private long _waitsSince = Stopwatch.GetTimestamp();
+    private bool _waits = true;
+    private bool _evicted;
 
     private ArrayBufferWriter<byte> _output = new(4096);
 
     /// <summary>Serves until the peer closes, is silent for too long, or sends a line that is too long.</summary>
     public void Run()
     {
-        var lines = new LineReader(socket, ControlProtocol.MaximumRequest);
+        var lines = new LineReader(socket, ControlProtocol.MaximumRequest, limits.Idle, limits.Line);
         while (true)
         {
-            switch (lines.Next(out var line))
+            var status = lines.Next(out var line);
+            if (HasHungUp()) return;
+            switch (status)
             {
                 case LineStatus.End:
                     return;
@@ -29,11 +42,37 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint) : I
                     return;
                 case LineStatus.Line:
                     if (line.Length == 0) continue;
-                    endpoint.Handle(line, _output);
+                    SetWaits(false);
+                    endpoint.Handle(line, () => !HasHungUp(), _output);
                     if (!Send()) return;
+                    SetWaits(true);
                     break;
             }
         }
+    }
+
+    /// <summary>Since when the peer has been waited for, as a time stamp; null while a request of its is carried out or answered.</summary>
+    public long? WaitsSince
+    {
+        get { lock (_gate) return _waits && !_evicted ? _waitsSince : null; }
+    }
+
+    /// <summary>Whether it gave way and waits for nothing but its thread's end.</summary>
+    public bool IsEnding
+    {
+        get { lock (_gate) return _evicted && _waits; }
+    }
+
+    /// <summary>Ends the conversation for a newcomer; false if a request is being carried out. One that has come whole is still answered.</summary>
+    public bool TryEvict()
+    {
+        lock (_gate)
+        {
+            if (!_waits || _evicted) return false;
+            _evicted = true;
+        }
+        ReadNoMore();
+        return true;
     }
 
     /// <summary>Sends one error and closes.</summary>
@@ -62,12 +101,34 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint) : I
     /// <inheritdoc/>
     public void Dispose() => socket.Dispose();
 
+    private void SetWaits(bool waits)
+    {
+        lock (_gate) (_waits, _waitsSince) = (waits, Stopwatch.GetTimestamp());
+    }
+
+    /// <summary>
+    /// Whether nobody reads answers any more: the peer closed, or was killed. One that has only ended its sending (shutdown of that half) still reads.
+    /// </summary>
+    private unsafe bool HasHungUp()
+    {
+        var poll = new PollDescriptor { Descriptor = (int)socket.Handle };
+        return Libc.poll(&poll, 1, 0) > 0 && (poll.Returned & Events) != 0;
+    }
+
     private bool Send()
     {
         try
         {
+            var began = Stopwatch.GetTimestamp();
             var rest = _output.WrittenSpan;
-            while (rest.Length > 0) rest = rest[socket.Send(rest)..];
+            // In slices, each with what is left of the time: a peer that takes a little now and then keeps no place either.
+            while (rest.Length > 0)
+            {
+                var left = limits.Send - Stopwatch.GetElapsedTime(began);
+                if (left <= TimeSpan.Zero) return false;
+                socket.SendTimeout = Math.Max((int)left.TotalMilliseconds, 1);
+                rest = rest[socket.Send(rest[..Math.Min(rest.Length, SendSlice)])..];
+            }
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException)
         {

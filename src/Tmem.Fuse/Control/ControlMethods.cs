@@ -12,17 +12,20 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
     private int _checking;
 
     /// <summary>Carries out a method. Whatever the parameters hold, the answer is a value or an error.</summary>
-    public RpcAnswer Call(string method, JsonElement? parameters) => method switch
+    /// <param name="method">Its name.</param>
+    /// <param name="parameters">As they came.</param>
+    /// <param name="wanted">Whether the caller still waits: asked again after whatever may have taken long and before what cannot be undone.</param>
+    public RpcAnswer Call(string method, JsonElement? parameters, Func<bool> wanted) => method switch
     {
         ControlMethod.Status => WithoutParameters(method, parameters) ?? Status(),
         ControlMethod.Check => WithoutParameters(method, parameters) ?? Check(),
-        ControlMethod.Stop => WithoutParameters(method, parameters) ?? Stop(),
-        ControlMethod.Upgrade => RpcParameters.Read(method, parameters, ControlJson.Default.UpgradeParameters, Upgrade),
+        ControlMethod.Stop => WithoutParameters(method, parameters) ?? Stop(wanted),
+        ControlMethod.Upgrade => RpcParameters.Read(method, parameters, ControlJson.Default.UpgradeParameters, wish => Upgrade(wish, wanted)),
         ControlMethod.Adopt => WithoutParameters(method, parameters) ?? Adopt(),
         ControlMethod.PoolList => WithoutParameters(method, parameters) ?? _pools.List(),
         ControlMethod.PoolShow => RpcParameters.Read(method, parameters, ControlJson.Default.PoolNameParameters, _pools.Show),
-        ControlMethod.PoolCreate => RpcParameters.Read(method, parameters, ControlJson.Default.PoolCreateParameters, _pools.Create),
-        ControlMethod.PoolDestroy => RpcParameters.Read(method, parameters, ControlJson.Default.PoolDestroyParameters, _pools.Destroy),
+        ControlMethod.PoolCreate => RpcParameters.Read(method, parameters, ControlJson.Default.PoolCreateParameters, wish => _pools.Create(wish, wanted)),
+        ControlMethod.PoolDestroy => RpcParameters.Read(method, parameters, ControlJson.Default.PoolDestroyParameters, wish => _pools.Destroy(wish, wanted)),
         _ => RpcAnswer.Fail(ControlErrorCode.MethodNotFound, $"no method '{Shorten(method)}'", Shorten(method),
             "use status, pool.list, pool.show, pool.create, pool.destroy, check, upgrade, adopt or stop"),
     };
@@ -79,12 +82,12 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         return end > 0 && known.TryGetValue(problem[..end], out var words) ? words + problem[end..] : problem;
     }
 
-    private RpcAnswer Stop() => daemon.TryStop(out var reason)
+    private RpcAnswer Stop(Func<bool> wanted) => daemon.TryStop(wanted, out var reason)
         ? RpcAnswer.Of(new StopReply(Pid), ControlJson.Default.StopReply)
         : RpcAnswer.Fail(ControlErrorCode.StopRefused, "tmemd goes on: " + reason, daemon.MountPoint,
             "turn swap off with 'tmemctl swap off', end what uses files below the mount, and stop again");
 
-    private RpcAnswer Upgrade(UpgradeParameters wish)
+    private RpcAnswer Upgrade(UpgradeParameters wish, Func<bool> wanted)
     {
         if (wish.Threads is < 1 or > ControlProtocol.MaximumThreads)
             return RpcParameters.Invalid("threads", $"threads {wish.Threads} is out of range", $"give a number from 1 to {ControlProtocol.MaximumThreads}");
@@ -95,7 +98,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         if (wish.Codec is { } codec && !Enum.IsDefined(codec))
             return RpcParameters.Invalid("codec", $"codec {(int)codec} is not known", "give pool, lz4, lz4-reference or zstd");
         var before = daemon.Processes;
-        return daemon.TryUpgrade(wish, out var reason)
+        return daemon.TryUpgrade(wish, wanted, out var reason)
             ? RpcAnswer.Of(new UpgradeReply(before.WorkerPid, before.Upgrades), ControlJson.Default.UpgradeReply)
             : RpcAnswer.Fail(ControlErrorCode.UpgradeRefused, $"tmemd serves on as it was: {reason}", wish.Binary ?? "upgrade", "remove the cause and upgrade again");
     }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Net.Sockets;
 using Tmem.Engine;
 using Tmem.Fuse.Control.Messages;
@@ -12,10 +13,13 @@ internal sealed record ControlLimits
     /// <summary>Connections served at once; each costs a thread of <see cref="ControlServer.StackSize"/>, which is locked memory.</summary>
     public int Connections { get; init; } = 16;
 
-    /// <summary>A connection that says nothing for this long is closed, so that forgotten ones cannot shut everybody out.</summary>
+    /// <summary>A connection that says nothing for this long is closed.</summary>
     public TimeSpan Idle { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>A peer that does not take its reply for this long is dropped.</summary>
+    /// <summary>A line that has begun must be whole after this long.</summary>
+    public TimeSpan Line { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>A peer that has not taken its reply after this long is dropped.</summary>
     public TimeSpan Send { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Who may manage the daemon.</summary>
@@ -135,25 +139,41 @@ internal sealed class ControlServer : IDisposable
 
     private void Admit(Socket socket)
     {
-        socket.ReceiveTimeout = (int)_limits.Idle.TotalMilliseconds;
-        socket.SendTimeout = (int)_limits.Send.TotalMilliseconds;
-        var connection = new ControlConnection(socket, _endpoint);
+        var connection = new ControlConnection(socket, _endpoint, _limits);
         if (Refusal(socket) is { } refusal)
         {
             connection.Refuse(refusal);
             return;
         }
         var thread = new Thread(() => Serve(connection), StackSize) { IsBackground = true, Name = "control peer" };
-        bool served;
-        lock (_gate)
+        var served = false;
+        for (var began = Stopwatch.GetTimestamp(); !served && Stopwatch.GetElapsedTime(began) < Farewell; Thread.Sleep(1))
         {
-            served = !_stopping && _connections.Count < _limits.Connections;
-            // Started under the lock, because Dispose joins whatever it finds here.
-            if (served) Start(connection, thread);
+            lock (_gate)
+            {
+                if (_stopping) break;
+                var place = FindPlace();
+                if (place == Place.None) break;
+                // Started under the lock, because Dispose joins whatever it finds here.
+                served = place == Place.Free;
+                if (served) Start(connection, thread);
+            }
+            if (served) return;
         }
-        if (served) return;
-        connection.Refuse(RpcAnswer.Fail(ControlErrorCode.TooManyConnections, $"{_limits.Connections} connections are open already", SocketPath,
-            "close one, or try again in a minute"));
+        connection.Refuse(RpcAnswer.Fail(ControlErrorCode.TooManyConnections, $"{_limits.Connections} requests are under way already", SocketPath,
+            "try again when one of them is done"));
+    }
+
+    /// <summary>
+    /// Whether one more can be served. With all places taken, whoever has said nothing for longest gives way: a newcomer is about to speak. One that gave
+    /// way is counted until its thread has ended, so that there is a bound on threads whatever the peers do.
+    /// </summary>
+    private Place FindPlace()
+    {
+        if (_connections.Count < _limits.Connections) return Place.Free;
+        if (_connections.Count >= 2 * _limits.Connections) return _connections.Keys.Any(connection => connection.IsEnding) ? Place.Soon : Place.None;
+        var silent = _connections.Keys.Where(connection => connection.WaitsSince is not null).MinBy(connection => connection.WaitsSince);
+        return silent?.TryEvict() ?? false ? Place.Free : Place.None;
     }
 
     private void Start(ControlConnection connection, Thread thread)
@@ -194,5 +214,12 @@ internal sealed class ControlServer : IDisposable
             lock (_gate) _connections.Remove(connection);
             connection.Dispose();
         }
+    }
+
+    private enum Place
+    {
+        Free,
+        Soon,
+        None,
     }
 }

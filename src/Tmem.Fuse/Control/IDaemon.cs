@@ -29,8 +29,9 @@ internal interface IDaemon
     /// Decides whether the daemon may end and, if so, sets its end in motion and returns without waiting for it. The reply of the caller is
     /// still sent: <see cref="ControlServer.Dispose"/> waits for it.
     /// </summary>
+    /// <param name="wanted">Asked before what cannot be undone: whether the caller still waits. If it does not, nothing is done.</param>
     /// <param name="reason">When false: what stands in the way, a sentence that names it; else empty.</param>
-    bool TryStop(out string reason);
+    bool TryStop(Func<bool> wanted, out string reason);
 
     /// <summary>The daemon's processes, and what became of those before them.</summary>
     ProcessFigures Processes { get; }
@@ -39,8 +40,9 @@ internal interface IDaemon
     /// Has a new worker get ready beside this one. True when it is, and this one is about to end for it, once the reply of the caller is sent.
     /// </summary>
     /// <param name="wish">What is to change.</param>
+    /// <param name="wanted">Asked before it is begun: whether the caller still waits. If it does not, nothing is done.</param>
     /// <param name="reason">When false: why this worker serves on.</param>
-    bool TryUpgrade(UpgradeParameters wish, out string reason);
+    bool TryUpgrade(UpgradeParameters wish, Func<bool> wanted, out string reason);
 
     /// <summary>Starts a keeper if there is none.</summary>
     /// <param name="reason">When false: why there is still none.</param>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 
 namespace Tmem.Fuse.Control;
@@ -13,8 +14,15 @@ internal enum LineStatus
     TooLong,
 }
 
-/// <summary>Cuts a socket's bytes into lines of bounded length. The buffer starts small and never grows beyond one line.</summary>
-internal sealed class LineReader(Socket socket, int maximum)
+/// <summary>
+/// Cuts a socket's bytes into lines of bounded length that come within a bounded time: a peer that sends a byte now and then would otherwise keep its place
+/// for ever. The buffer starts small and never grows beyond one line.
+/// </summary>
+/// <param name="socket">The peer.</param>
+/// <param name="maximum">Most bytes of a line.</param>
+/// <param name="idle">Most time until a line begins.</param>
+/// <param name="whole">Most time from a line's first byte to its last.</param>
+internal sealed class LineReader(Socket socket, int maximum, TimeSpan idle, TimeSpan whole)
 {
     private byte[] _buffer = new byte[4096];
     private int _start;
@@ -26,6 +34,8 @@ internal sealed class LineReader(Socket socket, int maximum)
     {
         line = default;
         var searched = 0;
+        var began = Stopwatch.GetTimestamp();
+        var partial = _end > _start;
         while (true)
         {
             var at = _buffer.AsSpan(_start + searched, _end - _start - searched).IndexOf((byte)'\n');
@@ -41,7 +51,8 @@ internal sealed class LineReader(Socket socket, int maximum)
             searched = _end - _start;
             if (searched > maximum) return LineStatus.TooLong;
             MakeRoom();
-            if (!Receive()) return LineStatus.End;
+            if (!partial && searched > 0) (partial, began) = (true, Stopwatch.GetTimestamp());
+            if (!Receive((partial ? whole : idle) - Stopwatch.GetElapsedTime(began))) return LineStatus.End;
         }
     }
 
@@ -56,10 +67,13 @@ internal sealed class LineReader(Socket socket, int maximum)
         if (_end == _buffer.Length) Array.Resize(ref _buffer, Math.Min(_buffer.Length * 2, maximum + 1));
     }
 
-    private bool Receive()
+    private bool Receive(TimeSpan patience)
     {
+        if (patience <= TimeSpan.Zero) return false;
         try
         {
+            // At least a millisecond: 0 would be for ever.
+            socket.ReceiveTimeout = Math.Max((int)patience.TotalMilliseconds, 1);
             var received = socket.Receive(_buffer.AsSpan(_end));
             _end += received;
             return received > 0;

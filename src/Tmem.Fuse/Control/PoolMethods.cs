@@ -31,13 +31,14 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
     }
 
     /// <summary>pool.create. Ephemeral pools of files are of the shared kind: a read must not consume the page it copies.</summary>
-    public RpcAnswer Create(PoolCreateParameters parameters)
+    public RpcAnswer Create(PoolCreateParameters parameters, Func<bool> wanted)
     {
         if (Unusable(parameters.Name) is { } problem) return problem;
         var name = parameters.Name!;
         if (parameters.Limit < 0) return RpcParameters.Invalid(name, $"pool '{name}': the limit {parameters.Limit} is negative", "give bytes, 0 for no limit");
         var flags = parameters.Ephemeral ? PoolFlags.Shared : PoolFlags.Persistent;
         var options = new PoolOptions(flags, parameters.Limit, parameters.RefuseIncompressible);
+        if (!wanted()) return GivenUp(name);
         var errno = directory.CreatePool(name, in options, Mode, out var id);
         return errno == Errno.Ok
             ? RpcAnswer.Of(Figures.Reply(new NamedPool(name, id, options), Snapshot(id)), ControlJson.Default.PoolReply)
@@ -45,12 +46,13 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
     }
 
     /// <summary>pool.destroy.</summary>
-    public RpcAnswer Destroy(PoolDestroyParameters parameters)
+    public RpcAnswer Destroy(PoolDestroyParameters parameters, Func<bool> wanted)
     {
         if (Unusable(parameters.Name) is { } problem) return problem;
         var name = parameters.Name!;
         if (Find(name) is not { } pool) return NoSuchPool(name);
         var pages = Snapshot(pool.Id)?.Statistics.Pages ?? 0;
+        if (!wanted()) return GivenUp(name);
         var errno = directory.DestroyPool(name, parameters.Force);
         return errno == Errno.Ok
             ? RpcAnswer.Of(new PoolDestroyReply(name, pages), ControlJson.Default.PoolDestroyReply)
@@ -70,6 +72,10 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
             ? RpcParameters.Invalid("name", $"the pool name has {Encoding.UTF8.GetByteCount(name)} bytes", $"use at most {LongestName} bytes")
             : null;
     }
+
+    /// <summary>For the log of a proxy at most: whoever asked has gone.</summary>
+    private static RpcAnswer GivenUp(string name) =>
+        RpcAnswer.Fail(ControlErrorCode.Busy, $"pool '{name}': the caller hung up, so nothing was done", name, "ask again");
 
     private static RpcAnswer NoSuchPool(string name) =>
         RpcAnswer.Fail(ControlErrorCode.NotFound, $"no pool '{name}'", name, "see 'tmemctl pool list'");

@@ -16,8 +16,9 @@ internal sealed class RpcEndpoint(ControlMethods methods, Action<string> log)
 
     /// <summary>Carries out a request.</summary>
     /// <param name="line">Any bytes.</param>
+    /// <param name="wanted">Whether the peer still waits for the answer; asked before what cannot be undone.</param>
     /// <param name="output">Gets the reply line; nothing for a notification (a request without an id), as the standard asks.</param>
-    public void Handle(ReadOnlyMemory<byte> line, ArrayBufferWriter<byte> output)
+    public void Handle(ReadOnlyMemory<byte> line, Func<bool> wanted, ArrayBufferWriter<byte> output)
     {
         JsonDocument document;
         try
@@ -31,10 +32,10 @@ internal sealed class RpcEndpoint(ControlMethods methods, Action<string> log)
             return;
         }
         using (document)
-            Handle(document.RootElement, output);
+            Handle(document.RootElement, wanted, output);
     }
 
-    private void Handle(JsonElement root, ArrayBufferWriter<byte> output)
+    private void Handle(JsonElement root, Func<bool> wanted, ArrayBufferWriter<byte> output)
     {
         JsonElement? id = null;
         var notification = false;
@@ -43,7 +44,7 @@ internal sealed class RpcEndpoint(ControlMethods methods, Action<string> log)
         {
             var problem = Decode(root, out id, out notification, out var method, out var parameters);
             answer = problem is null
-                ? methods.Call(method, parameters)
+                ? methods.Call(method, parameters, wanted)
                 : RpcAnswer.Fail(ControlErrorCode.InvalidRequest, problem, "request", OneRequest);
         }
         // The one place where a fault of a method ends: the daemon outlives it.

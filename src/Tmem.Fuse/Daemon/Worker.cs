@@ -110,16 +110,19 @@ internal sealed unsafe class Worker : IDaemon
     }
 
     /// <inheritdoc/>
-    public bool TryStop(out string reason)
+    public bool TryStop(Func<bool> wanted, out string reason)
     {
-        // First, while everything can still be refused: an end with a file that cannot be written loses what is not in it.
-        lock (_stopLock) reason = _makeDurable() ?? _mount.TryStop() ?? "";
+        // First, while everything can still be refused: an end with a file that cannot be written loses what is not in it. It may take long, and so may
+        // the wait for another who stops: who has been told meanwhile that it failed does not want it any more.
+        lock (_stopLock) reason = _makeDurable() ?? (wanted() ? _mount.TryStop() : "whoever asked has hung up") ?? "";
         return reason.Length == 0;
     }
 
     /// <inheritdoc/>
-    public bool TryUpgrade(UpgradeParameters wish, out string reason)
+    public bool TryUpgrade(UpgradeParameters wish, Func<bool> wanted, out string reason)
     {
+        reason = "whoever asked has hung up";
+        if (!wanted()) return false;
         var settings = _handover.Page.Current;
         settings.Threads = wish.Threads ?? settings.Threads;
         settings.SpinMicroseconds = wish.Spin ?? settings.SpinMicroseconds;
@@ -238,7 +241,7 @@ internal sealed unsafe class Worker : IDaemon
     {
         // The default would end the process here, mount and swap or not.
         context.Cancel = true;
-        if (TryStop(out var reason)) Log.Info($"{context.Signal}: stopping");
+        if (TryStop(() => true, out var reason)) Log.Info($"{context.Signal}: stopping");
         else Log.Warning($"{context.Signal}: {reason}; serving on. Turn swap off (tmemctl swap off), close what is open there, and stop again");
     }
 

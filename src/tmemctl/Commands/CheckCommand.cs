@@ -17,7 +17,7 @@ internal static class CheckCommand
 
     private static int Run(CommandContext context)
     {
-        var reply = context.Client.Call(ControlMethod.Check, ControlReplyJson.Default.CheckReply, slow: true);
+        var reply = context.Client.Call(ControlMethod.Check, ControlReplyJson.Default.CheckReply, Timeout.InfiniteTimeSpan);
         if (!context.Terminal.Take(reply, out var report, out var exit)) return exit;
         context.Terminal.Done(report, CtlJson.Default.CheckReply, output => Write(output, report));
         return report.Problems.Count == 0 ? ExitCode.Done : ExitCode.Problems;

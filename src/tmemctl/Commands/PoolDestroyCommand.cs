@@ -18,7 +18,7 @@ internal static class PoolDestroyCommand
 
     private static int Run(CommandContext context, PoolDestroyParameters parameters)
     {
-        var reply = context.Client.Call(ControlMethod.PoolDestroy, parameters, ControlJson.Default.PoolDestroyParameters, ControlReplyJson.Default.PoolDestroyReply);
+        var reply = context.Client.Call(ControlMethod.PoolDestroy, parameters, ControlJson.Default.PoolDestroyParameters, ControlReplyJson.Default.PoolDestroyReply, ControlClient.Long);
         return context.Terminal.Take(reply, out var gone, out var exit)
             ? context.Terminal.Done(gone, CtlJson.Default.PoolDestroyReply, output => output.WriteLine($"destroyed pool {Table.Printable(gone.Name)}, {gone.PagesFreed} pages"))
             : exit;

@@ -16,7 +16,7 @@ internal static class StopCommand
 
     private static int Run(CommandContext context)
     {
-        var reply = context.Client.Call(ControlMethod.Stop, ControlReplyJson.Default.StopReply);
+        var reply = context.Client.Call(ControlMethod.Stop, ControlReplyJson.Default.StopReply, ControlClient.Long);
         return context.Terminal.Take(reply, out var stop, out var exit)
             ? context.Terminal.Done(stop, CtlJson.Default.StopReply, output => output.WriteLine($"tmemd (process {stop.Pid}) is ending"))
             : exit;

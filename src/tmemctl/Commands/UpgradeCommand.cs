@@ -44,7 +44,7 @@ internal static class UpgradeCommand
 
     private static int Run(CommandContext context, UpgradeParameters wish)
     {
-        var call = context.Client.Call(ControlMethod.Upgrade, wish, ControlJson.Default.UpgradeParameters, ControlReplyJson.Default.UpgradeReply, slow: true);
+        var call = context.Client.Call(ControlMethod.Upgrade, wish, ControlJson.Default.UpgradeParameters, ControlReplyJson.Default.UpgradeReply, ControlClient.Long);
         if (!context.Terminal.Take(call, out var old, out var exit)) return exit;
         for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < Patience; Thread.Sleep(10))
         {

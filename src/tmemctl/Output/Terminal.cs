@@ -60,7 +60,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
         if (value is not null) return true;
         exitCode = reply.Error is { } refused
             ? Fail(ExitCode.Failed, refused.Message, refused.Data?.Remedy ?? "", refused.Code)
-            : Fail(ExitCode.Unreachable, reply.Unreachable!);
+            : Fail(reply.MayBeDone ? ExitCode.Unknown : ExitCode.Unreachable, reply.Unreachable!);
         return false;
     }
 }

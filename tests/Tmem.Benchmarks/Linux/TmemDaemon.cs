@@ -16,8 +16,9 @@ internal sealed class TmemDaemon : IDisposable
     /// <param name="binaries">The folder of tmemd and tmemctl.</param>
     /// <param name="name">Tells the daemons of a run apart.</param>
     /// <param name="capacity">Bytes.</param>
+    /// <param name="realTime">Before all ordinary processes of the machine.</param>
     /// <param name="arguments">More for tmemd.</param>
-    public TmemDaemon(string binaries, string name, long capacity, params string[] arguments)
+    public TmemDaemon(string binaries, string name, long capacity, bool realTime, params string[] arguments)
     {
         _binaries = binaries;
         _folder = Path.Combine(Path.GetTempPath(), $"tmem-bench-{Environment.ProcessId}-{name}");
@@ -26,7 +27,7 @@ internal sealed class TmemDaemon : IDisposable
         Directory.CreateDirectory(Mount);
         try
         {
-            Start(capacity, arguments);
+            Start(capacity, realTime, arguments);
         }
         catch
         {
@@ -34,6 +35,9 @@ internal sealed class TmemDaemon : IDisposable
             throw;
         }
     }
+
+    /// <summary>Put before a command, runs it in the kernel's real-time class.</summary>
+    public static string[] RealTime { get; } = ["chrt", "--rr", "1"];
 
     public string Mount => Path.Combine(_folder, "mnt");
 
@@ -80,11 +84,11 @@ internal sealed class TmemDaemon : IDisposable
         if (Directory.Exists(_folder)) Directory.Delete(_folder, recursive: true);
     }
 
-    private void Start(long capacity, string[] arguments)
+    private void Start(long capacity, bool realTime, string[] arguments)
     {
         // Through a shell only for the log: the daemon's output goes to a file, and exec keeps the process id ours.
         var info = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true };
-        string[] words = ["-c", "log=$1; shift; exec \"$@\" >\"$log\" 2>&1 </dev/null", "sh", LogFile, Path.Combine(_binaries, "tmemd"),
+        string[] words = ["-c", "log=$1; shift; exec \"$@\" >\"$log\" 2>&1 </dev/null", "sh", LogFile, .. realTime ? RealTime : [], Path.Combine(_binaries, "tmemd"),
             "--mount", Mount, "--socket", Socket, "--capacity", capacity.ToString(CultureInfo.InvariantCulture), .. arguments];
         foreach (var word in words) info.ArgumentList.Add(word);
         _daemon = Process.Start(info)!;

@@ -13,7 +13,7 @@ internal sealed class TmemPeer(string binaries, string[] daemonArguments) : ISwa
 
     public void Start(long bytes, int priority)
     {
-        _daemon = new TmemDaemon(binaries, "swap", bytes, daemonArguments);
+        _daemon = new TmemDaemon(binaries, "swap", bytes, false, daemonArguments);
         var before = SwapDevice.All();
         _daemon.Must("swap", "on", "--size", bytes.ToString(CultureInfo.InvariantCulture), "--priority", priority.ToString(CultureInfo.InvariantCulture));
         _device = SwapDevice.All().Except(before).FirstOrDefault()

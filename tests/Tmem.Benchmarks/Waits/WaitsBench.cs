@@ -55,7 +55,7 @@ internal sealed class WaitsBench : IDisposable
     public int Run(IReadOnlyList<string> wanted)
     {
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"a client reads and writes 4 KiB at random places of a file of {ClientBytes >> 20} MiB (O_DIRECT, one call after the other); "
-            + $"beside it, {_options.Callers} callers, a dense file of {_options.FileBytes >> 20} MiB, a directory of {_options.Names} files, {_options.SyncBytes >> 20} MiB to be made durable"));
+            + $"beside it, {_options.Callers} callers, a dense file of {_options.FileBytes >> 20} MiB, a directory of {_options.Names} files, {_options.SyncBytes >> 20} MiB to be made durable{(_options.RealTime ? "; daemon and client in the real-time class" : "")}"));
         Console.WriteLine($"{"",-12}{"milliseconds:",-52}{"calls",9}{"median",9}{"99.9 %",9}{"longest",9}   target {_options.Target:F0}");
         foreach (var row in Rows.Where(row => wanted.Contains(row.Name)))
         {
@@ -146,14 +146,14 @@ internal sealed class WaitsBench : IDisposable
         public Place(WaitsOptions options, string name, params string[] arguments)
         {
             _options = options;
-            Daemon = new TmemDaemon(options.Binaries, name, Capacity, arguments);
+            Daemon = new TmemDaemon(options.Binaries, name, Capacity, options.RealTime, arguments);
             try
             {
                 var swap = Path.Combine(Daemon.Mount, "swap");
                 Directory.CreateDirectory(swap);
                 File.SetUnixFileMode(swap, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
                 _ = FolderOf("user");
-                _client = Benchmarks("waits-client", "--file", Path.Combine(swap, "file"), "--bytes", Text(ClientBytes));
+                _client = Benchmarks(options.RealTime, "waits-client", "--file", Path.Combine(swap, "file"), "--bytes", Text(ClientBytes));
                 Expect(_client, "ready");
                 // The first measurement meets code that is not compiled yet.
                 Begin();
@@ -181,7 +181,7 @@ internal sealed class WaitsBench : IDisposable
             return JsonSerializer.Deserialize(Line(_client!), WaitedJson.Default.Waited)!;
         }
 
-        public RunningLoad Load(string kind, string folder, long bytes) => new(Benchmarks("waits-load", kind, "--folder", folder, "--callers", Text(_options.Callers),
+        public RunningLoad Load(string kind, string folder, long bytes) => new(Benchmarks(false, "waits-load", kind, "--folder", folder, "--callers", Text(_options.Callers),
             "--bytes", Text(bytes), "--names", Text(_options.Names), "--user", Text(OtherUser)));
 
         public void Dispose()
@@ -199,8 +199,12 @@ internal sealed class WaitsBench : IDisposable
             return Native.chown(path, OtherUser, OtherUser) == 0 ? path : throw new BenchmarkException($"cannot give {path} to user {OtherUser}.");
         }
 
-        private static Child Benchmarks(params string[] arguments) =>
-            Child.Start("dotnet", [Path.Combine(AppContext.BaseDirectory, "Tmem.Benchmarks.dll"), .. arguments]);
+        private static Child Benchmarks(bool realTime, params string[] arguments)
+        {
+            string[] words = ["dotnet", Path.Combine(AppContext.BaseDirectory, "Tmem.Benchmarks.dll"), .. arguments];
+            if (realTime) words = [.. TmemDaemon.RealTime, .. words];
+            return Child.Start(words[0], words[1..]);
+        }
 
         private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
     }

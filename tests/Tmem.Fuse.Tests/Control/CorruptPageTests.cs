@@ -29,7 +29,7 @@ public sealed unsafe class CorruptPageTests
 
         var methods = new ControlMethods("/nowhere", new FakeDaemon(), new EngineView(volume.Engine), volume.Files);
         var line = new ArrayBufferWriter<byte>();
-        methods.Call("check", null).Write(line, null);
+        methods.Call("check", null, () => true).Write(line, null);
         var result = JsonDocument.Parse(line.WrittenMemory).RootElement.GetProperty("result");
         var problem = Assert.Single(result.GetProperty("problems").EnumerateArray()).GetString()!;
         Assert.StartsWith(words, problem, StringComparison.Ordinal);

@@ -20,15 +20,25 @@ internal sealed class FakeDaemon : IDaemon
     public int Threads => 4;
     public string? Codec => null;
 
-    public bool TryStop(out string reason)
+    /// <summary>Waited for before a stop or an upgrade is decided, as a disk is.</summary>
+    public ManualResetEventSlim? Hold { get; set; }
+    public CountdownEvent? Begun { get; set; }
+
+    public bool TryStop(Func<bool> wanted, out string reason)
     {
+        Begun?.Signal();
+        Hold?.Wait();
+        reason = "whoever asked has hung up";
+        if (!wanted()) return false;
         reason = Obstacle ?? "";
         if (Obstacle is null) Stops++;
         return Obstacle is null;
     }
 
-    public bool TryUpgrade(UpgradeParameters wish, out string reason)
+    public bool TryUpgrade(UpgradeParameters wish, Func<bool> wanted, out string reason)
     {
+        Begun?.Signal();
+        Hold?.Wait();
         reason = Obstacle ?? "";
         if (Obstacle is null) Upgraded = wish;
         return Obstacle is null;

@@ -2,6 +2,7 @@ namespace Tmem.Fuse.Control.Messages;
 
 /// <summary>
 /// The management API in one place: JSON-RPC 2.0 over a Unix stream socket, one message a line, UTF-8. Batches are not served: a line is a request.
+/// A request whose peer has hung up before it was begun is not begun: whoever sends one and closes at once, without reading the answer, asks for nothing.
 /// HTTP was weighed and measured: a web server costs the daemon 23 MB more of locked memory than these lines do.
 /// </summary>
 internal static class ControlProtocol
@@ -43,6 +44,9 @@ internal static class ControlMethod
     public const string Upgrade = "upgrade";
     /// <summary>() -> <see cref="AdoptReply"/>.</summary>
     public const string Adopt = "adopt";
+
+    /// <summary>Whether a method changes anything: of such a one it matters whether it was begun.</summary>
+    public static bool Changes(string method) => method is PoolCreate or PoolDestroy or Stop or Upgrade or Adopt;
 }
 
 /// <summary>Error codes: those of JSON-RPC 2.0, and the daemon's own from -32000 downwards.</summary>
@@ -76,6 +80,6 @@ internal static class ControlErrorCode
     public const int UpgradeRefused = -32009;
     /// <summary>No keeper could be started.</summary>
     public const int NotAdopted = -32010;
-    /// <summary>Too many connections at once.</summary>
+    /// <summary>Too many requests at once.</summary>
     public const int TooManyConnections = -32008;
 }
