@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Tmem.Fuse;
 using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Keeper;
 
@@ -14,7 +15,5 @@ switch (role)
         return Adopter.Run(page, line);
     default:
         // Signals are the daemon's own business: a stop can be refused.
-        var parsed = CommandLine.Create(options => Founder.Run(options, warning)).Parse(args);
-        var exit = parsed.Invoke(new InvocationConfiguration { ProcessTerminationTimeout = null });
-        return parsed.Errors.Count > 0 ? CommandLine.WrongUsage : exit;
+        return Usage.Run(CommandLine.Create(options => Founder.Run(options, warning)), "tmemd", args, new InvocationConfiguration { ProcessTerminationTimeout = null });
 }

@@ -2,13 +2,15 @@ using System.CommandLine;
 using System.Globalization;
 using Tmem.Ctl.Commands;
 using Tmem.Ctl.Output;
+using Tmem.Ctl.Recover;
 using Tmem.Ctl.Swap;
+using Tmem.Fuse;
 using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl;
 
 /// <summary>What every command works with.</summary>
-internal sealed record CommandContext(ControlClient Client, ISwapSystem System, Terminal Terminal);
+internal sealed record CommandContext(ControlClient Client, ISwapSystem System, IMountSystem Mounts, Terminal Terminal);
 
 /// <summary>The command line: one command a file, put together here.</summary>
 internal static class CommandTree
@@ -18,7 +20,7 @@ internal static class CommandTree
 
     /// <summary>Runs a command line.</summary>
     /// <returns>An exit code of <see cref="ExitCode"/>.</returns>
-    public static int Run(string[] args, TextWriter output, TextWriter error, ISwapSystem system)
+    public static int Run(string[] args, TextWriter output, TextWriter error, ISwapSystem system, IMountSystem mounts)
     {
         var socket = new Option<string>("--socket")
         {
@@ -27,6 +29,7 @@ internal static class CommandTree
             Recursive = true,
             DefaultValueFactory = _ => ControlProtocol.DefaultSocket,
         };
+        socket.AcceptPaths(ControlProtocol.LongestSocketPath);
         var json = new Option<bool>("--json") { Description = "Print JSON for programs instead of text for people.", Recursive = true };
         var timeout = new Option<double?>("--timeout")
         {
@@ -43,7 +46,7 @@ internal static class CommandTree
         };
         CommandContext Context(ParseResult parse) => new(
             new ControlClient(parse.GetRequiredValue(socket)) { Patience = parse.GetValue(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null },
-            system, new Terminal(output, error, parse.GetValue(json)));
+            system, mounts, new Terminal(output, error, parse.GetValue(json)));
 
         var root = new RootCommand("Manages tmemd, the compressed page store: its pools, and swap on it.\n" + ExitCode.Help) { socket, json, timeout };
         root.Add(StatusCommand.Create(Context));
@@ -65,11 +68,9 @@ internal static class CommandTree
         root.Add(AdoptCommand.Create(Context));
         root.Add(RecoverCommand.Create(Context));
         root.Add(StopCommand.Create(Context));
+        root.Add(RecoverCommand.CreateProbe());
 
-        var result = root.Parse(args);
-        var invocation = new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null };
-        var exit = result.Invoke(invocation);
-        return result.Errors.Count > 0 ? ExitCode.Usage : exit;
+        return Usage.Run(root, "tmemctl", args, new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null });
     }
 
     /// <summary>An option that takes a size.</summary>
@@ -80,8 +81,8 @@ internal static class CommandTree
         CustomParser = argument =>
         {
             var text = argument.Tokens.Count == 1 ? argument.Tokens[0].Value : null;
-            if (ByteSize.TryParse(text, out var bytes)) return bytes;
-            argument.AddError($"{name}: '{text}' is not a size; write it as {ByteSize.Examples}");
+            if (ByteSize.TryParse(text, out var bytes) && bytes > 0) return bytes;
+            argument.AddError($"{name}: '{text}' is not a size above 0; write it as {ByteSize.Examples}");
             return null;
         },
     };

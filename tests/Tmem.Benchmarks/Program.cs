@@ -5,6 +5,7 @@ using Tmem.Benchmarks.Corpus;
 using Tmem.Benchmarks.Engine;
 using Tmem.Benchmarks.Swap;
 using Tmem.Benchmarks.Waits;
+using Tmem.Fuse;
 
 // The measuring tools of the project: what makes the data, what loads the machine, what prints the tables. scripts/bench and
 // scripts/corpus are the way in for people; docs/benchmarking.md says how to read what they print.
@@ -22,7 +23,11 @@ var root = new RootCommand("Measures tmem. Started by scripts/bench and scripts/
 };
 try
 {
-    return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    return Usage.Run(root, "scripts/bench", args, new InvocationConfiguration());
+}
+catch (UsageException error)
+{
+    return Usage.Refuse(Console.Error, $"scripts/bench {args[0]}", error.Message);
 }
 catch (BenchmarkException error)
 {

@@ -28,7 +28,7 @@ public sealed class CommandTests : IDisposable
     {
         using var error = new StringWriter();
         using var full = new FullWriter();
-        Assert.Equal(ExitCode.Failed, CommandTree.Run([.. arguments, "--socket", _server.SocketPath], full, error, new FakeSwapSystem()));
+        Assert.Equal(ExitCode.Failed, CommandTree.Run([.. arguments, "--socket", _server.SocketPath], full, error, new FakeSwapSystem(), new NoMounts()));
         Assert.Contains("No space left on device", error.ToString());
         Assert.DoesNotContain("   at ", error.ToString());
     }
@@ -85,7 +85,7 @@ public sealed class CommandTests : IDisposable
         var lines = Ctl.Run(_server, "pool", "list").Lines;
         Assert.Equal(4, lines.Length);
         Assert.Equal(["NAME", "KIND", "PAGES", "ORIGINAL", "COMPRESSED", "RATIO", "MEMORY", "LIMIT"], lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries));
-        Assert.StartsWith("a?[31mb?c ", lines[1]);
+        Assert.StartsWith("a\\x1b[31mb\\nc ", lines[1]);
         Assert.Equal(["data", "persistent", "1000", "3.9", "MiB", "1.6", "MiB", "2.50", "1.6", "MiB", "none"], lines[2].Split(' ', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal(lines[0].IndexOf("KIND", StringComparison.Ordinal), lines[2].IndexOf("persistent", StringComparison.Ordinal));
     }
@@ -142,7 +142,7 @@ public sealed class CommandTests : IDisposable
     public void The_version_is_printed()
     {
         using var output = new StringWriter();
-        Assert.Equal(ExitCode.Done, CommandTree.Run(["--version"], output, output, new FakeSwapSystem()));
+        Assert.Equal(ExitCode.Done, CommandTree.Run(["--version"], output, output, new FakeSwapSystem(), new NoMounts()));
         Assert.StartsWith("0.", output.ToString());
     }
 

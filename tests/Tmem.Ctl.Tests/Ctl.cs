@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Tmem.Ctl.Recover;
 using Tmem.Ctl.Swap;
 
 namespace Tmem.Ctl.Tests;
@@ -16,9 +17,24 @@ internal static class Ctl
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var code = CommandTree.Run([.. arguments, "--socket", socket], output, error, system);
+        var code = CommandTree.Run([.. arguments, "--socket", socket], output, error, system, new NoMounts());
         return new Outcome(code, output.ToString(), error.ToString());
     }
 
     public static Outcome Run(FakeServer server, params string[] arguments) => Run(new FakeSwapSystem(), server.SocketPath, arguments);
+}
+
+/// <summary>A machine without tmem mounts: a test of the command line recovers nothing of the real one.</summary>
+internal sealed class NoMounts : IMountSystem
+{
+    public IReadOnlyList<TmemMount> Mounts() => [];
+    public MountState State(TmemMount mount) => MountState.Silent;
+    public string? InTheWay(TmemMount mount) => null;
+    public string? Unmount(TmemMount mount, bool lazily) => "there is none";
+
+    public bool RemoveStaleSocket(string path, out string? left)
+    {
+        left = null;
+        return false;
+    }
 }

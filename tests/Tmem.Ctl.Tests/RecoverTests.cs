@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Tmem.Ctl.Output;
 using Tmem.Ctl.Recover;
 using Xunit;
@@ -13,7 +14,7 @@ public sealed class RecoverTests
     [Fact]
     public void A_dead_mount_goes_with_everything_on_it_in_order()
     {
-        _mounts.All.Add(new TmemMount("/mnt/a", 40, [], false));
+        _mounts.All.Add(new TmemMount("/mnt/a", 40, []));
         _swap.Attached.Add("/dev/loop7", "/mnt/a/swap/swapfile");
         _swap.On.Add("/dev/loop7", 5);
         _mounts.Socket = true;
@@ -28,31 +29,105 @@ public sealed class RecoverTests
     [Fact]
     public void A_mount_that_is_served_or_answers_is_not_touched()
     {
-        _mounts.All.Add(new TmemMount("/mnt/a", 40, ["tmemd (process 7)"], true));
-        _mounts.All.Add(new TmemMount("/mnt/b", 41, [], false));
-        _mounts.Answering.Add("/mnt/b");
+        _mounts.All.Add(new TmemMount("/mnt/a", 40, ["tmemd (process 7)"]));
+        _mounts.All.Add(new TmemMount("/mnt/b", 41, []));
+        _mounts.States["/mnt/a"] = _mounts.States["/mnt/b"] = MountState.Answers;
         _swap.Attached.Add("/dev/loop7", "/mnt/a/swap/swapfile");
         _swap.On.Add("/dev/loop7", 5);
         var (code, output) = Run(null);
         Assert.Equal(ExitCode.Done, code);
         Assert.Empty(_swap.Done);
         Assert.Empty(_mounts.Done);
-        Assert.Contains("tmemd (process 7): not touched", output);
-        Assert.Contains("/mnt/b still answers: not touched", output);
+        Assert.Contains("/mnt/a answers: not touched", output);
+        Assert.Contains("/mnt/b answers: not touched", output);
+    }
+
+    [Theory]
+    [InlineData("sleep (process 7) has its connection open", "sleep (process 7)")]
+    [InlineData("tmemd-other (process 9) has its connection open", "tmemd-other (process 9)")]
+    [InlineData("another PID namespace")]
+    public void What_neither_answers_nor_is_dead_is_left_and_said(string says, params string[] holders)
+    {
+        _mounts.All.Add(new TmemMount("/mnt/a", 40, holders));
+        _mounts.States["/mnt/a"] = MountState.Silent;
+        _swap.Attached.Add("/dev/loop7", "/mnt/a/swap/swapfile");
+        _swap.On.Add("/dev/loop7", 5);
+        var (code, output) = Run("/mnt/a/");
+        Assert.Equal(ExitCode.Failed, code);
+        Assert.Contains(says, output);
+        Assert.Empty(_swap.Done);
+        Assert.Empty(_mounts.Done);
     }
 
     [Fact]
-    public void A_connection_that_only_a_stranger_keeps_open_is_aborted()
+    public void A_dead_mount_with_another_over_or_below_it_is_left()
     {
-        _mounts.All.Add(new TmemMount("/mnt/a", 40, ["sleep (process 7)"], false));
-        Assert.Equal(ExitCode.Done, Run("/mnt/a/").Code);
-        Assert.Equal(["abort 40", "unmount /mnt/a"], _mounts.Done);
+        _mounts.All.Add(new TmemMount("/mnt/a", 40, []));
+        _mounts.Obstacle = "a ext4 file system is mounted on /mnt/a/x; unmount that first";
+        var (code, output) = Run(null);
+        Assert.Equal(ExitCode.Failed, code);
+        Assert.Contains("left: /mnt/a is dead and stays: a ext4 file system is mounted on /mnt/a/x", output);
+        Assert.Empty(_mounts.Done);
+    }
+
+    [Fact]
+    public void A_dead_connection_is_recovered_whoever_has_a_device_open_and_whatever_he_is_called()
+    {
+        _mounts.All.Add(new TmemMount("/mnt/a", 40, ["tmemd-other (process 9)"]));
+        Assert.Equal(ExitCode.Done, Run(null).Code);
+        Assert.Equal(["unmount /mnt/a"], _mounts.Done);
+    }
+
+    [Fact]
+    public void What_lies_in_the_sockets_place_and_is_none_is_left()
+    {
+        _mounts.SocketLeft = "/run/s is no socket: not touched";
+        var (code, output) = Run(null);
+        Assert.Equal(ExitCode.Failed, code);
+        Assert.Contains("left: /run/s is no socket", output);
+    }
+
+    [Fact]
+    public void Only_a_socket_of_ours_that_nobody_listens_on_is_taken_away()
+    {
+        var folder = Directory.CreateTempSubdirectory("tmem-recover-").FullName;
+        try
+        {
+            var precious = Path.Combine(folder, "precious");
+            File.WriteAllText(precious, "data");
+            var link = Path.Combine(folder, "link");
+            var socket = Path.Combine(folder, "sock");
+            using (var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+            {
+                listener.Bind(new UnixDomainSocketEndPoint(socket + ".tmp"));
+                File.Move(socket + ".tmp", socket); // so that its end does not take it away
+                File.CreateSymbolicLink(link, socket);
+                listener.Listen(1);
+                Assert.False(StaleSocket.Remove(socket, out var left));
+                Assert.Null(left);
+            }
+            foreach (var other in new[] { precious, link, folder })
+            {
+                Assert.False(StaleSocket.Remove(other, out var left));
+                Assert.Contains("is no socket", left);
+            }
+            Assert.Equal("data", File.ReadAllText(precious));
+            Assert.True(File.Exists(socket));
+            Assert.True(StaleSocket.Remove(socket, out _));
+            Assert.False(File.Exists(socket));
+            Assert.False(StaleSocket.Remove(socket, out var nothing));
+            Assert.Null(nothing);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Fact]
     public void What_the_kernel_does_not_let_go_is_left_with_its_remedy_and_nothing_under_it_is_taken_away()
     {
-        _mounts.All.Add(new TmemMount("/mnt/a", 40, [], false));
+        _mounts.All.Add(new TmemMount("/mnt/a", 40, []));
         _swap.Attached.Add("/dev/loop7", "/mnt/a/swap/swapfile");
         _swap.On.Add("/dev/loop7", 5);
         _swap.FailAt = "swapoff";
@@ -65,7 +140,7 @@ public sealed class RecoverTests
     [Fact]
     public void A_busy_mount_is_unmounted_lazily()
     {
-        _mounts.All.Add(new TmemMount("/mnt/a", 40, [], false));
+        _mounts.All.Add(new TmemMount("/mnt/a", 40, []));
         _mounts.Busy = true;
         Assert.Equal(ExitCode.Done, Run(null).Code);
         Assert.Equal(["unmount lazily /mnt/a"], _mounts.Done);
@@ -88,25 +163,27 @@ public sealed class RecoverTests
     private sealed class FakeMounts : IMountSystem
     {
         public List<TmemMount> All { get; } = [];
-        public HashSet<string> Answering { get; } = [];
+        public Dictionary<string, MountState> States { get; } = [];
+        public string? Obstacle { get; set; }
+        public string? SocketLeft { get; set; }
         public List<string> Done { get; } = [];
         public bool Busy { get; set; }
         public bool Socket { get; set; }
 
         public IReadOnlyList<TmemMount> Mounts() => All;
-        public bool IsDead(string mountPoint) => !Answering.Contains(mountPoint);
-        public bool RemoveStaleSocket(string path) => Socket;
+        public MountState State(TmemMount mount) => States.GetValueOrDefault(mount.MountPoint, MountState.Dead);
+        public string? InTheWay(TmemMount mount) => Obstacle;
 
-        public string? Abort(int connection)
+        public bool RemoveStaleSocket(string path, out string? left)
         {
-            Done.Add($"abort {connection}");
-            return null;
+            left = SocketLeft;
+            return Socket;
         }
 
-        public string? Unmount(string mountPoint, bool lazily)
+        public string? Unmount(TmemMount mount, bool lazily)
         {
             if (Busy && !lazily) return "busy";
-            Done.Add($"unmount {(lazily ? "lazily " : "")}{mountPoint}");
+            Done.Add($"unmount {(lazily ? "lazily " : "")}{mount.MountPoint}");
             return null;
         }
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Tmem.Fuse;
 
 namespace Tmem.Soak;
 
@@ -26,13 +27,10 @@ internal static class EngineSoakCommand
         var wrong = minutes is not (> 0 and < 1e6) ? "--minutes must be above 0"
             : threads is < 1 or > 64 ? "--threads must be 1 to 64"
             : capacity < EngineSoakOptions.MinimumCapacity ? $"--capacity must be {EngineSoakOptions.MinimumCapacity} bytes or more"
+            : region is { Length: 0 } ? "--region is empty; name a new file"
             : region is not null && Path.Exists(region) ? $"--region: '{region}' exists; name a new file"
             : null;
-        if (wrong is not null)
-        {
-            Console.Error.WriteLine(wrong);
-            return 2;
-        }
+        if (wrong is not null) return Usage.Refuse(Console.Error, "scripts/soak engine", wrong);
         using var soak = new EngineSoak(new EngineSoakOptions(TimeSpan.FromMinutes(minutes), threads, seed, capacity, region), Console.Out);
         var failure = soak.Run(stop);
         Console.WriteLine(failure is null ? $"soak: PASS {soak.Summary()}" : $"soak: FAIL {failure} (seed {seed}; {soak.Summary()})");

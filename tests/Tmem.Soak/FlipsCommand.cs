@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Tmem.Fuse;
 
 namespace Tmem.Soak;
 
@@ -16,6 +17,7 @@ internal static class FlipsCommand
         };
         command.SetAction((parse, stop) =>
         {
+            if (parse.GetValue(rounds) < 1) return Task.FromResult(Usage.Refuse(Console.Error, "scripts/soak flips", "--rounds must be 1 or more"));
             var flips = new FlipsSoak(parse.GetValue(seed), parse.GetValue(trace), Console.Out);
             var failure = flips.Run(parse.GetValue(rounds), stop);
             Console.WriteLine(failure is null ? $"soak: PASS {flips.Summary()}" : $"soak: FAIL {failure}");

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Tmem.Fuse;
 using Tmem.Soak;
 
 // Long runs that must end well. scripts/soak is the way in for people.
@@ -7,4 +8,4 @@ var root = new RootCommand("Runs tmem for a long time and checks everything it a
     EngineSoakCommand.Create(),
     FlipsCommand.Create(),
 };
-return root.Parse(args).Invoke();
+return Usage.Run(root, "scripts/soak", args, new InvocationConfiguration());

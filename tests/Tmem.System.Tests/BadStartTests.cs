@@ -45,6 +45,42 @@ public sealed class BadStartTests : IDisposable
         Assert.Equal(1, Start(Path.Combine(_folder, "nowhere"), "64M", Socket).Code);
     }
 
+    [Theory]
+    [InlineData("--socket", "")]
+    [InlineData("--socket", "/run/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345")]
+    [InlineData("--region", "")]
+    [InlineData("--threads", "99999999999999999999")]
+    [InlineData("--threads", "")]
+    [InlineData("--capacity", "1M", "--capacity", "2M")]
+    [InlineData("--log", "\e[31m")]
+    [InlineData("@/etc/passwd")]
+    public void Wrong_usage_is_one_line_that_says_where_help_is(params string[] arguments)
+    {
+        string[] needed = arguments[0] == "--capacity" ? ["--mount", Mount] : ["--mount", Mount, "--capacity", "64M"];
+        var outcome = Command.RunFor(20, Built.Daemon, [.. needed, .. arguments]);
+        Assert.Equal((2, ""), (outcome.Code, outcome.Output));
+        Assert.Equal("see tmemd --help", Assert.Single(outcome.Errors.TrimEnd('\n').Split('\n')).Split("; ")[^1]);
+        Assert.DoesNotContain('\e', outcome.Errors);
+    }
+
+    [Fact]
+    public void Socket_or_region_below_the_mount_point()
+    {
+        var below = Path.Combine(Mount, "tmemd.sock");
+        var outcome = Start(Mount, "64M", below);
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains(below, outcome.All, StringComparison.Ordinal);
+        Refused(Mount, "64M", "--region", Path.Combine(Mount, "region")).Names("below the mount point");
+    }
+
+    [Fact]
+    public void A_mount_point_that_is_not_empty_is_warned_of()
+    {
+        File.WriteAllText(Path.Combine(Mount, "hidden"), "kept");
+        using (var daemon = Daemon.Start("64M", _folder)) Assert.Contains($"{Mount} is not empty", daemon.Log, StringComparison.Ordinal);
+        Assert.Equal("kept", File.ReadAllText(Path.Combine(Mount, "hidden")));
+    }
+
     [Fact]
     public void Capacity_zero() => Refused(Mount, "0").Names("capacity");
 

@@ -85,7 +85,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
     private RpcAnswer Stop(Func<bool> wanted) => daemon.TryStop(wanted, out var reason)
         ? RpcAnswer.Of(new StopReply(Pid), ControlJson.Default.StopReply)
         : RpcAnswer.Fail(ControlErrorCode.StopRefused, "tmemd goes on: " + reason, daemon.MountPoint,
-            "turn swap off with 'tmemctl swap off', end what uses files below the mount, and stop again");
+            StopRemedy.For(reason) + ", and stop again");
 
     private RpcAnswer Upgrade(UpgradeParameters wish, Func<bool> wanted)
     {

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 using Tmds.Linux;
+using Tmem.Fuse.Control.Messages;
 using Tmem.Fuse.Native;
 using static Tmds.Linux.LibC;
 
@@ -14,7 +15,7 @@ namespace Tmem.Fuse.Control;
 /// </summary>
 internal static partial class ControlSocket
 {
-    private const int LongestPath = 107;
+    private const int LongestPath = ControlProtocol.LongestSocketPath;
     private const int Backlog = 16;
     private const uint TypeMask = 0xF000;
     private const uint TypeSocket = 0xC000;

@@ -12,6 +12,7 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
 {
     private const uint Mode = 0x1ED; // 0755
     private const int LongestName = 255;
+    private const int MostPools = ControlProtocol.MaximumPools;
 
     /// <summary>pool.list.</summary>
     public RpcAnswer List()
@@ -35,11 +36,14 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
     {
         if (Unusable(parameters.Name) is { } problem) return problem;
         var name = parameters.Name!;
-        if (parameters.Limit < 0) return RpcParameters.Invalid(name, $"pool '{name}': the limit {parameters.Limit} is negative", "give bytes, 0 for no limit");
+        if (UnusableLimit(name, parameters.Limit) is { } refusal) return refusal;
         var flags = parameters.Ephemeral ? PoolFlags.Shared : PoolFlags.Persistent;
         var options = new PoolOptions(flags, parameters.Limit, parameters.RefuseIncompressible);
         if (!wanted()) return GivenUp(name);
         var errno = directory.CreatePool(name, in options, Mode, out var id);
+        if (errno == Errno.ENOSPC && directory.Pools().Count >= MostPools)
+            return RpcAnswer.Fail(ControlErrorCode.NoRoom, $"pool '{name}' cannot be created: there are {MostPools} already, and no store can have more", name,
+                "destroy one that is not needed, or make a directory in one that is there");
         return errno == Errno.Ok
             ? RpcAnswer.Of(Figures.Reply(new NamedPool(name, id, options), Snapshot(id)), ControlJson.Default.PoolReply)
             : Refusal(name, "cannot be created", errno);
@@ -57,6 +61,19 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
         return errno == Errno.Ok
             ? RpcAnswer.Of(new PoolDestroyReply(name, pages), ControlJson.Default.PoolDestroyReply)
             : Refusal(name, "cannot be destroyed", errno);
+    }
+
+    /// <summary>A limit under which nothing could be stored, or that the store ends before, is a typing mistake.</summary>
+    private RpcAnswer? UnusableLimit(string name, long limit)
+    {
+        if (limit < 0) return RpcParameters.Invalid(name, $"pool '{name}': the limit {limit} is negative", "give bytes, 0 for no limit");
+        if (limit is > 0 and < ControlProtocol.SmallestLimit)
+            return RpcParameters.Invalid(name, $"pool '{name}': a limit of {ByteSize.Format(limit)} leaves room for nothing", $"give at least {ByteSize.Format(ControlProtocol.SmallestLimit)}");
+        var capacity = engine.Statistics().CapacityBytes;
+        return limit > capacity
+            ? RpcParameters.Invalid(name, $"pool '{name}': a limit of {ByteSize.Format(limit)} is more than the store's capacity of {ByteSize.Format(capacity)}",
+                "give less, or leave the limit out")
+            : null;
     }
 
     private NamedPool? Find(string name) => directory.Pools().FirstOrDefault(pool => pool.Name == name);

@@ -9,9 +9,6 @@ namespace Tmem.Fuse.Daemon;
 /// <summary>The command line of tmemd.</summary>
 internal static class CommandLine
 {
-    /// <summary>The exit code of a command line that makes no sense, as tmemctl's.</summary>
-    public const int WrongUsage = 2;
-
     /// <summary>Builds the command; <paramref name="run"/> gets the checked options and returns the exit code.</summary>
     public static RootCommand Create(Func<DaemonOptions, int> run) => Create(run, PhysicalMemory());
 
@@ -62,6 +59,10 @@ internal static class CommandLine
             CustomParser = ParseLevel,
         };
 
+        mount.AcceptPaths();
+        region.AcceptPaths(LongestPath, optional: true);
+        socket.AcceptPaths(ControlProtocol.LongestSocketPath);
+
         var root = new RootCommand("tmemd keeps compressed pages in memory and serves them as a file system that a machine can swap to.\n"
             + "Exit codes: 0 ended in order; 1 could not start, or the connection broke; 2 wrong usage.")
         {
@@ -81,6 +82,8 @@ internal static class CommandLine
         }));
         return root;
     }
+
+    private const int LongestPath = 4095;
 
     private static Option<int> Number(string name, string description, int usual, int least, int most) => new(name)
     {

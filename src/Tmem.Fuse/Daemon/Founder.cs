@@ -20,6 +20,8 @@ internal static unsafe class Founder
         try
         {
             if (ioFlusherWarning is not null) Log.Warning(ioFlusherWarning);
+            if (options.MountPoint.Length > 0)
+                foreach (var warned in StartChecks.Run(options)) Log.Warning(warned);
             var socketPath = Path.GetFullPath(options.SocketPath);
             ControlSocket.EnsureFree(socketPath);
             if (ProcessPriority.AvoidOutOfMemoryKiller() is { } warning) Log.Warning(warning);

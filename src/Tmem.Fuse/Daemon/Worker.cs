@@ -242,7 +242,7 @@ internal sealed unsafe class Worker : IDaemon
         // The default would end the process here, mount and swap or not.
         context.Cancel = true;
         if (TryStop(() => true, out var reason)) Log.Info($"{context.Signal}: stopping");
-        else Log.Warning($"{context.Signal}: {reason}; serving on. Turn swap off (tmemctl swap off), close what is open there, and stop again");
+        else Log.Warning($"{context.Signal}: {reason}; serving on: {StopRemedy.For(reason)}, and stop again");
     }
 
     private int Finish(SessionEnd end)

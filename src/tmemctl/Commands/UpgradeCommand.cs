@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Tmem.Ctl.Output;
+using Tmem.Fuse;
 using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Commands;
@@ -8,11 +9,12 @@ namespace Tmem.Ctl.Commands;
 /// <summary><c>tmemctl upgrade</c>.</summary>
 internal static class UpgradeCommand
 {
+    private const int LongestPath = 4095;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        var binary = new Option<FileInfo?>("--binary")
+        var binary = new Option<string?>("--binary")
         {
             Description = "The program to go on with; without it, what now lies where the running one was started from. Example: --binary ./tmemd",
             HelpName = "PATH",
@@ -22,12 +24,13 @@ internal static class UpgradeCommand
         var log = new Option<LogWish?>("--log") { Description = "Least level of events to log: debug, info, warning or error.", HelpName = "LEVEL" };
         var codec = new Option<string?>("--codec") { Description = "What new pages are compressed with: lz4, lz4-reference, zstd, or pool for each pool's own codec.", HelpName = "CODEC" };
         codec.AcceptOnlyFromAmong("pool", "lz4", "lz4-reference", "zstd");
+        binary.AcceptPaths(LongestPath, optional: true);
         var command = new Command("upgrade",
             "Goes on with another program or other settings while the mount is in use: no request fails. If the new worker does not get ready, the old one serves on.")
         { binary, threads, spin, log, codec };
         command.SetAction(parse => Run(context(parse), new UpgradeParameters
         {
-            Binary = parse.GetValue(binary)?.FullName, Threads = parse.GetValue(threads), Spin = parse.GetValue(spin), Log = parse.GetValue(log),
+            Binary = parse.GetValue(binary) is { } program ? Path.GetFullPath(program) : null, Threads = parse.GetValue(threads), Spin = parse.GetValue(spin), Log = parse.GetValue(log),
             Codec = WishOf(parse.GetValue(codec)),
         }));
         return command;

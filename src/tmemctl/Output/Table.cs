@@ -1,5 +1,6 @@
 using Spectre.Console;
 using Spectre.Console.Rendering;
+using Tmem.Fuse;
 
 namespace Tmem.Ctl.Output;
 
@@ -36,11 +37,8 @@ internal static class Table
         Render(output, table);
     }
 
-    /// <summary>Text safe for a terminal: control characters, which a pool's name may hold, become '?'.</summary>
-    public static string Printable(string text) =>
-        text.AsSpan().IndexOfAnyInRange('\0', '\x1f') < 0 && text.AsSpan().IndexOfAnyInRange('\x7f', '\x9f') < 0
-            ? text
-            : string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));
+    /// <inheritdoc cref="Usage.Printable"/>
+    public static string Printable(string text) => Usage.Printable(text);
 
     private static Spectre.Console.Table Bare() => new() { Border = TableBorder.None };
 

@@ -35,7 +35,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
         if (Json) return;
         try
         {
-            Output.WriteLine(text);
+            Output.WriteLine(Table.Printable(text));
             Output.Flush();
         }
         catch (IOException)

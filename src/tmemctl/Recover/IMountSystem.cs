@@ -1,27 +1,42 @@
 namespace Tmem.Ctl.Recover;
 
-/// <summary>A tmem mount, with the processes that have its connection open.</summary>
+/// <summary>What is known of a mount's connection.</summary>
+internal enum MountState
+{
+    /// <summary>It answers: somebody serves it.</summary>
+    Answers,
+
+    /// <summary>The kernel says that the connection is over. It does so at once, and never takes it back.</summary>
+    Dead,
+
+    /// <summary>No answer within the time: a daemon that is slow, stopped, or out of sight, or a process that holds the connection and does not serve.</summary>
+    Silent,
+}
+
+/// <summary>A tmem mount of root's.</summary>
 /// <param name="MountPoint">Absolute path.</param>
 /// <param name="Connection">Its number under /sys/fs/fuse/connections.</param>
-/// <param name="Holders">"tmemd (process 123)"; none: the connection is dead.</param>
-/// <param name="IsServed">Whether one of them is a tmemd.</param>
-internal sealed record TmemMount(string MountPoint, int Connection, IReadOnlyList<string> Holders, bool IsServed);
+/// <param name="Holders">Who has it open, where the kernel tells: "tmemd (process 123)". None is no proof: a process may be out of sight.</param>
+internal sealed record TmemMount(string MountPoint, int Connection, IReadOnlyList<string> Holders);
 
 /// <summary>What <c>recover</c> needs of the kernel beside swap. Actions return null when done, else why not.</summary>
 internal interface IMountSystem
 {
-    /// <summary>All tmem mounts, found without touching any.</summary>
+    /// <summary>All tmem mounts of root's, found without touching any.</summary>
     IReadOnlyList<TmemMount> Mounts();
 
-    /// <summary>Whether the kernel says that the connection of this mount is gone. Only for a mount without holders: else it could wait.</summary>
-    bool IsDead(string mountPoint);
+    /// <summary>Asks the kernel. Ends within some seconds, whatever the mount does.</summary>
+    MountState State(TmemMount mount);
 
-    /// <summary>Ends a connection for everybody.</summary>
-    string? Abort(int connection);
+    /// <summary>What else an unmount there would touch: a file system mounted over it or below it; null if nothing.</summary>
+    string? InTheWay(TmemMount mount);
 
     /// <summary>Unmounts; <paramref name="lazily"/>: out of sight now, and gone when the last file on it is closed.</summary>
-    string? Unmount(string mountPoint, bool lazily);
+    string? Unmount(TmemMount mount, bool lazily);
 
-    /// <summary>Removes a socket that nobody listens on; false if there is none, or somebody does.</summary>
-    bool RemoveStaleSocket(string path);
+    /// <summary>Removes a socket of root's that nobody listens on.</summary>
+    /// <param name="path">Where.</param>
+    /// <param name="left">Why what lies there was left; null if it was removed, is served, or nothing is there.</param>
+    /// <returns>Whether it was removed.</returns>
+    bool RemoveStaleSocket(string path, out string? left);
 }

@@ -1,5 +1,5 @@
+using System.Diagnostics;
 using System.Globalization;
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Tmem.Ctl.Swap;
 using Tmem.Fuse.Mount;
@@ -10,80 +10,86 @@ namespace Tmem.Ctl.Recover;
 internal sealed class LinuxMountSystem : IMountSystem
 {
     private const string FileSystemType = "fuse.tmem";
-    private const string Connections = "/sys/fs/fuse/connections";
     private const string Device = "/dev/fuse";
+    private const int NotThroughLinks = 8; // UMOUNT_NOFOLLOW
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
 
     /// <inheritdoc/>
     public IReadOnlyList<TmemMount> Mounts()
     {
-        var mounts = MountTable.Read().Where(entry => entry.FileSystemType == FileSystemType).ToList();
+        // An ordinary user can mount something of this name through fusermount: the kernel notes whose it is.
+        var mounts = MountTable.Read().Where(entry => entry.FileSystemType == FileSystemType && entry.Options.Split(',').Contains("user_id=0")).ToList();
         if (mounts.Count == 0) return [];
         var holders = Holders();
-        // Where the kernel names connections (Linux 6.11 does), a descriptor without one belongs to none; elsewhere it may belong to any.
-        if (holders.Any(holder => holder.Connection is not null)) holders.RemoveAll(holder => holder.Connection is null);
         return
         [
-            .. mounts.Select(mount =>
-            {
-                var own = holders.Where(holder => holder.Connection is null || holder.Connection == mount.DeviceMinor).ToList();
-                return new TmemMount(mount.MountPoint, mount.DeviceMinor, [.. own.Select(holder => holder.Name).Distinct()], own.Any(holder => holder.IsDaemon));
-            }),
+            .. mounts.Select(mount => new TmemMount(mount.MountPoint, mount.DeviceMinor,
+                [.. holders.Where(holder => holder.Connection == mount.DeviceMinor).Select(holder => holder.Name).Distinct()])),
         ];
     }
 
     /// <inheritdoc/>
-    public unsafe bool IsDead(string mountPoint)
+    public MountState State(TmemMount mount)
+    {
+        // In a process of its own: one whose request a daemon has read and does not answer cannot be ended, and would keep this one from ending.
+        var program = Environment.ProcessPath ?? "/proc/self/exe";
+        var info = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        if (Path.GetFileNameWithoutExtension(program) == "dotnet") info.ArgumentList.Add(Environment.GetCommandLineArgs()[0]);
+        info.ArgumentList.Add(ProbeName);
+        info.ArgumentList.Add(mount.MountPoint);
+        using var probe = Process.Start(info)!;
+        if (!probe.WaitForExit(s_patience))
+        {
+            probe.Kill();
+            return MountState.Silent;
+        }
+        return probe.ExitCode switch
+        {
+            ProbeAnswered => MountState.Answers,
+            ProbeDead => MountState.Dead,
+            _ => MountState.Silent,
+        };
+    }
+
+    /// <summary>The hidden command that <see cref="State"/> starts.</summary>
+    public const string ProbeName = "probe-mount";
+
+    private const int ProbeAnswered = 40;
+    private const int ProbeDead = 41;
+    private const int ProbeFailed = 42;
+
+    /// <summary>Asks the file system on a path how it is, and waits for the answer as long as it takes. Returns the exit code.</summary>
+    public static unsafe int Probe(string mountPoint)
     {
         const int room = 256; // struct statfs has 120 bytes
         var buffer = stackalloc byte[room];
-        return NativeMethods.FileSystemStatus(mountPoint, buffer) != 0 && Marshal.GetLastPInvokeError() is NativeMethods.ENOTCONN or NativeMethods.ECONNABORTED;
+        if (NativeMethods.FileSystemStatus(mountPoint, buffer) == 0) return ProbeAnswered;
+        return Marshal.GetLastPInvokeError() is NativeMethods.ENOTCONN or NativeMethods.ECONNABORTED ? ProbeDead : ProbeFailed;
     }
 
     /// <inheritdoc/>
-    public string? Abort(int connection)
+    public string? InTheWay(TmemMount mount)
     {
-        if (!Directory.Exists($"{Connections}/{connection}") && NativeMethods.Mount("fusectl", Connections, "fusectl", 0, null) != 0)
-            return $"mount fusectl on {Connections}: {NativeMethods.LastError()}";
-        try
-        {
-            File.WriteAllText($"{Connections}/{connection}/abort", "1");
-            return null;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            return error.Message;
-        }
+        var table = MountTable.Read();
+        if (MountTable.At(mount.MountPoint, table) is not { } top) return "it is not mounted any more";
+        if (top.FileSystemType != FileSystemType || top.DeviceMinor != mount.Connection)
+            return $"a {top.FileSystemType} file system is mounted over it; unmount that first";
+        return table.FirstOrDefault(entry => entry.MountPoint != mount.MountPoint && MountTable.IsBelow(entry.MountPoint, mount.MountPoint)) is { MountPoint: { } below } other
+            ? $"a {other.FileSystemType} file system is mounted on {below}; unmount that first"
+            : null;
     }
 
     /// <inheritdoc/>
-    public string? Unmount(string mountPoint, bool lazily) =>
-        NativeMethods.Unmount(mountPoint, lazily ? NativeMethods.Detach : 0) == 0 ? null : NativeMethods.LastError();
+    public string? Unmount(TmemMount mount, bool lazily) =>
+        NativeMethods.Unmount(mount.MountPoint, NotThroughLinks | (lazily ? NativeMethods.Detach : 0)) == 0 ? null : NativeMethods.LastError();
 
     /// <inheritdoc/>
-    public bool RemoveStaleSocket(string path)
-    {
-        if (!File.Exists(path)) return false;
-        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            probe.Connect(new UnixDomainSocketEndPoint(path));
-            return false;
-        }
-        catch (SocketException error) when (error.SocketErrorCode == SocketError.ConnectionRefused)
-        {
-            File.Delete(path);
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
-    }
+    public bool RemoveStaleSocket(string path, out string? left) => StaleSocket.Remove(path, out left);
 
-    /// <summary>Who has /dev/fuse open, and for which connection.</summary>
-    private static List<(string Name, bool IsDaemon, int? Connection)> Holders()
+    /// <summary>Who has a connection open, as far as /proc shows it: kernels from 6.11 say which one a descriptor belongs to.</summary>
+    private static List<(string Name, int Connection)> Holders()
     {
-        var found = new List<(string, bool, int?)>();
+        var found = new List<(string, int)>();
         foreach (var process in Directory.EnumerateDirectories("/proc").Where(path => char.IsAsciiDigit(Path.GetFileName(path)[0])))
         {
             try
@@ -91,9 +97,8 @@ internal sealed class LinuxMountSystem : IMountSystem
                 foreach (var descriptor in Directory.EnumerateFileSystemEntries(process + "/fd"))
                 {
                     if (new FileInfo(descriptor).LinkTarget != Device) continue;
-                    var name = File.ReadAllText(process + "/comm").Trim();
-                    var connection = ConnectionOf($"{process}/fdinfo/{Path.GetFileName(descriptor)}");
-                    found.Add(($"{name} (process {Path.GetFileName(process)})", name.StartsWith("tmemd", StringComparison.Ordinal), connection));
+                    if (ConnectionOf($"{process}/fdinfo/{Path.GetFileName(descriptor)}") is { } connection)
+                        found.Add(($"{File.ReadAllText(process + "/comm").Trim()} (process {Path.GetFileName(process)})", connection));
                 }
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)

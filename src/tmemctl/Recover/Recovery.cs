@@ -11,8 +11,10 @@ namespace Tmem.Ctl.Recover;
 internal sealed record RecoverReport(IReadOnlyList<string> Done, IReadOnlyList<string> Lost, IReadOnlyList<string> Left);
 
 /// <summary>
-/// Takes away what the kernel still holds of a daemon whose keeper and worker are both dead: swap, loop devices, mount, connection, socket,
-/// in the order in which they stand on each other. A mount that a tmemd still holds is never touched.
+/// Takes away what the kernel still holds of a daemon whose keeper and worker are both dead: swap, loop devices, mount, socket,
+/// in the order in which they stand on each other. Dead is what the kernel itself calls so: a connection that all its processes have closed. Names of
+/// processes prove nothing, nor does their absence, since those of another PID namespace cannot be seen; what is neither dead nor answers is left, with
+/// exit code 1, and never aborted.
 /// </summary>
 internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal terminal)
 {
@@ -28,37 +30,38 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
         var found = mounts.Mounts().Where(mount => only is null || mount.MountPoint == Path.TrimEndingDirectorySeparator(only)).ToList();
         if (only is not null && found.Count == 0) return terminal.Fail(ExitCode.Failed, $"{only} is no tmem mount", "name one that 'grep fuse.tmem /proc/mounts' shows");
         foreach (var mount in found) Recover(mount);
-        if (mounts.RemoveStaleSocket(socket)) Done($"removed the socket {socket}, which nobody listened on");
+        if (mounts.RemoveStaleSocket(socket, out var left)) Done($"removed the socket {socket}, which nobody listened on");
+        else if (left is not null) _left.Add(left);
         _ = terminal.Done(new RecoverReport(_done, _lost, _left), CtlJson.Default.RecoverReport, Write);
         return _left.Count == 0 ? ExitCode.Done : ExitCode.Failed;
     }
 
     private void Recover(TmemMount mount)
     {
-        var where = Table.Printable(mount.MountPoint);
-        if (mount.IsServed)
+        var where = mount.MountPoint;
+        switch (mounts.State(mount))
         {
-            terminal.Note($"{where} is held by {string.Join(", ", mount.Holders)}: not touched");
-            return;
-        }
-        if (mount.Holders.Count > 0)
-        {
-            if (mounts.Abort(mount.Connection) is { } refused)
-            {
-                _left.Add($"{where}: no tmemd serves it, {string.Join(", ", mount.Holders)} keeps its connection open, and it cannot be aborted ({refused}); end that process, then run recover again");
+            case MountState.Answers:
+                terminal.Note($"{where} answers: not touched");
                 return;
-            }
-            Done($"aborted connection {mount.Connection} of {where}, which no tmemd served and {string.Join(", ", mount.Holders)} kept open");
+            case MountState.Silent:
+                _left.Add($"{where} does not answer and is not known to be dead: not touched; {WhatToDo(mount)}");
+                return;
         }
-        else if (!mounts.IsDead(mount.MountPoint))
+        if (mounts.InTheWay(mount) is { } obstacle)
         {
-            terminal.Note($"{where} still answers: not touched");
+            _left.Add($"{where} is dead and stays: {obstacle}, then run recover again");
             return;
         }
         var free = true;
         foreach (var loop in swap.Loops().Where(loop => MountTable.IsBelow(loop.BackingFile, mount.MountPoint))) free &= Release(loop);
         if (free) Unmount(mount, where);
     }
+
+    private static string WhatToDo(TmemMount mount) => mount.Holders.Count > 0
+        ? $"{string.Join(", ", mount.Holders)} has its connection open: let it go on, or end it, then run recover again"
+        : "whoever serves it may be stopped, or in another PID namespace: run recover there; if you know that nobody serves it any more, end the connection with "
+            + $"'echo 1 > /sys/fs/fuse/connections/{mount.Connection}/abort', then run recover again";
 
     /// <summary>Ends swap on a loop device and detaches it. Its pages cannot be read any more.</summary>
     private bool Release(LoopBacking loop)
@@ -86,8 +89,8 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
 
     private void Unmount(TmemMount mount, string where)
     {
-        var lazily = mounts.Unmount(mount.MountPoint, lazily: false) is not null;
-        if (lazily && mounts.Unmount(mount.MountPoint, lazily: true) is { } refused)
+        var lazily = mounts.Unmount(mount, lazily: false) is not null;
+        if (lazily && mounts.Unmount(mount, lazily: true) is { } refused)
         {
             _left.Add($"{where} stays mounted ({refused}); run recover as root");
             return;
@@ -104,8 +107,8 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
 
     private void Write(TextWriter output)
     {
-        foreach (var lost in _lost) output.WriteLine("lost: " + lost);
-        foreach (var left in _left) output.WriteLine("left: " + left);
+        foreach (var lost in _lost) output.WriteLine("lost: " + Table.Printable(lost));
+        foreach (var left in _left) output.WriteLine("left: " + Table.Printable(left));
         if (_done.Count == 0 && _left.Count == 0) output.WriteLine("nothing to recover: no tmem mount is dead");
     }
 }

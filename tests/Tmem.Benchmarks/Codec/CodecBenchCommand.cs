@@ -20,7 +20,7 @@ internal static unsafe class CodecBenchCommand
         var command = new Command("codec", "Measures the codecs on the corpus, nanoseconds a page.") { corpus, runs };
         command.SetAction(parse =>
         {
-            if (parse.GetValue(runs) < 1) throw new BenchmarkException("--runs must be 1 or more.");
+            if (parse.GetValue(runs) < 1) throw new UsageException("--runs must be 1 or more.");
             MachineFacts.Print(parse.GetValue(corpus)!);
             using var pages = PageFile.Load(parse.GetValue(corpus)!);
             Measure(pages, parse.GetValue(runs));

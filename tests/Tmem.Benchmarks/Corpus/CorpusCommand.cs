@@ -26,7 +26,7 @@ internal static class CorpusCommand
 
     private static void Make(string folder, long bytes, int seed, bool fresh)
     {
-        if (bytes < 1 << 20) throw new BenchmarkException($"--bytes {bytes} is too little for a corpus; ask for 1M or more.");
+        if (bytes < 1 << 20) throw new UsageException($"--bytes {bytes} is too little for a corpus; ask for 1M or more.");
         var (pages, manifest) = (Path.Combine(folder, "pages.bin"), Path.Combine(folder, "manifest.txt"));
         if (!fresh && IsWhole(pages, manifest, bytes))
         {

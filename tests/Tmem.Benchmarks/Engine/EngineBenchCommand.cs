@@ -31,11 +31,11 @@ internal static class EngineBenchCommand
         var command = new Command("engine", "Measures the engine; tables with targets and verdicts.") { rounds, pages, corpus, only, many, whole, huge, trace };
         command.SetAction(parse =>
         {
-            if (parse.GetValue(rounds) < 1) throw new BenchmarkException("--rounds must be 1 or more.");
-            if (parse.GetValue(many) < 1_000_000) throw new BenchmarkException("--many must be 1000000 or more.");
+            if (parse.GetValue(rounds) < 1) throw new UsageException("--rounds must be 1 or more.");
+            if (parse.GetValue(many) < 1_000_000) throw new UsageException("--many must be 1000000 or more.");
             var wanted = parse.GetValue(only)!.Split(',', StringSplitOptions.RemoveEmptyEntries);
             if (wanted.FirstOrDefault(w => !Tables.Any(t => t.Name == w)) is { } unknown)
-                throw new BenchmarkException($"no table '{unknown}'; there are {names}.");
+                throw new UsageException($"--only: no table '{unknown}'; there are {names}.");
             MachineFacts.Print(parse.GetValue(corpus)!);
             using var data = PageFile.Load(parse.GetValue(corpus)!, parse.GetValue(pages));
             using var interrupt = new Interrupt();

@@ -21,12 +21,15 @@ internal static class SwapBenchCommand
         { rounds, bytes, corpus, seed, touches, peers, binaries, daemon, priority, profile };
         command.SetAction(parse =>
         {
+            if (parse.GetValue(bytes) > 1L << 40) throw new UsageException("--bytes must be 1T or less.");
             if (Environment.UserName != "root") throw new BenchmarkException("swap devices and cgroups need root; run with sudo.");
-            if (parse.GetValue(rounds) < 1) throw new BenchmarkException("--rounds must be 1 or more.");
-            if (parse.GetValue(bytes) < 32 << 20) throw new BenchmarkException("--bytes must be 32M or more.");
+            if (parse.GetValue(rounds) < 1) throw new UsageException("--rounds must be 1 or more.");
+            if (parse.GetValue(bytes) < 32 << 20) throw new UsageException("--bytes must be 32M or more.");
             var names = parse.GetValue(peers)!.Split(',', StringSplitOptions.RemoveEmptyEntries);
             var arguments = parse.GetValue(daemon)!.Split(' ', StringSplitOptions.RemoveEmptyEntries);
             var runs = names.ToDictionary(n => n, _ => new List<SwapRound>());
+            if (names.Length == 0) throw new UsageException("--peers names nobody; there are zram, tmem and tmpfs");
+            foreach (var name in names) Peer(name, "", []).Dispose(); // an unknown one is told before the first has run
             using var interrupt = new Interrupt();
             MachineFacts.Print(parse.GetValue(corpus)!);
             foreach (var other in SwapDevice.All())
@@ -52,6 +55,6 @@ internal static class SwapBenchCommand
         "zram" => new ZramPeer(),
         "tmem" => new TmemPeer(binaries, arguments),
         "tmpfs" => new TmpfsPeer(),
-        _ => throw new BenchmarkException($"no peer '{name}'; there are zram, tmem and tmpfs."),
+        _ => throw new UsageException($"--peers: no peer '{name}'; there are zram, tmem and tmpfs"),
     };
 }

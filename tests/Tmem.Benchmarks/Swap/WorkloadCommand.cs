@@ -21,9 +21,9 @@ internal static class WorkloadCommand
         { bytes, corpus, seed, touches, group, fill, all, pause };
         command.SetAction(parse =>
         {
-            if (parse.GetValue(bytes) < 8 << 20) throw new BenchmarkException("--bytes must be 8M or more.");
-            if (parse.GetValue(touches) < 100) throw new BenchmarkException("--touches must be 100 or more.");
-            if (parse.GetValue(fill) && parse.GetValue(all)) throw new BenchmarkException("--fill and --all exclude each other.");
+            if (parse.GetValue(bytes) < 8 << 20) throw new UsageException("--bytes must be 8M or more.");
+            if (parse.GetValue(touches) < 100) throw new UsageException("--touches must be 100 or more.");
+            if (parse.GetValue(fill) && parse.GetValue(all)) throw new UsageException("--fill and --all exclude each other.");
             using var pages = PageFile.Load(parse.GetValue(corpus)!);
             long wrong = 0;
             new Workload(pages, parse.GetValue(seed), parse.GetValue(touches)).Run(

@@ -31,15 +31,15 @@ internal static class WaitsBenchCommand
             if (Environment.UserName != "root") throw new BenchmarkException("scripts/bench waits: mounts and other users need root; run it with sudo.");
             var wanted = parse.GetValue(only)!.Split(',', StringSplitOptions.RemoveEmptyEntries);
             if (wanted.FirstOrDefault(name => WaitsBench.Rows.All(row => row.Name != name)) is { } unknown)
-                throw new BenchmarkException($"--only: no row '{unknown}'; there are {names}.");
+                throw new UsageException($"--only: no row '{unknown}'; there are {names}.");
             var part = parse.GetValue(small) ? 16 : 1;
             var options = new WaitsOptions(parse.GetValue(binaries)!, parse.GetValue(region)!, parse.GetValue(file) ?? (4L << 30) / part,
                 parse.GetValue(many) ?? 1_000_000 / part, parse.GetValue(sync) ?? (1L << 30) / part, parse.GetValue(callers),
                 parse.GetValue(seconds), parse.GetValue(rounds), parse.GetValue(target), parse.GetValue(realTime));
-            if (options.Callers is < 1 or > 256) throw new BenchmarkException("--callers must be 1 to 256.");
-            if (options.Names < 1000) throw new BenchmarkException("--names must be 1000 or more.");
-            if (Math.Min(options.FileBytes, options.SyncBytes) < 16 << 20) throw new BenchmarkException("--file and --sync must be 16M or more.");
-            if (options.Seconds < 1 || options.Rounds < 1) throw new BenchmarkException("--seconds and --rounds must be 1 or more.");
+            if (options.Callers is < 1 or > 256) throw new UsageException("--callers must be 1 to 256.");
+            if (options.Names < 1000) throw new UsageException("--names must be 1000 or more.");
+            if (Math.Min(options.FileBytes, options.SyncBytes) < 16 << 20) throw new UsageException("--file and --sync must be 16M or more.");
+            if (options.Seconds < 1 || options.Rounds < 1) throw new UsageException("--seconds and --rounds must be 1 or more.");
             MachineFacts.PrintMachine();
             using var interrupt = new Interrupt();
             using var bench = new WaitsBench(options, interrupt);

@@ -80,7 +80,7 @@ internal static unsafe class WaitsLoad
             if (id != 0 && (Native.setgroups(0, null) != 0 || Native.setresgid(id, id, id) != 0 || Native.setresuid(id, id, id) != 0))
                 throw new BenchmarkException($"cannot become user {id}: {Marshal.GetLastPInvokeErrorMessage()}; run as root.");
             var sizes = new LoadSizes(parse.GetValue(folder)!, parse.GetValue(callers), parse.GetValue(bytes), parse.GetValue(names));
-            if (!s_kinds.TryGetValue(parse.GetValue(kind)!, out var make)) throw new BenchmarkException($"no load '{parse.GetValue(kind)}'.");
+            if (!s_kinds.TryGetValue(parse.GetValue(kind)!, out var make)) throw new UsageException($"no load '{parse.GetValue(kind)}'.");
             return Run(make(sizes), sizes.Callers);
         });
         return command;

@@ -151,6 +151,40 @@ public sealed class ControlMethodTests : IDisposable
     }
 
     [Theory]
+    [InlineData(1, "leaves room for nothing")]
+    [InlineData(ControlProtocol.SmallestLimit - 1, "leaves room for nothing")]
+    [InlineData((1L << 30) + 1, "more than the store's capacity of 1.0 GiB")]
+    public void A_limit_that_cannot_have_been_meant_is_refused(long limit, string says)
+    {
+        var reply = _peer.Call("pool.create", $$"""{"name":"x","limit":{{limit}}}""");
+        Assert.Equal(ControlErrorCode.InvalidParameters, reply.Code());
+        Assert.Contains(says, reply.Message());
+        Assert.Empty(_fixture.Store.Pools());
+    }
+
+    [Fact]
+    public void One_pool_too_many_is_told_so_and_not_that_memory_is_short()
+    {
+        Assert.Equal(Engine.Region.RegionLayout.MaximumPools, ControlProtocol.MaximumPools);
+        for (var i = 0; i < ControlProtocol.MaximumPools; i++) Assert.Equal(Errno.Ok, ((Tmem.Fuse.Filesystem.IPoolDirectory)_fixture.Store).CreatePool($"p{i}", default, 0, out _));
+        _fixture.Store.CreateAnswers = Errno.ENOSPC;
+        var reply = _peer.Call("pool.create", """{"name":"x"}""");
+        Assert.Contains("there are 832 already", reply.Message());
+        Assert.DoesNotContain("capacity", reply["error"]!["data"]!["remedy"]!.GetValue<string>());
+    }
+
+    [Theory]
+    [InlineData("swap is still on /mnt/fake: /dev/loop7", "swap off", true)]
+    [InlineData("/mnt/fake is busy, held by process 7 (bash)", "swap off", false)]
+    [InlineData("the region's file cannot be written (NoRoom)", "swap off", false)]
+    [InlineData("the region's file cannot be written (NoRoom)", "make room", true)]
+    public void The_remedy_of_a_refused_stop_is_about_its_reason(string reason, string remedy, bool named)
+    {
+        _fixture.Daemon.Obstacle = reason;
+        Assert.Equal(named, _peer.Call("stop")["error"]!["data"]!["remedy"]!.GetValue<string>().Contains(remedy, StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData("""{}""")]
     [InlineData("""{"name":""}""")]
     [InlineData("""{"name":null}""")]

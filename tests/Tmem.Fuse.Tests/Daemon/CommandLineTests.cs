@@ -17,7 +17,7 @@ public sealed class CommandLineTests
             return 0;
         }, Memory);
         using var output = new StringWriter();
-        var code = command.Parse(arguments).Invoke(new InvocationConfiguration { Output = output, Error = output });
+        var code = Usage.Run(command, "tmemd", arguments, new InvocationConfiguration { Output = output, Error = output });
         return (options, output.ToString(), code);
     }
 
@@ -77,5 +77,38 @@ public sealed class CommandLineTests
         var help = string.Join(' ', Run("--help").Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         foreach (var option in (string[])["--mount", "--capacity", "--region", "--socket", "--threads", "--spin", "--huge-pages", "--log"])
             Assert.Contains($"Example: {option} ", help, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("tmemd: --socket is empty; give a path; see tmemd --help", "--socket", "")]
+    [InlineData("tmemd: --threads is given more than once; see tmemd --help", "--threads", "1", "--threads", "2")]
+    [InlineData("tmemd: nobody knows 'm2' here; see tmemd --help", "m2")]
+    [InlineData("tmemd: --region is empty; give a path; see tmemd --help", "--region", "")]
+    public void Wrong_usage_is_one_line(string says, params string[] more)
+    {
+        var (options, output, code) = Run(["--mount", "m", "--capacity", "1G", .. more]);
+        Assert.Null(options);
+        Assert.Equal((Usage.Wrong, says + "\n"), (code, output));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void No_arguments_at_all_make_a_stack_trace(int seed)
+    {
+        string[] words =
+        [
+            "--mount", "--capacity", "--region", "--socket", "--threads", "--spin", "--sync-interval", "--huge-pages", "--log", "--help", "--version", "--", "=", "--mount=", "[diagram]", "@/etc/passwd",
+            "", " ", "m", "1G", "1M", "-5M", "0", "99999999999999999999", "NaN", "debug", "\0", "a\nb", "\e[31m", "\ud800", new string('x', 5000),
+        ];
+        var random = new Random(seed);
+        for (var round = 0; round < 1000; round++)
+        {
+            string[] arguments = [.. Enumerable.Range(0, random.Next(7)).Select(_ => words[random.Next(words.Length)])];
+            var (options, output, code) = Run(random.Next(2) == 0 ? arguments : ["--mount", "m", "--capacity", "1G", .. arguments]);
+            Assert.True(code is 0 or Usage.Wrong, $"{string.Join(' ', arguments)}: exit code {code}, {output}");
+            Assert.False(output.Contains("   at ", StringComparison.Ordinal) || output.Contains("Exception", StringComparison.Ordinal), $"{string.Join(' ', arguments)}: {output}");
+            if (code == Usage.Wrong) Assert.True(options is null && output.EndsWith("; see tmemd --help\n", StringComparison.Ordinal) && output.Count(letter => letter == '\n') == 1, output);
+        }
     }
 }

@@ -10,11 +10,20 @@ internal static class ControlProtocol
     /// <summary>Where the daemon listens unless told otherwise.</summary>
     public const string DefaultSocket = "/run/tmem/tmemd.sock";
 
+    /// <summary>Longest path of a Unix socket, in bytes.</summary>
+    public const int LongestSocketPath = 107;
+
     /// <summary>Longest request line in bytes, newline excluded. Replies may be longer (a list of 1024 pools).</summary>
     public const int MaximumRequest = 64 * 1024;
 
     /// <summary>Most session threads.</summary>
     public const int MaximumThreads = 64;
+
+    /// <summary>Most pools of a store: the region's table has so many entries.</summary>
+    public const int MaximumPools = 832;
+
+    /// <summary>Least limit of a pool, in bytes; 0 is none.</summary>
+    public const long SmallestLimit = 64 * 1024;
 
     /// <summary>Longest polling before a thread sleeps, in microseconds.</summary>
     public const int MaximumSpin = 10_000;

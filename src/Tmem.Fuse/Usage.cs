@@ -1,0 +1,107 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Tmem.Fuse;
+
+/// <summary>
+/// How every program of the project meets its command line: what is wrong with it is one line on standard error that names the thing and says where help is, and
+/// exit code 2. The library's own answer is the whole help text with the error above it, out of sight.
+/// </summary>
+internal static partial class Usage
+{
+    /// <summary>The exit code of a command line that makes no sense.</summary>
+    public const int Wrong = 2;
+
+    private const int LongestQuote = 200;
+
+    /// <summary>Runs a command line.</summary>
+    /// <param name="root">The command.</param>
+    /// <param name="program">What a person calls it.</param>
+    /// <param name="args">The arguments.</param>
+    /// <param name="invocation">Where output goes.</param>
+    public static int Run(RootCommand root, string program, string[] args, InvocationConfiguration invocation)
+    {
+        // "[diagram]" and the like would be orders to the library, and "@x" a file of arguments: here both are names that somebody typed.
+        root.Directives.Clear();
+        invocation.EnableDefaultExceptionHandler = false;
+        var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors.Count == 0 && Twice(parsed) is null) return parsed.Invoke(invocation);
+        // The complaint about a word that nobody knows says more than the one about what is missing because of it.
+        var problem = parsed.UnmatchedTokens.Count > 0 ? $"nobody knows '{parsed.UnmatchedTokens[0]}' here" : Twice(parsed) ?? Plain(parsed.Errors[0].Message);
+        return Refuse(invocation.Error, Path(program, parsed.CommandResult), problem);
+    }
+
+    /// <summary>Says what is wrong, for what shows only when the options are taken together; returns the exit code.</summary>
+    public static int Refuse(TextWriter error, string command, string problem)
+    {
+        error.WriteLine(Printable($"{command}: {Shorten(problem.TrimEnd('.'))}; see {command} --help"));
+        return Wrong;
+    }
+
+    /// <summary>
+    /// Text safe for a terminal and for a line of a log: control characters, and those that turn the direction of text or cannot be seen, as escapes.
+    /// </summary>
+    public static string Printable(string text)
+    {
+        if (!text.Any(IsUnsafe)) return text;
+        var result = new StringBuilder(text.Length + 16);
+        foreach (var letter in text)
+        {
+            if (!IsUnsafe(letter)) result.Append(letter);
+            else if (letter == '\n') result.Append("\\n");
+            else if (letter == '\t') result.Append("\\t");
+            else result.Append(letter < 256 ? "\\x" : "\\u").Append(((int)letter).ToString(letter < 256 ? "x2" : "x4", CultureInfo.InvariantCulture));
+        }
+        return result.ToString();
+    }
+
+    /// <summary>An option or argument that names a path: not empty, of a length that a path can have.</summary>
+    public static void AcceptPaths(this Option<string> option, int longest = 4095) => option.Validators.Add(result => CheckPath(result, option.Name, longest));
+
+    /// <inheritdoc cref="AcceptPaths(Option{string}, int)"/>
+    public static void AcceptPaths(this Option<string?> option, int longest, bool optional) => option.Validators.Add(result =>
+    {
+        if (optional) CheckPath(result, option.Name, longest);
+    });
+
+    private static void CheckPath(OptionResult result, string name, int longest)
+    {
+        if (result.Tokens.Count != 1) return;
+        var path = result.Tokens[0].Value;
+        if (path.Length == 0) result.AddError($"{name} is empty; give a path");
+        else if (path.Contains('\0')) result.AddError($"{name}: a path has no character 0 in it");
+        else if (Encoding.UTF8.GetByteCount(System.IO.Path.GetFullPath(path)) is var bytes && bytes > longest)
+            result.AddError($"{name}: the path has {bytes} bytes, and at most {longest} can be; give a shorter one");
+    }
+
+    private static bool IsUnsafe(char letter) => char.IsControl(letter)
+        || (letter >= 128 && char.GetUnicodeCategory(letter) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
+
+    private static string? Twice(ParseResult parsed)
+    {
+        for (SymbolResult? at = parsed.CommandResult; at is CommandResult command; at = at.Parent)
+            foreach (var child in command.Children)
+                if (child is OptionResult { IdentifierTokenCount: > 1 } option) return $"{option.Option.Name} is given more than once";
+        return null;
+    }
+
+    private static string Path(string program, CommandResult result)
+    {
+        var names = new List<string>();
+        for (SymbolResult? at = result; at is CommandResult { Parent: not null } command; at = at.Parent) names.Insert(0, command.Command.Name);
+        return string.Join(' ', [program, .. names]);
+    }
+
+    private static string Shorten(string text) => text.Length <= LongestQuote ? text : text[..LongestQuote] + "…";
+
+    /// <summary>The library's sentences name .NET's types.</summary>
+    private static string Plain(string message) => NotOfItsType().Match(message) is { Success: true } match
+        ? $"{match.Groups[2].Value}: '{Shorten(match.Groups[1].Value)}' is not {(match.Groups[3].Value is "System.Boolean" ? "true or false" : match.Groups[3].Value is "System.Double" ? "a number" : "a whole number in range")}"
+        : message;
+
+    [GeneratedRegex("^Cannot parse argument '(.*)' for (?:option|command) '(.*)' as expected type '(.*)'", RegexOptions.Singleline)]
+    private static partial Regex NotOfItsType();
+}
