@@ -29,7 +29,8 @@ internal sealed class NoMounts : IMountSystem
 {
     public IReadOnlyList<TmemMount> Mounts() => [];
     public MountState State(TmemMount mount) => MountState.Silent;
-    public string? InTheWay(TmemMount mount) => null;
+    public string? Over(TmemMount mount) => null;
+    public string? Below(TmemMount mount) => null;
     public string? Unmount(TmemMount mount, bool lazily) => "there is none";
 
     public bool RemoveStaleSocket(string path, out string? left)

@@ -68,6 +68,8 @@ public sealed class RecoverTests
         Assert.Equal(ExitCode.Failed, code);
         Assert.Contains("left: /mnt/a is dead and stays: a ext4 file system is mounted on /mnt/a/x", output);
         Assert.Empty(_mounts.Done);
+        (_mounts.IsOver, _mounts.States["/mnt/a"]) = (true, MountState.Answers);
+        Assert.Contains("left: /mnt/a cannot be asked and stays: ", Run(null).Output);
     }
 
     [Fact]
@@ -164,6 +166,7 @@ public sealed class RecoverTests
     {
         public List<TmemMount> All { get; } = [];
         public Dictionary<string, MountState> States { get; } = [];
+        public bool IsOver { get; set; }
         public string? Obstacle { get; set; }
         public string? SocketLeft { get; set; }
         public List<string> Done { get; } = [];
@@ -172,7 +175,8 @@ public sealed class RecoverTests
 
         public IReadOnlyList<TmemMount> Mounts() => All;
         public MountState State(TmemMount mount) => States.GetValueOrDefault(mount.MountPoint, MountState.Dead);
-        public string? InTheWay(TmemMount mount) => Obstacle;
+        public string? Over(TmemMount mount) => IsOver ? Obstacle : null;
+        public string? Below(TmemMount mount) => IsOver ? null : Obstacle;
 
         public bool RemoveStaleSocket(string path, out string? left)
         {

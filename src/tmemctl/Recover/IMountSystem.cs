@@ -28,8 +28,11 @@ internal interface IMountSystem
     /// <summary>Asks the kernel. Ends within some seconds, whatever the mount does.</summary>
     MountState State(TmemMount mount);
 
-    /// <summary>What else an unmount there would touch: a file system mounted over it or below it; null if nothing.</summary>
-    string? InTheWay(TmemMount mount);
+    /// <summary>What lies over it, so that it can neither be asked nor unmounted; null if nothing.</summary>
+    string? Over(TmemMount mount);
+
+    /// <summary>What is mounted below it, which would go with it; null if nothing.</summary>
+    string? Below(TmemMount mount);
 
     /// <summary>Unmounts; <paramref name="lazily"/>: out of sight now, and gone when the last file on it is closed.</summary>
     string? Unmount(TmemMount mount, bool lazily);

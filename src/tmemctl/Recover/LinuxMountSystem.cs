@@ -23,7 +23,8 @@ internal sealed class LinuxMountSystem : IMountSystem
         var holders = Holders();
         return
         [
-            .. mounts.Select(mount => new TmemMount(mount.MountPoint, mount.DeviceMinor,
+            // What lies on top comes first.
+            .. mounts.AsEnumerable().Reverse().Select(mount => new TmemMount(mount.MountPoint, mount.DeviceMinor,
                 [.. holders.Where(holder => holder.Connection == mount.DeviceMinor).Select(holder => holder.Name).Distinct()])),
         ];
     }
@@ -68,15 +69,18 @@ internal sealed class LinuxMountSystem : IMountSystem
     }
 
     /// <inheritdoc/>
-    public string? InTheWay(TmemMount mount)
+    public string? Over(TmemMount mount) => MountTable.At(mount.MountPoint, MountTable.Read()) switch
     {
-        var table = MountTable.Read();
-        if (MountTable.At(mount.MountPoint, table) is not { } top) return "it is not mounted any more";
-        if (top.FileSystemType != FileSystemType || top.DeviceMinor != mount.Connection)
-            return $"a {top.FileSystemType} file system is mounted over it; unmount that first";
-        return table.FirstOrDefault(entry => entry.MountPoint != mount.MountPoint && MountTable.IsBelow(entry.MountPoint, mount.MountPoint)) is { MountPoint: { } below } other
-            ? $"a {other.FileSystemType} file system is mounted on {below}; unmount that first"
-            : null;
+        null => "it is not mounted any more",
+        { FileSystemType: FileSystemType } top when top.DeviceMinor == mount.Connection => null,
+        { FileSystemType: var other } => $"a {other} file system is mounted over it; unmount that first",
+    };
+
+    /// <inheritdoc/>
+    public string? Below(TmemMount mount)
+    {
+        var below = MountTable.Read().Where(entry => entry.MountPoint != mount.MountPoint && MountTable.IsBelow(entry.MountPoint, mount.MountPoint)).ToList();
+        return below.Count == 0 ? null : $"a {below[^1].FileSystemType} file system is mounted on {below[^1].MountPoint}; unmount that first";
     }
 
     /// <inheritdoc/>

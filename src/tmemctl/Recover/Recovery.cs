@@ -39,6 +39,11 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
     private void Recover(TmemMount mount)
     {
         var where = mount.MountPoint;
+        if (mounts.Over(mount) is { } over)
+        {
+            _left.Add($"{where} cannot be asked and stays: {over}, then run recover again");
+            return;
+        }
         switch (mounts.State(mount))
         {
             case MountState.Answers:
@@ -48,9 +53,9 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
                 _left.Add($"{where} does not answer and is not known to be dead: not touched; {WhatToDo(mount)}");
                 return;
         }
-        if (mounts.InTheWay(mount) is { } obstacle)
+        if (mounts.Below(mount) is { } below)
         {
-            _left.Add($"{where} is dead and stays: {obstacle}, then run recover again");
+            _left.Add($"{where} is dead and stays: {below}, then run recover again");
             return;
         }
         var free = true;

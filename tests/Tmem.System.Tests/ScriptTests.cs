@@ -1,0 +1,76 @@
+using System.Text.RegularExpressions;
+using Tmem.System.Tests.Support;
+using Xunit;
+
+namespace Tmem.System.Tests;
+
+/// <summary>The scripts' own words: help, and a refusal of what they do not know before they build or change anything.</summary>
+public sealed partial class ScriptTests
+{
+    [Theory]
+    [InlineData("up", "now")]
+    [InlineData("down", "--force")]
+    [InlineData("build", "all")]
+    [InlineData("test", "Tmem.Nothing.Tests")]
+    [InlineData("corpus", "--byte", "1M")]
+    [InlineData("bench", "speed")]
+    [InlineData("bench", "swap", "--round", "1")]
+    [InlineData("bench", "waits", "--only")]
+    [InlineData("bench", "codec", "--runs", "1", "--runs", "2")]
+    [InlineData("soak", "engine", "--hours", "1")]
+    [InlineData("soak", "crash", "--kills", "many")]
+    public void Wrong_usage_is_one_line_and_nothing_is_built(string script, params string[] arguments)
+    {
+        // Without dotnet on the path, whatever would build fails in another way.
+        var outcome = Command.RunIn(null, 20, Script(script), arguments, ("PATH", "/usr/bin:/bin"));
+        Assert.Equal((2, ""), (outcome.Code, outcome.Output));
+        Assert.EndsWith($"; see scripts/{script} --help", Assert.Single(outcome.Errors.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("up")]
+    [InlineData("down")]
+    [InlineData("build")]
+    [InlineData("test")]
+    [InlineData("corpus")]
+    [InlineData("bench")]
+    [InlineData("soak")]
+    public void Help_is_what_stands_at_the_head_of_each(string script)
+    {
+        var help = Command.Run(Script(script), "--help").Succeeds().Output;
+        Assert.Contains($"scripts/{script}", help, StringComparison.Ordinal);
+        Assert.DoesNotContain('#', help);
+    }
+
+    [Theory]
+    [InlineData("swap")]
+    [InlineData("waits")]
+    [InlineData("codec")]
+    [InlineData("engine")]
+    public void The_benchmarks_options_are_known_to_the_script(string benchmark)
+    {
+        var list = File.ReadLines(Script("bench")).Single(line => line.StartsWith($"{benchmark}) check_options", StringComparison.Ordinal));
+        var help = Command.RunFor(60, "dotnet", Built.Benchmarks, benchmark, "--help").Succeeds().Output;
+        Assert.Equal(HelpLine().Matches(help).Select(match => match.Groups[1].Value).Order(), Name().Matches(list).Select(match => match.Value).Order());
+    }
+
+    [Theory]
+    [InlineData("--rounds", "x")]
+    [InlineData("--rounds", "0")]
+    [InlineData("--peers", "nobody")]
+    [InlineData("--bytes", "")]
+    public void A_benchmarks_wrong_usage_is_one_line(params string[] arguments)
+    {
+        var outcome = Command.RunFor(60, "dotnet", [Built.Benchmarks, "swap", .. arguments]);
+        Assert.Equal((2, ""), (outcome.Code, outcome.Output));
+        Assert.EndsWith("; see scripts/bench swap --help", Assert.Single(outcome.Errors.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+    }
+
+    private static string Script(string name) => Path.Combine(Built.Repository, "scripts", name);
+
+    [GeneratedRegex(@"^  (--[a-z-]+)", RegexOptions.Multiline)]
+    private static partial Regex HelpLine();
+
+    [GeneratedRegex(@"--[a-z-]+")]
+    private static partial Regex Name();
+}
