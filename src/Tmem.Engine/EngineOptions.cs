@@ -35,6 +35,18 @@ public sealed record EngineOptions
     /// </summary>
     public TimeSpan SyncInterval { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// Is told what whoever is responsible for the store should hear of: options that the region contradicts, a file that cannot be written, and when it
+    /// can again. From the thread that opens, or one of the engine's own, which waits for it; it must not throw, nor call the engine.
+    /// </summary>
+    public Action<TmemNotice>? Notice { get; init; }
+
+    /// <summary>
+    /// Only read <see cref="RegionPath"/>: what it holds is copied to memory, and what changes there afterwards is nobody's. To look at a store, or to take
+    /// out of it what is left. A file that a process has open to write is refused, and the capacity given does not count.
+    /// </summary>
+    public bool ReadOnly { get; init; }
+
     /// <summary>Lock the region's pages in memory as they are populated.</summary>
     public bool LockMemory { get; init; }
 
@@ -62,6 +74,12 @@ public sealed record EngineOptions
     /// they are until they are written again.
     /// </summary>
     public TmemCodec? NewPagesCodec { get; init; }
+
+    /// <summary>
+    /// The memory is known to be the region that the file is the image of, because a process that had both has ended: the file is made anew from memory,
+    /// whatever has become of it.
+    /// </summary>
+    internal bool IsSuccessor { get; init; }
 
     /// <summary>For tests: what stands between durability and the disk.</summary>
     internal Durability.IImageFile? ImageFile { get; init; }

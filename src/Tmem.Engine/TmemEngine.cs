@@ -33,7 +33,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     {
         _memory = memory;
         _superblock = (Superblock*)memory.Start;
-        _spans = new SpanPool(memory, _superblock->SpanCount, options.CapacityBytes);
+        _spans = new SpanPool(memory, _superblock->SpanCount, options.ReadOnly ? RegionLayout.CapacityOf(_superblock->SpanCount) : options.CapacityBytes);
         _slabs = new SlabAllocator(memory, _spans);
         ClientTable = new ClientTable(memory);
         PoolTable = new PoolTable(memory, _spans, ClientTable, options.NewPagesCodec);
@@ -58,10 +58,14 @@ public sealed unsafe partial class TmemEngine : IDisposable
         }
         _superblock->Generation++;
         _superblock->Closed = 0;
-        if (image is not null)
+        if (attach) FitIn(options);
+        if (options.ReadOnly) image?.Dispose();
+        else if (image is not null)
         {
+            image.Opened(_superblock->Generation);
+            if (!options.IsSuccessor) LookAtDisk(image, options);
             var checkpoint = new Checkpoint(image, () => (long)_spans.PlaceOf((uint)_spans.HighWater), StandStill);
-            _checkpointer = new Checkpointer(image, checkpoint, options.SyncInterval);
+            _checkpointer = new Checkpointer(image, checkpoint, options.SyncInterval, options.Notice);
         }
         if (options.HugePages && image is null && memory.MayBeHuge) Huge = new HugeBlocks(memory, _spans);
         if (options.CompactInBackground) _background = new BackgroundCompaction(_slabs, _compactor, Huge);
@@ -321,6 +325,35 @@ public sealed unsafe partial class TmemEngine : IDisposable
         }
     }
 
+    /// <summary>A region that holds more than it may hold now is made smaller as far as that goes; what cannot be had is said.</summary>
+    private void FitIn(EngineOptions options)
+    {
+        if (options.MaximumCapacityBytes != 0 && options.MaximumCapacityBytes != MaximumCapacity)
+        {
+            options.Notice?.Invoke(new TmemNotice(IsProblem: true, $"{_memory.Name} was made for a capacity of at most {MaximumCapacity >> 20} MiB, and that "
+                + $"is so for as long as it lives: the {options.MaximumCapacityBytes >> 20} MiB asked for are without effect"));
+        }
+        if (_spans.Used <= _spans.Capacity || _reclaimer.ShrinkTo(_spans.Capacity, insists: true)) return;
+        options.Notice?.Invoke(new TmemNotice(IsProblem: true, $"{_memory.Name} holds {Up(_spans.Used)} MiB that have to stay, more than the capacity of "
+            + $"{options.CapacityBytes >> 20} MiB: it takes that much memory, and nothing new is stored until enough of it is gone. "
+            + $"Open it with a capacity of {Up(_spans.Used)} MiB or more, or delete something"));
+
+        static long Up(long bytes) => (bytes + (1 << 20) - 1) >> 20;
+    }
+
+    /// <summary>A store that is full and changes as a whole needs its size twice on the disk: the image, and a journal as large.</summary>
+    private static void LookAtDisk(RegionImage image, EngineOptions options)
+    {
+        const int journalPages = Durability.JournalFormat.MostEntries;
+        var need = options.CapacityBytes * 2 + options.CapacityBytes / journalPages;
+        if (image.RoomBytes is var room && room >= 0 && room < need)
+        {
+            options.Notice?.Invoke(new TmemNotice(IsProblem: true, $"the disk of {image.Name} has {room >> 20} MiB for it, and a full store that changes as a "
+                + $"whole needs {need >> 20}: its image, and a journal as large. While there is no room for what has changed, a sync fails and all stays in memory. "
+                + "Make room there, or lower the capacity"));
+        }
+    }
+
     internal bool MakeRoom(ref RoomSearch search) => _reclaimer.MakeRoom(ref search);
 
     internal static PoolSnapshot Snapshot(Pool pool) =>
@@ -348,6 +381,6 @@ public sealed unsafe partial class TmemEngine : IDisposable
         if (RecordsLock is { } holds) holds(Run);
         else Run();
 
-        void Run() => Standstill.Run(PoolTable, _slabs, _ => action());
+        void Run() => Standstill.Run(PoolTable, _slabs, noneWaits: false, _ => action());
     }
 }

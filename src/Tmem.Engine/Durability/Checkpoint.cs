@@ -10,7 +10,8 @@ namespace Tmem.Engine.Durability;
 /// that is durable, the caller can be told, and the pages are then written in place.
 /// <para>The state: what latches protect is held off from the start of the last round. A few words change under none (a file's size and
 /// times), so the round is repeated until nothing was written between two looks at the whole region. Then the copy is the memory at one
-/// moment, as a process that was killed would have left it.</para>
+/// moment, as a process that was killed would have left it. Somebody who never rests cannot hold it up: after so many tries it counts as it is,
+/// and <see cref="WasQuiet"/> says so.</para>
 /// <para>A page counts as written until it is known to be durable in its place, so that whatever failed is tried again.</para>
 /// </summary>
 internal sealed unsafe class Checkpoint : IDisposable
@@ -20,11 +21,17 @@ internal sealed unsafe class Checkpoint : IDisposable
     private const int MostRounds = 8;
 
     /// <summary>
-    /// Looks in the last round. Those who are held off come to their latch after a store or two, so the second finds nothing; more are needed
-    /// only if somebody changes the size of a file again and again.
+    /// Looks in a last round. Those who are held off come to their latch after a store or two, so the second finds nothing; more are needed
+    /// only if somebody changes the size of a file again and again. Then everybody goes on for a moment, and the round is made again.
     /// </summary>
-    private const int MostLooks = 64;
+    private const int MostLooks = 8;
 
+    /// <summary>Last rounds until the copy counts though it never became quiet: an endless one would be everybody's.</summary>
+    private const int MostLastRounds = 8;
+
+    private static readonly TimeSpan s_betweenLastRounds = TimeSpan.FromMilliseconds(2);
+
+    private readonly RegionImage _image;
     private readonly RegionMemory _memory;
     private readonly Func<long> _used;
     private readonly Action<Action> _standstill;
@@ -32,7 +39,6 @@ internal sealed unsafe class Checkpoint : IDisposable
     private readonly Journal _journal;
     private readonly PageSet _written;
     private readonly PageSet _copied;
-    private RegionImage? _unknown;
     private bool _unapplied;
 
     /// <param name="image">The image.</param>
@@ -40,6 +46,7 @@ internal sealed unsafe class Checkpoint : IDisposable
     /// <param name="standstill">Runs an action while nobody changes anything but single words.</param>
     public Checkpoint(RegionImage image, Func<long> used, Action<Action> standstill)
     {
+        _image = image;
         _memory = image.Memory;
         _used = used;
         _standstill = standstill;
@@ -47,12 +54,21 @@ internal sealed unsafe class Checkpoint : IDisposable
         _journal = image.Journal;
         _written = new PageSet(_memory.Length);
         _copied = new PageSet(_memory.Length);
-        if (image.IsBehind) _unknown = image;
+        TakePending();
     }
 
     /// <summary>Pages of the last round and how long it held everybody off.</summary>
     public int PagesHeld { get; private set; }
     public TimeSpan Held { get; private set; }
+
+    /// <summary>
+    /// Whether the copy is the memory at one moment. If not, a few words that no latch protects (files' sizes and times) are each as they were at
+    /// some moment of the last round.
+    /// </summary>
+    public bool WasQuiet { get; private set; }
+
+    /// <summary>Bytes of pages that are not known to be durable.</summary>
+    public long BytesBehind => (_written.Count + _copied.Count) * RegionLayout.PageSize;
 
     /// <summary>Rounds before the last one, and pages written to the journal.</summary>
     public int Rounds { get; private set; }
@@ -67,18 +83,9 @@ internal sealed unsafe class Checkpoint : IDisposable
         Rounds = PagesHeld = 0;
         Pages = 0;
         Held = TimeSpan.Zero;
-        // A journal that is durable and not carried out yet must not be overwritten.
-        var error = Apply();
+        WasQuiet = true;
+        var error = Catch();
         if (error != 0) return error;
-        if (_unknown is not null)
-        {
-            // From here on the tracker knows; before, comparing does.
-            Look();
-            _written.Clear();
-            if ((error = _unknown.Compare(_used(), _written)) != 0) return error;
-            _unknown = null;
-        }
-
         Look();
         if (_written.Count == 0) return 0;
         _journal.Begin();
@@ -91,15 +98,47 @@ internal sealed unsafe class Checkpoint : IDisposable
         }
         if (error == 0) error = Copy();
         if (error == 0) error = _journal.Flush();
-        if (error == 0) _standstill(() => error = LastRound());
-        if (error == 0) error = _journal.Commit();
+        if (error == 0) error = LastRounds();
+        if (error == 0)
+        {
+            OnStep?.Invoke(CheckpointStep.Commit);
+            error = _journal.Commit();
+        }
         if (error != 0)
         {
             Forget();
+            if (Journal.IsFull(error)) _journal.Abandon();
             return error;
         }
         _unapplied = true;
         return 0;
+    }
+
+    /// <summary>
+    /// Whatever was left by an earlier try or an earlier process: a journal that is durable and not carried out must not be overwritten, and what
+    /// the image lacks must be known.
+    /// </summary>
+    private int Catch()
+    {
+        if (_image.IsBehind)
+        {
+            if (_image.Reconcile() is var error and not 0) return error;
+            TakePending();
+        }
+        if (Apply() is var unapplied and not 0) return unapplied;
+        if (!_image.IsBehind) return 0;
+        // From here on the tracker knows; before, comparing does.
+        Look();
+        _written.Clear();
+        return _image.Compare(_used(), _written);
+    }
+
+    private void TakePending()
+    {
+        if (_image.TakePending() is not { } pending) return;
+        _copied.AddAll(pending);
+        pending.Dispose();
+        _unapplied = true;
     }
 
     /// <summary>Writes in place what the journal holds. Answers an errno; it is then tried again before anything else.</summary>
@@ -107,8 +146,11 @@ internal sealed unsafe class Checkpoint : IDisposable
     {
         if (!_unapplied) return 0;
         OnStep?.Invoke(CheckpointStep.Apply);
+        var mark = _journal.Mark;
         var error = _journal.Apply();
         if (error != 0) return error;
+        OnStep?.Invoke(CheckpointStep.Applied);
+        _image.Hashes?.Trust(_copied, mark);
         _copied.Clear();
         _unapplied = false;
         return 0;
@@ -120,19 +162,35 @@ internal sealed unsafe class Checkpoint : IDisposable
         _copied.Dispose();
     }
 
+    private int LastRounds()
+    {
+        var error = 0;
+        for (var round = 1; ; round++)
+        {
+            _standstill(() => error = LastRound());
+            if (error != 0 || WasQuiet || round == MostLastRounds) return error;
+            // What was gathered is written, so that the next round has the memory for its pages.
+            if ((error = _journal.Flush()) != 0) return error;
+            Thread.Sleep(s_betweenLastRounds);
+        }
+    }
+
     private int LastRound()
     {
         var start = Stopwatch.GetTimestamp();
         OnStep?.Invoke(CheckpointStep.Standstill);
         var error = 0;
-        for (var look = 0; look < MostLooks && error == 0; look++)
+        WasQuiet = false;
+        for (var look = 0; look < MostLooks && error == 0 && !WasQuiet; look++)
         {
+            OnStep?.Invoke(CheckpointStep.Look);
             Look();
-            if (_written.Count == 0) break;
+            WasQuiet = _written.Count == 0;
             PagesHeld += (int)_written.Count;
             error = Copy();
         }
-        Held = Stopwatch.GetElapsedTime(start);
+        var held = Stopwatch.GetElapsedTime(start);
+        if (held > Held) Held = held;
         return error;
     }
 
@@ -155,4 +213,4 @@ internal sealed unsafe class Checkpoint : IDisposable
 }
 
 /// <summary>Where a checkpoint is.</summary>
-internal enum CheckpointStep { Round, Standstill, Apply }
+internal enum CheckpointStep { Round, Standstill, Look, Commit, Apply, Applied }

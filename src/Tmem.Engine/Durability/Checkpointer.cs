@@ -1,18 +1,23 @@
-using Tmds.Linux;
+using System.Diagnostics;
+using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Durability;
 
 /// <summary>
 /// The thread that makes checkpoints: when one is asked for, and so often that a power cut loses no more than an interval. Those who ask
-/// while one is under way share the next, because it begins after their call; each is told as soon as its checkpoint is durable.
+/// while one is under way share the next, because it begins after their call; each is told as soon as its checkpoint is durable. One that
+/// failed is tried again unasked, at first after a second and then less often, so that a disk that has room again is found out.
 /// </summary>
 internal sealed class Checkpointer : IDisposable
 {
     private const int StackBytes = 256 << 10;
+    private static readonly TimeSpan s_firstRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_longestRetry = TimeSpan.FromSeconds(30);
 
     private readonly RegionImage _image;
     private readonly Checkpoint _checkpoint;
     private readonly TimeSpan _interval;
+    private readonly Action<TmemNotice>? _notice;
     private readonly object _gate = new();
     private readonly Thread _thread;
     private long _asked;
@@ -20,13 +25,20 @@ internal sealed class Checkpointer : IDisposable
     private long _durable;
     private int _error;
     private bool _stop;
-    private DurabilityStatistics _figures = new();
+    private TimeSpan _retry;
+    private long _failedSince;
+    private int _failedInARow;
+    private bool _wasUnquiet;
+    private DurabilityStatistics _figures;
 
     /// <param name="image">The image, which then belongs to this.</param>
     /// <param name="checkpoint">Makes one.</param>
     /// <param name="interval">The longest between two; zero makes them only when asked.</param>
-    public Checkpointer(RegionImage image, Checkpoint checkpoint, TimeSpan interval)
+    /// <param name="notice">Is told what somebody should hear of, on the thread of this.</param>
+    public Checkpointer(RegionImage image, Checkpoint checkpoint, TimeSpan interval, Action<TmemNotice>? notice = null)
     {
+        _notice = notice;
+        _figures = new DurabilityStatistics { Tracking = image.Tracker.Kind };
         _image = image;
         _checkpoint = checkpoint;
         _interval = interval > TimeSpan.Zero ? interval : Timeout.InfiniteTimeSpan;
@@ -92,23 +104,33 @@ internal sealed class Checkpointer : IDisposable
     /// <summary>One that failed is Ok once a later one is durable: that has all of it.</summary>
     private TmemStatus OutcomeOf(long number) => _durable >= number ? TmemStatus.Ok : StatusOf(_error);
 
-    private static TmemStatus StatusOf(int error) =>
-        error == LibC.ENOSPC || error == LibC.EDQUOT || error == LibC.EFBIG ? TmemStatus.DiskFull : TmemStatus.DiskError;
+    private static TmemStatus StatusOf(int error) => Journal.IsFull(error) ? TmemStatus.DiskFull : TmemStatus.DiskError;
 
     private void Run()
     {
+        // What an earlier process made durable and did not write in its place.
+        _ = _checkpoint.Apply();
         while (WaitForWork(out var serves))
         {
             var error = _checkpoint.Run();
+            TmemNotice? notice;
             lock (_gate)
             {
                 _answered = serves;
                 _error = error;
                 if (error == 0) _durable = serves;
                 Note(error);
+                notice = NoticeOf(error);
                 Monitor.PulseAll(_gate);
             }
             if (error == 0) _ = _checkpoint.Apply();
+            if (notice is { } one) _notice?.Invoke(one);
+            if (!_checkpoint.WasQuiet && !_wasUnquiet)
+            {
+                _wasUnquiet = true;
+                _notice?.Invoke(new TmemNotice(IsProblem: false, $"a checkpoint of {_image.Name} did not become quiet, because somebody changes sizes or times "
+                    + "of files without a rest: those are each as they were at some moment of it; not said again"));
+            }
         }
     }
 
@@ -116,7 +138,8 @@ internal sealed class Checkpointer : IDisposable
     {
         lock (_gate)
         {
-            while (!_stop && _asked == _answered && Monitor.Wait(_gate, _interval)) { }
+            var wait = _error == 0 ? _interval : _interval < _retry && _interval > TimeSpan.Zero ? _interval : _retry;
+            while (!_stop && _asked == _answered && Monitor.Wait(_gate, wait)) { }
             serves = _asked;
             return !_stop;
         }
@@ -127,7 +150,31 @@ internal sealed class Checkpointer : IDisposable
         Checkpoints = _figures.Checkpoints + (error == 0 && _checkpoint.Pages > 0 ? 1 : 0),
         Failures = _figures.Failures + (error == 0 ? 0 : 1),
         LastFailed = error != 0,
+        BytesBehind = error == 0 ? 0 : _checkpoint.BytesBehind,
+        Unquiet = _figures.Unquiet + (error == 0 && !_checkpoint.WasQuiet ? 1 : 0),
         Pages = _figures.Pages + _checkpoint.Pages,
         LongestStandstill = _checkpoint.Held > _figures.LongestStandstill ? _checkpoint.Held : _figures.LongestStandstill,
     };
+
+    /// <summary>The first failure is said, and its end; those between are counted.</summary>
+    private TmemNotice? NoticeOf(int error)
+    {
+        if (error == 0)
+        {
+            if (_failedInARow == 0) return null;
+            var notice = new TmemNotice(IsProblem: false, $"{_image.Name} is written again, after {_failedInARow} failures "
+                + $"in {Stopwatch.GetElapsedTime(_failedSince).TotalSeconds:0} s: everything is durable");
+            _failedInARow = 0;
+            _retry = TimeSpan.Zero;
+            return notice;
+        }
+        _retry = _retry == TimeSpan.Zero ? s_firstRetry : _retry * 2 < s_longestRetry ? _retry * 2 : s_longestRetry;
+        if (_failedInARow++ > 0) return null;
+        _failedSince = Stopwatch.GetTimestamp();
+        var free = _image.FreeBytes;
+        var room = Journal.IsFull(error) && free >= 0 ? $" ({free >> 10} KiB are free, and up to {_checkpoint.BytesBehind >> 9} may be needed)" : "";
+        return new TmemNotice(IsProblem: true, $"{_image.Name} cannot be written: {FileFacts.Describe(error)}{room}. Nothing is lost: the store goes on "
+            + $"in memory, and the file holds the last state that was made durable; a sync fails until this one works, which is tried again every "
+            + $"{s_longestRetry.TotalSeconds:0} s at the latest. {(Journal.IsFull(error) ? "Make room on its disk" : "See to its disk")}");
+    }
 }

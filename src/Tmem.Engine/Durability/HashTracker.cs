@@ -23,6 +23,8 @@ internal sealed unsafe class HashTracker : IChangeTracker
         _hashes = (ulong*)NativeMemory.AllocZeroed((nuint)(memory.Length / RegionLayout.PageSize), sizeof(ulong));
     }
 
+    public ChangeTracking Kind => ChangeTracking.Hashes;
+
     public void Collect(PageSet changed, long start, long end)
     {
         for (var at = start; at < end; at += PagesARead * RegionLayout.PageSize)

@@ -17,6 +17,18 @@ internal unsafe interface IImageFile : IDisposable
 
     int Write(long offset, byte* data, int length);
 
+    /// <summary>
+    /// Sees to it that what is written to a range later finds its blocks, without changing what it reads as. Where the file system cannot
+    /// promise that, Ok all the same: a write then finds out.
+    /// </summary>
+    int Allocate(long offset, long length);
+
+    /// <summary>Bytes that the file takes on the disk.</summary>
+    long UsedBytes { get; }
+
+    /// <summary>Bytes that the disk has for us beside what the file has; -1 if it does not say.</summary>
+    long FreeBytes { get; }
+
     /// <summary>Makes a range read as zeros and, where the file system can, take no disk.</summary>
     int Punch(long offset, long length);
 

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Text;
 using Tmds.Linux;
 using Tmem.Engine.Region;
 using static Tmds.Linux.LibC;
@@ -13,7 +12,8 @@ namespace Tmem.Engine.Durability;
 internal sealed unsafe class ImageFile : IImageFile
 {
     private const int DontNeed = 4;
-    private const int KeepSizePunchHole = 1 | 2;
+    private const int KeepSize = 1;
+    private const int KeepSizePunchHole = KeepSize | 2;
     private const int SetFlags = 4;
 
     private readonly int _descriptor;
@@ -31,21 +31,24 @@ internal sealed unsafe class ImageFile : IImageFile
 
     public long Length => FileFacts.LengthOf(_descriptor, Name);
 
-    /// <summary>Opens (creating it if need be) an image file and takes the lock that keeps a second process off it.</summary>
-    /// <exception cref="RegionException">It cannot be opened, is no regular file, or is in use.</exception>
-    public static ImageFile Open(string path)
+    public long UsedBytes => FileFacts.AllocatedBytes(_descriptor);
+
+    public long FreeBytes
     {
-        int descriptor;
-        fixed (byte* p = Encoding.UTF8.GetBytes(path + "\0"))
-            descriptor = open(p, O_RDWR | O_CREAT | O_CLOEXEC, (mode_t)0x180 /* 0600 */);
-        if (descriptor < 0)
-            throw new RegionException($"cannot open region file '{path}': {FileFacts.Describe(errno)}; name a file that can be read and written");
-        if (NativeMethods.FileLock(descriptor, NativeMethods.LockExclusive | NativeMethods.LockNonBlocking) != 0)
+        get
         {
-            _ = close(descriptor);
-            throw new RegionException($"region file '{path}' is in use by another process; stop that one first or name another file");
+            statvfs figures;
+            return fstatvfs(_descriptor, &figures) == 0 ? (long)((ulong)figures.f_bavail * (ulong)figures.f_frsize) : -1;
         }
-        var file = Adopt(descriptor, path);
+    }
+
+    /// <summary>Opens (creating it if need be) an image file and takes the lock that keeps a second process off it.</summary>
+    /// <param name="path">Its name.</param>
+    /// <param name="onlyReads">For somebody who writes nothing to it; others may read it at the same time.</param>
+    /// <exception cref="RegionException">It cannot be opened, is no regular file, is another user's, or is in use.</exception>
+    public static ImageFile Open(string path, bool onlyReads = false)
+    {
+        var file = Adopt(RegionFileOpening.OpenLocked(path, onlyReads), path);
         file._isLockedHere = true;
         return file;
     }
@@ -57,8 +60,6 @@ internal sealed unsafe class ImageFile : IImageFile
         try
         {
             _ = FileFacts.LengthOf(descriptor, name);
-            // A file just made must be found again after a power cut.
-            if (path is not null) SyncName(path);
             return new ImageFile(descriptor, name);
         }
         catch
@@ -104,6 +105,17 @@ internal sealed unsafe class ImageFile : IImageFile
             // Nothing and no error: a disk that says no more than that is full.
             if (written == 0) return ENOSPC;
             done += (int)written;
+        }
+        return 0;
+    }
+
+    public int Allocate(long offset, long length)
+    {
+        while (fallocate(_descriptor, KeepSize, offset, length) != 0)
+        {
+            var error = errno;
+            if (error == EINTR) continue;
+            return error == EOPNOTSUPP || error == ENOSYS ? 0 : error;
         }
         return 0;
     }
@@ -162,18 +174,5 @@ internal sealed unsafe class ImageFile : IImageFile
             error = Write(offset + done, zeros, (int)Math.Min(most, length - done));
         NativeMemory.AlignedFree(zeros);
         return error;
-    }
-
-    /// <summary>Makes a new file's name durable: its contents would be of no use without. Not every file system can, or needs to.</summary>
-    private static void SyncName(string path)
-    {
-        var directory = Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
-        fixed (byte* p = Encoding.UTF8.GetBytes(directory + "\0"))
-        {
-            var descriptor = open(p, O_RDONLY | O_CLOEXEC);
-            if (descriptor < 0) return;
-            _ = fsync(descriptor);
-            _ = close(descriptor);
-        }
     }
 }

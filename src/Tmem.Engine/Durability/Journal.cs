@@ -7,15 +7,21 @@ namespace Tmem.Engine.Durability;
 /// Writes checkpoints to the redo journal and carries out what it holds on the image. Pages are gathered in two chunks of memory (4 MiB),
 /// so that the last ones can be copied while everybody is held off and written when nobody is.
 /// </summary>
-internal sealed unsafe class Journal : IDisposable
+internal sealed unsafe partial class Journal : IDisposable
 {
     private const int ChunksInMemory = 2;
 
-    /// <summary>Disk the journal keeps between checkpoints: writing where a file is already written needs no change of its metadata.</summary>
-    private const long KeptBytes = 16 << 20;
+    /// <summary>
+    /// Disk the journal keeps between checkpoints: writing where a file is already written needs no change of its metadata. Of a disk that has
+    /// little, a part of what is free.
+    /// </summary>
+    private const long MostKeptBytes = 16 << 20;
+    private const int KeptOfFree = 8;
 
     private readonly IImageFile _file;
     private readonly long _imageBytes;
+    private readonly ImageSpace _space;
+    private readonly ImageHashes? _hashes;
     private byte* _memory = (byte*)NativeMemory.AlignedAlloc(ChunksInMemory * JournalFormat.MostChunkBytes, RegionLayout.PageSize);
     private byte* _headPage = (byte*)NativeMemory.AlignedAlloc(JournalFormat.HeadBytes, RegionLayout.PageSize);
     private int _full;
@@ -23,10 +29,12 @@ internal sealed unsafe class Journal : IDisposable
     private long _at;
 
     /// <summary>A journal behind an image of that length.</summary>
-    public Journal(IImageFile file, long imageBytes)
+    public Journal(IImageFile file, long imageBytes, ImageHashes? hashes = null)
     {
         _file = file;
         _imageBytes = imageBytes;
+        _space = new ImageSpace(file, imageBytes);
+        _hashes = hashes;
         NativeMemory.Clear(_headPage, JournalFormat.HeadBytes);
     }
 
@@ -35,6 +43,9 @@ internal sealed unsafe class Journal : IDisposable
 
     /// <summary>The number of the last checkpoint begun or found.</summary>
     public ulong Sequence { get; private set; }
+
+    /// <summary>Tells the journal that was committed or found from any other.</summary>
+    public ulong Mark => _head.Hash;
 
     private JournalHead* Head => (JournalHead*)_headPage;
     private byte* Chunk => _memory + (long)_full * JournalFormat.MostChunkBytes;
@@ -71,7 +82,10 @@ internal sealed unsafe class Journal : IDisposable
             ref var header = ref *(ChunkHeader*)chunk;
             header.Hash = JournalFormat.HashOf(chunk);
             var bytes = JournalFormat.ChunkBytes(header);
-            if (_file.Write(_at, chunk, bytes) is var error and not 0) return error;
+            var error = WriteChunk(chunk, bytes);
+            // What lies behind this journal is of no use to anybody.
+            if (IsFull(error) && _file.Length > _at && _file.SetLength(_at) == 0) error = WriteChunk(chunk, bytes);
+            if (error != 0) return error;
             _at += bytes;
             _head.Chunks++;
             _head.Chain = JournalFormat.Chain(_head.Chain, header.Hash);
@@ -88,23 +102,39 @@ internal sealed unsafe class Journal : IDisposable
         _head.Hash = JournalFormat.HashOf(_head);
         *Head = _head;
         error = _file.Write(Start, _headPage, JournalFormat.HeadBytes);
-        return error != 0 ? error : _file.Sync();
+        if (error == 0) error = _file.Sync();
+        if (error == 0) _space.Keep();
+        return error;
     }
 
+    /// <summary>Gives back the disk that a journal has taken which came to nothing.</summary>
+    public void Abandon()
+    {
+        _space.GiveBack();
+        _ = _file.SetLength(Start);
+    }
+
+    /// <summary>Whether an error is that there is no room; more may come.</summary>
+    public static bool IsFull(int error) => error == Tmds.Linux.LibC.ENOSPC || error == Tmds.Linux.LibC.EDQUOT || error == Tmds.Linux.LibC.EFBIG;
+
     /// <summary>Looks for a journal that is all there.</summary>
-    /// <returns>An errno. <paramref name="complete"/> is false for one that is not, which is no error: it never counted.</returns>
-    public int Find(out bool complete)
+    /// <param name="complete">False for one that is not, which is no error: it never counted.</param>
+    /// <param name="applied">The <see cref="Mark"/> of one that is known to be in its place, and is passed by; 0 for none.</param>
+    /// <returns>An errno.</returns>
+    public int Find(out bool complete, ulong applied = 0)
     {
         complete = false;
         var error = _file.Read(Start, _headPage, JournalFormat.HeadBytes);
         if (error != 0) return error;
         var head = *Head;
-        if (head.Magic != JournalFormat.HeadMagic || head.ImageBytes != _imageBytes || head.Hash != JournalFormat.HashOf(head)) return 0;
+        if (head.Magic is not (JournalFormat.HeadMagic or JournalFormat.PiecesMagic)) return 0;
+        if (head.ImageBytes != _imageBytes || head.Hash != JournalFormat.HashOf(head)) return 0;
         Sequence = head.Sequence;
+        if (head.Hash == applied) return 0;
         var chain = head.Sequence;
-        error = ForEachChunk(head, (chunk) =>
+        error = ForEachChunk(head, (chunk, hash, _) =>
         {
-            chain = JournalFormat.Chain(chain, ((ChunkHeader*)chunk)->Hash);
+            chain = JournalFormat.Chain(chain, hash);
             return 0;
         }, out var all);
         if (error != 0) return error;
@@ -113,14 +143,45 @@ internal sealed unsafe class Journal : IDisposable
         return 0;
     }
 
-    /// <summary>Carries out a journal that was committed or found complete, on the image, durably. May be repeated. Answers an errno.</summary>
+    /// <summary>
+    /// Carries out a journal that was committed or found complete, on the image, durably. May be repeated. Where there is no room, piece by piece.
+    /// Answers an errno.
+    /// </summary>
     public int Apply()
     {
-        var error = ForEachChunk(_head, chunk => ApplyChunk((byte*)chunk), out var all);
+        var all = false;
+        var error = _head.Magic == JournalFormat.PiecesMagic ? Tmds.Linux.LibC.ENOSPC
+            : ForEachChunk(_head, (chunk, _, _) => ApplyChunk((byte*)chunk, 0, null, out _), out all);
         if (error == 0 && !all) error = Tmds.Linux.LibC.EIO;
         if (error == 0) error = _file.Sync();
-        if (error == 0 && _at > Start + KeptBytes) _ = _file.SetLength(Start + JournalFormat.HeadBytes);
-        return error;
+        if (IsFull(error)) error = ApplyInPieces();
+        if (error != 0) return error;
+        _space.Synced();
+        var free = _file.FreeBytes;
+        var kept = free < 0 ? MostKeptBytes : Math.Min(MostKeptBytes, free / KeptOfFree);
+        if (_file.Length > Start + kept) _ = _file.SetLength(Start + JournalFormat.HeadBytes);
+        return 0;
+    }
+
+    /// <summary>
+    /// Gives what a journal found complete holds, in order; the last for a page is in force. The span is empty for a page of zeros. Answers an errno.
+    /// </summary>
+    public int ForEachPage(PageVisitor visit)
+    {
+        var error = ForEachChunk(_head, (address, _, from) =>
+        {
+            var chunk = (byte*)address;
+            var pages = chunk + JournalFormat.IndexBytes;
+            for (var i = 0; i < ((ChunkHeader*)chunk)->Entries; i++)
+            {
+                var entry = JournalFormat.Entries(chunk)[i];
+                var stored = (entry & 1) == 0 ? RegionLayout.PageSize : 0;
+                if (i >= from) visit((long)(entry >> 1), new ReadOnlySpan<byte>(pages, stored));
+                pages += stored;
+            }
+            return 0;
+        }, out var all);
+        return error == 0 && !all ? Tmds.Linux.LibC.EIO : error;
     }
 
     /// <summary>Leaves the image alone in the file. Only when it is durable.</summary>
@@ -130,8 +191,16 @@ internal sealed unsafe class Journal : IDisposable
         return error != 0 ? error : _file.Sync();
     }
 
+    /// <summary>The image's file has been made anew.</summary>
+    public void Forget()
+    {
+        _space.Forget();
+        _head = default;
+    }
+
     public void Dispose()
     {
+        _space.Dispose();
         NativeMemory.AlignedFree(_memory);
         NativeMemory.AlignedFree(_headPage);
         _memory = _headPage = null;
@@ -170,28 +239,47 @@ internal sealed unsafe class Journal : IDisposable
         }
     }
 
-    private int ForEachChunk(in JournalHead head, Func<nint, int> visit, out bool all)
+    /// <summary>
+    /// Gives each chunk of a journal, as it lies in memory, with its hash and the number of its entries that are done. Ends at the first that is not as
+    /// it was written: <paramref name="all"/> is false then.
+    /// </summary>
+    private int ForEachChunk(in JournalHead head, Func<nint, ulong, int, int> visit, out bool all)
     {
         all = false;
         _full = 0;
-        _at = Start + JournalFormat.HeadBytes;
+        var isInPieces = head.Magic == JournalFormat.PiecesMagic;
+        _at = isInPieces ? head.First : Start + JournalFormat.HeadBytes;
         for (long i = 0; i < head.Chunks; i++)
         {
-            var error = _file.Read(_at, _memory, JournalFormat.IndexBytes);
+            var error = ReadChunk(_at, head.Sequence, out var bytes);
             if (error != 0) return error;
+            if (bytes == 0) return 0;
             ref var header = ref *(ChunkHeader*)_memory;
-            if (header.Magic != JournalFormat.ChunkMagic || header.Sequence != head.Sequence) return 0;
-            if (header.Entries is < 1 or > JournalFormat.MostEntries || header.Stored < 0 || header.Stored > header.Entries) return 0;
-            var pages = JournalFormat.ChunkBytes(header) - JournalFormat.IndexBytes;
-            if (pages > 0) error = _file.Read(_at + JournalFormat.IndexBytes, _memory + JournalFormat.IndexBytes, pages);
+            var done = isInPieces && i == 0 ? (int)head.Done : 0;
+            if (done > 0) ClearDone(done);
+            var hash = isInPieces && i == 0 ? head.FirstHash : header.Hash;
+            if (hash != JournalFormat.HashOf(_memory)) return 0;
+            error = visit((nint)_memory, hash, done);
             if (error != 0) return error;
-            if (header.Hash != JournalFormat.HashOf(_memory) || !IsSound()) return 0;
-            error = visit((nint)_memory);
-            if (error != 0) return error;
-            _at += JournalFormat.IndexBytes + pages;
+            _at += bytes;
         }
         all = true;
         return 0;
+    }
+
+    /// <summary>Reads a chunk to the start of the memory. Answers an errno; its length is 0 if there is none of that journal.</summary>
+    private int ReadChunk(long at, ulong sequence, out int bytes)
+    {
+        bytes = 0;
+        var error = _file.Read(at, _memory, JournalFormat.IndexBytes);
+        if (error != 0) return error;
+        ref var header = ref *(ChunkHeader*)_memory;
+        if (header.Magic != JournalFormat.ChunkMagic || header.Sequence != sequence) return 0;
+        if (header.Entries is < 1 or > JournalFormat.MostEntries || header.Stored < 0 || header.Stored > header.Entries || !IsSound()) return 0;
+        var length = JournalFormat.ChunkBytes(header);
+        if (header.Stored > 0) error = _file.Read(at + JournalFormat.IndexBytes, _memory + JournalFormat.IndexBytes, length - JournalFormat.IndexBytes);
+        if (error == 0) bytes = length;
+        return error;
     }
 
     /// <summary>Whether the chunk in memory speaks of pages of the image alone.</summary>
@@ -208,24 +296,72 @@ internal sealed unsafe class Journal : IDisposable
         return stored == header.Stored;
     }
 
-    /// <summary>Writes (or punches) a chunk's pages in place, runs of neighbours at once.</summary>
-    private int ApplyChunk(byte* chunk)
+    /// <summary>
+    /// Writes a chunk behind those that are written: first its pages are sure of their places in the image, and what is to be known of them is noted.
+    /// Answers an errno.
+    /// </summary>
+    private int WriteChunk(byte* chunk, int bytes)
     {
         ref var header = ref *(ChunkHeader*)chunk;
         var entries = JournalFormat.Entries(chunk);
         var pages = chunk + JournalFormat.IndexBytes;
         for (var i = 0; i < header.Entries;)
         {
-            var run = 1;
-            while (i + run < header.Entries && entries[i + run] == entries[i] + ((ulong)run << 1)) run++;
-            var offset = (long)(entries[i] >> 1) * RegionLayout.PageSize;
-            var bytes = run * RegionLayout.PageSize;
-            var zeros = (entries[i] & 1) != 0;
-            var error = zeros ? _file.Punch(offset, bytes) : _file.Write(offset, pages, bytes);
-            if (error != 0) return error;
-            if (!zeros) pages += bytes;
+            var run = RunAt(entries, i, header.Entries);
+            var stored = (entries[i] & 1) == 0 ? RegionLayout.PageSize : 0;
+            var first = (long)(entries[i] >> 1);
+            if (stored > 0 && _space.Reserve(first, run) is var error and not 0) return error;
+            for (var page = first; page < first + run; page++, pages += stored) _hashes?.Expect(page, new ReadOnlySpan<byte>(pages, stored));
             i += run;
+        }
+        return _file.Write(_at, chunk, bytes);
+    }
+
+    /// <summary>
+    /// Writes (or punches) a chunk's pages in place, runs of neighbours at once, beginning with an entry.
+    /// </summary>
+    /// <param name="chunk">The chunk.</param>
+    /// <param name="from">The first entry.</param>
+    /// <param name="zeros">Pages that end as zeros and are so already; null for none.</param>
+    /// <param name="reached">The entry that could not be carried out, or their number.</param>
+    private int ApplyChunk(byte* chunk, int from, PageSet? zeros, out int reached)
+    {
+        ref var header = ref *(ChunkHeader*)chunk;
+        var entries = JournalFormat.Entries(chunk);
+        var pages = chunk + JournalFormat.IndexBytes;
+        for (reached = 0; reached < header.Entries;)
+        {
+            var run = zeros is null ? RunAt(entries, reached, header.Entries) : 1;
+            var stored = (entries[reached] & 1) == 0;
+            var first = (long)(entries[reached] >> 1);
+            if (reached >= from && zeros?.Contains(first) != true && ApplyRun(first, run, stored ? pages : null) is var error and not 0) return error;
+            if (stored) pages += run * RegionLayout.PageSize;
+            reached += run;
         }
         return 0;
     }
+
+    private int ApplyRun(long first, int run, byte* pages)
+    {
+        if (pages != null)
+        {
+            _space.Written(first, run);
+            return _file.Write(first * RegionLayout.PageSize, pages, run * RegionLayout.PageSize);
+        }
+        var any = false;
+        for (var page = first; page < first + run && !any; page++) any = _space.Has(page);
+        if (any && _file.Punch(first * RegionLayout.PageSize, run * RegionLayout.PageSize) is var error and not 0) return error;
+        _space.Punched(first, run);
+        return 0;
+    }
+
+    private static int RunAt(ulong* entries, int from, int count)
+    {
+        var run = 1;
+        while (from + run < count && entries[from + run] == entries[from] + ((ulong)run << 1)) run++;
+        return run;
+    }
 }
+
+/// <summary>Is given a page of a journal; the span is empty for a page of zeros.</summary>
+internal delegate void PageVisitor(long page, ReadOnlySpan<byte> content);

@@ -13,12 +13,16 @@ namespace Tmem.Engine.Durability;
 ///                    index                    4 KiB: chunk header, then up to 508 entries: page number &lt;&lt; 1, + 1 for a page of zeros
 ///                    pages                    those of the entries that are not of zeros
 /// </code>
+/// Where there was no room to carry it out, its head is written anew after each piece that is in its place, and what the piece took on the disk is released.
 /// A page that stands in it twice (it changed while it was copied) is what its last entry says.
 /// </summary>
 internal static class JournalFormat
 {
     /// <summary>"TMEMJRNL", little-endian.</summary>
     public const ulong HeadMagic = 0x4C4E524A4D454D54;
+
+    /// <summary>"TMEMJRNP", little-endian: the head of a journal that is being carried out in pieces, for want of room.</summary>
+    public const ulong PiecesMagic = 0x504E524A4D454D54;
 
     /// <summary>"TMEMCHNK", little-endian.</summary>
     public const ulong ChunkMagic = 0x4B4E48434D454D54;
@@ -48,12 +52,16 @@ internal static class JournalFormat
     public static ulong Chain(ulong chain, ulong hash) =>
         XxHash3.HashToUInt64(MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in hash)), (long)chain);
 
+    /// <summary>Hash of a head but for its last word, which it is kept in. That of a whole journal ends before what is said of pieces.</summary>
     public static ulong HashOf(in JournalHead head)
     {
-        var copy = head;
-        copy.Hash = 0;
-        return XxHash3.HashToUInt64(MemoryMarshal.AsBytes(new ReadOnlySpan<JournalHead>(in copy)));
+        var words = MemoryMarshal.Cast<JournalHead, ulong>(new ReadOnlySpan<JournalHead>(in head)).ToArray();
+        words[HashWord] = 0;
+        var counted = head.Magic == PiecesMagic ? words.Length : HashWord + 1;
+        return XxHash3.HashToUInt64(MemoryMarshal.AsBytes(words.AsSpan(0, counted)));
     }
+
+    private const int HashWord = 5;
 }
 
 /// <summary>The commit record.</summary>
@@ -68,6 +76,15 @@ internal struct JournalHead
     /// <summary>The hash of the chunks' hashes, in order.</summary>
     public ulong Chain;
     public ulong Hash;
+
+    // With the magic of pieces alone; the words of a whole journal's head are zero here.
+
+    /// <summary>Where the first chunk that is not done lies. <see cref="Chunks"/> and <see cref="Chain"/> begin with it.</summary>
+    public long First;
+    /// <summary>Entries of it that are done; their pages count as zeros.</summary>
+    public long Done;
+    /// <summary>Its hash, with those pages as zeros.</summary>
+    public ulong FirstHash;
 }
 
 /// <summary>The first bytes of a chunk.</summary>

@@ -30,6 +30,15 @@ internal sealed unsafe class PageSet : IDisposable
         _end = Math.Max(_end, page + 1);
     }
 
+    public bool Contains(long page) => page < _end && (_words[page >> 6] & (1UL << (int)(page & 63))) != 0;
+
+    public void Remove(long page)
+    {
+        if (!Contains(page)) return;
+        _words[page >> 6] &= ~(1UL << (int)(page & 63));
+        Count--;
+    }
+
     public void AddRange(long first, long count)
     {
         for (var page = first; page < first + count; page++) Add(page);

@@ -6,7 +6,8 @@ namespace Tmem.Engine.Durability;
 
 /// <summary>
 /// A region's image in a file, and how the two come together when an engine is opened: a new image is made of the region's superblock, an
-/// old one is put right by its journal and read into memory. What then changes is tracked from the first store on.
+/// old one is read into memory with its journal over it. Where memory holds the region already, that is what counts, and nothing of the file is
+/// needed to begin: <see cref="Reconcile"/> brings the two together once the store is served. What then changes is tracked from the first store on.
 /// </summary>
 internal sealed unsafe class RegionImage : IDisposable
 {
@@ -14,12 +15,18 @@ internal sealed unsafe class RegionImage : IDisposable
 
     private readonly IImageFile _file;
     private readonly bool _tracksWrites;
+    private readonly bool _outlives;
+    private ImageHashes? _hashes;
+    private bool _isKnown;
+    private bool _isMade;
+    private long _generation;
     private long _bytes;
 
-    private RegionImage(IImageFile file, bool tracksWrites)
+    private RegionImage(IImageFile file, bool tracksWrites, bool outlives)
     {
         _file = file;
         _tracksWrites = tracksWrites;
+        _outlives = outlives;
     }
 
     public string Name => _file.Name;
@@ -30,38 +37,39 @@ internal sealed unsafe class RegionImage : IDisposable
     /// <summary>Length of the file.</summary>
     public long FileBytes => _file.Length;
 
+    /// <summary>Bytes that its disk has beside what it has taken; -1 if nobody says.</summary>
+    public long FreeBytes => _file.FreeBytes;
+
+    /// <summary>Bytes that the file may take: what it has and what is free; -1 if nobody says.</summary>
+    public long RoomBytes => _file.FreeBytes is var free && free < 0 ? -1 : free + _file.UsedBytes;
+
     public RegionMemory Memory { get; private set; } = null!;
     public IChangeTracker Tracker { get; private set; } = null!;
     public Journal Journal { get; private set; } = null!;
 
-    /// <summary>Whether the memory held a region already, so that nobody knows in which pages the image differs.</summary>
+    /// <summary>What the image holds, where that outlives the process.</summary>
+    public ImageHashes? Hashes => _hashes;
+
+    /// <summary>Whether the memory held a region already, and the image has not been compared with it.</summary>
     public bool IsBehind { get; private set; }
+
+    /// <summary>The pages of a complete journal that is not carried out yet.</summary>
+    private PageSet? Pending { get; set; }
 
     /// <summary>The image that the options name; null if they name none.</summary>
     public static RegionImage? Open(EngineOptions options)
     {
         var file = options.ImageFile;
         if (options.RegionFileDescriptor >= 0) file = ImageFile.Adopt(options.RegionFileDescriptor, options.RegionPath);
-        else if (options.RegionPath is { } path) file = ImageFile.Open(path);
-        return file is null ? null : new RegionImage(file, !options.WithoutWriteTracking);
+        else if (options.RegionPath is { } path) file = ImageFile.Open(path, options.ReadOnly);
+        return file is null ? null : new RegionImage(file, !options.WithoutWriteTracking, options.RegionDescriptor >= 0);
     }
 
     /// <summary>Reads the superblock. False for a file that is empty, or that whoever made it had not begun to fill.</summary>
     public bool HasRegion()
     {
-        if (_file.Length == 0) return false;
-        var page = (byte*)NativeMemory.AlignedAlloc(RegionLayout.PageSize, RegionLayout.PageSize);
-        try
-        {
-            Must(_file.Read(0, page, RegionLayout.PageSize), "read");
-            Superblock = Unsafe.Read<Superblock>(page);
-            return new ReadOnlySpan<byte>(page, RegionLayout.PageSize).IndexOfAnyExcept((byte)0) >= 0
-                || _file.NextData(RegionLayout.PageSize, out _, out _);
-        }
-        finally
-        {
-            NativeMemory.AlignedFree(page);
-        }
+        Must(TryHasRegion(out var has), "read");
+        return has;
     }
 
     /// <summary>
@@ -71,29 +79,34 @@ internal sealed unsafe class RegionImage : IDisposable
     public void Make(RegionMemory memory)
     {
         Bind(memory);
-        var page = (byte*)NativeMemory.AlignedAlloc(RegionLayout.PageSize, RegionLayout.PageSize);
-        memory.Read(0, page, RegionLayout.PageSize);
-        var error = _file.SetLength(_bytes);
-        if (error == 0) error = _file.Sync();
-        if (error == 0) error = _file.Write(0, page, RegionLayout.PageSize);
-        if (error == 0) error = _file.Sync();
-        NativeMemory.AlignedFree(page);
-        Must(error, "begin");
+        Must(Make(), "begin");
+        _hashes?.Empty();
+        _hashes?.Doubt(0);
+        _isKnown = true;
     }
 
-    /// <summary>Takes an image for an older state of the region in memory.</summary>
+    /// <summary>Whether the file holds the image of a region with another number of spans; one that cannot be read is not known to.</summary>
+    public bool IsOfAnother(long spans) =>
+        TryHasRegion(out var has) == 0 && has && Superblock.Magic == RegionLayout.Magic && Superblock.SpanCount != spans;
+
+    /// <summary>Takes an image for an older state of the region in memory, whatever is in it.</summary>
     public void Follow(RegionMemory memory)
     {
         Bind(memory);
-        Replay();
+        _isKnown = _hashes?.IsOf(((Superblock*)memory.Start)->Generation) == true;
+        if (!_isKnown) _hashes?.Empty();
         IsBehind = true;
     }
 
-    /// <summary>Reads the image into memory that holds nothing yet.</summary>
+    /// <summary>
+    /// Reads the image into memory that holds nothing yet, and over it what a complete journal has: the file itself is left as it is, so that it takes
+    /// no room on its disk to open it.
+    /// </summary>
     public void Load(RegionMemory memory)
     {
         Bind(memory);
-        Replay();
+        _hashes?.Empty();
+        Must(Journal.Find(out var complete), "read");
         long end = 0;
         for (long from = RegionLayout.PageSize; from < _bytes && _file.NextData(from, out var start, out var stop); from = stop)
         {
@@ -101,14 +114,128 @@ internal sealed unsafe class RegionImage : IDisposable
             if (stop > Down(start)) LoadRange(Math.Max(Down(start), RegionLayout.PageSize), stop);
             end = stop;
         }
+        if (complete) end = Math.Max(end, LoadJournal());
         // Last, because a memory with a superblock is a whole region for whoever finds it.
-        LoadRange(0, RegionLayout.PageSize);
+        else LoadRange(0, RegionLayout.PageSize);
         using var nothing = new PageSet(_bytes);
         Tracker.Collect(nothing, 0, Math.Max(end, RegionLayout.PageSize));
+        _isKnown = true;
     }
 
-    /// <summary>Adds the pages in which memory and image differ. Answers an errno.</summary>
+    /// <summary>
+    /// The pages of a complete journal that was found and is to be carried out, once; null if there is none. The set is the caller's then.
+    /// </summary>
+    public PageSet? TakePending()
+    {
+        var pending = Pending;
+        Pending = null;
+        return pending;
+    }
+
+    /// <summary>The region is opened, with this generation.</summary>
+    public void Opened(long generation)
+    {
+        _generation = generation;
+        if (_isKnown) _hashes?.KeepFor(generation);
+    }
+
+    /// <summary>
+    /// Finds out what a file is to the memory that it is the image of: makes it anew if it is none, and finds its journal, which is to be carried
+    /// out before <see cref="Compare"/>. Answers an errno.
+    /// </summary>
+    public int Reconcile()
+    {
+        if (_isMade) return 0;
+        var error = TryHasRegion(out var has);
+        if (error != 0) return error;
+        var count = ((Superblock*)Memory.Start)->SpanCount;
+        if (!has || !IsOf(Superblock, count) || _file.Length < _bytes)
+        {
+            // What has become of it is nothing that could be read again. All zeros, and then the superblock.
+            if ((error = _file.SetLength(0)) != 0 || (error = Make()) != 0) return error;
+            Journal.Forget();
+            _hashes?.Empty();
+            _hashes?.Doubt(0);
+            _isKnown = _hashes is not null;
+        }
+        else
+        {
+            error = Journal.Find(out var complete, _isKnown ? _hashes?.Applied ?? 0 : 0);
+            if (error != 0) return error;
+            if (complete)
+            {
+                Pending = new PageSet(_bytes);
+                error = Journal.ForEachPage((page, _) => Pending.Add(page));
+                if (error != 0) return error;
+            }
+        }
+        _isMade = true;
+        return 0;
+    }
+
+    /// <summary>
+    /// Adds the pages in which memory and image differ: by what is known of the image, or by reading it where nothing is. Answers an errno.
+    /// </summary>
     public int Compare(long used, PageSet differing)
+    {
+        if (_isKnown && _hashes is not null) _hashes.Compare(Memory, used, differing);
+        else if (Read(used, differing) is var error and not 0) return error;
+        _isKnown = true;
+        IsBehind = false;
+        Opened(_generation);
+        return 0;
+    }
+
+    public void Dispose()
+    {
+        Tracker?.Dispose();
+        Journal?.Dispose();
+        Pending?.Dispose();
+        _hashes?.Dispose();
+        _file.Dispose();
+    }
+
+    private void Bind(RegionMemory memory)
+    {
+        Memory = memory;
+        _bytes = memory.Length;
+        if (_outlives) _hashes = ImageHashes.TryCreate(memory);
+        Journal = new Journal(_file, _bytes, _hashes);
+        Tracker = (_tracksWrites ? WriteProtectTracker.TryCreate(memory) : null) ?? (IChangeTracker)new HashTracker(memory);
+    }
+
+    private static bool IsOf(in Superblock superblock, long spans) =>
+        superblock.Magic == RegionLayout.Magic && superblock.Version == RegionLayout.Version && superblock.SpanCount == spans;
+
+    private int TryHasRegion(out bool has)
+    {
+        has = false;
+        if (_file.Length == 0) return 0;
+        var page = (byte*)NativeMemory.AlignedAlloc(RegionLayout.PageSize, RegionLayout.PageSize);
+        var error = _file.Read(0, page, RegionLayout.PageSize);
+        if (error == 0)
+        {
+            Superblock = Unsafe.Read<Superblock>(page);
+            has = new ReadOnlySpan<byte>(page, RegionLayout.PageSize).IndexOfAnyExcept((byte)0) >= 0 || _file.NextData(RegionLayout.PageSize, out _, out _);
+        }
+        NativeMemory.AlignedFree(page);
+        return error;
+    }
+
+    private int Make()
+    {
+        var page = (byte*)NativeMemory.AlignedAlloc(RegionLayout.PageSize, RegionLayout.PageSize);
+        Memory.Read(0, page, RegionLayout.PageSize);
+        var error = _file.SetLength(_bytes);
+        if (error == 0) error = _file.Sync();
+        if (error == 0) error = _file.Write(0, page, RegionLayout.PageSize);
+        if (error == 0) error = _file.Sync();
+        NativeMemory.AlignedFree(page);
+        return error;
+    }
+
+    /// <summary>Reads all of the image beside the memory; what is learnt of it is noted.</summary>
+    private int Read(long used, PageSet differing)
     {
         var ours = (byte*)NativeMemory.AlignedAlloc(2 * Piece, RegionLayout.PageSize);
         var theirs = ours + Piece;
@@ -120,33 +247,46 @@ internal sealed unsafe class RegionImage : IDisposable
             error = _file.Read(at, theirs, bytes);
             for (var i = 0; i < bytes && error == 0; i += RegionLayout.PageSize)
             {
-                if (!new ReadOnlySpan<byte>(ours + i, RegionLayout.PageSize).SequenceEqual(new ReadOnlySpan<byte>(theirs + i, RegionLayout.PageSize)))
-                    differing.Add((at + i) / RegionLayout.PageSize);
+                var page = (at + i) / RegionLayout.PageSize;
+                var image = new ReadOnlySpan<byte>(theirs + i, RegionLayout.PageSize);
+                _hashes?.Trust(page, image);
+                if (!new ReadOnlySpan<byte>(ours + i, RegionLayout.PageSize).SequenceEqual(image)) differing.Add(page);
             }
         }
         NativeMemory.AlignedFree(ours);
         return error;
     }
 
-    public void Dispose()
+    /// <summary>Puts over the memory what the journal holds, the superblock last. Answers where it ends.</summary>
+    private long LoadJournal()
     {
-        Tracker?.Dispose();
-        Journal?.Dispose();
-        _file.Dispose();
+        Pending = new PageSet(_bytes);
+        long end = 0;
+        var superblock = new byte[RegionLayout.PageSize];
+        fixed (byte* page = superblock) Must(_file.Read(0, page, RegionLayout.PageSize), "read");
+        Must(Journal.ForEachPage((page, content) =>
+        {
+            Pending.Add(page);
+            _hashes?.Expect(page, content);
+            end = Math.Max(end, (page + 1) * RegionLayout.PageSize);
+            if (page == 0) content.CopyTo(superblock);
+            else Put(page, content);
+        }), "read");
+        if (!Pending.Contains(0)) _hashes?.Trust(0, superblock);
+        Put(0, superblock);
+        return end;
     }
 
-    private void Bind(RegionMemory memory)
+    private void Put(long page, ReadOnlySpan<byte> content)
     {
-        Memory = memory;
-        _bytes = memory.Length;
-        Journal = new Journal(_file, _bytes);
-        Tracker = (_tracksWrites ? WriteProtectTracker.TryCreate(memory) : null) ?? (IChangeTracker)new HashTracker(memory);
-    }
-
-    private void Replay()
-    {
-        Must(Journal.Find(out var complete), "read");
-        if (complete) Must(Journal.Apply(), "complete the last checkpoint of");
+        var at = page * RegionLayout.PageSize;
+        if (content.IsEmpty)
+        {
+            Memory.Punch(at, RegionLayout.PageSize);
+            return;
+        }
+        if (!Memory.Populate(at, RegionLayout.PageSize)) throw NoMemory();
+        content.CopyTo(new Span<byte>(Memory.Start + at, RegionLayout.PageSize));
     }
 
     private void LoadRange(long start, long end)
@@ -154,10 +294,14 @@ internal sealed unsafe class RegionImage : IDisposable
         for (var at = start; at < end; at += Piece)
         {
             var bytes = (int)Math.Min(Piece, end - at);
-            if (!Memory.Populate(at, bytes)) throw new RegionException($"no memory for what {Name} holds; make room");
+            if (!Memory.Populate(at, bytes)) throw NoMemory();
             Must(_file.Read(at, Memory.Start + at, bytes), "read");
+            for (var i = 0; i < bytes && _hashes is not null; i += RegionLayout.PageSize)
+                _hashes.Trust((at + i) / RegionLayout.PageSize, new ReadOnlySpan<byte>(Memory.Start + at + i, RegionLayout.PageSize));
         }
     }
+
+    private RegionException NoMemory() => new($"no memory for what {Name} holds; make room");
 
     private void Must(int error, string what)
     {

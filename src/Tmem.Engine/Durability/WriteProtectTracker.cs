@@ -38,6 +38,8 @@ internal sealed unsafe class WriteProtectTracker : IChangeTracker
         return null;
     }
 
+    public ChangeTracking Kind => ChangeTracking.WriteProtection;
+
     public void Collect(PageSet changed, long start, long end)
     {
         while (start < end)

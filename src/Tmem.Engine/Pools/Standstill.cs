@@ -10,8 +10,9 @@ internal static class Standstill
 {
     /// <param name="pools">No pool comes or goes meanwhile.</param>
     /// <param name="slabs">No slot is taken or freed meanwhile.</param>
+    /// <param name="noneWaits">No slot waits to be free meanwhile: see <see cref="SlabAllocator.WhileHeld"/>.</param>
     /// <param name="look">Given all pools, those that are being emptied too.</param>
-    public static void Run(PoolTable pools, SlabAllocator slabs, Action<IReadOnlyList<Pool>> look) =>
+    public static void Run(PoolTable pools, SlabAllocator slabs, bool noneWaits, Action<IReadOnlyList<Pool>> look) =>
         pools.WhileUnchanged(() =>
         {
             var known = pools.Known();
@@ -19,7 +20,7 @@ internal static class Standstill
             {
                 for (var i = 0; i < Pool.BucketCount; i++) SpinLatch.Enter(ref pool.BucketAt(i).Latch);
             }
-            try { slabs.WhileHeld(() => look(known)); }
+            try { slabs.WhileHeld(() => look(known), noneWaits); }
             finally
             {
                 foreach (var pool in known)

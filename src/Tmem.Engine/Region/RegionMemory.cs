@@ -33,6 +33,9 @@ internal sealed unsafe class RegionMemory : IDisposable
     public byte* Start { get; private set; }
     public long Length { get; }
 
+    /// <summary>Of the memory; -1 for anonymous memory.</summary>
+    public int Descriptor => _descriptor;
+
     /// <summary>What to call this region in messages.</summary>
     public string Name { get; }
 

@@ -26,8 +26,6 @@ internal static unsafe class RegionOpener
         RegionMemory? memory = prepared;
         try
         {
-            var inImage = image is not null && image.HasRegion();
-            if (inImage) spans = CheckImage(image!, options.CapacityBytes);
             if (image is null && options.RegionDescriptor < 0)
             {
                 attach = false;
@@ -35,13 +33,24 @@ internal static unsafe class RegionOpener
             }
             var name = image?.Name ?? "the region's memory";
             var fd = options.RegionDescriptor >= 0 ? options.RegionDescriptor : RegionMemory.CreateDescriptor();
-            var inMemory = IsHeld(fd, name, inImage, options.CapacityBytes, ref spans);
+            var inMemory = IsHeld(fd, name, options.CapacityBytes, ref spans);
+            // What the file holds matters only where memory holds nothing.
+            var inImage = !inMemory && HasImage(image, fd, options.CapacityBytes, ref spans);
+            if (inMemory && !options.IsSuccessor && image?.IsOfAnother(spans) == true)
+            {
+                _ = LibC.close(fd);
+                throw new RegionException($"{name} is the image of another region than the one in memory; name the right one");
+            }
             memory ??= RegionMemory.FromDescriptor(fd, Length(spans), options.LockMemory, name);
             if (memory.Length != Length(spans)) throw new RegionException($"{name} was made anew since this process looked at it; start another");
-            if (!inMemory && !inImage) Create(memory, spans);
-            if (!inImage) image?.Make(memory);
-            else if (!inMemory) image!.Load(memory);
             if (inMemory) image?.Follow(memory);
+            else if (inImage) image!.Load(memory);
+            else if (options.ReadOnly) throw new RegionException($"{name} holds no region");
+            else
+            {
+                Create(memory, spans);
+                image?.Make(memory);
+            }
             attach = inMemory || inImage;
             return memory;
         }
@@ -84,15 +93,23 @@ internal static unsafe class RegionOpener
         return memory;
     }
 
-    private static long CheckImage(RegionImage image, long capacity)
+    private static bool HasImage(RegionImage? image, int fd, long capacity, ref long spans)
     {
-        var superblock = image.Superblock;
-        var spans = Check(superblock, capacity, image.Name);
-        return image.FileBytes >= Length(spans) ? spans : throw CutShort(image.Name, image.FileBytes, spans);
+        try
+        {
+            if (image is null || !image.HasRegion()) return false;
+            spans = Check(image.Superblock, capacity, image.Name);
+            return image.FileBytes >= Length(spans) ? true : throw CutShort(image.Name, image.FileBytes, spans);
+        }
+        catch
+        {
+            _ = LibC.close(fd);
+            throw;
+        }
     }
 
     /// <summary>Whether memory given by descriptor holds a region. One without a superblock was left by a process that died making or loading it.</summary>
-    private static bool IsHeld(int fd, string name, bool inImage, long capacity, ref long spans)
+    private static bool IsHeld(int fd, string name, long capacity, ref long spans)
     {
         try
         {
@@ -107,8 +124,6 @@ internal static unsafe class RegionOpener
             }
             var held = Check(superblock, capacity, name);
             if (length < Length(held)) throw CutShort(name, length, held);
-            if (inImage && held != spans)
-                throw new RegionException($"{name} is the image of another region than the one in memory; name the right one");
             spans = held;
             return true;
         }
@@ -130,7 +145,7 @@ internal static unsafe class RegionOpener
             throw new RegionException($"{name} is damaged: its superblock says {superblock.SpanCount} spans of {superblock.SpanBytes} bytes; restore it from a copy, or remove it to start empty");
         var largest = RegionLayout.CapacityOf(superblock.SpanCount);
         if (capacity > largest)
-            throw new RegionException($"{name} was made for a capacity of at most {largest} bytes, and {capacity} was asked for; ask for less, or remove it to start with a larger one");
+            throw new RegionException($"{name} was made for a capacity of at most {largest >> 20} MiB, and {capacity >> 20} MiB were asked for; ask for less, or remove it to start with a larger one");
         return superblock.SpanCount;
     }
 

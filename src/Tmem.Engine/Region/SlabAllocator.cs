@@ -278,14 +278,19 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     }
 
     /// <summary>
-    /// Holds off allocation and release of slots of every kind while <paramref name="look"/> reads; no slot waits meanwhile. For the verifier.
+    /// Holds off allocation and release of slots of every kind while <paramref name="look"/> reads.
     /// </summary>
-    public void WhileHeld(Action look)
+    /// <param name="look">What is done meanwhile.</param>
+    /// <param name="noneWaits">
+    /// Whether no slot waits meanwhile, as who counts them wants it. That touches each, up to 1,230 pages of cold memory; whoever copies the
+    /// region takes those that wait along, since an attach frees them.
+    /// </param>
+    public void WhileHeld(Action look, bool noneWaits)
     {
         for (var i = 0; i < Kinds * SizeClasses.Count; i++) SpinLatch.Enter(ref _classes[i].Latch);
         try
         {
-            ReleaseAllWaiting();
+            if (noneWaits) ReleaseAllWaiting();
             look();
         }
         finally { for (var i = 0; i < Kinds * SizeClasses.Count; i++) SpinLatch.Exit(ref _classes[i].Latch); }

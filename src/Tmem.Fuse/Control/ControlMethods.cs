@@ -76,7 +76,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
     }
 
     /// <summary>What the engine says of a page, with the file that the page belongs to.</summary>
-    private static string InWords(string problem, Dictionary<string, string> known)
+    internal static string InWords(string problem, Dictionary<string, string> known)
     {
         var end = problem.IndexOf('>', StringComparison.Ordinal) + 1;
         return end > 0 && known.TryGetValue(problem[..end], out var words) ? words + problem[end..] : problem;

@@ -31,6 +31,14 @@ internal static class Figures
         Checkpoints = statistics.Checkpoints,
         Failures = statistics.Failures,
         LastFailed = statistics.LastFailed,
+        BytesBehind = statistics.BytesBehind,
+        Unquiet = statistics.Unquiet,
+        Tracking = statistics.Tracking switch
+        {
+            ChangeTracking.WriteProtection => "write-protect",
+            ChangeTracking.Hashes => "hashes",
+            _ => "none",
+        },
         Pages = statistics.Pages,
         LongestStandstillMicroseconds = (long)statistics.LongestStandstill.TotalMicroseconds,
     };

@@ -10,22 +10,20 @@ namespace Tmem.Fuse.Daemon;
 internal static class CommandLine
 {
     /// <summary>Builds the command; <paramref name="run"/> gets the checked options and returns the exit code.</summary>
-    public static RootCommand Create(Func<DaemonOptions, int> run) => Create(run, PhysicalMemory());
+    public static RootCommand Create(Func<DaemonOptions, int> run) => Create(run, PhysicalMemory(), RegionCheck.Run);
 
-    /// <summary>The same on a machine of the given memory.</summary>
-    public static RootCommand Create(Func<DaemonOptions, int> run, long physicalMemory)
+    /// <summary>The same on a machine of the given memory; <paramref name="checkRegion"/> gets the file to be looked at, and returns the exit code.</summary>
+    public static RootCommand Create(Func<DaemonOptions, int> run, long physicalMemory, Func<string, int> checkRegion)
     {
         var mount = new Option<string>("--mount")
         {
-            Description = "Directory to mount the file system on. Example: --mount /mnt/tmem",
+            Description = "Directory to mount the file system on; needed. Example: --mount /mnt/tmem",
             HelpName = "DIR",
-            Required = true,
         };
         var capacity = new Option<long>("--capacity")
         {
-            Description = "Most real memory the store may take, its metadata included. Example: --capacity 512M, --capacity 2GiB",
+            Description = "Most real memory the store may take, its metadata included; needed. Example: --capacity 512M, --capacity 2GiB",
             HelpName = "SIZE",
-            Required = true,
             CustomParser = result => ParseCapacity(result, physicalMemory),
         };
         var region = new Option<string?>("--region")
@@ -51,6 +49,16 @@ internal static class CommandLine
             Description = "Hold full parts of a store without a file in pages of 2 MiB: a large store is read faster and taken over sooner when the daemon is replaced, "
                 + "but while one is made (some milliseconds, a few a second while the store grows) requests for that part wait. Linux 6.1. Example: --huge-pages",
         };
+        var drop = new Option<bool>("--drop-damaged")
+        {
+            Description = "If the region's file is damaged, serve it without exactly what is damaged, and log what that was. Look first, with --check-region, and keep a copy. Example: --drop-damaged",
+        };
+        var check = new Option<string?>("--check-region")
+        {
+            Description = "Read a region's file that no daemon has open, say whether it is sound, and end: 0 if it is, 1 if not. Nothing is mounted, and nothing is written to the file; "
+                + "it takes as much memory as the store. Example: --check-region /var/lib/tmem/region",
+            HelpName = "FILE",
+        };
         var log = new Option<LogLevel>("--log")
         {
             Description = "Least level of events to write to standard error: debug, info, warning or error. Example: --log warning",
@@ -61,14 +69,33 @@ internal static class CommandLine
 
         mount.AcceptPaths();
         region.AcceptPaths(LongestPath, optional: true);
+        check.AcceptPaths(LongestPath, optional: true);
         socket.AcceptPaths(ControlProtocol.LongestSocketPath);
 
         var root = new RootCommand("tmemd keeps compressed pages in memory and serves them as a file system that a machine can swap to.\n"
             + "Exit codes: 0 ended in order; 1 could not start, or the connection broke; 2 wrong usage.")
         {
-            mount, capacity, region, sync, socket, threads, spin, huge, log,
+            mount, capacity, region, sync, socket, threads, spin, huge, drop, check, log,
         };
-        root.SetAction(parsed => run(new DaemonOptions
+        root.Validators.Add(result =>
+        {
+            if (IsGiven(result, check))
+            {
+                foreach (var other in (ReadOnlySpan<Option>)[mount, capacity, region, sync, socket, threads, spin, huge, drop])
+                    if (IsGiven(result, other)) result.AddError($"--check-region only looks at a file: leave {other.Name} out.");
+                return;
+            }
+            if (!IsGiven(result, mount)) result.AddError("Option '--mount' is required.");
+            if (!IsGiven(result, capacity)) result.AddError("Option '--capacity' is required.");
+            if (IsGiven(result, region))
+            {
+                if (IsGiven(result, huge)) result.AddError("--huge-pages is for a store without a file: leave it or --region out.");
+                return;
+            }
+            if (IsGiven(result, sync)) result.AddError("--sync-interval is about the region's file: name one with --region, or leave it out.");
+            if (IsGiven(result, drop)) result.AddError("--drop-damaged is about the region's file: name one with --region, or leave it out.");
+        });
+        root.SetAction(parsed => parsed.GetValue(check) is { } file ? checkRegion(file) : run(new DaemonOptions
         {
             MountPoint = parsed.GetRequiredValue(mount),
             CapacityBytes = parsed.GetRequiredValue(capacity),
@@ -78,12 +105,15 @@ internal static class CommandLine
             Threads = parsed.GetValue(threads),
             Spin = TimeSpan.FromMicroseconds(parsed.GetValue(spin)),
             HugePages = parsed.GetValue(huge),
+            DropDamaged = parsed.GetValue(drop),
             LogLevel = parsed.GetValue(log),
         }));
         return root;
     }
 
     private const int LongestPath = 4095;
+
+    private static bool IsGiven(CommandResult result, Option option) => result.GetResult(option) is { Implicit: false };
 
     private static Option<int> Number(string name, string description, int usual, int least, int most) => new(name)
     {

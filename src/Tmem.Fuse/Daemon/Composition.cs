@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Tmem.Engine;
 using Tmem.Fuse.Control;
+using Tmem.Fuse.Control.Messages;
 using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Protocol;
@@ -11,7 +12,7 @@ namespace Tmem.Fuse.Daemon;
 internal sealed class Composition : IDisposable
 {
     /// <summary>The mounted file system's number among the engine's clients; its pools are found by it after an attach.</summary>
-    private static readonly ClientId s_fileSystemClient = new(1);
+    public static ClientId FileSystemClient { get; } = new(1);
 
     private readonly TmemEngine _engine;
     private readonly TmemFileSystem _fileSystem;
@@ -40,9 +41,16 @@ internal sealed class Composition : IDisposable
     public static TmemCodec? CodecOf(in WorkerSettings settings) => settings.Codec == 0 ? null : (TmemCodec)(settings.Codec - 1);
 
     /// <summary>Brings the region's file up to date. Says why it cannot be, or null.</summary>
-    public string? MakeDurable() => _engine.Sync() is var status && status != TmemStatus.Ok
-        ? $"the region's file cannot be written ({status}), and what it lacks would be lost; make room on its disk"
-        : null;
+    public string? MakeDurable()
+    {
+        var status = _engine.Sync();
+        if (status == TmemStatus.Ok) return null;
+        var behind = ByteSize.Format(_engine.Statistics().Durability.BytesBehind);
+        return status == TmemStatus.DiskFull
+            ? $"the disk of {RegionName} has no room (DiskFull) for what has changed since it was last written, {behind} of the region, once for the journal and "
+                + "once where the image has no place for it yet, and that would be lost; make room on that disk, or delete files of the store"
+            : $"{RegionName} cannot be written ({status}), and {behind} of the region that it lacks would be lost; see to its disk";
+    }
 
     /// <summary>Opens the store and puts the file system on it.</summary>
     /// <param name="handover">What the keeper holds.</param>
@@ -55,8 +63,10 @@ internal sealed class Composition : IDisposable
         var engine = Sparse(memory, () => prepared?.Open() ?? TmemEngine.Open(options));
         try
         {
-            Log.Info(engine.Attached ? $"attached to the store in {NameOf(handover)}" : $"new store in {NameOf(handover)}");
-            var fileSystem = new TmemFileSystem(engine, engine.Client(s_fileSystemClient));
+            Log.Info((engine.Attached ? $"attached to the store in {NameOf(handover)}" : $"new store in {NameOf(handover)}") + Tracking(engine));
+            foreach (var dropped in engine.Dropped) Log.Warning($"dropped, as it was damaged: {dropped}");
+            if (engine.DroppedCount > engine.Dropped.Count) Log.Warning($"dropped {engine.DroppedCount - engine.Dropped.Count} more that were damaged");
+            var fileSystem = new TmemFileSystem(engine, engine.Client(FileSystemClient));
             // A new connection: nobody will ever forget or release what an earlier one had looked up or opened.
             if (handover.Page.ConnectionUsed == 0) fileSystem.DropKernelReferences();
             handover.Page.RegionReady = 1;
@@ -114,6 +124,24 @@ internal sealed class Composition : IDisposable
         LockMemory = lockMemory && handover.Page.RegionStays == 0,
         HugePages = settings.HugePages != 0,
         NewPagesCodec = CodecOf(settings),
+        // Once: what is damaged later is not dropped unasked.
+        DropDamaged = handover.Page.DropDamaged != 0 && handover.Page.RegionReady == 0,
+        IsSuccessor = handover.Page.RegionReady != 0,
+        Notice = Tell,
+    };
+
+    /// <summary>What the engine has to say, in the log.</summary>
+    public static void Tell(TmemNotice notice)
+    {
+        if (notice.IsProblem) Log.Warning(notice.Sentence);
+        else Log.Info(notice.Sentence);
+    }
+
+    private static string Tracking(TmemEngine engine) => engine.Statistics().Durability.Tracking switch
+    {
+        ChangeTracking.WriteProtection => "; the kernel tells what is written to it",
+        ChangeTracking.Hashes => "; this kernel or sandbox cannot tell what is written to it (Linux 6.7 and userfaultfd can), so each sync reads all of it",
+        _ => "",
     };
 
     private static string NameOf(Handover handover) => handover.RegionPath ?? "memory";

@@ -29,6 +29,9 @@ internal sealed record DaemonOptions
     /// <summary>Hold the store's memory in pages of 2 MiB where it is full.</summary>
     public bool HugePages { get; init; }
 
+    /// <summary>Open a damaged region without what is damaged.</summary>
+    public bool DropDamaged { get; init; }
+
     /// <summary>Events below it are not logged.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Info;
 

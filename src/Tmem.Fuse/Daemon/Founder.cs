@@ -35,6 +35,7 @@ internal static unsafe class Founder
             page.RegionStays = stays ? 1 : 0;
             page.RegionFile = options.RegionPath is { } file ? Keeper.RegionFile.Open(file) : -1;
             page.Buffers = RequestBuffers.Create().Descriptor;
+            page.DropDamaged = options.DropDamaged ? 1 : 0;
             page.Current = page.Proposed = SettingsOf(options);
             using var listener = ControlSocket.Listen(socketPath);
             page.Listener = (int)listener.Handle;

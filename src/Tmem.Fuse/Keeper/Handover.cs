@@ -111,6 +111,9 @@ internal unsafe struct HandoverPage
 
     /// <summary>Held by a thread of the worker that serves: see <see cref="DeathWatch"/>. Behind all else, where a page of a program without it has 0.</summary>
     public uint Life;
+
+    /// <summary>1 if the first worker may drop what is damaged. Behind all else as well.</summary>
+    public int DropDamaged;
 }
 
 /// <summary>The shared page, mapped.</summary>

@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 
-/// <summary>The file that the user names for a store, with a lock as long as any process has it open.</summary>
+/// <summary>The file that the user names for a store, with a lock as long as any process has it open. What was swapped out can be read in it.</summary>
 internal static partial class RegionFile
 {
     private const int LockExclusive = 2;
@@ -10,26 +11,31 @@ internal static partial class RegionFile
     private const int Create = 0x40;
     private const uint OwnerOnly = 0x180; // 0600
 
-    /// <summary>Opens the region's file, empty if there is none, with its name durable, and locks it.</summary>
+    /// <summary>Opens the region's file, empty if there is none, with its name durable, and locks it. Nobody else may change or read it.</summary>
     /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
     public static int Open(string path)
     {
-        var descriptor = open(path, Libc.O_RDWR | Create | Libc.O_CLOEXEC, OwnerOnly);
-        if (descriptor < 0)
-            throw new StartupException($"Region file '{path}' cannot be opened: {Libc.Describe(Libc.LastError)}. Name a file that can be read and written.");
-        if (flock(descriptor, LockExclusive | LockNonBlocking) != 0)
+        var opened = TrustedPath.Open(path, new PathWish { Flags = Libc.O_RDWR | Create, Mode = OwnerOnly, OnlyOurs = true });
+        if (opened.Problem is { } problem)
+            throw new StartupException($"Region file '{path}' cannot be opened ({problem}). Name a file that can be read and written, and that no other user can change.");
+        if (flock(opened.Descriptor, LockExclusive | LockNonBlocking) != 0)
+        {
+            _ = Libc.close(opened.Descriptor);
             throw new StartupException($"Region file '{path}' is in use by another process. Stop that one first, or name another file.");
+        }
+        _ = fchmod(opened.Descriptor, OwnerOnly);
+        if (!opened.Made) return opened.Descriptor;
         var directory = Libc.open(Path.GetDirectoryName(Path.GetFullPath(path))!, NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
         _ = fsync(directory);
         _ = Libc.close(directory);
-        return descriptor;
+        return opened.Descriptor;
     }
-
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int open(string path, int flags, uint mode);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int flock(int descriptor, int operation);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fchmod(int descriptor, uint mode);
 
     [LibraryImport("libc")]
     private static partial int fsync(int descriptor);

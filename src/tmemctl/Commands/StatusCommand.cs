@@ -55,9 +55,10 @@ internal static class StatusCommand
 
     private static IEnumerable<(string, string)> Rows(DurabilityFigures figures)
     {
-        if (figures.Checkpoints + figures.Failures == 0) yield break;
-        var state = figures.LastFailed ? "THE LAST TIME FAILED: see to the disk of the region's file; " : "";
-        yield return ("  made durable", $"{state}{figures.Checkpoints} times, {figures.Failures} failures, "
-            + $"longest standstill {figures.LongestStandstillMicroseconds} us");
+        if (figures.Tracking == "none") yield break;
+        var state = figures.LastFailed ? $"THE LAST TIME FAILED, {Words.Size(figures.BytesBehind)} are in memory alone: see to the disk of the region's file; " : "";
+        var unquiet = figures.Unquiet > 0 ? $", {figures.Unquiet} not quiet" : "";
+        yield return ("  made durable", $"{state}{figures.Checkpoints} times, {figures.Failures} failures{unquiet}, "
+            + $"longest standstill {figures.LongestStandstillMicroseconds} us, changes known by {figures.Tracking}");
     }
 }

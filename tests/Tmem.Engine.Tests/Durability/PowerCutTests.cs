@@ -43,10 +43,15 @@ public sealed class PowerCutTests
         }
     }, iter: 4, threads: 1);
 
-    private static TmemEngine Open(SimulatedDisk disk, bool withoutTracking = false) => TmemEngine.Open(new EngineOptions
+    private static TmemEngine Open(SimulatedDisk disk, bool withoutTracking = false)
     {
-        CapacityBytes = 2 * Engines.Mebi, ImageFile = disk, SyncInterval = TimeSpan.Zero, WithoutWriteTracking = withoutTracking,
-    });
+        var engine = TmemEngine.Open(new EngineOptions
+        {
+            CapacityBytes = 2 * Engines.Mebi, ImageFile = disk, SyncInterval = TimeSpan.Zero, WithoutWriteTracking = withoutTracking,
+        });
+        Trackers.AssertIs(engine, withoutTracking);
+        return engine;
+    }
 
     private static void Work(TmemEngine engine, PoolId pool, SimulatedDisk disk, History history, int seed)
     {

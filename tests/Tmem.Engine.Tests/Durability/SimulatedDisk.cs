@@ -15,7 +15,7 @@ internal sealed unsafe class SimulatedDisk : IImageFile
     private readonly Lock _lock = new();
     private readonly Random _random = new(1);
     private SparseBytes _now;
-    private long _room = long.MaxValue;
+    private readonly HashSet<long> _reserved = [];
 
     public SimulatedDisk(SparseBytes? contents = null)
     {
@@ -40,8 +40,33 @@ internal sealed unsafe class SimulatedDisk : IImageFile
     /// <summary>Writes so far since a moment, by name.</summary>
     public int Count(string what, int from = 0) { lock (_lock) return _log.Skip(from).Count(one => one.Kind == what); }
 
-    /// <summary>Bytes that may still be written before the disk is full.</summary>
-    public long Room { get => _room; set => _room = value; }
+    /// <summary>Bytes that the disk has for the file, its blocks of a page each; of what is not there yet it wants new ones.</summary>
+    public long Size { get; set; } = long.MaxValue;
+
+    /// <summary>Bytes that the file takes, with what was promised to it.</summary>
+    public long UsedBytes { get { lock (_lock) return (_now.PageCount + _reserved.Count) * 4096L; } }
+
+    /// <summary>Whether room can be promised. If not, it is asked for in vain, as of a file system that does not know how.</summary>
+    public bool CanReserve { get; set; } = true;
+
+    public long FreeBytes => Size == long.MaxValue ? -1 : Math.Max(0, Size - UsedBytes);
+
+    public int Allocate(long offset, long length)
+    {
+        if (Ask("allocate") is var error and not 0) return error;
+        if (!CanReserve) return 0;
+        lock (_lock)
+        {
+            for (var page = offset / 4096; page < (offset + length) / 4096; page++)
+            {
+                if (_now.Has(page) || _reserved.Contains(page)) continue;
+                // A part of it is there then.
+                if (Size != long.MaxValue && UsedBytes + 4096 > Size) return Tmds.Linux.LibC.ENOSPC;
+                _reserved.Add(page);
+            }
+        }
+        return 0;
+    }
 
     public int Read(long offset, byte* into, int length)
     {
@@ -54,7 +79,7 @@ internal sealed unsafe class SimulatedDisk : IImageFile
     {
         Assert.Equal(0, ((nint)data | (nint)offset | length) & 4095);
         if (Ask("write") is var error and not 0) return error;
-        if ((_room -= length) < 0) return Tmds.Linux.LibC.ENOSPC;
+        if (!HasRoom(offset, length)) return Tmds.Linux.LibC.ENOSPC;
         return Log(new Operation("write", offset, length, new ReadOnlySpan<byte>(data, length).ToArray()));
     }
 
@@ -122,6 +147,17 @@ internal sealed unsafe class SimulatedDisk : IImageFile
         }
     }
 
+    private bool HasRoom(long offset, long length)
+    {
+        if (Size == long.MaxValue) return true;
+        lock (_lock)
+        {
+            var wanted = 0L;
+            for (var page = offset / 4096; page < (offset + length) / 4096; page++) wanted += _now.Has(page) || _reserved.Contains(page) ? 0 : 4096;
+            return UsedBytes + wanted <= Size;
+        }
+    }
+
     private int Ask(string what)
     {
         Before?.Invoke(what);
@@ -134,6 +170,9 @@ internal sealed unsafe class SimulatedDisk : IImageFile
         {
             _log.Add(operation);
             operation.Apply(_now);
+            if (operation.Kind == "write") _reserved.RemoveWhere(_now.Has);
+            if (operation.Kind == "punch") _reserved.RemoveWhere(page => page >= operation.Offset / 4096 && page < (operation.Offset + operation.Count) / 4096);
+            if (operation.Kind == "length") _reserved.RemoveWhere(page => page >= operation.Offset / 4096);
         }
         return 0;
     }
@@ -168,6 +207,10 @@ internal sealed class SparseBytes
     }
 
     public long Length { get; private set; }
+
+    public int PageCount => _pages.Count;
+
+    public bool Has(long page) => _pages.ContainsKey(page);
 
     public int PagesBelow(long offset) => _pages.Keys.Count(page => page < offset / Page);
 

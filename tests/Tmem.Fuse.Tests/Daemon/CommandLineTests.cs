@@ -15,7 +15,7 @@ public sealed class CommandLineTests
         {
             options = o;
             return 0;
-        }, Memory);
+        }, Memory, file => file.Length);
         using var output = new StringWriter();
         var code = Usage.Run(command, "tmemd", arguments, new InvocationConfiguration { Output = output, Error = output });
         return (options, output.ToString(), code);
@@ -34,11 +34,34 @@ public sealed class CommandLineTests
     [Fact]
     public void Everything()
     {
-        var options = Run("--mount", "m", "--capacity", "1M", "--region", "r", "--sync-interval", "0", "--socket", "s", "--threads", "8", "--spin", "0", "--huge-pages", "--log", "debug").Options;
+        var options = Run("--mount", "m", "--capacity", "1M", "--region", "r", "--sync-interval", "0", "--drop-damaged", "--socket", "s", "--threads", "8", "--spin", "0", "--log", "debug").Options;
         Assert.Equal(new DaemonOptions
         {
-            MountPoint = "m", CapacityBytes = 1 << 20, RegionPath = "r", SyncInterval = TimeSpan.Zero, SocketPath = "s", Threads = 8, Spin = TimeSpan.Zero, HugePages = true, LogLevel = LogLevel.Debug,
+            MountPoint = "m", CapacityBytes = 1 << 20, RegionPath = "r", SyncInterval = TimeSpan.Zero, SocketPath = "s", Threads = 8, Spin = TimeSpan.Zero, DropDamaged = true, LogLevel = LogLevel.Debug,
         }, options);
+    }
+
+    [Fact]
+    public void A_file_is_looked_at_and_nothing_else()
+    {
+        // The code is what the check answers.
+        Assert.Equal(3, Run("--check-region", "abc").Code);
+        Assert.True(Run("--mount", "m", "--capacity", "1M", "--huge-pages").Options!.HugePages);
+    }
+
+    [Theory]
+    [InlineData("--mount is", "--capacity", "1M")]
+    [InlineData("--capacity' is required", "--mount", "m")]
+    [InlineData("leave --mount out", "--check-region", "f", "--mount", "m")]
+    [InlineData("--sync-interval is about", "--mount", "m", "--capacity", "1M", "--sync-interval", "5")]
+    [InlineData("--drop-damaged is about", "--mount", "m", "--capacity", "1M", "--drop-damaged")]
+    [InlineData("--huge-pages is for a store without a file", "--mount", "m", "--capacity", "1M", "--region", "r", "--huge-pages")]
+    public void Options_that_contradict_one_another(string says, params string[] arguments)
+    {
+        var (options, output, code) = Run(arguments);
+        Assert.Null(options);
+        Assert.NotEqual(0, code);
+        Assert.Contains(says.Replace("--mount is", "--mount' is", StringComparison.Ordinal), output, StringComparison.Ordinal);
     }
 
     [Theory]

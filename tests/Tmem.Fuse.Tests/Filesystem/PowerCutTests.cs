@@ -50,9 +50,9 @@ public sealed class PowerCutTests
         disk.Fails = what => what == "sync" ? Tmds.Linux.LibC.EIO : 0;
         Assert.Equal(Errno.EIO, Sync(volume, file));
         disk.Fails = null;
-        disk.Room = 0;
+        disk.Size = 0;
         Assert.Equal(Errno.ENOSPC, Sync(volume, file));
-        disk.Room = long.MaxValue;
+        disk.Size = long.MaxValue;
         Assert.Equal(Errno.Ok, Sync(volume, file));
         Assert.Equal(Errno.ESTALE, Sync(volume, new NodeId(12345678)));
     }

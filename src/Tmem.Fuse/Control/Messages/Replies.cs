@@ -75,6 +75,9 @@ internal sealed record DurabilityFigures
     public long Checkpoints { get; init; }
     public long Failures { get; init; }
     public bool LastFailed { get; init; }
+    public long BytesBehind { get; init; }
+    public long Unquiet { get; init; }
+    public string Tracking { get; init; } = "none";
     public long Pages { get; init; }
     public long LongestStandstillMicroseconds { get; init; }
 }

@@ -1,0 +1,102 @@
+using System.Text;
+using Tmds.Linux;
+using Tmem.Engine.Region;
+using static Tmds.Linux.LibC;
+
+namespace Tmem.Engine.Durability;
+
+/// <summary>
+/// Opens a region's file, which holds whatever was stored: made for its owner alone, never through a link that somebody else could have put in
+/// its place, and refused if another user owns it or may change it. Its folder is opened once, and the file in it once.
+/// </summary>
+internal static unsafe class RegionFileOpening
+{
+    private const uint OwnerOnly = 0x180;      // 0600
+    private const uint OthersWrite = 0x12;     // 0022
+    private const uint OthersDo = 0x3F;        // 0077
+
+    /// <summary>An open descriptor, locked against other processes as long as anybody has it open, its name durable.</summary>
+    /// <param name="path">Its name; the file is made if there is none.</param>
+    /// <param name="onlyReads">For somebody who writes nothing: it has to be there, may be anybody's, and others may read it at the same time.</param>
+    /// <exception cref="RegionException">Says what is in the way and what to do.</exception>
+    public static int OpenLocked(string path, bool onlyReads = false)
+    {
+        var full = Path.GetFullPath(path);
+        var folder = OpenFolder(full, path);
+        try
+        {
+            var descriptor = Open(folder, Path.GetFileName(full), path, onlyReads);
+            try
+            {
+                if (!onlyReads) Check(descriptor, path);
+                var kind = onlyReads ? NativeMethods.LockShared : NativeMethods.LockExclusive;
+                if (NativeMethods.FileLock(descriptor, kind | NativeMethods.LockNonBlocking) != 0)
+                    throw new RegionException($"region file '{path}' is in use by another process; stop that one first or name another file");
+                // A file just made must be found again after a power cut. Not every file system can, or needs to.
+                if (!onlyReads) _ = fsync(folder);
+                return descriptor;
+            }
+            catch
+            {
+                _ = close(descriptor);
+                throw;
+            }
+        }
+        finally
+        {
+            _ = close(folder);
+        }
+    }
+
+    private static int OpenFolder(string full, string path)
+    {
+        fixed (byte* p = Encoding.UTF8.GetBytes((Path.GetDirectoryName(full) ?? "/") + "\0"))
+        {
+            var folder = open(p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            return folder >= 0 ? folder : throw new RegionException($"cannot open the folder of region file '{path}': {FileFacts.Describe(errno)}; make it first");
+        }
+    }
+
+    private static int Open(int folder, string name, string path, bool onlyReads)
+    {
+        // Without blocking: a pipe of that name waits for nobody, and is refused for what it is.
+        var flags = (onlyReads ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC | O_NONBLOCK;
+        fixed (byte* p = Encoding.UTF8.GetBytes(name + "\0"))
+        {
+            var descriptor = openat(folder, p, flags | O_NOFOLLOW, (mode_t)OwnerOnly);
+            var error = errno;
+            if (descriptor >= 0) return descriptor;
+            if (error == ELOOP)
+            {
+                // A link is as good as the file if nobody else could have made it.
+                if (!onlyReads && !IsOurs(folder))
+                    throw new RegionException($"region file '{path}' is a symbolic link in a folder that other users may write; name the file itself");
+                descriptor = openat(folder, p, flags, (mode_t)OwnerOnly);
+                error = errno;
+                if (descriptor >= 0) return descriptor;
+            }
+            var wanted = onlyReads ? "read" : "read and written";
+            throw new RegionException($"cannot open region file '{path}': {FileFacts.Describe(error)}; name a file that can be {wanted}");
+        }
+    }
+
+    private static bool IsOurs(int folder)
+    {
+        stat facts;
+        return fstat(folder, &facts) == 0 && IsOurs((uint)facts.st_uid) && ((uint)facts.st_mode & OthersWrite) == 0;
+    }
+
+    private static bool IsOurs(uint owner) => owner == 0 || owner == (uint)geteuid();
+
+    private static void Check(int descriptor, string path)
+    {
+        stat facts;
+        if (fstat(descriptor, &facts) != 0) throw new RegionException($"cannot stat region file '{path}': {FileFacts.Describe(errno)}");
+        if (!IsOurs((uint)facts.st_uid))
+            throw new RegionException($"region file '{path}' belongs to user {(uint)facts.st_uid}, who could change the store; chown it to the user who starts this, or name another file");
+        if (((uint)facts.st_mode & OthersWrite) != 0)
+            throw new RegionException($"region file '{path}' may be written by other users; take that from them (chmod 0600 '{path}')");
+        // Who may read it reads what was swapped out: nobody needs to but its owner.
+        if (((uint)facts.st_mode & OthersDo) != 0) _ = fchmod(descriptor, (mode_t)OwnerOnly);
+    }
+}

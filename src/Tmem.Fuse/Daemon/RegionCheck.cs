@@ -1,0 +1,55 @@
+using Tmem.Engine;
+using Tmem.Fuse.Control;
+using Tmem.Fuse.Control.Messages;
+using Tmem.Fuse.Filesystem;
+
+namespace Tmem.Fuse.Daemon;
+
+/// <summary>
+/// Looks at a region's file that nobody has open: what a daemon would do to serve it (read the image, put the journal over it, attach, recover the
+/// file system) is done to a copy in memory, with leave to drop what is damaged, so that all of it is found; then all is verified. The file is
+/// only read.
+/// </summary>
+internal static class RegionCheck
+{
+    /// <summary>Prints a report on standard output.</summary>
+    /// <returns>The exit code: 0 if all is well, 1 if something is damaged or the file cannot be read.</returns>
+    public static int Run(string file)
+    {
+        try
+        {
+            return Run(file, Console.Out);
+        }
+        catch (RegionException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            return 1;
+        }
+    }
+
+    internal static int Run(string file, TextWriter output)
+    {
+        using var engine = TmemEngine.Open(new EngineOptions
+        {
+            CapacityBytes = EngineOptions.MinimumCapacity,
+            RegionPath = file,
+            ReadOnly = true,
+            DropDamaged = true,
+            CompactInBackground = false,
+        });
+        var dropped = engine.Dropped.ToList();
+        var directory = new TmemFileSystem(engine, engine.Client(Composition.FileSystemClient));
+        var report = engine.Verify();
+        var known = report.CorruptPages.ToDictionary(page => page.ToString(), page => directory.Describe(page));
+        List<string> problems = [.. dropped, .. report.Problems.Select(problem => ControlMethods.InWords(problem, known)), .. directory.Verify()];
+        var statistics = engine.Statistics();
+        output.WriteLine($"{file}: generation {statistics.Generation - 1}, {statistics.Pools.Count} pools, {report.PagesChecked} pages of {report.ObjectsChecked} objects "
+            + $"in {ByteSize.Format(statistics.UsedBytes)}");
+        foreach (var problem in problems) output.WriteLine("  " + problem);
+        if (engine.DroppedCount > dropped.Count) output.WriteLine($"  and {engine.DroppedCount - dropped.Count} more that are damaged");
+        output.WriteLine(problems.Count == 0
+            ? "sound"
+            : "DAMAGED: restore it from a copy, or start tmemd with --drop-damaged to serve the rest");
+        return problems.Count == 0 ? 0 : 1;
+    }
+}

@@ -1,0 +1,269 @@
+using Tmds.Linux;
+using Tmem.Engine.Durability;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Tests.Durability;
+
+/// <summary>A disk that fills: what is promised has its room, what failed gives its room back, and all of it gets better when there is room again.</summary>
+public sealed class FullDiskTests
+{
+    private const int Many = 1500;
+    private static readonly ClientId s_client = new(1);
+
+    [Fact]
+    public void ASyncThatFailedKeepsNothingOfTheDisk()
+    {
+        var disk = new SimulatedDisk();
+        using var engine = Open(disk);
+        var pool = Fill(engine, 20);
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        var used = disk.Contents.PagesBelow(engine.Memory.Length);
+        disk.Size = disk.UsedBytes + 1 * Engines.Mebi;
+        Fill(engine, pool, 20, Many);
+        Assert.Equal(TmemStatus.DiskFull, engine.Sync());
+        Assert.Equal(used * 4096, disk.UsedBytes);
+        // What would have needed the room is gone again, and with it the need.
+        for (uint i = 20; i < Many; i++) engine.Client(s_client).FlushPage(pool, new ObjectId(1), i);
+        engine.Compact();
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        AssertHolds(disk.Contents, pool, 20);
+    }
+
+    /// <summary>The journal would fit, the image not: nothing is promised that could not be kept.</summary>
+    [Fact]
+    public void WhatIsPromisedHasItsPlaceInTheImage()
+    {
+        var disk = new SimulatedDisk();
+        using var engine = Open(disk);
+        var pool = Fill(engine, 5);
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        Fill(engine, pool, 5, Many);
+        var stored = engine.Statistics().UsedBytes;
+        disk.Size = disk.UsedBytes + stored / 2 * 3;
+        Assert.Equal(TmemStatus.DiskFull, engine.Sync());
+        var full = new SimulatedDisk(disk.Contents) { Size = disk.Size };
+        using (var now = Open(full)) Assert.Equal(5, Engines.Figures(now.Client(s_client), pool).Pages);
+        disk.Size += stored;
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        // Nobody else's writing can take it away again.
+        disk.Size = disk.UsedBytes;
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        Assert.False(engine.Statistics().Durability.LastFailed);
+        AssertHolds(disk.Contents, pool, Many);
+    }
+
+    /// <summary>As a copy to a smaller disk leaves it, or a file system that needs new blocks for what it had promised.</summary>
+    [Theory]
+    [InlineData(4096)]
+    [InlineData(100 << 10)]
+    public void AJournalIsCarriedOutWithNoMoreRoomThanItHolds(int room)
+    {
+        var (left, pool) = WithAJournal();
+        var disk = new SimulatedDisk(left) { CanReserve = false };
+        disk.Size = disk.UsedBytes + room;
+        using (var engine = Open(disk))
+        {
+            Assert.True(engine.Statistics().Durability.Failures == 0);
+            Assert.Equal(TmemStatus.Ok, engine.Sync());
+        }
+        Assert.True(disk.Count("sync") > 3, "there was room for all of it; the test tests nothing");
+        AssertHolds(disk.Contents, pool, Many);
+        var random = new Random(room);
+        for (var cut = 0; cut < 25; cut++) AssertHolds(disk.AfterPowerCut(random.Next(disk.Now + 1), random), pool, Many);
+    }
+
+    [Fact]
+    public void AStoreIsServedThoughItsJournalCannotBeCarriedOut()
+    {
+        var (left, pool) = WithAJournal();
+        var disk = new SimulatedDisk(left) { CanReserve = false };
+        disk.Fails = what => what is "write" or "punch" or "length" ? LibC.ENOSPC : 0;
+        using var engine = Open(disk);
+        AssertHolds(engine, pool, Many);
+        Assert.Equal(TmemStatus.DiskFull, engine.Sync());
+        disk.Fails = null;
+        Put(engine, pool, 3, 77);
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        using var again = Open(new SimulatedDisk(disk.Contents));
+        Assert.Equal(77, Value(again, pool, 3));
+        Assert.Equal(Many - 1, Value(again, pool, Many - 1));
+    }
+
+    [Fact]
+    public void AFullDiskGetsBetterByItself()
+    {
+        var notices = new List<TmemNotice>();
+        var disk = new SimulatedDisk();
+        using var engine = Open(disk, notice: one => { lock (notices) notices.Add(one); });
+        var pool = Fill(engine, 20);
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        disk.Size = disk.UsedBytes;
+        Fill(engine, pool, 20, 300);
+        for (var i = 0; i < 3; i++) Assert.Equal(TmemStatus.DiskFull, engine.Sync());
+        disk.Size = long.MaxValue;
+        // Nobody asks, and there is no interval.
+        Assert.True(SpinWait.SpinUntil(() => !engine.Statistics().Durability.LastFailed, TimeSpan.FromSeconds(60)), "a failed sync was not tried again");
+        Assert.True(SpinWait.SpinUntil(() => { lock (notices) return notices.Count >= 2; }, TimeSpan.FromSeconds(60)));
+        AssertHolds(disk.Contents, pool, 300);
+        lock (notices)
+        {
+            Assert.Equal(2, notices.Count);
+            Assert.True(notices[0].IsProblem && notices[0].Sentence.Contains("cannot be written: No space left", StringComparison.Ordinal));
+            Assert.True(!notices[1].IsProblem && notices[1].Sentence.Contains("written again", StringComparison.Ordinal));
+        }
+    }
+
+    /// <summary>The keeper holds the memory: what has become of the file is no reason not to serve it.</summary>
+    [Theory]
+    [InlineData("full, with a journal")]
+    [InlineData("fails")]
+    [InlineData("cut short")]
+    [InlineData("emptied")]
+    [InlineData("something else")]
+    [InlineData("another region")]
+    public void ASuccessorServesFromMemoryWhateverTheFileHolds(string what)
+    {
+        var disk = new SimulatedDisk();
+        var memory = RegionMemory.CreateDescriptor();
+        using var dead = Open(disk, LibC.dup(memory));
+        var pool = Fill(dead, 600);
+        // It dies before it writes its journal in place, or after.
+        var withJournal = what == "full, with a journal";
+        using var reached = new ManualResetEventSlim();
+        dead.Checkpoint!.OnStep = step =>
+        {
+            if (step != CheckpointStep.Apply || !withJournal) return;
+            disk.Fails = _ => LibC.EIO;
+            reached.Set();
+        };
+        Assert.Equal(TmemStatus.Ok, dead.Sync());
+        if (withJournal) reached.Wait();
+        else Assert.Equal(TmemStatus.Ok, dead.Sync());
+        Put(dead, pool, 5, 99);
+        var length = dead.Memory.Length;
+        var contents = disk.Contents;
+        if (what == "cut short") contents.SetLength(50_000);
+        if (what == "emptied") contents.SetLength(0);
+        if (what == "something else") contents.Write(0, Pages.Random(1));
+        if (what == "another region")
+        {
+            var other = new SimulatedDisk();
+            Open(other, capacity: 32).Dispose();
+            contents = other.Contents;
+        }
+        var found = new SimulatedDisk(contents);
+        if (withJournal) found.Size = 0;
+        if (what == "fails") found.Fails = _ => LibC.EIO;
+        using var successor = Open(found, memory, isSuccessor: true);
+        Assert.True(successor.Attached);
+        Assert.Equal(99, Value(successor, pool, 5));
+        if (withJournal || what == "fails") Assert.NotEqual(TmemStatus.Ok, successor.Sync());
+        found.Size = long.MaxValue;
+        found.Fails = null;
+        Assert.Equal(TmemStatus.Ok, successor.Sync());
+        Assert.True(found.Length >= length);
+        using var again = Open(new SimulatedDisk(found.Contents));
+        Engines.AssertSound(again);
+        Assert.Equal(99, Value(again, pool, 5));
+        Assert.Equal(599, Value(again, pool, 599));
+    }
+
+    [Fact]
+    public void TooLittleDiskForAFullStoreIsSaidAtTheStart()
+    {
+        var notices = new List<TmemNotice>();
+        using (Open(new SimulatedDisk { Size = 64 * Engines.Mebi }, notice: notices.Add)) { }
+        Assert.Empty(notices);
+        using (Open(new SimulatedDisk { Size = 20 * Engines.Mebi }, notice: notices.Add)) { }
+        Assert.True(Assert.Single(notices).IsProblem);
+        Assert.Contains("needs 32", notices[0].Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void LessCapacityThanIsStoredIsSaid()
+    {
+        var notices = new List<TmemNotice>();
+        var disk = new SimulatedDisk();
+        PoolId pool, transient;
+        using (var engine = Open(disk))
+        {
+            pool = Fill(engine, 4000);
+            transient = Engines.Pool(engine.Client(s_client), PoolFlags.Shared);
+            for (uint i = 0; i < 500; i++) engine.Client(s_client).Put(transient, new ObjectId(2), i, Pages.Text((int)i));
+        }
+        using var less = Open(disk, capacity: 4, notice: notices.Add);
+        Assert.Contains(notices, one => one.IsProblem && one.Sentence.Contains("more than the capacity of 4 MiB", StringComparison.Ordinal));
+        // What may go has gone, what has to stay is there, and nothing new is taken.
+        Assert.Equal(0, Engines.Figures(less.Client(s_client), transient).Pages);
+        AssertHolds(less, pool, 4000);
+        Assert.Equal(TmemStatus.NoRoom, less.Client(s_client).Replace(pool, new ObjectId(3), 1, Pages.Random(1)));
+    }
+
+    /// <summary>What a disk holds at the moment when a large checkpoint is durable and nothing of it in its place.</summary>
+    private static (SparseBytes Contents, PoolId Pool) WithAJournal()
+    {
+        var disk = new SimulatedDisk();
+        using var engine = Open(disk);
+        var pool = Fill(engine, 200);
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        for (uint i = 0; i < 200; i += 2) engine.Client(s_client).FlushPage(pool, new ObjectId(1), i);
+        Fill(engine, pool, 0, Many);
+        SparseBytes? journaled = null;
+        engine.Checkpoint!.OnStep = step => { if (step == CheckpointStep.Apply) journaled ??= disk.Contents; };
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        return (journaled!, pool);
+    }
+
+    private static TmemEngine Open(SimulatedDisk disk, int memory = -1, bool isSuccessor = false, int capacity = 16, Action<TmemNotice>? notice = null) =>
+        TmemEngine.Open(new EngineOptions
+        {
+            CapacityBytes = capacity * Engines.Mebi, MaximumCapacityBytes = capacity == 32 ? 256 * Engines.Mebi : 0, ImageFile = disk, RegionDescriptor = memory,
+            IsSuccessor = isSuccessor, SyncInterval = TimeSpan.Zero, CompactInBackground = false, Notice = notice,
+        });
+
+    private static PoolId Fill(TmemEngine engine, int pages)
+    {
+        var pool = Engines.Pool(engine.Client(s_client));
+        Fill(engine, pool, 0, pages);
+        return pool;
+    }
+
+    private static void Fill(TmemEngine engine, PoolId pool, int from, int to)
+    {
+        for (var i = from; i < to; i++) Put(engine, pool, (uint)i, i);
+    }
+
+    private static void Put(TmemEngine engine, PoolId pool, uint index, int value)
+    {
+        var page = Pages.Random(value);
+        BitConverter.TryWriteBytes(page, value);
+        Assert.Equal(TmemStatus.Ok, engine.Client(s_client).Replace(pool, new ObjectId(1), index, page));
+    }
+
+    private static int Value(TmemEngine engine, PoolId pool, uint index)
+    {
+        var page = new byte[Pages.Size];
+        if (engine.Client(s_client).Get(pool, new ObjectId(1), index, page) != TmemStatus.Ok) return -1;
+        var value = BitConverter.ToInt32(page);
+        var expected = Pages.Random(value);
+        BitConverter.TryWriteBytes(expected, value);
+        Assert.Equal(expected, page);
+        return value;
+    }
+
+    private static void AssertHolds(SparseBytes contents, PoolId pool, int pages)
+    {
+        using var engine = Open(new SimulatedDisk(contents));
+        Engines.AssertSound(engine);
+        AssertHolds(engine, pool, pages);
+    }
+
+    private static void AssertHolds(TmemEngine engine, PoolId pool, int pages)
+    {
+        Assert.Equal(pages, Engines.Figures(engine.Client(s_client), pool).Pages);
+        for (var i = 0; i < pages; i++) Assert.Equal(i, Value(engine, pool, (uint)i));
+    }
+}
