@@ -68,5 +68,10 @@ public readonly record struct ClientId(uint Value);
 /// <param name="RefuseIncompressible">Refuse pages that do not shrink instead of storing them raw.</param>
 /// <param name="Codec">What new pages are compressed with.</param>
 /// <param name="SharedId">With <see cref="PoolFlags.Shared"/>: the id under which other clients find the pool. 0 is none.</param>
+/// <param name="ReserveBytes">
+/// Real memory the pool is guaranteed, in bytes, whatever others store; 0 is none. For a persistent pool, and no more than its limit. It can be changed
+/// later: <see cref="TmemClient.Reserve"/>.
+/// </param>
 public readonly record struct PoolOptions(
-    PoolFlags Flags, long LimitBytes = 0, bool RefuseIncompressible = false, TmemCodec Codec = TmemCodec.Page, SharedId SharedId = default);
+    PoolFlags Flags, long LimitBytes = 0, bool RefuseIncompressible = false, TmemCodec Codec = TmemCodec.Page, SharedId SharedId = default,
+    long ReserveBytes = 0);

@@ -12,6 +12,7 @@ public sealed partial class TmemClient
     /// </summary>
     public TransferResult SavePool(PoolId pool, Stream stream)
     {
+        using var call = _engine.Gate.Enter();
         ArgumentNullException.ThrowIfNull(stream);
         var status = Resolve(pool, out var target);
         return status == TmemStatus.Ok
@@ -22,6 +23,7 @@ public sealed partial class TmemClient
     /// <summary>As <see cref="SavePool"/>, all pools this client owns. Weight, limit and authorisations are the host's and not saved.</summary>
     public TransferResult Save(Stream stream)
     {
+        using var call = _engine.Gate.Enter();
         ArgumentNullException.ThrowIfNull(stream);
         return new ClientSaver(_engine.Operations, stream).Run(Array.FindAll(_state.Pools, pool => pool.IsOpen));
     }
@@ -33,6 +35,7 @@ public sealed partial class TmemClient
     /// </summary>
     public TransferResult Restore(Stream stream)
     {
+        using var call = _engine.Gate.Enter();
         ArgumentNullException.ThrowIfNull(stream);
         return new ClientRestorer(_engine, _state, stream).Run();
     }

@@ -15,10 +15,6 @@ namespace Tmem.Engine;
 /// </summary>
 public sealed partial class TmemClient
 {
-    private const uint ReservedFlags = 0x00FFFF00;
-    private const uint KnownFlags = (uint)(PoolFlags.Persistent | PoolFlags.Shared | PoolFlags.Precompressed);
-    private const uint PageSizeField = 0xF0;
-
     private readonly TmemEngine _engine;
     private readonly ClientState _state;
 
@@ -32,18 +28,21 @@ public sealed partial class TmemClient
     public const int PageSize = PageSizes.Smallest;
 
     /// <summary>The client's number.</summary>
-    public ClientId Id => _state.Id;
+    public ClientId Id { get { using var call = _engine.Gate.Enter(); return _state.Id; } }
 
     /// <summary>
     /// Creates a pool, or joins the one that has the shared id asked for; the flags must then be that pool's (KindMismatch), and its limit,
-    /// codec and policy stay what its maker asked for. InvalidFlags for reserved or unknown bits, for a negative limit, and for a precompressed
-    /// pool with a codec or a policy on pages that do not shrink; UnsupportedPageSize for more than 64 KiB; UnsupportedCodec; InvalidSharedId;
-    /// NotAuthorised (<see cref="TmemEngine.Authorise"/>); SharedIdInUse while a pool of that id is being restored; TooManyPools; NoRoom.
+    /// codec and policy stay what its maker asked for. InvalidFlags for reserved or unknown bits, for a negative limit, for a reserve that is negative,
+    /// above the limit or an ephemeral pool's, and for a precompressed pool with a codec or a policy on pages that do not shrink;
+    /// UnsupportedPageSize for more than 64 KiB; UnsupportedCodec; InvalidSharedId; NotAuthorised (<see cref="TmemEngine.Authorise"/>);
+    /// SharedIdInUse while a pool of that id is being restored; TooManyPools; NoRoom; Reserved if the pool, or its reserve, does not fit beside what
+    /// is stored and reserved.
     /// </summary>
     public TmemStatus NewPool(in PoolOptions options, out PoolId pool)
     {
+        using var call = _engine.Gate.Enter();
         pool = default;
-        var status = Check(options);
+        var status = PoolOptionsCheck.Of(options);
         if (status != TmemStatus.Ok) return status;
         Pool? created;
         var search = new RoomSearch();
@@ -52,25 +51,13 @@ public sealed partial class TmemClient
         return status;
     }
 
-    /// <summary>Whether options are ones a pool can have.</summary>
-    internal static TmemStatus Check(in PoolOptions options)
-    {
-        var flags = (uint)options.Flags;
-        if ((flags & ReservedFlags) != 0 || (flags & ~(KnownFlags | PageSizeField)) != 0 || options.LimitBytes < 0) return TmemStatus.InvalidFlags;
-        if (!PageSizes.IsServed(options.Flags.PageSize())) return TmemStatus.UnsupportedPageSize;
-        if (!PageCodecs.IsKnown(options.Codec)) return TmemStatus.UnsupportedCodec;
-        if ((options.Flags & PoolFlags.Precompressed) != 0 && (options.RefuseIncompressible || options.Codec != TmemCodec.Page))
-            return TmemStatus.InvalidFlags;
-        var isOfSharedKind = (options.Flags & PoolFlags.Shared) != 0;
-        return options.SharedId.IsReserved || (!options.SharedId.IsNone && !isOfSharedKind) ? TmemStatus.InvalidSharedId : TmemStatus.Ok;
-    }
-
     /// <summary>
     /// Destroys a pool and every page in it. Its id answers NoSuchPool from then on. A pool with a shared id is left, and destroyed by the last
     /// to leave; whoever left it is answered ForeignClient.
     /// </summary>
     public TmemStatus DestroyPool(PoolId pool)
     {
+        using var call = _engine.Gate.Enter();
         var status = Resolve(pool, out var target);
         if (status != TmemStatus.Ok) return status;
         if (_engine.PoolTable.TryEnd(target, _state) is not { } ended) return TmemStatus.NoSuchPool;
@@ -83,14 +70,18 @@ public sealed partial class TmemClient
     /// <summary>What a pool was created as, and its figures.</summary>
     public TmemStatus PoolInfo(PoolId pool, out PoolSnapshot? info)
     {
+        using var call = _engine.Gate.Enter();
         var status = Resolve(pool, out var target);
         info = status == TmemStatus.Ok ? TmemEngine.Snapshot(target) : null;
         return status;
     }
 
     /// <summary>The pools this client owns or shares.</summary>
-    public IReadOnlyList<PoolId> Pools() =>
-        [.. _engine.PoolTable.Living().Where(pool => pool.IsOpen && pool.Admits(_state)).Select(pool => pool.Id)];
+    public IReadOnlyList<PoolId> Pools()
+    {
+        using var call = _engine.Gate.Enter();
+        return [.. _engine.PoolTable.Living().Where(pool => pool.IsOpen && pool.Admits(_state)).Select(pool => pool.Id)];
+    }
 
     /// <summary>
     /// Stores a page under a handle, in the place of an older one. If it cannot be stored (NoRoom, PoolLimit, ClientLimit, Incompressible,
@@ -99,6 +90,7 @@ public sealed partial class TmemClient
     /// </summary>
     public TmemStatus Put(PoolId pool, in ObjectId obj, uint index, ReadOnlySpan<byte> page)
     {
+        using var call = _engine.Gate.Enter();
         var status = ResolvePage(pool, obj, page.Length, out var target);
         return status == TmemStatus.Ok ? _engine.Operations.Put(target, _state, obj, index, page, keepOld: false) : status;
     }
@@ -106,6 +98,7 @@ public sealed partial class TmemClient
     /// <summary>As <see cref="Put"/>, but if the page cannot be stored the older one stays: what a file system needs.</summary>
     public TmemStatus Replace(PoolId pool, in ObjectId obj, uint index, ReadOnlySpan<byte> page)
     {
+        using var call = _engine.Gate.Enter();
         var status = ResolvePage(pool, obj, page.Length, out var target);
         return status == TmemStatus.Ok ? _engine.Operations.Put(target, _state, obj, index, page, keepOld: true) : status;
     }
@@ -116,6 +109,7 @@ public sealed partial class TmemClient
     /// </summary>
     public TmemStatus Get(PoolId pool, in ObjectId obj, uint index, Span<byte> page)
     {
+        using var call = _engine.Gate.Enter();
         var status = Resolve(pool, obj, out var target);
         if (status != TmemStatus.Ok) return status;
         if (target.IsPrecompressed) return TmemStatus.Precompressed;
@@ -128,6 +122,7 @@ public sealed partial class TmemClient
     /// </summary>
     public TmemStatus Get(PoolId pool, in ObjectId obj, uint index, Span<byte> page, out int length)
     {
+        using var call = _engine.Gate.Enter();
         length = 0;
         var status = Resolve(pool, obj, out var target);
         if (status != TmemStatus.Ok) return status;
@@ -140,6 +135,7 @@ public sealed partial class TmemClient
     /// </summary>
     public TmemStatus Read(PoolId pool, in ObjectId obj, uint index, int offset, Span<byte> part)
     {
+        using var call = _engine.Gate.Enter();
         var status = ResolvePart(pool, obj, offset, part.Length, out var target);
         return status == TmemStatus.Ok ? _engine.Operations.Read(target, obj, index, offset, part) : status;
     }
@@ -152,6 +148,7 @@ public sealed partial class TmemClient
     /// </summary>
     public TmemStatus Write(PoolId pool, in ObjectId obj, uint index, int offset, ReadOnlySpan<byte> part)
     {
+        using var call = _engine.Gate.Enter();
         var status = ResolvePart(pool, obj, offset, part.Length, out var target);
         return status == TmemStatus.Ok ? _engine.Operations.Write(target, _state, obj, index, offset, part) : status;
     }
@@ -164,6 +161,7 @@ public sealed partial class TmemClient
     /// </summary>
     public TmemStatus Exchange(PoolId poolA, in ObjectId objA, uint indexA, PoolId poolB, in ObjectId objB, uint indexB)
     {
+        using var call = _engine.Gate.Enter();
         var status = Resolve(poolA, objA, out var a);
         if (status != TmemStatus.Ok) return status;
         status = Resolve(poolB, objB, out var b);
@@ -175,16 +173,22 @@ public sealed partial class TmemClient
     /// <summary>Drops one page. Ok if it was there, Miss if not.</summary>
     public TmemStatus FlushPage(PoolId pool, in ObjectId obj, uint index)
     {
+        using var call = _engine.Gate.Enter();
         var status = Resolve(pool, obj, out var target);
         return status == TmemStatus.Ok ? _engine.Operations.FlushPage(target, obj, index) : status;
     }
 
     /// <summary>Drops all pages an object has when the call begins. Ok if there was any, Miss if not.</summary>
-    public TmemStatus FlushObject(PoolId pool, in ObjectId obj) => FlushRange(pool, obj, 0, uint.MaxValue, out _);
+    public TmemStatus FlushObject(PoolId pool, in ObjectId obj)
+    {
+        using var call = _engine.Gate.Enter();
+        return FlushRange(pool, obj, 0, uint.MaxValue, out _);
+    }
 
     /// <summary>Drops the pages <paramref name="first"/> to <paramref name="last"/>, both included. Ok if there was any, Miss if not.</summary>
     public TmemStatus FlushRange(PoolId pool, in ObjectId obj, uint first, uint last, out long flushed)
     {
+        using var call = _engine.Gate.Enter();
         flushed = 0;
         var status = Resolve(pool, obj, out var target);
         if (status == TmemStatus.Ok && first > last) status = TmemStatus.InvalidArgument;
@@ -194,6 +198,7 @@ public sealed partial class TmemClient
     /// <summary>The lowest stored index at or above <paramref name="from"/>. Miss if there is none.</summary>
     public TmemStatus NextPage(PoolId pool, in ObjectId obj, uint from, out uint found)
     {
+        using var call = _engine.Gate.Enter();
         found = 0;
         var status = Resolve(pool, obj, out var target);
         return status == TmemStatus.Ok ? _engine.Operations.NextPage(target, obj, from, out found) : status;
@@ -202,6 +207,7 @@ public sealed partial class TmemClient
     /// <summary>How many pages the object has now: 0 if it is not there.</summary>
     public TmemStatus CountPages(PoolId pool, in ObjectId obj, out long pages)
     {
+        using var call = _engine.Gate.Enter();
         var status = Resolve(pool, obj, out var target);
         pages = status == TmemStatus.Ok ? _engine.Operations.CountPages(target, obj) : 0;
         return status;

@@ -6,17 +6,20 @@ public sealed partial class TmemEngine
 {
     /// <summary>The client of a number. It owns what a client of that number created before, also before an attach.</summary>
     /// <exception cref="ArgumentException">The number is 0.</exception>
-    public TmemClient Client(ClientId id) => new(this, ClientTable.State(Checked(id)));
+    public TmemClient Client(ClientId id)
+    {
+        using var call = Gate.Enter();
+        return new(this, ClientTable.State(Checked(id)));
+    }
 
     /// <summary>The clients that own or share pools, are configured, frozen or authorised, by number.</summary>
     public IReadOnlyList<ClientInfo> Clients()
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        var sharing = PoolTable.SharingClients();
+        using var call = Gate.Enter();
         var all = ClientTable.All;
         var shares = EphemeralShares.Among(all);
         return [.. all
-            .Where(client => client.Pools.Length > 0 || client.Settings != ClientSettings.Default || sharing.Contains(client.Id))
+            .Union(PoolTable.SharingClients().Select(ClientTable.State))
             .OrderBy(client => client.Id.Value)
             .Select(client => Describe(client, shares))];
     }
@@ -28,12 +31,17 @@ public sealed partial class TmemEngine
     /// <exception cref="ArgumentException">The client's number is 0.</exception>
     public TmemStatus Authorise(ClientId client, SharedId id)
     {
+        using var call = Gate.Enter();
         if (id.IsNone || id.IsReserved) return TmemStatus.InvalidSharedId;
-        return PoolTable.Authorise(ClientTable.State(Checked(client)).Id, id);
+        return PoolTable.Authorise(Checked(client), id);
     }
 
     /// <summary>Takes an authorisation back; Miss if there was none. Who is a member of a pool already stays one until it leaves.</summary>
-    public TmemStatus Revoke(ClientId client, SharedId id) => PoolTable.Revoke(client, id) ? TmemStatus.Ok : TmemStatus.Miss;
+    public TmemStatus Revoke(ClientId client, SharedId id)
+    {
+        using var call = Gate.Enter();
+        return PoolTable.Revoke(client, id) ? TmemStatus.Ok : TmemStatus.Miss;
+    }
 
     internal ClientInfo Describe(ClientState client) => Describe(client, EphemeralShares.Among(ClientTable.All));
 

@@ -27,10 +27,12 @@ public sealed unsafe partial class TmemEngine : IDisposable
     private readonly BackgroundCompaction? _background;
     private readonly DamageReport? _damage;
     private readonly Checkpointer? _checkpointer;
-    private bool _disposed;
+    private readonly Lock _resizing = new();
+    private readonly bool _attached;
 
     private TmemEngine(RegionMemory memory, RegionImage? image, EngineOptions options, bool attach)
     {
+        Gate = new CallGate(this);
         _memory = memory;
         _superblock = (Superblock*)memory.Start;
         _spans = new SpanPool(memory, _superblock->SpanCount, options.ReadOnly ? RegionLayout.CapacityOf(_superblock->SpanCount) : options.CapacityBytes);
@@ -47,7 +49,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
         hand.Serve(Operations);
         _compactor.Serve(Operations);
         Records = new RecordStore(_slabs, _superblock, PoolTable);
-        Attached = attach;
+        _attached = attach;
         if (attach)
         {
             _damage = new DamageReport(memory.Name, options.DropDamaged);
@@ -72,16 +74,19 @@ public sealed unsafe partial class TmemEngine : IDisposable
     }
 
     /// <summary>True when <see cref="Open"/> found a region and rebuilt from it.</summary>
-    public bool Attached { get; }
+    public bool Attached { get { using var call = Gate.Enter(); return _attached; } }
 
     /// <summary>How many pages, objects and spans <see cref="Open"/> dropped because they were damaged (<see cref="EngineOptions.DropDamaged"/>).</summary>
-    public long DroppedCount => _damage?.Count ?? 0;
+    public long DroppedCount { get { using var call = Gate.Enter(); return _damage?.Count ?? 0; } }
 
     /// <summary>A sentence for each of the first hundred, naming its handle or place.</summary>
-    public IReadOnlyList<string> Dropped => _damage?.Sentences ?? [];
+    public IReadOnlyList<string> Dropped { get { using var call = Gate.Enter(); return _damage?.Sentences ?? []; } }
 
     /// <summary>Fixed-size records in the region for the embedder (file-system metadata).</summary>
     internal RecordStore Records { get; }
+
+    /// <summary>What every public member goes through.</summary>
+    internal CallGate Gate { get; }
 
     internal RegionOperations Operations { get; }
     internal ExchangeIntent Intent { get; }
@@ -132,7 +137,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// <summary>All figures.</summary>
     public EngineStatistics Statistics()
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        using var call = Gate.Enter();
         var pools = new List<PoolSnapshot>();
         var total = new PoolCounters();
         total.Absorb(PoolTable.Retired);
@@ -154,6 +159,10 @@ public sealed unsafe partial class TmemEngine : IDisposable
             RecordSpanBytes = _spans.BytesOf(SpanKind.Records),
             ReadySpanBytes = _spans.ReadyBytes,
             SlackBytes = _slabs.SlackBytes(),
+            StrayBytesReturned = _spans.StraysPunched,
+            WorkingBytes = Scratch.AllBytes + ZstdContexts.AllBytes,
+            ReservedBytes = PoolTable.Reserves.Total,
+            UnmetReserveBytes = PoolTable.Reserves.Unmet,
             Spans = _spans.InUse,
             SpansReturned = _spans.Returned,
             SlotsMoved = _compactor.Moved,
@@ -178,7 +187,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// </returns>
     public TmemStatus Sync()
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        using var call = Gate.Enter();
         return _checkpointer?.Sync() ?? TmemStatus.Ok;
     }
 
@@ -188,7 +197,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// </summary>
     public SyncTicket BeginSync()
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        using var call = Gate.Enter();
         return new SyncTicket(_checkpointer?.Begin() ?? 0);
     }
 
@@ -196,7 +205,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// <returns>As <see cref="Sync"/>; Ok as well if a later one has succeeded meanwhile, as it has all of an earlier one.</returns>
     public TmemStatus EndSync(SyncTicket ticket)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        using var call = Gate.Enter();
         return _checkpointer?.End(ticket.Number) ?? TmemStatus.Ok;
     }
 
@@ -204,7 +213,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// <returns>False while it is neither durable nor failed.</returns>
     public bool TryEndSync(SyncTicket ticket, out TmemStatus status)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        using var call = Gate.Enter();
         status = TmemStatus.Ok;
         return _checkpointer?.TryEnd(ticket.Number, out status) ?? true;
     }
@@ -217,7 +226,19 @@ public sealed unsafe partial class TmemEngine : IDisposable
 
     /// <summary>The two figures that a file system's statfs needs, without the cost of a snapshot.</summary>
     /// <returns>Capacity and bytes in use.</returns>
-    public (long Capacity, long Used) Room() => (_spans.Capacity, _spans.Used);
+    public (long Capacity, long Used) Room()
+    {
+        using var call = Gate.Enter();
+        return (_spans.Capacity, _spans.Used);
+    }
+
+    /// <summary>What of the free room others are guaranteed: no pool but theirs can have it.</summary>
+    internal long ReservedForOthers(PoolId pool)
+    {
+        var reserves = PoolTable.Reserves;
+        if (!reserves.Any) return 0;
+        return reserves.Unmet - (PoolTable.Find(pool) is { } own ? Reserves.UnmetOf(own) : 0);
+    }
 
     /// <summary>
     /// Moves slots out of sparse spans and gives the memory back, until the store is as dense as it gets or so many slots have been moved.
@@ -226,10 +247,11 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// <returns>Slots moved: fewer than asked for when there was nothing left to win.</returns>
     public int Compact(int moves = int.MaxValue)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        using var call = Gate.Enter();
         ArgumentOutOfRangeException.ThrowIfNegative(moves);
         var moved = _compactor.Compact(moves);
         _spans.ReleaseReady();
+        _slabs.PunchStrays();
         return moved;
     }
 
@@ -238,7 +260,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// </summary>
     public long FreeableBytes()
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        using var call = Gate.Enter();
         var freeable = _spans.ReadyBytes + _slabs.SlackBytes();
         foreach (var pool in PoolTable.Living())
         {
@@ -253,7 +275,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// <returns>Bytes given back; fewer than asked for when nothing is left to give, or when others fill the store as fast as it is emptied.</returns>
     public long Shrink(long bytes)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        using var call = Gate.Enter();
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         var before = _spans.Used;
         _reclaimer.ShrinkTo(before - bytes, insists: false);
@@ -261,24 +283,38 @@ public sealed unsafe partial class TmemEngine : IDisposable
     }
 
     /// <summary>
-    /// Gives the store another capacity while it is in use. A lower one is made room for by <see cref="Shrink"/>; NoRoom, and the old
-    /// capacity, if persistent pages take more than that. InvalidArgument below <see cref="EngineOptions.MinimumCapacity"/> or above
+    /// Gives the store another capacity while it is in use; who asks for one while another is being made room for waits. A lower one is made room
+    /// for by <see cref="Shrink"/>; NoRoom, and the old capacity, if persistent pages take more than that, and Reserved if they do together with
+    /// what is reserved. InvalidArgument below <see cref="EngineOptions.MinimumCapacity"/> or above
     /// <see cref="MaximumCapacity"/>.
     /// </summary>
     public TmemStatus Resize(long capacity)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        if (capacity < EngineOptions.MinimumCapacity || capacity > MaximumCapacity) return TmemStatus.InvalidArgument;
-        var old = _spans.Capacity;
-        // Set first, so that puts beside us are refused and do not take what is being given back.
+        using var call = Gate.Enter();
+        if (capacity < EngineOptions.MinimumCapacity || capacity > HighestCapacity) return TmemStatus.InvalidArgument;
+        // One after the other: of two beside one another the one that fails would set back what the other has set.
+        lock (_resizing)
+        {
+            var old = _spans.Capacity;
+            if (capacity < old && !PoolTable.Reserves.FitInto(capacity)) return TmemStatus.Reserved;
+            // Set first, so that puts beside us are refused and do not take what is being given back.
+            SetCapacity(capacity);
+            if (_reclaimer.ShrinkTo(capacity, insists: true)) return TmemStatus.Ok;
+            SetCapacity(old);
+            return TmemStatus.NoRoom;
+        }
+    }
+
+    private void SetCapacity(long capacity)
+    {
         _spans.Capacity = capacity;
-        if (_reclaimer.ShrinkTo(capacity, insists: true)) return TmemStatus.Ok;
-        _spans.Capacity = old;
-        return TmemStatus.NoRoom;
+        PoolTable.Reserves.Forget();
     }
 
     /// <summary>The highest capacity this region can be given, in bytes.</summary>
-    public long MaximumCapacity => RegionLayout.CapacityOf(_spans.Count);
+    public long MaximumCapacity { get { using var call = Gate.Enter(); return HighestCapacity; } }
+
+    internal long HighestCapacity => RegionLayout.CapacityOf(_spans.Count);
 
     /// <summary>
     /// Allocates and touches what the calling thread needs, so that the data path never grows anything. A thread that was not prepared, or
@@ -289,7 +325,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">No such page size or codec.</exception>
     public void PrepareThread(int pageSize = TmemClient.PageSize, TmemCodec codec = TmemCodec.Page)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        using var call = Gate.Enter();
         if (!PageSizes.IsServed(pageSize)) throw new ArgumentOutOfRangeException(nameof(pageSize), pageSize, "no pool has pages of this size");
         if (!PageCodecs.IsKnown(codec)) throw new ArgumentOutOfRangeException(nameof(codec), codec, "there is no such codec");
         Scratch.For(pageSize);
@@ -303,7 +339,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// </summary>
     public VerifierReport Verify(bool quiescent = false)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        using var call = Gate.Enter();
         using var verifier = new TmemVerifier(_slabs, PoolTable, Operations);
         if (!quiescent) return verifier.Run(quiescent);
         _compactor.Hold();
@@ -357,17 +393,19 @@ public sealed unsafe partial class TmemEngine : IDisposable
     internal bool MakeRoom(ref RoomSearch search) => _reclaimer.MakeRoom(ref search);
 
     internal static PoolSnapshot Snapshot(Pool pool) =>
-        new(pool.Id, pool.Owner.Id, pool.Options, pool.PageSize, pool.Counters.Read(pool.PageSize))
+        new(pool.Id, pool.Owner.Id, pool.Options with { ReserveBytes = pool.ReserveBytes }, pool.PageSize, pool.Counters.Read(pool.PageSize))
         { RecentCorrupt = pool.CorruptPages.Read(pool.Id) };
 
     /// <summary>
     /// Lets go of the region. A region in a file is written out first and can be opened again, as can one in a descriptor that somebody else
     /// still holds. To be told whether it could be written, call <see cref="Sync"/> before.
+    /// <para>Waits for calls under way in other threads, of this engine and of its clients; every call that begins after it, but another of these, is
+    /// answered with <see cref="ObjectDisposedException"/>. A second call beside the first returns at once.</para>
     /// </summary>
+    /// <exception cref="InvalidOperationException">Called from within a call of this engine, as by a stream that a save writes to.</exception>
     public void Dispose()
     {
-        if (_disposed) return;
-        _disposed = true;
+        if (!Gate.Close()) return;
         _background?.Dispose();
         _superblock->Closed = 1;
         _checkpointer?.Dispose();

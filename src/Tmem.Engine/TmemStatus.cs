@@ -82,4 +82,7 @@ public enum TmemStatus : byte
 
     /// <summary>What is in the region's memory could not be made durable: its disk fails. Another sync tries all of it again.</summary>
     DiskError,
+
+    /// <summary>What room is left is reserved for other pools; or a reserve does not fit beside what is stored and reserved.</summary>
+    Reserved,
 }

@@ -55,6 +55,7 @@ internal static class CommandTree
             PoolListCommand.Create(Context),
             PoolShowCommand.Create(Context),
             PoolCreateCommand.Create(Context),
+            PoolReserveCommand.Create(Context),
             PoolDestroyCommand.Create(Context),
         });
         root.Add(new Command("swap", "Swap on the store: a file in a persistent pool, a loop device with direct I/O over it, swapon.")
@@ -72,6 +73,19 @@ internal static class CommandTree
 
         return Usage.Run(root, "tmemctl", args, new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null });
     }
+
+    /// <summary>An argument that is a size.</summary>
+    public static Argument<long> SizeArgument(string name, string description) => new(name)
+    {
+        Description = description,
+        CustomParser = argument =>
+        {
+            var text = argument.Tokens.Count == 1 ? argument.Tokens[0].Value : null;
+            if (ByteSize.TryParse(text, out var bytes)) return bytes;
+            argument.AddError($"{name}: '{text}' is not a size; write it as {ByteSize.Examples}");
+            return 0;
+        },
+    };
 
     /// <summary>An option that takes a size.</summary>
     public static Option<long?> SizeOption(string name, string description) => new(name)

@@ -84,9 +84,9 @@ public sealed class CommandTests : IDisposable
         _server.Pools.Add(new string('n', 255), "ephemeral");
         var lines = Ctl.Run(_server, "pool", "list").Lines;
         Assert.Equal(4, lines.Length);
-        Assert.Equal(["NAME", "KIND", "PAGES", "ORIGINAL", "COMPRESSED", "RATIO", "MEMORY", "LIMIT"], lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(["NAME", "KIND", "PAGES", "ORIGINAL", "COMPRESSED", "RATIO", "MEMORY", "LIMIT", "RESERVE"], lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries));
         Assert.StartsWith("a\\x1b[31mb\\nc ", lines[1]);
-        Assert.Equal(["data", "persistent", "1000", "3.9", "MiB", "1.6", "MiB", "2.50", "1.6", "MiB", "none"], lines[2].Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(["data", "persistent", "1000", "3.9", "MiB", "1.6", "MiB", "2.50", "1.6", "MiB", "none", "-"], lines[2].Split(' ', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal(lines[0].IndexOf("KIND", StringComparison.Ordinal), lines[2].IndexOf("persistent", StringComparison.Ordinal));
     }
 
@@ -99,6 +99,16 @@ public sealed class CommandTests : IDisposable
         Assert.Equal("scratch", Ctl.Run(_server, "pool", "show", "scratch", "--json").Json["name"]!.GetValue<string>());
         Assert.Equal("destroyed pool scratch, 1000 pages\n", Ctl.Run(_server, "pool", "destroy", "scratch").Output);
         Assert.Empty(_server.Pools);
+    }
+
+    [Fact]
+    public void A_pool_is_guaranteed_memory()
+    {
+        Assert.Equal("created persistent pool swap, limit none, 64.0 MiB reserved\n", Ctl.Run(_server, "pool", "create", "swap", "--reserve", "64M").Output);
+        Assert.Equal("pool swap is guaranteed 8.0 MiB\n", Ctl.Run(_server, "pool", "reserve", "swap", "8M").Output);
+        Assert.Equal("pool swap has no reserve\n", Ctl.Run(_server, "pool", "reserve", "swap", "0").Output);
+        Assert.Equal(ExitCode.Failed, Ctl.Run(_server, "pool", "reserve", "nowhere", "8M").Code);
+        Assert.Equal(ExitCode.Usage, Ctl.Run(_server, "pool", "reserve", "swap", "much").Code);
     }
 
     [Fact]

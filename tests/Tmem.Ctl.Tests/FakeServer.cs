@@ -116,7 +116,11 @@ internal sealed class FakeServer : IDisposable
                 var wanted = request.Params!.Value.Deserialize(ControlJson.Default.PoolCreateParameters)!;
                 if (!Pools.TryAdd(name, wanted.Ephemeral ? "ephemeral" : "persistent")) return (null, new RpcError(ControlErrorCode.Exists, $"pool '{name}' is there", new RpcErrorData(name, "choose another name")));
                 if (RealDirectories) Directory.CreateDirectory(Path.Combine(Mount, name));
-                return (Pool(name, Pools[name], wanted.Limit), null);
+                return (Pool(name, Pools[name], wanted.Limit, wanted.Reserve), null);
+            case ControlMethod.PoolReserve:
+                return Pools.TryGetValue(name, out var its)
+                    ? (Pool(name, its, 0, request.Params!.Value.Deserialize(ControlJson.Default.PoolReserveParameters)!.Reserve), null)
+                    : (null, NotFound(name));
             case ControlMethod.PoolDestroy:
                 if (!Pools.Remove(name)) return (null, NotFound(name));
                 if (RealDirectories) Directory.Delete(Path.Combine(Mount, name));
@@ -128,9 +132,9 @@ internal sealed class FakeServer : IDisposable
 
     private static RpcError NotFound(string name) => new(ControlErrorCode.NotFound, $"no pool '{name}'", new RpcErrorData(name, "see the list"));
 
-    private static string Pool(string name, string kind, long limit) => JsonSerializer.Serialize(new PoolReply
+    private static string Pool(string name, string kind, long limit, long reserve = 0) => JsonSerializer.Serialize(new PoolReply
     {
-        Name = name, Id = 1, Kind = kind, PageSize = 4096, LimitBytes = limit, RefuseIncompressible = false, Figures = Figures,
+        Name = name, Id = 1, Kind = kind, PageSize = 4096, LimitBytes = limit, ReserveBytes = reserve, RefuseIncompressible = false, Figures = Figures,
     }, ControlJson.Default.PoolReply);
 
     private StatusReply Status() => new()

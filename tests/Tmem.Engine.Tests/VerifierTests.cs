@@ -1,3 +1,7 @@
+using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Pam;
+using Tmem.Engine.Region;
+
 namespace Tmem.Engine.Tests;
 
 /// <summary>The verifier beside a load finds nothing where nothing is wrong. (What it has to find: CorruptionTests and FlipTests.)</summary>
@@ -46,6 +50,82 @@ public sealed class VerifierTests
             threads.ForEach(thread => thread.Join());
         }
         Engines.AssertSound(engine);
+    }
+
+    [Fact]
+    public unsafe void ASlotThatBeginsToWaitBetweenTwoLooksIsNotTakenForALeak()
+    {
+        using var engine = Engines.Still();
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        for (uint i = 0; i < 1000; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Pages.Random(1)));
+        // What a flush has in hand that has taken a page out of the index: its slot, as the page left it.
+        var leaf = Engines.Leaf(engine, pool, new ObjectId(1), 7);
+        var kept = *leaf;
+        var place = PageDescriptor.Slot(kept);
+        var sizeClass = engine.Slabs.Spans.Table[engine.Slabs.Spans.SpanOf(place)].Class;
+        var inHand = engine.Slabs.Allocate(SpanKind.PersistentPages, sizeClass);
+        *(ulong*)engine.Slabs.At(inHand) = *(ulong*)engine.Slabs.At(place);
+
+        var freed = false;
+        using (var verifier = new TmemVerifier(engine.Slabs, engine.PoolTable, engine.Operations)
+        {
+            AfterStructure = () =>
+            {
+                engine.Slabs.Free(inHand);
+                freed = engine.Slabs.IsWaiting(inHand);
+            },
+        })
+        {
+            Engines.AssertClean(verifier.Run(quiescent: false));
+        }
+        Assert.True(freed);
+        Engines.AssertSound(engine);
+    }
+
+    [Fact]
+    public unsafe void ASlotThatNothingRefersToIsALeak()
+    {
+        using var engine = Engines.Still();
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), 7, Pages.Random(1)));
+        var place = PageDescriptor.Slot(*Engines.Leaf(engine, pool, new ObjectId(1), 7));
+        var lost = engine.Slabs.Allocate(SpanKind.PersistentPages, engine.Slabs.Spans.Table[engine.Slabs.Spans.SpanOf(place)].Class);
+        *(ulong*)engine.Slabs.At(lost) = *(ulong*)engine.Slabs.At(place);
+        Assert.Contains("nothing refers to it", Assert.Single(engine.Verify().Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void MemoryGivenOutBeyondTheCapacityIsFound()
+    {
+        using var engine = Engines.Still(2 * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        uint stored = 0;
+        while (client.Put(pool, new ObjectId(1), stored, Pages.Random((int)stored)) == TmemStatus.Ok) stored++;
+        Engines.AssertClean(engine.Verify());
+        engine.Slabs.Spans.RefusesNothing = true;
+        for (uint i = 0; i < 100; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(2), i, Pages.Random((int)i)));
+        Assert.Contains("beyond the capacity", Assert.Single(engine.Verify().Problems), StringComparison.Ordinal);
+        // And it is found when it is over, too.
+        client.FlushObject(pool, new ObjectId(2));
+        engine.Compact();
+        Assert.NotEmpty(engine.Verify().Problems);
+    }
+
+    [Fact]
+    public void ACapacityBelowWhatPersistentPagesTakeIsNoFault()
+    {
+        using var engine = Engines.Still(4 * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        for (uint i = 0; i < 500; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Pages.Random((int)i)));
+        engine.Slabs.Spans.Capacity = Engines.Mebi;
+        uint more = 0;
+        while (client.Put(pool, new ObjectId(2), more, Pages.Random(1)) == TmemStatus.Ok) more++;
+        Assert.InRange(more, 0u, 100u);
+        Engines.AssertClean(engine.Verify());
     }
 
     /// <summary>Objects of one page, of one node and of a tree of nodes.</summary>

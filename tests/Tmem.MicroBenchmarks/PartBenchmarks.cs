@@ -50,6 +50,12 @@ public unsafe class PartBenchmarks : IDisposable
         SpinLatch.Exit(ref _latch);
     }
 
+    [Benchmark(Description = "gate: enter and leave")]
+    public void Gate()
+    {
+        using var call = _engine.Gate.Enter();
+    }
+
     [Benchmark(Description = "counter: add")]
     public void Counter() => _counters.Add(Tmem.Engine.Diagnostics.Count.Puts);
 

@@ -7,5 +7,6 @@ var root = new RootCommand("Runs tmem for a long time and checks everything it a
 {
     EngineSoakCommand.Create(),
     FlipsCommand.Create(),
+    DisposalCommand.Create(),
 };
 return Usage.Run(root, "scripts/soak", args, new InvocationConfiguration());

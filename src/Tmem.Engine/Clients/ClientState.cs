@@ -1,5 +1,6 @@
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Pools;
+using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Clients;
 
@@ -8,10 +9,11 @@ namespace Tmem.Engine.Clients;
 /// What its pools take together is never kept, only added up from what each pool counts: a client without a limit pays nothing for it on
 /// the data path, one with a limit a read a pool, and there is no figure that an attach or a change of owner could leave wrong.
 /// </summary>
-internal sealed class ClientState(ClientId id)
+internal sealed class ClientState(ClientId id, ClientTable table)
 {
     private ulong _settings = ClientSettings.Default.Word;
     private volatile Pool[] _pools = [];
+    private int _growing;
 
     public ClientId Id { get; } = id;
 
@@ -26,14 +28,22 @@ internal sealed class ClientState(ClientId id)
     /// <summary>The pools it owns, those too that are being restored or emptied. Never changed in place.</summary>
     public Pool[] Pools => _pools;
 
-    /// <summary>Asked after a growth was counted, so that of two threads that grow at once the second to ask sees both.</summary>
-    public bool IsOverLimit
+    /// <summary>Whether its pools have to ask it before they grow: <see cref="TryGrow"/>.</summary>
+    public bool HasLimit => Settings.LimitBytes != 0;
+
+    /// <summary>
+    /// Lets one of its pools grow within its limit. Its pools ask one after the other, and what is refused is never added: of two growths of which
+    /// one fits, that one is stored, whatever the other is.
+    /// </summary>
+    public TmemStatus TryGrow(Pool pool, long bytes, bool asksReserves)
     {
-        get
-        {
-            var limit = Settings.LimitBytes;
-            return limit != 0 && Memory > limit;
-        }
+        SpinLatch.Enter(ref _growing);
+        var limit = Settings.LimitBytes;
+        var status = pool.IsTooMuch(bytes) ? TmemStatus.PoolLimit
+            : limit != 0 && Memory + bytes > limit ? TmemStatus.ClientLimit
+            : pool.TryGrowAlone(bytes, asksReserves);
+        SpinLatch.Exit(ref _growing);
+        return status;
     }
 
     public long Memory
@@ -70,8 +80,16 @@ internal sealed class ClientState(ClientId id)
     }
 
     /// <summary>Under the pool table's lock.</summary>
-    public void Own(Pool pool) => _pools = [.. _pools, pool];
+    public void Own(Pool pool)
+    {
+        _pools = [.. _pools, pool];
+        table.Note(this);
+    }
 
     /// <summary>Under the pool table's lock.</summary>
-    public void Disown(Pool pool) => _pools = Array.FindAll(_pools, other => other != pool);
+    public void Disown(Pool pool)
+    {
+        _pools = Array.FindAll(_pools, other => other != pool);
+        table.Note(this);
+    }
 }

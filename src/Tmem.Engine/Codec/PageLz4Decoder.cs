@@ -123,7 +123,7 @@ internal static unsafe class PageLz4Decoder
                 {
                     // The page's bytes behind the output are loaded too, and the shuffle leaves them out.
                     var repeat = Vector128.LoadUnsafe(ref MemoryMarshal.GetReference(Repeats), offset * 16);
-                    var pattern = Vector128.ShuffleNative(Vector128.Load(match), repeat);
+                    var pattern = Pick(Vector128.Load(match), repeat);
                     nuint stride = Strides[(int)offset];
                     for (nuint done = 0; done < length; done += stride) pattern.Store(output + done);
                 }
@@ -180,6 +180,17 @@ internal static unsafe class PageLz4Decoder
         }
         return false;
     }
+
+    /// <summary>The bytes of a vector at places from 0 to 15: one instruction, for which .NET 8 has no common name.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<byte> Pick(Vector128<byte> bytes, Vector128<byte> places) =>
+#if NET9_0_OR_GREATER
+        Vector128.ShuffleNative(bytes, places);
+#else
+        System.Runtime.Intrinsics.X86.Ssse3.IsSupported ? System.Runtime.Intrinsics.X86.Ssse3.Shuffle(bytes, places)
+        : System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.IsSupported ? System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.VectorTableLookup(bytes, places)
+        : Vector128.Shuffle(bytes, places);
+#endif
 
     /// <summary>
     /// Copies a match without a byte to spare behind it. False if the page ends first. A short one goes a byte at a time, as its overlap with

@@ -9,7 +9,7 @@ internal enum Count
     Pages, Objects, CompressedBytes, SlotBytes, IndexBytes, RecordBytes, SameFilled, Raw,
 
     // What has happened.
-    Puts, Stored, Replaced, NoRoom, PoolLimit, ClientLimit, Frozen, Incompressible,
+    Puts, Stored, Replaced, NoRoom, Reserved, PoolLimit, ClientLimit, Frozen, Incompressible,
     Gets, Hits, Misses,
     PageFlushesFound, PageFlushesNotFound, ObjectFlushesFound, ObjectFlushesNotFound, PagesFlushed,
     Evictions, Corrupt,
@@ -69,6 +69,7 @@ internal sealed class PoolCounters
         PutsStored = Sum(Count.Stored),
         PutsReplaced = Sum(Count.Replaced),
         PutsNoRoom = Sum(Count.NoRoom),
+        PutsReserved = Sum(Count.Reserved),
         PutsPoolLimit = Sum(Count.PoolLimit),
         PutsClientLimit = Sum(Count.ClientLimit),
         PutsFrozen = Sum(Count.Frozen),

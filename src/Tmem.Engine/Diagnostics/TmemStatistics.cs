@@ -33,6 +33,8 @@ public readonly record struct PoolStatistics
     public long PutsReplaced { get; init; }
     /// <summary>Puts refused because the store was full.</summary>
     public long PutsNoRoom { get; init; }
+    /// <summary>Puts refused because what room was left is reserved for other pools.</summary>
+    public long PutsReserved { get; init; }
     /// <summary>Puts refused at the pool's own limit.</summary>
     public long PutsPoolLimit { get; init; }
     /// <summary>Puts refused at the limit of the client that owns the pool.</summary>
@@ -100,6 +102,19 @@ public sealed record EngineStatistics
     public required long RecordSpanBytes { get; init; }
     /// <summary>Real memory of slabs that no slot in use takes: holes that compaction can close, and tails that it cannot.</summary>
     public required long SlackBytes { get; init; }
+    /// <summary>What pools are guaranteed, all reserves together.</summary>
+    public long ReservedBytes { get; init; }
+    /// <summary>Of <see cref="ReservedBytes"/>: what those pools do not hold yet. Persistent pages of others find this much less room than there is.</summary>
+    public long UnmetReserveBytes { get; init; }
+    /// <summary>
+    /// Memory that the region had beyond <see cref="UsedBytes"/> because somebody read holes of it (a core dump, a debugger), given back since start.
+    /// </summary>
+    public long StrayBytesReturned { get; init; }
+    /// <summary>
+    /// Native memory of this process for pages on their way, beside the store and its capacity: a few pages a thread, and contexts of Zstandard. All
+    /// engines of a process share it.
+    /// </summary>
+    public long WorkingBytes { get; init; }
     /// <summary>Slots that compaction has moved since start.</summary>
     public required long SlotsMoved { get; init; }
     /// <summary>Spans in use.</summary>

@@ -2,7 +2,7 @@ namespace Tmem.Engine.Index;
 
 /// <summary>How a treap finds its way: keys, links and priorities of the things it orders, named by their place.</summary>
 /// <typeparam name="TKey">What orders them.</typeparam>
-internal interface ITreapOrder<TKey> where TKey : allows ref struct
+internal interface ITreapOrder<TKey>
 {
     /// <summary>Negative if the key comes before the node, 0 if it is the node's own.</summary>
     int Compare(in TKey key, ulong node);
@@ -31,7 +31,7 @@ internal static class Treap
     private const int Deepest = 1000;
 
     public static ulong Find<TOrder, TKey>(in TOrder order, ulong root, in TKey key)
-        where TOrder : struct, ITreapOrder<TKey> where TKey : allows ref struct
+        where TOrder : struct, ITreapOrder<TKey>
     {
         for (var depth = 0; root != 0; depth++)
         {
@@ -45,7 +45,7 @@ internal static class Treap
 
     /// <summary>The first node at or above the key; 0 if there is none.</summary>
     public static ulong AtOrAbove<TOrder, TKey>(in TOrder order, ulong root, in TKey key)
-        where TOrder : struct, ITreapOrder<TKey> where TKey : allows ref struct
+        where TOrder : struct, ITreapOrder<TKey>
     {
         ulong best = 0;
         for (var depth = 0; root != 0; depth++)
@@ -68,7 +68,7 @@ internal static class Treap
 
     /// <summary>Inserts a node whose key is not in the tree.</summary>
     public static void Insert<TOrder, TKey>(in TOrder order, ref ulong root, ulong node, in TKey key)
-        where TOrder : struct, ITreapOrder<TKey> where TKey : allows ref struct
+        where TOrder : struct, ITreapOrder<TKey>
     {
         var priority = order.Priority(node);
         ref var link = ref root;
@@ -106,7 +106,7 @@ internal static class Treap
 
     /// <summary>Puts a node with the same key, priority and links into another's place.</summary>
     public static void Replace<TOrder, TKey>(in TOrder order, ref ulong root, ulong node, ulong successor, in TKey key)
-        where TOrder : struct, ITreapOrder<TKey> where TKey : allows ref struct
+        where TOrder : struct, ITreapOrder<TKey>
     {
         ref var link = ref root;
         while (link != node)
@@ -116,7 +116,7 @@ internal static class Treap
 
     /// <summary>Takes the node with this key out. 0 if there is none, else the node.</summary>
     public static ulong Remove<TOrder, TKey>(in TOrder order, ref ulong root, in TKey key)
-        where TOrder : struct, ITreapOrder<TKey> where TKey : allows ref struct
+        where TOrder : struct, ITreapOrder<TKey>
     {
         ref var link = ref root;
         var depth = 0;

@@ -70,14 +70,14 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
 
     /// <summary>
     /// Moves real memory from one pool's account to another's. The one that grows goes first: the other cannot be refused. For one client's
-    /// two pools its own limit is not asked, because together they do not grow.
+    /// two pools its own limit is not asked, nor reserves for two pools without, because together they do not grow.
     /// </summary>
     private static TmemStatus TryShift(Pool a, Pool b, int growthOfA, out Pool? full)
     {
         full = null;
         if (a == b) return TmemStatus.Ok;
         var (grows, shrinks) = growthOfA > 0 ? (a, b) : (b, a);
-        var status = grows.TryGrow(Math.Abs(growthOfA), asksClient: a.Owner != b.Owner);
+        var status = grows.TryGrow(Math.Abs(growthOfA), asksClient: a.Owner != b.Owner, asksReserves: a.ReserveBytes != 0 || b.ReserveBytes != 0);
         if (status != TmemStatus.Ok) full = grows;
         else shrinks.TryGrow(-Math.Abs(growthOfA));
         return status;

@@ -30,7 +30,8 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         pool.Counters.Add(Count.Puts);
         var status = writer.IsFrozen ? TmemStatus.Frozen : Change(pool, writer, id, index, offset, part);
         CountOutcome(pool, status);
-        var isRefused = status is TmemStatus.NoRoom or TmemStatus.PoolLimit or TmemStatus.ClientLimit or TmemStatus.Incompressible or TmemStatus.Frozen;
+        var isRefused = status is TmemStatus.NoRoom or TmemStatus.Reserved or TmemStatus.PoolLimit or TmemStatus.ClientLimit
+            or TmemStatus.Incompressible or TmemStatus.Frozen;
         if (isRefused && !pool.IsPersistent) Take(pool, id, index);
         return status;
     }

@@ -254,6 +254,7 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         {
             case TmemStatus.Ok: counters.Add(Count.Stored); break;
             case TmemStatus.NoRoom: counters.Add(Count.NoRoom); break;
+            case TmemStatus.Reserved: counters.Add(Count.Reserved); break;
             case TmemStatus.PoolLimit: counters.Add(Count.PoolLimit); break;
             case TmemStatus.ClientLimit: counters.Add(Count.ClientLimit); break;
             case TmemStatus.Frozen: counters.Add(Count.Frozen); break;

@@ -44,11 +44,15 @@ internal sealed class Pool
     private volatile PoolStage _stage;
     private volatile ClientState _owner;
     private volatile ClientState[] _members = [];
+    private readonly Reserves _reserves;
     private long _memory;
+    private long _reserve;
 
-    public Pool(PoolId id, int place, ClientState owner, in PoolOptions options, PoolStage stage, TmemCodec? codec = null)
+    public Pool(PoolId id, int place, ClientState owner, in PoolOptions options, PoolStage stage, Reserves reserves, TmemCodec? codec = null)
     {
         Id = id;
+        _reserves = reserves;
+        _reserve = options.ReserveBytes;
         Place = place;
         _owner = owner;
         _stage = stage;
@@ -68,7 +72,12 @@ internal sealed class Pool
 
     /// <summary>Who shares a pool that has a shared id, the owner among them; empty for any other. Never changed in place.</summary>
     public ClientState[] Members { get => _members; set => _members = value; }
+
+    /// <summary>What the pool was made as. Its reserve may have been changed since: <see cref="ReserveBytes"/>.</summary>
     public PoolOptions Options { get; }
+
+    /// <summary>What it is guaranteed; set by <see cref="Reserves"/>.</summary>
+    public long ReserveBytes { get => Volatile.Read(ref _reserve); set => Volatile.Write(ref _reserve, value); }
 
     /// <summary>What new pages are compressed with in this process: the pool's own codec, or the one that <see cref="EngineOptions.NewPagesCodec"/> names.</summary>
     public TmemCodec Codec { get; }
@@ -96,18 +105,50 @@ internal sealed class Pool
     /// <summary>Real memory (slots, nodes, objects, records) that counts towards the limit.</summary>
     public long Memory => Volatile.Read(ref _memory);
 
-    /// <summary>Adds to the memory in use; PoolLimit or ClientLimit, with nothing changed, if a growth would pass a limit.</summary>
-    public TmemStatus TryGrow(long bytes, bool asksClient = true)
+    /// <summary>
+    /// Adds to the memory in use; PoolLimit, ClientLimit or Reserved, with nothing changed, if a growth would pass a limit or take what is reserved.
+    /// Asked before it is added: what is refused is never part of a sum, so that it cannot keep out what fits.
+    /// </summary>
+    /// <param name="bytes">What it takes; less than nothing gives back.</param>
+    /// <param name="asksClient">Whether the owner's limit counts.</param>
+    /// <param name="asksReserves">Whether what is reserved for others counts. Pages of an ephemeral pool do not ask: they go when somebody wants the room.</param>
+    /// <param name="isRecord">It is no page, and stays in an ephemeral pool too.</param>
+    public TmemStatus TryGrow(long bytes, bool asksClient = true, bool asksReserves = true, bool isRecord = false)
     {
-        if (bytes == 0) return TmemStatus.Ok;
-        var now = Interlocked.Add(ref _memory, bytes);
-        if (bytes < 0) return TmemStatus.Ok;
-        TmemStatus status;
-        if (Options.LimitBytes != 0 && now > Options.LimitBytes) status = TmemStatus.PoolLimit;
-        else if (asksClient && _owner.IsOverLimit) status = TmemStatus.ClientLimit;
-        else return TmemStatus.Ok;
-        Interlocked.Add(ref _memory, -bytes);
-        return status;
+        if (bytes <= 0)
+        {
+            if (bytes < 0) Interlocked.Add(ref _memory, bytes);
+            return TmemStatus.Ok;
+        }
+        asksReserves = asksReserves && (IsPersistent || isRecord) && _reserves.Any;
+        return asksClient && _owner is { HasLimit: true } owner ? owner.TryGrow(this, bytes, asksReserves) : TryGrowAlone(bytes, asksReserves);
+    }
+
+    /// <summary>Whether a growth would pass the pool's own limit.</summary>
+    public bool IsTooMuch(long bytes) => Options.LimitBytes != 0 && Memory + bytes > Options.LimitBytes;
+
+    /// <summary>As <see cref="TryGrow"/>, the owner's limit apart.</summary>
+    public TmemStatus TryGrowAlone(long bytes, bool asksReserves)
+    {
+        var limit = Options.LimitBytes;
+        if (limit == 0 && !asksReserves)
+        {
+            Interlocked.Add(ref _memory, bytes);
+            return TmemStatus.Ok;
+        }
+        var now = Memory;
+        while (true)
+        {
+            if (limit != 0 && now + bytes > limit) return TmemStatus.PoolLimit;
+            if (asksReserves && now + bytes > ReserveBytes)
+            {
+                if (!_reserves.TryAdmit(bytes)) return TmemStatus.Reserved;
+                asksReserves = false;
+            }
+            var seen = Interlocked.CompareExchange(ref _memory, now + bytes, now);
+            if (seen == now) return TmemStatus.Ok;
+            now = seen;
+        }
     }
 
     /// <summary>Adds what an attached region holds already, whatever the limit says.</summary>

@@ -22,6 +22,7 @@ internal sealed unsafe partial class PoolTable
     private readonly ClientTable _clients;
     private readonly TmemCodec? _newPagesCodec;
     private readonly SharingTable _sharing;
+    private readonly Reserves _reserves;
     private readonly Pool?[] _pools = new Pool?[RegionLayout.MaximumPools];
     private readonly Lock _change = new();
 
@@ -33,7 +34,11 @@ internal sealed unsafe partial class PoolTable
         _clients = clients;
         _newPagesCodec = newPagesCodec;
         _sharing = new SharingTable(memory);
+        _reserves = new Reserves(spans);
     }
+
+    /// <summary>What pools are guaranteed.</summary>
+    public Reserves Reserves => _reserves;
 
     /// <summary>What destroyed pools had counted.</summary>
     public PoolCounters Retired { get; } = new();
@@ -101,6 +106,7 @@ internal sealed unsafe partial class PoolTable
         {
             ref var entry = ref _entries[place];
             if (_pools[place] is not null || entry.Uses >= MaximumUses) continue;
+            if ((_reserves.Any || options.ReserveBytes != 0) && !_reserves.TryAdmit(Pool.ProcessBytes + options.ReserveBytes)) return TmemStatus.Reserved;
             if (!_spans.TryCharge(Pool.ProcessBytes)) return TmemStatus.NoRoom;
             entry.Uses++;
             var id = new PoolId(entry.Uses << PlaceBits | (uint)place);
@@ -111,13 +117,27 @@ internal sealed unsafe partial class PoolTable
             entry.SharedLow = options.SharedId.Low;
             entry.SharedHigh = options.SharedId.High;
             entry.Restore = (uint)restore;
-            pool = new Pool(id, place, owner, options, restore == 0 ? PoolStage.Open : PoolStage.Restoring, _newPagesCodec);
+            entry.ReserveBytes = options.ReserveBytes;
+            pool = new Pool(id, place, owner, options, restore == 0 ? PoolStage.Open : PoolStage.Restoring, _reserves, _newPagesCodec);
             Volatile.Write(ref entry.LivingId, id.Value);
             owner.Own(pool);
+            if (pool.IsPersistent) _reserves.Add(pool);
             Volatile.Write(ref _pools[place], pool);
             return TmemStatus.Ok;
         }
         return TmemStatus.TooManyPools;
+    }
+
+    /// <summary>Gives a pool another reserve; NoSuchPool if it ended meanwhile.</summary>
+    public TmemStatus SetReserve(Pool pool, long bytes)
+    {
+        lock (_change)
+        {
+            if (pool.IsEnding) return TmemStatus.NoSuchPool;
+            var status = _reserves.TrySet(pool, bytes);
+            if (status == TmemStatus.Ok) Volatile.Write(ref _entries[pool.Place].ReserveBytes, bytes);
+            return status;
+        }
     }
 
     /// <summary>
@@ -139,6 +159,9 @@ internal sealed unsafe partial class PoolTable
     {
         pool.Stage = PoolStage.Ending;
         Volatile.Write(ref _entries[pool.Place].LivingId, 0);
+        // Others may have it from here on, in the order its pages go.
+        if (pool.ReserveBytes != 0) _ = _reserves.TrySet(pool, 0);
+        _entries[pool.Place].ReserveBytes = 0;
     }
 
     /// <summary>Frees the place of an ended and emptied pool.</summary>
@@ -148,6 +171,7 @@ internal sealed unsafe partial class PoolTable
         {
             if (countItsPast) Retired.AbsorbGone(pool.Counters);
             pool.Owner.Disown(pool);
+            if (pool.IsPersistent) _reserves.Remove(pool);
             Volatile.Write(ref _pools[pool.Place], null);
             _spans.Uncharge(Pool.ProcessBytes);
         }
@@ -176,7 +200,12 @@ internal sealed unsafe partial class PoolTable
                 continue;
             }
             entry.Restore = 0;
-            var options = PoolEntry.Options(entry.Flags, entry.Policy, entry.LimitBytes, shared);
+            var options = PoolEntry.Options(entry.Flags, entry.Policy, entry.LimitBytes, shared) with { ReserveBytes = entry.ReserveBytes };
+            if (!PoolOptionsCheck.IsReserve(options, options.ReserveBytes))
+            {
+                damage.Found($"{id} has a reserve of {entry.ReserveBytes} bytes, which no pool of its kind and limit can have");
+                options = options with { ReserveBytes = entry.ReserveBytes = 0 };
+            }
             if (!PageSizes.IsServed(options.Flags.PageSize()) || !PageCodecs.IsKnown(options.Codec))
             {
                 damage.Found($"{id} has pages of {options.Flags.PageSize()} bytes and codec {(int)options.Codec}, and there are none such");
@@ -186,8 +215,9 @@ internal sealed unsafe partial class PoolTable
             // The region was made within a capacity that had room for them; a smaller one now refuses puts, not pools.
             _spans.Charge(Pool.ProcessBytes);
             var owner = _clients.State(new ClientId(entry.Owner));
-            var pool = new Pool(id, place, owner, options, PoolStage.Open, _newPagesCodec) { Members = members };
+            var pool = new Pool(id, place, owner, options, PoolStage.Open, _reserves, _newPagesCodec) { Members = members };
             owner.Own(pool);
+            if (pool.IsPersistent) _reserves.Add(pool);
             _pools[place] = pool;
         }
         _superblock->OpenRestores = 0;

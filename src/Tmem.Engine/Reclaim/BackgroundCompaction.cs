@@ -5,7 +5,7 @@ namespace Tmem.Engine.Reclaim;
 /// <summary>
 /// The thread that keeps the store dense. It looks twice a second, and where slack is more than a fiftieth of what the slabs hold it compacts in
 /// steps of a few hundred slots (about 0.1 ms), with a pause after each so that it never takes a processor from those who serve. When nothing is
-/// left to win it makes some of what is dense huge, if it is to.
+/// left to win it gives back what nobody counts (<see cref="SlabAllocator.PunchStrays"/>), and makes some of what is dense huge, if it is to.
 /// </summary>
 internal sealed class BackgroundCompaction : IDisposable
 {
@@ -18,11 +18,16 @@ internal sealed class BackgroundCompaction : IDisposable
     private const int HugeBlocksATime = 8;
     private static readonly TimeSpan s_pauseOfHuge = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>A minute.</summary>
+    private const int MostRounds = 120;
+
     private readonly SlabAllocator _slabs;
     private readonly Compactor _compactor;
     private readonly HugeBlocks? _huge;
     private readonly ManualResetEventSlim _stop = new();
     private readonly Thread _thread;
+    private int _sinceLook;
+    private int _lookEvery = 1;
 
     public BackgroundCompaction(SlabAllocator slabs, Compactor compactor, HugeBlocks? huge)
     {
@@ -40,6 +45,14 @@ internal sealed class BackgroundCompaction : IDisposable
         _thread.Join();
     }
 
+    /// <summary>A look that did not help is made again, but ever more rarely: it goes through all spans.</summary>
+    private void LookForStrays()
+    {
+        if (++_sinceLook < _lookEvery) return;
+        _sinceLook = 0;
+        _lookEvery = _slabs.PunchStrays() ? 1 : Math.Min(2 * _lookEvery, MostRounds);
+    }
+
     private void Run()
     {
         while (!_stop.Wait(s_interval))
@@ -49,6 +62,7 @@ internal sealed class BackgroundCompaction : IDisposable
                 var moves = MovesAStep;
                 if (!_compactor.TryStep(ref moves) || _stop.Wait(s_pause)) break;
             }
+            LookForStrays();
             for (var i = 0; i < HugeBlocksATime && !_stop.IsSet && _huge?.Step() == true; i++) _stop.Wait(s_pauseOfHuge);
         }
     }

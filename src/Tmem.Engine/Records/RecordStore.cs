@@ -57,7 +57,7 @@ internal sealed unsafe class RecordStore
 
     /// <summary>
     /// A new record with a zeroed payload, not yet committed. NoRoom when the store is full (ephemeral pages are evicted first); with a pool,
-    /// PoolLimit and ClientLimit as for a page, and NoSuchPool.
+    /// PoolLimit, ClientLimit and Reserved as for a page, and NoSuchPool.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Kind 0, or a payload of less than 1 or more than <see cref="MaximumPayload"/> bytes.</exception>
     public TmemStatus Allocate(byte kind, int payload, out RecordRef record, PoolId pool = default)
@@ -70,8 +70,9 @@ internal sealed unsafe class RecordStore
         if (owner is null && pool != default) return TmemStatus.NoSuchPool;
         var sizeClass = SizeClasses.For(payload + HeaderBytes);
         long asked = SizeClasses.Size(sizeClass);
+        if (owner is null && _pools.Reserves is { Any: true } reserves && !reserves.TryAdmit(asked)) return TmemStatus.Reserved;
         // Asked first: nothing is evicted for what is refused anyway.
-        if (owner is not null && owner.TryGrow(asked) is var grown and not TmemStatus.Ok) return grown;
+        if (owner is not null && owner.TryGrow(asked, isRecord: true) is var grown and not TmemStatus.Ok) return grown;
         var place = _slabs.AllocateEvicting(SpanKind.Records, sizeClass);
         if (place == 0)
         {

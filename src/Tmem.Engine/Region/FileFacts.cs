@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Tmds.Linux;
+using Tmem.Engine.Native;
 using static Tmds.Linux.LibC;
 
 namespace Tmem.Engine.Region;
@@ -14,7 +15,7 @@ internal static unsafe class FileFacts
     public static long LengthOf(int descriptor, string name)
     {
         stat buffer;
-        if (fstat(descriptor, &buffer) != 0) throw new RegionException($"cannot stat {name}: {Describe(errno)}");
+        if (SystemCalls.Stat(descriptor, &buffer) is var error and not 0) throw new RegionException($"cannot stat {name}: {Describe(error)}");
         const uint typeMask = 0xF000, regular = 0x8000;
         if (((uint)buffer.st_mode & typeMask) != regular)
             throw new RegionException($"{name} is not a regular file; a region needs one (or none for memory)");
@@ -26,21 +27,21 @@ internal static unsafe class FileFacts
     {
         const int blockBytes = 512;
         stat buffer;
-        return fstat(descriptor, &buffer) == 0 ? (long)buffer.st_blocks * blockBytes : 0;
+        return SystemCalls.Stat(descriptor, &buffer) == 0 ? (long)buffer.st_blocks * blockBytes : 0;
     }
 
     /// <summary>The first range at or after an offset that is not a hole; without knowledge of holes, the whole rest.</summary>
     public static bool NextData(int descriptor, long from, out long start, out long end)
     {
         end = 0;
-        start = lseek(descriptor, from, SeekData);
+        start = SystemCalls.Seek(descriptor, from, SeekData);
         if (start < 0)
         {
-            if (errno == ENXIO) return false;
+            if (start == -ENXIO) return false;
             start = from;
         }
-        end = lseek(descriptor, start, SeekHole);
-        if (end < 0) end = (long)lseek(descriptor, 0, SEEK_END);
+        end = SystemCalls.Seek(descriptor, start, SeekHole);
+        if (end < 0) end = SystemCalls.Seek(descriptor, 0, SEEK_END);
         return end > start;
     }
 

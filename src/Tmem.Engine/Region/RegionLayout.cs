@@ -135,6 +135,8 @@ internal struct PoolEntry
     public ulong SharedHigh;
     /// <summary>The restore this pool comes from, while it is under way; 0 otherwise.</summary>
     public uint Restore;
+    /// <summary>Memory the pool is guaranteed, in bytes; 0 for none, as in regions made before there were reserves. One store changes it.</summary>
+    public long ReserveBytes;
 
     private const uint PolicyRefuseIncompressible = 1;
     /// <summary>Where the codec of new pages stands in <see cref="Policy"/>, eight bits of it.</summary>
@@ -203,6 +205,12 @@ internal enum SpanList : byte
     Half = 2,
     ThreeQuarters = 3,
     NearlyFull = 4,
+
+    /// <summary>In the list of empty spans that keep their memory.</summary>
+    Ready = 253,
+
+    /// <summary>In the list of empty spans whose memory was given back.</summary>
+    Returned = 254,
 
     /// <summary>In no list: the compactor empties it.</summary>
     Isolated = 255,

@@ -1,15 +1,17 @@
 using static Tmds.Linux.LibC;
-using Tmds.Linux;
+using Tmem.Engine.Native;
 
 namespace Tmem.Engine.Region;
 
 /// <summary>
 /// The mapping a region lives in: anonymous memory, or a memfd (MAP_SHARED). Memory is populated before it is
-/// used (MADV_POPULATE_WRITE answers "no memory" as an error where a first touch would be a SIGBUS) and given back by punching holes.
+/// used (MADV_POPULATE_WRITE answers "no memory" as an error where a first touch would be a SIGBUS) and given back by punching holes. It is left
+/// out of core dumps: a dump reads holes too, which gives them memory, and writes out what others have stored.
 /// </summary>
 internal sealed unsafe class RegionMemory : IDisposable
 {
     // Not in Tmds.LibC 0.5.0.
+    private const int MADV_DONTDUMP = 16;
     private const int MADV_POPULATE_READ = 22;
     private const int MADV_POPULATE_WRITE = 23;
     private const int MADV_DONTNEED_LOCKED = 24;
@@ -45,57 +47,58 @@ internal sealed unsafe class RegionMemory : IDisposable
     /// <summary>A new, empty memfd.</summary>
     public static int CreateDescriptor()
     {
-        fixed (byte* name = "tmem-region\0"u8)
-        {
-            var descriptor = memfd_create(name, MFD_CLOEXEC);
-            return descriptor >= 0 ? descriptor : throw new RegionException($"memfd_create failed: {Error()}; there is no memory for a region");
-        }
+        var descriptor = SystemCalls.CreateMemory("tmem-region\0"u8, MFD_CLOEXEC);
+        return descriptor >= 0 ? descriptor : throw new RegionException($"memfd_create failed: {FileFacts.Describe(-descriptor)}; there is no memory for a region");
     }
 
     /// <summary>Maps a descriptor, which then belongs to the mapping; the file is first made <paramref name="length"/> long.</summary>
     public static RegionMemory FromDescriptor(int fd, long length, bool lockMemory, string name)
     {
-        if (FileFacts.LengthOf(fd, name) < length && ftruncate(fd, length) != 0)
-            throw new RegionException($"cannot extend {name} to {length} bytes: {Error()}");
-        return Map(fd, length, lockMemory, name);
+        try
+        {
+            if (FileFacts.LengthOf(fd, name) < length && SystemCalls.SetLength(fd, length) is var error and not 0)
+                throw new RegionException($"cannot extend {name} to {length} bytes: {FileFacts.Describe(error)}");
+            return Map(fd, length, lockMemory, name);
+        }
+        catch
+        {
+            _ = close(fd);
+            throw;
+        }
     }
 
     private static RegionMemory Map(int fd, long length, bool lockMemory, string name)
     {
         var flags = MAP_NORESERVE | (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED);
         var start = fd < 0
-            ? mmap(null, (size_t)(ulong)length, PROT_READ | PROT_WRITE, flags, fd, 0)
-            : MapAligned(fd, length, flags);
-        if (start == MAP_FAILED)
-        {
-            var error = Error();
-            if (fd >= 0) _ = close(fd);
-            throw new RegionException($"cannot map {length} bytes for {name}: {error}");
-        }
+            ? SystemCalls.Map(null, length, PROT_READ | PROT_WRITE, flags, fd, out var error)
+            : MapAligned(fd, length, flags, out error);
+        if (start == null) throw new RegionException($"cannot map {length} bytes for {name}: {FileFacts.Describe(error)}");
+        _ = SystemCalls.Advise(start, length, MADV_DONTDUMP);
         // Locked as they are populated: locking the whole sparse mapping at once would fill it.
         // A process that locks all it maps (mlockall) has locked this too, and is asked not to.
-        if (!lockMemory && fd >= 0) _ = munlock(start, (size_t)(ulong)length);
-        var locked = lockMemory && mlock2(start, (size_t)(ulong)length, MLOCK_ONFAULT) == 0;
+        if (!lockMemory && fd >= 0) _ = SystemCalls.Unlock(start, length);
+        var locked = lockMemory && SystemCalls.Lock(start, length, MLOCK_ONFAULT) == 0;
         return new RegionMemory((byte*)start, length, fd, locked, name);
     }
 
     /// <summary>Maps a descriptor at a multiple of 2 MiB, as large pages need it: more than that is reserved, and what is over goes back.</summary>
-    private static void* MapAligned(int fd, long length, int flags)
+    private static void* MapAligned(int fd, long length, int flags, out int error)
     {
-        const ulong align = HugeBlocks.BlockBytes;
-        var whole = (ulong)length + align;
-        var reserved = mmap(null, (size_t)whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (reserved == MAP_FAILED) return MAP_FAILED;
-        var before = (align - (ulong)reserved % align) % align;
-        var start = mmap((byte*)reserved + before, (size_t)(ulong)length, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0);
-        if (start == MAP_FAILED)
+        const long align = HugeBlocks.BlockBytes;
+        var whole = length + align;
+        var reserved = SystemCalls.Map(null, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, out error);
+        if (reserved == null) return null;
+        var before = (align - (long)reserved % align) % align;
+        var start = SystemCalls.Map((byte*)reserved + before, length, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, out error);
+        if (start == null)
         {
-            _ = munmap(reserved, (size_t)whole);
-            return MAP_FAILED;
+            _ = SystemCalls.Unmap(reserved, whole);
+            return null;
         }
-        var end = ((ulong)start + (ulong)length + RegionLayout.PageSize - 1) & ~(RegionLayout.PageSize - 1UL);
-        if (before > 0) _ = munmap(reserved, (size_t)before);
-        if ((ulong)reserved + whole > end) _ = munmap((void*)end, (size_t)((ulong)reserved + whole - end));
+        var end = ((long)start + length + RegionLayout.PageSize - 1) & ~(RegionLayout.PageSize - 1L);
+        if (before > 0) _ = SystemCalls.Unmap(reserved, before);
+        if ((long)reserved + whole > end) _ = SystemCalls.Unmap((void*)end, (long)reserved + whole - end);
         return start;
     }
 
@@ -105,9 +108,9 @@ internal sealed unsafe class RegionMemory : IDisposable
     /// <summary>Asks the system to hold a block of present pages as one. False if it would not now; it may not know how.</summary>
     public bool TryCollapse(long offset, long length, out bool isUnsupported)
     {
-        var done = madvise(Start + offset, (size_t)(ulong)length, MADV_COLLAPSE) == 0;
-        isUnsupported = !done && errno == EINVAL;
-        return done;
+        var error = SystemCalls.Advise(Start + offset, length, MADV_COLLAPSE);
+        isUnsupported = error == EINVAL;
+        return error == 0;
     }
 
     /// <summary>Makes pages present and writable. False if the system has no memory for them.</summary>
@@ -116,15 +119,15 @@ internal sealed unsafe class RegionMemory : IDisposable
         if (!_populateUnsupported)
         {
             // A memfd at its limit answers here; a touch would be a SIGBUS.
-            if (_descriptor >= 0 && fallocate(_descriptor, 0, offset, length) != 0)
+            if (_descriptor >= 0 && SystemCalls.Allocate(_descriptor, 0, offset, length) is var refusal && refusal != 0
+                && refusal != EOPNOTSUPP && refusal != EINTR)
             {
-                var error = errno;
-                if (error != EOPNOTSUPP && error != EINTR) return false;
+                return false;
             }
             for (var tries = 0; tries < 8; tries++)
             {
-                if (madvise(Start + offset, (size_t)(ulong)length, MADV_POPULATE_WRITE) == 0) return true;
-                var error = errno;
+                var error = SystemCalls.Advise(Start + offset, length, MADV_POPULATE_WRITE);
+                if (error == 0) return true;
                 if (error == EINVAL) { _populateUnsupported = true; break; } // before Linux 5.14
                 if (error is not (4 /* EINTR */ or 11 /* EAGAIN */)) return false;
             }
@@ -136,7 +139,7 @@ internal sealed unsafe class RegionMemory : IDisposable
     }
 
     /// <summary>Maps what a memfd holds here already; a hint, before Linux 5.14 without effect.</summary>
-    public void MakePresent(long offset, long length) => _ = madvise(Start + offset, (size_t)(ulong)length, MADV_POPULATE_READ);
+    public void MakePresent(long offset, long length) => _ = SystemCalls.Advise(Start + offset, length, MADV_POPULATE_READ);
 
     /// <summary>
     /// Whether nearly all that a memfd holds was made present here by <see cref="RegionPresence"/>: told by how much it has grown since. The rest is
@@ -144,7 +147,11 @@ internal sealed unsafe class RegionMemory : IDisposable
     /// </summary>
     public bool IsPresent => HeldBytes is var held && held - _madePresent <= held / 8;
 
-    private long HeldBytes => FileFacts.AllocatedBytes(_descriptor);
+    /// <summary>How much memory a memfd holds, whoever gave it any.</summary>
+    public long HeldBytes => FileFacts.AllocatedBytes(_descriptor);
+
+    /// <summary>Whether it can hold memory that nobody here gave it: reading a hole of private memory gives it none.</summary>
+    public bool MayHaveStrays => _descriptor >= 0;
 
     /// <summary>All that it holds now is about to be present.</summary>
     public void NoteMadePresent() => _madePresent = HeldBytes;
@@ -154,16 +161,16 @@ internal sealed unsafe class RegionMemory : IDisposable
     {
         const int keepSizePunchHole = 1 | 2;
         var failed = _descriptor >= 0
-            ? fallocate(_descriptor, keepSizePunchHole, offset, length) != 0
-            : madvise(Start + offset, (size_t)(ulong)length, _locked ? MADV_DONTNEED_LOCKED : MADV_DONTNEED) != 0;
+            ? SystemCalls.Allocate(_descriptor, keepSizePunchHole, offset, length) != 0
+            : SystemCalls.Advise(Start + offset, length, _locked ? MADV_DONTNEED_LOCKED : MADV_DONTNEED) != 0;
         if (!failed) return;
         // A kernel without DONTNEED_LOCKED (before 5.18): whoever reuses the span relies on zeros.
         new Span<byte>(Start + offset, (int)length).Clear();
         if (_descriptor < 0)
         {
-            _ = munlock(Start + offset, (size_t)(ulong)length);
-            _ = madvise(Start + offset, (size_t)(ulong)length, MADV_DONTNEED);
-            if (_locked) _ = mlock2(Start + offset, (size_t)(ulong)length, MLOCK_ONFAULT);
+            _ = SystemCalls.Unlock(Start + offset, length);
+            _ = SystemCalls.Advise(Start + offset, length, MADV_DONTNEED);
+            if (_locked) _ = SystemCalls.Lock(Start + offset, length, MLOCK_ONFAULT);
         }
     }
 
@@ -175,9 +182,9 @@ internal sealed unsafe class RegionMemory : IDisposable
     {
         for (var done = 0; done < length;)
         {
-            var read = (long)pread(_descriptor, into + done, (size_t)(ulong)(length - done), offset + done);
+            var read = SystemCalls.ReadAt(_descriptor, into + done, length - done, offset + done);
             if (read > 0) done += (int)read;
-            else if (read == 0 || errno != EINTR) throw new RegionException($"cannot read {Name}: {Error()}");
+            else if (read != -EINTR) throw new RegionException($"cannot read {Name}: {(read == 0 ? "it is cut short" : FileFacts.Describe((int)-read))}");
         }
     }
 
@@ -187,10 +194,8 @@ internal sealed unsafe class RegionMemory : IDisposable
     public void Dispose()
     {
         if (Start == null) return;
-        _ = munmap(Start, (size_t)(ulong)Length);
+        _ = SystemCalls.Unmap(Start, Length);
         Start = null;
         if (_descriptor >= 0) _ = close(_descriptor);
     }
-
-    private static string Error() => FileFacts.Describe(errno);
 }

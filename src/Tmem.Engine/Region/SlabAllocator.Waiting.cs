@@ -24,6 +24,19 @@ internal sealed unsafe partial class SlabAllocator
     /// <summary>Slots of a class that wait. For tests.</summary>
     internal int Waiting(SpanKind kind, int sizeClass) => State(kind, sizeClass).Waiting;
 
+    /// <summary>Whether a slot waits. It looks taken, and no leaf refers to it: that is no leak.</summary>
+    public bool IsWaiting(ulong place)
+    {
+        ref var entry = ref _spans.Table[_spans.SpanOf(place)];
+        var (kind, sizeClass) = (entry.Kind, entry.Class);
+        if (!MayWait(kind) || sizeClass >= SizeClasses.Count) return false;
+        ref var state = ref State(kind, sizeClass);
+        SpinLatch.Enter(ref state.Latch);
+        var waits = new ReadOnlySpan<ulong>(WaitingOf(kind, sizeClass), state.Waiting).Contains(place);
+        SpinLatch.Exit(ref state.Latch);
+        return waits;
+    }
+
     private static bool MayWait(SpanKind kind) => kind is SpanKind.PersistentPages or SpanKind.EphemeralPages;
 
     /// <summary>Makes a slot wait that nothing refers to. False if it has to be freed at once. Under the class's latch.</summary>

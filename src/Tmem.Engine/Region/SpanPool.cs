@@ -27,6 +27,7 @@ internal sealed unsafe partial class SpanPool
     private long _inUse;
     private long _charged;
     private long _peak;
+    private long _overrun;
     private long _returns;
     private long _capacity;
 
@@ -51,6 +52,13 @@ internal sealed unsafe partial class SpanPool
     public long InUse => Volatile.Read(ref _inUse);
     public long Returned => Volatile.Read(ref _returns);
     public long Peak => Volatile.Read(ref _peak);
+
+    /// <summary>The most by which anything that was to ask first has passed the capacity since it was set: 0, or there is a fault.</summary>
+    public long Overrun => Volatile.Read(ref _overrun);
+
+    /// <summary>For tests: nobody is refused, as if by a fault.</summary>
+    internal bool RefusesNothing { get; set; }
+
     public long Used { get { SpinLatch.Enter(ref _latch); var used = UsedNow(); SpinLatch.Exit(ref _latch); return used; } }
 
     /// <summary>The limit on real memory. Lowering it below what is used refuses takers until enough has been given back.</summary>
@@ -62,9 +70,17 @@ internal sealed unsafe partial class SpanPool
             SpinLatch.Enter(ref _latch);
             _capacity = value;
             _peak = UsedNow();
+            _overrun = 0;
             SpinLatch.Exit(ref _latch);
         }
     }
+
+    /// <summary>
+    /// What a store of that capacity needs beside the slots of pages and index: tables, what the process keeps for it, and records, whose spans are not
+    /// compacted.
+    /// </summary>
+    public long FixedBytes(long capacity) =>
+        RegionLayout.TablesBytes + TableBytes(Math.Min(Count, RegionLayout.SpansFor(capacity))) + Volatile.Read(ref _charged) + BytesOf(SpanKind.Records);
 
     /// <summary>Real memory of the spans of one kind.</summary>
     public long BytesOf(SpanKind kind) => Volatile.Read(ref _present[(int)kind]) * RegionLayout.PageSize;
@@ -170,12 +186,12 @@ internal sealed unsafe partial class SpanPool
         _present[(int)kind] -= present;
         if (keep)
         {
-            Push(ref _readyHead, span);
+            Push(ref _readyHead, span, SpanList.Ready);
             _ready += present;
         }
         else
         {
-            Push(ref _returnedHead, span);
+            Push(ref _returnedHead, span, SpanList.Returned);
             _returns++;
         }
         SpinLatch.Exit(ref _latch);
@@ -197,7 +213,7 @@ internal sealed unsafe partial class SpanPool
         if (fits)
         {
             _charged += bytes;
-            NotePeak();
+            NoteGrowth();
         }
         SpinLatch.Exit(ref _latch);
         return fits;
@@ -238,7 +254,7 @@ internal sealed unsafe partial class SpanPool
             if (Table[span].Kind != SpanKind.Free) { _inUse++; continue; }
             _memory.Punch((long)PlaceOf((uint)span), RegionLayout.SpanBytes);
             Table[span] = default;
-            Push(ref _returnedHead, (uint)span);
+            Push(ref _returnedHead, (uint)span, SpanList.Returned);
         }
         NotePeak();
     }
@@ -276,7 +292,7 @@ internal sealed unsafe partial class SpanPool
         if (fits)
         {
             _present[(int)kind] += pages;
-            NotePeak();
+            NoteGrowth();
         }
         SpinLatch.Exit(ref _latch);
         return fits;
@@ -292,7 +308,7 @@ internal sealed unsafe partial class SpanPool
     /// <summary>Whether there is room, once empty spans have let go of what they hold.</summary>
     private bool Fits(long bytes)
     {
-        if (UsedNow() + bytes <= _capacity) return true;
+        if (UsedNow() + bytes <= _capacity || RefusesNothing) return true;
         if (_ready == 0) return false;
         ReleaseReadyLatched();
         return UsedNow() + bytes <= _capacity;
@@ -307,13 +323,13 @@ internal sealed unsafe partial class SpanPool
             var present = Table[span].Present;
             if (!TryBreakLatched(ref Table[span], span, present))
             {
-                Push(ref heldHead, span);
+                Push(ref heldHead, span, SpanList.Ready);
                 continue;
             }
             _memory.Punch((long)PlaceOf(span), present * RegionLayout.PageSize);
             _ready -= present;
             Table[span] = default;
-            Push(ref _returnedHead, span);
+            Push(ref _returnedHead, span, SpanList.Returned);
             _returns++;
         }
         _readyHead = heldHead;
@@ -329,7 +345,7 @@ internal sealed unsafe partial class SpanPool
         if (more > 0 && (!Fits(more) || !_memory.Populate(RegionLayout.SpanTableOffset + TableBytes(_highWater), more))) return false;
         Volatile.Write(ref _highWater, _highWater + 1);
         _superblock->HighWater = _highWater;
-        NotePeak();
+        if (more > 0) NoteGrowth();
         return true;
     }
 
@@ -337,12 +353,14 @@ internal sealed unsafe partial class SpanPool
     {
         var span = head - 1;
         head = Table[span].Next;
+        Table[span].List = SpanList.None;
         return span;
     }
 
-    private void Push(ref uint head, uint span)
+    private void Push(ref uint head, uint span, SpanList list)
     {
         Table[span].Next = head;
+        Table[span].List = list;
         head = span + 1;
     }
 
@@ -354,6 +372,14 @@ internal sealed unsafe partial class SpanPool
         var pages = _ready;
         foreach (var present in _present) pages += present;
         return RegionLayout.TablesBytes + TableBytes(_highWater) + _charged + pages * RegionLayout.PageSize;
+    }
+
+    /// <summary>Somebody has asked and was not refused.</summary>
+    private void NoteGrowth()
+    {
+        NotePeak();
+        var over = UsedNow() - _capacity;
+        if (over > _overrun) _overrun = over;
     }
 
     private void NotePeak() => _peak = Math.Max(_peak, UsedNow());

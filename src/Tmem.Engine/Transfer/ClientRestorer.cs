@@ -91,7 +91,7 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
         if (saved.Reserved0 != 0 || !Region.PoolEntry.IsKnownPolicy(saved.Policy))
             return Unknown("the pool", $"has policy {saved.Policy:x}, or something where nothing is defined");
         var options = Region.PoolEntry.Options(saved.Flags, saved.Policy, saved.LimitBytes, new SharedId(saved.SharedLow, saved.SharedHigh));
-        if (TmemClient.Check(options) is var check and not TmemStatus.Ok)
+        if (PoolOptionsCheck.Of(options) is var check and not TmemStatus.Ok)
             return Unknown("the pool", $"was made with flags {saved.Flags:x}, limit {saved.LimitBytes}, shared id {options.SharedId}: {check}");
         var status = engine.PoolTable.MakeRestoring(client, options, ticket, out var pool);
         if (status != TmemStatus.Ok) return Refused(status, $"the pool at byte {Start} cannot be made");

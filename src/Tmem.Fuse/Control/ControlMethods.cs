@@ -25,9 +25,10 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         ControlMethod.PoolList => WithoutParameters(method, parameters) ?? _pools.List(),
         ControlMethod.PoolShow => RpcParameters.Read(method, parameters, ControlJson.Default.PoolNameParameters, _pools.Show),
         ControlMethod.PoolCreate => RpcParameters.Read(method, parameters, ControlJson.Default.PoolCreateParameters, wish => _pools.Create(wish, wanted)),
+        ControlMethod.PoolReserve => RpcParameters.Read(method, parameters, ControlJson.Default.PoolReserveParameters, wish => _pools.Reserve(wish, wanted)),
         ControlMethod.PoolDestroy => RpcParameters.Read(method, parameters, ControlJson.Default.PoolDestroyParameters, wish => _pools.Destroy(wish, wanted)),
         _ => RpcAnswer.Fail(ControlErrorCode.MethodNotFound, $"no method '{Shorten(method)}'", Shorten(method),
-            "use status, pool.list, pool.show, pool.create, pool.destroy, check, upgrade, adopt or stop"),
+            "use status, pool.list, pool.show, pool.create, pool.reserve, pool.destroy, check, upgrade, adopt or stop"),
     };
 
     private static RpcAnswer? WithoutParameters(string method, JsonElement? parameters) => RpcParameters.None(method, parameters);

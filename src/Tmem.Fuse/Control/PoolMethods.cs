@@ -37,8 +37,9 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
         if (Unusable(parameters.Name) is { } problem) return problem;
         var name = parameters.Name!;
         if (UnusableLimit(name, parameters.Limit) is { } refusal) return refusal;
+        if (Unreservable(name, parameters) is { } unreservable) return unreservable;
         var flags = parameters.Ephemeral ? PoolFlags.Shared : PoolFlags.Persistent;
-        var options = new PoolOptions(flags, parameters.Limit, parameters.RefuseIncompressible);
+        var options = new PoolOptions(flags, parameters.Limit, parameters.RefuseIncompressible, ReserveBytes: parameters.Reserve);
         if (!wanted()) return GivenUp(name);
         var errno = directory.CreatePool(name, in options, Mode, out var id);
         if (errno == Errno.ENOSPC && directory.Pools().Count >= MostPools)
@@ -46,7 +47,35 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
                 "destroy one that is not needed, or make a directory in one that is there");
         return errno == Errno.Ok
             ? RpcAnswer.Of(Figures.Reply(new NamedPool(name, id, options), Snapshot(id)), ControlJson.Default.PoolReply)
-            : Refusal(name, "cannot be created", errno);
+            : Refusal(name, parameters.Reserve == 0 ? "cannot be created" : $"cannot be created with a reserve of {ByteSize.Format(parameters.Reserve)}", errno);
+    }
+
+    /// <summary>pool.reserve: guarantees a pool memory from now on, or ends a guarantee.</summary>
+    public RpcAnswer Reserve(PoolReserveParameters parameters, Func<bool> wanted)
+    {
+        if (Unusable(parameters.Name) is { } problem) return problem;
+        var name = parameters.Name!;
+        if (Find(name) is not { } pool) return NoSuchPool(name);
+        var wish = new PoolCreateParameters
+        {
+            Reserve = parameters.Reserve, Ephemeral = (pool.Options.Flags & PoolFlags.Persistent) == 0, Limit = pool.Options.LimitBytes,
+        };
+        if (Unreservable(name, wish) is { } unreservable) return unreservable;
+        if (!wanted()) return GivenUp(name);
+        var errno = directory.ReservePool(name, parameters.Reserve);
+        return errno == Errno.Ok
+            ? RpcAnswer.Of(Figures.Reply(pool, Snapshot(pool.Id)), ControlJson.Default.PoolReply)
+            : Refusal(name, $"cannot be guaranteed {ByteSize.Format(parameters.Reserve)}", errno);
+    }
+
+    private static RpcAnswer? Unreservable(string name, PoolCreateParameters wish)
+    {
+        if (wish.Reserve < 0) return RpcParameters.Invalid(name, $"pool '{name}': the reserve {wish.Reserve} is negative", "give bytes, 0 for none");
+        if (wish.Reserve > 0 && wish.Ephemeral)
+            return RpcParameters.Invalid(name, $"pool '{name}' is ephemeral: its pages may go at any time, so it can have no reserve", "reserve for a persistent pool");
+        return wish.Limit > 0 && wish.Reserve > wish.Limit
+            ? RpcParameters.Invalid(name, $"pool '{name}': the reserve {ByteSize.Format(wish.Reserve)} is above its limit {ByteSize.Format(wish.Limit)}", "reserve no more than the limit")
+            : null;
     }
 
     /// <summary>pool.destroy.</summary>
@@ -105,7 +134,7 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
             Errno.EEXIST => (ControlErrorCode.Exists, "the name is taken", "choose another name, or destroy the old one first"),
             Errno.ENOTEMPTY => (ControlErrorCode.NotEmpty, "it holds files", "remove them, or force it (--force)"),
             Errno.EBUSY => (ControlErrorCode.Busy, "a file of it is open", "close it; for a swap file 'tmemctl swap off'"),
-            Errno.ENOSPC or Errno.ENOMEM or Errno.EDQUOT => (ControlErrorCode.NoRoom, "the store has no room for it", "free memory in the store or start tmemd with more --capacity"),
+            Errno.ENOSPC or Errno.ENOMEM or Errno.EDQUOT => (ControlErrorCode.NoRoom, "the store has no room for it beside what is stored and reserved", "free memory in the store, reserve less, or start tmemd with more --capacity"),
             Errno.EINVAL or Errno.ENAMETOOLONG => (ControlErrorCode.InvalidParameters, "name or options are not valid", "check name, kind and limit"),
             _ => (ControlErrorCode.Internal, "an unexpected error", "look at the daemon's log"),
         };

@@ -12,6 +12,9 @@ internal interface IPoolDirectory
     /// <summary>Makes a first-level directory that is a pool of the given kind. EEXIST, ENAMETOOLONG, EINVAL (bad name or options), ENOSPC.</summary>
     Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id);
 
+    /// <summary>Guarantees a pool memory, 0 for none. ENOENT; EINVAL if it can have no such reserve; ENOSPC if that does not fit.</summary>
+    Errno ReservePool(string name, long bytes);
+
     /// <summary>Destroys a pool. ENOENT; ENOTEMPTY if it holds files, unless <paramref name="force"/>; EBUSY if a file of it is open, forced or not.</summary>
     Errno DestroyPool(string name, bool force);
 

@@ -12,6 +12,7 @@ internal static class StatusErrno
         TmemStatus.Miss => Errno.ENODATA,
         TmemStatus.NoRoom => Errno.ENOSPC,
         TmemStatus.PoolLimit => Errno.ENOSPC,
+        TmemStatus.Reserved => Errno.ENOSPC,
         TmemStatus.Incompressible => Errno.ENOSPC,
         TmemStatus.TooManyPools => Errno.ENOSPC,
         TmemStatus.NoSuchPool => Errno.ESTALE,

@@ -203,8 +203,9 @@ internal sealed partial class TmemFileSystem
         var error = _inodes.Resolve(node, out var inode);
         if (error != Errno.Ok) return error;
         var (capacity, used) = _engine.Room();
-        var free = Math.Max(0, capacity - used);
-        var status = _client.PoolInfo(new PoolId(_inodes[inode].Pool), out var info);
+        var pool = new PoolId(_inodes[inode].Pool);
+        var free = Math.Max(0, capacity - used - _engine.ReservedForOthers(pool));
+        var status = _client.PoolInfo(pool, out var info);
         if (status == TmemStatus.Ok && info is { Options.LimitBytes: > 0 })
         {
             capacity = Math.Min(capacity, info.Options.LimitBytes);

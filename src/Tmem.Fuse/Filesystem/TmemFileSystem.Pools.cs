@@ -33,6 +33,20 @@ internal sealed partial class TmemFileSystem
     }
 
     /// <inheritdoc/>
+    public Errno ReservePool(string name, long bytes)
+    {
+        if (EncodeName(name, out var encoded) != Errno.Ok) return Errno.ENOENT;
+        lock (_names)
+        {
+            var entry = _index.Find(_inodes.Root, encoded);
+            if (entry.IsNone) return Errno.ENOENT;
+            if (Follow(entry, out var directory) is var error and not Errno.Ok) return error;
+            if (PoolOf(directory) is not { } pool) return Errno.ENOENT;
+            return StatusErrno.Of(_client.Reserve(pool.Id, bytes));
+        }
+    }
+
+    /// <inheritdoc/>
     public Errno DestroyPool(string name, bool force)
     {
         var error = EncodeName(name, out var bytes);

@@ -35,11 +35,17 @@ internal static class StatusCommand
             .. Rows(store.Durability),
             ("capacity", Words.Size(store.CapacityBytes)),
             ("used", $"{Words.Size(store.UsedBytes)} ({Words.Share(store.UsedBytes, store.CapacityBytes)}), peak {Words.Size(store.PeakUsedBytes)}"),
+            .. Reserve(store),
             ("  pages", $"{Words.Size(store.PageSpanBytes)}, {Words.Size(store.SlackBytes)} of all slabs not in use, {store.SlotsMoved} slots moved to close holes"),
             ("  metadata", $"{Words.Size(store.MetadataBytes)}, of it {Words.Size(store.RecordSpanBytes)} files and names, {Words.Size(store.ReadySpanBytes)} kept ready"),
             ("pools", Words.Count(status.Pools)),
             .. FigureTable.Rows(total),
         ]);
+    }
+
+    private static IEnumerable<(string, string)> Reserve(StoreFigures store)
+    {
+        if (store.ReservedBytes != 0) yield return ("reserved", $"{Words.Size(store.ReservedBytes)} for pools, {Words.Size(store.UnmetReserveBytes)} of it not in use");
     }
 
     private static IEnumerable<(string, string)> Processes(ProcessFigures processes)

@@ -12,7 +12,7 @@ internal static class FigureTable
         yield return ("  memory", $"{Words.Size(figures.SlotBytes)} slots, {Words.Size(figures.IndexBytes)} index, {Words.Size(figures.RecordBytes)} names and attributes");
         yield return ("  same-filled", Words.Count(figures.SameFilledPages));
         yield return ("  raw", Words.Count(figures.RawPages));
-        yield return ("puts", $"{figures.Puts}: {figures.PutsStored} stored ({figures.PutsReplaced} replaced), refused {figures.PutsNoRoom} no room, {figures.PutsPoolLimit} pool limit, {figures.PutsClientLimit} client limit, {figures.PutsFrozen} frozen, {figures.PutsIncompressible} incompressible");
+        yield return ("puts", $"{figures.Puts}: {figures.PutsStored} stored ({figures.PutsReplaced} replaced), refused {figures.PutsNoRoom} no room, {figures.PutsReserved} reserved for others, {figures.PutsPoolLimit} pool limit, {figures.PutsClientLimit} client limit, {figures.PutsFrozen} frozen, {figures.PutsIncompressible} incompressible");
         yield return ("gets", $"{figures.Gets}: {figures.GetHits} found, {figures.GetMisses} not");
         yield return ("page flushes", $"{figures.PageFlushesFound} found, {figures.PageFlushesNotFound} not");
         yield return ("object flushes", $"{figures.ObjectFlushesFound} found, {figures.ObjectFlushesNotFound} not, {figures.PagesFlushed} pages");

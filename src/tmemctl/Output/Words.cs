@@ -12,6 +12,9 @@ internal static class Words
     /// <summary>A limit: "none" for 0.</summary>
     public static string Limit(long bytes) => bytes == 0 ? "none" : ByteSize.Format(bytes);
 
+    /// <summary>A reserve behind what is said of a pool: nothing for 0.</summary>
+    public static string Reserve(long bytes) => bytes == 0 ? "" : $", {ByteSize.Format(bytes)} reserved";
+
     /// <summary>A plain number.</summary>
     public static string Count(long value) => value.ToString(CultureInfo.InvariantCulture);
 

@@ -9,8 +9,9 @@ public sealed class PackageTests : IDisposable
         <Project Sdk="Microsoft.NET.Sdk">
           <PropertyGroup>
             <OutputType>Exe</OutputType>
-            <TargetFramework>net10.0</TargetFramework>
+            <TargetFramework>FRAMEWORK</TargetFramework>
             <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+            <UseAppHost>false</UseAppHost>
           </PropertyGroup>
           <ItemGroup>
             <PackageReference Include="Tmem.Engine" Version="*" />
@@ -30,6 +31,8 @@ public sealed class PackageTests : IDisposable
         System.Console.WriteLine($"{client.Get(pool, new ObjectId(42), 7, page)} {page[99]} {engine.Verify().Clean}");
         """;
 
+    private static readonly string[] s_frameworks = ["net8.0", "net10.0"];
+
     private readonly string _directory = Directory.CreateTempSubdirectory("tmem-package-").FullName;
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
@@ -47,21 +50,29 @@ public sealed class PackageTests : IDisposable
         var entries = Entries(package);
         Assert.Contains("README.md", entries);
         Assert.Contains("LICENSE", entries);
-        Assert.Contains("lib/net10.0/Tmem.Engine.dll", entries);
-        Assert.Contains("lib/net10.0/Tmem.Engine.xml", entries);
-        Assert.Contains("lib/net10.0/Tmem.Engine.pdb", Entries(Assert.Single(Directory.GetFiles(feed, "*.snupkg"))));
+        var symbols = Entries(Assert.Single(Directory.GetFiles(feed, "*.snupkg")));
+        foreach (var framework in s_frameworks)
+        {
+            Assert.Contains($"lib/{framework}/Tmem.Engine.dll", entries);
+            Assert.Contains($"lib/{framework}/Tmem.Engine.xml", entries);
+            Assert.Contains($"lib/{framework}/Tmem.Engine.pdb", symbols);
+        }
         var about = About(package);
         Assert.Contains("<license type=\"expression\">MIT</license>", about, StringComparison.Ordinal);
         Assert.Contains("<readme>README.md</readme>", about, StringComparison.Ordinal);
         Assert.DoesNotContain("url=", about, StringComparison.OrdinalIgnoreCase);
 
-        var consumer = Directory.CreateDirectory(Path.Combine(_directory, "consumer")).FullName;
-        File.WriteAllText(Path.Combine(consumer, "Consumer.csproj"), Project);
-        File.WriteAllText(Path.Combine(consumer, "Program.cs"), Program);
-        // Only this package is new; what it depends on is where building the engine has left it, so that no network is needed.
-        Repository.Run(consumer, "dotnet", "build", "--nologo", "-o", Path.Combine(consumer, "out"),
-            $"-p:RestoreSources={feed}", $"-p:RestorePackagesPath={Path.Combine(_directory, "packages")}", $"-p:RestoreFallbackFolders={Packages()}");
-        Assert.Equal("Ok 7 True\n", Repository.Run(consumer, "dotnet", Path.Combine("out", "Consumer.dll")));
+        foreach (var framework in s_frameworks)
+        {
+            var consumer = Directory.CreateDirectory(Path.Combine(_directory, framework)).FullName;
+            File.WriteAllText(Path.Combine(consumer, "Consumer.csproj"), Project.Replace("FRAMEWORK", framework, StringComparison.Ordinal));
+            File.WriteAllText(Path.Combine(consumer, "Program.cs"), Program);
+            // Only this package is new; what it depends on is where building the engine has left it, so that no network is needed.
+            Repository.Run(consumer, "dotnet", "build", "--nologo", "-o", Path.Combine(consumer, "out"),
+                $"-p:RestoreSources={feed}", $"-p:RestorePackagesPath={Path.Combine(_directory, "packages")}", $"-p:RestoreFallbackFolders={Packages()}");
+            // A program of an older framework runs on a newer runtime if it is let: that is the older one's assembly all the same.
+            Assert.Equal("Ok 7 True\n", Repository.Run(consumer, "dotnet", "--roll-forward", "Major", Path.Combine("out", "Consumer.dll")));
+        }
     }
 
     private static string Packages() => Environment.GetEnvironmentVariable("NUGET_PACKAGES")

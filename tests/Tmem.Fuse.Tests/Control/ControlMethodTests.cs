@@ -103,6 +103,23 @@ public sealed class ControlMethodTests : IDisposable
     }
 
     [Fact]
+    public void A_pool_is_guaranteed_memory_when_it_is_made_and_later()
+    {
+        var made = _peer.Call("pool.create", """{"name":"swap","reserve":1048576}""")["result"]!;
+        Assert.Equal(1048576, made["reserveBytes"]!.GetValue<long>());
+        Assert.Equal(0, _peer.Call("pool.reserve", """{"name":"swap","reserve":0}""")["result"]!["reserveBytes"]!.GetValue<long>());
+        Assert.Equal(4096, _peer.Call("pool.reserve", """{"name":"swap","reserve":4096}""")["result"]!["reserveBytes"]!.GetValue<long>());
+        Assert.Equal(4096, _peer.Call("pool.list")["result"]!["pools"]![0]!["reserveBytes"]!.GetValue<long>());
+
+        Assert.Equal(ControlErrorCode.NotFound, _peer.Call("pool.reserve", """{"name":"none","reserve":1}""").Code());
+        Assert.Equal(ControlErrorCode.InvalidParameters, _peer.Call("pool.reserve", """{"name":"swap","reserve":-1}""").Code());
+        Assert.Equal(ControlErrorCode.InvalidParameters, _peer.Call("pool.create", """{"name":"e","ephemeral":true,"reserve":1}""").Code());
+        Assert.Equal(ControlErrorCode.InvalidParameters, _peer.Call("pool.create", """{"name":"l","limit":1048576,"reserve":1048577}""").Code());
+        _fixture.Store.CreateAnswers = Errno.ENOSPC;
+        Assert.Equal(ControlErrorCode.NoRoom, _peer.Call("pool.reserve", """{"name":"swap","reserve":8192}""").Code());
+    }
+
+    [Fact]
     public void A_pool_that_holds_files_is_destroyed_by_force_alone()
     {
         _peer.Call("pool.create", """{"name":"full"}""");

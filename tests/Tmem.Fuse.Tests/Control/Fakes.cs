@@ -80,6 +80,17 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
         }
     }
 
+    public Errno ReservePool(string name, long bytes)
+    {
+        if (CreateAnswers != Errno.Ok) return CreateAnswers;
+        lock (_gate)
+        {
+            if (!_pools.TryGetValue(name, out var pool)) return Errno.ENOENT;
+            _pools[name] = pool with { Options = pool.Options with { ReserveBytes = bytes } };
+            return Errno.Ok;
+        }
+    }
+
     public Errno DestroyPool(string name, bool force)
     {
         lock (_gate)

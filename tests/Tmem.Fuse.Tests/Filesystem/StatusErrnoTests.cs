@@ -14,6 +14,7 @@ public sealed class StatusErrnoTests
         [TmemStatus.Miss] = Errno.ENODATA,
         [TmemStatus.NoRoom] = Errno.ENOSPC,
         [TmemStatus.PoolLimit] = Errno.ENOSPC,
+        [TmemStatus.Reserved] = Errno.ENOSPC,
         [TmemStatus.ClientLimit] = Errno.ENOSPC,
         [TmemStatus.Incompressible] = Errno.ENOSPC,
         [TmemStatus.TooManyPools] = Errno.ENOSPC,

@@ -21,6 +21,7 @@ namespace Tmem.Fuse.Control.Messages;
 [JsonSerializable(typeof(AdoptReply))]
 [JsonSerializable(typeof(PoolNameParameters))]
 [JsonSerializable(typeof(PoolCreateParameters))]
+[JsonSerializable(typeof(PoolReserveParameters))]
 [JsonSerializable(typeof(PoolDestroyParameters))]
 [JsonSerializable(typeof(UpgradeParameters))]
 internal sealed partial class ControlJson : JsonSerializerContext;

@@ -43,6 +43,8 @@ internal static class ControlMethod
     public const string PoolShow = "pool.show";
     /// <summary><see cref="PoolCreateParameters"/> -> <see cref="PoolReply"/>.</summary>
     public const string PoolCreate = "pool.create";
+    /// <summary><see cref="PoolReserveParameters"/> -> <see cref="PoolReply"/>.</summary>
+    public const string PoolReserve = "pool.reserve";
     /// <summary><see cref="PoolDestroyParameters"/> -> <see cref="PoolDestroyReply"/>.</summary>
     public const string PoolDestroy = "pool.destroy";
     /// <summary>() -> <see cref="CheckReply"/>.</summary>

@@ -62,6 +62,14 @@ internal sealed record StoreFigures
     public required long ReadySpanBytes { get; init; }
     public required long RecordSpanBytes { get; init; }
     public required long SlackBytes { get; init; }
+    /// <summary>Memory that somebody had taken by reading the region's holes, given back.</summary>
+    public long StrayBytesReturned { get; init; }
+    /// <summary>Native memory of the worker for pages on their way, beside the store.</summary>
+    public long WorkingBytes { get; init; }
+    /// <summary>What pools are guaranteed.</summary>
+    public long ReservedBytes { get; init; }
+    /// <summary>Of that, what those pools do not hold yet.</summary>
+    public long UnmetReserveBytes { get; init; }
     public required long SlotsMoved { get; init; }
     public required long Spans { get; init; }
     public required long SpansReturned { get; init; }
@@ -98,6 +106,7 @@ internal sealed record PoolFigures
     public required long PutsStored { get; init; }
     public required long PutsReplaced { get; init; }
     public required long PutsNoRoom { get; init; }
+    public long PutsReserved { get; init; }
     public required long PutsPoolLimit { get; init; }
     public required long PutsClientLimit { get; init; }
     public required long PutsFrozen { get; init; }
@@ -124,6 +133,8 @@ internal record PoolDescription
     public required int PageSize { get; init; }
     /// <summary>Most real memory that the pool's pages, names and attributes may take; 0: no limit of its own.</summary>
     public required long LimitBytes { get; init; }
+    /// <summary>Real memory the pool is guaranteed; 0: none.</summary>
+    public long ReserveBytes { get; init; }
     public required bool RefuseIncompressible { get; init; }
 }
 
@@ -140,7 +151,7 @@ internal sealed record PoolSummary : PoolDescription
 /// <summary>What <c>pool.list</c> answers, in name order.</summary>
 internal sealed record PoolListReply(IReadOnlyList<PoolSummary> Pools);
 
-/// <summary>What <c>pool.show</c> and <c>pool.create</c> answer.</summary>
+/// <summary>What <c>pool.show</c>, <c>pool.create</c> and <c>pool.reserve</c> answer.</summary>
 internal sealed record PoolReply : PoolDescription
 {
     public required PoolFigures Figures { get; init; }

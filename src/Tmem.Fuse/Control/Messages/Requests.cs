@@ -34,7 +34,17 @@ internal sealed record PoolCreateParameters
     public bool Ephemeral { get; init; }
     /// <summary>Bytes; 0 is no limit.</summary>
     public long Limit { get; init; }
+    /// <summary>Bytes the pool is guaranteed; 0 is none.</summary>
+    public long Reserve { get; init; }
     public bool RefuseIncompressible { get; init; }
+}
+
+/// <summary>Parameters of <c>pool.reserve</c>.</summary>
+internal sealed record PoolReserveParameters
+{
+    public string? Name { get; init; }
+    /// <summary>Bytes the pool is guaranteed from now on; 0 is none.</summary>
+    public long Reserve { get; init; }
 }
 
 /// <summary>Parameters of <c>pool.destroy</c>.</summary>

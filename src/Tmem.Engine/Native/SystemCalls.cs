@@ -1,0 +1,90 @@
+using System.Runtime.InteropServices;
+using Tmds.Linux;
+
+namespace Tmem.Engine.Native;
+
+/// <summary>
+/// The engine's system calls on memory and descriptors. Each answers the errno of its own call: the stub takes it in the same breath. Asked for by a
+/// second call, as Tmds.LibC has it, it may be another's by then: what the runtime does between two calls of ours (a collection, a look-up
+/// of a symbol) makes calls too, and an EINVAL misread would turn something off for good.
+/// </summary>
+internal static unsafe partial class SystemCalls
+{
+    /// <summary>0, or an errno.</summary>
+    public static int Stat(int descriptor, stat* buffer) => Errno(FStat(descriptor, buffer));
+
+    /// <summary>The new offset, or minus an errno.</summary>
+    public static long Seek(int descriptor, long offset, int whence) => ValueOrErrno((nint)LSeek(descriptor, offset, whence));
+
+    /// <summary>0, or an errno.</summary>
+    public static int SetLength(int descriptor, long length) => Errno(FTruncate(descriptor, length));
+
+    /// <summary>Bytes read, or minus an errno.</summary>
+    public static long ReadAt(int descriptor, void* into, long length, long offset) => ValueOrErrno(PRead(descriptor, into, (nuint)length, offset));
+
+    /// <summary>0, or an errno.</summary>
+    public static int Allocate(int descriptor, int mode, long offset, long length) => Errno(FAllocate(descriptor, mode, offset, length));
+
+    /// <summary>A descriptor, or minus an errno.</summary>
+    public static int CreateMemory(ReadOnlySpan<byte> name, uint flags)
+    {
+        fixed (byte* text = name) return (int)ValueOrErrno(MemFdCreate(text, flags));
+    }
+
+    /// <summary>Maps; null with an errno.</summary>
+    public static void* Map(void* at, long length, int protection, int flags, int descriptor, out int error)
+    {
+        var start = MMap(at, (nuint)length, protection, flags, descriptor, 0);
+        error = start == (void*)-1 ? Marshal.GetLastPInvokeError() : 0;
+        return error == 0 ? start : null;
+    }
+
+    /// <summary>0, or an errno.</summary>
+    public static int Unmap(void* start, long length) => Errno(MUnmap(start, (nuint)length));
+
+    /// <summary>0, or an errno.</summary>
+    public static int Advise(void* start, long length, int advice) => Errno(MAdvise(start, (nuint)length, advice));
+
+    /// <summary>0, or an errno.</summary>
+    public static int Lock(void* start, long length, int flags) => Errno(MLock2(start, (nuint)length, flags));
+
+    /// <summary>0, or an errno.</summary>
+    public static int Unlock(void* start, long length) => Errno(MUnlock(start, (nuint)length));
+
+    private static int Errno(int result) => result == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    private static long ValueOrErrno(nint result) => result >= 0 ? result : -Marshal.GetLastPInvokeError();
+
+    [LibraryImport("libc", EntryPoint = "fstat", SetLastError = true)]
+    private static partial int FStat(int descriptor, stat* buffer);
+
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    private static partial nint LSeek(int descriptor, long offset, int whence);
+
+    [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
+    private static partial int FTruncate(int descriptor, long length);
+
+    [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
+    private static partial nint PRead(int descriptor, void* into, nuint length, long offset);
+
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    private static partial int FAllocate(int descriptor, int mode, long offset, long length);
+
+    [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true)]
+    private static partial int MemFdCreate(byte* name, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    private static partial void* MMap(void* at, nuint length, int protection, int flags, int descriptor, long offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    private static partial int MUnmap(void* start, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    private static partial int MAdvise(void* start, nuint length, int advice);
+
+    [LibraryImport("libc", EntryPoint = "mlock2", SetLastError = true)]
+    private static partial int MLock2(void* start, nuint length, int flags);
+
+    [LibraryImport("libc", EntryPoint = "munlock", SetLastError = true)]
+    private static partial int MUnlock(void* start, nuint length);
+}

@@ -1,0 +1,38 @@
+namespace Tmem.Engine.Region;
+
+/// <summary>Gives back memory of the region that nobody counts (<see cref="SpanPool"/>): a span at a time, under the latch that keeps it from growing.</summary>
+internal sealed unsafe partial class SlabAllocator
+{
+    private readonly Lock _strays = new();
+
+    /// <summary>
+    /// Looks for it if the file holds more than is counted. Others wait for a punch at most. False if as much is there afterwards: somebody is still
+    /// reading, or the system gives more than it is asked for.
+    /// </summary>
+    public bool PunchStrays()
+    {
+        if (!_spans.HasStrays) return true;
+        lock (_strays)
+        {
+            var stray = _spans.StrayBytes();
+            _spans.PunchUnused();
+            for (uint span = 0; span < _spans.HighWater; span++)
+            {
+                ref var entry = ref _spans.Table[span];
+                var (kind, sizeClass) = (entry.Kind, entry.Class);
+                if (kind == SpanKind.Free)
+                {
+                    _spans.PunchEmpty(span);
+                    continue;
+                }
+                if (kind > SpanKind.Records || sizeClass >= SizeClasses.Count) continue;
+                ref var state = ref State(kind, sizeClass);
+                SpinLatch.Enter(ref state.Latch);
+                if (entry.Kind == kind && entry.Class == sizeClass) _spans.PunchBeyond(span);
+                SpinLatch.Exit(ref state.Latch);
+            }
+            _spans.NotePunched(stray - Math.Max(0, _spans.StrayBytes()));
+            return !_spans.HasStrays;
+        }
+    }
+}

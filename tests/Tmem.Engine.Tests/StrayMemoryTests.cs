@@ -1,0 +1,101 @@
+using System.Globalization;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Tests;
+
+/// <summary>What the region holds and nobody counts: memory that reading its holes gave it.</summary>
+public sealed unsafe class StrayMemoryTests
+{
+    private const long Capacity = 8 * Engines.Mebi;
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void MemoryThatAReaderOfHolesGaveTheRegionGoesBackAndNothingElseDoes(bool inBackground)
+    {
+        using var engine = Open(inBackground);
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        for (uint i = 0; i < 2000; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(i % 7), i, Pages.Text((int)i)));
+        for (uint i = 0; i < 2000; i += 3) client.FlushPage(pool, new ObjectId(i % 7), i);
+        // As a core dump does, through any mapping of the memory: to whoever looks at the account it does not matter whose.
+        ReadAll(engine.Memory);
+        var stray = engine.Memory.HeldBytes - engine.Statistics().UsedBytes;
+        Assert.True(stray > 10 * Engines.Mebi, $"{stray} bytes");
+
+        if (!inBackground) engine.Compact();
+        Assert.True(SpinWait.SpinUntil(() => engine.Memory.HeldBytes <= engine.Statistics().UsedBytes, TimeSpan.FromSeconds(60)),
+            $"{engine.Memory.HeldBytes} bytes are held, {engine.Statistics().UsedBytes} counted");
+        Assert.InRange(engine.Statistics().StrayBytesReturned, 10 * Engines.Mebi, long.MaxValue);
+        var page = new byte[Pages.Size];
+        for (uint i = 0; i < 2000; i++)
+        {
+            if (i % 3 == 0) continue;
+            Assert.Equal(TmemStatus.Ok, client.Get(pool, new ObjectId(i % 7), i, page));
+            Assert.Equal(Pages.Text((int)i), page);
+        }
+        Engines.AssertSound(engine);
+    }
+
+    [Fact]
+    public void ItGoesBackBesideALoadWithoutALossToAnybody()
+    {
+        using var engine = Open(inBackground: false);
+        var client = engine.Client(new ClientId(1));
+        using var end = new CancellationTokenSource();
+        long wrong = 0;
+        var threads = Enumerable.Range(0, 2).Select(number => new Thread(() =>
+        {
+            var pool = Engines.Pool(client);
+            var random = new Random(number);
+            var stored = new int[600];
+            var page = new byte[Pages.Size];
+            for (var i = 1; !end.IsCancellationRequested; i++)
+            {
+                var index = (uint)random.Next(stored.Length);
+                var got = client.Get(pool, new ObjectId(1), index, page);
+                if (stored[index] == 0 ? got != TmemStatus.Miss : got != TmemStatus.Ok || !page.AsSpan().SequenceEqual(Pages.Any(stored[index])))
+                    Interlocked.Increment(ref wrong);
+                stored[index] = random.Next(3) == 0 ? 0 : random.Next(1, 500);
+                if (stored[index] == 0) client.FlushPage(pool, new ObjectId(1), index);
+                else if (client.Put(pool, new ObjectId(1), index, Pages.Any(stored[index])) != TmemStatus.Ok) Interlocked.Increment(ref wrong);
+            }
+        })).ToList();
+        threads.ForEach(thread => thread.Start());
+        for (var round = 0; round < 3; round++)
+        {
+            ReadAll(engine.Memory);
+            engine.Compact(50);
+            Engines.AssertClean(engine.Verify());
+        }
+        end.Cancel();
+        threads.ForEach(thread => thread.Join());
+        Assert.Equal(0, wrong);
+        engine.Compact();
+        Assert.InRange(engine.Memory.HeldBytes, 0, engine.Statistics().UsedBytes);
+        Engines.AssertSound(engine);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void TheRegionIsLeftOutOfCoreDumps(bool inMemfd)
+    {
+        using var engine = inMemfd ? Open(inBackground: false) : Engines.Still(Capacity);
+        var start = ((ulong)engine.Memory.Start).ToString("x", CultureInfo.InvariantCulture);
+        var lines = File.ReadAllLines("/proc/self/smaps").SkipWhile(line => !line.StartsWith(start + "-", StringComparison.Ordinal)).Skip(1);
+        Assert.Contains(" dd", lines.First(line => line.StartsWith("VmFlags:", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    private static TmemEngine Open(bool inBackground) => TmemEngine.Open(new EngineOptions
+    {
+        CapacityBytes = Capacity, RegionDescriptor = RegionMemory.CreateDescriptor(), CompactInBackground = inBackground,
+    });
+
+    private static long ReadAll(RegionMemory memory)
+    {
+        long sum = 0;
+        for (long at = 0; at < memory.Length; at += RegionLayout.PageSize) sum += Volatile.Read(ref memory.Start[at]);
+        return sum;
+    }
+}
