@@ -27,6 +27,8 @@ internal sealed class FakeServer : IDisposable
     public List<string> Calls { get; } = [];
     public List<string> Problems { get; } = [];
     public long UsedBytes { get; set; } = 256 << 20;
+    /// <summary>The minor number of the mount's device.</summary>
+    public int Connection { get; set; } = 52;
     public RpcError? StopError { get; set; }
     public RpcError? UpgradeError { get; set; }
     /// <summary>What status tells once an upgrade was asked for.</summary>
@@ -106,7 +108,7 @@ internal sealed class FakeServer : IDisposable
             case ControlMethod.PoolList:
                 var pools = Pools.Select(pool => new PoolSummary
                 {
-                    Name = pool.Key, Id = 1, Kind = pool.Value, PageSize = 4096, LimitBytes = 0, RefuseIncompressible = false,
+                    Name = pool.Key, Id = IdOf(pool.Key), Kind = pool.Value, PageSize = 4096, LimitBytes = 0, RefuseIncompressible = false,
                     Pages = 1000, OriginalBytes = 4096000, CompressedBytes = 1638400, MemoryBytes = 1709000,
                 }).ToList();
                 return (JsonSerializer.Serialize(new PoolListReply(pools), ControlJson.Default.PoolListReply), null);
@@ -132,14 +134,17 @@ internal sealed class FakeServer : IDisposable
 
     private static RpcError NotFound(string name) => new(ControlErrorCode.NotFound, $"no pool '{name}'", new RpcErrorData(name, "see the list"));
 
+    /// <summary>The same for the same name in all runs.</summary>
+    public static uint IdOf(string name) => name.Aggregate(1000u, (id, letter) => unchecked(id * 31 + letter));
+
     private static string Pool(string name, string kind, long limit, long reserve = 0) => JsonSerializer.Serialize(new PoolReply
     {
-        Name = name, Id = 1, Kind = kind, PageSize = 4096, LimitBytes = limit, ReserveBytes = reserve, RefuseIncompressible = false, Figures = Figures,
+        Name = name, Id = IdOf(name), Kind = kind, PageSize = 4096, LimitBytes = limit, ReserveBytes = reserve, RefuseIncompressible = false, Figures = Figures,
     }, ControlJson.Default.PoolReply);
 
     private StatusReply Status() => new()
     {
-        Version = "9.8.7", Pid = 4711, Processes = Processes, MountPoint = Mount, SocketPath = SocketPath, Region = "anonymous memory", StartedAt = DateTimeOffset.UnixEpoch,
+        Version = "9.8.7", Pid = 4711, Processes = Processes, MountPoint = Mount, Connection = Connection, SocketPath = SocketPath, Region = "anonymous memory", StartedAt = DateTimeOffset.UnixEpoch,
         UptimeSeconds = 200, Threads = 4, Pools = Pools.Count, Total = Figures,
         Store = new StoreFigures
         {

@@ -2,20 +2,49 @@ using Tmem.Ctl.Swap;
 
 namespace Tmem.Ctl.Tests;
 
+/// <summary>A file that the fake kernel knows.</summary>
+internal sealed class FakeFile
+{
+    public required FileIdentity Identity { get; init; }
+    public long Size { get; set; }
+    public uint Owner { get; set; }
+    public uint Mode { get; set; } = 0x180;
+    public string? Mark { get; set; }
+    public string? OldMark { get; set; }
+}
+
 /// <summary>Files, loop devices and swap in three collections, with the order of what was done and a place to fail at.</summary>
 internal sealed class FakeSwapSystem : ISwapSystem
 {
-    public Dictionary<string, string?> Files { get; } = [];
-    public Dictionary<string, long> Sizes { get; } = [];
-    public Dictionary<string, string> Attached { get; } = [];
+    private ulong _inodes = 100;
+
+    /// <summary>The minor number of the mount's device, as the fake server tells it.</summary>
+    public uint Minor { get; } = 52;
+    /// <summary>By "pool/name".</summary>
+    public Dictionary<string, FakeFile> Files { get; } = [];
+    /// <summary>Owner and mode of pools that are not root's with mode 755.</summary>
+    public Dictionary<string, (uint Owner, uint Mode)> Folders { get; } = [];
+    public Dictionary<string, LoopBacking> Attached { get; } = [];
     public Dictionary<string, int> On { get; } = [];
     public List<string> Done { get; } = [];
+    public MemoryRoom Room { get; set; } = new(1L << 40, []);
+    /// <summary>Somebody else has the swap file open.</summary>
+    public bool Watched { get; set; }
     /// <summary>The action that fails.</summary>
     public string? FailAt { get; set; }
     /// <summary>Actions that fail when taking back.</summary>
     public HashSet<string> Stuck { get; } = [];
 
     public bool IsClean => Files.Count == 0 && Attached.Count == 0 && On.Count == 0;
+
+    public FakeFile Add(string path, uint owner = 0, string? mark = null, string? oldMark = null)
+    {
+        var file = new FakeFile { Identity = new FileIdentity(0, Minor, _inodes++), Owner = owner, Mark = mark, OldMark = oldMark };
+        Files.Add(path, file);
+        return file;
+    }
+
+    public void Attach(string device, string path, FileIdentity? file, string note = "") => Attached[device] = new LoopBacking(device, path, file, note);
 
     private string? Do(string action, Action change)
     {
@@ -25,26 +54,70 @@ internal sealed class FakeSwapSystem : ISwapSystem
         return null;
     }
 
-    public string? CreateFile(string path, long size) => Do("create", () => { Files.Add(path, null); Sizes[path] = size; });
-    public string? RemoveFile(string path) => Do("unlink", () => Files.Remove(path));
-    public string? SetMark(string path, string text) => Do("mark", () => Files[path] = text);
-    public string? Mark(string path) => Files.GetValueOrDefault(path);
-    public IReadOnlyList<string> FilesBelow(string mount, string name) => [.. Files.Keys.Where(path => path.StartsWith(mount + "/", StringComparison.Ordinal))];
-
-    public string? AttachLoop(string file, out string device)
+    public string? OpenPool(in MountPlace mount, string pool, out IPoolFolder? folder)
     {
-        device = "";
-        var problem = Do("attach", () => Attached.Add("/dev/loop7", file));
-        if (problem is null) device = "/dev/loop7";
-        return problem;
+        folder = new Folder(this, mount.Path, pool);
+        return null;
     }
 
     public string? DetachLoop(string device) => Do("detach", () => Attached.Remove(device));
-    public string? RequireDirectIo(string device) => Do("dio", () => { });
-    public string? CapRequests(string device, int kibibytes) => Do("cap", () => { });
-    public string? MakeSwap(string device) => Do("mkswap", () => { });
-    public string? SwapOn(string device, int priority) => Do("swapon", () => On.Add(device, priority));
     public string? SwapOff(string device) => Do("swapoff", () => On.Remove(device));
-    public IReadOnlyList<LoopBacking> Loops() => [.. Attached.Select(pair => new LoopBacking(pair.Key, pair.Value))];
+    public IReadOnlyList<LoopBacking> Loops() => [.. Attached.Values];
     public IReadOnlyList<SwapEntry> Swaps() => [.. On.Select(pair => new SwapEntry(pair.Key, 2L << 30, 100 << 20, pair.Value))];
+    public MemoryRoom Memory() => Room;
+
+    private sealed class Folder(FakeSwapSystem system, string mount, string pool) : IPoolFolder
+    {
+        public uint Owner => system.Folders.GetValueOrDefault(pool).Owner;
+        public uint Permissions => system.Folders.TryGetValue(pool, out var folder) ? folder.Mode : 0x1EDu;
+        public string? CloseToOthers() => system.Do("chmod", () => system.Folders[pool] = (Owner, 0x1C0));
+        public IReadOnlyList<string> Names() => [.. system.Files.Keys.Where(path => path.StartsWith(pool + "/", StringComparison.Ordinal)).Select(path => path[(pool.Length + 1)..])];
+
+        public string? Create(string name, long size, string mark, out ISwapFile? file)
+        {
+            file = null;
+            var path = $"{pool}/{name}";
+            if (system.Files.ContainsKey(path)) return "File exists (errno 17)";
+            FakeFile? made = null;
+            var problem = system.Do("create", () =>
+            {
+                made = system.Add(path, mark: mark);
+                made.Size = size;
+            });
+            if (problem is null) file = new Handle(system, $"{mount}/{path}", made!);
+            return problem;
+        }
+
+        public FoundFile? Find(string name) => system.Files.TryGetValue($"{pool}/{name}", out var file)
+            ? new FoundFile(file.Identity, file.Owner, file.Mode, 1, file.Mark, file.OldMark)
+            : null;
+
+        public string? Remove(string name, FileIdentity file) => Find(name)?.Identity == file ? system.Do("unlink", () => system.Files.Remove($"{pool}/{name}")) : null;
+
+        public void Dispose()
+        {
+        }
+    }
+
+    private sealed class Handle(FakeSwapSystem system, string path, FakeFile file) : ISwapFile, ISwapDevice
+    {
+        public FileIdentity Identity => file.Identity;
+        public string Name => "/dev/loop7";
+
+        public string? Attach(string note, out ISwapDevice? device)
+        {
+            device = this;
+            return system.Do("attach", () => system.Attach(Name, path, file.Identity, note));
+        }
+
+        public string? RequireSole() => system.Watched ? "somebody else has it open" : system.Do("sole", () => { });
+        public string? RequireDirectIo() => system.Do("dio", () => { });
+        public string? CapRequests(int kibibytes) => system.Do("cap", () => { });
+        public string? MakeSwap(long size) => system.Do("mkswap", () => { });
+        public string? SwapOn(int priority) => system.Do("swapon", () => system.On.Add(Name, priority));
+
+        public void Dispose()
+        {
+        }
+    }
 }

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Tmem.Ctl.Tests;
 
-/// <summary>The real kernel under a fake daemon: an ordinary directory stands for the mount, everything else is real.</summary>
+/// <summary>The real kernel under a fake daemon: a tmpfs stands for the mount, everything else is real.</summary>
 public sealed class LinuxSwapTests : IDisposable
 {
     private readonly FakeServer _server = new() { RealDirectories = true };
@@ -12,7 +12,7 @@ public sealed class LinuxSwapTests : IDisposable
     [Fact]
     public void Swap_goes_on_and_off_and_leaves_nothing()
     {
-        RequireLoop();
+        using var mount = MountTmpfs();
         try
         {
             var on = Ctl.Run(_system, _server.SocketPath, "swap", "on", "--size", "16M", "--priority", "0", "--json");
@@ -31,30 +31,78 @@ public sealed class LinuxSwapTests : IDisposable
         {
             Ctl.Run(_system, _server.SocketPath, "swap", "off");
         }
-        Assert.Empty(SwapFile.Find(_system, _server.Mount));
         Assert.Empty(Directory.EnumerateFileSystemEntries(_server.Mount));
         Assert.Empty(_server.Pools);
     }
 
     [Fact]
-    public void Errors_carry_the_text_of_errno()
+    public void A_link_or_a_device_at_the_files_name_is_not_followed()
     {
-        Assert.Contains("(errno 2)", _system.CreateFile("/nonexistent/file", 4096));
-        Assert.Contains("(errno 17)", _system.CreateFile("/proc/version", 4096));
-        Assert.Contains("errno 2)", _system.SwapOn("/nonexistent/device", 0));
-        Assert.Null(_system.RemoveFile("/nonexistent/file"));
-        Assert.Null(_system.DetachLoop("/dev/nonexistent-loop"));
-        Assert.Null(_system.Mark("/nonexistent/file"));
+        using var mount = MountTmpfs();
+        var victim = Path.Combine(_server.Mount, "victim");
+        File.WriteAllText(victim, "precious");
+        var pool = Directory.CreateDirectory(Path.Combine(_server.Mount, "swap")).FullName;
+        File.SetUnixFileMode(pool, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        _server.Pools["swap"] = "persistent";
+        File.CreateSymbolicLink(Path.Combine(pool, SwapFile.Name), victim);
+        var outcome = Ctl.Run(_system, _server.SocketPath, "swap", "on", "--size", "1M");
+        Assert.Equal(ExitCode.Failed, outcome.Code);
+        Assert.Contains("create file", outcome.Error);
+        Assert.Equal(ExitCode.Done, Ctl.Run(_system, _server.SocketPath, "swap", "off").Code);
+        Assert.Equal("precious", File.ReadAllText(victim));
+        // The pool's directory itself is a link to elsewhere.
+        Directory.Delete(pool, recursive: true);
+        Directory.CreateSymbolicLink(pool, Directory.CreateDirectory(Path.Combine(_server.Mount, "elsewhere")).FullName);
+        Assert.Contains("open pool 'swap'", Ctl.Run(_system, _server.SocketPath, "swap", "on", "--size", "1M").Error);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(_server.Mount, "elsewhere")));
     }
 
-    private void RequireLoop()
+    [Fact]
+    public void A_swap_file_that_another_has_open_is_refused()
+    {
+        using var mount = MountTmpfs();
+        Directory.CreateDirectory(Path.Combine(_server.Mount, "p"));
+        Assert.Null(_system.OpenPool(new MountPlace(_server.Mount, _server.Connection, 0), "p", out var folder));
+        using (folder)
+        {
+            Assert.Null(folder!.Create("f", 1 << 20, "mark", out var file));
+            using (file)
+            {
+                Assert.Null(file!.RequireSole());
+                using (File.Open(Path.Combine(_server.Mount, "p/f"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite))
+                    Assert.Equal("somebody else has it open", file.RequireSole());
+                Assert.Null(file.RequireSole());
+                File.SetUnixFileMode(Path.Combine(_server.Mount, "p/f"), UnixFileMode.UserRead | UnixFileMode.OtherRead);
+                Assert.Contains("somebody meddles", file.RequireSole());
+            }
+            Assert.Equal("mark", folder.Find("f")!.Mark);
+            Assert.Null(folder.Find("f/x"));
+            Assert.Equal(["f"], folder.Names());
+        }
+    }
+
+    [Fact]
+    public void Errors_carry_the_text_of_errno()
+    {
+        Assert.NotNull(_system.OpenPool(new MountPlace("/", 1 << 19, 1), "x", out _));
+        Assert.Contains("errno 2)", _system.SwapOff("/nonexistent/device"));
+        Assert.Null(_system.DetachLoop("/dev/nonexistent-loop"));
+    }
+
+    /// <summary>A file system without a device of its own, as the real mount is, and with attributes that only root sets.</summary>
+    private Unmounter MountTmpfs()
     {
         if (Environment.UserName != "root") Assert.Skip("loop devices and swap need root");
         if (!File.Exists("/dev/loop-control")) Assert.Skip("/dev/loop-control is missing; load the module loop");
-        var probe = Path.Combine(_server.Mount, "probe");
-        var problem = _system.CreateFile(probe, 4096) ?? _system.SetMark(probe, "x");
-        _system.RemoveFile(probe);
-        if (problem is not null) Assert.Skip($"the temporary directory takes no extended attributes: {problem}");
+        if (NativeMethods.Mount("tmpfs", _server.Mount, "tmpfs", 0, null) != 0) Assert.Skip($"no tmpfs can be mounted: {NativeMethods.LastError()}");
+        Assert.Equal(0, NativeMethods.Status(-100, _server.Mount, 0, FileStatus.Basic, out var status));
+        _server.Connection = (int)status.DeviceMinor;
+        return new Unmounter(_server.Mount);
+    }
+
+    private sealed class Unmounter(string mount) : IDisposable
+    {
+        public void Dispose() => _ = NativeMethods.Unmount(mount, NativeMethods.Detach);
     }
 
     public void Dispose() => _server.Dispose();

@@ -15,7 +15,7 @@ public sealed class RecoverTests
     public void A_dead_mount_goes_with_everything_on_it_in_order()
     {
         _mounts.All.Add(new TmemMount("/mnt/a", 40, []));
-        _swap.Attached.Add("/dev/loop7", "/mnt/a/swap/swapfile");
+        _swap.Attach("/dev/loop7", "/mnt/a/swap/swapfile", null);
         _swap.On.Add("/dev/loop7", 5);
         _mounts.Socket = true;
         var (code, output) = Run(null);
@@ -32,7 +32,7 @@ public sealed class RecoverTests
         _mounts.All.Add(new TmemMount("/mnt/a", 40, ["tmemd (process 7)"]));
         _mounts.All.Add(new TmemMount("/mnt/b", 41, []));
         _mounts.States["/mnt/a"] = _mounts.States["/mnt/b"] = MountState.Answers;
-        _swap.Attached.Add("/dev/loop7", "/mnt/a/swap/swapfile");
+        _swap.Attach("/dev/loop7", "/mnt/a/swap/swapfile", null);
         _swap.On.Add("/dev/loop7", 5);
         var (code, output) = Run(null);
         Assert.Equal(ExitCode.Done, code);
@@ -50,7 +50,7 @@ public sealed class RecoverTests
     {
         _mounts.All.Add(new TmemMount("/mnt/a", 40, holders));
         _mounts.States["/mnt/a"] = MountState.Silent;
-        _swap.Attached.Add("/dev/loop7", "/mnt/a/swap/swapfile");
+        _swap.Attach("/dev/loop7", "/mnt/a/swap/swapfile", null);
         _swap.On.Add("/dev/loop7", 5);
         var (code, output) = Run("/mnt/a/");
         Assert.Equal(ExitCode.Failed, code);
@@ -130,13 +130,23 @@ public sealed class RecoverTests
     public void What_the_kernel_does_not_let_go_is_left_with_its_remedy_and_nothing_under_it_is_taken_away()
     {
         _mounts.All.Add(new TmemMount("/mnt/a", 40, []));
-        _swap.Attached.Add("/dev/loop7", "/mnt/a/swap/swapfile");
+        _swap.Attach("/dev/loop7", "/mnt/a/swap/swapfile", null);
         _swap.On.Add("/dev/loop7", 5);
         _swap.FailAt = "swapoff";
         var (code, output) = Run(null);
         Assert.Equal(ExitCode.Failed, code);
         Assert.Contains("left: swap on /dev/loop7 stays", output);
         Assert.Empty(_mounts.Done);
+    }
+
+    [Fact]
+    public void A_device_that_the_kernel_can_still_tell_the_file_of_is_found_whatever_its_path()
+    {
+        _mounts.All.Add(new TmemMount("/mnt/a", 40, []));
+        _swap.Attach("/dev/loop7", "/swap/renamed", new Tmem.Ctl.Swap.FileIdentity(0, 40, 7));
+        _swap.Attach("/dev/loop8", "/mnt/a/swap/swapfile", new Tmem.Ctl.Swap.FileIdentity(0, 41, 7));
+        Assert.Equal(ExitCode.Done, Run(null).Code);
+        Assert.Equal(["/dev/loop8"], _swap.Attached.Keys);
     }
 
     [Fact]

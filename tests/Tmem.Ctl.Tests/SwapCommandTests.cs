@@ -9,15 +9,21 @@ public sealed class SwapCommandTests : IDisposable
     private readonly FakeServer _server = new();
     private readonly FakeSwapSystem _system = new();
 
-    private string SwapPath => $"{_server.Mount}/swap/swapfile";
+    private const string Key = "swap/swapfile";
+
+    // What is free of 1 GiB, less 1 MiB, in pages of 4160 bytes.
+    private const long Sure = ((1L << 30) - (256L << 20) - (1L << 20)) / 4160 * 4096;
+
+    private string SwapPath => $"{_server.Mount}/{Key}";
 
     [Fact]
     public void On_does_every_step_in_order_and_off_undoes_them()
     {
         var on = Run("swap", "on");
-        Assert.Equal((ExitCode.Done, $"swap is on: /dev/loop7, 2.0 GiB, priority 100, file {SwapPath}\n"), (on.Code, on.Output));
-        Assert.Equal(["create", "mark", "attach", "dio", "cap", "mkswap", "swapon"], _system.Done);
-        Assert.Equal(2L << 30, _system.Sizes[SwapPath]);
+        Assert.Equal((ExitCode.Done, $"swap is on: /dev/loop7, 755.2 MiB, priority 100, file {SwapPath}\n"), (on.Code, on.Output));
+        Assert.Equal(["chmod", "create", "attach", "dio", "cap", "mkswap", "sole", "swapon"], _system.Done);
+        Assert.Equal(Sure, _system.Files[Key].Size);
+        Assert.Equal(SwapMark.Of(FakeServer.IdOf("swap"), made: true), _system.Files[Key].Mark);
         Assert.Equal("persistent", _server.Pools["swap"]);
 
         _system.Done.Clear();
@@ -36,23 +42,24 @@ public sealed class SwapCommandTests : IDisposable
         var report = Run("swap", "on", "--size", "10000K", "--priority", "7", "--pool", "mine", "--json").Json;
         Assert.Equal(10_000L << 10, report["sizeBytes"]!.GetValue<long>());
         Assert.Equal(7, _system.On["/dev/loop7"]);
-        Assert.Equal($"{_server.Mount}/mine/swapfile", _system.Attached["/dev/loop7"]);
+        Assert.Equal($"{_server.Mount}/mine/swapfile", _system.Attached["/dev/loop7"].BackingFile);
         Assert.True(report["poolMade"]!.GetValue<bool>());
         Run("swap", "off");
         Run("swap", "on", "--size", "4100K"); // not whole pages of the odd kind: rounded down
-        Assert.Equal(4100L << 10, _system.Sizes[SwapPath]);
+        Assert.Equal(4100L << 10, _system.Files[Key].Size);
         Run("swap", "off");
         Run("swap", "on", "--size", "1048577");
-        Assert.Equal(1L << 20, _system.Sizes[SwapPath]);
+        Assert.Equal(1L << 20, _system.Files[Key].Size);
     }
 
     [Theory]
+    [InlineData("chmod", "is root's alone")]
     [InlineData("create", "create file")]
-    [InlineData("mark", "mark file")]
     [InlineData("attach", "attach a loop device")]
     [InlineData("dio", "direct I/O")]
     [InlineData("cap", "requests")]
-    [InlineData("mkswap", "mkswap")]
+    [InlineData("mkswap", "swap signature")]
+    [InlineData("sole", "nobody else")]
     [InlineData("swapon", "swapon")]
     public void A_step_that_fails_is_named_and_leaves_nothing(string action, string step)
     {
@@ -77,10 +84,26 @@ public sealed class SwapCommandTests : IDisposable
         Assert.Contains("not undone: attach a loop device", Run("swap", "on").Error);
         _system.FailAt = null;
         _system.Stuck.Clear();
-        _system.Attached["/dev/loop7"] = SwapPath;
-        Assert.Contains("earlier swap was not undone", Run("swap", "on").Error);
+        _server.Pools["swap"] = "persistent";
+        Assert.Single(_system.Attached);
         Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
         Assert.True(_system.IsClean);
+    }
+
+    [Fact]
+    public void What_an_earlier_swap_left_is_taken_over()
+    {
+        // The machine was cut off with swap on, and the region brought the file back.
+        _server.Pools["swap"] = "persistent";
+        _system.Folders["swap"] = (0, 0x1C0);
+        _system.Add(Key, mark: SwapMark.Of(FakeServer.IdOf("swap"), made: true));
+        var on = Run("swap", "on");
+        Assert.True(on.Code == ExitCode.Done, on.Error);
+        Assert.Contains($"took away what an earlier swap had left: {SwapPath}", on.Output);
+        Assert.Equal(Sure, _system.Files[Key].Size);
+        // And the pool that was made for it then goes with it now.
+        Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
+        Assert.Empty(_server.Pools);
     }
 
     [Fact]
@@ -98,7 +121,8 @@ public sealed class SwapCommandTests : IDisposable
     public void A_pool_that_was_there_stays_and_an_ephemeral_one_is_refused()
     {
         _server.Pools["swap"] = "persistent";
-        Run("swap", "on");
+        _system.Folders["swap"] = (0, 0x1C0);
+        Assert.Equal(ExitCode.Done, Run("swap", "on").Code);
         Run("swap", "off");
         Assert.Equal("persistent", _server.Pools["swap"]);
         _server.Pools["swap"] = "ephemeral";
@@ -136,31 +160,135 @@ public sealed class SwapCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_pool_that_others_can_reach_is_refused()
+    {
+        _server.Pools["swap"] = "persistent";
+        _system.Folders["swap"] = (1000, 0x1C0);
+        var outcome = Run("swap", "on");
+        Assert.Equal(ExitCode.Failed, outcome.Code);
+        Assert.Contains("belongs to user 1000", outcome.Error);
+        _system.Folders["swap"] = (0, 0x1ED);
+        Assert.Contains("chmod 700", Run("swap", "on").Error);
+        Assert.True(_system.IsClean);
+        Assert.Empty(_system.Done);
+    }
+
+    [Fact]
+    public void A_file_that_somebody_else_has_open_is_not_swapped_to()
+    {
+        _system.Watched = true;
+        Assert.Contains("somebody else has it open", Run("swap", "on").Error);
+        Assert.True(_system.IsClean);
+    }
+
+    [Fact]
+    public void A_planted_file_neither_hinders_nor_costs_a_pool()
+    {
+        // The marks that a user can copy, on files and in pools that are not root's alone.
+        _server.Pools["theirs"] = _server.Pools["admins"] = "persistent";
+        _system.Folders["theirs"] = (1000, 0x1C0);
+        _system.Add("theirs/swapfile", owner: 1000, oldMark: "pool made");
+        _system.Add("admins/swapfile", owner: 1000, oldMark: "pool made", mark: SwapMark.Of(FakeServer.IdOf("admins"), made: true));
+        Assert.Equal(ExitCode.Done, Run("swap", "on").Code);
+        Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
+        Assert.Equal(["admins", "theirs"], _server.Pools.Keys);
+        Assert.Equal(2, _system.Files.Count);
+    }
+
+    [Fact]
+    public void A_mark_of_another_pool_proves_nothing_and_an_old_one_of_roots_does()
+    {
+        _server.Pools["copy"] = _server.Pools["old"] = "persistent";
+        _system.Folders["copy"] = _system.Folders["old"] = (0, 0x1C0);
+        _system.Add("copy/swapfile", mark: SwapMark.Of(FakeServer.IdOf("swap"), made: true));
+        _system.Add("old/swapfile", oldMark: "pool made");
+        Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
+        Assert.Equal(["copy"], _server.Pools.Keys);
+        Assert.Equal(["copy/swapfile"], _system.Files.Keys);
+    }
+
+    [Fact]
+    public void A_device_is_found_after_its_file_was_renamed_and_from_a_namespace_that_sees_another_path()
+    {
+        Run("swap", "on");
+        _system.Files.Add("swap/renamed", _system.Files[Key]);
+        _system.Files.Remove(Key);
+        _system.Attached["/dev/loop7"] = _system.Attached["/dev/loop7"] with { BackingFile = "/swap/renamed" };
+        Assert.Contains("/dev/loop7", Run("swap", "status").Output);
+        Assert.Contains("swap is on already", Run("swap", "on").Error);
+        Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
+        Assert.True(_system.IsClean);
+        Assert.Empty(_server.Pools);
+    }
+
+    [Fact]
     public void Loops_and_files_of_others_are_left_alone()
     {
-        _system.Attached["/dev/loop1"] = $"{_server.Mount}/data/disk.img";
-        _system.Attached["/dev/loop2"] = $"{_server.Mount}2/swap/swapfile";
-        _system.Attached["/dev/loop3"] = $"{_server.Mount}/data/deep/swapfile";
-        _system.Files[$"{_server.Mount}/data/swapfile"] = null; // no mark: not ours
+        _server.Pools["data"] = "persistent";
+        _system.Folders["data"] = (0, 0x1C0);
+        _system.Attach("/dev/loop1", $"{_server.Mount}/data/disk.img", new FileIdentity(0, _system.Minor, 1));
+        _system.Attach("/dev/loop2", SwapPath, new FileIdentity(0, _system.Minor + 1, 2), SwapMark.Of(1, made: true));
+        _system.Attach("/dev/loop3", SwapPath, null);
+        _system.Add("data/swapfile"); // no mark: not ours
         Assert.Contains("off already", Run("swap", "off").Output);
+        // Swap that somebody turned on by hand is shown, and his to turn off.
+        _system.On["/dev/loop1"] = 3;
+        Assert.Contains("not made by 'tmemctl swap on'", Run("swap", "status").Output);
+        Assert.Contains("swapoff /dev/loop1", Run("swap", "off").Output);
         Assert.Equal(3, _system.Attached.Count);
         Assert.Single(_system.Files);
         Assert.Empty(_system.Done);
     }
 
     [Fact]
-    public void Status_shows_the_device_with_its_pools_figures()
+    public void Status_shows_the_device_with_its_pools_figures_and_how_near_the_wall_is()
     {
         Assert.Contains("swap is off", Run("swap", "status").Output);
         Assert.False(Run("swap", "status", "--json").Json["on"]!.GetValue<bool>());
         Run("swap", "on");
         var lines = Run("swap", "status").Lines;
-        Assert.Equal(2, lines.Length);
+        Assert.Equal(3, lines.Length);
         Assert.Contains("/dev/loop7  2.0 GiB  100.0 MiB       100  swap", lines[1]);
         Assert.EndsWith(SwapPath, lines[1]);
+        // The fake pool's figures are of too few pages to tell a ratio; the fake device has 1.9 GiB unused.
+        Assert.Equal("/dev/loop7: 755.2 MiB more at the present ratio, 755.2 MiB if nothing shrinks; the device has 1.9 GiB unused, and writes fail beyond what the store holds", lines[2]);
         var device = Run("swap", "status", "--json").Json["devices"]![0]!;
         Assert.Equal(2.5, device["ratio"]!.GetValue<double>());
         Assert.Equal(100 << 20, device["usedBytes"]!.GetValue<long>());
+        Assert.Equal(Sure, device["roomBytesAtWorst"]!.GetValue<long>());
+        Assert.Contains("room for 755.2 MiB more", Run("status").Output);
+    }
+
+    [Fact]
+    public void A_device_larger_than_what_the_store_surely_holds_comes_with_a_warning()
+    {
+        Assert.Contains("the store surely holds 755.2 MiB", Run("swap", "on", "--size", "4G").Output);
+        Run("swap", "off");
+        _server.UsedBytes = 1L << 30;
+        var full = Run("swap", "on");
+        Assert.Equal(ExitCode.Failed, full.Code);
+        Assert.Contains("no room left for swap", full.Error);
+    }
+
+    [Fact]
+    public void Off_without_memory_says_how_much_is_missing_and_where()
+    {
+        Run("swap", "on");
+        _system.Done.Clear();
+        _system.Room = new MemoryRoom(60 << 20, []);
+        var outcome = Run("swap", "off");
+        Assert.Equal(ExitCode.Failed, outcome.Code);
+        // 100 MiB are swapped, 60 available, and the store gives back 1.6.
+        Assert.Contains("38.4 MiB of memory are missing on this machine", outcome.Error);
+        _system.Room = new MemoryRoom(1L << 40, [new GroupRoom("/sys/fs/cgroup/memory/web", 200 << 20, 190 << 20, 90 << 20)]);
+        Assert.Contains("80.0 MiB of memory are missing in the memory group /sys/fs/cgroup/memory/web", Run("swap", "off").Error);
+        Assert.Empty(_system.Done);
+        // Other swap can take it; and who insists is obeyed.
+        _system.On["/dev/sda2"] = -2;
+        Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
+        Run("swap", "on");
+        _system.On.Remove("/dev/sda2");
+        Assert.Equal(ExitCode.Done, Run("swap", "off", "--force").Code);
     }
 
     [Fact]

@@ -44,6 +44,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
             Pid = Pid,
             Processes = daemon.Processes,
             MountPoint = daemon.MountPoint,
+            Connection = daemon.Connection,
             SocketPath = socketPath,
             Region = daemon.RegionName,
             StartedAt = daemon.StartedAt,

@@ -13,6 +13,9 @@ internal interface IDaemon
     /// <summary>Where the file system is mounted: absolute, symbolic links resolved.</summary>
     string MountPoint { get; }
 
+    /// <summary>The minor number of the mount's device (the major one is 0), which is its directory under /sys/fs/fuse/connections; -1 if unknown.</summary>
+    int Connection { get; }
+
     /// <summary>The region for people: a file's path, or what it is instead ("memory").</summary>
     string RegionName { get; }
 

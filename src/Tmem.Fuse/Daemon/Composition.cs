@@ -40,6 +40,9 @@ internal sealed class Composition : IDisposable
     /// <summary>The codec that settings name for new pages; null for each pool's own.</summary>
     public static TmemCodec? CodecOf(in WorkerSettings settings) => settings.Codec == 0 ? null : (TmemCodec)(settings.Codec - 1);
 
+    /// <summary>How many times files are open now, as the kernel has told.</summary>
+    public long OpenFiles() => _fileSystem.OpenFiles();
+
     /// <summary>Brings the region's file up to date. Says why it cannot be, or null.</summary>
     public string? MakeDurable()
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Mount;
 using Tmem.Fuse.Protocol;
@@ -8,6 +9,8 @@ namespace Tmem.Fuse.Daemon;
 /// <summary>A mount with the session that serves it.</summary>
 internal sealed class ServedMount : IDisposable
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
     private readonly FuseMount _mount;
     private readonly FuseSession _session;
 
@@ -41,20 +44,33 @@ internal sealed class ServedMount : IDisposable
     public void Quiesce() => _session.Quiesce();
 
     /// <summary>Ends the mount unless somebody needs it.</summary>
-    /// <returns>Null when it is unmounted (then <see cref="Ended"/> completes), else what is in the way: a clause without a full stop.</returns>
-    public string? TryStop()
+    /// <param name="openFiles">How many files of it the kernel has open now, whoever has them: a swap device, a process in another mount namespace.</param>
+    /// <returns>Null when it is unmounted and gone (then <see cref="Ended"/> completes), else what is in the way: a clause without a full stop.</returns>
+    public string? TryStop(Func<long> openFiles)
     {
         if (_session.Ended.IsCompleted) return null;
         var swaps = SwapGuard.SwapInUse(MountPoint);
         if (swaps.Count > 0)
             return $"swap is still on {MountPoint}: {string.Join(", ", swaps)}";
+        // Looked for before it is unmounted: our own mount may be free while another one, in another namespace say, keeps the file system.
+        var holders = MountHolders.Find(MountPoint, Connection);
+        if (holders.Count > 0) return $"{MountPoint} is busy, held by {string.Join(", ", holders)}";
+        // What has just been closed is released a moment later.
+        if (!Await(() => openFiles() == 0))
+            return $"{openFiles()} files on {MountPoint} are open, and by no process that can be seen: by a loop device, that may be swapped to (see losetup -a, /proc/swaps)";
         var error = _mount.Unmount();
+        if (error == Errno.EBUSY) return $"{MountPoint} is busy, held by {(MountHolders.Find(MountPoint, Connection) is { Count: > 0 } late ? string.Join(", ", late) : "somebody")}";
         // EINVAL: it is no mount any more.
-        if (error is Errno.Ok or Errno.EINVAL) return null;
-        if (error != Errno.EBUSY) return $"{MountPoint} cannot be unmounted: {Libc.Describe(error)}";
-        var holders = MountHolders.Find(MountPoint);
-        var who = holders.Count > 0 ? string.Join(", ", holders) : "somebody";
-        return $"{MountPoint} is busy, held by {who}";
+        if (error is not (Errno.Ok or Errno.EINVAL)) return $"{MountPoint} cannot be unmounted: {Libc.Describe(error)}";
+        return Await(() => _session.Ended.IsCompleted) ? null
+            : $"{MountPoint} is unmounted, but something that cannot be seen from here still uses its files, and is served until it lets go";
+    }
+
+    private static bool Await(Func<bool> done)
+    {
+        for (var started = Stopwatch.GetTimestamp(); !done(); Thread.Sleep(5))
+            if (Stopwatch.GetElapsedTime(started) > s_patience) return done();
+        return true;
     }
 
     /// <summary>Takes a mount that nobody serves any more out of the table. Only after <see cref="Ended"/>.</summary>

@@ -24,18 +24,20 @@ internal sealed unsafe class Worker : IDaemon
     private readonly ServedMount _mount;
     private readonly KeeperPeer _keeper;
     private readonly Func<string?> _makeDurable;
+    private readonly Func<long> _openFiles;
     private readonly Lock _stopLock = new();
     private ControlServer? _control;
 
-    private Worker(Handover handover, ServedMount mount, Link line, string regionName, Func<string?> makeDurable)
+    private Worker(Handover handover, ServedMount mount, Link line, Composition composition)
     {
-        _makeDurable = makeDurable;
+        _makeDurable = composition.MakeDurable;
+        _openFiles = composition.OpenFiles;
         _handover = handover;
         _mount = mount;
         _keeper = new KeeperPeer(handover, line, Retire);
         Threads = handover.Page.Current.Threads;
         Codec = Composition.CodecOf(handover.Page.Current)?.Name();
-        RegionName = regionName;
+        RegionName = composition.RegionName;
     }
 
     /// <inheritdoc/>
@@ -43,6 +45,9 @@ internal sealed unsafe class Worker : IDaemon
 
     /// <inheritdoc/>
     public string MountPoint => _mount.MountPoint;
+
+    /// <inheritdoc/>
+    public int Connection => _mount.Connection;
 
     /// <inheritdoc/>
     public string RegionName { get; }
@@ -114,7 +119,7 @@ internal sealed unsafe class Worker : IDaemon
     {
         // First, while everything can still be refused: an end with a file that cannot be written loses what is not in it. It may take long, and so may
         // the wait for another who stops: who has been told meanwhile that it failed does not want it any more.
-        lock (_stopLock) reason = _makeDurable() ?? (wanted() ? _mount.TryStop() : "whoever asked has hung up") ?? "";
+        lock (_stopLock) reason = _makeDurable() ?? (wanted() ? _mount.TryStop(_openFiles) : "whoever asked has hung up") ?? "";
         return reason.Length == 0;
     }
 
@@ -180,7 +185,7 @@ internal sealed unsafe class Worker : IDaemon
         DeathWatch.ShowLife(handover);
         page.ServingProcess = Environment.ProcessId;
         using var mount = ServedMount.Start(composition.Handler, connection, session);
-        var worker = new Worker(handover, mount, line, composition.RegionName, composition.MakeDurable);
+        var worker = new Worker(handover, mount, line, composition);
         using (worker._control = composition.StartControl(worker, handover))
         {
             var signals = s_stopSignals.Select(signal => PosixSignalRegistration.Create(signal, worker.OnSignal)).ToList();

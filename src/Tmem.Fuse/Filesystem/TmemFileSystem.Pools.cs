@@ -77,6 +77,12 @@ internal sealed partial class TmemFileSystem
         return Errno.Ok;
     }
 
+    /// <summary>How many times files of all pools are open now, as the kernel has told: an open device counts as much as a process.</summary>
+    public long OpenFiles()
+    {
+        lock (_names) return _pools.All().Sum(pool => pool.OpenFiles);
+    }
+
     /// <inheritdoc/>
     public IReadOnlyList<NamedPool> Pools()
     {

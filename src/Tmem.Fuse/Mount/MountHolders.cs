@@ -2,38 +2,48 @@ using System.Globalization;
 
 namespace Tmem.Fuse.Mount;
 
-/// <summary>Who keeps a mount busy, as far as /proc and /sys tell without touching the mount itself.</summary>
+/// <summary>
+/// Who keeps a mount busy, as far as /proc and /sys tell without touching the mount itself. Found by the device's number, which is the same
+/// in every mount namespace and whatever has been renamed; paths only serve for what the kernel gives no number of.
+/// </summary>
 internal static class MountHolders
 {
-    /// <summary>At most <paramref name="limit"/> holders in words: "process 123 (bash)", "loop device /dev/loop0".</summary>
-    public static IReadOnlyList<string> Find(string mountPoint, int limit = 5)
+    /// <summary>At most <paramref name="limit"/> holders in words: "process 123 (bash)", "the mount on /b", "loop device /dev/loop0".</summary>
+    /// <param name="mountPoint">The mount.</param>
+    /// <param name="connection">The minor number of its device.</param>
+    /// <param name="limit">How many.</param>
+    public static IReadOnlyList<string> Find(string mountPoint, int connection, int limit = 5)
     {
         var found = new List<string>();
-        foreach (var loop in Directory.EnumerateDirectories("/sys/block", "loop*"))
-        {
-            var backing = Path.Combine(loop, "loop/backing_file");
-            if (File.Exists(backing) && MountTable.IsBelow(TryReadText(backing), mountPoint))
-                found.Add($"loop device /dev/{Path.GetFileName(loop)}");
-        }
-        foreach (var mount in MountTable.Read())
-            if (mount.MountPoint != mountPoint && MountTable.IsBelow(mount.MountPoint, mountPoint)) found.Add($"a mount on {mount.MountPoint}");
+        var views = new List<MountView>();
+        var known = new HashSet<string> { Libc.ReadLink("/proc/self/ns/mnt") ?? "" };
+        var own = new MountView("", MountTable.Read());
         foreach (var process in Directory.EnumerateDirectories("/proc"))
         {
-            if (found.Count >= limit) break;
-            var number = Path.GetFileName(process);
-            if (int.TryParse(number, CultureInfo.InvariantCulture, out _) && Holds(process, mountPoint))
-                found.Add($"process {number} ({TryReadText(Path.Combine(process, "comm"))})");
+            if (!int.TryParse(Path.GetFileName(process), CultureInfo.InvariantCulture, out _)) continue;
+            if (found.Count < limit && Holds(process, connection)) found.Add(NameOf(process));
+            if (Libc.ReadLink(process + "/ns/mnt") is { } space && known.Add(space) && TryMounts(process) is { } mounts) views.Add(new MountView(NameOf(process), mounts));
         }
+        found.AddRange(MountCopies.Staying(mountPoint, connection, own, views));
+        foreach (var mount in own.Entries)
+            if (mount.DeviceMinor != connection && mount.MountPoint != mountPoint && MountTable.IsBelow(mount.MountPoint, mountPoint)) found.Add($"a mount on {mount.MountPoint}");
+        foreach (var loop in Directory.EnumerateDirectories("/sys/block", "loop*"))
+            if (MountTable.IsBelow(TryReadText(Path.Combine(loop, "loop/backing_file")), mountPoint)) found.Add($"loop device /dev/{Path.GetFileName(loop)}");
         return found.Count > limit ? found[..limit] : found;
     }
 
-    private static bool Holds(string process, string mountPoint)
+    private static string NameOf(string process) => $"process {Path.GetFileName(process)} ({TryReadText(process + "/comm")})";
+
+    private static bool Holds(string process, int connection)
     {
-        if (LinksBelow(Path.Combine(process, "cwd"), mountPoint) || LinksBelow(Path.Combine(process, "root"), mountPoint)
-            || LinksBelow(Path.Combine(process, "exe"), mountPoint)) return true;
+        foreach (var link in (string[])["/cwd", "/root", "/exe"])
+            if (IsOn(process + link, connection)) return true;
         try
         {
-            return Directory.EnumerateFileSystemEntries(Path.Combine(process, "fd")).Any(link => LinksBelow(link, mountPoint));
+            if (Directory.EnumerateFileSystemEntries(process + "/fd").Any(link => IsOn(link, connection))) return true;
+            // "7f00-7f01 r--p 00000000 00:34 12  /path": a mapping outlives the descriptor it was made through.
+            var device = string.Create(CultureInfo.InvariantCulture, $" 00:{connection:x2} ");
+            return File.ReadLines(process + "/maps").Any(line => line.Contains(device, StringComparison.Ordinal));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -42,7 +52,19 @@ internal static class MountHolders
         }
     }
 
-    private static bool LinksBelow(string link, string mountPoint) => Libc.ReadLink(link) is { } target && MountTable.IsBelow(target, mountPoint);
+    private static bool IsOn(string link, int connection) => Libc.TryDevice(link, out var major, out var minor) && major == 0 && minor == (uint)connection;
+
+    private static IReadOnlyList<MountEntry>? TryMounts(string process)
+    {
+        try
+        {
+            return MountTable.Parse(File.ReadLines(process + "/mountinfo"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
 
     private static string TryReadText(string path)
     {

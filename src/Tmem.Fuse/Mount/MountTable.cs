@@ -9,7 +9,13 @@ namespace Tmem.Fuse.Mount;
 /// <param name="DeviceMinor">Minor number of st_dev: of a FUSE mount its connection's number under /sys/fs/fuse/connections.</param>
 /// <param name="Root">What of the file system is mounted there: "/" for all of it.</param>
 /// <param name="Options">The file system's own, separated by commas.</param>
-internal readonly record struct MountEntry(string MountPoint, string FileSystemType, int DeviceMinor, string Root = "/", string Options = "");
+/// <param name="DeviceMajor">Major number of st_dev: 0 unless the file system lies on a block device.</param>
+/// <param name="Id">The mount's number.</param>
+/// <param name="Parent">The number of the mount that it lies on.</param>
+/// <param name="Shared">The peer group whose mounts and unmounts it shares; 0: none.</param>
+/// <param name="Master">The peer group whose mounts and unmounts it receives; 0: none.</param>
+internal readonly record struct MountEntry(string MountPoint, string FileSystemType, int DeviceMinor, string Root = "/", string Options = "",
+    int DeviceMajor = 0, int Id = 0, int Parent = 0, int Shared = 0, int Master = 0);
 
 /// <summary>
 /// What is mounted where, from the kernel's own list: stat(2) on a mount whose daemon hangs would hang too.
@@ -28,8 +34,11 @@ internal static class MountTable
             var separator = Array.IndexOf(fields, "-", Math.Min(6, fields.Length));
             if (separator < 0 || separator + 1 >= fields.Length) continue;
             var device = fields[2].Split(':');
-            if (device.Length != 2 || !int.TryParse(device[1], CultureInfo.InvariantCulture, out var minor)) continue;
-            entries.Add(new MountEntry(Unescape(fields[4]), fields[separator + 1], minor, Unescape(fields[3]), fields.ElementAtOrDefault(separator + 3) ?? ""));
+            if (device.Length != 2 || !int.TryParse(device[0], CultureInfo.InvariantCulture, out var major)
+                || !int.TryParse(device[1], CultureInfo.InvariantCulture, out var minor)) continue;
+            var tags = fields.AsSpan(6, separator - 6);
+            entries.Add(new MountEntry(Unescape(fields[4]), fields[separator + 1], minor, Unescape(fields[3]), fields.ElementAtOrDefault(separator + 3) ?? "",
+                major, Number(fields[0]), Number(fields[1]), Tag(tags, "shared:"), Tag(tags, "master:")));
         }
         return entries;
     }
@@ -63,6 +72,15 @@ internal static class MountTable
             else bytes.Add(source[i]);
         }
         return Encoding.UTF8.GetString([.. bytes]);
+    }
+
+    private static int Number(string text) => int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : 0;
+
+    private static int Tag(ReadOnlySpan<string> tags, string name)
+    {
+        foreach (var tag in tags)
+            if (tag.StartsWith(name, StringComparison.Ordinal)) return Number(tag[name.Length..]);
+        return 0;
     }
 
     private static bool IsOctal(byte digit) => digit is >= (byte)'0' and <= (byte)'7';

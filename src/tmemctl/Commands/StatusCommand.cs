@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Tmem.Ctl.Output;
+using Tmem.Ctl.Swap;
 using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Commands;
@@ -17,12 +18,13 @@ internal static class StatusCommand
     private static int Run(CommandContext context)
     {
         var reply = context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply);
-        return context.Terminal.Take(reply, out var status, out var exit)
-            ? context.Terminal.Done(status, CtlJson.Default.StatusReply, output => Write(output, status))
-            : exit;
+        if (!context.Terminal.Take(reply, out var status, out var exit)) return exit;
+        IReadOnlyList<SwapDeviceReport> swap = [];
+        if (!context.Terminal.Json && !new SwapStatus(context).TryDevices(status, out swap, out exit)) return exit;
+        return context.Terminal.Done(status, CtlJson.Default.StatusReply, output => Write(output, status, swap));
     }
 
-    private static void Write(TextWriter output, StatusReply status)
+    private static void Write(TextWriter output, StatusReply status, IReadOnlyList<SwapDeviceReport> swap)
     {
         var (store, total) = (status.Store, status.Total);
         Table.WritePairs(output,
@@ -38,6 +40,7 @@ internal static class StatusCommand
             .. Reserve(store),
             ("  pages", $"{Words.Size(store.PageSpanBytes)}, {Words.Size(store.SlackBytes)} of all slabs not in use, {store.SlotsMoved} slots moved to close holes"),
             ("  metadata", $"{Words.Size(store.MetadataBytes)}, of it {Words.Size(store.RecordSpanBytes)} files and names, {Words.Size(store.ReadySpanBytes)} kept ready"),
+            .. swap.Select(device => ("swap", $"{device.Device}, {Words.Size(device.UsedBytes)} of {Words.Size(device.SizeBytes)}; room for {SwapStatus.Room(device)}")),
             ("pools", Words.Count(status.Pools)),
             .. FigureTable.Rows(total),
         ]);

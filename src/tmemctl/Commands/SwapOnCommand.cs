@@ -12,7 +12,7 @@ internal static class SwapOnCommand
 
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        var size = CommandTree.SizeOption("--size", "Size of the swap device, for example --size 4GiB. Default: twice the store's capacity.");
+        var size = CommandTree.SizeOption("--size", "Size of the swap device, for example --size 4GiB. Default: what the store holds if no page shrinks.");
         var priority = new Option<int>("--priority")
         {
             Description = "Swap priority from 0 to 32767, for example --priority 10; higher is used first.",
@@ -26,7 +26,7 @@ internal static class SwapOnCommand
         });
         var pool = new Option<string>("--pool")
         {
-            Description = "The persistent pool for the swap file, made if it does not exist, for example --pool swap.",
+            Description = "The persistent pool for the swap file, made if it does not exist, for example --pool swap. One that exists must be root's, with mode 700.",
             HelpName = "NAME",
             DefaultValueFactory = _ => "swap",
         };

@@ -59,7 +59,7 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
             return;
         }
         var free = true;
-        foreach (var loop in swap.Loops().Where(loop => MountTable.IsBelow(loop.BackingFile, mount.MountPoint))) free &= Release(loop);
+        foreach (var loop in swap.Loops().Where(loop => IsOn(loop, mount))) free &= Release(loop);
         if (free) Unmount(mount, where);
     }
 
@@ -67,6 +67,9 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
         ? $"{string.Join(", ", mount.Holders)} has its connection open: let it go on, or end it, then run recover again"
         : "whoever serves it may be stopped, or in another PID namespace: run recover there; if you know that nobody serves it any more, end the connection with "
             + $"'echo 1 > /sys/fs/fuse/connections/{mount.Connection}/abort', then run recover again";
+
+    /// <summary>By the device's number, if the kernel can still tell; it cannot of most files whose server is gone, and then by the path.</summary>
+    private static bool IsOn(LoopBacking loop, TmemMount mount) => loop.File is { } file ? file.IsOn(mount.Connection) : MountTable.IsBelow(loop.BackingFile, mount.MountPoint);
 
     /// <summary>Ends swap on a loop device and detaches it. Its pages cannot be read any more.</summary>
     private bool Release(LoopBacking loop)

@@ -1,12 +1,27 @@
 namespace Tmem.Ctl.Swap;
 
+/// <summary>Which file it is, whatever its name and whoever looks: device and inode.</summary>
+internal readonly record struct FileIdentity(uint Major, uint Minor, ulong Inode)
+{
+    /// <summary>Whether it lies on the tmem mount with this connection.</summary>
+    public bool IsOn(int connection) => Major == 0 && Minor == (uint)connection;
+}
+
 /// <summary>A loop device that is attached.</summary>
 /// <param name="Device">"/dev/loop3".</param>
-/// <param name="BackingFile">The file's path, " (deleted)" removed.</param>
-internal sealed record LoopBacking(string Device, string BackingFile);
+/// <param name="BackingFile">The file's path as the kernel knows it, " (deleted)" removed: right in the mount namespace that it was attached in, at best.</param>
+/// <param name="File">The file; null if the kernel cannot say, because who serves it is gone.</param>
+/// <param name="Note">What who attached it noted in the device.</param>
+internal sealed record LoopBacking(string Device, string BackingFile, FileIdentity? File = null, string Note = "");
 
 /// <summary>A line of /proc/swaps, sizes in bytes.</summary>
 internal sealed record SwapEntry(string Device, long SizeBytes, long UsedBytes, int Priority);
+
+/// <summary>Where a tmem mount is to be found.</summary>
+/// <param name="Path">Its path in the daemon's mount namespace.</param>
+/// <param name="Connection">The minor number of its device; what has another is another mount.</param>
+/// <param name="Process">A process that sees it there: for a caller in a namespace that does not.</param>
+internal readonly record struct MountPlace(string Path, int Connection, int Process);
 
 /// <summary>
 /// What the swap commands need of the kernel, so that they can be tested without one. Actions return null when done, else why not, errno's text
@@ -14,38 +29,11 @@ internal sealed record SwapEntry(string Device, long SizeBytes, long UsedBytes, 
 /// </summary>
 internal interface ISwapSystem
 {
-    /// <summary>Creates a sparse file of this size, mode 0600; refuses if the name is taken.</summary>
-    string? CreateFile(string path, long size);
-
-    /// <summary>Removes a file.</summary>
-    string? RemoveFile(string path);
-
-    /// <summary>Notes a text on the file (an extended attribute).</summary>
-    string? SetMark(string path, string text);
-
-    /// <summary>The text noted, or null if there is none or no such file.</summary>
-    string? Mark(string path);
-
-    /// <summary>The files of this name one directory below <paramref name="mount"/>.</summary>
-    IReadOnlyList<string> FilesBelow(string mount, string name);
-
-    /// <summary>Attaches a free loop device to the file: direct I/O, blocks of 4096 bytes.</summary>
-    string? AttachLoop(string file, out string device);
+    /// <summary>Opens a pool's directory. What is done with the folder concerns this directory, whatever its name comes to lead to.</summary>
+    string? OpenPool(in MountPlace mount, string pool, out IPoolFolder? folder);
 
     /// <summary>Detaches the loop device and waits until it is really gone.</summary>
     string? DetachLoop(string device);
-
-    /// <summary>Fails unless the device's I/O bypasses the page cache.</summary>
-    string? RequireDirectIo(string device);
-
-    /// <summary>Caps the device's requests at this many KiB; a smaller cap stays.</summary>
-    string? CapRequests(string device, int kibibytes);
-
-    /// <summary>Writes the swap signature.</summary>
-    string? MakeSwap(string device);
-
-    /// <summary>Turns swap on, with discard of freed pages.</summary>
-    string? SwapOn(string device, int priority);
 
     /// <summary>Turns swap off: everything swapped returns to memory, which may take long.</summary>
     string? SwapOff(string device);
@@ -55,4 +43,73 @@ internal interface ISwapSystem
 
     /// <summary>All swap devices.</summary>
     IReadOnlyList<SwapEntry> Swaps();
+
+    /// <summary>The memory that swapped pages could return to.</summary>
+    MemoryRoom Memory();
+}
+
+/// <summary>A pool's directory, held by one descriptor.</summary>
+internal interface IPoolFolder : IDisposable
+{
+    /// <summary>Who owns it.</summary>
+    uint Owner { get; }
+
+    /// <summary>What who may do in it.</summary>
+    uint Permissions { get; }
+
+    /// <summary>Takes all rights from everybody but its owner.</summary>
+    string? CloseToOthers();
+
+    /// <summary>Creates a file of this size, all hole, for its owner alone, with a mark on it that only root can set; refuses if the name is taken.</summary>
+    string? Create(string name, long size, string mark, out ISwapFile? file);
+
+    /// <summary>The file at a name below the directory; null if there is none, or what is there is no regular file. Links are not followed.</summary>
+    FoundFile? Find(string name);
+
+    /// <summary>The names in the directory.</summary>
+    IReadOnlyList<string> Names();
+
+    /// <summary>Removes the file at a name, if it is this one.</summary>
+    string? Remove(string name, FileIdentity file);
+}
+
+/// <summary>A file found in a pool.</summary>
+/// <param name="Identity">Which it is.</param>
+/// <param name="Owner">Whose.</param>
+/// <param name="Permissions">What who may do with it.</param>
+/// <param name="Links">How many names it has.</param>
+/// <param name="Mark">The mark that only root can set, or null.</param>
+/// <param name="OldMark">The mark of tmemctl before 0.2, which its owner could set, or null.</param>
+internal sealed record FoundFile(FileIdentity Identity, uint Owner, uint Permissions, uint Links, string? Mark, string? OldMark);
+
+/// <summary>A file that is to be swapped to, held by one descriptor from its creation on.</summary>
+internal interface ISwapFile : IDisposable
+{
+    /// <summary>Which it is.</summary>
+    FileIdentity Identity { get; }
+
+    /// <summary>Attaches a free loop device to it: direct I/O, blocks of 4096 bytes; the note stays with the device.</summary>
+    string? Attach(string note, out ISwapDevice? device);
+
+    /// <summary>Fails if anybody but us has it open, or could open it.</summary>
+    string? RequireSole();
+}
+
+/// <summary>A loop device on such a file, held by one descriptor too.</summary>
+internal interface ISwapDevice : IDisposable
+{
+    /// <summary>"/dev/loop3".</summary>
+    string Name { get; }
+
+    /// <summary>Fails unless the device's I/O bypasses the page cache.</summary>
+    string? RequireDirectIo();
+
+    /// <summary>Caps the device's requests at this many KiB; a smaller cap stays.</summary>
+    string? CapRequests(int kibibytes);
+
+    /// <summary>Writes the swap signature.</summary>
+    string? MakeSwap(long size);
+
+    /// <summary>Turns swap on, with discard of freed pages.</summary>
+    string? SwapOn(int priority);
 }

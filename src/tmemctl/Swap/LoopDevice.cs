@@ -1,40 +1,49 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace Tmem.Ctl.Swap;
 
-/// <summary>Loop devices, through /dev/loop-control and sysfs.</summary>
-internal static class LoopDevice
+/// <summary>Loop devices, through /dev/loop-control, their ioctls and sysfs; one that we attached is held by its descriptor.</summary>
+internal sealed class LoopDevice : ISwapDevice
 {
     private const int Attempts = 32;
     private static readonly TimeSpan DetachPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AskPatience = TimeSpan.FromSeconds(2);
 
-    /// <summary>See <see cref="ISwapSystem.AttachLoop"/>.</summary>
-    public static string? Attach(string file, out string device)
+    private readonly int _descriptor;
+
+    private LoopDevice(int descriptor, string name)
     {
-        device = "";
-        var backing = NativeMethods.Open(file, NativeMethods.ReadWrite | NativeMethods.CloseOnExec, 0);
-        if (backing < 0) return $"open {file}: {NativeMethods.LastError()}";
-        try
+        _descriptor = descriptor;
+        Name = name;
+    }
+
+    /// <inheritdoc/>
+    public string Name { get; }
+
+    /// <summary>Attaches a free device to an open file, and makes sure that it stands on that file.</summary>
+    public static string? Attach(int backing, FileIdentity file, string note, out ISwapDevice? device)
+    {
+        device = null;
+        // Between "which is free" and "take it" somebody else may have taken it: ask again.
+        for (var attempt = 0; attempt < Attempts; attempt++)
         {
-            // Between "which is free" and "take it" somebody else may have taken it: ask again.
-            for (var attempt = 0; attempt < Attempts; attempt++)
-            {
-                if (NextFree(out var number) is { } problem) return problem;
-                var name = "/dev/loop" + number.ToString(CultureInfo.InvariantCulture);
-                var errno = Configure(name, backing);
-                if (errno == NativeMethods.EBUSY) continue;
-                if (errno != 0) return $"{name}: {NativeMethods.Describe(errno)}";
-                device = name;
-                return null;
-            }
-            return $"no loop device stayed free in {Attempts} attempts: others take them as fast as we ask";
+            if (NextFree(out var number) is { } problem) return problem;
+            var name = "/dev/loop" + number.ToString(CultureInfo.InvariantCulture);
+            var errno = Configure(name, backing, note, out var descriptor);
+            if (errno == NativeMethods.EBUSY) continue;
+            if (errno != 0) return $"{name}: {NativeMethods.Describe(errno)}";
+            device = new LoopDevice(descriptor, name);
+            if (Info(descriptor) is { } info && Identity(info) == file) return null;
+            device.Dispose();
+            device = null;
+            return $"{name} does not stand on the file that it was attached to{(Detach(name) is { } left ? $" ({left})" : "")}";
         }
-        finally
-        {
-            _ = NativeMethods.Close(backing);
-        }
+        return $"no loop device stayed free in {Attempts} attempts: others take them as fast as we ask";
     }
 
     /// <summary>See <see cref="ISwapSystem.DetachLoop"/>.</summary>
@@ -64,7 +73,10 @@ internal static class LoopDevice
         {
             var device = "/dev/" + Path.GetFileName(directory);
             if (Read(device, "loop/backing_file") is not { } file) continue;
-            found.Add(new LoopBacking(device, file.EndsWith(deleted, StringComparison.Ordinal) ? file[..^deleted.Length] : file));
+            var path = file.EndsWith(deleted, StringComparison.Ordinal) ? file[..^deleted.Length] : file;
+            // A stranger's device may stand on a file whose server does not answer.
+            var asked = Task.Run(() => Info(device));
+            found.Add(asked.Wait(AskPatience) && asked.Result is { } info ? new LoopBacking(device, path, Identity(info), Note(info)) : new LoopBacking(device, path));
         }
         return found;
     }
@@ -82,19 +94,52 @@ internal static class LoopDevice
         }
     }
 
-    /// <summary>Writes a sysfs attribute. Null when done, else why not.</summary>
-    public static string? Write(string device, string attribute, string value)
+    /// <inheritdoc/>
+    public string? RequireDirectIo() => Read(Name, "loop/dio") == "1"
+        ? null
+        : $"{Name} goes through the page cache: the file's file system does not take direct I/O in blocks of 4096 bytes";
+
+    /// <inheritdoc/>
+    public string? CapRequests(int kibibytes)
     {
+        const string attribute = "queue/max_sectors_kb";
+        if (int.TryParse(Read(Name, attribute), CultureInfo.InvariantCulture, out var now) && now <= kibibytes) return null;
         try
         {
-            File.WriteAllText(Attribute(device, attribute), value);
+            File.WriteAllText(Attribute(Name, attribute), kibibytes.ToString(CultureInfo.InvariantCulture));
             return null;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            return $"write {value} to {Attribute(device, attribute)}: {error.Message}";
+            return $"write {kibibytes} to {Attribute(Name, attribute)}: {error.Message}";
         }
     }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// The header of include/linux/swap.h, written through the descriptor that is held: mkswap(8) would open the device by name. On a file that
+    /// is all hole there is no other signature to wipe.
+    /// </remarks>
+    public string? MakeSwap(long size)
+    {
+        var page = Environment.SystemPageSize;
+        var header = new byte[page];
+        const int version = 1024, lastPage = 1028, uuid = 1036;
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(version), 1);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(lastPage), (uint)Math.Min(size / page - 1, uint.MaxValue));
+        RandomNumberGenerator.Fill(header.AsSpan(uuid, 16));
+        "SWAPSPACE2"u8.CopyTo(header.AsSpan(page - 10));
+        var written = NativeMethods.WriteAt(_descriptor, header, (nuint)header.Length, 0);
+        if (written != header.Length) return written < 0 ? NativeMethods.LastError() : $"only {written} bytes were written";
+        return NativeMethods.Sync(_descriptor) == 0 ? null : NativeMethods.LastError();
+    }
+
+    /// <inheritdoc/>
+    public string? SwapOn(int priority) =>
+        NativeMethods.SwapOn($"/proc/self/fd/{_descriptor}", NativeMethods.SwapDiscard | NativeMethods.SwapPrefer | priority) == 0 ? null : NativeMethods.LastError();
+
+    /// <summary>Closes the descriptor; the device stays attached.</summary>
+    public void Dispose() => _ = NativeMethods.Close(_descriptor);
 
     private static string Attribute(string device, string attribute) => $"/sys/block/{Path.GetFileName(device)}/{attribute}";
 
@@ -110,14 +155,45 @@ internal static class LoopDevice
         return problem;
     }
 
-    /// <summary>Takes the device for the file. Returns errno, 0 when done.</summary>
-    private static unsafe int Configure(string device, int backing)
+    /// <summary>Takes the device for the file. Returns errno, 0 when done; then the descriptor is open.</summary>
+    private static unsafe int Configure(string device, int backing, string note, out int descriptor)
     {
-        var descriptor = NativeMethods.Open(device, NativeMethods.ReadWrite | NativeMethods.CloseOnExec, 0);
+        descriptor = NativeMethods.Open(device, NativeMethods.ReadWrite | NativeMethods.CloseOnExec, 0);
         if (descriptor < 0) return Marshal.GetLastPInvokeError();
-        var config = new LoopConfig { Descriptor = (uint)backing, BlockSize = 4096, Flags = NativeMethods.LoopDirectIo };
+        var config = new LoopConfig { Descriptor = (uint)backing, BlockSize = 4096 };
+        config.Info.Flags = NativeMethods.LoopDirectIo;
+        Encoding.UTF8.GetBytes(note, new Span<byte>(config.Info.Name, LoopInfo.NameLength - 1));
         var errno = NativeMethods.Control(descriptor, NativeMethods.LoopConfigure, &config) < 0 ? Marshal.GetLastPInvokeError() : 0;
-        _ = NativeMethods.Close(descriptor);
+        if (errno != 0) _ = NativeMethods.Close(descriptor);
         return errno;
+    }
+
+    private static LoopInfo? Info(string device)
+    {
+        var descriptor = NativeMethods.Open(device, NativeMethods.CloseOnExec, 0);
+        if (descriptor < 0) return null;
+        var info = Info(descriptor);
+        _ = NativeMethods.Close(descriptor);
+        return info;
+    }
+
+    private static unsafe LoopInfo? Info(int descriptor)
+    {
+        LoopInfo info;
+        return NativeMethods.Control(descriptor, NativeMethods.LoopGetStatus, &info) == 0 ? info : null;
+    }
+
+    /// <summary>lo_device is the kernel's 32-bit form of a device's number: the low byte of the minor one, the major one, the rest of the minor one.</summary>
+    private static FileIdentity Identity(in LoopInfo info)
+    {
+        var device = info.Device;
+        return new FileIdentity((uint)(device >> 8) & 0xfff, (uint)(device & 0xff) | (uint)(device >> 12) & 0xfff00, info.Inode);
+    }
+
+    private static unsafe string Note(LoopInfo info)
+    {
+        var name = new ReadOnlySpan<byte>(info.Name, LoopInfo.NameLength);
+        var end = name.IndexOf((byte)0);
+        return Encoding.UTF8.GetString(end < 0 ? name : name[..end]);
     }
 }

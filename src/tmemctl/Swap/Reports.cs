@@ -1,7 +1,7 @@
 namespace Tmem.Ctl.Swap;
 
-/// <summary>What <c>swap on</c> prints under --json.</summary>
-internal sealed record SwapOnReport(string Device, long SizeBytes, int Priority, string Pool, bool PoolMade, string File);
+/// <summary>What <c>swap on</c> prints under --json; the last is how much of the device the store holds if no page shrinks.</summary>
+internal sealed record SwapOnReport(string Device, long SizeBytes, int Priority, string Pool, bool PoolMade, string File, long SureBytes);
 
 /// <summary>What <c>swap off</c> prints under --json: the devices turned off, and the store's memory before and after.</summary>
 internal sealed record SwapOffReport(IReadOnlyList<string> Devices, IReadOnlyList<string> PoolsRemoved, long UsedBytesBefore, long UsedBytesAfter)
@@ -28,4 +28,10 @@ internal sealed record SwapDeviceReport
     public required long MemoryBytes { get; init; }
     /// <summary>Original by compressed bytes, two decimals; null when nothing is stored.</summary>
     public required double? Ratio { get; init; }
+    /// <summary>How much more the store can take if pages go on to shrink as they do.</summary>
+    public required long RoomBytes { get; init; }
+    /// <summary>How much more it can take if no page shrinks.</summary>
+    public required long RoomBytesAtWorst { get; init; }
+    /// <summary>Whether 'swap on' made it; if not, 'swap off' leaves it alone.</summary>
+    public required bool Ours { get; init; }
 }

@@ -1,45 +1,96 @@
+using Tmem.Ctl.Output;
+using Tmem.Fuse.Control.Messages;
+
 namespace Tmem.Ctl.Swap;
 
-/// <summary>What "swap on" leaves on a mount, as found: any part may be missing after a failure.</summary>
-/// <param name="Pool">The pool's name.</param>
-/// <param name="Path">The file: mount/pool/swapfile.</param>
+/// <summary>A swap device or swap file on a mount, as found: any part may be missing after a failure.</summary>
+/// <param name="Pool">The pool's name; "" if it has none any more.</param>
+/// <param name="Path">The file, for people.</param>
+/// <param name="File">Which file; null if nobody can say.</param>
 /// <param name="Device">Its loop device, or null.</param>
 /// <param name="Entry">Its line in /proc/swaps, or null when swap is not on.</param>
-internal sealed record SwapFile(string Pool, string Path, string? Device, SwapEntry? Entry)
+/// <param name="IsOurs">Whether "swap on" made it; what others made is shown, and left alone.</param>
+/// <param name="PoolMade">Whether "swap on" made the pool too.</param>
+internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, string? Device, SwapEntry? Entry, bool IsOurs, bool PoolMade)
 {
-    /// <summary>The file's name in its pool. Files of other names are somebody else's, and left alone.</summary>
+    /// <summary>The file's name in its pool.</summary>
     public const string Name = "swapfile";
 
-    /// <summary>Mark of a swap file whose pool "swap on" made too.</summary>
-    public const string PoolMade = "pool made";
+    private const string OldMade = "pool made", OldKept = "pool kept";
+    private const uint RightsOfOthers = 0x3F, WriteOfOthers = 0x12; // 0077, 0022
 
-    /// <summary>Mark of a swap file in a pool that was there before.</summary>
-    public const string PoolKept = "pool kept";
-
-    /// <summary>Finds what is on this mount: by loop devices first (a file may be unlinked already), then files of ours without one.</summary>
-    public static IReadOnlyList<SwapFile> Find(ISwapSystem system, string mount)
+    /// <summary>
+    /// Finds what is on this mount: swap devices by the number of the device that their files are on, wherever they were turned on and whatever
+    /// has been renamed since; then files of ours without one.
+    /// </summary>
+    public static bool TryFind(CommandContext context, StatusReply status, out IReadOnlyList<SwapFile> files, out int exit)
     {
-        var swaps = system.Swaps().ToDictionary(entry => entry.Device);
+        files = [];
+        if (!context.Terminal.Take(context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply), out var list, out exit)) return false;
+        files = Find(context.System, PlaceOf(status), list.Pools);
+        return true;
+    }
+
+    /// <summary>Where the mount of a daemon is.</summary>
+    public static MountPlace PlaceOf(StatusReply status) => new(status.MountPoint, status.Connection, status.Processes.WorkerPid);
+
+    /// <summary>See <see cref="TryFind"/>.</summary>
+    public static IReadOnlyList<SwapFile> Find(ISwapSystem system, in MountPlace mount, IReadOnlyList<PoolSummary> pools)
+    {
+        var swaps = system.Swaps();
         var found = new List<SwapFile>();
         foreach (var loop in system.Loops())
         {
-            if (PoolOf(mount, loop.BackingFile) is { } pool)
-                found.Add(new SwapFile(pool, loop.BackingFile, loop.Device, swaps.GetValueOrDefault(loop.Device)));
+            if (loop.File is not { } file || !file.IsOn(mount.Connection)) continue;
+            // By the last part of the name: the rest depends on the mount namespace.
+            var entry = swaps.FirstOrDefault(entry => NodeOf(entry.Device) == NodeOf(loop.Device)) is { } line ? line with { Device = loop.Device } : null;
+            if (SwapMark.TryRead(loop.Note, out var id, out var made))
+                found.Add(new SwapFile(pools.FirstOrDefault(pool => pool.Id == id)?.Name ?? "", loop.BackingFile, file, loop.Device, entry, true, made));
+            else if (Old(system, mount, loop, file, pools) is { } old)
+                found.Add(old with { Entry = entry });
+            else if (entry is not null)
+                found.Add(new SwapFile(PoolOf(mount, loop.BackingFile, pools), loop.BackingFile, file, loop.Device, entry, false, false));
         }
-        foreach (var path in system.FilesBelow(mount, Name))
+        foreach (var pool in pools.Where(pool => pool.Kind == "persistent"))
         {
-            if (found.All(file => file.Path != path) && system.Mark(path) is not null && PoolOf(mount, path) is { } pool)
-                found.Add(new SwapFile(pool, path, null, null));
+            if (Leftover(system, mount, pool) is { } left && found.All(other => other.File != left.File)) found.Add(left);
         }
         return found;
     }
 
-    /// <summary>The pool if the path is mount/pool/swapfile, else null.</summary>
-    private static string? PoolOf(string mount, string path)
+    /// <summary>A file of ours under its own name, whatever device there is for it.</summary>
+    private static SwapFile? Leftover(ISwapSystem system, in MountPlace mount, PoolSummary pool)
     {
-        var prefix = mount.EndsWith('/') ? mount : mount + "/";
-        if (!path.StartsWith(prefix, StringComparison.Ordinal)) return null;
-        var parts = path[prefix.Length..].Split('/');
-        return parts is [var pool, Name] ? pool : null;
+        if (system.OpenPool(mount, pool.Name, out var folder) is not null || folder is null) return null;
+        using (folder)
+        {
+            if (folder.Owner != 0 || (folder.Permissions & WriteOfOthers) != 0 || folder.Find(Name) is not { Owner: 0, Links: 1 } file || (file.Permissions & RightsOfOthers) != 0) return null;
+            var path = $"{mount.Path.TrimEnd('/')}/{pool.Name}/{Name}";
+            if (SwapMark.TryRead(file.Mark, out var id, out var made) && id == pool.Id) return new SwapFile(pool.Name, path, file.Identity, null, null, true, made);
+            return file is { Mark: null, OldMark: OldMade or OldKept } ? new SwapFile(pool.Name, path, file.Identity, null, null, true, file.OldMark == OldMade) : null;
+        }
+    }
+
+    /// <summary>A device of a version that noted nothing in it: the file says it, as long as it has its name.</summary>
+    private static SwapFile? Old(ISwapSystem system, in MountPlace mount, LoopBacking loop, FileIdentity file, IReadOnlyList<PoolSummary> pools)
+    {
+        var name = PoolOf(mount, loop.BackingFile, pools);
+        return pools.FirstOrDefault(pool => pool.Name == name) is { } pool && Leftover(system, mount, pool) is { } left && left.File == file
+            ? left with { Device = loop.Device }
+            : null;
+    }
+
+    /// <summary>The pool that a path leads through: below the mount, or, seen from another namespace, below whatever that has been.</summary>
+    private static string PoolOf(in MountPlace mount, string path, IReadOnlyList<PoolSummary> pools)
+    {
+        var prefix = mount.Path.TrimEnd('/') + "/";
+        var parts = (path.StartsWith(prefix, StringComparison.Ordinal) ? path[prefix.Length..] : path).Split('/', StringSplitOptions.RemoveEmptyEntries);
+        return parts[..^1].LastOrDefault(part => pools.Any(pool => pool.Name == part)) ?? "";
+    }
+
+    private static string NodeOf(string device)
+    {
+        const string deleted = "\\040(deleted)";
+        return System.IO.Path.GetFileName(device.EndsWith(deleted, StringComparison.Ordinal) ? device[..^deleted.Length] : device);
     }
 }

@@ -5,63 +5,59 @@ namespace Tmem.Ctl.Swap;
 
 /// <summary>
 /// Undoes "swap on", whatever of it there is: swapoff, detach, unlink, and the pool if "swap on" made it. Each step takes what is undone already
-/// for done, so a run that failed half way is repeated after its cause is gone.
+/// for done, so a run that failed half way is repeated after its cause is gone. What "swap on" did not make is not touched.
 /// </summary>
 internal sealed class SwapOff(CommandContext context)
 {
+    private const string OutOfMemory = "(errno 12)";
+
     private readonly Terminal _terminal = context.Terminal;
 
     /// <summary>Carries it out; returns the exit code.</summary>
-    public int Run()
+    /// <param name="force">Even if memory is certain to be missing.</param>
+    public int Run(bool force)
     {
-        if (!_terminal.Take(Status(), out var before, out var exit)) return exit;
-        var files = SwapFile.Find(context.System, before.MountPoint);
-        if (files.Count == 0)
+        if (!_terminal.Take(Status(), out var before, out var exit) || !SwapFile.TryFind(context, before, out var files, out exit)) return exit;
+        var ours = files.Where(file => file.IsOurs).ToList();
+        foreach (var other in files.Where(file => !file.IsOurs))
+            _terminal.Note($"{other.Device} (file {Table.Printable(other.Path)}) was not made by 'tmemctl swap on' and stays: turn it off with 'swapoff {other.Device}'");
+        if (ours.Count == 0)
         {
             return _terminal.Done(new SwapOffReport([], [], before.Store.UsedBytes, before.Store.UsedBytes), CtlJson.Default.SwapOffReport,
                 output => output.WriteLine($"swap is off already: nothing to undo on {Table.Printable(before.MountPoint)}"));
         }
-        var pools = new List<string>();
-        foreach (var file in files)
+        var removal = new SwapRemoval(context, before);
+        foreach (var file in ours)
         {
-            if (Undo(file, pools) is { } problem) return _terminal.Fail(ExitCode.Failed, problem, "remove the cause and run 'tmemctl swap off' again");
+            if (file.Entry is { } entry && TurnOff(entry, file.Pool, force) is var (what, remedy)) return _terminal.Fail(ExitCode.Failed, what, remedy);
+            if (removal.Run(file) is { } problem) return _terminal.Fail(ExitCode.Failed, $"swap off failed at {problem}", "remove the cause and run 'tmemctl swap off' again");
         }
         if (!_terminal.Take(Status(), out var after, out exit)) return exit;
-        var report = new SwapOffReport([.. files.Select(file => file.Device).OfType<string>()], pools, before.Store.UsedBytes, after.Store.UsedBytes);
+        var report = new SwapOffReport([.. ours.Select(file => file.Device).OfType<string>()], removal.PoolsRemoved, before.Store.UsedBytes, after.Store.UsedBytes);
         return _terminal.Done(report, CtlJson.Default.SwapOffReport, output => Write(output, report, after));
     }
 
-    private string? Undo(SwapFile file, List<string> poolsRemoved)
+    private (string What, string Remedy)? TurnOff(SwapEntry entry, string pool, bool force)
     {
-        var system = context.System;
-        var mark = system.Mark(file.Path);
-        if (file.Entry is { } entry)
+        const string room = "end processes, raise that limit or turn on other swap, then run 'tmemctl swap off' again";
+        if (!force && Shortage(entry, pool) is { } shortage)
         {
-            _terminal.Note($"swapoff {entry.Device}: {Words.Size(entry.UsedBytes)} return to memory, this may take a while");
-            if (system.SwapOff(entry.Device) is { } off) return $"swap off failed at the step 'swapoff {entry.Device}': {off}";
+            return ($"swap stays on: {shortage}. The kernel would kill processes to make room",
+                room + ", or with --force to have it try");
         }
-        if (file.Device is { } device && system.DetachLoop(device) is { } detach) return $"swap off failed at the step 'detach {device}': {detach}";
-        if (system.RemoveFile(file.Path) is { } remove) return $"swap off failed at the step 'remove {file.Path}': {remove}";
-        return mark == SwapFile.PoolMade ? DestroyPool(file.Pool, poolsRemoved) : null;
+        _terminal.Note($"swapoff {entry.Device}: {Words.Size(entry.UsedBytes)} return to memory, this may take a while");
+        if (context.System.SwapOff(entry.Device) is not { } off) return null;
+        // It has moved what it could: what is missing is less by now.
+        var now = context.System.Swaps().FirstOrDefault(swap => swap.Device == entry.Device) ?? entry;
+        return ($"swap off failed at the step 'swapoff {entry.Device}': {off}" + (Shortage(now, pool) is { } missing ? $"; {missing}" : ""),
+            off.Contains(OutOfMemory, StringComparison.Ordinal) ? room : "remove the cause and run 'tmemctl swap off' again");
     }
 
-    private string? DestroyPool(string pool, List<string> poolsRemoved)
+    private string? Shortage(SwapEntry entry, string pool)
     {
-        var reply = context.Client.Call(ControlMethod.PoolDestroy, new PoolDestroyParameters { Name = pool },
-            ControlJson.Default.PoolDestroyParameters, ControlReplyJson.Default.PoolDestroyReply);
-        switch (reply)
-        {
-            case { Value: not null }:
-                poolsRemoved.Add(pool);
-                return null;
-            case { Error.Code: ControlErrorCode.NotFound }:
-                return null;
-            case { Error.Code: ControlErrorCode.NotEmpty }:
-                _terminal.Note($"pool {Table.Printable(pool)} stays: it holds other files");
-                return null;
-            default:
-                return $"swap off failed at the step 'destroy pool {pool}': {reply.Error?.Message ?? reply.Unreachable}";
-        }
+        var figures = context.Client.Call(ControlMethod.PoolShow, new PoolNameParameters { Name = pool },
+            ControlJson.Default.PoolNameParameters, ControlReplyJson.Default.PoolReply).Value?.Figures;
+        return context.System.Memory().Shortage(entry, context.System.Swaps(), figures is null ? 0 : figures.SlotBytes + figures.IndexBytes);
     }
 
     private Reply<StatusReply> Status() => context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply);

@@ -6,12 +6,13 @@ namespace Tmem.Ctl.Swap;
 
 /// <summary>
 /// Turns swap on, from here and not from the daemon: the daemon must never touch its own mount, since it would wait for itself.
-/// swapon(2) on a file of a FUSE mount is refused by the kernel, hence the loop device.
+/// swapon(2) on a file of a FUSE mount is refused by the kernel, hence the loop device. From the file's creation to swapon all is done through
+/// descriptors, in a directory that is root's alone: no name is looked up twice.
 /// </summary>
 internal sealed class SwapOn(CommandContext context)
 {
     private const long Page = 4096;
-    private const long Smallest = 16 * Page; // mkswap wants at least ten pages
+    private const long Smallest = 16 * Page; // the kernel wants at least ten pages
     private const int LargestRequestKib = 1024; // FUSE splits at 1 MiB; larger requests would be served as one and a quarter
 
     private readonly Terminal _terminal = context.Terminal;
@@ -21,65 +22,104 @@ internal sealed class SwapOn(CommandContext context)
     {
         if (!_terminal.Take(context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply), out var status, out var exit)) return exit;
         if (status.Processes.SwapDanger is var (what, remedy)) return _terminal.Fail(ExitCode.Failed, what, remedy);
-        if (SwapFile.Find(context.System, status.MountPoint) is [var old, ..]) return RefuseSecond(old);
-        var bytes = (size ?? DefaultSize(status.Store.CapacityBytes)) / Page * Page;
-        if (bytes < Smallest)
-            return _terminal.Fail(ExitCode.Usage, $"--size {Words.Size(size ?? 0)} is too small for a swap device", $"give at least {Words.Size(Smallest)}");
-        if (!PoolExists(pool, out var exists, out exit)) return exit;
+        if (!SwapFile.TryFind(context, status, out var files, out exit)) return exit;
+        var ours = files.Where(file => file.IsOurs).ToList();
+        if (ours.FirstOrDefault(file => file.Entry is not null) is { } on)
+            return _terminal.Fail(ExitCode.Failed, $"swap is on already: {on.Device}, file {on.Path}", "turn it off first with 'tmemctl swap off'");
+        var made = false;
+        foreach (var left in ours)
+        {
+            // After the power was cut, or a run that was killed: nothing in it means anything to anybody.
+            if (new SwapRemoval(context, status).Run(left, keepPool: left.Pool == pool) is { } stuck)
+                return _terminal.Fail(ExitCode.Failed, $"an earlier swap file cannot be taken away: {stuck}", "remove the cause and run 'tmemctl swap on' again");
+            _terminal.Note($"took away what an earlier swap had left: {Table.Printable(left.Path)}");
+            made |= left.Pool == pool && left.PoolMade;
+        }
+        if (!TrySize(size, status, out var bytes, out var sure, out exit) || !PoolExists(pool, out var existing, out exit)) return exit;
 
-        var device = "";
-        var file = $"{status.MountPoint.TrimEnd('/')}/{pool}/{SwapFile.Name}";
-        var steps = Steps(pool, exists, file, bytes, priority, () => device, value => device = value);
+        using var work = new Work { Pool = pool, Id = existing ?? 0, Made = made || existing is null };
+        var path = $"{status.MountPoint.TrimEnd('/')}/{pool}/{SwapFile.Name}";
         using var interrupt = new Interrupt();
-        if (StepRunner.Run(steps, () => interrupt.Requested) is { } failure) return Report(failure);
-        var report = new SwapOnReport(device, bytes, priority, pool, !exists, file);
+        if (StepRunner.Run(Steps(work, existing is not null, SwapFile.PlaceOf(status), path, bytes, priority), () => interrupt.Requested) is { } failure) return Report(failure);
+        if (bytes > sure)
+            _terminal.Note($"of {Words.Size(bytes)} the store surely holds {Words.Size(sure)}: if pages do not shrink, writes fail beyond that while the kernel thinks there is room");
+        var device = work.Device!.Name;
+        var report = new SwapOnReport(device, bytes, priority, pool, work.Made, path, sure);
         return _terminal.Done(report, CtlJson.Default.SwapOnReport, output =>
-            output.WriteLine($"swap is on: {device}, {Words.Size(bytes)}, priority {priority}, file {Table.Printable(file)}"));
+            output.WriteLine($"swap is on: {device}, {Words.Size(bytes)}, priority {priority}, file {Table.Printable(path)}"));
     }
 
-    private List<Step> Steps(string pool, bool exists, string file, long bytes, int priority, Func<string> device, Action<string> attached)
+    private List<Step> Steps(Work work, bool exists, MountPlace mount, string path, long bytes, int priority)
     {
-        var system = context.System;
         List<Step> steps = [];
-        if (!exists) steps.Add(new Step($"create pool '{pool}'", () => CreatePool(pool), () => DestroyPool(pool)));
-        steps.Add(new Step($"create file {file} of {Words.Size(bytes)}", () => system.CreateFile(file, bytes), () => system.RemoveFile(file)));
-        steps.Add(new Step($"mark file {file}", () => system.SetMark(file, exists ? SwapFile.PoolKept : SwapFile.PoolMade)));
-        steps.Add(new Step($"attach a loop device to {file}", () =>
-        {
-            var problem = system.AttachLoop(file, out var name);
-            attached(name);
-            return problem;
-        }, () => system.DetachLoop(device())));
-        steps.Add(new Step("use direct I/O on the loop device", () => system.RequireDirectIo(device())));
-        steps.Add(new Step($"cap the loop device's requests at {LargestRequestKib} KiB", () => system.CapRequests(device(), LargestRequestKib)));
-        steps.Add(new Step("mkswap on the loop device", () => system.MakeSwap(device())));
-        steps.Add(new Step("swapon the loop device", () => system.SwapOn(device(), priority), () => system.SwapOff(device())));
+        if (!exists) steps.Add(new Step($"create pool '{work.Pool}'", () => CreatePool(work), () => DestroyPool(work.Pool)));
+        steps.Add(new Step($"make sure that pool '{work.Pool}' is root's alone", () => context.System.OpenPool(mount, work.Pool, out work.Folder) ?? Secure(work, mount)));
+        steps.Add(new Step($"create file {path} of {Words.Size(bytes)}", () => work.Folder!.Create(SwapFile.Name, bytes, SwapMark.Of(work.Id, work.Made), out work.File),
+            () => work.Folder!.Remove(SwapFile.Name, work.File!.Identity)));
+        steps.Add(new Step($"attach a loop device to {path}", () => work.File!.Attach(SwapMark.Of(work.Id, work.Made), out work.Device), () => Detach(work)));
+        steps.Add(new Step("use direct I/O on the loop device", () => work.Device!.RequireDirectIo()));
+        steps.Add(new Step($"cap the loop device's requests at {LargestRequestKib} KiB", () => work.Device!.CapRequests(LargestRequestKib)));
+        steps.Add(new Step("write the swap signature on the loop device", () => work.Device!.MakeSwap(bytes)));
+        steps.Add(new Step($"make sure that nobody else has {path} open", () => work.File!.RequireSole()));
+        steps.Add(new Step("swapon the loop device", () => work.Device!.SwapOn(priority), () => context.System.SwapOff(work.Device!.Name)));
         return steps;
     }
 
-    /// <summary>Twice the capacity: pages compress to less than half on the average, and a hole in the swap file costs nothing.</summary>
-    private static long DefaultSize(long capacity) => capacity > long.MaxValue / 2 ? long.MaxValue : capacity * 2;
-
-    private int RefuseSecond(SwapFile old) => old.Entry is { } entry
-        ? _terminal.Fail(ExitCode.Failed, $"swap is on already: {entry.Device}, file {old.Path}", "turn it off first with 'tmemctl swap off'")
-        : _terminal.Fail(ExitCode.Failed, $"an earlier swap was not undone: {old.Device ?? "no loop device"}, file {old.Path}", "clean up first with 'tmemctl swap off'");
-
-    private bool PoolExists(string pool, out bool exists, out int exit)
+    /// <summary>What the machine swaps to must be out of everybody's reach: who may write in the directory could put another file there.</summary>
+    private static string? Secure(Work work, MountPlace mount)
     {
-        exists = false;
+        const uint rightsOfOthers = 0x3F; // 0077
+        if (work.Folder!.Owner != 0)
+            return $"it belongs to user {work.Folder.Owner}, who could read and replace what is swapped there; name a pool of root's with --pool, or one that does not exist yet";
+        if ((work.Folder.Permissions & rightsOfOthers) == 0) return null;
+        return work.Made ? work.Folder.CloseToOthers()
+            : $"others may look into it (mode {Convert.ToString(work.Folder.Permissions, 8)}); close it with 'chmod 700 {mount.Path}/{work.Pool}', or name another pool with --pool";
+    }
+
+    private string? Detach(Work work)
+    {
+        var name = work.Device!.Name;
+        // Our own descriptor would keep it attached.
+        work.Device.Dispose();
+        return context.System.DetachLoop(name);
+    }
+
+    /// <summary>By default no more than what the store holds if no page shrinks: a device larger than that promises what cannot always be kept.</summary>
+    private bool TrySize(long? size, StatusReply status, out long bytes, out long sure, out int exit)
+    {
+        (bytes, sure) = (0, 0);
+        if (!_terminal.Take(context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply), out var list, out exit)) return false;
+        sure = Wall.Sure(status, list.Pools);
+        bytes = (size ?? sure) / Page * Page;
+        if (bytes >= Smallest) return true;
+        exit = size is { } given
+            ? _terminal.Fail(ExitCode.Usage, $"--size {Words.Size(given)} is too small for a swap device", $"give at least {Words.Size(Smallest)}")
+            : _terminal.Fail(ExitCode.Failed, $"the store has no room left for swap: {Words.Size(status.Store.UsedBytes)} of {Words.Size(status.Store.CapacityBytes)} are used",
+                "remove files from it, or give it more --capacity");
+        return false;
+    }
+
+    private bool PoolExists(string pool, out uint? id, out int exit)
+    {
+        id = null;
         exit = ExitCode.Done;
         var reply = context.Client.Call(ControlMethod.PoolShow, new PoolNameParameters { Name = pool },
             ControlJson.Default.PoolNameParameters, ControlReplyJson.Default.PoolReply);
         if (reply.Error is { Code: ControlErrorCode.NotFound }) return true;
         if (!_terminal.Take(reply, out var found, out exit)) return false;
-        exists = true;
+        id = found.Id;
         if (found.Kind == "persistent") return true;
         exit = _terminal.Fail(ExitCode.Failed, $"pool '{pool}' is {found.Kind}: its pages may vanish, so nothing can swap to it", "name a persistent pool with --pool");
         return false;
     }
 
-    private string? CreatePool(string pool) => Problem(context.Client.Call(ControlMethod.PoolCreate, new PoolCreateParameters { Name = pool },
-        ControlJson.Default.PoolCreateParameters, ControlReplyJson.Default.PoolReply));
+    private string? CreatePool(Work work)
+    {
+        var reply = context.Client.Call(ControlMethod.PoolCreate, new PoolCreateParameters { Name = work.Pool },
+            ControlJson.Default.PoolCreateParameters, ControlReplyJson.Default.PoolReply);
+        work.Id = reply.Value?.Id ?? 0;
+        return Problem(reply);
+    }
 
     private string? DestroyPool(string pool) => Problem(context.Client.Call(ControlMethod.PoolDestroy, new PoolDestroyParameters { Name = pool },
         ControlJson.Default.PoolDestroyParameters, ControlReplyJson.Default.PoolDestroyReply));
@@ -91,6 +131,24 @@ internal sealed class SwapOn(CommandContext context)
         failure.NotUndone.Count == 0
             ? "the steps before it were undone"
             : $"not undone: {string.Join(", ", failure.NotUndone)}; try 'tmemctl swap off'");
+
+    /// <summary>What the steps hand on to each other: the descriptors that everything is done through.</summary>
+    private sealed class Work : IDisposable
+    {
+        public required string Pool { get; init; }
+        public required uint Id { get; set; }
+        public required bool Made { get; init; }
+        public IPoolFolder? Folder;
+        public ISwapFile? File;
+        public ISwapDevice? Device;
+
+        public void Dispose()
+        {
+            Device?.Dispose();
+            File?.Dispose();
+            Folder?.Dispose();
+        }
+    }
 
     /// <summary>Turns SIGINT and SIGTERM into a request, so that a break between two steps is undone instead of left half done.</summary>
     private sealed class Interrupt : IDisposable

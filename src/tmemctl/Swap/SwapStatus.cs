@@ -12,19 +12,33 @@ internal sealed class SwapStatus(CommandContext context)
     public int Run()
     {
         if (!_terminal.Take(context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply), out var status, out var exit)) return exit;
-        var devices = new List<SwapDeviceReport>();
-        foreach (var file in SwapFile.Find(context.System, status.MountPoint))
+        if (!TryDevices(status, out var devices, out exit)) return exit;
+        return _terminal.Done(new SwapStatusReport(devices.Count > 0, devices), CtlJson.Default.SwapStatusReport, output => Write(output, devices, status.MountPoint));
+    }
+
+    /// <summary>The swap devices on the store.</summary>
+    public bool TryDevices(StatusReply status, out IReadOnlyList<SwapDeviceReport> devices, out int exit)
+    {
+        devices = [];
+        if (!_terminal.Take(context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply), out var list, out exit)) return false;
+        var found = new List<SwapDeviceReport>();
+        foreach (var file in SwapFile.Find(context.System, SwapFile.PlaceOf(status), list.Pools))
         {
             if (file.Entry is not { } entry) continue;
             var reply = context.Client.Call(ControlMethod.PoolShow, new PoolNameParameters { Name = file.Pool },
                 ControlJson.Default.PoolNameParameters, ControlReplyJson.Default.PoolReply);
-            if (!_terminal.Take(reply, out var pool, out exit)) return exit;
-            devices.Add(Device(file, entry, pool.Figures));
+            // A file whose pool nobody can tell is swapped to all the same; the whole store's figures are the nearest.
+            var figures = reply.Value?.Figures ?? status.Total;
+            found.Add(Device(file, entry, figures, Wall.Of(status, list.Pools, figures)));
         }
-        return _terminal.Done(new SwapStatusReport(devices.Count > 0, devices), CtlJson.Default.SwapStatusReport, output => Write(output, devices, status.MountPoint));
+        devices = found;
+        return true;
     }
 
-    private static SwapDeviceReport Device(SwapFile file, SwapEntry entry, PoolFigures figures) => new()
+    /// <summary>How much more a device can take, in words.</summary>
+    public static string Room(SwapDeviceReport device) => new Wall(device.RoomBytesAtWorst, device.RoomBytes).Describe(device.SizeBytes - device.UsedBytes);
+
+    private static SwapDeviceReport Device(SwapFile file, SwapEntry entry, PoolFigures figures, Wall wall) => new()
     {
         Device = entry.Device,
         SizeBytes = entry.SizeBytes,
@@ -37,9 +51,12 @@ internal sealed class SwapStatus(CommandContext context)
         CompressedBytes = figures.CompressedBytes,
         MemoryBytes = figures.SlotBytes + figures.IndexBytes + figures.RecordBytes,
         Ratio = figures.CompressedBytes > 0 ? Math.Round((double)figures.OriginalBytes / figures.CompressedBytes, 2) : null,
+        RoomBytes = wall.AtPresent,
+        RoomBytesAtWorst = wall.AtWorst,
+        Ours = file.IsOurs,
     };
 
-    private static void Write(TextWriter output, List<SwapDeviceReport> devices, string mount)
+    private static void Write(TextWriter output, IReadOnlyList<SwapDeviceReport> devices, string mount)
     {
         if (devices.Count == 0)
         {
@@ -51,5 +68,10 @@ internal sealed class SwapStatus(CommandContext context)
             device.Device, Words.Size(device.SizeBytes), Words.Size(device.UsedBytes), Words.Count(device.Priority), device.Pool, Words.Size(device.OriginalBytes),
             Words.Size(device.CompressedBytes), Words.Ratio(device.OriginalBytes, device.CompressedBytes), Words.Size(device.MemoryBytes), device.File,
         ]));
+        foreach (var device in devices)
+        {
+            output.WriteLine($"{device.Device}: {Room(device)}");
+            if (!device.Ours) output.WriteLine($"{device.Device}: not made by 'tmemctl swap on'; 'swapoff {device.Device}' turns it off");
+        }
     }
 }

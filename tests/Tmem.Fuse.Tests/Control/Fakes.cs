@@ -15,6 +15,7 @@ internal sealed class FakeDaemon : IDaemon
     public ProcessFigures Processes { get; set; } = new() { WorkerPid = 4712, KeeperPid = 4711, Restarts = 2, Upgrades = 1 };
     public UpgradeParameters? Upgraded { get; private set; }
     public string MountPoint => "/mnt/fake";
+    public int Connection => 52;
     public string RegionName => "anonymous memory";
     public DateTimeOffset StartedAt { get; } = DateTimeOffset.UtcNow.AddSeconds(-90);
     public int Threads => 4;

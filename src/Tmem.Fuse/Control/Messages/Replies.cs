@@ -8,6 +8,8 @@ internal sealed record StatusReply
     public required int Pid { get; init; }
     public required ProcessFigures Processes { get; init; }
     public required string MountPoint { get; init; }
+    /// <summary>The minor number of the mount's device (the major one is 0); -1 if unknown. It is the same in every mount namespace, whatever the paths are.</summary>
+    public int Connection { get; init; } = -1;
     public required string SocketPath { get; init; }
     /// <summary>The region's file, or what it is instead ("memory").</summary>
     public required string Region { get; init; }

@@ -1,0 +1,103 @@
+using System.Globalization;
+using Tmem.Ctl.Output;
+
+namespace Tmem.Ctl.Swap;
+
+/// <summary>A memory group that has a limit and swapped pages. Bytes.</summary>
+/// <param name="Folder">Where it is shown.</param>
+/// <param name="Limit">Most that it may hold in memory.</param>
+/// <param name="Used">What it holds in memory and cannot drop.</param>
+/// <param name="Swapped">What it holds on all swap devices.</param>
+internal sealed record GroupRoom(string Folder, long Limit, long Used, long Swapped);
+
+/// <summary>
+/// The memory that swapped pages could return to. Asked before swapoff(2), because a kernel that finds no room while it works takes it: from the group
+/// by killing a process of it, from the machine by killing the caller. Only a shortage that is certain is reported: it is counted as if all
+/// that others swapped lay elsewhere.
+/// </summary>
+/// <param name="Available">MemAvailable.</param>
+/// <param name="Groups">Groups with a limit.</param>
+internal sealed record MemoryRoom(long Available, IReadOnlyList<GroupRoom> Groups)
+{
+    private const string One = "/sys/fs/cgroup/memory", Two = "/sys/fs/cgroup";
+    private const long NoLimit = 1L << 60;
+    private const int Deepest = 12;
+
+    /// <summary>How much is missing to turn a device off, and where; null if nothing is for certain.</summary>
+    /// <param name="device">The device.</param>
+    /// <param name="swaps">All swap devices.</param>
+    /// <param name="stored">What the store gives back when the device's pages leave it.</param>
+    public string? Shortage(SwapEntry device, IReadOnlyList<SwapEntry> swaps, long stored)
+    {
+        var others = swaps.Where(entry => entry.Device != device.Device).ToList();
+        var (elsewhere, free) = (others.Sum(entry => entry.UsedBytes), others.Sum(entry => entry.SizeBytes - entry.UsedBytes));
+        foreach (var group in Groups)
+        {
+            var room = Math.Max(0, group.Limit - group.Used);
+            var missing = group.Swapped - elsewhere - room - free;
+            if (missing > 0)
+            {
+                return $"{Words.Size(missing)} of memory are missing in the memory group {group.Folder}: {Words.Size(group.Swapped)} of it are swapped, its limit of "
+                    + $"{Words.Size(group.Limit)} leaves room for {Words.Size(room)}, and other swap devices for {Words.Size(free)}";
+            }
+        }
+        var lacking = device.UsedBytes - Available - stored - free;
+        return lacking <= 0 ? null : $"{Words.Size(lacking)} of memory are missing on this machine: {Words.Size(device.UsedBytes)} are swapped, {Words.Size(Available)} are available, "
+            + $"the store gives back {Words.Size(stored)}, and other swap devices have room for {Words.Size(free)}";
+    }
+
+    /// <summary>Reads it.</summary>
+    public static MemoryRoom Read()
+    {
+        var available = 0L;
+        foreach (var line in Lines("/proc/meminfo"))
+            if (line.StartsWith("MemAvailable:", StringComparison.Ordinal)) available = Kibibytes(line);
+        var groups = new List<GroupRoom>();
+        if (File.Exists(One + "/memory.limit_in_bytes")) Collect(One, groups, OfOne, 0);
+        else if (File.Exists(Two + "/cgroup.controllers")) Collect(Two, groups, OfTwo, 0);
+        return new MemoryRoom(available, groups);
+    }
+
+    private static void Collect(string folder, List<GroupRoom> groups, Func<string, GroupRoom?> read, int depth)
+    {
+        if (read(folder) is { Limit: < NoLimit, Swapped: > 0 } group) groups.Add(group);
+        if (depth == Deepest) return;
+        try
+        {
+            foreach (var below in Directory.EnumerateDirectories(folder)) Collect(below, groups, read, depth + 1);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Gone meanwhile.
+        }
+    }
+
+    // "total_" figures are those of the group and all below it, as its limit is. Of what it holds, only what cannot be dropped counts.
+    private static GroupRoom? OfOne(string folder) =>
+        new(folder, Figure(folder + "/memory.limit_in_bytes"), Stat(folder, "total_rss "), Stat(folder, "total_swap "));
+
+    private static GroupRoom? OfTwo(string folder) =>
+        new(folder, Figure(folder + "/memory.max"), Stat(folder, "anon "), Figure(folder + "/memory.swap.current"));
+
+    private static long Stat(string folder, string name) =>
+        Lines(folder + "/memory.stat").Where(line => line.StartsWith(name, StringComparison.Ordinal)).Select(line => Number(line[name.Length..])).FirstOrDefault();
+
+    /// <summary>"max", and a file that is not there (the top group has none), are no limit.</summary>
+    private static long Figure(string file) => Lines(file).FirstOrDefault() is { } line && line.Trim() != "max" ? Number(line) : file.EndsWith(".current", StringComparison.Ordinal) ? 0 : NoLimit;
+
+    private static long Number(string text) => long.TryParse(text.Trim(), CultureInfo.InvariantCulture, out var number) ? number : NoLimit;
+
+    private static long Kibibytes(string line) => Number(line.Split(':')[1].Replace("kB", "", StringComparison.Ordinal)) * 1024;
+
+    private static string[] Lines(string file)
+    {
+        try
+        {
+            return File.ReadAllLines(file);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+}

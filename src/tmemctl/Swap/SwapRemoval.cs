@@ -1,0 +1,66 @@
+using Tmem.Ctl.Output;
+using Tmem.Fuse.Control.Messages;
+
+namespace Tmem.Ctl.Swap;
+
+/// <summary>Takes away what "swap on" made of one swap file, whatever of it is left: device, file, and the pool if it was made for it.</summary>
+internal sealed class SwapRemoval(CommandContext context, StatusReply status)
+{
+    private readonly List<string> _pools = [];
+
+    /// <summary>The pools removed so far.</summary>
+    public IReadOnlyList<string> PoolsRemoved => _pools;
+
+    /// <summary>Does it, once swap is off; each step takes what is undone already for done. Null when done, else what failed.</summary>
+    /// <param name="file">What was found.</param>
+    /// <param name="keepPool">Whether the pool stays, made for it or not.</param>
+    public string? Run(SwapFile file, bool keepPool = false)
+    {
+        if (file.Device is { } device && context.System.DetachLoop(device) is { } detach) return $"the step 'detach {device}': {detach}";
+        if (file.Pool.Length == 0) return null;
+        if (RemoveFile(file) is { } remove) return $"the step 'remove {file.Path}': {remove}";
+        return file.PoolMade && !keepPool ? DestroyPool(file.Pool) : null;
+    }
+
+    private string? RemoveFile(SwapFile file)
+    {
+        if (file.File is not { } identity) return null;
+        if (context.System.OpenPool(SwapFile.PlaceOf(status), file.Pool, out var folder) is { } problem) return problem;
+        using (folder)
+        {
+            foreach (var name in Names(folder!, file))
+            {
+                if (folder!.Find(name)?.Identity == identity) return folder.Remove(name, identity);
+            }
+        }
+        return null;
+    }
+
+    /// <summary>Where it may be: under its name, where the kernel last saw it, or under any other in the pool.</summary>
+    private static IEnumerable<string> Names(IPoolFolder folder, SwapFile file)
+    {
+        yield return SwapFile.Name;
+        var marker = $"/{file.Pool}/";
+        if (file.Path.LastIndexOf(marker, StringComparison.Ordinal) is >= 0 and var at) yield return file.Path[(at + marker.Length)..];
+        foreach (var name in folder.Names()) yield return name;
+    }
+
+    private string? DestroyPool(string pool)
+    {
+        var reply = context.Client.Call(ControlMethod.PoolDestroy, new PoolDestroyParameters { Name = pool },
+            ControlJson.Default.PoolDestroyParameters, ControlReplyJson.Default.PoolDestroyReply);
+        switch (reply)
+        {
+            case { Value: not null }:
+                _pools.Add(pool);
+                return null;
+            case { Error.Code: ControlErrorCode.NotFound }:
+                return null;
+            case { Error.Code: ControlErrorCode.NotEmpty }:
+                context.Terminal.Note($"pool {Table.Printable(pool)} stays: it holds other files");
+                return null;
+            default:
+                return $"the step 'destroy pool {pool}': {reply.Error?.Message ?? reply.Unreachable}";
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using Tmem.Ctl.Swap;
+using Xunit;
+
+namespace Tmem.Ctl.Tests;
+
+/// <summary>How much memory is missing to turn swap off: only what is missing for certain.</summary>
+public sealed class MemoryRoomTests
+{
+    private const long MiB = 1 << 20;
+
+    private static readonly SwapEntry s_device = new("/dev/loop7", 1000 * MiB, 300 * MiB, 100);
+
+    [Theory]
+    [InlineData(100, 0, 0, true)]
+    [InlineData(300, 0, 0, false)]
+    [InlineData(100, 200, 0, false)] // the store gives it back
+    [InlineData(100, 0, 200, false)] // other swap has room
+    [InlineData(100, 50, 149, true)]
+    public void The_machine(long available, long stored, long free, bool isShort)
+    {
+        var room = new MemoryRoom(available * MiB, []);
+        Assert.Equal(isShort, room.Shortage(s_device, [s_device, new SwapEntry("/dev/sda2", free * MiB, 0, -2)], stored * MiB) is not null);
+    }
+
+    [Theory]
+    [InlineData(100, 100, 1, 0, true)]
+    [InlineData(100, 99, 1, 0, false)]
+    [InlineData(100, 100, 50, 50, false)] // it may all be on the other device
+    [InlineData(100, 100, 51, 50, true)]
+    [InlineData(100, 200, 10, 0, true)] // above its limit already
+    public void A_group(long limit, long used, long swapped, long elsewhere, bool isShort)
+    {
+        var room = new MemoryRoom(1L << 40, [new GroupRoom("/g", limit * MiB, used * MiB, swapped * MiB)]);
+        var other = new SwapEntry("/dev/sda2", elsewhere * MiB, elsewhere * MiB, -2);
+        Assert.Equal(isShort, room.Shortage(s_device, [s_device, other], 0)?.Contains("memory group /g", StringComparison.Ordinal) == true);
+    }
+
+    [Fact]
+    public void What_this_machine_says_can_be_read()
+    {
+        var room = MemoryRoom.Read();
+        Assert.True(room.Available > 0);
+        Assert.All(room.Groups, group => Assert.True(group.Limit < 1L << 60 && group.Swapped > 0));
+    }
+}
