@@ -86,7 +86,7 @@ public class SwapPlaceTests
         using var daemon = StartForSwap();
         var theirs = daemon.Pool("theirs");
         Bounded.Run(() => File.WriteAllText(Path.Combine(theirs, "swapfile"), "bait"));
-        Command.Run("setfattr", "-n", "user.tmemctl.swap", "-v", "pool made", Path.Combine(theirs, "swapfile")).Succeeds();
+        Assert.Equal(0, Bounded.Run(() => Syscall.setxattr(Path.Combine(theirs, "swapfile"), "user.tmemctl.swap", "pool made"u8.ToArray())));
         Command.Run("chown", "-R", "1000", theirs).Succeeds();
         var refused = daemon.Control("swap", "on", "--size", "16M", "--priority", "1", "--pool", "theirs");
         Assert.Equal(1, refused.Code);
