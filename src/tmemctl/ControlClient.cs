@@ -75,7 +75,7 @@ internal sealed class ControlClient(string socketPath)
     /// </summary>
     private Reply<T> Unknown<T>(string method, SocketError error, TimeSpan patience) where T : class
     {
-        var see = method is ControlMethod.PoolCreate or ControlMethod.PoolDestroy ? "pool list" : "status";
+        var see = method.StartsWith("pool.", StringComparison.Ordinal) ? "pool list" : "status";
         var what = error is SocketError.TimedOut or SocketError.WouldBlock ? $"gave no answer within {patience.TotalSeconds:0.#} s"
             : "closed the connection without an answer";
         return new Reply<T>(null, null, $"the daemon on {SocketPath} was sent '{method}' and {what}: it does not begin it any more, but if it had begun, it carries it out; "

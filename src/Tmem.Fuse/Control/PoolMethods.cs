@@ -133,11 +133,24 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
             Errno.ENOENT => (ControlErrorCode.NotFound, "it does not exist", "see 'tmemctl pool list'"),
             Errno.EEXIST => (ControlErrorCode.Exists, "the name is taken", "choose another name, or destroy the old one first"),
             Errno.ENOTEMPTY => (ControlErrorCode.NotEmpty, "it holds files", "remove them, or force it (--force)"),
-            Errno.EBUSY => (ControlErrorCode.Busy, "a file of it is open", "close it; for a swap file 'tmemctl swap off'"),
+            Errno.EBUSY => (ControlErrorCode.Busy, "a file of it is open", HasSwap() ? "close it; if swap is on it, with 'tmemctl swap off'" : "close it ('lsof' names who has it open)"),
             Errno.ENOSPC or Errno.ENOMEM or Errno.EDQUOT => (ControlErrorCode.NoRoom, "the store has no room for it beside what is stored and reserved", "free memory in the store, reserve less, or start tmemd with more --capacity"),
             Errno.EINVAL or Errno.ENAMETOOLONG => (ControlErrorCode.InvalidParameters, "name or options are not valid", "check name, kind and limit"),
             _ => (ControlErrorCode.Internal, "an unexpected error", "look at the daemon's log"),
         };
         return RpcAnswer.Fail(code, $"pool '{name}' {what}: {why} ({errno})", name, remedy);
+    }
+
+    /// <summary>Whether the machine swaps at all: where it does not, a hint at swap sends people looking.</summary>
+    private static bool HasSwap()
+    {
+        try
+        {
+            return File.ReadLines("/proc/swaps").Skip(1).Any();
+        }
+        catch (IOException)
+        {
+            return true;
+        }
     }
 }

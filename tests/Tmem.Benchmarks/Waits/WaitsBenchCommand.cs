@@ -28,7 +28,6 @@ internal static class WaitsBenchCommand
         { small, file, many, sync, callers, seconds, rounds, target, realTime, only, binaries, region };
         command.SetAction(parse =>
         {
-            if (Environment.UserName != "root") throw new BenchmarkException("scripts/bench waits: mounts and other users need root; run it with sudo.");
             var wanted = parse.GetValue(only)!.Split(',', StringSplitOptions.RemoveEmptyEntries);
             if (wanted.FirstOrDefault(name => WaitsBench.Rows.All(row => row.Name != name)) is { } unknown)
                 throw new UsageException($"--only: no row '{unknown}'; there are {names}.");
@@ -40,6 +39,8 @@ internal static class WaitsBenchCommand
             if (options.Names < 1000) throw new UsageException("--names must be 1000 or more.");
             if (Math.Min(options.FileBytes, options.SyncBytes) < 16 << 20) throw new UsageException("--file and --sync must be 16M or more.");
             if (options.Seconds < 1 || options.Rounds < 1) throw new UsageException("--seconds and --rounds must be 1 or more.");
+            if (Environment.UserName != "root") throw new BenchmarkException("scripts/bench waits: mounts and other users need root; run it with sudo.");
+            if (!(options.Target > 0)) throw new UsageException("--target must be above 0.");
             MachineFacts.PrintMachine();
             using var interrupt = new Interrupt();
             using var bench = new WaitsBench(options, interrupt);

@@ -57,7 +57,7 @@ internal static class ControlMethod
     public const string Adopt = "adopt";
 
     /// <summary>Whether a method changes anything: of such a one it matters whether it was begun.</summary>
-    public static bool Changes(string method) => method is PoolCreate or PoolDestroy or Stop or Upgrade or Adopt;
+    public static bool Changes(string method) => method is PoolCreate or PoolReserve or PoolDestroy or Stop or Upgrade or Adopt;
 }
 
 /// <summary>Error codes: those of JSON-RPC 2.0, and the daemon's own from -32000 downwards.</summary>
