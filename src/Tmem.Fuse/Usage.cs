@@ -7,8 +7,9 @@ using System.Text.RegularExpressions;
 namespace Tmem.Fuse;
 
 /// <summary>
-/// How every program of the project meets its command line: what is wrong with it is one line on standard error that names the thing and says where help is, and
-/// exit code 2. The library's own answer is the whole help text with the error above it, out of sight.
+/// How every program of the project meets its command line: what is wrong with it is one line on standard error that names the
+/// thing and says where help is, and exit code 2. The library's own answer is the whole help text with the error above it, out of
+/// sight.
 /// </summary>
 internal static partial class Usage
 {
@@ -24,7 +25,8 @@ internal static partial class Usage
     /// <param name="invocation">Where output goes.</param>
     public static int Run(RootCommand root, string program, string[] args, InvocationConfiguration invocation)
     {
-        // "[diagram]" and the like would be orders to the library, and "@x" a file of arguments: here both are names that somebody typed.
+        // "[diagram]" and the like would be orders to the library, and "@x" a file of arguments: here both are names that
+        // somebody typed.
         root.Directives.Clear();
         invocation.EnableDefaultExceptionHandler = false;
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
@@ -42,7 +44,8 @@ internal static partial class Usage
     }
 
     /// <summary>
-    /// Text safe for a terminal and for a line of a log: control characters, and those that turn the direction of text or cannot be seen, as escapes.
+    /// Text safe for a terminal and for a line of a log: control characters, and those that turn the direction of text or cannot
+    /// be seen, as escapes.
     /// </summary>
     public static string Printable(string text)
     {

@@ -70,8 +70,8 @@ internal sealed class ControlClient(string socketPath)
     private Reply<T> Foreign<T>() where T : class => Nobody<T>("what answers does not speak the management protocol; is it tmemd, and of this version?");
 
     /// <summary>
-    /// The request was handed over and no answer came. By now the socket is closed: a daemon that had not begun never will (ControlConnection), and of one
-    /// that had, nobody here can know.
+    /// The request was handed over and no answer came. By now the socket is closed: a daemon that had not begun never will
+    /// (ControlConnection), and of one that had, nobody here can know.
     /// </summary>
     private Reply<T> Unknown<T>(string method, SocketError error, TimeSpan patience) where T : class
     {
@@ -115,7 +115,9 @@ internal sealed class ControlClient(string socketPath)
         }
     }
 
-    /// <summary>Sends all of it. False: the daemon closed before it had read all, so that only its reason is left to be read.</summary>
+    /// <summary>
+    /// Sends all of it. False: the daemon closed before it had read all, so that only its reason is left to be read.
+    /// </summary>
     private static bool Send(Socket socket, ReadOnlySpan<byte> bytes)
     {
         try

@@ -2,7 +2,10 @@ using Xunit;
 
 namespace Tmem.Ctl.Tests;
 
-/// <summary>Whatever stands on the command line: an exit code of the list, no stack trace, and of wrong usage one line that names the thing and says where help is.</summary>
+/// <summary>
+/// Whatever stands on the command line: an exit code of the list, no stack trace, and of wrong usage one line that names the
+/// thing and says where help is.
+/// </summary>
 public sealed class UsageTests : IDisposable
 {
     private static readonly string[] s_words =

@@ -6,8 +6,9 @@ using Tmem.Fuse.Control.Messages;
 namespace Tmem.Fuse.Control;
 
 /// <summary>
-/// One peer: reads a line, writes its reply, until the peer closes. What a peer asked for that has hung up since is not begun: it has told its caller that
-/// it came to nothing, or was killed. A deadline in each request was weighed: the hang-up says the same, for a client that is killed too, and needs no clock.
+/// One peer: reads a line, writes its reply, until the peer closes. What a peer asked for that has hung up since is not begun: it
+/// has told its caller that it came to nothing, or was killed. A deadline in each request was weighed: the hang-up says the same,
+/// for a client that is killed too, and needs no clock.
 /// </summary>
 internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, ControlLimits limits) : IDisposable
 {
@@ -44,14 +45,17 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
                     if (line.Length == 0) continue;
                     SetWaits(false);
                     endpoint.Handle(line, () => !HasHungUp(), _output);
-                    if (!Send()) return;
+                    // Before the reply: who has it in hand is one that is waited for. Giving way, it still gets it.
                     SetWaits(true);
+                    if (!Send()) return;
                     break;
             }
         }
     }
 
-    /// <summary>Since when the peer has been waited for, as a time stamp; null while a request of its is carried out or answered.</summary>
+    /// <summary>
+    /// Since when the peer has been waited for, as a time stamp; null while a request of its is carried out or answered.
+    /// </summary>
     public long? WaitsSince
     {
         get { lock (_gate) return _waits && !_evicted ? _waitsSince : null; }
@@ -63,7 +67,9 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
         get { lock (_gate) return _evicted && _waits; }
     }
 
-    /// <summary>Ends the conversation for a newcomer; false if a request is being carried out. One that has come whole is still answered.</summary>
+    /// <summary>
+    /// Ends the conversation for a newcomer; false if a request is being carried out. One that has come whole is still answered.
+    /// </summary>
     public bool TryEvict()
     {
         lock (_gate)
@@ -107,7 +113,8 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
     }
 
     /// <summary>
-    /// Whether nobody reads answers any more: the peer closed, or was killed. One that has only ended its sending (shutdown of that half) still reads.
+    /// Whether nobody reads answers any more: the peer closed, or was killed. One that has only ended its sending (shutdown of
+    /// that half) still reads.
     /// </summary>
     private unsafe bool HasHungUp()
     {

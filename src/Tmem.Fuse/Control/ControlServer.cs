@@ -165,15 +165,19 @@ internal sealed class ControlServer : IDisposable
     }
 
     /// <summary>
-    /// Whether one more can be served. With all places taken, whoever has said nothing for longest gives way: a newcomer is about to speak. One that gave
-    /// way is counted until its thread has ended, so that there is a bound on threads whatever the peers do.
+    /// Whether one more can be served. With all places taken, whoever has said nothing for longest gives way: a newcomer is about
+    /// to speak. One that gave way is counted until its thread has ended, so that there is a bound on threads whatever the peers
+    /// do.
     /// </summary>
     private Place FindPlace()
     {
         if (_connections.Count < _limits.Connections) return Place.Free;
-        if (_connections.Count >= 2 * _limits.Connections) return _connections.Keys.Any(connection => connection.IsEnding) ? Place.Soon : Place.None;
-        var silent = _connections.Keys.Where(connection => connection.WaitsSince is not null).MinBy(connection => connection.WaitsSince);
-        return silent?.TryEvict() ?? false ? Place.Free : Place.None;
+        if (_connections.Count < 2 * _limits.Connections)
+        {
+            var silent = _connections.Keys.Where(peer => peer.WaitsSince is not null).MinBy(peer => peer.WaitsSince);
+            if (silent?.TryEvict() ?? false) return Place.Free;
+        }
+        return _connections.Keys.Any(peer => peer.IsEnding) ? Place.Soon : Place.None;
     }
 
     private void Start(ControlConnection connection, Thread thread)

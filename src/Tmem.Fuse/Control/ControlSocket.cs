@@ -10,8 +10,9 @@ namespace Tmem.Fuse.Control;
 
 /// <summary>
 /// Binds the control socket: refuses when a daemon answers there, replaces the file when nobody does. The whole sequence runs under a lock on
-/// the directory, so that of two daemons that start at once one sees the other's live socket instead of unlinking it. The directory is one that
-/// nobody else can change (<see cref="TrustedPath"/>): another user's socket in this one's place would get what is meant for the daemon.
+/// the directory, so that of two daemons that start at once one sees the other's live socket instead of unlinking it. The
+/// directory is one that nobody else can change (<see cref="TrustedPath"/>): another user's socket in this one's place would get
+/// what is meant for the daemon.
 /// </summary>
 internal static partial class ControlSocket
 {

@@ -15,8 +15,8 @@ internal enum LineStatus
 }
 
 /// <summary>
-/// Cuts a socket's bytes into lines of bounded length that come within a bounded time: a peer that sends a byte now and then would otherwise keep its place
-/// for ever. The buffer starts small and never grows beyond one line.
+/// Cuts a socket's bytes into lines of bounded length that come within a bounded time: a peer that sends a byte now and then
+/// would otherwise keep its place for ever. The buffer starts small and never grows beyond one line.
 /// </summary>
 /// <param name="socket">The peer.</param>
 /// <param name="maximum">Most bytes of a line.</param>

@@ -1,6 +1,9 @@
 namespace Tmem.Fuse.Control;
 
-/// <summary>What to do about a refused stop: what the reason speaks of, and nothing else. A hint at swap where none is on sends people looking.</summary>
+/// <summary>
+/// What to do about a refused stop: what the reason speaks of, and nothing else. A hint at swap where none is on sends people
+/// looking.
+/// </summary>
 internal static class StopRemedy
 {
     /// <summary>A clause without a full stop.</summary>

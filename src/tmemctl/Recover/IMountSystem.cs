@@ -9,7 +9,10 @@ internal enum MountState
     /// <summary>The kernel says that the connection is over. It does so at once, and never takes it back.</summary>
     Dead,
 
-    /// <summary>No answer within the time: a daemon that is slow, stopped, or out of sight, or a process that holds the connection and does not serve.</summary>
+    /// <summary>
+    /// No answer within the time: a daemon that is slow, stopped, or out of sight, or a process that holds the connection and
+    /// does not serve.
+    /// </summary>
     Silent,
 }
 

@@ -32,7 +32,8 @@ internal sealed class LinuxMountSystem : IMountSystem
     /// <inheritdoc/>
     public MountState State(TmemMount mount)
     {
-        // In a process of its own: one whose request a daemon has read and does not answer cannot be ended, and would keep this one from ending.
+        // In a process of its own: one whose request a daemon has read and does not answer cannot be ended, and would keep this
+        // one from ending.
         var program = Environment.ProcessPath ?? "/proc/self/exe";
         var info = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         if (Path.GetFileNameWithoutExtension(program) == "dotnet") info.ArgumentList.Add(Environment.GetCommandLineArgs()[0]);
@@ -59,7 +60,9 @@ internal sealed class LinuxMountSystem : IMountSystem
     private const int ProbeDead = 41;
     private const int ProbeFailed = 42;
 
-    /// <summary>Asks the file system on a path how it is, and waits for the answer as long as it takes. Returns the exit code.</summary>
+    /// <summary>
+    /// Asks the file system on a path how it is, and waits for the answer as long as it takes. Returns the exit code.
+    /// </summary>
     public static unsafe int Probe(string mountPoint)
     {
         const int room = 256; // struct statfs has 120 bytes
@@ -90,7 +93,9 @@ internal sealed class LinuxMountSystem : IMountSystem
     /// <inheritdoc/>
     public bool RemoveStaleSocket(string path, out string? left) => StaleSocket.Remove(path, out left);
 
-    /// <summary>Who has a connection open, as far as /proc shows it: kernels from 6.11 say which one a descriptor belongs to.</summary>
+    /// <summary>
+    /// Who has a connection open, as far as /proc shows it: kernels from 6.11 say which one a descriptor belongs to.
+    /// </summary>
     private static List<(string Name, int Connection)> Holders()
     {
         var found = new List<(string, int)>();

@@ -12,9 +12,9 @@ internal sealed record RecoverReport(IReadOnlyList<string> Done, IReadOnlyList<s
 
 /// <summary>
 /// Takes away what the kernel still holds of a daemon whose keeper and worker are both dead: swap, loop devices, mount, socket,
-/// in the order in which they stand on each other. Dead is what the kernel itself calls so: a connection that all its processes have closed. Names of
-/// processes prove nothing, nor does their absence, since those of another PID namespace cannot be seen; what is neither dead nor answers is left, with
-/// exit code 1, and never aborted.
+/// in the order in which they stand on each other. Dead is what the kernel itself calls so: a connection that all its processes
+/// have closed. Names of processes prove nothing, nor does their absence, since those of another PID namespace cannot be seen;
+/// what is neither dead nor answers is left, with exit code 1, and never aborted.
 /// </summary>
 internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal terminal)
 {

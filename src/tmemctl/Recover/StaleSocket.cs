@@ -5,8 +5,9 @@ using Tmem.Fuse.Native;
 namespace Tmem.Ctl.Recover;
 
 /// <summary>
-/// A control socket that its daemon left behind. It is taken away only if it is a socket, of root's or this user's, in a folder that nobody else can change, and
-/// nobody listens on it; all that under the lock that a daemon takes which is about to listen there (ControlSocket), and from one descriptor of the folder.
+/// A control socket that its daemon left behind. It is taken away only if it is a socket, of root's or this user's, in a folder
+/// that nobody else can change, and nobody listens on it; all that under the lock that a daemon takes which is about to listen
+/// there (ControlSocket), and from one descriptor of the folder.
 /// </summary>
 internal static unsafe partial class StaleSocket
 {

@@ -3,7 +3,9 @@ using Tmem.Benchmarks.Linux;
 
 namespace Tmem.Benchmarks.Waits;
 
-/// <summary>Threads that use the processors and nothing of tmem: what a wait costs on this machine for want of a processor.</summary>
+/// <summary>
+/// Threads that use the processors and nothing of tmem: what a wait costs on this machine for want of a processor.
+/// </summary>
 internal sealed class ComputeLoad(LoadSizes sizes) : Load(sizes)
 {
     public override void Act(int caller) => Thread.SpinWait(100_000);

@@ -13,8 +13,8 @@ namespace Tmem.Benchmarks.Waits;
 internal sealed record WaitsRow(string Name, string What, bool Counts, Func<WaitsBench, Waited> Measure);
 
 /// <summary>
-/// One daemon, one client of a file in a pool of root's, and the rows beside it one after the other. What the other user does he does as a user of his own with
-/// a directory of his own. The row sync has a daemon with a region file to itself.
+/// One daemon, one client of a file in a pool of root's, and the rows beside it one after the other. What the other user does he
+/// does as a user of his own with a directory of his own. The row sync has a daemon with a region file to itself.
 /// </summary>
 internal sealed class WaitsBench : IDisposable
 {

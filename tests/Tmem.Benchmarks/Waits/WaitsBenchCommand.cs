@@ -6,7 +6,10 @@ namespace Tmem.Benchmarks.Waits;
 /// <summary>What a run of the bench is made of.</summary>
 internal sealed record WaitsOptions(string Binaries, string RegionFolder, long FileBytes, int Names, long SyncBytes, int Callers, int Seconds, int Rounds, double Target, bool RealTime);
 
-/// <summary><c>waits</c>: the longest wait of a client of the swap file while somebody else does his worst, and while the daemon is managed.</summary>
+/// <summary>
+/// <c>waits</c>: the longest wait of a client of the swap file while somebody else does his worst, and while the daemon is
+/// managed.
+/// </summary>
 internal static class WaitsBenchCommand
 {
     public static Command Create()

@@ -15,8 +15,8 @@ internal sealed partial class WaitedJson : JsonSerializerContext;
 
 /// <summary>
 /// <c>waits-client</c>: what a swap device does to its file, without swap: 4 KiB at random places, read and written in turn, O_DIRECT, one
-/// after the other without a pause. A process of its own, so that nothing the bench does beside it stops its thread; while it measures it
-/// allocates nothing.
+/// after the other without a pause. A process of its own, so that nothing the bench does beside it stops its thread; while it
+/// measures it allocates nothing.
 /// </summary>
 internal static unsafe class WaitsClient
 {

@@ -20,7 +20,9 @@ internal abstract class Load(LoadSizes sizes)
     /// <summary>What is needed first; not measured.</summary>
     public virtual void Prepare() { }
 
-    /// <summary>One call, or a few; repeated by each caller until the measurement ends, or made once if <see cref="Once"/>.</summary>
+    /// <summary>
+    /// One call, or a few; repeated by each caller until the measurement ends, or made once if <see cref="Once"/>.
+    /// </summary>
     public abstract void Act(int caller);
 
     /// <summary>Whether it has an end of its own, which ends the measurement.</summary>

@@ -7,8 +7,9 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Control;
 
 /// <summary>
-/// Lines that are nearly right: every method with parameters of every kind, members doubled, left out and of other types, bytes flipped, lines cut, brackets by the
-/// thousand, peers that hang up in the middle. Whatever comes, each line is answered or its conversation ends, nothing fails inside the daemon, and it serves on.
+/// Lines that are nearly right: every method with parameters of every kind, members doubled, left out and of other types, bytes
+/// flipped, lines cut, brackets by the thousand, peers that hang up in the middle. Whatever comes, each line is answered or its
+/// conversation ends, nothing fails inside the daemon, and it serves on.
 /// </summary>
 public sealed class ControlFuzzTests
 {

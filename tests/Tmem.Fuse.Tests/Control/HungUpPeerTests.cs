@@ -3,7 +3,9 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;
 
-/// <summary>What a peer asked for that has hung up since is not begun: its caller has been told that it came to nothing.</summary>
+/// <summary>
+/// What a peer asked for that has hung up since is not begun: its caller has been told that it came to nothing.
+/// </summary>
 public sealed class HungUpPeerTests
 {
     private static readonly string[] s_changes =
