@@ -208,6 +208,7 @@ public sealed class CommandTests : IDisposable
     [Theory]
     [InlineData("pool list", "pool", "destroy", "--force", "x")]
     [InlineData("pool list", "pool", "create", "x")]
+    [InlineData("pool list", "pool", "reserve", "x", "1M")]
     [InlineData("status", "stop")]
     [InlineData("status", "upgrade")]
     [InlineData("status", "adopt")]

@@ -55,7 +55,7 @@ internal sealed class WaitsBench : IDisposable
     public int Run(IReadOnlyList<string> wanted)
     {
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"a client reads and writes 4 KiB at random places of a file of {ClientBytes >> 20} MiB (O_DIRECT, one call after the other); "
-            + $"beside it, {_options.Callers} callers, a dense file of {_options.FileBytes >> 20} MiB, a directory of {_options.Names} files, {_options.SyncBytes >> 20} MiB to be made durable{(_options.RealTime ? "; daemon and client in the real-time class" : "")}"));
+            + $"beside it, {_options.Callers} callers, a dense file of {_options.FileBytes >> 20} MiB, a directory of {_options.Names} files, {_options.SyncBytes >> 20} MiB to be made durable{(_options.RealTime ? "; daemon and client in the real-time class, a millisecond between two calls" : "")}"));
         Console.WriteLine($"{"",-12}{"milliseconds:",-52}{"calls",9}{"median",9}{"99.9 %",9}{"longest",9}   target {_options.Target:F0}");
         foreach (var row in Rows.Where(row => wanted.Contains(row.Name)))
         {
@@ -146,14 +146,15 @@ internal sealed class WaitsBench : IDisposable
         public Place(WaitsOptions options, string name, params string[] arguments)
         {
             _options = options;
-            Daemon = new TmemDaemon(options.Binaries, name, Capacity, options.RealTime, arguments);
+            Daemon = new TmemDaemon(options.Binaries, name, Capacity, options.RealTime, options.RealTime ? [.. arguments, "--spin", "0"] : arguments);
             try
             {
                 var swap = Path.Combine(Daemon.Mount, "swap");
                 Directory.CreateDirectory(swap);
                 File.SetUnixFileMode(swap, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
                 _ = FolderOf("user");
-                _client = Benchmarks(options.RealTime, "waits-client", "--file", Path.Combine(swap, "file"), "--bytes", Text(ClientBytes));
+                _client = Benchmarks(options.RealTime, "waits-client", "--file", Path.Combine(swap, "file"), "--bytes", Text(ClientBytes),
+                    "--paced", options.RealTime ? "true" : "false");
                 Expect(_client, "ready");
                 // The first measurement meets code that is not compiled yet.
                 Begin();

@@ -27,12 +27,13 @@ internal static unsafe class WaitsClient
     {
         var file = Options.With("--file", "", "The file, made and filled by it.");
         var bytes = Options.Size("--bytes", 256 << 20, "The file's size.");
-        var command = new Command("waits-client", "Reads and writes 4 KiB at random places. Each line on the input begins or ends a measurement.") { file, bytes };
-        command.SetAction(parse => Run(parse.GetValue(file)!, parse.GetValue(bytes)));
+        var paced = Options.With("--paced", false, "A millisecond's pause after each call.");
+        var command = new Command("waits-client", "Reads and writes 4 KiB at random places. Each line on the input begins or ends a measurement.") { file, bytes, paced };
+        command.SetAction(parse => Run(parse.GetValue(file)!, parse.GetValue(bytes), parse.GetValue(paced)));
         return command;
     }
 
-    private static int Run(string path, long bytes)
+    private static int Run(string path, long bytes, bool paced)
     {
         using (File.Create(path)) File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         using var file = new DirectFile(path);
@@ -47,7 +48,7 @@ internal static unsafe class WaitsClient
             while (true)
             {
                 begin.WaitOne();
-                Measure(file, memory.Page(0), bytes / Page, waits, state);
+                Measure(file, memory.Page(0), bytes / Page, waits, state, paced);
                 ended.Set();
             }
         }) { IsBackground = true }.Start();
@@ -76,7 +77,7 @@ internal static unsafe class WaitsClient
         }
     }
 
-    private static void Measure(DirectFile file, byte* page, long pages, uint[] waits, State state)
+    private static void Measure(DirectFile file, byte* page, long pages, uint[] waits, State state, bool paced)
     {
         ulong random = 88172645463325252;
         var call = 0;
@@ -90,6 +91,7 @@ internal static unsafe class WaitsClient
             if ((call & 1) == 0) file.Read(page, at);
             else file.Write(page, at);
             waits[call] = (uint)Math.Min(Stopwatch.GetElapsedTime(start).Ticks / 10, uint.MaxValue);
+            if (paced) Thread.Sleep(1);
         }
         state.Calls = call;
     }
