@@ -14,6 +14,9 @@ internal sealed class Composition : IDisposable
     /// <summary>The mounted file system's number among the engine's clients; its pools are found by it after an attach.</summary>
     public static ClientId FileSystemClient { get; } = new(1);
 
+    private static readonly TimeSpan s_lastChance = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_betweenTries = TimeSpan.FromSeconds(1);
+
     private readonly TmemEngine _engine;
     private readonly TmemFileSystem _fileSystem;
 
@@ -110,10 +113,23 @@ internal sealed class Composition : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        var status = _engine.Sync();
-        if (status != TmemStatus.Ok)
-            Log.Error($"{RegionName} could not be written ({status}): it holds the store as it was when it last could. Make room on its disk, or replace it.");
+        AwaitDurable();
         _engine.Dispose();
+    }
+
+    /// <summary>
+    /// The last chance of what is in memory alone, after the mount was taken away by somebody who did not ask (umount): whoever reads the log in time can make room.
+    /// </summary>
+    private void AwaitDurable()
+    {
+        var status = _engine.Sync();
+        if (status == TmemStatus.Ok) return;
+        Log.Error($"{RegionName} cannot be written ({status}), and this process has what it lacks: it tries again for {s_lastChance.TotalSeconds:0} s and then ends without. "
+            + "Make room on its disk now");
+        for (var until = Environment.TickCount64 + (long)s_lastChance.TotalMilliseconds; status != TmemStatus.Ok && Environment.TickCount64 < until; status = _engine.Sync())
+            Thread.Sleep(s_betweenTries);
+        if (status == TmemStatus.Ok) Log.Info($"{RegionName} is written");
+        else Log.Error($"{RegionName} could not be written ({status}): it holds the store as it was when it last could");
     }
 
     private static EngineOptions OptionsOf(Handover handover, in WorkerSettings settings, bool lockMemory) => new()

@@ -1,0 +1,50 @@
+using System.Security.Cryptography;
+using Tmem.Engine;
+using Tmem.Fuse.Daemon;
+using Tmem.Fuse.Tests.Filesystem;
+using Xunit;
+
+namespace Tmem.Fuse.Tests.Daemon;
+
+/// <summary>A region's file is looked at as a start would read it, told what is wrong, and left as it is.</summary>
+public sealed class RegionCheckTests : IDisposable
+{
+    private readonly string _path = Path.Combine(Path.GetTempPath(), $"tmem-check-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
+
+    public void Dispose() => File.Delete(_path);
+
+    [Fact]
+    public void A_sound_file_is_sound_and_a_flipped_bit_is_named()
+    {
+        var contents = TestVolume.Noise(3 * TestVolume.Page, 4);
+        using (var volume = new TestVolume(8 * TestVolume.Mebi, _path)) volume.File(volume.Directory(volume.Pool(), "d"), "f", contents);
+        var (code, report) = Check();
+        Assert.Equal(0, code);
+        Assert.Contains("1 pools, 3 pages of 1 objects", report, StringComparison.Ordinal);
+        Assert.Contains("sound", report, StringComparison.Ordinal);
+
+        // What does not shrink lies in the file as it is.
+        var bytes = File.ReadAllBytes(_path);
+        var at = bytes.AsSpan().IndexOf(contents.AsSpan(TestVolume.Page, 64));
+        Assert.True(at > 0);
+        using (var file = File.OpenWrite(_path))
+        {
+            file.Position = at + 7;
+            file.WriteByte((byte)(bytes[at + 7] ^ 1));
+        }
+        (code, report) = Check();
+        Assert.Equal(1, code);
+        Assert.Contains("page 1", report, StringComparison.Ordinal);
+        Assert.Contains("--drop-damaged", report, StringComparison.Ordinal);
+        Assert.Equal(1, RegionCheck.Run(_path + ".none"));
+    }
+
+    private (int Code, string Report) Check()
+    {
+        var before = SHA256.HashData(File.ReadAllBytes(_path));
+        using var output = new StringWriter();
+        var code = RegionCheck.Run(_path, output);
+        Assert.Equal(before, SHA256.HashData(File.ReadAllBytes(_path)));
+        return (code, output.ToString());
+    }
+}
