@@ -17,6 +17,7 @@ internal static unsafe partial class Libc
     public const int O_CLOEXEC = 0x80000;
     public const int SEEK_END = 2;
     public const short POLLIN = 1;
+    public const short POLLOUT = 4;
     public const short POLLERR = 8;
     public const short POLLHUP = 16;
     public const int PROT_READ = 1;
@@ -25,6 +26,7 @@ internal static unsafe partial class Libc
     public const int MAP_PRIVATE = 2;
     public const int MAP_ANONYMOUS = 0x20;
     public const int MAP_POPULATE = 0x8000;
+    public const int MADV_DONTDUMP = 16;
     public const int MCL_CURRENT = 1;
     public const int MCL_FUTURE = 2;
     public const int MCL_ONFAULT = 4;
@@ -79,6 +81,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Name)]
     public static partial int munmap(void* address, nuint length);
+
+    [LibraryImport(Name)]
+    public static partial int madvise(void* address, nuint length, int advice);
 
     [LibraryImport(Name, SetLastError = true)]
     public static partial int mlock(void* address, nuint length);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace Tmem.Fuse;
 
@@ -12,12 +13,18 @@ internal enum LogLevel
 }
 
 /// <summary>
-/// The daemon's log: standard error, one line an event, `time level message`. Never on the data path. A line break inside a
-/// message is shown as " | ", so that a line stays an event.
+/// The daemon's log: one line an event, `time level message`, written to standard error with one write(2) each, so that
+/// processes do not mix. Never on the data path. In a daemon that keeps a mount, standard error is a pipe that never makes a
+/// writer wait (<see cref="Keeper.LogPipe"/>); a line that finds it full is lost, and counted. A line break inside a message is
+/// shown as " | ", so that a line stays an event.
 /// </summary>
-internal static class Log
+internal static unsafe class Log
 {
-    private static readonly Lock s_lock = new();
+    /// <summary>What a pipe takes whole (PIPE_BUF). A longer event becomes several lines.</summary>
+    private const int MostBytes = 4096;
+    private const int StandardError = 2;
+
+    private static int* s_lost;
 
     /// <summary>Events below this level are dropped.</summary>
     public static LogLevel Level { get; set; } = LogLevel.Info;
@@ -30,6 +37,22 @@ internal static class Log
 
     public static void Error(string message) => Write(LogLevel.Error, message);
 
+    /// <summary>Where lost lines are counted from now on.</summary>
+    public static void CountLost(int* counter) => s_lost = counter;
+
+    /// <summary>Writes lines that end with a line break.</summary>
+    public static void WriteLine(ReadOnlySpan<byte> line)
+    {
+        nint written;
+        fixed (byte* start = line)
+        {
+            do written = Libc.write(StandardError, start, (nuint)line.Length);
+            while (written < 0 && Libc.LastError == Abi.Errno.EINTR);
+        }
+        // Swap may stand on this process: a line less is the smaller loss.
+        if (written != line.Length && s_lost != null) Interlocked.Increment(ref *s_lost);
+    }
+
     private static void Write(LogLevel level, string message)
     {
         if (level < Level) return;
@@ -41,13 +64,16 @@ internal static class Log
             _ => "error",
         };
         var time = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
-        try
+        var start = Encoding.UTF8.GetBytes($"{time} {name} ");
+        var rest = Encoding.UTF8.GetBytes(message.ReplaceLineEndings(" | ")).AsSpan();
+        do
         {
-            lock (s_lock) Console.Error.WriteLine($"{time} {name} {message.ReplaceLineEndings(" | ")}");
+            var part = rest[..Math.Min(rest.Length, MostBytes - start.Length - 1)];
+            // Never through a character.
+            while (part.Length < rest.Length && (rest[part.Length] & 0xC0) == 0x80) part = part[..^1];
+            WriteLine([.. start, .. part, (byte)'\n']);
+            rest = rest[part.Length..];
         }
-        catch (IOException)
-        {
-            // The log's disk is full, or fails. Swap may stand on this process: a line less is the smaller loss.
-        }
+        while (rest.Length > 0);
     }
 }

@@ -47,13 +47,14 @@ internal sealed class ControlServer : IDisposable
     private readonly StopEvent _stop = new();
     private bool _stopping;
 
-    private ControlServer(string path, Socket listener, ControlMethods methods, ControlLimits limits, Action<string> log)
+    private ControlServer(
+        string path, Socket listener, ControlMethods methods, ControlGate gate, ControlLimits limits, Action<string> log)
     {
         SocketPath = path;
         _listener = listener;
         _limits = limits;
         _log = log;
-        _endpoint = new RpcEndpoint(methods, log);
+        _endpoint = new RpcEndpoint(methods, gate, log);
         _acceptor = new Thread(Accept, StackSize) { IsBackground = true, Name = "control" };
     }
 
@@ -66,14 +67,19 @@ internal sealed class ControlServer : IDisposable
     /// <param name="daemon">The daemon.</param>
     /// <param name="engine">The engine.</param>
     /// <param name="directory">The pools.</param>
+    /// <param name="gate">What calls pass through.</param>
     /// <param name="log">Gets one line for each event worth a warning.</param>
-    public static ControlServer Start(string path, Socket listener, IDaemon daemon, TmemEngine engine, IPoolDirectory directory, Action<string> log) =>
-        Start(path, listener, daemon, new EngineView(engine), directory, log, new ControlLimits());
+    public static ControlServer Start(
+        string path, Socket listener, IDaemon daemon, TmemEngine engine, IPoolDirectory directory, ControlGate gate, Action<string> log) =>
+        Start(path, listener, daemon, new EngineView(engine), directory, log, new ControlLimits(), gate);
 
-    /// <inheritdoc cref="Start(string, Socket, IDaemon, TmemEngine, IPoolDirectory, Action{string})"/>
-    public static ControlServer Start(string path, Socket listener, IDaemon daemon, IEngineView engine, IPoolDirectory directory, Action<string> log, ControlLimits limits)
+    /// <inheritdoc cref="Start(string, Socket, IDaemon, TmemEngine, IPoolDirectory, ControlGate, Action{string})"/>
+    public static ControlServer Start(
+        string path, Socket listener, IDaemon daemon, IEngineView engine, IPoolDirectory directory, Action<string> log,
+        ControlLimits limits, ControlGate? gate = null)
     {
-        var server = new ControlServer(path, listener, new ControlMethods(path, daemon, engine, directory), limits, log);
+        var methods = new ControlMethods(path, daemon, engine, directory);
+        var server = new ControlServer(path, listener, methods, gate ?? new ControlGate(), limits, log);
         server._acceptor.Start();
         return server;
     }

@@ -39,9 +39,12 @@ internal static partial class ControlSocket
         if (Encoding.UTF8.GetByteCount(path) > LongestPath)
             throw new ControlException($"control socket {path}: longer than {LongestPath} bytes, which Unix sockets cannot be; give a shorter --socket");
         var (directory, name) = (Path.GetDirectoryName(path) ?? "/", Path.GetFileName(path));
-        if (name.Length == 0) throw new ControlException($"control socket {path}: that is a directory; give the socket a name in it");
+        if (name.Length == 0)
+            throw new ControlException($"control socket {path}: that is a directory; give the socket a name in it");
         var opened = TrustedPath.Open(directory, new PathWish { Flags = O_CREAT, IsDirectory = true, OnlyOurs = true });
-        if (opened.Problem is { } problem) throw new ControlException($"control socket {path}: its directory cannot be used ({problem}); run as root or give another --socket");
+        if (opened.Problem is { } problem)
+            throw new ControlException($"control socket {path}: its directory cannot be used ({problem}); "
+                + "run as root or give another --socket");
         try
         {
             Lock(opened.Descriptor, directory);

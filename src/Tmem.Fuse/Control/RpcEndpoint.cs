@@ -6,7 +6,7 @@ using Tmem.Fuse.Control.Messages;
 namespace Tmem.Fuse.Control;
 
 /// <summary>A line in, a line out: everything of JSON-RPC 2.0 that needs no socket. Bad input of any kind is an error reply, never an exception.</summary>
-internal sealed class RpcEndpoint(ControlMethods methods, Action<string> log)
+internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Action<string> log)
 {
     private const string OneRequest = "send one JSON-RPC 2.0 request object a line, for example {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}";
 
@@ -44,7 +44,7 @@ internal sealed class RpcEndpoint(ControlMethods methods, Action<string> log)
         {
             var problem = Decode(root, out id, out notification, out var method, out var parameters);
             answer = problem is null
-                ? methods.Call(method, parameters, wanted)
+                ? Call(method, parameters, wanted)
                 : RpcAnswer.Fail(ControlErrorCode.InvalidRequest, problem, "request", OneRequest);
         }
         // The one place where a fault of a method ends: the daemon outlives it.
@@ -55,6 +55,20 @@ internal sealed class RpcEndpoint(ControlMethods methods, Action<string> log)
                 "look at the daemon's log; the daemon is still up");
         }
         if (!notification) answer.Write(output, id);
+    }
+
+    private RpcAnswer Call(string method, JsonElement? parameters, Func<bool> wanted)
+    {
+        if (gate.TryEnter(method, always: method is ControlMethod.Status or ControlMethod.Upgrade) is { } why)
+            return RpcAnswer.Fail(ControlErrorCode.Busy, why, method.Length <= 100 ? method : "method", "ask again in a moment");
+        try
+        {
+            return methods.Call(method, parameters, wanted);
+        }
+        finally
+        {
+            gate.Leave(method);
+        }
     }
 
     /// <summary>Takes a request apart. Returns what is wrong with it, or null.</summary>

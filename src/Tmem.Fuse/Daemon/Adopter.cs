@@ -4,7 +4,7 @@ using Tmem.Fuse.Keeper;
 namespace Tmem.Fuse.Daemon;
 
 /// <summary>A keeper that a worker started because the one before it had died.</summary>
-internal static class Adopter
+internal static unsafe class Adopter
 {
     /// <summary>Runs until the mount is gone.</summary>
     public static int Run(int page, Link line)
@@ -14,12 +14,16 @@ internal static class Adopter
             var handover = Handover.Adopt(page);
             Log.Level = (LogLevel)handover.Page.Current.LogLevel;
             Launcher.Close(handover, line);
+            ProcessRights.KeepMemoryToSelf();
+            Log.CountLost(handover.LogLost);
+            var log = LogPipe.Carry(handover);
             ProcessPriority.NameProcess("tmemd\0"u8);
             _ = LockedMemory.Lock();
-            var keeper = new Keeper.Keeper(handover);
+            var keeper = new Keeper.Keeper(handover, MemoryGroup.Read().AdviceFor(handover.Page.Current.CapacityBytes));
             keeper.Adopt(line);
             var exit = keeper.Run();
             ControlSocket.Remove(handover.SocketPath);
+            log.Finish(Founder.LogPatience);
             return exit;
         }
         catch (StartupException e)

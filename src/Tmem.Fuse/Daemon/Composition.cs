@@ -99,8 +99,9 @@ internal sealed class Composition : IDisposable
     }
 
     /// <summary>Starts what manages a daemon that serves; disposing it ends that.</summary>
-    public ControlServer StartControl(Worker worker, Handover handover) =>
-        ControlServer.Start(handover.SocketPath, new Socket(new SafeSocketHandle(handover.Page.Listener, ownsHandle: false)), worker, _engine, _fileSystem, Log.Warning);
+    public ControlServer StartControl(Worker worker, Handover handover, ControlGate gate) =>
+        ControlServer.Start(handover.SocketPath, new Socket(new SafeSocketHandle(handover.Page.Listener, ownsHandle: false)),
+            worker, _engine, _fileSystem, gate, Log.Warning);
 
     /// <summary>Leaves the region to a successor, once no request is served any more; false if only the end of the process does that.</summary>
     public bool TryRest()

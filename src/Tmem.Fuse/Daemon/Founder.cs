@@ -12,13 +12,20 @@ namespace Tmem.Fuse.Daemon;
 /// </summary>
 internal static unsafe class Founder
 {
+    /// <summary>How long an end waits for a log that nobody reads.</summary>
+    public static readonly TimeSpan LogPatience = TimeSpan.FromSeconds(1);
+
     /// <summary>Runs until the mount is gone.</summary>
     /// <returns>The exit code: 0 after an orderly end, 1 if it could not start or the connection broke.</returns>
     public static int Run(DaemonOptions options, string? ioFlusherWarning)
     {
         Log.Level = options.LogLevel;
+        LogPipe? log = null;
         try
         {
+            var handover = Handover.Create();
+            LogPipe.Create(handover);
+            log = LogPipe.Carry(handover);
             if (ioFlusherWarning is not null) Log.Warning(ioFlusherWarning);
             if (options.MountPoint.Length > 0)
                 foreach (var warned in StartChecks.Run(options)) Log.Warning(warned);
@@ -26,10 +33,10 @@ internal static unsafe class Founder
             ControlSocket.EnsureFree(socketPath);
             if (ProcessPriority.AvoidOutOfMemoryKiller() is { } warning) Log.Warning(warning);
             var group = MemoryGroup.Read();
+            ProcessRights.KeepMemoryToSelf();
             if (group.Danger is var (what, remedy)) Log.Warning($"{what}; {remedy}.");
             if (group.TooSmallFor(options.CapacityBytes) is { } tooSmall) Log.Warning(tooSmall);
             _ = LockedMemory.Lock();
-            var handover = Handover.Create();
             ref var page = ref handover.Page;
             page.Region = SharedMemory.Create("tmem-region", out var stays);
             page.RegionStays = stays ? 1 : 0;
@@ -42,21 +49,26 @@ internal static unsafe class Founder
             var connection = FuseConnection.Open(options.MountPoint, options.Threads);
             Describe(connection, ref page);
             handover.SetPaths(connection.Mount.MountPoint, socketPath, options.RegionPath is { } path ? Path.GetFullPath(path) : null);
-            return Keep(handover, connection);
+            ProcessRights.EndStart();
+            return Keep(handover, connection, group.AdviceFor(options.CapacityBytes));
         }
         catch (Exception e) when (e is StartupException or ControlException)
         {
             Log.Error(e.Message);
             return 1;
         }
+        finally
+        {
+            log?.Finish(LogPatience);
+        }
     }
 
-    private static int Keep(Handover handover, FuseConnection connection)
+    private static int Keep(Handover handover, FuseConnection connection, MemoryAdvice advice)
     {
         var exit = 1;
         try
         {
-            exit = new Keeper.Keeper(handover).Run();
+            exit = new Keeper.Keeper(handover, advice).Run();
         }
         finally
         {
@@ -77,9 +89,7 @@ internal static unsafe class Founder
 
     private static WorkerSettings SettingsOf(DaemonOptions options)
     {
-        var program = Libc.open("/proc/self/exe", NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
-        if (program < 0) throw new StartupException($"The program's own file cannot be opened: {Libc.Describe(Libc.LastError)}.");
-        return new WorkerSettings
+        var settings = new WorkerSettings
         {
             CapacityBytes = options.CapacityBytes,
             Threads = options.Threads,
@@ -87,7 +97,8 @@ internal static unsafe class Founder
             LogLevel = (int)options.LogLevel,
             SyncSeconds = (int)options.SyncInterval.TotalSeconds,
             HugePages = options.HugePages ? 1 : 0,
-            Program = program,
         };
+        ProgramFile.UseOwn(ref settings);
+        return settings;
     }
 }

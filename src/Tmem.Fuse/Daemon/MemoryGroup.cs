@@ -30,6 +30,11 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
         : $"The daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)}, and the capacity is {ByteSize.Format(capacity)}: a store that fills up makes the kernel kill "
             + $"the daemon. Give a capacity of at most {ByteSize.Format(Math.Max(LimitBytes - Beside, 0))}, or raise the limit.";
 
+    /// <summary>What the keeper says of it when the out-of-memory killer ends worker after worker.</summary>
+    public Keeper.MemoryAdvice AdviceFor(long capacity) => new(LimitBytes >= NoLimit ? ""
+        : $"The daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)}, and the store may take "
+            + $"{ByteSize.Format(capacity)}: raise the limit to {ByteSize.Format(capacity + Beside)} or more (memory.max; in version 1 memory.limit_in_bytes). ");
+
     /// <summary>The group of this process; one without a limit if nobody can say.</summary>
     /// <param name="root">The folder that /proc and /sys are in.</param>
     public static MemoryGroup Read(string root = "/")

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Tmem.Engine;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Control;
@@ -16,7 +15,10 @@ namespace Tmem.Fuse.Daemon;
 /// </summary>
 internal sealed unsafe class Worker : IDaemon
 {
-    private static readonly PosixSignal[] s_stopSignals = [PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
+    private const int SignalStackBytes = 256 << 10;
+
+    /// <summary>How long an upgrade waits for what management is doing.</summary>
+    private static readonly TimeSpan s_callPatience = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan s_refreshInterval = TimeSpan.FromSeconds(1);
 
@@ -26,7 +28,10 @@ internal sealed unsafe class Worker : IDaemon
     private readonly Func<string?> _makeDurable;
     private readonly Func<long> _openFiles;
     private readonly Lock _stopLock = new();
+    private readonly ControlGate _calls = new();
     private ControlServer? _control;
+    /// <summary>The mount is another's, or gone: what is left to do is to end.</summary>
+    private bool _isOver;
 
     private Worker(Handover handover, ServedMount mount, Link line, Composition composition)
     {
@@ -78,6 +83,7 @@ internal sealed unsafe class Worker : IDaemon
                 LastDeathAt = page.LastDeath.Process == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(page.LastDeath.UnixMilliseconds),
                 KeeperAllocatedBytes = page.KeeperAllocatedBytes,
                 SwapDanger = MemoryGroup.Read().Danger,
+                Program = Handover.ProgramPathOf(in page.Current),
                 UpgradeProblem = _handover.UpgradeProblem is { Length: > 0 } problem ? problem : null,
             };
         }
@@ -96,16 +102,23 @@ internal sealed unsafe class Worker : IDaemon
             var settings = role == Role.Successor ? handover.Page.Proposed : handover.Page.Current;
             Log.Level = (LogLevel)settings.LogLevel;
             Launcher.Close(handover, line);
+            Log.CountLost(handover.LogLost);
+            ProcessRights.KeepMemoryToSelf();
+            var signals = DaemonSignals.Open();
             ProcessPriority.NameProcess(role == Role.Successor ? "tmemd-next\0"u8 : "tmemd-worker\0"u8);
             var watch = role == Role.Successor ? DeathWatch.Begin(handover, line) : null;
+            // All threads but the one that watches, which looks into another process.
+            ProcessRights.Lower();
             var memory = LockedMemory.Lock();
             using var prepared = role == Role.Successor ? Composition.Prepare(handover, settings, memory) : null;
             if (role == Role.Successor && !AwaitTurn(line, prepared!)) return 1;
             watch?.End();
+            // What came while another served was meant for that one too.
+            if (role == Role.Successor) while (DaemonSignals.Read(signals) != 0) { }
             ProcessPriority.AllStepForward();
             ProcessPriority.NameProcess("tmemd-worker\0"u8);
             using var composition = Composition.Create(handover, memory, prepared);
-            return Serve(handover, line, composition);
+            return Serve(handover, line, composition, signals);
         }
         catch (StartupException e)
         {
@@ -119,7 +132,12 @@ internal sealed unsafe class Worker : IDaemon
     {
         // First, while everything can still be refused: an end with a file that cannot be written loses what is not in it. It may take long, and so may
         // the wait for another who stops: who has been told meanwhile that it failed does not want it any more.
-        lock (_stopLock) reason = _makeDurable() ?? (wanted() ? _mount.TryStop(_openFiles) : "whoever asked has hung up") ?? "";
+        using var rights = ProcessRights.Raise();
+        lock (_stopLock)
+        {
+            reason = _isOver ? ""
+                : _makeDurable() ?? (wanted() ? _mount.TryStop(_openFiles) : "whoever asked has hung up") ?? "";
+        }
         return reason.Length == 0;
     }
 
@@ -133,9 +151,31 @@ internal sealed unsafe class Worker : IDaemon
         settings.SpinMicroseconds = wish.Spin ?? settings.SpinMicroseconds;
         if (wish.Log is { } level) settings.LogLevel = (int)level;
         if (wish.Codec is { } codec) settings.Codec = (int)codec;
-        reason = _keeper.TryUpgrade(settings, wish.Binary ?? ProgramFile()) ?? "";
+        var path = wish.Binary ?? Handover.ProgramPathOf(in settings);
+        var why = $"an upgrade to {path} is under way";
+        if (!_calls.TryHold(ControlMethod.Upgrade, why, s_callPatience, out var inTheWay))
+        {
+            reason = $"{inTheWay}; ask again when that is done";
+            return false;
+        }
+        var program = -1;
+        try
+        {
+            reason = ProgramFile.TryOpen(path, wish.Binary is not null, ref settings, IsServedByTmem, out program)
+                ?? _keeper.TryUpgrade(in settings, program) ?? "";
+        }
+        finally
+        {
+            if (program >= 0) _ = Libc.close(program);
+            _calls.Release();
+        }
         return reason.Length == 0;
     }
+
+    /// <summary>A file system that a daemon of ours serves: to read it is to wait for that one.</summary>
+    private bool IsServedByTmem(uint major, uint minor) =>
+        major == 0 && (minor == _mount.Connection
+            || MountTable.Read().Any(mount => mount.DeviceMinor == minor && mount.FileSystemType == FuseMount.FileSystemType));
 
     /// <inheritdoc/>
     public bool TryAdopt(out string reason)
@@ -166,7 +206,7 @@ internal sealed unsafe class Worker : IDaemon
         }
     }
 
-    private static int Serve(Handover handover, Link line, Composition composition)
+    private static int Serve(Handover handover, Link line, Composition composition, int signals)
     {
         ref var page = ref handover.Page;
         var settings = page.Current;
@@ -186,12 +226,13 @@ internal sealed unsafe class Worker : IDaemon
         page.ServingProcess = Environment.ProcessId;
         using var mount = ServedMount.Start(composition.Handler, connection, session);
         var worker = new Worker(handover, mount, line, composition);
-        using (worker._control = composition.StartControl(worker, handover))
+        // Before anybody can ask for an upgrade: the keeper knows that this one serves.
+        worker._keeper.Start();
+        using (worker._control = composition.StartControl(worker, handover, worker._calls))
         {
-            var signals = s_stopSignals.Select(signal => PosixSignalRegistration.Create(signal, worker.OnSignal)).ToList();
+            new Thread(() => worker.HandleSignals(signals), SignalStackBytes) { IsBackground = true, Name = "signals" }.Start();
             Log.Info($"serving {mount.MountPoint} (FUSE connection {mount.Connection}) with {settings.Threads} threads and a capacity of "
                 + $"{ByteSize.Format(settings.CapacityBytes)}; control socket {handover.SocketPath}");
-            worker._keeper.Start();
             var end = mount.Ended.GetAwaiter().GetResult();
             if (end == SessionEnd.Quiesced)
             {
@@ -205,7 +246,8 @@ internal sealed unsafe class Worker : IDaemon
                 NativeProcess._exit(0);
             }
             page.ConnectionOver = 1;
-            foreach (var signal in signals) signal.Dispose();
+            // A stop that is asked for from here on has nothing to do, and nothing to do it with.
+            lock (worker._stopLock) worker._isOver = true;
             return worker.Finish(end);
         }
     }
@@ -237,17 +279,29 @@ internal sealed unsafe class Worker : IDaemon
 
     private void Retire()
     {
-        // First the replies under way, the upgrade's among them: the mount is served meanwhile.
+        // Whatever may touch the store but the session has ended before the successor hears of it. The mount is served meanwhile.
+        _calls.Close("this worker gives way to another one");
+        lock (_stopLock) _isOver = true;
+        // The replies under way, the upgrade's among them.
         _control?.Dispose();
         _mount.Quiesce();
     }
 
-    private void OnSignal(PosixSignalContext context)
+    /// <summary>Decides about each signal, one after the other, until the process ends.</summary>
+    private void HandleSignals(int descriptor)
     {
-        // The default would end the process here, mount and swap or not.
-        context.Cancel = true;
-        if (TryStop(() => true, out var reason)) Log.Info($"{context.Signal}: stopping");
-        else Log.Warning($"{context.Signal}: {reason}; serving on: {StopRemedy.For(reason)}, and stop again");
+        while (true)
+        {
+            var poll = new PollDescriptor { Descriptor = descriptor, Events = Libc.POLLIN };
+            _ = Libc.poll(&poll, 1, -1);
+            while (DaemonSignals.Read(descriptor) is not 0 and var signal)
+            {
+                var name = $"{DaemonSignals.Name(signal)} ({signal})";
+                if (!DaemonSignals.IsStop(signal)) Log.Info($"{name}: nothing to do; serving on");
+                else if (TryStop(() => true, out var reason)) Log.Info($"{name}: stopping");
+                else Log.Warning($"{name}: {reason}; serving on: {StopRemedy.For(reason)}, and stop again");
+            }
+        }
     }
 
     private int Finish(SessionEnd end)
@@ -258,19 +312,12 @@ internal sealed unsafe class Worker : IDaemon
             Log.Info($"{MountPoint} is unmounted; ending");
             return 0;
         }
-        var error = _mount.RemoveStaleMount();
+        Errno error;
+        using (ProcessRights.Raise()) error = _mount.RemoveStaleMount();
         var rest = error == Errno.Ok ? "It is unmounted." : $"It cannot be unmounted ({Libc.Describe(error)}): run umount -l '{MountPoint}'.";
         Log.Error(end == SessionEnd.Aborted
             ? $"the connection of {MountPoint} was aborted through /sys/fs/fuse/connections/{_mount.Connection}. {rest}"
             : $"serving {MountPoint} failed. {rest}");
         return 1;
-    }
-
-    /// <summary>The path that this program was started from, whatever lies there now.</summary>
-    private static string ProgramFile()
-    {
-        const string deleted = " (deleted)";
-        var path = Libc.ReadLink("/proc/self/exe") ?? "";
-        return path.EndsWith(deleted, StringComparison.Ordinal) ? path[..^deleted.Length] : path;
     }
 }

@@ -7,7 +7,7 @@ namespace Tmem.Fuse.Keeper;
 
 /// <summary>What may change from one worker to the next.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal struct WorkerSettings
+internal unsafe struct WorkerSettings
 {
     public long CapacityBytes;
     public int Threads;
@@ -18,8 +18,23 @@ internal struct WorkerSettings
     public int Codec;
     /// <summary>1 to hold the region in pages of 2 MiB.</summary>
     public int HugePages;
-    /// <summary>The descriptor of the program; executed through /proc/self/fd, so that it is still the same one when its file was replaced.</summary>
+    /// <summary>The descriptor of the program: a copy of it in memory, if that can be, executed through /proc/self/fd.</summary>
     public int Program;
+    /// <summary>The file that it was copied from.</summary>
+    public ProgramIdentity Identity;
+    /// <summary>That file's path as it was given, a C string.</summary>
+    public fixed byte ProgramPath[HandoverPage.PathBytes];
+}
+
+/// <summary>What makes a file the same one with the same contents.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal record struct ProgramIdentity
+{
+    public ulong Device;
+    public ulong Inode;
+    public long Size;
+    public long ChangedSeconds;
+    public long ChangedNanoseconds;
 }
 
 /// <summary>How a worker ended.</summary>
@@ -46,7 +61,7 @@ internal unsafe struct HandoverPage
 {
     /// <summary>"TMEMHAND", little-endian.</summary>
     public const ulong ExpectedMagic = 0x444E4148_4D454D54;
-    public const uint ExpectedVersion = 3;
+    public const uint ExpectedVersion = 4;
     public const int MaximumDevices = 64;
     public const int PathBytes = 4096;
     public const int TextBytes = 1024;
@@ -90,6 +105,15 @@ internal unsafe struct HandoverPage
     public int BufferCount;
     public int DeviceCount;
     public fixed int Devices[MaximumDevices];
+    /// <summary>
+    /// The log's pipe, where it is read and where it is written, and where the daemon's own standard error leads: see <see
+    /// cref="LogPipe"/>.
+    /// </summary>
+    public int LogEnd;
+    public int LogBegin;
+    public int LogTarget;
+    /// <summary>Lines that found the pipe full, and are not told yet.</summary>
+    public int LogLost;
 
     /// <summary>The mount's number under /sys/fs/fuse/connections.</summary>
     public int Connection;
@@ -104,8 +128,6 @@ internal unsafe struct HandoverPage
     public fixed byte MountPoint[PathBytes];
     public fixed byte SocketPath[PathBytes];
     public fixed byte RegionPath[PathBytes];
-    /// <summary>The program that an upgrade asked for.</summary>
-    public fixed byte ProposedProgram[PathBytes];
     /// <summary>Why the last upgrade came to nothing; empty if it did not.</summary>
     public fixed byte UpgradeProblem[TextBytes];
 
@@ -193,10 +215,20 @@ internal sealed unsafe class Handover
         SetText(_page->RegionPath, HandoverPage.PathBytes, regionPath ?? "");
     }
 
-    public void SetProposedProgram(string path) => SetText(_page->ProposedProgram, HandoverPage.PathBytes, path);
+    /// <summary>The path of the program of settings.</summary>
+    public static string ProgramPathOf(in WorkerSettings settings)
+    {
+        fixed (byte* start = settings.ProgramPath) return Text(start, HandoverPage.PathBytes);
+    }
 
-    /// <summary>The proposed program as a C string.</summary>
-    public byte* ProposedProgramName => _page->ProposedProgram;
+    /// <summary>Notes a program's path.</summary>
+    public static void SetProgramPath(ref WorkerSettings settings, string path)
+    {
+        fixed (byte* start = settings.ProgramPath) SetText(start, HandoverPage.PathBytes, path);
+    }
+
+    /// <summary>Where lost lines of the log are counted.</summary>
+    public int* LogLost => &_page->LogLost;
 
     public string UpgradeProblem
     {
@@ -210,7 +242,11 @@ internal sealed unsafe class Handover
     private static Handover Map(int descriptor)
     {
         var address = Libc.mmap(null, (nuint)s_size, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED | Libc.MAP_POPULATE, descriptor, 0);
-        if ((nint)address != -1) return new Handover(descriptor, (HandoverPage*)address);
+        if ((nint)address != -1)
+        {
+            _ = Libc.madvise(address, (nuint)s_size, Libc.MADV_DONTDUMP);
+            return new Handover(descriptor, (HandoverPage*)address);
+        }
         throw new StartupException($"The page that keeper and worker share cannot be mapped: {Libc.Describe(Libc.LastError)}.");
     }
 

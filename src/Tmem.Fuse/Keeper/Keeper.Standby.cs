@@ -41,11 +41,13 @@ internal sealed unsafe partial class Keeper
 
     /// <summary>
     /// Makes the one that stands by the worker while the kernel still takes the memory of the one before apart. False where a death has to be understood before
-    /// anything is done about it: in an upgrade, when the mount is gone, or while another one's end is waited for.
+    /// anything is done about it: in an upgrade, when the mount is gone, while another one's end is waited for, or when one
+    /// before died by its own fault.
     /// </summary>
     private bool TryTakeOverEarly()
     {
         if (_phase != UpgradePhase.None || !_worker.Serves || _ending.Exists || Page.ConnectionOver != 0) return false;
+        if (_lives.AreShort) return false;
         _ending = _worker;
         _worker = default;
         return TryPromoteStandby();
@@ -57,6 +59,7 @@ internal sealed unsafe partial class Keeper
         if (!_ending.Exists || !_ending.HasEnded || !_ending.TryReap(out var death)) return;
         _ending.Forget();
         var line = CountDeath(in death);
+        CountLife(in death);
         line.AppendLiteral("the one that stood by has taken over, restart ");
         line.AppendFormatted(Page.Restarts);
         KeeperLog.Warning(line);

@@ -26,21 +26,26 @@ internal sealed unsafe partial class Keeper
     private UpgradePhase _phase;
     private long _deadline;
     private Watched _successor;
+    private WorkerSettings _wish;
     private WorkerSettings _before;
     private int _devicesBefore;
+    private void* _program;
+    private nuint _programBytes;
 
+    /// <summary>Begins what <see cref="_wish"/> says. Whoever asks gets an answer, whatever else is under way.</summary>
     private void BeginUpgrade()
     {
-        if (_phase != UpgradePhase.None) return;
-        EndStandby();
-        _devicesBefore = Page.DeviceCount;
-        ref var proposed = ref Page.Proposed;
-        proposed.Program = Libc.open(_handover.ProposedProgramName, NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
-        if (proposed.Program < 0)
+        if (_phase != UpgradePhase.None)
         {
-            UpgradeFails($"the program cannot be opened: {Words(Libc.LastError)} (error {(int)Libc.LastError}); name one that can be executed");
+            if (_wish.Program >= 0) _ = Libc.close(_wish.Program);
+            Tell($"an upgrade is under way; one at a time");
             return;
         }
+        EndStandby();
+        _devicesBefore = Page.DeviceCount;
+        Page.Proposed = _wish;
+        ref var proposed = ref Page.Proposed;
+        if (proposed.Program < 0) proposed.Program = Page.Current.Program;
         if (!AddDevices(proposed.Threads))
         {
             UpgradeFails($"/dev/fuse cannot be cloned for more threads: error {(int)Libc.LastError}; ask for fewer");
@@ -55,13 +60,11 @@ internal sealed unsafe partial class Keeper
         _deadline = Environment.TickCount64 + ReadyPatience;
     }
 
-    /// <summary>What a wrong path comes to, in words that are there already.</summary>
+    /// <summary>What a wrong file comes to, in words that are there already.</summary>
     private static string Words(Errno error) => (int)error switch
     {
-        2 => "there is no such file",
         8 => "it is no program",
         13 => "it may not be executed",
-        20 => "a part of its path is no directory",
         _ => "the kernel refuses it",
     };
 
@@ -122,7 +125,11 @@ internal sealed unsafe partial class Keeper
     private void UpgradeDone()
     {
         _phase = UpgradePhase.None;
-        _ = Libc.close(_before.Program);
+        if (_before.Program != Page.Current.Program)
+        {
+            _ = Libc.close(_before.Program);
+            HoldProgram();
+        }
         Page.Upgrades++;
         _handover.UpgradeProblemBytes.Clear();
         KeeperLog.Info($"worker {_worker.Process} has taken over");
@@ -146,10 +153,28 @@ internal sealed unsafe partial class Keeper
         Page.Proposed = Page.Current;
         // A worker that lives has the descriptors it was started with, and the page names no others. Nobody has read through the new ones.
         while (_worker.Exists && Page.DeviceCount > _devicesBefore) _ = Libc.close(Page.Devices[--Page.DeviceCount]);
+        Tell(why);
+    }
+
+    private void Tell(KeeperLine why)
+    {
         var room = _handover.UpgradeProblemBytes;
         room.Clear();
         why.Text[..Math.Min(why.Text.Length, room.Length - 1)].CopyTo(room);
         KeeperLog.Warning($"upgrade refused: {why.Text}");
         if (_worker.Exists) _worker.Line.Send(LinkMessage.UpgradeFailed);
+    }
+
+    /// <summary>
+    /// Maps the program's copy: what is mapped here is locked, so that nothing of it is ever on a swap device when a worker is
+    /// started.
+    /// </summary>
+    private void HoldProgram()
+    {
+        const int end = 2;
+        if (_program != null) _ = Libc.munmap(_program, _programBytes);
+        _programBytes = (nuint)Math.Max(0, NativeProcess.lseek(Page.Current.Program, 0, end));
+        _program = Libc.mmap(null, _programBytes, Libc.PROT_READ, Libc.MAP_SHARED, Page.Current.Program, 0);
+        if ((nint)_program == -1) _program = null;
     }
 }

@@ -9,15 +9,12 @@ namespace Tmem.Fuse.Keeper;
 /// </summary>
 internal sealed unsafe partial class Keeper
 {
-    private const long FirstDelay = 100;
-    private const long LongestDelay = 10_000;
-    private const int FailuresBeforeLastWord = 8;
+    private const long LongestDelay = WorkerLives.LongestDelay;
     private const int LongestWait = 60_000;
-
-    private static readonly int[] s_signals = [NativeProcess.SIGTERM, NativeProcess.SIGINT, NativeProcess.SIGHUP, NativeProcess.SIGQUIT];
 
     private readonly Handover _handover;
     private readonly Launcher _launcher;
+    private readonly WorkerLives _lives;
     private readonly string _mountPoint;
     private readonly int _signalDescriptor;
     private Watched _worker;
@@ -26,27 +23,24 @@ internal sealed unsafe partial class Keeper
     /// <summary>A worker that has been replaced because none of its threads runs any more; the kernel still takes its memory apart.</summary>
     private Watched _ending;
     private bool _everServed;
-    private int _failures;
     private long _startAt;
     private int _pendingSignal;
     private int? _exit;
 
     /// <summary>A keeper of what the page names.</summary>
     /// <param name="handover">The shared page.</param>
+    /// <param name="advice">What may be the matter when workers die again and again.</param>
     /// <exception cref="StartupException">The system has no descriptor or memory to give.</exception>
-    public Keeper(Handover handover)
+    public Keeper(Handover handover, MemoryAdvice advice)
     {
         _handover = handover;
+        _lives = new WorkerLives(advice);
         _launcher = new Launcher(handover);
         _mountPoint = handover.MountPoint;
-        var signals = StopSignals;
-        _signalDescriptor = NativeProcess.signalfd(-1, &signals, NativeProcess.SFD_CLOEXEC | NativeProcess.SFD_NONBLOCK);
-        if (_signalDescriptor < 0) throw new StartupException($"signalfd failed: {Libc.Describe(Libc.LastError)}.");
+        _signalDescriptor = DaemonSignals.Open();
+        HoldProgram();
         handover.Page.KeeperProcess = Environment.ProcessId;
     }
-
-    /// <summary>What asks for the end. Blocked before the runtime starts its threads, so that none of them is killed by one.</summary>
-    public static SignalSet StopSignals => SignalSet.Of(s_signals);
 
     private ref HandoverPage Page => ref _handover.Page;
 
@@ -76,7 +70,7 @@ internal sealed unsafe partial class Keeper
         while (_exit is null)
         {
             var now = Environment.TickCount64;
-            if (!_worker.Exists && !_successor.Exists && now >= _startAt) StartWorker();
+            if (!_worker.Exists && !_successor.Exists && now >= _startAt && !TryPromoteStandby()) StartWorker();
             Wait(now);
             HandleSignals();
             if (_successor.Exists) HandleSuccessor();
@@ -92,11 +86,14 @@ internal sealed unsafe partial class Keeper
     }
 
     /// <summary>What allocates the first time it is used (cultures, formats) is used before it counts: putting a line together.</summary>
-    private static void Rehearse()
+    private void Rehearse()
     {
         var death = new WorkerDeath { Process = 1, Number = 9, BySignal = 1, HadServed = 1, ServedMilliseconds = 1 };
         KeeperLine line = $"rehearsal {death.Process} {"of"u8} ";
         DeathWords.AppendTo(ref line, in death);
+        line.AppendLiteral(DaemonSignals.Name(NativeProcess.SIGHUP));
+        _lives.AppendCause(ref line);
+        _lives.CountDeath(in death, hadBegun: true);
         KeeperLog.Rehearse(line);
     }
 
@@ -132,10 +129,10 @@ internal sealed unsafe partial class Keeper
     {
         // A worker that died while it made the store has left nothing to keep, and nothing to build on.
         if (Page.RegionReady == 0) _ = NativeProcess.ftruncate(Page.Region, 0);
-        _startAt = Environment.TickCount64 + Delay();
         if (!TryStart(Role.Worker, Page.Current.Program, out _worker, out var error))
         {
-            _failures++;
+            _lives.CountFailure();
+            _startAt = Environment.TickCount64 + _lives.Delay;
             KeeperLog.Error($"a worker cannot be started: error {(int)error}; trying again");
             SayLastWord();
             return;
@@ -150,7 +147,7 @@ internal sealed unsafe partial class Keeper
         if (error != Errno.Ok) return false;
         // Getting ready is in nobody's way, the start of the runtime included.
         if (role == Role.Successor) ProcessPriority.StepBack();
-        error = _launcher.Start(role, program, theirs, blocked: default, out var process);
+        error = _launcher.Start(role, program, theirs, out var process);
         ProcessPriority.StepForward();
         theirs.Close();
         if (error == Errno.Ok) error = Watched.Watch(process, mine, out started);
@@ -161,7 +158,7 @@ internal sealed unsafe partial class Keeper
 
     private void HandleWorker()
     {
-        for (var message = _worker.Receive(); message is not (LinkMessage.None or LinkMessage.Closed); message = _worker.Receive())
+        while (_worker.Receive(ref _wish) is not (LinkMessage.None or LinkMessage.Closed) and var message)
         {
             if (message == LinkMessage.Serving) WorkerServes();
             else if (message == LinkMessage.Upgrade) BeginUpgrade();
@@ -199,7 +196,7 @@ internal sealed unsafe partial class Keeper
         _worker.Serves = true;
         _worker.ServesSince = Environment.TickCount64;
         _everServed = true;
-        _failures = 0;
+        _lives.CountServing();
         if (_phase == UpgradePhase.TakingOver) UpgradeDone();
         if (_pendingSignal != 0) _ = NativeProcess.kill(_worker.Process, _pendingSignal);
         _pendingSignal = 0;
@@ -209,8 +206,9 @@ internal sealed unsafe partial class Keeper
     {
         if (Page.ConnectionOver != 0 || (!_everServed && death is { BySignal: 0, Number: > 0 }))
         {
-            // The mount is gone, or it could never be served and the worker has said why.
-            _exit = death.Number < 0 ? 0 : death.Number;
+            // The mount is gone, or it could never be served and the worker has said why. What was killed on its last way has
+            // not ended in order.
+            _exit = death.BySignal != 0 ? 1 : Math.Max(death.Number, 0);
             return;
         }
         if (_phase == UpgradePhase.Retiring && death is { BySignal: 0, Number: 0 })
@@ -227,12 +225,26 @@ internal sealed unsafe partial class Keeper
             return;
         }
         if (_phase == UpgradePhase.TakingOver) UpgradeFailedLate(in death);
-        _failures = death.HadServed != 0 || Page.ServingProcess == death.Process ? 0 : _failures + 1;
-        _startAt = Environment.TickCount64 + Delay();
-        line.AppendLiteral(TryPromoteStandby() ? "the one that stands by takes over, restart " : "starting another, restart ");
+        CountLife(in death);
+        _startAt = Environment.TickCount64 + _lives.Delay;
+        if (_lives.Delay > 0)
+        {
+            line.AppendLiteral("the next one in ");
+            line.AppendFormatted(_lives.Delay);
+            line.AppendLiteral(" ms, restart ");
+        }
+        else if (TryPromoteStandby()) line.AppendLiteral("the one that stands by takes over, restart ");
+        else line.AppendLiteral("starting another, restart ");
         line.AppendFormatted(Page.Restarts);
         KeeperLog.Warning(line);
         SayLastWord();
+    }
+
+    private void CountLife(in WorkerDeath death)
+    {
+        _lives.CountDeath(in death, hadBegun: death.HadServed != 0 || Page.ServingProcess == death.Process);
+        // One that stands by gets in the way of what is short, memory or processor.
+        if (_lives.AreShort) _standbyAt = Environment.TickCount64 + LongestDelay;
     }
 
     /// <summary>Notes a death, and begins the line that tells it.</summary>
@@ -246,24 +258,28 @@ internal sealed unsafe partial class Keeper
         return line;
     }
 
-    /// <summary>None after a worker that served; then 100 ms, doubling up to 10 s.</summary>
-    private long Delay() => _failures == 0 ? 0 : Math.Min(LongestDelay, FirstDelay << Math.Min(_failures - 1, 16));
-
     private void SayLastWord()
     {
-        if (_failures != FailuresBeforeLastWord) return;
-        KeeperLog.Error($"{_failures} workers in a row died before they served. {_mountPoint}, its pages and everybody who waits for it are held, and a worker is tried every {LongestDelay / 1000} s. The log above says why they die; a program that works can be tried by putting it in the place of this one and killing process {Environment.ProcessId} once a worker serves, or give the mount up: kill -9 {Environment.ProcessId}, then tmemctl recover");
+        if (!_lives.IsTimeForLastWord) return;
+        KeeperLine line = $"{_lives.InARow} workers in a row died before they served, or soon after. {_mountPoint}, its pages ";
+        line.AppendLiteral("and everybody who waits for it are held, and a worker is tried at most every ");
+        line.AppendFormatted(WorkerLives.LongestDelay / 1000);
+        line.AppendLiteral(" s. ");
+        _lives.AppendCause(ref line);
+        line.AppendLiteral("Or give the mount up: kill -9 ");
+        line.AppendFormatted(Environment.ProcessId);
+        line.AppendLiteral(", then tmemctl recover");
+        KeeperLog.Error(line);
     }
 
     /// <summary>The worker decides about a stop; while none serves, the signal waits.</summary>
     private void HandleSignals()
     {
-        const int signalInfoBytes = 128;
-        var info = stackalloc byte[signalInfoBytes];
-        while (Libc.read(_signalDescriptor, info, signalInfoBytes) == signalInfoBytes)
+        while (DaemonSignals.Read(_signalDescriptor) is not 0 and var signal)
         {
-            var signal = *(int*)info;
-            if (_worker is { Exists: true, Serves: true }) _ = NativeProcess.kill(_worker.Process, signal);
+            if (!DaemonSignals.IsStop(signal))
+                KeeperLog.Info($"{DaemonSignals.Name(signal)} ({signal}): nothing to do; keeping on");
+            else if (_worker is { Exists: true, Serves: true }) _ = NativeProcess.kill(_worker.Process, signal);
             else _pendingSignal = signal;
         }
     }

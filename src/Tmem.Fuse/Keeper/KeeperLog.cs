@@ -7,8 +7,7 @@ using System.Text.Unicode;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// The keeper's way to the same log: the line is put together on the stack and written with one write(2), because the keeper allocates nothing
-/// once it keeps.
+/// The keeper's way to the same log: the line is put together on the stack, because the keeper allocates nothing once it keeps.
 /// </summary>
 internal static class KeeperLog
 {
@@ -18,12 +17,12 @@ internal static class KeeperLog
 
     public static void Error(KeeperLine line) => Write(LogLevel.Error, " error "u8, line);
 
-    private static unsafe void Write(LogLevel level, ReadOnlySpan<byte> name, KeeperLine message)
+    private static void Write(LogLevel level, ReadOnlySpan<byte> name, KeeperLine message)
     {
         if (level < Log.Level) return;
         Span<byte> line = stackalloc byte[64 + KeeperLine.Room];
         var length = Compose(line, name, message);
-        fixed (byte* start = line) _ = Libc.write(2, start, (nuint)length);
+        Log.WriteLine(line[..length]);
     }
 
     /// <summary>Puts a line together and does not write it.</summary>
@@ -33,7 +32,8 @@ internal static class KeeperLog
         _ = Compose(line, " debug "u8, message);
     }
 
-    private static int Compose(Span<byte> line, ReadOnlySpan<byte> name, KeeperLine message)
+    /// <summary>Puts a line together; returns its length.</summary>
+    public static int Compose(Span<byte> line, ReadOnlySpan<byte> name, KeeperLine message)
     {
         _ = DateTime.UtcNow.TryFormat(line, out var length, "yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
         name.CopyTo(line[length..]);

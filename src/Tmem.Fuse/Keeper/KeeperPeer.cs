@@ -21,6 +21,9 @@ internal sealed class KeeperPeer
     private bool _watched = true;
     private bool _adoptNow;
     private TaskCompletionSource<string?>? _upgrade;
+    private LogPipe? _log;
+    private bool _retires;
+    private string _wished = "";
     private Link _line;
     private int _child;
     private int _failures;
@@ -50,20 +53,25 @@ internal sealed class KeeperPeer
         _line.Send(LinkMessage.Serving);
     }
 
-    /// <summary>Asks for a successor with other settings or of another program; waits until it is ready or has failed.</summary>
+    /// <summary>
+    /// Asks for a successor with other settings or of another program; waits until it is ready or has failed. One at a time.
+    /// </summary>
+    /// <param name="settings">What it is to be started with.</param>
+    /// <param name="program">The descriptor of its program; -1 for the one that is used already.</param>
     /// <returns>Null when this worker is about to retire for it, else why it came to nothing.</returns>
-    public string? TryUpgrade(WorkerSettings settings, string program)
+    public string? TryUpgrade(in WorkerSettings settings, int program)
     {
         TaskCompletionSource<string?> done;
         lock (_monitor)
         {
             if (!_watched) return "no keeper is there to start a new worker; run 'tmemctl adopt' first";
-            if (_upgrade is { Task.IsCompleted: false }) return "an upgrade is under way already";
+            if (_retires) return "this worker has just given way to another one; ask that one in a moment";
+            if (_upgrade is { Task.IsCompleted: false })
+                return $"an upgrade to {_wished} is under way already; ask again when it is done";
             _upgrade = done = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
-            _handover.Page.Proposed = settings;
-            _handover.SetProposedProgram(program);
+            _wished = Handover.ProgramPathOf(in settings);
             _handover.UpgradeProblem = "";
-            _line.Send(LinkMessage.Upgrade);
+            _line.SendUpgrade(in settings, program);
         }
         return done.Task.Wait(Patience) ? done.Task.Result : "the keeper does not answer; look at the daemon's log";
     }
@@ -90,11 +98,15 @@ internal sealed class KeeperPeer
             {
                 case LinkMessage.Watching:
                     SetWatched(true);
+                    // The new keeper carries the log now.
+                    _log?.Finish(TimeSpan.Zero);
+                    _log = null;
                     break;
                 case LinkMessage.UpgradeFailed:
                     FinishUpgrade(_handover.UpgradeProblem);
                     break;
                 case LinkMessage.Retire:
+                    lock (_monitor) _retires = true;
                     FinishUpgrade(null);
                     _retire();
                     return;
@@ -145,6 +157,7 @@ internal sealed class KeeperPeer
         }
         else if (_failures++ < 3) Log.Error("the new keeper did not get ready; serving on unprotected, and trying again");
         SetWatched(false);
+        _log ??= LogPipe.Carry(_handover);
         FinishUpgrade("the keeper died; what it began is undone");
         Pause();
         // What the keeper had begun died with it; this process has what it was started with.
@@ -157,7 +170,7 @@ internal sealed class KeeperPeer
             Log.Error($"no keeper can be started: {Libc.Describe(none)}");
             return;
         }
-        var error = _launcher.Start(Role.Adopter, page.Current.Program, theirs, Keeper.StopSignals, out _child);
+        var error = _launcher.Start(Role.Adopter, page.Current.Program, theirs, out _child);
         theirs.Close();
         // With nobody at the other end, the next read says so.
         if (error != Errno.Ok) Log.Error($"no keeper can be started: {Libc.Describe(error)}");

@@ -33,6 +33,7 @@ internal sealed unsafe class Launcher
     private const int RoleLetters = 9;
 
     private readonly Handover _handover;
+    private readonly SignalSet _blocked = DaemonSignals.Blocked;
     private readonly byte** _arguments;
     private readonly byte** _environment;
     private readonly byte* _role;
@@ -66,21 +67,24 @@ internal sealed unsafe class Launcher
     public static void Close(Handover handover, Link line)
     {
         foreach (var descriptor in (ReadOnlySpan<int>)[handover.Descriptor, line.Descriptor, handover.Page.Region, handover.Page.RegionFile, handover.Page.Listener,
-            handover.Page.Buffers, handover.Page.Current.Program, handover.Page.Proposed.Program]) KeepToSelf(descriptor);
+            handover.Page.Buffers, handover.Page.Current.Program, handover.Page.Proposed.Program,
+            handover.Page.LogEnd, handover.Page.LogBegin, handover.Page.LogTarget]) KeepToSelf(descriptor);
         for (var i = 0; i < handover.Page.DeviceCount; i++) KeepToSelf(handover.Page.Devices[i]);
     }
 
-    /// <summary>Starts a process in a group of its own, so that a terminal's Ctrl-C reaches the keeper alone.</summary>
+    /// <summary>
+    /// Starts a process in a group of its own, so that a terminal's Ctrl-C reaches the keeper alone; signals are blocked in it
+    /// from its first instruction.
+    /// </summary>
     /// <param name="role">What for.</param>
     /// <param name="program">The descriptor of the program.</param>
     /// <param name="line">Its end of the line to this process.</param>
-    /// <param name="blocked">Signals that it starts with blocked.</param>
     /// <param name="process">Its number.</param>
-    public Errno Start(Role role, int program, Link line, SignalSet blocked, out int process)
+    public Errno Start(Role role, int program, Link line, out int process)
     {
         FillRole(role, line);
         WriteNumber(_program + "/proc/self/fd/".Length, program);
-        *_mask = blocked;
+        *_mask = _blocked;
         _ = NativeProcess.posix_spawnattr_setsigmask(_attributes, _mask);
         _ = NativeProcess.posix_spawnattr_setflags(_attributes, NativeProcess.POSIX_SPAWN_SETSIGMASK | NativeProcess.POSIX_SPAWN_SETPGROUP);
         _ = NativeProcess.posix_spawn_file_actions_init(_actions);
@@ -91,6 +95,9 @@ internal sealed unsafe class Launcher
         Inherit(page.RegionFile);
         Inherit(page.Listener);
         Inherit(page.Buffers);
+        Inherit(page.LogEnd);
+        Inherit(page.LogBegin);
+        Inherit(page.LogTarget);
         Inherit(page.Current.Program);
         if (page.Proposed.Program != page.Current.Program) Inherit(page.Proposed.Program);
         for (var i = 0; i < page.DeviceCount; i++) Inherit(page.Devices[i]);

@@ -13,13 +13,15 @@ internal enum LinkMessage : byte
     Watching,
     /// <summary>Worker to keeper: the mount is served.</summary>
     Serving,
-    /// <summary>Worker to keeper: start a worker with the proposed settings beside me.</summary>
+    /// <summary>
+    /// Worker to keeper, with the settings and the program: start a worker with them beside me. Always answered.
+    /// </summary>
     Upgrade,
     /// <summary>New worker to keeper: all that can be done beside the old one is done.</summary>
     Ready,
     /// <summary>Keeper to old worker: finish what is in hand and end.</summary>
     Retire,
-    /// <summary>Keeper to old worker: the new one did not get ready; the page says why.</summary>
+    /// <summary>Keeper to the worker that asked: there is no new one, or it did not get ready; the page says why.</summary>
     UpgradeFailed,
     /// <summary>Keeper to new worker: the region is yours.</summary>
     TakeOver,
@@ -32,6 +34,8 @@ internal enum LinkMessage : byte
 /// <summary>One end of the line between a keeper and a worker: a pair of sockets that keeps messages apart. When a process dies, the other end reads it.</summary>
 internal unsafe readonly struct Link(int descriptor)
 {
+    private const int ReceiveFlags = NativeProcess.MSG_DONTWAIT | NativeProcess.MSG_CMSG_CLOEXEC;
+
     public int Descriptor { get; } = descriptor;
 
     public bool IsOpen => Descriptor >= 0;
@@ -52,6 +56,69 @@ internal unsafe readonly struct Link(int descriptor)
     public void Send(LinkMessage message)
     {
         if (IsOpen) _ = NativeProcess.send(Descriptor, &message, 1, NativeProcess.MSG_NOSIGNAL | NativeProcess.MSG_DONTWAIT);
+    }
+
+    /// <summary>Sends the wish for an upgrade.</summary>
+    /// <param name="wish">What is wished for.</param>
+    /// <param name="program">The descriptor of its program, which the other end gets too; -1 for the one that is used
+    /// already.</param>
+    public void SendUpgrade(in WorkerSettings wish, int program)
+    {
+        if (!IsOpen) return;
+        var word = LinkMessage.Upgrade;
+        var rights = new DescriptorMessage
+        {
+            Length = (nuint)(sizeof(DescriptorMessage) - sizeof(int)),
+            Level = NativeProcess.SOL_SOCKET,
+            Type = NativeProcess.SCM_RIGHTS,
+            Descriptor = program,
+        };
+        fixed (WorkerSettings* settings = &wish)
+        {
+            var parts = stackalloc IoVector[2];
+            parts[0] = new IoVector { Start = &word, Length = 1 };
+            parts[1] = new IoVector { Start = settings, Length = (nuint)sizeof(WorkerSettings) };
+            var message = new SocketMessage { Parts = parts, PartCount = 2 };
+            if (program >= 0)
+            {
+                message.Control = &rights;
+                message.ControlLength = (nuint)sizeof(DescriptorMessage);
+            }
+            _ = NativeProcess.sendmsg(Descriptor, &message, NativeProcess.MSG_NOSIGNAL | NativeProcess.MSG_DONTWAIT);
+        }
+    }
+
+    /// <summary>
+    /// Reads what is there; with <see cref="LinkMessage.Upgrade"/> comes a wish, whose program is -1 for the one that is used
+    /// already.
+    /// </summary>
+    public LinkMessage TryReceive(ref WorkerSettings wish)
+    {
+        LinkMessage word = default;
+        var rights = default(DescriptorMessage);
+        fixed (WorkerSettings* settings = &wish)
+        {
+            var parts = stackalloc IoVector[2];
+            parts[0] = new IoVector { Start = &word, Length = 1 };
+            parts[1] = new IoVector { Start = settings, Length = (nuint)sizeof(WorkerSettings) };
+            while (true)
+            {
+                var message = new SocketMessage { Parts = parts, PartCount = 2, Control = &rights };
+                message.ControlLength = (nuint)sizeof(DescriptorMessage);
+                var got = NativeProcess.recvmsg(Descriptor, &message, ReceiveFlags);
+                if (got == 0) return LinkMessage.Closed;
+                if (got > 0)
+                {
+                    var hasProgram = message.ControlLength > 0
+                        && rights is { Level: NativeProcess.SOL_SOCKET, Type: NativeProcess.SCM_RIGHTS };
+                    wish.Program = hasProgram ? rights.Descriptor : -1;
+                    return word;
+                }
+                var error = Libc.LastError;
+                if (error == Errno.EAGAIN) return LinkMessage.None;
+                if (error != Errno.EINTR) return LinkMessage.Closed;
+            }
+        }
     }
 
     /// <summary>Reads what is there.</summary>

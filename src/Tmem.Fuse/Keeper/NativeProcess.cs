@@ -34,10 +34,19 @@ internal static unsafe partial class NativeProcess
     public const int MSG_NOSIGNAL = 0x4000;
     public const int MSG_DONTWAIT = 0x40;
 
+    public const int F_GETFD = 1;
     public const int F_SETFD = 2;
+    public const int F_DUPFD_CLOEXEC = 1030;
+    public const int F_ADD_SEALS = 1033;
+    public const int F_SEAL_ALL = 15; // SEAL, SHRINK, GROW, WRITE
     public const int FD_CLOEXEC = 1;
     public const int EFD_CLOEXEC = 0x80000;
     public const int MFD_CLOEXEC = 1;
+    public const int MFD_ALLOW_SEALING = 2;
+    public const int MFD_EXEC = 16;
+    public const int SOL_SOCKET = 1;
+    public const int SCM_RIGHTS = 1;
+    public const int MSG_CMSG_CLOEXEC = 0x40000000;
     public const int SFD_CLOEXEC = 0x80000;
     public const int SFD_NONBLOCK = 0x800;
     public const int PR_SET_NAME = 15;
@@ -114,6 +123,27 @@ internal static unsafe partial class NativeProcess
     public static partial int memfd_create(string name, uint flags);
 
     [LibraryImport(Name, SetLastError = true)]
+    public static partial int pipe2(int* ends, int flags);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int dup2(int from, int to);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial nint pread(int descriptor, void* buffer, nuint length, long offset);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial long lseek(int descriptor, long offset, int whence);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int access(byte* path, int mode);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial nint sendmsg(int socket, SocketMessage* message, int flags);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial nint recvmsg(int socket, SocketMessage* message, int flags);
+
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int ftruncate(int descriptor, long length);
 
     /// <summary>Returns the error number itself, also when the program cannot be executed.</summary>
@@ -151,6 +181,38 @@ internal unsafe struct SignalSet
         foreach (var signal in signals) set._bits[(signal - 1) / 64] |= 1UL << ((signal - 1) % 64);
         return set;
     }
+}
+
+/// <summary>struct iovec.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct IoVector
+{
+    public void* Start;
+    public nuint Length;
+}
+
+/// <summary>struct msghdr.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct SocketMessage
+{
+    public void* Name;
+    public uint NameLength;
+    public IoVector* Parts;
+    public nuint PartCount;
+    public void* Control;
+    public nuint ControlLength;
+    public int Flags;
+}
+
+/// <summary>struct cmsghdr with one descriptor behind it.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct DescriptorMessage
+{
+    public nuint Length;
+    public int Level;
+    public int Type;
+    public int Descriptor;
+    public int Padding;
 }
 
 /// <summary>siginfo_t as waitid fills it in.</summary>

@@ -21,8 +21,10 @@ internal static unsafe class ProcessPriority
     /// <summary>
     /// Starts the program once more, because three things count only before the runtime starts its threads, and outlive exec: the mark of
     /// a process that serves I/O (PR_SET_IO_FLUSHER: its own allocations then never wait for I/O, which would be its own), a
-    /// place before others on the processor, unless whoever started it chose one, and the size of the runtime's own stacks, 8 MiB each by default, all of it locked memory here. The signals that the keeper reads from a descriptor are
-    /// blocked by the way, which every thread of the runtime then inherits. Call it first in Main. Returns the second time, or if there cannot
+    /// place before others on the processor, unless whoever started it chose one, and the size of the runtime's own stacks, 8
+    /// MiB each by default, all of it locked memory here. The signals that are read from a descriptor are blocked by the way,
+    /// which every thread of the runtime then inherits, and what the program need not have is taken from it (<see
+    /// cref="ProcessRights"/>). Call it first in Main. Returns the second time, or if there cannot
     /// be a second time. Processes that the keeper starts come with all of it.
     /// </summary>
     /// <returns>A warning to log, or null.</returns>
@@ -36,8 +38,9 @@ internal static unsafe class ProcessPriority
         if (Libc.setenv(Marker, ((int)refused).ToString(System.Globalization.CultureInfo.InvariantCulture), 1) == 0
             && Libc.setenv("DOTNET_Thread_DefaultStackSize", RuntimeStackSize, 0) == 0)
         {
-            var signals = Keeper.StopSignals;
-            _ = NativeProcess.pthread_sigmask(NativeProcess.SIG_BLOCK, &signals, null);
+            DaemonSignals.Block();
+            ProcessRights.BeginWithLess();
+            ProcessRights.BeginWithStandardDescriptors();
             Execute();
         }
         return $"The program could not be started again as an I/O flusher: {Libc.Describe(Libc.LastError)}.";

@@ -35,6 +35,15 @@ internal unsafe struct Watched
         return message;
     }
 
+    /// <summary>The same, where a wish for an upgrade may come.</summary>
+    public LinkMessage Receive(ref WorkerSettings wish)
+    {
+        if (LineClosed) return LinkMessage.Closed;
+        var message = Line.TryReceive(ref wish);
+        LineClosed = message == LinkMessage.Closed;
+        return message;
+    }
+
     /// <summary>Watches a process; ESRCH if it is gone.</summary>
     public static Errno Watch(int process, Link line, out Watched watched)
     {

@@ -5,7 +5,8 @@ namespace Tmem.Fuse.Native;
 /// <summary>What a walk along a path came to: a descriptor, or a problem in words.</summary>
 /// <param name="Descriptor">Of what the path names; -1 if there is a <see cref="Problem"/>. The caller closes it.</param>
 /// <param name="Problem">Why there is none: a clause that names the thing and says what to do.</param>
-/// <param name="Exposed">The first thing on the way that another user can change, in words; null if nobody but this user and root can.</param>
+/// <param name="Exposed">The first thing on the way that another user can change, in words; null if nobody but this user and
+/// root can.</param>
 /// <param name="Made">Whether the file was made by this call.</param>
 internal readonly record struct OpenedPath(int Descriptor, string? Problem, string? Exposed, bool Made)
 {
@@ -15,7 +16,9 @@ internal readonly record struct OpenedPath(int Descriptor, string? Problem, stri
 /// <summary>How a path is to be opened.</summary>
 internal sealed record PathWish
 {
-    /// <summary>Flags of open(2) for the last step. O_CLOEXEC comes on its own; O_CREAT makes the file if there is none.</summary>
+    /// <summary>
+    /// Flags of open(2) for the last step. O_CLOEXEC comes on its own; O_CREAT makes the file if there is none.
+    /// </summary>
     public int Flags { get; init; }
 
     /// <summary>The mode of a file that is made; the process's mask does not count.</summary>
@@ -27,15 +30,20 @@ internal sealed record PathWish
     /// <summary>Refuse what another user can change: the file, or a directory that leads to it.</summary>
     public bool OnlyOurs { get; init; }
 
-    /// <summary>Whether a file system is not to be entered, by major and minor number of its device: told before anything is asked of it.</summary>
+    /// <summary>
+    /// Whether a file system is not to be entered, by major and minor number of its device: told before anything is asked of
+    /// it.
+    /// </summary>
     public Func<uint, uint, bool>? IsForbidden { get; init; }
 }
 
 /// <summary>
-/// Opens a path as a process with rights may: step by step, each from the descriptor of the one before, so that nothing is looked up twice. A symbolic
-/// link is followed only where nobody but this user and root could have put it; a file that is no regular file, which could make whoever opens it wait, is
-/// refused before it is opened. O_NOFOLLOW alone guards the last step only, and openat2(2) knows no owner.
-/// <para>Another user can change an entry of a directory that is his or that he may write to, unless the directory is sticky and the entry is ours or root's.</para>
+/// Opens a path as a process with rights may: step by step, each from the descriptor of the one before, so that nothing is
+/// looked up twice. A symbolic link is followed only where nobody but this user and root could have put it; a file that is no
+/// regular file, which could make whoever opens it wait, is refused before it is opened. O_NOFOLLOW alone guards the last step
+/// only, and openat2(2) knows no owner.
+/// <para>Another user can change an entry of a directory that is his or that he may write to, unless the directory is sticky
+/// and the entry is ours or root's.</para>
 /// </summary>
 internal static unsafe partial class TrustedPath
 {
@@ -49,7 +57,8 @@ internal static unsafe partial class TrustedPath
     public static OpenedPath Open(string path, PathWish wish)
     {
         if (path.Length == 0) return new(-1, "the path is empty; give one", null, false);
-        if (path.Contains('\0')) return new(-1, $"'{path.Replace('\0', '?')}' has a character 0 in it; give a path without", null, false);
+        if (path.Contains('\0'))
+            return new(-1, $"'{path.Replace('\0', '?')}' has a character 0 in it; give a path without", null, false);
         var walk = new Walk(Path.Combine(Environment.CurrentDirectory, path), wish);
         try
         {
@@ -102,12 +111,15 @@ internal static unsafe partial class TrustedPath
                 _entry = openat(_directory, step, OPath | ONoFollow | OCloexec, 0);
                 if (_entry < 0 && Marshal.GetLastPInvokeError() is var error)
                 {
-                    if (error != ENOENT || (_wish.Flags & OCreat) == 0 || !(isLast || _wish.IsDirectory)) return Refuse($"{name}: {Words(error)}");
+                    var mayMake = error == ENOENT && (_wish.Flags & OCreat) != 0 && (isLast || _wish.IsDirectory);
+                    if (!mayMake) return Refuse($"{name}: {Words(error)}");
                     if (Make(step, name, in above, isLast, out var made) is { } none) return Refuse(none);
                     if (made.IsOpen) return made;
                     continue;
                 }
-                if (IsForbidden(_entry)) return Refuse($"{name} lies on a file system of this daemon's kind, which it would have to serve itself; give another place");
+                if (IsForbidden(_entry))
+                    return Refuse($"{name} lies on a file system of this daemon's kind, which it would have to serve itself; "
+                        + "give another place");
                 var facts = Facts.Of(_entry);
                 var exposedHere = step == ".." ? null : ExposedBy(in above, in facts, _at, name);
                 if (facts.IsLink)
@@ -140,7 +152,8 @@ internal static unsafe partial class TrustedPath
 
         private string? Follow(string name, string? exposed)
         {
-            if (exposed is not null) return $"{name} is a symbolic link, and {exposed}, who could turn it elsewhere; give the path that it leads to";
+            if (exposed is not null)
+                return $"{name} is a symbolic link, and {exposed}, who could turn it elsewhere; give the path that it leads to";
             if (++_links > MostLinks) return $"{_path} leads through too many symbolic links";
             if (ReadLink(_entry) is not { } target) return $"{name}: {Words(Marshal.GetLastPInvokeError())}";
             foreach (var step in target.Split('/', StringSplitOptions.RemoveEmptyEntries).Reverse()) _steps.Push(step);
@@ -153,7 +166,8 @@ internal static unsafe partial class TrustedPath
         {
             made = new OpenedPath(-1, null, null, false);
             var exposed = ExposedBy(in above, new Facts { Owner = Self }, _at, name);
-            if (_wish.OnlyOurs && (_exposed ?? exposed) is { } who) return $"{name} is not made there: {who}; give a place that is root's alone";
+            if (_wish.OnlyOurs && (_exposed ?? exposed) is { } who)
+                return $"{name} is not made there: {who}; give a place that is root's alone";
             if (_wish.IsDirectory)
             {
                 const uint everybodyLooks = 0x1ED; // 0755
@@ -179,15 +193,23 @@ internal static unsafe partial class TrustedPath
         /// <summary>Opens what the walk has come to: that, and not what its name leads to by now.</summary>
         private OpenedPath Finish(string step, string name, in Facts facts)
         {
-            if (_wish.IsDirectory != facts.IsDirectory) return Refuse(_wish.IsDirectory ? $"{name} is no directory" : $"{name} is a directory; give a file");
+            if (_wish.IsDirectory != facts.IsDirectory)
+                return Refuse(_wish.IsDirectory ? $"{name} is no directory" : $"{name} is a directory; give a file");
             if (!facts.IsDirectory && !facts.IsRegular) return Refuse($"{name} is no regular file; give one");
             // Of a directory, what counts is who could change the entries that are to come.
-            var exposed = _exposed ?? (facts.IsDirectory ? ExposedBy(in facts, new Facts { Owner = Self }, name, name) : ExposedFile(in facts, name));
-            if (_exposed is { } who && facts.Names > 1 && !facts.IsDirectory) return Refuse($"{name} has another name elsewhere, and {who}, who may have given it this one; give a file with one name");
-            if (_wish.OnlyOurs && exposed is not null) return Refuse($"{exposed}; only what root alone can change is used: give it to root and take others' right to write, or give another place");
+            var exposed = _exposed ?? (facts.IsDirectory
+                ? ExposedBy(in facts, new Facts { Owner = Self }, name, name)
+                : ExposedFile(in facts, name));
+            if (_exposed is { } who && facts.Names > 1 && !facts.IsDirectory)
+                return Refuse($"{name} has another name elsewhere, and {who}, who may have given it this one; "
+                    + "give a file with one name");
+            if (_wish.OnlyOurs && exposed is not null)
+                return Refuse($"{exposed}; only what root alone can change is used: give it to root and take others' right to write, "
+                    + "or give another place");
             var flags = (_wish.Flags & ~(OCreat | OExcl | ONoFollow)) | OCloexec | (facts.IsDirectory ? ODirectory : 0);
             var descriptor = openat(AtCwd, step == "." && _entry < 0 ? "/" : $"/proc/self/fd/{_entry}", flags, 0);
-            return descriptor < 0 ? Refuse($"{name}: {Words(Marshal.GetLastPInvokeError())}") : new OpenedPath(descriptor, null, exposed, false);
+            if (descriptor < 0) return Refuse($"{name}: {Words(Marshal.GetLastPInvokeError())}");
+            return new OpenedPath(descriptor, null, exposed, false);
         }
 
         private static string? ExposedFile(in Facts facts, string name)
@@ -202,7 +224,8 @@ internal static unsafe partial class TrustedPath
             if (_wish.IsForbidden is not { } forbidden) return false;
             FileStatus status = default;
             // Asks nothing of the file system itself.
-            return statx(entry, "", AtEmptyPath | AtDontSync, 0, &status) == 0 && forbidden(status.DeviceMajor, status.DeviceMinor);
+            return statx(entry, "", AtEmptyPath | AtDontSync, 0, &status) == 0
+                && forbidden(status.DeviceMajor, status.DeviceMinor);
         }
 
         private readonly OpenedPath Refuse(string problem) => new(-1, problem, _exposed, false);

@@ -31,6 +31,8 @@ internal sealed unsafe class LockedBuffer : IDisposable
         if ((nint)address == -1)
             throw new StartupException($"No memory for a session buffer of {_mapped} bytes: {Libc.Describe(Libc.LastError)}. Use fewer --threads.");
         _base = (byte*)address;
+        // What clients read and write is none of a dump's business.
+        _ = Libc.madvise(address, _mapped, Libc.MADV_DONTDUMP);
         if (Libc.mlock(address, _mapped) != 0) LockError = Libc.LastError;
     }
 

@@ -13,7 +13,7 @@ internal sealed class ControlServerFixture : IDisposable
     {
         Folder = Directory.CreateTempSubdirectory("tmem-control-").FullName;
         SocketPath = Path.Combine(Folder, "run", "sock");
-        Server = ControlServer.Start(SocketPath, Listen(SocketPath), Daemon, Store, Store, Log.Enqueue, limits ?? new ControlLimits());
+        Server = ControlServer.Start(SocketPath, Listen(SocketPath), Daemon, Store, Store, Log.Enqueue, limits ?? new ControlLimits(), Calls);
     }
 
     public string Folder { get; }
@@ -21,6 +21,7 @@ internal sealed class ControlServerFixture : IDisposable
     public FakeDaemon Daemon { get; } = new();
     public FakeStore Store { get; } = new();
     public ConcurrentQueue<string> Log { get; } = new();
+    public ControlGate Calls { get; } = new();
     public ControlServer Server { get; }
 
     /// <summary>A listening socket that lives as long as the fixture.</summary>

@@ -3,7 +3,10 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Native;
 
-/// <summary>A path is walked as root may walk it: no link of another user's is followed, nothing but a file is opened, nothing is looked up twice.</summary>
+/// <summary>
+/// A path is walked as root may walk it: no link of another user's is followed, nothing but a file is opened, nothing is looked
+/// up twice.
+/// </summary>
 public sealed class TrustedPathTests : IDisposable
 {
     private const int Create = 0x40;

@@ -152,10 +152,10 @@ public class WorkerKillTests
     public void Each_death_is_told_with_its_cause()
     {
         using var daemon = Daemon.Start("64M");
-        Syscall.kill(daemon.Worker, Signum.SIGUSR1);
+        Syscall.kill(daemon.Worker, (Signum)31);
         daemon.AwaitRestarts(1);
-        Assert.Contains("killed by signal 10", daemon.Log, StringComparison.Ordinal);
-        Assert.Contains("killed by signal 10", daemon.Control("status").Succeeds().Output, StringComparison.Ordinal);
+        Assert.Contains("killed by signal 31", daemon.Log, StringComparison.Ordinal);
+        Assert.Contains("killed by signal 31", daemon.Control("status").Succeeds().Output, StringComparison.Ordinal);
         daemon.Stop();
     }
 

@@ -13,6 +13,7 @@ internal sealed class Daemon : IDisposable
 {
     private readonly Process _process;
     private readonly Collector _log;
+    private readonly Collector _output;
     private readonly bool _ownsFolder;
     private string? _connection;
 
@@ -30,7 +31,7 @@ internal sealed class Daemon : IDisposable
         foreach (var word in new[] { "--mount", mount ?? Mount, "--socket", Socket }.Concat(arguments)) info.ArgumentList.Add(word);
         _process = Process.Start(info)!;
         _process.StandardInput.Close();
-        _ = new Collector(_process.StandardOutput);
+        _output = new Collector(_process.StandardOutput);
         _log = new Collector(_process.StandardError);
     }
 
@@ -46,9 +47,26 @@ internal sealed class Daemon : IDisposable
     /// <summary>The process that serves now.</summary>
     public int Worker => (int)Figure("processes.workerPid");
 
+    /// <summary>The file that the worker's program was copied from.</summary>
+    public string Program => JsonNode.Parse(Control("status", "--json").Succeeds().Output)!["processes"]!["program"]!.GetValue<string>();
+
     public bool IsAlive => !_process.HasExited;
 
     public int ExitCode => _process.ExitCode;
+
+    /// <summary>What it has said on standard output so far.</summary>
+    public string Output => _output.Text();
+
+    /// <summary>The keeper, the worker that serves, and the one that stands by, once all are there.</summary>
+    public int[] AwaitAll()
+    {
+        for (var tries = 0; ; tries++, Thread.Sleep(20))
+        {
+            int[] all = [(int)Figure("processes.keeperPid"), Worker, (int)Figure("processes.standbyPid")];
+            if (!all.Contains(0)) return all;
+            Assert.True(tries < 1000, $"nobody stands by\n{Log}");
+        }
+    }
 
     /// <summary>What it has logged so far.</summary>
     public string Log => _log.Text();
@@ -78,6 +96,9 @@ internal sealed class Daemon : IDisposable
     /// <summary>The same, with its log in a file instead of <see cref="Log"/>.</summary>
     public static Daemon StartLoggingTo(string log, string capacity) =>
         Await(new Daemon(NewFolder(), true, ["--capacity", capacity], shell: ("exec \"$@\" 2>\"$0\"", log)), null);
+
+    /// <summary>The same, with something that a shell does before: the daemon's command line is "$@".</summary>
+    public static Daemon StartBy(string script, string capacity = "64M") => Await(new Daemon(NewFolder(), true, ["--capacity", capacity], shell: (script, "sh")), null);
 
     /// <summary>The same, with something done to the process that was started before it serves.</summary>
     public static Daemon StartWith(Action<int> meddle) => Await(new Daemon(NewFolder(), true, ["--capacity", "64M"]), meddle);

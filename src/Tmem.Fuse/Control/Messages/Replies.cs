@@ -42,6 +42,9 @@ internal sealed record ProcessFigures
     public DateTimeOffset? LastDeathAt { get; init; }
     /// <summary>Why the last upgrade came to nothing; null if it did not.</summary>
     public string? UpgradeProblem { get; init; }
+
+    /// <summary>The file that the worker's program was copied from.</summary>
+    public string? Program { get; init; }
     /// <summary>What makes it dangerous to swap to this daemon; null if nothing does.</summary>
     public SwapDanger? SwapDanger { get; init; }
     /// <summary>Managed memory that the keeper has allocated since it began to keep, in bytes: 0, as it allocates nothing then.</summary>

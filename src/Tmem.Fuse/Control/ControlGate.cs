@@ -1,0 +1,85 @@
+namespace Tmem.Fuse.Control;
+
+/// <summary>
+/// Which calls of the management API are being carried out, so that none touches the store beside the one who follows: an
+/// upgrade waits for those under way and lets no other begin; whoever retires closes for good and waits until the last has
+/// ended.
+/// </summary>
+internal sealed class ControlGate
+{
+    private readonly object _monitor = new();
+    private readonly List<string> _calls = [];
+    private string? _closed;
+
+    /// <summary>Begins a call.</summary>
+    /// <param name="method">Its name.</param>
+    /// <param name="always">It only looks, for a moment: it waits for nobody who holds the gate.</param>
+    /// <returns>Null, or why it may not begin: a clause.</returns>
+    public string? TryEnter(string method, bool always)
+    {
+        lock (_monitor)
+        {
+            if (_closed is not null && !(always && IsHeld)) return _closed;
+            _calls.Add(method);
+            return null;
+        }
+    }
+
+    /// <summary>Ends a call.</summary>
+    public void Leave(string method)
+    {
+        lock (_monitor)
+        {
+            _calls.Remove(method);
+            Monitor.PulseAll(_monitor);
+        }
+    }
+
+    /// <summary>Waits until no other call is under way, and lets none begin, until <see cref="Release"/>.</summary>
+    /// <param name="own">The caller's own call, which goes on.</param>
+    /// <param name="why">What those who come are told.</param>
+    /// <param name="patience">How long to wait.</param>
+    /// <param name="inTheWay">When false: a call that goes on, or what has the gate held or closed already.</param>
+    public bool TryHold(string own, string why, TimeSpan patience, out string inTheWay)
+    {
+        lock (_monitor)
+        {
+            inTheWay = _closed ?? "";
+            if (_closed is not null) return false;
+            (_closed, IsHeld) = (why, true);
+            for (var until = Environment.TickCount64 + (long)patience.TotalMilliseconds; ;)
+            {
+                if (_calls.Find(call => call != own) is not { } other) return true;
+                inTheWay = $"'{other}' is being carried out";
+                var left = until - Environment.TickCount64;
+                if (left > 0 && Monitor.Wait(_monitor, (int)left)) continue;
+                if (left > 0) continue;
+                (_closed, IsHeld) = (null, false);
+                return false;
+            }
+        }
+    }
+
+    /// <summary>Lets calls begin again.</summary>
+    public void Release()
+    {
+        lock (_monitor)
+        {
+            if (!IsHeld) return;
+            (_closed, IsHeld) = (null, false);
+        }
+    }
+
+    /// <summary>Lets no call begin any more, and waits until the last one has ended.</summary>
+    /// <param name="why">What those who come are told.</param>
+    public void Close(string why)
+    {
+        lock (_monitor)
+        {
+            (_closed, IsHeld) = (why, false);
+            while (_calls.Count > 0) Monitor.Wait(_monitor);
+        }
+    }
+
+    private bool IsHeld { get; set; }
+}

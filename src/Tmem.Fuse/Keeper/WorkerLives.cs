@@ -1,0 +1,107 @@
+using Tmem.Fuse.Abi;
+
+namespace Tmem.Fuse.Keeper;
+
+/// <summary>What the keeper says when the out-of-memory killer ends worker after worker.</summary>
+/// <param name="Group">The memory group that limits the daemon, and what to do about it, in words; empty if none does.</param>
+internal sealed record MemoryAdvice(string Group);
+
+/// <summary>
+/// How the last workers lived, and what follows for the next one: a worker that was killed by somebody is replaced at once; one
+/// that died of itself, or of the out-of-memory killer, before it had served for long, will likely die again, and its
+/// successors come at longer and longer intervals.
+/// </summary>
+internal sealed unsafe class WorkerLives
+{
+    /// <summary>The longest pause before another is tried, in milliseconds.</summary>
+    public const long LongestDelay = 10_000;
+
+    private const long FirstDelay = 100;
+    private const int InARowBeforeLastWord = 8;
+
+    /// <summary>An hour at the longest pause.</summary>
+    private const int InARowBetweenLastWords = 360;
+
+    /// <summary>Whoever serves as long has not died of what killed the one before.</summary>
+    private const long SteadyMilliseconds = 30_000;
+
+    private readonly MemoryAdvice _advice;
+    private readonly int _counters = Libc.open("/proc/vmstat", NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
+    private long _struck;
+    private int _unserved;
+    private int _short;
+    private bool _killedForMemory;
+
+    public WorkerLives(MemoryAdvice advice)
+    {
+        _advice = advice;
+        _struck = OutOfMemoryKills();
+    }
+
+    /// <summary>Deaths that promise more of them.</summary>
+    public int InARow => _unserved + _short;
+
+    /// <summary>Workers served, and died of themselves soon after.</summary>
+    public bool AreShort => _short > 0;
+
+    /// <summary>How long to wait before the next one, in milliseconds. The first that had served is replaced at once.</summary>
+    public long Delay => InARow == 0 || (_unserved == 0 && _short == 1)
+        ? 0
+        : Math.Min(LongestDelay, FirstDelay << Math.Min(InARow - 1, 16));
+
+    public bool IsTimeForLastWord => InARow == InARowBeforeLastWord
+        || (InARow > InARowBeforeLastWord && InARow % InARowBetweenLastWords == 0);
+
+    /// <summary>A worker could not be started.</summary>
+    public void CountFailure() => _unserved++;
+
+    /// <summary>A worker serves.</summary>
+    public void CountServing() => _unserved = 0;
+
+    /// <summary>A worker died.</summary>
+    /// <param name="death">How.</param>
+    /// <param name="hadBegun">Whether it had begun to serve.</param>
+    public void CountDeath(in WorkerDeath death, bool hadBegun)
+    {
+        var struck = OutOfMemoryKills();
+        var forMemory = struck > _struck && death is { Number: NativeProcess.SIGKILL, BySignal: 1 };
+        _struck = struck;
+        var byItself = forMemory || (death.Number >= 0 && (death.BySignal == 0 || death.Number != NativeProcess.SIGKILL));
+        if (!hadBegun) _unserved++;
+        else if (byItself && death.ServedMilliseconds < SteadyMilliseconds) _short++;
+        else _short = 0;
+        _killedForMemory = InARow > 0 && (forMemory || (_killedForMemory && !byItself));
+    }
+
+    /// <summary>What killed them, as far as it is known, and what to do about it.</summary>
+    public void AppendCause(ref KeeperLine line)
+    {
+        if (!_killedForMemory)
+        {
+            line.AppendLiteral("The log above says why they die; ");
+            line.AppendLiteral("tmemctl upgrade --binary gives another program as soon as one serves. ");
+            return;
+        }
+        line.AppendLiteral("The kernel's out-of-memory killer ends them. ");
+        line.AppendLiteral(_advice.Group.Length > 0
+            ? _advice.Group
+            : "The machine has no memory left: end what takes it, or add swap on a disk. ");
+    }
+
+    /// <summary>
+    /// How often the killer has struck since the machine started, groups included; 0 if nobody can say. Allocates nothing.
+    /// </summary>
+    private long OutOfMemoryKills()
+    {
+        const int room = 16 << 10;
+        Span<byte> text = stackalloc byte[room];
+        nint length;
+        fixed (byte* start = text) length = _counters < 0 ? -1 : NativeProcess.pread(_counters, start, room, 0);
+        if (length <= 0) return 0;
+        var key = "\noom_kill "u8;
+        var at = text[..(int)length].IndexOf(key);
+        if (at < 0) return 0;
+        var figure = text[(at + key.Length)..(int)length];
+        return System.Buffers.Text.Utf8Parser.TryParse(figure, out long kills, out _) ? kills : 0;
+    }
+}
