@@ -245,7 +245,7 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
 
     public void Release(in Caller caller, NodeId node, ulong handle) => Note($"release {node.Value} {handle}");
 
-    public Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, out int length)
+    public Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, uint readFlags, out int length)
     {
         length = 0;
         if (Broken || Recording) Note($"read {node.Value} {handle} {offset} {destination.Length}");

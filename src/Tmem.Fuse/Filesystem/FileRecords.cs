@@ -126,7 +126,8 @@ internal struct InodeRecord : IRecord
     public uint Mark;
     /// <summary>Sum of what never changes: see <see cref="RecordSum"/>.</summary>
     public uint Sum;
-    private readonly uint _padding;
+    /// <summary>Whether the kernel may keep pages of the file, 0 if not: see <see cref="PageCacheTrace"/>.</summary>
+    public uint Kept;
 
     static byte IRecord.Kind => RecordKind.Inode;
 

@@ -135,11 +135,13 @@ internal sealed partial class TmemFileSystem
         Reap(dead);
     }
 
-    public Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, out int length)
+    public Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, uint readFlags, out int length)
     {
         length = 0;
         var error = ResolveFile(node, out var file);
-        return error != Errno.Ok ? error : _data.Read(file, offset, destination, out length);
+        if (error != Errno.Ok) return error;
+        if (!PageCacheTrace.IsDirect(readFlags)) PageCacheTrace.Keep(ref _inodes[file]);
+        return _data.Read(file, offset, destination, out length);
     }
 
     public Errno Write(
@@ -151,7 +153,13 @@ internal sealed partial class TmemFileSystem
         var error = ResolveFile(node, out var file);
         if (error != Errno.Ok) return error;
         DropPrivileges(caller, file, (writeFlags & WriteKillSetId) != 0);
-        return _data.Write(file, offset, data, (writeFlags & WriteFromCache) != 0, out written);
+        ref var inode = ref _inodes[file];
+        var isFromMapping = (writeFlags & WriteFromCache) != 0;
+        var isDirect = !isFromMapping && PageCacheTrace.IsDirect(writeFlags);
+        if (!isDirect) PageCacheTrace.Keep(ref inode);
+        error = _data.Write(file, offset, data, isFromMapping, out written);
+        if (isDirect && error == Errno.Ok) deferral = PageCacheTrace.LetGo(ref inode, node, offset, written);
+        return error;
     }
 
     public Errno Flush(NodeId node, ulong handle) => _inodes.Resolve(node, out _);

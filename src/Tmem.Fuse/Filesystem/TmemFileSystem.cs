@@ -94,6 +94,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
                 ref var record = ref _inodes[inode];
                 record.Lookups = 0;
                 record.Opens = 0;
+                record.Kept = 0;
                 record.Lower(InodeFlags.TimeWasSet);
                 // The request that began it does not come again.
                 if (record.IsRegular && _inodes.IsWhole(inode) && !record.IsDead) _data.FinishTruncation(inode);

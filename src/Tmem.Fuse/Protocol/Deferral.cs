@@ -9,6 +9,8 @@ internal enum DeferralKind : byte
     Durable,
     /// <summary>The kernel: it has to let go of pages of a file that it keeps, and waits for others' requests while it does.</summary>
     Invalidated,
+    /// <summary>The same for all of the file.</summary>
+    AllInvalidated,
 }
 
 /// <summary>
@@ -32,7 +34,10 @@ internal readonly record struct Deferral(DeferralKind Kind, NodeId Node = defaul
 
     /// <summary>
     /// The answer to a WRITE of so many bytes, which waits until no reader sees what the kernel kept of the range. Only for one that goes round the page cache
-    /// (O_DIRECT among its flags): the kernel holds the pages of any other until it is answered, and the two would wait for each other.
+    /// (it names the owner of its locks): the kernel holds the pages of any other until it is answered, and the two would wait for each other.
     /// </summary>
     public static Deferral Invalidated(NodeId node, ulong offset, uint written) => new(DeferralKind.Invalidated, node, offset, written);
+
+    /// <summary>The same, and it waits until no reader sees what the kernel kept of any part of the file.</summary>
+    public static Deferral AllInvalidated(NodeId node, uint written) => new(DeferralKind.AllInvalidated, node, 0, written);
 }

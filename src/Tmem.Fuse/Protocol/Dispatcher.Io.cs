@@ -45,7 +45,7 @@ internal sealed partial class Dispatcher<TFileSystem>
         // Less than was asked for means the end of the file, so a request too large for the buffer is refused, not cut short.
         if (input.Size > (uint)body.Room.Length) return Errno.EINVAL;
         var destination = body.Room[..(int)input.Size];
-        var error = _fileSystem.Read(NodeOf(in header), input.Fh, input.Offset, destination, out var length);
+        var error = _fileSystem.Read(NodeOf(in header), input.Fh, input.Offset, destination, input.ReadFlags, out var length);
         if (error == Errno.Ok) body.Advance(length, destination.Length);
         return error;
     }

@@ -62,9 +62,9 @@ internal interface IFileSystem
     /// <summary><paramref name="flags"/>: O_* of open(2); <paramref name="openFlags"/>: FUSE_OPEN_KILL_SUIDGID.</summary>
     Errno Open(in Caller caller, NodeId node, uint flags, uint openFlags, out FuseOpenOut open);
     void Release(in Caller caller, NodeId node, ulong handle);
-    /// <summary>Reads into <paramref name="destination"/>; fewer bytes only at the end of the file.</summary>
-    Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, out int length);
-    /// <summary>Writes all of <paramref name="data"/>, or as much as found room (then <paramref name="written"/> is less), or an error if nothing did.</summary>
+    /// <summary>Reads into <paramref name="destination"/>; fewer bytes only at the end of the file. <paramref name="readFlags"/>: FUSE_READ_*.</summary>
+    Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, uint readFlags, out int length);
+    /// <summary><paramref name="writeFlags"/>: FUSE_WRITE_*. Writes all of <paramref name="data"/>, or as much as found room (then <paramref name="written"/> is less), or an error if nothing did.</summary>
     Errno Write(in Caller caller, NodeId node, ulong handle, ulong offset, ReadOnlySpan<byte> data, uint writeFlags, out uint written,
         out Deferral deferral);
     Errno Flush(NodeId node, ulong handle);

@@ -85,7 +85,8 @@ internal sealed unsafe class DeferredReplies : IDisposable
     public Errno Await(in Deferral deferral)
     {
         if (deferral.Kind == DeferralKind.Durable) return _handler.MakeDurable();
-        _ = _devices[0].Invalidate(deferral.Node, deferral.Offset, deferral.Length);
+        // No length is all from there on.
+        _ = _devices[0].Invalidate(deferral.Node, deferral.Offset, deferral.Kind == DeferralKind.AllInvalidated ? 0 : deferral.Length);
         return Errno.Ok;
     }
 
@@ -116,7 +117,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
     {
         var message = stackalloc byte[FuseProtocol.OutHeaderSize + sizeof(FuseWriteOut)];
         var length = FuseProtocol.OutHeaderSize;
-        if (reply.Kind == DeferralKind.Invalidated && error == Errno.Ok)
+        if (reply.Kind != DeferralKind.Durable && error == Errno.Ok)
         {
             *(FuseWriteOut*)(message + length) = new FuseWriteOut { Size = reply.Length };
             length += sizeof(FuseWriteOut);

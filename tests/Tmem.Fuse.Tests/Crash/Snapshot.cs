@@ -63,7 +63,7 @@ internal static class Snapshot
         if (record.IsRegular && record.Size > 0)
         {
             var bytes = new byte[record.Size];
-            volume.Files.Read(new NodeId(inode), 0, 0, bytes, out var length);
+            volume.Files.Read(new NodeId(inode), 0, 0, bytes, 0, out var length);
             contents = Convert.ToHexString(System.IO.Hashing.XxHash3.Hash(bytes.AsSpan(0, length)));
         }
         return string.Create(CultureInfo.InvariantCulture,

@@ -202,7 +202,7 @@ public sealed class FileDataTests
                 var offset = (ulong)(i & 63) * 65536;
                 if (i % 8 == 0 && (volume.TryWrite(file, offset, data, out var all) != Errno.Ok || all != data.Length)) failed++;
                 if (i > 512 && volume.TryWrite(file, offset + 100, data.AsSpan(0, 5000), out _) != Errno.Ok && kind == PoolFlags.Persistent) failed++;
-                if (volume.Files.Read(file, 0, offset + 10, buffer, out _) != Errno.Ok && kind == PoolFlags.Persistent) failed++;
+                if (volume.Files.Read(file, 0, offset + 10, buffer, 0, out _) != Errno.Ok && kind == PoolFlags.Persistent) failed++;
                 if (volume.Files.GetAttributes(file, out _) != Errno.Ok) failed++;
                 if (volume.Files.GetExtendedAttribute(file, "security.capability"u8, [], out _) != Errno.ENODATA) failed++;
                 if (volume.Files.Lookup(TestVolume.Root, pool, "f"u8, out _) != Errno.Ok) failed++;

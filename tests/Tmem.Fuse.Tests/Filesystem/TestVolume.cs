@@ -103,7 +103,7 @@ internal sealed class TestVolume : IDisposable
     public Errno TryRead(NodeId node, ulong offset, int count, out byte[] data)
     {
         var buffer = new byte[count];
-        var error = Files.Read(node, 0, offset, buffer, out var length);
+        var error = Files.Read(node, 0, offset, buffer, 0, out var length);
         data = buffer[..length];
         return error;
     }

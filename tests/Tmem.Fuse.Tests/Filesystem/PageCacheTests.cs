@@ -1,0 +1,90 @@
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Protocol;
+using Xunit;
+
+namespace Tmem.Fuse.Tests.Filesystem;
+
+/// <summary>Which writes wait until the kernel has let go of what it keeps of a file: those that go round its page cache, where it is used too.</summary>
+public sealed class PageCacheTests : IDisposable
+{
+    private const uint Cached = 0;
+    private const uint FromMapping = 1;
+    private const uint Direct = 2;
+
+    private readonly TestVolume _volume = new();
+    private readonly NodeId _file;
+    private readonly byte[] _page = new byte[4096];
+
+    public PageCacheTests() => _file = _volume.File(_volume.Pool(), "f");
+
+    public void Dispose() => _volume.Dispose();
+
+    private Deferral Write(uint flags, ulong offset = 8192)
+    {
+        Assert.Equal(Errno.Ok, _volume.Files.Write(TestVolume.Root, _file, 0, offset, _page, flags, out _, out var deferral));
+        return deferral;
+    }
+
+    private void Read(uint flags) => Assert.Equal(Errno.Ok, _volume.Files.Read(_file, 0, 0, _page, flags, out _));
+
+    private Deferral OfRange => new(DeferralKind.Invalidated, _file, 8192, 4096);
+
+    [Fact]
+    public void AFileThatIsOnlyUsedDirectlyWaitsForNothing()
+    {
+        for (var round = 0; round < 100; round++)
+        {
+            Assert.Equal(default, Write(Direct));
+            Read(Direct);
+        }
+    }
+
+    [Theory]
+    [InlineData(Cached)]
+    [InlineData(FromMapping)]
+    [InlineData(FromMapping | Direct)]
+    public void WritesOfThePageCacheNeverWait(uint flags)
+    {
+        Read(Cached);
+        Write(Direct);
+        Assert.Equal(default, Write(flags));
+    }
+
+    /// <summary>Whoever brings pages into the kernel's cache, the next direct write waits, of the next process too; not after a new mount.</summary>
+    [Fact]
+    public void ADirectWriteWaitsOnceThePageCacheHasBeenUsed()
+    {
+        foreach (var use in new Action[] { () => Read(Cached), () => Write(Cached), () => Write(FromMapping) })
+        {
+            Assert.Equal(default, Write(Direct));
+            use();
+            Assert.Equal(OfRange, Write(Direct));
+            _volume.Attach();
+            Assert.Equal(OfRange, Write(Direct));
+            Assert.Equal(Errno.EFBIG, _volume.Files.Write(TestVolume.Root, _file, 0, 1UL << 44, _page, Direct, out _, out var deferral));
+            Assert.Equal(default, deferral);
+            _volume.Files.DropKernelReferences();
+            Assert.Equal(Errno.Ok, _volume.TryFind(_volume.Find(NodeId.Root, "p"), "f", out _));
+        }
+    }
+
+    /// <summary>A file that was read by name once, such as a swap file by a backup, is let go of as a whole, and then its writes wait no longer.</summary>
+    [Fact]
+    public void WritesStopWaitingWhenTheCacheIsNoLongerUsed()
+    {
+        Read(Cached);
+        var (ranges, wholes) = (0, 0);
+        for (var deferral = Write(Direct); deferral != default; deferral = Write(Direct))
+        {
+            if (deferral == OfRange) ranges++;
+            else if (deferral == new Deferral(DeferralKind.AllInvalidated, _file, 0, 4096)) wholes++;
+            Assert.InRange(ranges, 0, 100_000);
+        }
+        Assert.Equal(1, wholes);
+        // Those that were under way when the whole file was asked for have long been answered.
+        Assert.InRange(ranges, 2000, 20_000);
+        Assert.Equal(default, Write(Direct));
+        Read(Cached);
+        Assert.Equal(OfRange, Write(Direct));
+    }
+}
