@@ -1,0 +1,185 @@
+using System.Diagnostics;
+using Mono.Unix.Native;
+using Tmem.System.Tests.Support;
+using Xunit;
+
+namespace Tmem.System.Tests;
+
+/// <summary>Contents and attributes of files as others see them, where the kernel's page cache stands between: beside what tmpfs does.</summary>
+public class FileContentsTests
+{
+    private const int Size = 8 << 20;
+    private const string Tmpfs = "/dev/shm";
+
+    /// <summary>
+    /// A file that is mapped and written to, while the mapping is open: the kernel has what was written and has not told us, also after the
+    /// worker was killed. What copies by holes copies it whole.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_copy_of_a_mapped_file_is_whole(bool direct)
+    {
+        Requires.Programs("tar", "install");
+        using var daemon = Daemon.Start("64M");
+        var program = NativeProgram.Of("mapped", daemon.Folder);
+        var pool = daemon.Pool("p");
+        var outside = Directory.CreateTempSubdirectory("tmem-copies-").FullName;
+        var expected = new byte[Size];
+        expected.AsSpan(1 << 20, 65536).Fill((byte)'x');
+        expected.AsSpan(4 << 20, 4096).Fill((byte)'y');
+        try
+        {
+            foreach (var round in new[] { "first", "after a kill" })
+            {
+                var file = Path.Combine(pool, "file");
+                var copy = Path.Combine(outside, "file");
+                using var mapped = Start(program, direct ? [file, "direct"] : [file]);
+                if (round != "first")
+                {
+                    Syscall.kill(daemon.Worker, Signum.SIGKILL);
+                    daemon.AwaitRestarts(1);
+                }
+                foreach (var (tool, words) in new (string, string[])[]
+                {
+                    ("cp", [file, copy]), ("cp", ["--sparse=always", file, copy]), ("install", [file, copy]),
+                    ("sh", ["-c", $"tar -C '{pool}' -S -c file | tar -C '{outside}' -x"]), ("mv", [file, copy]),
+                })
+                {
+                    Command.Run(tool, words).Succeeds();
+                    Assert.True(File.ReadAllBytes(copy).AsSpan().SequenceEqual(expected), $"{round}: {tool} {string.Join(' ', words)} lost data");
+                    File.Delete(copy);
+                }
+                mapped.StandardInput.Close();
+                Assert.True(mapped.WaitForExit(30_000));
+            }
+            // Whoever has a file to himself still learns of its holes.
+            var sparse = Path.Combine(pool, "sparse");
+            Command.Run("truncate", "--size=1G", sparse).Succeeds();
+            Command.Run("cp", sparse, Path.Combine(pool, "copy")).Succeeds();
+            Assert.Equal("0", Command.Run("stat", "-c", "%b", Path.Combine(pool, "copy")).Succeeds().Output.Trim());
+        }
+        finally
+        {
+            Directory.Delete(outside, recursive: true);
+        }
+        daemon.Control("check").Succeeds();
+        daemon.Stop();
+    }
+
+    /// <summary>Through an O_DIRECT handle, and as a loop device writes: round the cache through a handle that was opened without.</summary>
+    [Theory]
+    [InlineData("open")]
+    [InlineData("fcntl")]
+    public void No_reader_sees_what_a_direct_write_has_replaced(string how)
+    {
+        using var daemon = Daemon.Start("64M");
+        var program = NativeProgram.Of("stale", daemon.Folder);
+        Assert.Equal("0", Command.Run(program, Path.Combine(daemon.Pool("p"), "file"), "1000", how).Succeeds().Output.Trim());
+        daemon.Control("check").Succeeds();
+        daemon.Stop();
+    }
+
+    [Fact]
+    public void A_time_that_was_set_stays_when_a_mapping_is_written_back_after_it()
+    {
+        using var daemon = Daemon.Start("64M");
+        var program = NativeProgram.Of("mapped", daemon.Folder);
+        foreach (var folder in new[] { Tmpfs, daemon.Pool("p") })
+        {
+            var file = Path.Combine(folder, $"tmem-mapped-{Environment.ProcessId}");
+            using var mapped = Start(program, file);
+            mapped.StandardInput.Close();
+            Assert.Equal("1000000000", mapped.StandardOutput.ReadToEnd().Trim());
+            Assert.Equal('z', (char)File.ReadAllBytes(file)[0]);
+            foreach (var time in new[] { "1901-12-14 00:00:00.5", "2038-01-20 00:00:00.123456789", "2262-05-01 00:00:00", "2445-01-01 00:00:00.25", "5000-01-01 00:00:00" })
+            {
+                Command.Run("touch", "--date", time + " UTC", file).Succeeds();
+                var shown = Command.Run("date", "-u", "-r", file, "+%Y-%m-%d %H:%M:%S.%N").Succeeds().Output.Trim();
+                Assert.StartsWith(time, shown, StringComparison.Ordinal);
+            }
+            File.Delete(file);
+        }
+        daemon.Stop();
+    }
+
+    /// <summary>
+    /// Set-id bits end when another user changes the file, and nobody is shown them after that: stat asks for the mode alone here, which the kernel
+    /// would answer from memory.
+    /// </summary>
+    [Fact]
+    public void Set_id_bits_end_with_every_change_by_another_user()
+    {
+        Requires.Programs("setpriv", "fallocate", "truncate", "dd");
+        using var daemon = Daemon.Start("64M");
+        Command.Run("chmod", "755", daemon.Folder).Succeeds();
+        var file = Path.Combine(daemon.Pool("p"), "file");
+        foreach (var (change, words) in new (string, string[])[]
+        {
+            ("dd", ["if=/dev/zero", $"of={file}", "bs=100", "count=1", "conv=notrunc"]),
+            ("dd", ["if=/dev/zero", $"of={file}", "bs=4096", "count=1", "conv=notrunc", "oflag=direct"]),
+            ("truncate", ["--size=5000", file]), ("fallocate", ["--punch-hole", "--offset", "0", "--length", "4096", file]),
+            ("fallocate", ["--zero-range", "--offset", "0", "--length", "4096", file]),
+            ("fallocate", ["--zero-range", "--offset", "0", "--length", "90000", file]),
+        })
+        {
+            foreach (var (before, after) in new[] { ("6777", "777"), ("6666", "666"), ("2676", "676") })
+            {
+                File.WriteAllBytes(file, new byte[10_000]);
+                Command.Run("chmod", before, file).Succeeds();
+                Assert.Equal(before, Mode());
+                Command.Run("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", change, .. words]).Succeeds();
+                Assert.Equal((change, words, after), (change, words, Mode()));
+            }
+        }
+        daemon.Stop();
+
+        string Mode() => Command.Run("stat", "-c", "%a", file).Succeeds().Output.Trim();
+    }
+
+    [Fact]
+    public void Trusted_names_are_shown_to_root_alone()
+    {
+        Requires.Programs("setpriv", "setfattr", "getfattr");
+        using var daemon = Daemon.Start("64M");
+        Command.Run("chmod", "755", daemon.Folder).Succeeds();
+        var file = Path.Combine(daemon.Pool("p"), "file");
+        Assert.Equal((Errno)0, Files.Create(file));
+        Command.Run("chmod", "644", file).Succeeds();
+        Command.Run("setfattr", "-n", "trusted.a", "-v", "1", file).Succeeds();
+        Command.Run("setfattr", "-n", "user.b", "-v", "1", file).Succeeds();
+        Assert.Contains("trusted.a", Command.Run("getfattr", "--absolute-names", "-m", "-", file).Succeeds().Output, StringComparison.Ordinal);
+        var seen = Command.Run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "getfattr", "--absolute-names", "-m", "-", file).Succeeds().Output;
+        Assert.DoesNotContain("trusted", seen, StringComparison.Ordinal);
+        Assert.Contains("user.b", seen, StringComparison.Ordinal);
+        daemon.Stop();
+    }
+
+    /// <summary>Room is not promised: posix_fallocate, which writes where it cannot be, still works; what can never fit is refused at once.</summary>
+    [Fact]
+    public void Fallocate_promises_no_room()
+    {
+        Requires.Programs("fallocate");
+        using var daemon = Daemon.Start("64M");
+        daemon.Control("pool", "create", "small", "--limit", "1M").Succeeds();
+        var file = Path.Combine(daemon.Mount, "small", "file");
+        foreach (var keep in new[] { Array.Empty<string>(), ["--keep-size"] })
+        {
+            Assert.Contains("not supported", Command.Run("fallocate", [.. keep, "--length", "1M", file]).Errors, StringComparison.OrdinalIgnoreCase);
+            Assert.Contains("No space left", Command.Run("fallocate", [.. keep, "--length", "1G", file]).Errors, StringComparison.Ordinal);
+        }
+        Command.Run("fallocate", "--posix", "--length", "1M", file).Succeeds();
+        Assert.Equal((1L << 20, "2048"), (new FileInfo(file).Length, Command.Run("stat", "-c", "%b", file).Succeeds().Output.Trim()));
+        daemon.Stop();
+    }
+
+    /// <summary>Starts the program that maps a file, and returns when it has written.</summary>
+    private static Process Start(string program, params string[] words)
+    {
+        var info = new ProcessStartInfo(program) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        foreach (var word in words) info.ArgumentList.Add(word);
+        var process = Process.Start(info)!;
+        Assert.Equal("ready", Bounded.Run(process.StandardOutput.ReadLine));
+        return process;
+    }
+}
