@@ -57,7 +57,10 @@ public class FileContentsTests
             var sparse = Path.Combine(pool, "sparse");
             Command.Run("truncate", "--size=1G", sparse).Succeeds();
             Command.Run("cp", sparse, Path.Combine(pool, "copy")).Succeeds();
-            Assert.Equal("0", Command.Run("stat", "-c", "%b", Path.Combine(pool, "copy")).Succeeds().Output.Trim());
+            // The kernel sends the last handle's release when cp has long ended.
+            for (var tries = 0; Blocks() != "0"; tries++, Thread.Sleep(20)) Assert.InRange(tries, 0, 500);
+
+            string Blocks() => Command.Run("stat", "-c", "%b", Path.Combine(pool, "copy")).Succeeds().Output.Trim();
         }
         finally
         {
@@ -165,7 +168,7 @@ public class FileContentsTests
         var file = Path.Combine(daemon.Mount, "small", "file");
         foreach (var keep in new[] { Array.Empty<string>(), ["--keep-size"] })
         {
-            Assert.Contains("not supported", Command.Run("fallocate", [.. keep, "--length", "1M", file]).Errors, StringComparison.OrdinalIgnoreCase);
+            Assert.Contains("support", Command.Run("fallocate", [.. keep, "--length", "1M", file]).Errors, StringComparison.OrdinalIgnoreCase);
             Assert.Contains("No space left", Command.Run("fallocate", [.. keep, "--length", "1G", file]).Errors, StringComparison.Ordinal);
         }
         Command.Run("fallocate", "--posix", "--length", "1M", file).Succeeds();

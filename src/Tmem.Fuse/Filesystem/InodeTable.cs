@@ -17,6 +17,9 @@ internal sealed class InodeTable
     private const ulong LongSeconds = 60;
     private const ulong ShortSeconds = 1;
 
+    /// <summary>Blocks of 512 bytes, as st_blocks counts them, in a page.</summary>
+    private const ulong PageBlocks = FilePages.PageSize / 512;
+
     private readonly RecordStore _records;
     private readonly FileData _data;
     private readonly RecordRef _volume;
@@ -128,7 +131,7 @@ internal sealed class InodeTable
             // A write takes these bits away, and the kernel would go on believing in them, when it executes the file too.
             if (InodeMode.HasPrivileges(attributes.Mode)) return 0;
             // See Blocks: a file without any must not be taken for one when it was opened for writing meanwhile.
-            if (attributes is { Blocks: 0, Size: > 0 }) return 0;
+            if (attributes is { Blocks: <= PageBlocks, Size: > 0 } && _data.Pages(inode).Count() == 0) return 0;
         }
         return record.IsEphemeral || inode == Root || record.Parent == Root.Value ? ShortSeconds : LongSeconds;
     }
@@ -159,6 +162,6 @@ internal sealed class InodeTable
         ref var record = ref this[file];
         var pages = (ulong)_data.Pages(file).Count();
         if (pages == 0 && Volatile.Read(ref record.Size) != 0 && (record.IsEphemeral || record.MayBeNewerInKernel)) pages = 1;
-        return pages * (FilePages.PageSize / 512);
+        return pages * PageBlocks;
     }
 }
