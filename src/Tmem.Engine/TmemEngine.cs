@@ -111,10 +111,15 @@ public sealed unsafe partial class TmemEngine : IDisposable
     internal static TmemEngine OpenPrepared(EngineOptions options, RegionMemory? prepared)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (options.NewPagesCodec is { } codec && !PageCodecs.IsKnown(codec))
-            throw new ArgumentException($"there is no codec {(int)codec}", nameof(options));
-        if (options.CapacityBytes < EngineOptions.MinimumCapacity)
-            throw new ArgumentException($"a capacity of {options.CapacityBytes} bytes is below the smallest, {EngineOptions.MinimumCapacity}", nameof(options));
+        try
+        {
+            Check(options);
+        }
+        catch
+        {
+            prepared?.Dispose();
+            throw;
+        }
         var memory = RegionOpener.Open(options, out var attach, out var image, prepared);
         try
         {
@@ -126,6 +131,14 @@ public sealed unsafe partial class TmemEngine : IDisposable
             memory.Dispose();
             throw;
         }
+    }
+
+    private static void Check(EngineOptions options)
+    {
+        if (options.NewPagesCodec is { } codec && !PageCodecs.IsKnown(codec))
+            throw new ArgumentException($"there is no codec {(int)codec}", nameof(options));
+        if (options.CapacityBytes < EngineOptions.MinimumCapacity)
+            throw new ArgumentException($"a capacity of {options.CapacityBytes} bytes is below the smallest, {EngineOptions.MinimumCapacity}", nameof(options));
     }
 
     /// <summary>

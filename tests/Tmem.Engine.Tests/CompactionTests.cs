@@ -130,6 +130,32 @@ public sealed class CompactionTests
     }
 
     [Fact]
+    public void OfTwoResizesAtOnceTheOneThatFailsSetsNothingBack()
+    {
+        using var engine = Engines.Still(8 * Engines.Mebi);
+        var client = engine.Client(new ClientId(1));
+        var pool = Engines.Pool(client);
+        for (uint i = 0; i < 1000; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, s_object, i, Pages.Random((int)i)));
+        for (var round = 0; round < 300; round++)
+        {
+            var capacity = (8 + round % 7) * Engines.Mebi;
+            using var together = new Barrier(2);
+            var fails = new Thread(() =>
+            {
+                together.SignalAndWait();
+                Assert.Equal(TmemStatus.NoRoom, engine.Resize(2 * Engines.Mebi));
+            });
+            fails.Start();
+            together.SignalAndWait();
+            Thread.SpinWait(round * 10);
+            Assert.Equal(TmemStatus.Ok, engine.Resize(capacity));
+            fails.Join();
+            Assert.Equal(capacity, engine.Statistics().CapacityBytes);
+        }
+        Engines.AssertSound(engine);
+    }
+
+    [Fact]
     public void TheBackgroundThreadClosesHolesByItself()
     {
         using var engine = Engines.Anonymous(128 * Engines.Mebi);

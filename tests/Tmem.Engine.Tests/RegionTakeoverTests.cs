@@ -1,4 +1,5 @@
 using Tmds.Linux;
+using Tmem.Engine.Native;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests;
@@ -38,6 +39,46 @@ public class RegionTakeoverTests
                 if (there) Assert.Equal(Pages.Any((int)i), page);
             }
         }
+    }
+
+    /// <summary>A descriptor that is closed twice is closed once for somebody else: whoever opened something in between.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public unsafe void AnOpeningThatFailsClosesWhatItWasGivenOnce(bool isPrepared)
+    {
+        var before = SystemCalls.VainCloses;
+        for (var round = 0; round < 20; round++)
+        {
+            var memory = RegionMemory.CreateDescriptor();
+            TmemEngine.Open(Options(LibC.dup(memory))).Dispose();
+            using var takeover = isPrepared ? RegionTakeover.Prepare(Options(memory)) : null;
+            var file = FileOf(memory);
+            ulong damage = 1;
+            Assert.Equal(8, (int)(long)LibC.pwrite(memory, &damage, 8, 0));
+            Assert.Throws<RegionException>(() => takeover?.Open() ?? TmemEngine.Open(Options(memory)));
+            Assert.NotEqual(file, FileOf(memory));
+        }
+        Assert.Equal(before, SystemCalls.VainCloses);
+    }
+
+    /// <summary>Which file a descriptor is of; the number may be another's by now.</summary>
+    private static unsafe ulong FileOf(int descriptor)
+    {
+        stat facts;
+        return LibC.fstat(descriptor, &facts) == 0 ? (ulong)facts.st_ino : 0;
+    }
+
+    /// <summary>What a refusal of the options themselves leaves is nothing too.</summary>
+    [Fact]
+    public void OptionsThatAreRefusedCloseWhatWasPrepared()
+    {
+        var memory = RegionMemory.CreateDescriptor();
+        TmemEngine.Open(Options(LibC.dup(memory))).Dispose();
+        var file = FileOf(memory);
+        using var takeover = RegionTakeover.Prepare(Options(memory) with { MaximumCapacityBytes = 1 });
+        Assert.Throws<ArgumentException>(takeover.Open);
+        Assert.NotEqual(file, FileOf(memory));
     }
 
     [Fact]

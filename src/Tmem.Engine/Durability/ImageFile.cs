@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Tmds.Linux;
+using Tmem.Engine.Native;
 using Tmem.Engine.Region;
 using static Tmds.Linux.LibC;
 
@@ -64,7 +65,7 @@ internal sealed unsafe class ImageFile : IImageFile
         }
         catch
         {
-            _ = close(descriptor);
+            SystemCalls.Close(descriptor);
             throw;
         }
     }
@@ -73,12 +74,11 @@ internal sealed unsafe class ImageFile : IImageFile
     {
         for (var done = 0; done < length;)
         {
-            var read = (long)pread(_descriptor, into + done, (size_t)(ulong)(length - done), offset + done);
+            var read = SystemCalls.ReadAt(_descriptor, into + done, length - done, offset + done);
             if (read < 0)
             {
-                var error = errno;
-                if (IsPassing(error)) continue;
-                return error;
+                if (IsPassing((int)-read)) continue;
+                return (int)-read;
             }
             // The end of the file, which need not be that of a page; the rest is zeros.
             if (read == 0 || (read & (RegionLayout.PageSize - 1)) != 0)
@@ -95,12 +95,11 @@ internal sealed unsafe class ImageFile : IImageFile
     {
         for (var done = 0; done < length;)
         {
-            var written = (long)pwrite(_descriptor, data + done, (size_t)(ulong)(length - done), offset + done);
+            var written = SystemCalls.WriteAt(_descriptor, data + done, length - done, offset + done);
             if (written < 0)
             {
-                var error = errno;
-                if (IsPassing(error)) continue;
-                return error;
+                if (IsPassing((int)-written)) continue;
+                return (int)-written;
             }
             // Nothing and no error: a disk that says no more than that is full.
             if (written == 0) return ENOSPC;
@@ -111,9 +110,8 @@ internal sealed unsafe class ImageFile : IImageFile
 
     public int Allocate(long offset, long length)
     {
-        while (fallocate(_descriptor, KeepSize, offset, length) != 0)
+        while (SystemCalls.Allocate(_descriptor, KeepSize, offset, length) is var error and not 0)
         {
-            var error = errno;
             if (error == EINTR) continue;
             return error == EOPNOTSUPP || error == ENOSYS ? 0 : error;
         }
@@ -122,22 +120,20 @@ internal sealed unsafe class ImageFile : IImageFile
 
     public int Punch(long offset, long length)
     {
-        while (fallocate(_descriptor, KeepSizePunchHole, offset, length) != 0)
+        while (SystemCalls.Allocate(_descriptor, KeepSizePunchHole, offset, length) is var error and not 0)
         {
-            var error = errno;
             if (error == EINTR) continue;
             return error == EOPNOTSUPP ? WriteZeros(offset, length) : error;
         }
         return 0;
     }
 
-    public int SetLength(long length) => ftruncate(_descriptor, length) == 0 ? 0 : errno;
+    public int SetLength(long length) => SystemCalls.SetLength(_descriptor, length);
 
     public int Sync()
     {
-        while (fdatasync(_descriptor) != 0)
+        while (SystemCalls.SyncData(_descriptor) is var error and not 0)
         {
-            var error = errno;
             if (error != EINTR) return error;
         }
         if (!_direct) _ = posix_fadvise(_descriptor, 0, 0, DontNeed);
@@ -150,7 +146,7 @@ internal sealed unsafe class ImageFile : IImageFile
     {
         // By name: a process that is being started at this moment holds a copy of the descriptor, and the lock with it, until it runs its program.
         if (_isLockedHere) _ = NativeMethods.FileLock(_descriptor, NativeMethods.LockNothing);
-        _ = close(_descriptor);
+        SystemCalls.Close(_descriptor);
     }
 
     /// <summary>Whether to try again: interrupted, or refused for being direct.</summary>

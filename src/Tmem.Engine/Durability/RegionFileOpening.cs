@@ -1,5 +1,6 @@
 using System.Text;
 using Tmds.Linux;
+using Tmem.Engine.Native;
 using Tmem.Engine.Region;
 using static Tmds.Linux.LibC;
 
@@ -38,52 +39,44 @@ internal static unsafe class RegionFileOpening
             }
             catch
             {
-                _ = close(descriptor);
+                SystemCalls.Close(descriptor);
                 throw;
             }
         }
         finally
         {
-            _ = close(folder);
+            SystemCalls.Close(folder);
         }
     }
 
     private static int OpenFolder(string full, string path)
     {
-        fixed (byte* p = Encoding.UTF8.GetBytes((Path.GetDirectoryName(full) ?? "/") + "\0"))
-        {
-            var folder = open(p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-            return folder >= 0 ? folder : throw new RegionException($"cannot open the folder of region file '{path}': {FileFacts.Describe(errno)}; make it first");
-        }
+        var folder = SystemCalls.OpenAt(AT_FDCWD, Encoding.UTF8.GetBytes((Path.GetDirectoryName(full) ?? "/") + "\0"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return folder >= 0 ? folder : throw new RegionException($"cannot open the folder of region file '{path}': {FileFacts.Describe(-folder)}; make it first");
     }
 
     private static int Open(int folder, string name, string path, bool onlyReads)
     {
         // Without blocking: a pipe of that name waits for nobody, and is refused for what it is.
         var flags = (onlyReads ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC | O_NONBLOCK;
-        fixed (byte* p = Encoding.UTF8.GetBytes(name + "\0"))
+        var bytes = Encoding.UTF8.GetBytes(name + "\0");
+        var descriptor = SystemCalls.OpenAt(folder, bytes, flags | O_NOFOLLOW, OwnerOnly);
+        if (descriptor == -ELOOP)
         {
-            var descriptor = openat(folder, p, flags | O_NOFOLLOW, (mode_t)OwnerOnly);
-            var error = errno;
-            if (descriptor >= 0) return descriptor;
-            if (error == ELOOP)
-            {
-                // A link is as good as the file if nobody else could have made it.
-                if (!onlyReads && !IsOurs(folder))
-                    throw new RegionException($"region file '{path}' is a symbolic link in a folder that other users may write; name the file itself");
-                descriptor = openat(folder, p, flags, (mode_t)OwnerOnly);
-                error = errno;
-                if (descriptor >= 0) return descriptor;
-            }
-            var wanted = onlyReads ? "read" : "read and written";
-            throw new RegionException($"cannot open region file '{path}': {FileFacts.Describe(error)}; name a file that can be {wanted}");
+            // A link is as good as the file if nobody else could have made it.
+            if (!onlyReads && !IsOurs(folder))
+                throw new RegionException($"region file '{path}' is a symbolic link in a folder that other users may write; name the file itself");
+            descriptor = SystemCalls.OpenAt(folder, bytes, flags, OwnerOnly);
         }
+        if (descriptor >= 0) return descriptor;
+        var wanted = onlyReads ? "read" : "read and written";
+        throw new RegionException($"cannot open region file '{path}': {FileFacts.Describe(-descriptor)}; name a file that can be {wanted}");
     }
 
     private static bool IsOurs(int folder)
     {
         stat facts;
-        return fstat(folder, &facts) == 0 && IsOurs((uint)facts.st_uid) && ((uint)facts.st_mode & OthersWrite) == 0;
+        return SystemCalls.Stat(folder, &facts) == 0 && IsOurs((uint)facts.st_uid) && ((uint)facts.st_mode & OthersWrite) == 0;
     }
 
     private static bool IsOurs(uint owner) => owner == 0 || owner == (uint)geteuid();
@@ -91,7 +84,8 @@ internal static unsafe class RegionFileOpening
     private static void Check(int descriptor, string path)
     {
         stat facts;
-        if (fstat(descriptor, &facts) != 0) throw new RegionException($"cannot stat region file '{path}': {FileFacts.Describe(errno)}");
+        if (SystemCalls.Stat(descriptor, &facts) is var error and not 0)
+            throw new RegionException($"cannot stat region file '{path}': {FileFacts.Describe(error)}");
         if (!IsOurs((uint)facts.st_uid))
             throw new RegionException($"region file '{path}' belongs to user {(uint)facts.st_uid}, who could change the store; chown it to the user who starts this, or name another file");
         if (((uint)facts.st_mode & OthersWrite) != 0)

@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using Tmds.Linux;
+using Tmem.Engine.Native;
 using Tmem.Engine.Region;
 using static Tmds.Linux.LibC;
 
@@ -55,8 +57,8 @@ internal sealed unsafe class WriteProtectTracker : IChangeTracker
 
     public void Dispose()
     {
-        _ = close(_userfault);
-        if (_pagemap >= 0) _ = close(_pagemap);
+        SystemCalls.Close(_userfault);
+        if (_pagemap >= 0) SystemCalls.Close(_pagemap);
     }
 
     private bool Register()
@@ -98,7 +100,7 @@ internal sealed unsafe class WriteProtectTracker : IChangeTracker
             {
                 found = NativeMethods.Control(_pagemap, NativeMethods.PagemapScanCall, &scan);
             }
-            while (found < 0 && errno == EINTR);
+            while (found < 0 && Marshal.GetLastPInvokeError() == EINTR);
             if (found < 0) return false;
             for (var i = 0; i < (int)found; i++)
             {

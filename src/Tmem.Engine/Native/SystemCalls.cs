@@ -10,6 +10,17 @@ namespace Tmem.Engine.Native;
 /// </summary>
 internal static unsafe partial class SystemCalls
 {
+    private static int s_vainCloses;
+
+    /// <summary>Closes of descriptors that were not open: a fault, which closes somebody else's when the number has been given out again. For tests.</summary>
+    internal static int VainCloses => Volatile.Read(ref s_vainCloses);
+
+    /// <summary>Closes; what it says matters to nobody but tests.</summary>
+    public static void Close(int descriptor)
+    {
+        if (CloseCall(descriptor) != 0 && Marshal.GetLastPInvokeError() == LibC.EBADF) Interlocked.Increment(ref s_vainCloses);
+    }
+
     /// <summary>0, or an errno.</summary>
     public static int Stat(int descriptor, stat* buffer) => Errno(FStat(descriptor, buffer));
 
@@ -21,6 +32,18 @@ internal static unsafe partial class SystemCalls
 
     /// <summary>Bytes read, or minus an errno.</summary>
     public static long ReadAt(int descriptor, void* into, long length, long offset) => ValueOrErrno(PRead(descriptor, into, (nuint)length, offset));
+
+    /// <summary>Bytes written, or minus an errno.</summary>
+    public static long WriteAt(int descriptor, void* from, long length, long offset) => ValueOrErrno(PWrite(descriptor, from, (nuint)length, offset));
+
+    /// <summary>0, or an errno.</summary>
+    public static int SyncData(int descriptor) => Errno(FDataSync(descriptor));
+
+    /// <summary>A descriptor, or minus an errno. The name, UTF-8, ends with a zero byte.</summary>
+    public static int OpenAt(int folder, ReadOnlySpan<byte> name, int flags, uint mode = 0)
+    {
+        fixed (byte* text = name) return (int)ValueOrErrno(OpenAtCall(folder, text, flags, mode));
+    }
 
     /// <summary>0, or an errno.</summary>
     public static int Allocate(int descriptor, int mode, long offset, long length) => Errno(FAllocate(descriptor, mode, offset, length));
@@ -55,6 +78,9 @@ internal static unsafe partial class SystemCalls
 
     private static long ValueOrErrno(nint result) => result >= 0 ? result : -Marshal.GetLastPInvokeError();
 
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int CloseCall(int descriptor);
+
     [LibraryImport("libc", EntryPoint = "fstat", SetLastError = true)]
     private static partial int FStat(int descriptor, stat* buffer);
 
@@ -66,6 +92,15 @@ internal static unsafe partial class SystemCalls
 
     [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
     private static partial nint PRead(int descriptor, void* into, nuint length, long offset);
+
+    [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
+    private static partial nint PWrite(int descriptor, void* from, nuint length, long offset);
+
+    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+    private static partial int FDataSync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
+    private static partial int OpenAtCall(int folder, byte* name, int flags, uint mode);
 
     [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
     private static partial int FAllocate(int descriptor, int mode, long offset, long length);

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Tmds.Linux;
+using Tmem.Engine.Native;
 
 namespace Tmem.Engine.Region;
 
@@ -111,7 +112,7 @@ internal sealed unsafe class HugeBlocks : IDisposable
             var file = LibC.open(path, LibC.O_RDONLY | LibC.O_CLOEXEC);
             if (file < 0) return false;
             read = (nint)LibC.read(file, text, enough);
-            _ = LibC.close(file);
+            SystemCalls.Close(file);
         }
         var lines = new ReadOnlySpan<byte>(text, (int)Math.Max(read, 0));
         return Figure(lines, "MemTotal:"u8) is var total and > 0 && Figure(lines, "MemAvailable:"u8) >= total / LeastAvailable;

@@ -51,20 +51,12 @@ internal sealed unsafe class RegionMemory : IDisposable
         return descriptor >= 0 ? descriptor : throw new RegionException($"memfd_create failed: {FileFacts.Describe(-descriptor)}; there is no memory for a region");
     }
 
-    /// <summary>Maps a descriptor, which then belongs to the mapping; the file is first made <paramref name="length"/> long.</summary>
+    /// <summary>Maps a descriptor, which then, and not before, belongs to the mapping; the file is first made <paramref name="length"/> long.</summary>
     public static RegionMemory FromDescriptor(int fd, long length, bool lockMemory, string name)
     {
-        try
-        {
-            if (FileFacts.LengthOf(fd, name) < length && SystemCalls.SetLength(fd, length) is var error and not 0)
-                throw new RegionException($"cannot extend {name} to {length} bytes: {FileFacts.Describe(error)}");
-            return Map(fd, length, lockMemory, name);
-        }
-        catch
-        {
-            _ = close(fd);
-            throw;
-        }
+        if (FileFacts.LengthOf(fd, name) < length && SystemCalls.SetLength(fd, length) is var error and not 0)
+            throw new RegionException($"cannot extend {name} to {length} bytes: {FileFacts.Describe(error)}");
+        return Map(fd, length, lockMemory, name);
     }
 
     private static RegionMemory Map(int fd, long length, bool lockMemory, string name)
@@ -196,6 +188,6 @@ internal sealed unsafe class RegionMemory : IDisposable
         if (Start == null) return;
         _ = SystemCalls.Unmap(Start, Length);
         Start = null;
-        if (_descriptor >= 0) _ = close(_descriptor);
+        if (_descriptor >= 0) SystemCalls.Close(_descriptor);
     }
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Tmds.Linux;
 using Tmem.Engine.Durability;
+using Tmem.Engine.Native;
 
 namespace Tmem.Engine.Region;
 
@@ -17,31 +18,37 @@ internal static unsafe class RegionOpener
     /// <param name="prepared">What <see cref="Prepare"/> returned for the same options; then the result, or disposed.</param>
     public static RegionMemory Open(EngineOptions options, out bool attach, out RegionImage? image, RegionMemory? prepared = null)
     {
-        var maximum = options.MaximumCapacityBytes != 0 ? options.MaximumCapacityBytes : options.CapacityBytes * 4;
-        if (maximum < options.CapacityBytes || maximum > RegionLayout.MaximumBytes / 2)
-            throw new ArgumentException($"a maximum capacity of {maximum} bytes is below the capacity or above {RegionLayout.MaximumBytes / 2}", nameof(options));
-        var spans = RegionLayout.SpansFor(maximum);
-
-        image = RegionImage.Open(options);
-        RegionMemory? memory = prepared;
+        image = null;
+        var memory = prepared;
+        // What is to be closed if this fails: until a mapping owns it, the descriptor.
+        var fd = memory is null ? options.RegionDescriptor : -1;
         try
         {
+            var maximum = options.MaximumCapacityBytes != 0 ? options.MaximumCapacityBytes : options.CapacityBytes * 4;
+            if (maximum < options.CapacityBytes || maximum > RegionLayout.MaximumBytes / 2)
+                throw new ArgumentException($"a maximum capacity of {maximum} bytes is below the capacity or above {RegionLayout.MaximumBytes / 2}", nameof(options));
+            var spans = RegionLayout.SpansFor(maximum);
+
+            image = RegionImage.Open(options);
             if (image is null && options.RegionDescriptor < 0)
             {
                 attach = false;
-                return memory = Create(RegionMemory.Anonymous(Length(spans), options.LockMemory), spans);
+                memory = RegionMemory.Anonymous(Length(spans), options.LockMemory);
+                Create(memory, spans);
+                return memory;
             }
             var name = image?.Name ?? "the region's memory";
-            var fd = options.RegionDescriptor >= 0 ? options.RegionDescriptor : RegionMemory.CreateDescriptor();
-            var inMemory = IsHeld(fd, name, options.CapacityBytes, ref spans);
+            if (memory is null && fd < 0) fd = RegionMemory.CreateDescriptor();
+            var inMemory = IsHeld(memory?.Descriptor ?? fd, name, options.CapacityBytes, ref spans);
             // What the file holds matters only where memory holds nothing.
-            var inImage = !inMemory && HasImage(image, fd, options.CapacityBytes, ref spans);
+            var inImage = !inMemory && HasImage(image, options.CapacityBytes, ref spans);
             if (inMemory && !options.IsSuccessor && image?.IsOfAnother(spans) == true)
-            {
-                _ = LibC.close(fd);
                 throw new RegionException($"{name} is the image of another region than the one in memory; name the right one");
+            if (memory is null)
+            {
+                memory = RegionMemory.FromDescriptor(fd, Length(spans), options.LockMemory, name);
+                fd = -1;
             }
-            memory ??= RegionMemory.FromDescriptor(fd, Length(spans), options.LockMemory, name);
             if (memory.Length != Length(spans)) throw new RegionException($"{name} was made anew since this process looked at it; start another");
             if (inMemory) image?.Follow(memory);
             else if (inImage) image!.Load(memory);
@@ -58,6 +65,7 @@ internal static unsafe class RegionOpener
         {
             image?.Dispose();
             memory?.Dispose();
+            if (fd >= 0) SystemCalls.Close(fd);
             throw;
         }
     }
@@ -67,7 +75,7 @@ internal static unsafe class RegionOpener
     {
         Superblock superblock = default;
         var size = Unsafe.SizeOf<Superblock>();
-        if (LibC.pread(options.RegionDescriptor, &superblock, (size_t)(ulong)size, 0) != size || superblock.Magic == 0) return null;
+        if (SystemCalls.ReadAt(options.RegionDescriptor, &superblock, size, 0) != size || superblock.Magic == 0) return null;
         const string name = "the region's memory";
         var length = Length(Check(superblock, options.CapacityBytes, name));
         if (FileFacts.LengthOf(options.RegionDescriptor, name) < length) return null;
@@ -78,60 +86,40 @@ internal static unsafe class RegionOpener
 
     private static long Length(long spans) => RegionLayout.HeaderBytes(spans) + spans * RegionLayout.SpanBytes;
 
-    private static RegionMemory Create(RegionMemory memory, long spans)
+    private static void Create(RegionMemory memory, long spans)
     {
-        if (!memory.Populate(0, RegionLayout.TablesBytes))
-        {
-            memory.Dispose();
-            throw new RegionException($"no memory for {memory.Name}; make room or lower the capacity");
-        }
+        if (!memory.Populate(0, RegionLayout.TablesBytes)) throw new RegionException($"no memory for {memory.Name}; make room or lower the capacity");
         ref var superblock = ref *(Superblock*)memory.Start;
         superblock.Version = RegionLayout.Version;
         superblock.SpanBytes = RegionLayout.SpanBytes;
         superblock.SpanCount = spans;
         Volatile.Write(ref superblock.Magic, RegionLayout.Magic);
-        return memory;
     }
 
-    private static bool HasImage(RegionImage? image, int fd, long capacity, ref long spans)
+    private static bool HasImage(RegionImage? image, long capacity, ref long spans)
     {
-        try
-        {
-            if (image is null || !image.HasRegion()) return false;
-            spans = Check(image.Superblock, capacity, image.Name);
-            return image.FileBytes >= Length(spans) ? true : throw CutShort(image.Name, image.FileBytes, spans);
-        }
-        catch
-        {
-            _ = LibC.close(fd);
-            throw;
-        }
+        if (image is null || !image.HasRegion()) return false;
+        spans = Check(image.Superblock, capacity, image.Name);
+        return image.FileBytes >= Length(spans) ? true : throw CutShort(image.Name, image.FileBytes, spans);
     }
 
     /// <summary>Whether memory given by descriptor holds a region. One without a superblock was left by a process that died making or loading it.</summary>
     private static bool IsHeld(int fd, string name, long capacity, ref long spans)
     {
-        try
+        var length = FileFacts.LengthOf(fd, name);
+        if (length == 0) return false;
+        Superblock superblock = default;
+        var size = Unsafe.SizeOf<Superblock>();
+        if (SystemCalls.ReadAt(fd, &superblock, size, 0) == size && superblock.Magic == 0)
         {
-            var length = FileFacts.LengthOf(fd, name);
-            if (length == 0) return false;
-            Superblock superblock = default;
-            var read = LibC.pread(fd, &superblock, (size_t)(ulong)Unsafe.SizeOf<Superblock>(), 0);
-            if (read == Unsafe.SizeOf<Superblock>() && superblock.Magic == 0)
-            {
-                if (LibC.ftruncate(fd, 0) == 0) return false;
-                throw new RegionException($"cannot empty {name}: {FileFacts.Describe(LibC.errno)}");
-            }
-            var held = Check(superblock, capacity, name);
-            if (length < Length(held)) throw CutShort(name, length, held);
-            spans = held;
-            return true;
+            return SystemCalls.SetLength(fd, 0) is var error and not 0
+                ? throw new RegionException($"cannot empty {name}: {FileFacts.Describe(error)}")
+                : false;
         }
-        catch
-        {
-            _ = LibC.close(fd);
-            throw;
-        }
+        var held = Check(superblock, capacity, name);
+        if (length < Length(held)) throw CutShort(name, length, held);
+        spans = held;
+        return true;
     }
 
     /// <summary>Refuses whatever is not a region this program can serve; returns its span count.</summary>
