@@ -133,7 +133,8 @@ internal static unsafe class RegionOpener
             throw new RegionException($"{name} is damaged: its superblock says {superblock.SpanCount} spans of {superblock.SpanBytes} bytes; restore it from a copy, or remove it to start empty");
         var largest = RegionLayout.CapacityOf(superblock.SpanCount);
         if (capacity > largest)
-            throw new RegionException($"{name} was made for a capacity of at most {largest >> 20} MiB, and {capacity >> 20} MiB were asked for; ask for less, or remove it to start with a larger one");
+            throw new RegionException($"{name} was made for a capacity of at most {largest >> 20} MiB, and {capacity >> 20} MiB were asked for; ask for no more than that. "
+                + "A larger store needs another file: start a daemon on one, copy over what this one holds, then remove it");
         return superblock.SpanCount;
     }
 

@@ -45,8 +45,9 @@ internal sealed class ServedMount : IDisposable
 
     /// <summary>Ends the mount unless somebody needs it.</summary>
     /// <param name="openFiles">How many files of it the kernel has open now, whoever has them: a swap device, a process in another mount namespace.</param>
+    /// <param name="wanted">Asked last, before what cannot be undone: whether whoever asked still waits.</param>
     /// <returns>Null when it is unmounted and gone (then <see cref="Ended"/> completes), else what is in the way: a clause without a full stop.</returns>
-    public string? TryStop(Func<long> openFiles)
+    public string? TryStop(Func<long> openFiles, Func<bool> wanted)
     {
         if (_session.Ended.IsCompleted) return null;
         var swaps = SwapGuard.SwapInUse(MountPoint);
@@ -58,6 +59,8 @@ internal sealed class ServedMount : IDisposable
         // What has just been closed is released a moment later.
         if (!Await(() => openFiles() == 0))
             return $"{openFiles()} files on {MountPoint} are open, and by no process that can be seen: by a loop device, that may be swapped to (see losetup -a, /proc/swaps)";
+        // All that waits is behind us: whoever has given up meanwhile has been told that nothing came of it.
+        if (!wanted()) return "whoever asked has hung up";
         var error = _mount.Unmount();
         if (error == Errno.EBUSY) return $"{MountPoint} is busy, held by {(MountHolders.Find(MountPoint, Connection) is { Count: > 0 } late ? string.Join(", ", late) : "somebody")}";
         // EINVAL: it is no mount any more.

@@ -136,7 +136,7 @@ internal sealed unsafe class Worker : IDaemon
         lock (_stopLock)
         {
             reason = _isOver ? ""
-                : _makeDurable() ?? (wanted() ? _mount.TryStop(_openFiles) : "whoever asked has hung up") ?? "";
+                : _makeDurable() ?? _mount.TryStop(_openFiles, wanted) ?? "";
         }
         return reason.Length == 0;
     }

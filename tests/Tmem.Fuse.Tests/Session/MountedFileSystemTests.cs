@@ -33,7 +33,7 @@ public sealed class MountedFileSystemTests : IDisposable
     {
         if (_served is not null)
         {
-            var refusal = _served.TryStop(() => 0);
+            var refusal = _served.TryStop(() => 0, () => true);
             Assert.True(_served.Ended.Wait(TimeSpan.FromSeconds(20)), refusal ?? "the session did not end");
             _served.Dispose();
             _connection!.Close();
@@ -206,7 +206,7 @@ public sealed class MountedFileSystemTests : IDisposable
         using var holder = Process.Start(new ProcessStartInfo("sleep", ["60"]) { WorkingDirectory = _folder })!;
         try
         {
-            var refusal = _served!.TryStop(() => 0);
+            var refusal = _served!.TryStop(() => 0, () => true);
             Assert.Contains($"process {holder.Id} (sleep)", refusal, StringComparison.Ordinal);
             Shell("touch $M/still-alive");
         }
