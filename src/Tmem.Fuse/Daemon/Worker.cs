@@ -162,7 +162,7 @@ internal sealed unsafe class Worker : IDaemon
         try
         {
             reason = ProgramFile.TryOpen(path, wish.Binary is not null, ref settings, IsServedByTmem, out program)
-                ?? _keeper.TryUpgrade(in settings, program) ?? "";
+                ?? (wanted() ? _keeper.TryUpgrade(in settings, program, wanted) : "whoever asked has hung up") ?? "";
         }
         finally
         {

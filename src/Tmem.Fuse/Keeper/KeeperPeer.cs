@@ -11,7 +11,7 @@ internal sealed class KeeperPeer
     private const int StackSize = 256 << 10;
     private const int LongestDelay = 60_000;
     private const int AdoptPatience = 15_000;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
+    private static readonly TimeSpan s_glance = TimeSpan.FromSeconds(1);
 
     private readonly Handover _handover;
     private readonly Launcher _launcher;
@@ -58,8 +58,12 @@ internal sealed class KeeperPeer
     /// </summary>
     /// <param name="settings">What it is to be started with.</param>
     /// <param name="program">The descriptor of its program; -1 for the one that is used already.</param>
+    /// <param name="wanted">
+    /// Whether whoever asked still waits. So long, a keeper that stands still is waited for: "it came to nothing" would be untrue once it
+    /// goes on. One that lives answers within half a minute, and of one that dies the line tells.
+    /// </param>
     /// <returns>Null when this worker is about to retire for it, else why it came to nothing.</returns>
-    public string? TryUpgrade(in WorkerSettings settings, int program)
+    public string? TryUpgrade(in WorkerSettings settings, int program, Func<bool> wanted)
     {
         TaskCompletionSource<string?> done;
         lock (_monitor)
@@ -73,7 +77,9 @@ internal sealed class KeeperPeer
             _handover.UpgradeProblem = "";
             _line.SendUpgrade(in settings, program);
         }
-        return done.Task.Wait(Patience) ? done.Task.Result : "the keeper does not answer; look at the daemon's log";
+        while (!done.Task.Wait(s_glance))
+            if (!wanted()) return "whoever asked has hung up before the keeper answered";
+        return done.Task.Result;
     }
 
     /// <summary>Starts a keeper if there is none.</summary>
