@@ -75,7 +75,7 @@ internal sealed class Composition : IDisposable
             var fileSystem = new TmemFileSystem(engine, engine.Client(FileSystemClient));
             // A new connection: nobody will ever forget or release what an earlier one had looked up or opened.
             if (handover.Page.ConnectionUsed == 0) fileSystem.DropKernelReferences();
-            handover.Page.RegionReady = 1;
+            handover.NoteRegion();
             return new Composition(engine, fileSystem, handover);
         }
         catch (RegionException e)

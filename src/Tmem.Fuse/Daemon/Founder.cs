@@ -38,10 +38,10 @@ internal static unsafe class Founder
             if (group.TooSmallFor(options.CapacityBytes) is { } tooSmall) Log.Warning(tooSmall);
             _ = LockedMemory.Lock();
             ref var page = ref handover.Page;
-            page.Region = SharedMemory.Create("tmem-region", out var stays);
+            page.Region = SharedMemory.Create("tmem-region", 0, out var stays, out page.RegionSegment);
             page.RegionStays = stays ? 1 : 0;
             page.RegionFile = options.RegionPath is { } file ? Keeper.RegionFile.Open(file) : -1;
-            page.Buffers = RequestBuffers.Create().Descriptor;
+            page.Buffers = RequestBuffers.Create(out page.BuffersSegment).Descriptor;
             page.DropDamaged = options.DropDamaged ? 1 : 0;
             page.Current = page.Proposed = SettingsOf(options);
             using var listener = ControlSocket.Listen(socketPath);

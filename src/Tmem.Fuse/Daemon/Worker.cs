@@ -210,14 +210,16 @@ internal sealed unsafe class Worker : IDaemon
     {
         ref var page = ref handover.Page;
         var settings = page.Current;
-        var connection = Inherited(ref page, handover.MountPoint, settings.Threads);
+        var devices = Devices(ref page);
+        var connection = new FuseConnection(FuseMount.Adopt(handover.MountPoint, page.Connection), devices[..settings.Threads]);
         var requests = new RequestBuffers(page.Buffers);
-        var deferred = new DeferredReplies(requests.MapTable(), AllDevices(ref page), composition.Handler);
+        var deferred = new DeferredReplies(requests.MapTable(), devices, composition.Handler);
         if (page.ConnectionUsed != 0)
         {
-            requests.FinishForgets(composition.Handler, page.BufferCount);
-            if (AskForUnanswered(connection.Devices[0])) deferred.Forget();
+            new Takeover(requests, devices, composition.Handler, deferred, handover.WasFault).Run(page.BufferCount, Environment.ProcessId);
+            if (AskForUnanswered(devices[0])) deferred.Forget();
         }
+        else Takeover.Begin(requests, Environment.ProcessId);
         deferred.Start();
         page.ConnectionUsed = 1;
         page.BufferCount = Math.Max(page.BufferCount, settings.Threads);
@@ -252,27 +254,22 @@ internal sealed unsafe class Worker : IDaemon
         }
     }
 
-    /// <summary>The connection as the keeper holds it; descriptors beyond the threads' have nothing to be read that these do not see too.</summary>
-    private static FuseConnection Inherited(ref HandoverPage page, string mountPoint, int threads)
-    {
-        return new FuseConnection(FuseMount.Adopt(mountPoint, page.Connection), AllDevices(ref page)[..threads]);
-    }
-
-    /// <summary>What was read through a descriptor that has no thread any more is still answered through it.</summary>
-    private static List<FuseDevice> AllDevices(ref HandoverPage page)
+    /// <summary>
+    /// The connection's descriptors as the keeper holds them. Those beyond the threads' have nothing to be read that these do not see too, but what was read through
+    /// one, by a thread that there was before, is answered through it.
+    /// </summary>
+    private static List<FuseDevice> Devices(ref HandoverPage page)
     {
         var devices = new List<FuseDevice>();
         for (var i = 0; i < page.DeviceCount; i++) devices.Add(FuseDevice.Adopt(page.Devices[i]));
         return devices;
     }
 
-    /// <summary>Whether the kernel sends again what is not answered.</summary>
+    /// <summary>Whether the kernel sends again what is not answered. Before Linux 6.9 it cannot, and what waits is answered from the table.</summary>
     private static bool AskForUnanswered(FuseDevice device)
     {
         var error = device.ResendUnanswered();
-        if (error == Errno.EINVAL)
-            Log.Error("This kernel cannot send again what the last worker had read (Linux 6.9 can): whoever waits for that waits until the mount is aborted.");
-        else if (error is not (Errno.Ok or Errno.ENODEV or Errno.ECONNABORTED or Errno.ENOTCONN))
+        if (error is not (Errno.Ok or Errno.EINVAL or Errno.ENODEV or Errno.ECONNABORTED or Errno.ENOTCONN))
             Log.Error($"{FuseDevice.Path} refused to send again what the last worker had read: {Libc.Describe(error)}.");
         return error == Errno.Ok;
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using Tmem.Fuse.Abi;
@@ -49,6 +50,21 @@ internal struct WorkerDeath
     public int HadServed;
     public long UnixMilliseconds;
     public long ServedMilliseconds;
+
+    /// <summary>
+    /// Whether it died by itself: of a signal that a program's own fault raises, or with an exit code. What anybody may send, SIGKILL first of all, which is the
+    /// out-of-memory killer's too, says nothing of what it was doing.
+    /// </summary>
+    public readonly bool IsFault => BySignal == 0 ? Number > 0 : Number is 4 or 5 or 6 or 7 or 8 or 11 or 31;
+}
+
+/// <summary>The last deaths, each at its number's place. A process of 0: none yet, or one that is being written.</summary>
+[InlineArray(Length)]
+internal struct RecentDeaths
+{
+    public const int Length = 16;
+
+    private WorkerDeath _first;
 }
 
 /// <summary>
@@ -88,6 +104,9 @@ internal unsafe struct HandoverPage
     /// <summary>Managed memory that the keeper has allocated since it keeps; 0 if it does as it should.</summary>
     public long KeeperAllocatedBytes;
     public WorkerDeath LastDeath;
+    /// <summary>Whom a successor asks how those died that had a request in hand.</summary>
+    public RecentDeaths Deaths;
+    public int DeathCount;
 
     public WorkerSettings Current;
     public WorkerSettings Proposed;
@@ -97,6 +116,10 @@ internal unsafe struct HandoverPage
     public int Region;
     /// <summary>That memory is never swapped, so no process need lock it.</summary>
     public int RegionStays;
+    /// <summary>The segments that keep memory from being swapped where the kernel needs them: the region's, the buffers', this page's. See <see cref="LockedSegment"/>.</summary>
+    public int RegionSegment;
+    public int BuffersSegment;
+    public int PageSegment;
     /// <summary>The file that it is made durable in; -1 for none.</summary>
     public int RegionFile;
     public int Listener;
@@ -172,10 +195,9 @@ internal sealed unsafe class Handover
     /// <exception cref="StartupException">No memory.</exception>
     public static Handover Create()
     {
-        var descriptor = SharedMemory.Create("tmem-handover");
-        if (NativeProcess.ftruncate(descriptor, s_size) != 0)
-            throw new StartupException($"No memory for the page that keeper and worker share: {Libc.Describe(Libc.LastError)}.");
+        var descriptor = SharedMemory.Create("tmem-handover", s_size, out _, out var segment);
         var handover = Map(descriptor);
+        handover.Page.PageSegment = segment;
         handover.Page.Magic = HandoverPage.ExpectedMagic;
         handover.Page.Version = HandoverPage.ExpectedVersion;
         return handover;
@@ -194,6 +216,10 @@ internal sealed unsafe class Handover
             throw new StartupException($"The running tmemd hands over in version {page.Version} and this program knows version "
                 + $"{HandoverPage.ExpectedVersion}: turn swap off, stop it and start this program instead.");
         }
+        // Whoever of the processes dies: what they share stays in memory while one of them lives.
+        LockedSegment.Hold(page.PageSegment);
+        LockedSegment.Hold(page.BuffersSegment);
+        LockedSegment.Hold(page.RegionSegment);
         return handover;
     }
 
@@ -206,6 +232,31 @@ internal sealed unsafe class Handover
         _page->MaxReadahead = parameters.MaxReadahead;
         _page->Flags = (ulong)parameters.Flags;
         Volatile.Write(ref _page->Agreed, 1);
+    }
+
+    /// <summary>Notes a death, where those find it that serve or will.</summary>
+    public void NoteDeath(in WorkerDeath death)
+    {
+        _page->LastDeath = death;
+        ref var place = ref _page->Deaths[_page->DeathCount++ % RecentDeaths.Length];
+        Volatile.Write(ref place.Process, 0);
+        place = death with { Process = 0 };
+        Volatile.Write(ref place.Process, death.Process);
+    }
+
+    /// <summary>Whether a worker died by a fault of its own; null if its death is not known, or not yet.</summary>
+    public bool? WasFault(int process)
+    {
+        foreach (ref var death in (Span<WorkerDeath>)_page->Deaths)
+            if (Volatile.Read(ref death.Process) == process) return death.IsFault;
+        return null;
+    }
+
+    /// <summary>The region has its length from here on, and what of it stays in memory by itself does.</summary>
+    public void NoteRegion()
+    {
+        if (_page->RegionStays == 0 && LockedSegment.TryLock(_page->RegionSegment)) _page->RegionStays = 1;
+        _page->RegionReady = 1;
     }
 
     public void SetPaths(string mountPoint, string socketPath, string? regionPath)

@@ -250,7 +250,7 @@ internal sealed unsafe partial class Keeper
     /// <summary>Notes a death, and begins the line that tells it.</summary>
     private KeeperLine CountDeath(in WorkerDeath death)
     {
-        Page.LastDeath = death;
+        _handover.NoteDeath(in death);
         Page.Restarts++;
         KeeperLine line = $"worker {death.Process} ";
         DeathWords.AppendTo(ref line, in death);

@@ -4,11 +4,11 @@ namespace Tmem.Fuse.Keeper;
 
 /// <summary>
 /// Memory that processes share and that outlives each of them: nameless files of a tmpfs that is mounted nowhere, with the option
-/// <c>noswap</c> (Linux 6.4).
+/// <c>noswap</c> (Linux 6.4), or, before that, files of locked segments (<see cref="LockedSegment"/>).
 /// </summary>
 /// <remarks>
 /// A memfd is swapped out as soon as no living process has it locked, and a worker's locks die with it. What goes to the swap device that the store serves
-/// comes back only through the store: a successor that touches it waits for itself. To lock it in the keeper as well leaves the pages that a
+/// comes back only through the store: a successor that touches it waits for itself. To map and lock it in the keeper as well leaves the pages that a
 /// worker took since the keeper last looked. A file that is never swapped leaves nothing.
 /// </remarks>
 internal static unsafe partial class SharedMemory
@@ -25,20 +25,28 @@ internal static unsafe partial class SharedMemory
     private const uint OwnerOnly = 0x180; // 0600
     private static readonly int s_temporaryFile = 0x400000 | (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000); // O_TMPFILE with its O_DIRECTORY
 
-    /// <summary>A new, empty file of memory, closed on exec. Where the kernel has no such tmpfs it is a memfd, which locks alone keep from being swapped.</summary>
+    /// <summary>
+    /// A new file of memory, closed on exec. Where the kernel has no such tmpfs it is a locked segment's, and where that is refused too a memfd, which
+    /// the locks of those who live keep from being swapped, and nothing else.
+    /// </summary>
     /// <param name="name">What it is for, as /proc tells it of a memfd.</param>
+    /// <param name="bytes">Its length; 0 if somebody else gives it one, who then says so to <see cref="LockedSegment.TryLock"/>.</param>
+    /// <param name="stays">Whether it stays in memory by itself.</param>
+    /// <param name="segment">What those who use it are to <see cref="LockedSegment.Hold"/>.</param>
     /// <exception cref="StartupException">The kernel has none to give.</exception>
-    public static int Create(string name) => Create(name, out _);
-
-    /// <param name="name">What it is for, as /proc tells it of a memfd.</param>
-    /// <param name="unswappable">Whether it stays in memory without a lock.</param>
-    /// <inheritdoc cref="Create(string)"/>
-    public static int Create(string name, out bool unswappable)
+    public static int Create(string name, long bytes, out bool stays, out int segment)
     {
+        segment = LockedSegment.None;
         var descriptor = CreateUnswappable();
-        unswappable = descriptor >= 0;
+        stays = descriptor >= 0;
+        if (descriptor < 0) descriptor = LockedSegment.Create(out segment);
         if (descriptor < 0) descriptor = NativeProcess.memfd_create(name, NativeProcess.MFD_CLOEXEC);
-        return descriptor >= 0 ? descriptor : throw new StartupException($"memfd_create failed: {Libc.Describe(Libc.LastError)}.");
+        if (descriptor < 0) throw new StartupException($"memfd_create failed: {Libc.Describe(Libc.LastError)}.");
+        if (bytes == 0) return descriptor;
+        if (NativeProcess.ftruncate(descriptor, bytes) != 0)
+            throw new StartupException($"No memory for {name}, {bytes} bytes: {Libc.Describe(Libc.LastError)}.");
+        stays |= LockedSegment.TryLock(segment);
+        return descriptor;
     }
 
     /// <summary>Such a file, or -1. The mount goes with the last file on it.</summary>

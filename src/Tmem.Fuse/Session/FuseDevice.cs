@@ -83,6 +83,28 @@ internal sealed unsafe class FuseDevice : IDisposable
         }
     }
 
+    /// <summary>Sends an answer without a body.</summary>
+    public void Reply(ulong unique, Errno error, ReadOnlySpan<byte> request)
+    {
+        var answer = new FuseOutHeader { Length = FuseProtocol.OutHeaderSize, Error = -(int)error, Unique = unique };
+        Reply(new ReadOnlySpan<byte>(&answer, FuseProtocol.OutHeaderSize), request);
+    }
+
+    /// <summary>
+    /// Whether the kernel still waits for the answer to a request that was wholly read through this descriptor. Asked by the answer to an interrupt of that request,
+    /// which is refused (ENOENT) where there is no such request, and changes nothing where there is: fuse_dev_do_write looks the request up, and looks at no
+    /// error but ENOSYS and EAGAIN. So it has been since there are interrupts (Linux 2.6.14).
+    /// </summary>
+    public bool IsUnanswered(ulong unique)
+    {
+        const ulong interrupt = 1;
+        var answer = new FuseOutHeader { Length = FuseProtocol.OutHeaderSize, Unique = unique | interrupt };
+        Errno error;
+        do error = Write(new ReadOnlySpan<byte>(&answer, FuseProtocol.OutHeaderSize));
+        while (error == Errno.EINTR);
+        return error == Errno.Ok;
+    }
+
     /// <summary>
     /// Has the kernel let go of what it keeps of a file's pages; ENOENT if it knows no such file. It waits for those pages that are being read or written, which
     /// takes others' answers: never on a thread that serves.

@@ -193,13 +193,13 @@ internal sealed class FuseSession : IDisposable
         private bool TryDefer(ReadOnlySpan<byte> message, in Deferral deferral, ref bool passed)
         {
             var deferred = _session._options.Deferred;
-            if (deferred.TryAdd(MemoryMarshal.Read<FuseInHeader>(message).Unique, _number, in deferral)) return true;
+            var unique = MemoryMarshal.Read<FuseInHeader>(message).Unique;
+            if (deferred.TryAdd(unique, _number, in deferral)) return true;
             if (!passed) _session._baton.Pass();
             passed = true;
             var error = deferred.Await(in deferral);
             if (error == Errno.Ok) return false;
-            var answer = new FuseOutHeader { Length = FuseProtocol.OutHeaderSize, Error = -(int)error, Unique = MemoryMarshal.Read<FuseInHeader>(message).Unique };
-            _device.Reply(MemoryMarshal.AsBytes(new ReadOnlySpan<FuseOutHeader>(in answer)), message);
+            _device.Reply(unique, error, message);
             return true;
         }
 

@@ -19,15 +19,15 @@ internal sealed unsafe class LockedBuffer : IDisposable
     /// <exception cref="StartupException">No memory.</exception>
     public LockedBuffer(int lead, int data) : this(lead, data, -1, 0) { }
 
-    /// <summary>The <paramref name="number"/>-th buffer of its size in a memory file.</summary>
+    /// <summary>A buffer in a memory file, from <paramref name="offset"/> on.</summary>
     /// <exception cref="StartupException">No memory.</exception>
-    public LockedBuffer(int lead, int data, int file, int number)
+    public LockedBuffer(int lead, int data, int file, long offset)
     {
         _lead = lead;
         _length = lead + data;
         _mapped = (nuint)MappedBytes(data);
         var kind = file < 0 ? Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS : Libc.MAP_SHARED;
-        var address = Libc.mmap(null, _mapped, Libc.PROT_READ | Libc.PROT_WRITE, kind | Libc.MAP_POPULATE, file, (nint)_mapped * number);
+        var address = Libc.mmap(null, _mapped, Libc.PROT_READ | Libc.PROT_WRITE, kind | Libc.MAP_POPULATE, file, (nint)offset);
         if ((nint)address == -1)
             throw new StartupException($"No memory for a session buffer of {_mapped} bytes: {Libc.Describe(Libc.LastError)}. Use fewer --threads.");
         _base = (byte*)address;
@@ -43,6 +43,9 @@ internal sealed unsafe class LockedBuffer : IDisposable
     public static int MappedBytes(int data) => PageSize + ((data + PageSize - 1) & -PageSize);
 
     public Span<byte> Span => new(_base + PageSize - _lead, _length);
+
+    /// <summary>What lies before <see cref="Span"/>, from the start of the first page on: room for a note of one's own.</summary>
+    public Span<byte> Head => new(_base, PageSize - _lead);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -19,7 +19,7 @@ namespace Tmem.Fuse.Tests.Crash;
 /// </summary>
 internal sealed class CrashVolume : IDisposable
 {
-    private readonly int _descriptor = SharedMemory.Create("test-region");
+    private readonly int _descriptor = SharedMemory.Create("test-region", 0, out _, out _);
     private readonly byte[] _reply = new byte[16 + (1 << 20)];
     private TmemEngine? _engine;
     private TmemFileSystem? _files;

@@ -12,7 +12,7 @@ namespace Tmem.Fuse.Tests.Session;
 /// <summary>Answers that wait: who gets which, what a successor finds, and that none is lost. Pairs of sockets stand for descriptors of the kernel's.</summary>
 public sealed class DeferredReplyTests : IDisposable
 {
-    private readonly RequestBuffers _requests = RequestBuffers.Create();
+    private readonly RequestBuffers _requests = RequestBuffers.Create(out _);
     private readonly Bench _bench = new();
     private readonly List<FuseDevice> _devices = [];
     private readonly List<Link> _kernel = [];

@@ -18,7 +18,7 @@ public sealed class MountedFileSystemTests : IDisposable
     private readonly List<string> _faults = [];
     private readonly MemoryFileSystem _files = new(16 << 20);
     private readonly Dispatcher<MemoryFileSystem> _dispatcher;
-    private readonly RequestBuffers _requests = RequestBuffers.Create();
+    private readonly RequestBuffers _requests = RequestBuffers.Create(out _);
     private FuseConnection? _connection;
     private ServedMount? _served;
 

@@ -1,0 +1,64 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace Tmem.Fuse.Keeper;
+
+/// <summary>
+/// Memory that no process has to lock, on kernels whose tmpfs cannot be told not to swap (before Linux 6.4): a System V segment, of which SHM_LOCK keeps every page
+/// in memory, those that come later too and whoever has them mapped, for as long as one process is attached. Its file is opened through /proc/self/map_files, and is
+/// from then on a file of memory like any other: it is made as long as it has to be, mapped, and holes are punched in it. What is attached is its first page.
+/// </summary>
+/// <remarks>
+/// Locks of a mapping (mlock) hold what that process has touched, and fill the holes of what it has not. A ramfs cannot punch holes; memfd_secret is off unless the
+/// kernel is started with it.
+/// </remarks>
+internal static unsafe partial class LockedSegment
+{
+    public const int None = -1;
+    private const int PageSize = 4096;
+    private const int IPC_PRIVATE = 0;
+    private const int IPC_CREAT = 0x200;
+    private const int SHM_NORESERVE = 0x1000;
+    private const int OwnerOnly = 0x180; // 0600
+    private const int IPC_RMID = 0;
+    private const int SHM_LOCK = 11;
+
+    /// <summary>A new segment, attached to this process, and its file, closed on exec; -1 if the kernel refuses.</summary>
+    public static int Create(out int segment)
+    {
+        segment = shmget(IPC_PRIVATE, PageSize, IPC_CREAT | SHM_NORESERVE | OwnerOnly);
+        if (segment < 0) return -1;
+        var address = shmat(segment, null, 0);
+        // It goes with the last process that is attached; Linux lets others attach until then.
+        _ = shmctl(segment, IPC_RMID, null);
+        if (address != -1)
+        {
+            var descriptor = Libc.open(string.Create(CultureInfo.InvariantCulture, $"/proc/self/map_files/{address:x}-{address + PageSize:x}"), Libc.O_RDWR | Libc.O_CLOEXEC);
+            if (descriptor >= 0) return descriptor;
+            _ = shmdt((void*)address);
+        }
+        segment = None;
+        return -1;
+    }
+
+    /// <summary>Keeps all of it in memory. Its file must have its length by now: the system counts by it what is locked, now and when it lets go.</summary>
+    public static bool TryLock(int segment) => segment != None && shmctl(segment, SHM_LOCK, null) == 0;
+
+    /// <summary>Has this process hold it too, until it ends.</summary>
+    public static void Hold(int segment)
+    {
+        if (segment != None) _ = shmat(segment, null, 0);
+    }
+
+    [LibraryImport("libc")]
+    private static partial int shmget(int key, nuint size, int flags);
+
+    [LibraryImport("libc")]
+    private static partial nint shmat(int segment, void* address, int flags);
+
+    [LibraryImport("libc")]
+    private static partial int shmdt(void* address);
+
+    [LibraryImport("libc")]
+    private static partial int shmctl(int segment, int command, void* argument);
+}
