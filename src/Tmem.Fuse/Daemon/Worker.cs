@@ -213,7 +213,8 @@ internal sealed unsafe class Worker : IDaemon
         var devices = Devices(ref page);
         var connection = new FuseConnection(FuseMount.Adopt(handover.MountPoint, page.Connection), devices[..settings.Threads]);
         var requests = new RequestBuffers(page.Buffers);
-        var deferred = new DeferredReplies(requests.MapTable(), devices, composition.Handler);
+        var deferred = new DeferredReplies(requests.MapTable(), devices, composition.Handler,
+            () => handover.Page.NotifyingThread = NativeProcess.ThreadNumber());
         if (page.ConnectionUsed != 0)
         {
             new Takeover(requests, devices, composition.Handler, deferred, handover.WasFault).Run(page.BufferCount, Environment.ProcessId);

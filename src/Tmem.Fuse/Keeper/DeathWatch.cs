@@ -15,6 +15,7 @@ internal sealed class DeathWatch
     /// <summary>Looks, 0.3 ms each, without a pause between them.</summary>
     private const int HastyLooks = 20;
 
+    private readonly Handover _handover;
     private readonly RobustWord _life;
     private readonly int _worker;
     private readonly Link _line;
@@ -22,6 +23,7 @@ internal sealed class DeathWatch
 
     private DeathWatch(Handover handover, Link line)
     {
+        _handover = handover;
         _life = handover.Life;
         _worker = handover.Page.WorkerProcess;
         _line = line;
@@ -63,7 +65,7 @@ internal sealed class DeathWatch
         if (!_life.AwaitEnd(() => _isOver)) return;
         for (var look = 0; look < MostLooks && !_isOver; look++)
         {
-            if (ProcessThreads.AllEnd(_worker))
+            if (ProcessThreads.AllEnd(_worker, _handover.Page.NotifyingThread))
             {
                 _line.Send(LinkMessage.WorkerEnds);
                 break;

@@ -89,6 +89,8 @@ internal unsafe struct HandoverPage
     public int WorkerProcess;
     /// <summary>The worker that has begun to read requests: whether it has served is known at once, and not when its word arrives.</summary>
     public int ServingProcess;
+    /// <summary>Its thread that tells the kernel what to let go of: it may wait there for what only a successor answers.</summary>
+    public int NotifyingThread;
     /// <summary>A worker ahead of time; 0 if there is none.</summary>
     public int StandbyProcess;
     /// <summary>Workers started after the first because one had died.</summary>
@@ -217,9 +219,9 @@ internal sealed unsafe class Handover
                 + $"{HandoverPage.ExpectedVersion}: turn swap off, stop it and start this program instead.");
         }
         // Whoever of the processes dies: what they share stays in memory while one of them lives.
-        LockedSegment.Hold(page.PageSegment);
-        LockedSegment.Hold(page.BuffersSegment);
-        LockedSegment.Hold(page.RegionSegment);
+        LockedSegment.Hold(page.PageSegment, descriptor);
+        LockedSegment.Hold(page.BuffersSegment, page.Buffers);
+        LockedSegment.Hold(page.RegionSegment, page.Region);
         return handover;
     }
 

@@ -44,10 +44,18 @@ internal static unsafe partial class LockedSegment
     /// <summary>Keeps all of it in memory. Its file must have its length by now: the system counts by it what is locked, now and when it lets go.</summary>
     public static bool TryLock(int segment) => segment != None && shmctl(segment, SHM_LOCK, null) == 0;
 
-    /// <summary>Has this process hold it too, until it ends.</summary>
-    public static void Hold(int segment)
+    /// <summary>
+    /// Has this process hold it too, until it ends. Before the process locks what it maps: what is attached is all of the file, however long it is by now, and
+    /// is only then cut down to its first page.
+    /// </summary>
+    /// <param name="segment">The segment, or <see cref="None"/>.</param>
+    /// <param name="descriptor">Its file.</param>
+    public static void Hold(int segment, int descriptor)
     {
-        if (segment != None) _ = shmat(segment, null, 0);
+        if (segment == None) return;
+        var address = shmat(segment, null, 0);
+        var bytes = Libc.lseek(descriptor, 0, Libc.SEEK_END);
+        if (address != -1 && bytes > PageSize) _ = Libc.munmap((void*)(address + PageSize), (nuint)((bytes + PageSize - 1) & -PageSize) - PageSize);
     }
 
     [LibraryImport("libc")]

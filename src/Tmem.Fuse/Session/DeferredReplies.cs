@@ -29,13 +29,14 @@ internal sealed unsafe class DeferredReplies : IDisposable
     /// <param name="table">Where they are noted.</param>
     /// <param name="devices">All descriptors of the connection, by number.</param>
     /// <param name="handler">The protocol.</param>
-    public DeferredReplies(DeferredTable table, IReadOnlyList<FuseDevice> devices, IRequestHandler handler)
+    /// <param name="prepareNotifier">Run on the thread that talks to the kernel, before it does.</param>
+    public DeferredReplies(DeferredTable table, IReadOnlyList<FuseDevice> devices, IRequestHandler handler, Action? prepareNotifier = null)
     {
         _table = table;
         _devices = devices;
         _handler = handler;
-        _durable = new Queue(this, "fuse-fsync");
-        _invalidated = new Queue(this, "fuse-notify");
+        _durable = new Queue(this, "fuse-fsync", null);
+        _invalidated = new Queue(this, "fuse-notify", prepareNotifier);
     }
 
     /// <summary>
@@ -91,6 +92,11 @@ internal sealed unsafe class DeferredReplies : IDisposable
     }
 
     /// <summary>
+    /// Tells the kernel nothing more, and returns when it has done what it was told: it may wait for answers of ours, so whoever stops serving calls this before.
+    /// </summary>
+    public void StopNotifying() => _invalidated.Hold();
+
+    /// <summary>
     /// Stops answering, and touching the table: when this returns, what is in it is the successor's. What is being waited for goes on, and comes to nothing.
     /// </summary>
     public void Stop()
@@ -134,9 +140,14 @@ internal sealed unsafe class DeferredReplies : IDisposable
         private int _first = DeferredReply.Nobody;
         private int _last = DeferredReply.Nobody;
 
-        public Queue(DeferredReplies replies, string name)
+        private readonly Action? _prepare;
+        private bool _isHeld;
+        private bool _isBusy;
+
+        public Queue(DeferredReplies replies, string name, Action? prepare)
         {
             _replies = replies;
+            _prepare = prepare;
             _thread = new Thread(Run, StackBytes) { IsBackground = true, Name = name };
         }
 
@@ -157,8 +168,19 @@ internal sealed unsafe class DeferredReplies : IDisposable
             Monitor.PulseAll(_replies._gate);
         }
 
+        /// <summary>Takes nothing more, and returns when what it waits for has happened.</summary>
+        public void Hold()
+        {
+            lock (_replies._gate)
+            {
+                _isHeld = true;
+                while (_isBusy && !_replies._stopped) Monitor.Wait(_replies._gate);
+            }
+        }
+
         private void Run()
         {
+            _prepare?.Invoke();
             while (TryTakeAll(out var entry))
             {
                 var deferral = _replies._table[entry].Deferral;
@@ -181,7 +203,10 @@ internal sealed unsafe class DeferredReplies : IDisposable
         {
             lock (_replies._gate)
             {
-                while (_first == DeferredReply.Nobody && !_replies._stopped) Monitor.Wait(_replies._gate);
+                _isBusy = false;
+                Monitor.PulseAll(_replies._gate);
+                while ((_first == DeferredReply.Nobody || _isHeld) && !_replies._stopped) Monitor.Wait(_replies._gate);
+                _isBusy = true;
                 entry = _first;
                 _first = _last = DeferredReply.Nobody;
                 return !_replies._stopped;

@@ -76,7 +76,11 @@ internal sealed class FuseSession : IDisposable
     }
 
     /// <summary>Stops reading; <see cref="Ended"/> completes when everything that was read is answered, or noted as what a successor has to answer.</summary>
-    public void Quiesce() => _stop.Set();
+    public void Quiesce()
+    {
+        _options.Deferred.StopNotifying();
+        _stop.Set();
+    }
 
     /// <summary>Frees the buffers. Only after <see cref="Ended"/>, or before <see cref="Start"/>.</summary>
     public void Dispose()

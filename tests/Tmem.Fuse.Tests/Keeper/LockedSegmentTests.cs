@@ -34,6 +34,10 @@ public sealed unsafe class LockedSegmentTests
             Assert.Equal(0, Tmds.Linux.LibC.madvise(memory, Bytes / 8, MADV_REMOVE));
             Assert.InRange(KibibytesOf(descriptor), touched * 2, touched * 2 + 64);
             Assert.Equal(0, memory[0]);
+            // Another one who holds it has one page of it, and not the length that it has come to have.
+            var before = Mapped();
+            LockedSegment.Hold(segment, descriptor);
+            Assert.Equal(before + PageSize, Mapped());
         }
         finally
         {
@@ -41,6 +45,10 @@ public sealed unsafe class LockedSegmentTests
             _ = Libc.close(descriptor);
         }
     }
+
+    /// <summary>Bytes of this process's mappings of segments.</summary>
+    private static long Mapped() => File.ReadLines("/proc/self/maps").Where(line => line.Contains("/SYSV", StringComparison.Ordinal))
+        .Select(line => line.Split(' ')[0].Split('-').Select(address => Convert.ToInt64(address, 16)).ToArray()).Sum(range => range[1] - range[0]);
 
     private static long KibibytesOf(int descriptor)
     {

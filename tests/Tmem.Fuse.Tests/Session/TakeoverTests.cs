@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Tmem.Fuse.Abi;
+using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Mount;
 using Tmem.Fuse.Protocol;
 using Tmem.Fuse.Session;
@@ -168,6 +169,21 @@ public sealed class TakeoverTests : IDisposable
             Leave(1, new Message(FuseOpcode.Forget, 2, (ulong)process * 2).With(3UL));
             Assert.Throws<Death>(() => TakeOver(process, _ => true));
         }
+    }
+
+    /// <summary>As the thread that tells the kernel what to let go of may be: a successor must not wait for it, as it waits for the successor.</summary>
+    [Fact]
+    public void A_thread_that_waits_for_an_answer_keeps_nobody_from_seeing_that_its_process_has_ended()
+    {
+        using var client = Process.Start(new ProcessStartInfo("stat", [Path.Combine(_folder, "f")]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        ServeUntil(1, FuseOpcode.Lookup);
+        Assert.False(ProcessThreads.AllEnd(client.Id));
+        client.Kill();
+        Assert.False(client.WaitForExit(200));
+        Assert.False(ProcessThreads.AllEnd(client.Id));
+        Assert.True(ProcessThreads.AllEnd(client.Id, client.Id));
+        Answer(1);
+        Assert.True(client.WaitForExit(20_000));
     }
 
     private int TakeOver(int process, Func<int, bool?>? wasFault = null)
