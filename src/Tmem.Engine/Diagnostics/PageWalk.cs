@@ -1,13 +1,11 @@
 using System.Runtime.InteropServices;
-using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
-using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Diagnostics;
 
 /// <summary>Reads every page of a pool, one by one beside the running load, and names those that fail their checksum or do not unpack.</summary>
-internal sealed unsafe class PageWalk(SlabAllocator slabs, RegionOperations operations) : IDisposable
+internal sealed unsafe class PageWalk(RegionOperations operations) : IDisposable
 {
     private readonly byte* _page = (byte*)NativeMemory.AlignedAlloc(PageSizes.Largest, 64);
 
@@ -17,7 +15,8 @@ internal sealed unsafe class PageWalk(SlabAllocator slabs, RegionOperations oper
         long pages = 0;
         for (var number = 0; number < Pool.BucketCount; number++)
         {
-            foreach (var id in ObjectsOf(pool, number))
+            // An object after the other, by its id: a bucket may hold any number of them, and they come and go meanwhile.
+            for (var from = default(ObjectId); operations.NextObject(pool, number, from, out var id); from = id.Next())
             {
                 for (ulong next = 0; next <= uint.MaxValue && operations.NextPage(pool, id, (uint)next, out var index) == TmemStatus.Ok; next = (ulong)index + 1)
                 {
@@ -31,23 +30,4 @@ internal sealed unsafe class PageWalk(SlabAllocator slabs, RegionOperations oper
     }
 
     public void Dispose() => NativeMemory.AlignedFree(_page);
-
-    private List<ObjectId> ObjectsOf(Pool pool, int number)
-    {
-        var ids = new List<ObjectId>();
-        ref var bucket = ref pool.BucketAt(number);
-        SpinLatch.Enter(ref bucket.Latch);
-        Collect(bucket.Root);
-        SpinLatch.Exit(ref bucket.Latch);
-        return ids;
-
-        void Collect(ulong place)
-        {
-            if (place == 0 || !slabs.IsSlot(place, SpanKind.Objects)) return;
-            var record = *(ObjectRecord*)slabs.At(place);
-            Collect(record.Left);
-            ids.Add(record.Id);
-            Collect(record.Right);
-        }
-    }
 }

@@ -61,7 +61,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
         }
         if (quiescent) CheckCounters(pools);
         AfterStructure?.Invoke();
-        using var walk = new PageWalk(_slabs, _operations);
+        using var walk = new PageWalk(_operations);
         foreach (var pool in pools)
             _pages += walk.Run(pool, Corrupt);
         CheckSuspects();

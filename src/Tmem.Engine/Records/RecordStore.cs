@@ -11,7 +11,7 @@ namespace Tmem.Engine.Records;
 /// later, from <see cref="Commit"/> (one 8-byte store) to <see cref="Free"/>. Allocation is safe from any thread; a record's contents are
 /// the owner's to lock.
 /// <code>
-/// word 0   | payload length : 16 | pool id : 32 | kind : 8 | 0 : 5 | retired | 1 (committed) | 0 |      1 until committed, 0 when free
+/// word 0   | payload length : 16 | pool id : 32 | kind : 8 | 0 : 4 | retired : 2 | 1 (committed) | 0 |      1 until committed, 0 when free
 /// word 1   the same word 0 will be, kept until the commit
 /// words 2-    payload
 /// </code>
@@ -28,8 +28,9 @@ internal sealed unsafe class RecordStore
 {
     private const int HeaderBytes = 16;
     private const ulong Committed = 2;
-    private const ulong Retired = 4;
-    private const ulong States = 7;
+    /// <summary>Both or neither: one of them alone has flipped, and must not make a record be taken for one that its owner lets go of.</summary>
+    private const ulong Retired = 12;
+    private const ulong States = 15;
     private const int KindShift = 8;
     private const int PoolShift = 16;
     private const int LengthShift = 48;
@@ -181,6 +182,12 @@ internal sealed unsafe class RecordStore
         return ref Unsafe.AsRef<T>(words + 2);
     }
 
+    /// <summary>
+    /// As <see cref="Get"/>, without a look: for a record that was whole when its reference was taken and that nobody frees. So what all else goes
+    /// through is not lost to a bit of its header that flips while it is in use.
+    /// </summary>
+    public ref T GetKept<T>(RecordRef record) where T : unmanaged, IRecord => ref Unsafe.AsRef<T>(_slabs.At(record.Value << 4) + HeaderBytes);
+
     /// <summary>As <see cref="Get"/>; a null reference if this is not a committed record of the kind.</summary>
     public ref T TryGet<T>(RecordRef record) where T : unmanaged, IRecord
     {
@@ -295,7 +302,7 @@ internal sealed unsafe class RecordStore
     internal static bool IsSound(ulong header, ulong copy, int slotBytes) =>
         (copy & States) == Committed && (byte)(copy >> KindShift) != 0
         && (int)(copy >> LengthShift) is > 0 and var length && length <= slotBytes - HeaderBytes
-        && (header == SlabAllocator.InFlight || ((header ^ copy) & ~Retired) == 0);
+        && (header == SlabAllocator.InFlight || (header ^ copy) is 0 or Retired);
 
     /// <summary>The pool that the record with this header counts against.</summary>
     internal static PoolId PoolOf(ulong copy) => new((uint)(copy >> PoolShift));

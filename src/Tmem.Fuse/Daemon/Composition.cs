@@ -73,6 +73,9 @@ internal sealed class Composition : IDisposable
             foreach (var dropped in engine.Dropped) Log.Warning($"dropped, as it was damaged: {dropped}");
             if (engine.DroppedCount > engine.Dropped.Count) Log.Warning($"dropped {engine.DroppedCount - engine.Dropped.Count} more that were damaged");
             var fileSystem = new TmemFileSystem(engine, engine.Client(FileSystemClient));
+            foreach (var sentence in fileSystem.Damage.Sentences) Log.Error($"damage in {NameOf(handover)}: {sentence}");
+            if (fileSystem.Damage.Any)
+                Log.Error($"{fileSystem.Damage.Count} damaged records of the file system: what they named is lost or in lost+found of its pool; 'tmemctl check' names them");
             // A new connection: nobody will ever forget or release what an earlier one had looked up or opened.
             if (handover.Page.ConnectionUsed == 0) fileSystem.DropKernelReferences();
             handover.NoteRegion();

@@ -69,7 +69,7 @@ internal sealed class Answers
     }
 
     private ref AnswerRecord this[int number] =>
-        ref _records.Get<AnswerBank>(new RecordRef(_banks[number / AnswerBank.Length]))[number % AnswerBank.Length];
+        ref _records.GetKept<AnswerBank>(new RecordRef(_banks[number / AnswerBank.Length]))[number % AnswerBank.Length];
 
     private void Take(int thread, int number)
     {

@@ -39,17 +39,18 @@ internal sealed class FileSystemVerifier(
     private void Walk(Func<RecordRef, ulong, int> visit, Action<ulong>? reached)
     {
         var from = 0UL;
+        Func<RecordRef, ulong, int> guarded = (record, header) =>
+        {
+            var steps = Guarded(visit, record, header);
+            hold.Take(1 + steps);
+            return steps;
+        };
         for (var more = true; more;)
         {
             lock (names)
             {
                 hold.Begin();
-                more = records.Continue(ref from, BoundedHold.Most, (record, header) =>
-                {
-                    var steps = Guarded(visit, record, header);
-                    hold.Take(1 + steps);
-                    return steps;
-                });
+                more = records.Continue(ref from, BoundedHold.Most, guarded);
                 reached?.Invoke(more ? from : ulong.MaxValue);
             }
             CheckData();
@@ -280,7 +281,8 @@ internal sealed class FileSystemVerifier(
             {
                 hold.Take();
                 if (client.PoolInfo(pool.Id, out _) != TmemStatus.Ok) Report($"{pool.Id} has a directory and is not there");
-                if (inodes[pool.Directory].Parent != inodes.Root.Value) Report($"the directory of {pool.Id} is not at the first level");
+                if (!inodes.IsWhole(pool.Directory)) Report($"the directory of {pool.Id} is damaged");
+                else if (inodes[pool.Directory].Parent != inodes.Root.Value) Report($"the directory of {pool.Id} is not at the first level");
             }
         }
         lock (names)

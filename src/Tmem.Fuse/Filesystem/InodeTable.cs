@@ -37,7 +37,7 @@ internal sealed class InodeTable
     /// <summary>The root directory.</summary>
     public RecordRef Root { get; }
 
-    public ref RootRecord Volume => ref _records.Get<RootRecord>(_volume);
+    public ref RootRecord Volume => ref _records.GetKept<RootRecord>(_volume);
 
     /// <summary>How many there are.</summary>
     public long Count => Interlocked.Read(ref _count);

@@ -19,7 +19,7 @@ internal sealed class Journal(RecordStore records, RecordRef log)
     private readonly RecordRef[] _retired = new RecordRef[2];
     private int _retiredCount;
 
-    private ref JournalRecord Log => ref records.Get<JournalRecord>(log);
+    private ref JournalRecord Log => ref records.GetKept<JournalRecord>(log);
 
     /// <summary>Whether an operation is between its first note and its end.</summary>
     public bool IsOpen => Volatile.Read(ref Log.Count) != 0;

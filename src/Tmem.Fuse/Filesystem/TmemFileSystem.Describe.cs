@@ -20,17 +20,29 @@ internal sealed partial class TmemFileSystem
         var place = $"page {page.Index} (bytes from {(ulong)page.Index << FilePages.PageShift} on) of ";
         var inode = new RecordRef(page.Object.Word0);
         var generation = page.Object.Word1;
+        try
+        {
+            return place + FileOf(page, inode, generation);
+        }
+        catch (DamagedRecordException)
+        {
+            return place + $"inode {inode.Value} in {page.Pool}, whose names cannot be reached: they are damaged";
+        }
+    }
+
+    private string FileOf(in Handle page, RecordRef inode, ulong generation)
+    {
         for (var searched = false; ; searched = true)
         {
             lock (_names)
             {
                 if (!_inodes.IsWhole(inode) || _inodes[inode].Generation != generation)
-                    return place + $"object {page.Object} in {PoolText(page.Pool)}, which is no file's";
+                    return $"object {page.Object} in {PoolText(page.Pool)}, which is no file's";
                 var path = PathOf(inode);
                 if (path is not null || searched || _inodes[inode].Links == 0)
                 {
                     var number = $"inode {inode.Value}, in {PoolText(page.Pool)}";
-                    return place + (path is null ? $"a file without a name, {number}" : $"file {path}, {number}");
+                    return path is null ? $"a file without a name, {number}" : $"file {path}, {number}";
                 }
             }
             FindEntry(inode);
@@ -63,18 +75,19 @@ internal sealed partial class TmemFileSystem
     private void FindEntry(RecordRef inode)
     {
         var from = 0UL;
+        Func<RecordRef, ulong, int> look = (entry, _) =>
+        {
+            _steps.Take();
+            if (!_records.IsRecord(entry, RecordKind.Entry) || _records.Get<EntryRecord>(entry).Child != inode.Value) return 0;
+            if (_inodes.IsWhole(inode)) _inodes[inode].Entry = entry.Value;
+            return BoundedHold.Most;
+        };
         for (var more = true; more;)
         {
             lock (_names)
             {
                 _steps.Begin();
-                more = _records.Continue(ref from, BoundedHold.Most, (entry, _) =>
-                {
-                    _steps.Take();
-                    if (!_records.IsRecord(entry, RecordKind.Entry) || _records.Get<EntryRecord>(entry).Child != inode.Value) return 0;
-                    if (_inodes.IsWhole(inode)) _inodes[inode].Entry = entry.Value;
-                    return BoundedHold.Most;
-                });
+                more = _records.Continue(ref from, BoundedHold.Most, look);
                 if (_inodes.IsWhole(inode) && _inodes[inode].Entry != 0) return;
             }
             if (more) BoundedHold.Pause();

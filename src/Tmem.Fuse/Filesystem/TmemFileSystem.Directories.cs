@@ -12,6 +12,9 @@ internal sealed partial class TmemFileSystem
 {
     private const int TypeShift = 12;
 
+    /// <summary>Entries of one reply: a caller may ask with a buffer of a MiB, and holds the namespace lock for it.</summary>
+    private const int MostListed = 256;
+
     public Errno OpenDirectory(in Caller caller, NodeId node, uint flags, out FuseOpenOut open)
     {
         open = default;
@@ -68,7 +71,8 @@ internal sealed partial class TmemFileSystem
 
     private Errno AddEntries(RecordRef directory, ulong cookie, ref DirectoryWriter writer)
     {
-        while (TryNext(directory, cookie, in writer, out var entry, out var fits))
+        // An answer that ends early is no end of the directory.
+        for (var listed = 0; listed < MostListed && TryNext(directory, cookie, in writer, out var entry, out var fits); listed++)
         {
             if (!fits) return Full(in writer);
             Add(entry, ref cookie, default, ref writer);

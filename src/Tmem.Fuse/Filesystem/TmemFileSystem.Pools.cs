@@ -22,13 +22,20 @@ internal sealed partial class TmemFileSystem
         if (error != Errno.Ok) return error;
         // The kernel may drop its copy of a page without a word, so a read must not consume ours.
         var shared = (options.Flags & PoolFlags.Persistent) == 0 ? options with { Flags = options.Flags | PoolFlags.Shared } : options;
-        lock (_names)
+        try
         {
-            error = MakePool(default, bytes, InodeMode.Directory | (mode & InodeMode.PermissionMask), shared, out var directory);
-            if (error != Errno.Ok) return error;
-            Conclude(default);
-            id = new PoolId(_inodes[directory].Pool);
-            return Errno.Ok;
+            lock (_names)
+            {
+                error = MakePool(default, bytes, InodeMode.Directory | (mode & InodeMode.PermissionMask), shared, out var directory);
+                if (error != Errno.Ok) return error;
+                Conclude(default);
+                id = new PoolId(_inodes[directory].Pool);
+                return Errno.Ok;
+            }
+        }
+        catch (DamagedRecordException)
+        {
+            return Errno.EIO;
         }
     }
 
@@ -49,32 +56,50 @@ internal sealed partial class TmemFileSystem
     /// <inheritdoc/>
     public Errno DestroyPool(string name, bool force)
     {
-        var error = EncodeName(name, out var bytes);
-        if (error != Errno.Ok) return Errno.ENOENT;
+        if (EncodeName(name, out var bytes) != Errno.Ok) return Errno.ENOENT;
         // One at a time: each holds the directory that has lost its name.
         lock (_destroying)
         {
-            RecordRef directory;
-            PoolState? pool;
-            lock (_names)
+            try
             {
-                var entry = _index.Find(_inodes.Root, bytes);
-                if (entry.IsNone) return Errno.ENOENT;
-                error = Follow(entry, out directory);
+                var error = TakeOff(bytes, force, out var directory, out var pool);
                 if (error != Errno.Ok) return error;
-                pool = PoolOf(directory);
-                if (pool is { OpenFiles: > 0 }) return Errno.EBUSY;
-                if (!force && !_index.IsEmpty(directory)) return Errno.ENOTEMPTY;
-                _held = directory;
-                // Once this entry is gone recovery would do the rest.
-                RemoveDirectoryEntry(default, _inodes.Root, entry);
-                if (pool is not null) Disown(pool);
+                if (pool is not null) EndPool(pool);
+                RemoveTree(directory);
+                return Errno.Ok;
             }
-            if (pool is not null) EndPool(pool);
-            RemoveTree(directory);
-            Release(directory);
+            catch (DamagedRecordException)
+            {
+                return Errno.EIO;
+            }
+            finally
+            {
+                Release();
+            }
         }
-        return Errno.Ok;
+    }
+
+    /// <summary>
+    /// Takes a pool's directory away, which is held from then on: the rest is done without the lock. Once the name is gone recovery would do it.
+    /// </summary>
+    private Errno TakeOff(byte[] name, bool force, out RecordRef directory, out PoolState? pool)
+    {
+        pool = null;
+        lock (_names)
+        {
+            directory = RecordRef.None;
+            var entry = _index.Find(_inodes.Root, name);
+            if (entry.IsNone) return Errno.ENOENT;
+            var error = Follow(entry, out directory);
+            if (error != Errno.Ok) return error;
+            pool = PoolOf(directory);
+            if (pool is { OpenFiles: > 0 }) return Errno.EBUSY;
+            if (!force && !_index.IsEmpty(directory)) return Errno.ENOTEMPTY;
+            _held = directory;
+            RemoveDirectoryEntry(default, _inodes.Root, entry);
+            if (pool is not null) Disown(pool);
+            return Errno.Ok;
+        }
     }
 
     /// <summary>How many times files of all pools are open now, as the kernel has told: an open device counts as much as a process.</summary>
@@ -87,11 +112,18 @@ internal sealed partial class TmemFileSystem
     public IReadOnlyList<NamedPool> Pools()
     {
         var named = new List<NamedPool>();
-        lock (_names)
+        try
         {
-            for (var at = _index.Next(_inodes.Root, 0); !at.IsNone; at = _index.Next(_inodes.Root, _records.Get<EntryRecord>(at).Key + 1))
-                if (Follow(at, out var directory) == Errno.Ok && PoolOf(directory) is { } pool)
-                    named.Add(new NamedPool(Encoding.UTF8.GetString(_index.Name(at)), pool.Id, pool.Options));
+            lock (_names)
+            {
+                for (var at = _index.Next(_inodes.Root, 0); !at.IsNone; at = _index.Next(_inodes.Root, _records.Get<EntryRecord>(at).Key + 1))
+                    if (Follow(at, out var directory) == Errno.Ok && PoolOf(directory) is { } pool)
+                        named.Add(new NamedPool(Encoding.UTF8.GetString(_index.Name(at)), pool.Id, pool.Options));
+            }
+        }
+        catch (DamagedRecordException)
+        {
+            // Those beyond the damage cannot be reached; a check names it.
         }
         named.Sort((left, right) => string.CompareOrdinal(left.Name, right.Name));
         return named;

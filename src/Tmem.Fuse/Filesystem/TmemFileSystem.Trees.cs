@@ -87,15 +87,16 @@ internal sealed partial class TmemFileSystem
         return false;
     }
 
-    /// <summary>Lets go of a directory that was held beyond its last name.</summary>
-    private void Release(RecordRef directory)
+    /// <summary>Lets go of a directory that was held beyond its last name, if one was.</summary>
+    private void Release()
     {
-        bool dies;
+        RecordRef directory;
         lock (_names)
         {
+            directory = _held;
             _held = RecordRef.None;
-            dies = Dies(directory);
+            if (!_inodes.IsWhole(directory) || !Dies(directory)) return;
         }
-        if (dies) Reap(directory);
+        Reap(directory);
     }
 }

@@ -16,17 +16,73 @@ internal static class Volume
     public static RecordRef FindOrMake(RecordStore records)
     {
         var found = records.Root;
-        if (found.IsNone) return Make(records);
+        if (!IsWhole(records, found))
+        {
+            var spare = OtherThan(records, found);
+            if (spare.IsNone) return found.IsNone ? Make(records) : throw Refusal(records, found);
+            RestoreCounters(records, spare);
+            records.Root = found = spare;
+        }
+        RemakeRootInode(records, new RecordRef(records.Get<RootRecord>(found).RootInode));
+        found = ReplaceDamaged(records, found);
+        KeepSpare(records, found);
+        return found;
+    }
+
+    private static bool IsWhole(RecordStore records, RecordRef found) =>
+        records.IsRecord(found, RecordKind.Root) && records.Get<RootRecord>(found) is var root
+        && root.Version == RootRecord.CurrentVersion && root.Sum == RecordSum.Of(in root);
+
+    private static RegionException Refusal(RecordStore records, RecordRef found)
+    {
         if (!records.IsRecord(found, RecordKind.Root))
-            throw new RegionException("the region's root is no file system's; use a region of tmemd's own, or remove the file to start empty");
+            return new RegionException("the region's root is no file system's; use a region of tmemd's own, or remove the file to start empty");
         var version = records.Get<RootRecord>(found).Version;
-        if (version != RootRecord.CurrentVersion)
-            throw new RegionException(
-                $"the region's file system is of version {version}, this program knows {RootRecord.CurrentVersion}; use the program that made it");
-        if (records.Get<RootRecord>(found) is var root && root.Sum != RecordSum.Of(in root))
-            throw new RegionException("the region is damaged: its file system's root record fails its sum; restore it from a copy, or remove it to start empty");
-        RemakeRootInode(records, new RecordRef(root.RootInode));
-        return ReplaceDamaged(records, found);
+        return new RegionException(version != RootRecord.CurrentVersion
+            ? $"the region's file system is of version {version}, this program knows {RootRecord.CurrentVersion}; use the program that made it"
+            : "the region is damaged: its file system's root record fails its sum; restore it from a copy, or remove it to start empty");
+    }
+
+    /// <summary>A root record that is whole, beside this one.</summary>
+    private static RecordRef OtherThan(RecordStore records, RecordRef found)
+    {
+        var other = RecordRef.None;
+        records.ForEach(RecordKind.Root, record =>
+        {
+            if (record != found && IsWhole(records, record)) other = record;
+        });
+        return other;
+    }
+
+    /// <summary>
+    /// All is found by the root record, so there are two, alike in what they refer to. The second does not count on: its counters are found by those
+    /// who have had a number of them. Without room for it there is one, until the next start.
+    /// </summary>
+    private static void KeepSpare(RecordStore records, RecordRef found)
+    {
+        var sum = records.Get<RootRecord>(found).Sum;
+        var has = false;
+        records.ForEach(RecordKind.Root, record =>
+        {
+            if (record == found) return;
+            if (!has && IsWhole(records, record) && records.Get<RootRecord>(record).Sum == sum) has = true;
+            else records.Free(record);
+        });
+        if (has || records.Allocate(RecordKind.Root, Unsafe.SizeOf<RootRecord>(), out var spare) != TmemStatus.Ok) return;
+        records.Get<RootRecord>(spare) = records.Get<RootRecord>(found);
+        records.Commit(spare);
+    }
+
+    private static void RestoreCounters(RecordStore records, RecordRef spare)
+    {
+        ref var root = ref records.Get<RootRecord>(spare);
+        var (counter, processes) = (root.Counter, root.Processes);
+        records.ForEach(RecordKind.Inode, inode => counter = Math.Max(counter, records.Get<InodeRecord>(inode).Generation));
+        records.ForEach(RecordKind.Answers, bank =>
+        {
+            foreach (ref var slot in records.Get<AnswerBank>(bank)) processes = Math.Max(processes, slot.Process);
+        });
+        (root.Counter, root.Processes) = (counter, processes);
     }
 
     /// <summary>Counts the root record's references as whole.</summary>
@@ -105,6 +161,7 @@ internal static class Volume
         records.Commit(inode);
         records.Commit(volume);
         records.Root = volume;
+        KeepSpare(records, volume);
         return volume;
     }
 

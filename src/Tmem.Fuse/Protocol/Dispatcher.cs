@@ -128,6 +128,11 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
             _onFault($"{info.Name} on node {header.NodeId} answered {(int)error}, which is no errno; sent EIO.");
             return Errno.EIO;
         }
+        catch (Engine.Records.DamagedRecordException damaged)
+        {
+            _onFault($"{info.Name} on node {header.NodeId}: {damaged.Message}; sent EIO, and 'tmemctl check' names what is damaged.");
+            return Errno.EIO;
+        }
 #pragma warning disable CA1031 // The one place where a bug in an operation is kept from taking the daemon, and the swap on it, down.
         catch (Exception e)
 #pragma warning restore CA1031

@@ -261,10 +261,32 @@ public sealed class RecoveryTests : IDisposable
     [Fact]
     public void MetadataOfAnotherVersionIsRefusedByName()
     {
-        Volume.Version = 99;
+        SetVersion(99);
         var refusal = Assert.Throws<RegionException>(_volume.Attach);
         Assert.Contains("version 99", refusal.Message, StringComparison.Ordinal);
-        Volume.Version = RootRecord.CurrentVersion;
+        SetVersion(RootRecord.CurrentVersion);
+
+        void SetVersion(ulong version) => Records.ForEach(RecordKind.Root, root => Records.Get<RootRecord>(root).Version = version);
+    }
+
+    /// <summary>All is found by the root record: there are two, and either is enough.</summary>
+    [Fact]
+    public void ADamagedRootRecordIsReplacedByItsSpare()
+    {
+        var file = _volume.File(_pool, "f", "contents"u8);
+        var generation = Inode(file).Generation;
+        foreach (var damage in (Action[])[() => Volume.RootInode ^= 64, () => Volume.Version ^= 1, () => Records.Root = new RecordRef(Records.Root.Value ^ 1), () => Records.Root = RecordRef.None])
+        {
+            damage();
+            _volume.Attach();
+            Assert.Equal("contents"u8.ToArray(), _volume.Read(_volume.Find(_pool, "f"), 0, 100));
+            var roots = 0;
+            Records.ForEach(RecordKind.Root, _ => roots++);
+            Assert.Equal(2, roots);
+            // No generation is handed out twice.
+            Assert.True(Inode(_volume.File(_pool, $"{generation}")).Generation > generation);
+            generation = Volume.Counter;
+        }
     }
 
     /// <summary>The verifier must see what is wrong: each kind of damage is made once.</summary>

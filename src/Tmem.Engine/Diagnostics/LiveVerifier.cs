@@ -1,0 +1,374 @@
+using System.Runtime.InteropServices;
+using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
+using Tmem.Engine.Pools;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Diagnostics;
+
+/// <summary>
+/// Checks the store against itself beside the work of others, a piece at a time, so that nobody waits for it: a bucket's latch is held for
+/// <see cref="Most"/> slots (half a millisecond), a class's for one span. <see cref="TmemVerifier"/> holds off everybody and has a map of what is
+/// reached; here, every claim is one that holds by itself at any moment:
+/// <list type="bullet">
+/// <item>down from a bucket, under its latch: each object is where its id belongs, each node names its object, level and place, each page's slot names
+/// the leaf that led to it. So nothing has two owners: it names one, and the other is found out.</item>
+/// <item>a span, under its class's latch: slots in use, free chain, list.</item>
+/// <item>up from each slot in use: what it names leads back to it. What does not may be under way, and is looked at again; only what stays is a leak.</item>
+/// </list>
+/// Counters are compared by the other alone: what they count never stands still here.
+/// </summary>
+internal sealed unsafe class LiveVerifier(SlabAllocator slabs, PoolTable pools, RegionOperations operations) : IDisposable
+{
+    /// <summary>Slots looked at under one hold of a bucket's latch, up to the end of the node it comes to.</summary>
+    public const int Most = 4096;
+
+    private const int MaximumSuspects = 10_000;
+    private const int DeepestTree = 1000;
+
+    /// <summary>A thread may be kept from the processor between taking a page out and freeing its slot: a second at most is waited for it.</summary>
+    private const int MostLooks = 20;
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
+
+    private readonly SpanPool _spans = slabs.Spans;
+    private readonly List<string> _problems = [];
+    private readonly List<Handle> _corrupt = [];
+    private readonly List<(ulong Place, ulong Word)> _suspects = [];
+    private readonly ulong* _words = (ulong*)NativeMemory.Alloc((nuint)(RegionLayout.SpanBytes / 32 * sizeof(ulong)));
+    /// <summary>Following the index further may lead out of the region.</summary>
+    private bool _leadsAstray;
+    private int _looked;
+    private long _pages;
+    private long _objects;
+    private long _spansChecked;
+
+    /// <summary>The most slots looked at under one hold of a bucket's latch.</summary>
+    public int LongestHold { get; private set; }
+
+    public VerifierReport Run()
+    {
+        for (uint span = 0; span < _spans.HighWater; span++) CheckEntry(span);
+        if (!_leadsAstray)
+        {
+            List<Pool> known = [];
+            pools.WhileUnchanged(() => known = pools.Known());
+            foreach (var pool in known)
+                for (var number = 0; number < Pool.BucketCount; number++) CheckBucket(pool, number);
+            for (uint span = 0; span < _spans.HighWater; span++) CheckSpan(span);
+            if (_spans.Overrun is var over and > 0) Problem($"memory was given out up to {over} bytes beyond the capacity, which is {_spans.Capacity}");
+            if (!_leadsAstray)
+            {
+                CheckSuspects();
+                using var walk = new PageWalk(operations);
+                foreach (var pool in known) _pages += walk.Run(pool, Corrupt);
+            }
+        }
+        if (_leadsAstray) Problem("the index or the span table leads astray: pages were not read and counters not compared");
+        return new VerifierReport(_pages, _objects, _spansChecked, _problems) { CorruptPages = _corrupt };
+    }
+
+    public void Dispose() => NativeMemory.Free(_words);
+
+    /// <summary>Where a slot begins follows from its span's entry: with one that is damaged nothing can be walked.</summary>
+    private void CheckEntry(uint span)
+    {
+        // Its fields are written one after the other, under latches that are not held here: damage stays.
+        for (var look = 0; look < 3; look++)
+        {
+            if (IsWhole(in _spans.Table[span])) return;
+            Thread.Sleep(1);
+        }
+        ref var entry = ref _spans.Table[span];
+        Problem($"span {span} has kind {(int)entry.Kind}, class {entry.Class} and {entry.Bump} slots used so far: its entry is damaged");
+        _leadsAstray = true;
+
+        static bool IsWhole(in SpanEntry entry) => entry.Kind == SpanKind.Free
+            || (entry.Kind <= SpanKind.Records && entry.Class < SizeClasses.Count && entry.Bump <= SizeClasses.SlotsPerSpan(entry.Class));
+    }
+
+    private void CheckBucket(Pool pool, int number)
+    {
+        var (from, index, more) = (default(ObjectId), 0UL, true);
+        while (more && !_leadsAstray)
+        {
+            ref var bucket = ref pool.BucketAt(number);
+            SpinLatch.Enter(ref bucket.Latch);
+            try { more = CheckSome(pool, number, bucket.Root, ref from, ref index); }
+            finally { SpinLatch.Exit(ref bucket.Latch); }
+            LongestHold = Math.Max(LongestHold, _looked);
+        }
+    }
+
+    /// <summary>Objects from an id on, of the first the pages from an index on; false at the bucket's end. Under its latch.</summary>
+    private bool CheckSome(Pool pool, int number, ulong root, ref ObjectId from, ref ulong index)
+    {
+        for (_looked = 0; _looked < Most;)
+        {
+            var place = Next(pool, number, root, from);
+            if (place == 0) return false;
+            ref var record = ref *(ObjectRecord*)slabs.At(place);
+            var id = record.Id;
+            if (id != from) index = 0;
+            from = id;
+            if (index == 0)
+            {
+                _objects++;
+                if (record.Header != ObjectRecord.MakeHeader(pool.Id, number) || Pool.BucketOf(id) != number)
+                    Problem($"{pool.Id}, bucket {number}: object {id} has header {record.Header:x16}");
+            }
+            var whole = index == 0;
+            long pages = 0;
+            if (!CheckObject(pool, place, in record, ref index, ref pages)) return true;
+            if (whole && !_leadsAstray && (pages != record.Pages || pages == 0))
+                Problem($"{pool.Id}: object {id} counts {record.Pages} pages and has {pages}");
+            _looked++;
+            if (_leadsAstray || id == ObjectId.Invalid) return false;
+            from = id.Next();
+            index = 0;
+        }
+        return true;
+    }
+
+    /// <summary>The object with the lowest id at or above one; 0 if there is none.</summary>
+    private ulong Next(Pool pool, int number, ulong place, in ObjectId from)
+    {
+        ulong best = 0;
+        for (var depth = 0; place != 0; depth++)
+        {
+            if (!slabs.IsSlot(place, SpanKind.Objects) || depth > DeepestTree)
+            {
+                Problem($"{pool.Id}, bucket {number}: its tree refers to {place:x}, which is not an object of its own");
+                _leadsAstray = true;
+                return 0;
+            }
+            ref var record = ref *(ObjectRecord*)slabs.At(place);
+            var side = from.CompareTo(record.Id);
+            if (side == 0) return place;
+            if (side < 0) best = place;
+            place = side < 0 ? record.Left : record.Right;
+        }
+        return best;
+    }
+
+    /// <summary>False if there was more than this hold has time for; <paramref name="index"/> says where to go on.</summary>
+    private bool CheckObject(Pool pool, ulong place, in ObjectRecord record, ref ulong index, ref long pages)
+    {
+        if (record.Height > 0)
+        {
+            if (record.Page0 != 0) Problem($"{pool.Id}: object {record.Id} has nodes and a page of its own");
+            if (record.Height > RadixNode.MaximumHeight)
+            {
+                Problem($"{pool.Id}: object {record.Id} has a tree of {record.Height} levels");
+                _leadsAstray = true;
+                return true;
+            }
+            return CheckNode(pool, place, in record, record.RootNode, record.Height, 0, ref index, ref pages);
+        }
+        if (record.Page0 == 0) return true;
+        pages = 1;
+        CheckPage(pool, in record, place + ObjectRecord.Page0Offset, 0);
+        return true;
+    }
+
+    private bool CheckNode(Pool pool, ulong obj, in ObjectRecord record, ulong place, int level, uint first, ref ulong index, ref long pages)
+    {
+        if (!slabs.IsSlot(place, SpanKind.Nodes))
+        {
+            Problem($"{pool.Id}: object {record.Id} refers to {place:x}, which is not a node of its own");
+            _leadsAstray = true;
+            return true;
+        }
+        ref var node = ref *(RadixNode*)slabs.At(place);
+        if (node.Level != level || node.Object != obj || node.FirstIndex != first)
+        {
+            Problem($"{pool.Id}: the node at {place:x} is not object {record.Id}'s level {level} from index {first}");
+            _leadsAstray = true;
+            return true;
+        }
+        _looked++;
+        var used = 0;
+        for (var slot = 0; slot < RadixNode.Fanout; slot++)
+        {
+            var entry = node.Entries[slot];
+            if (entry == 0) continue;
+            used++;
+            var below = first + ((ulong)slot << (level - 1) * RadixNode.Shift);
+            var end = below + (1UL << (level - 1) * RadixNode.Shift);
+            if (end <= index || below > uint.MaxValue) continue;
+            if (level > 1)
+            {
+                if (_looked >= Most)
+                {
+                    index = below;
+                    return false;
+                }
+                if (!CheckNode(pool, obj, in record, entry, level - 1, (uint)below, ref index, ref pages)) return false;
+                if (_leadsAstray) return true;
+                continue;
+            }
+            pages++;
+            _looked++;
+            CheckPage(pool, in record, place + RadixNode.EntriesOffset + (ulong)slot * sizeof(ulong), (uint)below);
+        }
+        if (used != node.Used || used == 0) Problem($"{pool.Id}: the node of object {record.Id} at {place:x} counts {node.Used} entries and has {used}");
+        return true;
+    }
+
+    private void CheckPage(Pool pool, in ObjectRecord record, ulong leaf, uint index)
+    {
+        var descriptor = *(ulong*)slabs.At(leaf);
+        if (PageDescriptor.IsFill(descriptor)) return;
+        var place = PageDescriptor.Slot(descriptor);
+        var kind = pool.IsPersistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
+        var handle = new Handle(pool.Id, record.Id, index);
+        if (!PageDescriptor.IsSlot(descriptor) || !slabs.IsSlot(place, kind))
+        {
+            Problem($"{handle} refers to {descriptor:x}, which is not a page of its own");
+            return;
+        }
+        ref var header = ref *(SlotHeader*)slabs.At(place);
+        // It may be under another bucket's latch, and changing: the word is looked at, and nothing is done with it.
+        if (header.IsCommitted && header.Leaf != leaf && _spans.Contains(header.Leaf)
+            && _spans.Table[_spans.SpanOf(header.Leaf)].Kind is SpanKind.Nodes or SpanKind.Objects && PageDescriptor.IsAt(*(ulong*)slabs.At(header.Leaf), place))
+        {
+            Problem($"{handle} refers to {descriptor:x}, which is not a page of its own");
+            return;
+        }
+        if (!header.IsCommitted || header.Leaf != leaf || header.PoolPlace != pool.Place || header.Bucket != record.Bucket)
+            Problem($"{handle}: its slot at {place:x} names leaf {header.Leaf:x} of pool place {header.PoolPlace}, bucket {header.Bucket}");
+        var length = PageDescriptor.Length(descriptor);
+        if (length > slabs.SlotBytes(place) - SlotHeader.Bytes)
+            Problem($"{handle} has {length} bytes in its slot at {place:x}, which holds {slabs.SlotBytes(place) - SlotHeader.Bytes}");
+    }
+
+    private void CheckSpan(uint span)
+    {
+        var (kind, size, used) = (SpanKind.Free, 0, 0);
+        slabs.WhileSpanHeld(span, () =>
+        {
+            ref var entry = ref _spans.Table[span];
+            (kind, size) = (entry.Kind, SizeClasses.Size(entry.Class));
+            used = Math.Min(entry.Bump, SizeClasses.SlotsPerSpan(entry.Class));
+            CheckSlots(span, ref entry, used, size);
+        });
+        if (kind == SpanKind.Free) return;
+        _spansChecked++;
+        if (kind == SpanKind.Records) return;
+        var start = _spans.PlaceOf(span);
+        for (var slot = 0; slot < used && _suspects.Count < MaximumSuspects; slot++)
+        {
+            var word = _words[slot];
+            if (word == 0 || (word & SlabAllocator.InFlight) != 0) continue;
+            var place = start + (ulong)(slot * size);
+            if (!LeadsBack(kind, place, word)) _suspects.Add((place, word));
+        }
+    }
+
+    private void CheckSlots(uint span, ref SpanEntry entry, int used, int size)
+    {
+        var slots = SizeClasses.SlotsPerSpan(entry.Class);
+        var start = _spans.PlaceOf(span);
+        var live = 0;
+        for (var slot = 0; slot < used; slot++)
+        {
+            _words[slot] = *(ulong*)slabs.At(start + (ulong)(slot * size));
+            if (_words[slot] != 0) live++;
+        }
+        if (live != entry.Live || entry.Live == 0)
+            Problem($"span {span} ({entry.Kind}) counts {entry.Live} slots in use and has {live} of {slots}");
+        var free = 0;
+        for (int next = entry.FreeHead; next != 0 && free <= slots; free++)
+        {
+            if (next > used || _words[next - 1] != 0)
+            {
+                Problem($"span {span} ({entry.Kind}): its chain of free slots leads to slot {next - 1}, which is not free");
+                break;
+            }
+            next = (ushort)((ulong*)slabs.At(start + (ulong)((next - 1) * size)))[1];
+        }
+        if (free != entry.Bump - entry.Live) Problem($"span {span} ({entry.Kind}) chains {free} free slots of {entry.Bump - entry.Live}");
+        var list = live == slots ? SpanList.None : (SpanList)(1 + live * 4 / slots);
+        if (entry.List != list && entry.List != SpanList.Isolated)
+            Problem($"span {span} ({entry.Kind}), {entry.Live} of {slots} slots in use, is in list {entry.List}");
+        if (entry.Bump * size > entry.Present * RegionLayout.PageSize)
+            Problem($"span {span} ({entry.Kind}) has {entry.Present} pages present and slots up to {entry.Bump} used");
+    }
+
+    /// <summary>Whether what a slot in use names leads to it.</summary>
+    private bool LeadsBack(SpanKind kind, ulong place, ulong word)
+    {
+        switch (kind)
+        {
+            case SpanKind.Objects:
+                return IsInTree(place, in *(ObjectRecord*)slabs.At(place), 0, 0, 0);
+            case SpanKind.Nodes:
+                ref var node = ref *(RadixNode*)slabs.At(place);
+                return slabs.IsSlot(node.Object, SpanKind.Objects)
+                    && IsInTree(node.Object, in *(ObjectRecord*)slabs.At(node.Object), place, node.Level, node.FirstIndex);
+            default:
+                // The leaf is where the header says, or was until a moment ago.
+                var leaf = new SlotHeader { Word = word }.Leaf;
+                return _spans.Contains(leaf) && _spans.Table[_spans.SpanOf(leaf)].Kind is SpanKind.Nodes or SpanKind.Objects
+                    && PageDescriptor.IsAt(*(ulong*)slabs.At(leaf), place);
+        }
+    }
+
+    /// <summary>Whether an object is found by its id, and, with a node given, that node by its first index. A copy of its record says where to look.</summary>
+    private bool IsInTree(ulong place, in ObjectRecord seen, ulong node, int level, uint first)
+    {
+        var (id, number) = (seen.Id, seen.Bucket);
+        if (pools.Holding(seen.Pool) is not { } pool) return false;
+        ref var bucket = ref pool.BucketAt(number);
+        SpinLatch.Enter(ref bucket.Latch);
+        try
+        {
+            if (Next(pool, number, bucket.Root, id) != place) return false;
+            if (node == 0) return true;
+            ref var record = ref *(ObjectRecord*)slabs.At(place);
+            var at = record.Height > 0 ? record.RootNode : 0;
+            for (var height = record.Height; at != 0 && height > 0; height--)
+            {
+                if (height == level) return at == node;
+                if (!slabs.IsSlot(at, SpanKind.Nodes)) return false;
+                at = ((RadixNode*)slabs.At(at))->Entries[RadixNode.Slot(first, height)];
+            }
+            return false;
+        }
+        finally { SpinLatch.Exit(ref bucket.Latch); }
+    }
+
+    private void CheckSuspects()
+    {
+        for (var look = 0; ; look++)
+        {
+            _suspects.RemoveAll(IsSettled);
+            if (_suspects.Count == 0 || look == MostLooks) break;
+            Thread.Sleep(s_pause);
+        }
+        foreach (var (place, _) in _suspects)
+        {
+            var span = _spans.SpanOf(place);
+            Problem($"the slot at {place:x} of span {span} ({_spans.Table[span].Kind}) is in use and nothing refers to it");
+        }
+    }
+
+    /// <summary>Whether a slot that nothing referred to is no leak after all: it has been freed, waits to be, or is referred to.</summary>
+    private bool IsSettled((ulong Place, ulong Word) suspect)
+    {
+        var (place, word) = suspect;
+        var kind = _spans.Table[_spans.SpanOf(place)].Kind;
+        return kind is SpanKind.Free or SpanKind.Records || Volatile.Read(ref *(ulong*)slabs.At(place)) != word || slabs.IsWaiting(place)
+            || LeadsBack(kind, place, word);
+    }
+
+    private void Corrupt(Handle handle)
+    {
+        if (_problems.Count < VerifierReport.MaximumProblems) _corrupt.Add(handle);
+        Problem($"{handle} is corrupt: its stored bytes fail their checksum or do not unpack");
+    }
+
+    private void Problem(string sentence)
+    {
+        if (_problems.Count < VerifierReport.MaximumProblems) _problems.Add(sentence);
+    }
+}
