@@ -65,7 +65,8 @@ internal static unsafe class Log
         };
         var time = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
         var start = Encoding.UTF8.GetBytes($"{time} {name} ");
-        var rest = Encoding.UTF8.GetBytes(message.ReplaceLineEndings(" | ")).AsSpan();
+        // A message may name what a user named: a pool, a process, a path.
+        var rest = Encoding.UTF8.GetBytes(Usage.Printable(message.ReplaceLineEndings(" | "))).AsSpan();
         do
         {
             var part = rest[..Math.Min(rest.Length, MostBytes - start.Length - 1)];

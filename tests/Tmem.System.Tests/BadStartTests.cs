@@ -64,6 +64,16 @@ public sealed class BadStartTests : IDisposable
     }
 
     [Fact]
+    public void Control_characters_of_a_name_reach_no_terminal()
+    {
+        var region = Directory.CreateDirectory(Path.Combine(_folder, "a\e[31mb")).FullName;
+        var outcome = Start(Mount, "64M", Socket, "--region", region);
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("a\\x1b[31mb", outcome.All, StringComparison.Ordinal);
+        Assert.DoesNotContain('\e', outcome.All);
+    }
+
+    [Fact]
     public void Socket_or_region_below_the_mount_point()
     {
         var below = Path.Combine(Mount, "tmemd.sock");
