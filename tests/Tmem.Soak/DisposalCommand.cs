@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Tmem.Fuse;
 
 namespace Tmem.Soak;
 
@@ -12,6 +13,8 @@ internal static class DisposalCommand
         var command = new Command("disposal", "Disposes of engines beside calls of every kind: each ends as it should or is answered that the engine is gone.") { rounds, seed };
         command.SetAction((parse, stop) =>
         {
+            if (parse.GetValue(rounds) < 1)
+                return Task.FromResult(Usage.Refuse(Console.Error, "scripts/soak disposal", "--rounds must be 1 or more"));
             var soak = new DisposalSoak(parse.GetValue(seed));
             var failure = soak.Run(parse.GetValue(rounds), stop);
             Console.WriteLine(failure is null ? $"soak: PASS {soak.Summary()}" : $"soak: FAIL {failure}");

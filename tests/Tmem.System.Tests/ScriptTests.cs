@@ -19,6 +19,7 @@ public sealed partial class ScriptTests
     [InlineData("bench", "codec", "--runs", "1", "--runs", "2")]
     [InlineData("soak", "engine", "--hours", "1")]
     [InlineData("soak", "crash", "--kills", "many")]
+    [InlineData("soak", "records", "--rounds=0")]
     public void Wrong_usage_is_one_line_and_nothing_is_built(string script, params string[] arguments)
     {
         // Without dotnet on the path, whatever would build fails in another way.
