@@ -27,6 +27,8 @@ internal sealed class FakeServer : IDisposable
     public List<string> Calls { get; } = [];
     public List<string> Problems { get; } = [];
     public long UsedBytes { get; set; } = 256 << 20;
+    /// <summary>What the last pool that was made is guaranteed.</summary>
+    public long Reserved { get; private set; }
     /// <summary>The minor number of the mount's device.</summary>
     public int Connection { get; set; } = 52;
     public RpcError? StopError { get; set; }
@@ -116,6 +118,7 @@ internal sealed class FakeServer : IDisposable
                 return Pools.TryGetValue(name, out var kind) ? (Pool(name, kind, 0), null) : (null, NotFound(name));
             case ControlMethod.PoolCreate:
                 var wanted = request.Params!.Value.Deserialize(ControlJson.Default.PoolCreateParameters)!;
+                Reserved = wanted.Reserve;
                 if (!Pools.TryAdd(name, wanted.Ephemeral ? "ephemeral" : "persistent")) return (null, new RpcError(ControlErrorCode.Exists, $"pool '{name}' is there", new RpcErrorData(name, "choose another name")));
                 if (RealDirectories) Directory.CreateDirectory(Path.Combine(Mount, name));
                 return (Pool(name, Pools[name], wanted.Limit, wanted.Reserve), null);

@@ -23,7 +23,7 @@ public sealed class SwapCommandTests : IDisposable
         Assert.Equal((ExitCode.Done, $"swap is on: /dev/loop7, 755.2 MiB, priority 100, file {SwapPath}\n"), (on.Code, on.Output));
         Assert.Equal(["chmod", "create", "attach", "dio", "cap", "mkswap", "sole", "swapon"], _system.Done);
         Assert.Equal(Sure, _system.Files[Key].Size);
-        Assert.Equal(SwapMark.Of(FakeServer.IdOf("swap"), made: true), _system.Files[Key].Mark);
+        Assert.Equal(new SwapMark(FakeServer.IdOf("swap"), true).Text, _system.Files[Key].Mark);
         Assert.Equal("persistent", _server.Pools["swap"]);
 
         _system.Done.Clear();
@@ -96,7 +96,7 @@ public sealed class SwapCommandTests : IDisposable
         // The machine was cut off with swap on, and the region brought the file back.
         _server.Pools["swap"] = "persistent";
         _system.Folders["swap"] = (0, 0x1C0);
-        _system.Add(Key, mark: SwapMark.Of(FakeServer.IdOf("swap"), made: true));
+        _system.Add(Key, mark: new SwapMark(FakeServer.IdOf("swap"), true).Text);
         var on = Run("swap", "on");
         Assert.True(on.Code == ExitCode.Done, on.Error);
         Assert.Contains($"took away what an earlier swap had left: {SwapPath}", on.Output);
@@ -104,6 +104,29 @@ public sealed class SwapCommandTests : IDisposable
         // And the pool that was made for it then goes with it now.
         Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
         Assert.Empty(_server.Pools);
+    }
+
+    [Theory]
+    [InlineData("tmem swap, pool 7, kept", 7u, false)]
+    [InlineData("tmem swap, pool 4294967295, made for it", 4294967295u, true)]
+    public void A_mark_says_what_was_done_and_fits_in_a_devices_name(string text, uint pool, bool made)
+    {
+        Assert.True(SwapMark.TryRead(text, out var mark));
+        Assert.Equal((new SwapMark(pool, made), text), (mark, mark.Text));
+        Assert.True(text.Length < LoopInfo.NameLength);
+        Assert.False(SwapMark.TryRead(text + "x", out _));
+        Assert.False(SwapMark.TryRead(text.Replace("pool ", "pool +", StringComparison.Ordinal), out _));
+    }
+
+    [Fact]
+    public void A_reserve_is_for_a_pool_that_is_made()
+    {
+        Assert.Equal(ExitCode.Done, Run("swap", "on", "--reserve", "64M").Code);
+        Assert.Equal(64L << 20, _server.Reserved);
+        Run("swap", "off");
+        _server.Pools["swap"] = "persistent";
+        _system.Folders["swap"] = (0, 0x1C0);
+        Assert.Contains("pool reserve swap 67108864", Run("swap", "on", "--reserve", "64M").Error);
     }
 
     [Fact]
@@ -188,7 +211,7 @@ public sealed class SwapCommandTests : IDisposable
         _server.Pools["theirs"] = _server.Pools["admins"] = "persistent";
         _system.Folders["theirs"] = (1000, 0x1C0);
         _system.Add("theirs/swapfile", owner: 1000, oldMark: "pool made");
-        _system.Add("admins/swapfile", owner: 1000, oldMark: "pool made", mark: SwapMark.Of(FakeServer.IdOf("admins"), made: true));
+        _system.Add("admins/swapfile", owner: 1000, oldMark: "pool made", mark: new SwapMark(FakeServer.IdOf("admins"), true).Text);
         Assert.Equal(ExitCode.Done, Run("swap", "on").Code);
         Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
         Assert.Equal(["admins", "theirs"], _server.Pools.Keys);
@@ -200,7 +223,7 @@ public sealed class SwapCommandTests : IDisposable
     {
         _server.Pools["copy"] = _server.Pools["old"] = "persistent";
         _system.Folders["copy"] = _system.Folders["old"] = (0, 0x1C0);
-        _system.Add("copy/swapfile", mark: SwapMark.Of(FakeServer.IdOf("swap"), made: true));
+        _system.Add("copy/swapfile", mark: new SwapMark(FakeServer.IdOf("swap"), true).Text);
         _system.Add("old/swapfile", oldMark: "pool made");
         Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
         Assert.Equal(["copy"], _server.Pools.Keys);
@@ -227,7 +250,7 @@ public sealed class SwapCommandTests : IDisposable
         _server.Pools["data"] = "persistent";
         _system.Folders["data"] = (0, 0x1C0);
         _system.Attach("/dev/loop1", $"{_server.Mount}/data/disk.img", new FileIdentity(0, _system.Minor, 1));
-        _system.Attach("/dev/loop2", SwapPath, new FileIdentity(0, _system.Minor + 1, 2), SwapMark.Of(1, made: true));
+        _system.Attach("/dev/loop2", SwapPath, new FileIdentity(0, _system.Minor + 1, 2), new SwapMark(1, true).Text);
         _system.Attach("/dev/loop3", SwapPath, null);
         _system.Add("data/swapfile"); // no mark: not ours
         Assert.Contains("off already", Run("swap", "off").Output);

@@ -5,14 +5,17 @@ using Xunit;
 
 namespace Tmem.System.Tests;
 
-/// <summary>Swap, and whoever else holds the mount, is found wherever it is, and by what it is and not how it is called.</summary>
+/// <summary>
+/// Swap, and whoever else holds the mount, is found wherever it is, and by what it is and not how it is called.
+/// </summary>
 public class SwapPlaceTests
 {
     [Fact]
     public void Swap_turned_on_in_a_mount_namespace_that_is_gone_is_found()
     {
         using var daemon = StartForSwap();
-        Command.Run("unshare", "--mount", "--propagation", "private", Built.Control, "--socket", daemon.Socket, "swap", "on", "--size", "16M", "--priority", "1").Succeeds();
+        Command.Run("unshare", "--mount", "--propagation", "private", Built.Control, "--socket", daemon.Socket, "swap", "on",
+            "--size", "16M", "--priority", "1").Succeeds();
         AssertOnAndKept(daemon);
         Assert.Empty(Bounded.Run(() => Directory.GetFileSystemEntries(daemon.Mount)));
         daemon.Stop();
@@ -86,14 +89,17 @@ public class SwapPlaceTests
         using var daemon = StartForSwap();
         var theirs = daemon.Pool("theirs");
         Bounded.Run(() => File.WriteAllText(Path.Combine(theirs, "swapfile"), "bait"));
-        Assert.Equal(0, Bounded.Run(() => Syscall.setxattr(Path.Combine(theirs, "swapfile"), "user.tmemctl.swap", "pool made"u8.ToArray())));
+        Assert.Equal(0, Bounded.Run(() =>
+            Syscall.setxattr(Path.Combine(theirs, "swapfile"), "user.tmemctl.swap", "pool made"u8.ToArray())));
         Command.Run("chown", "-R", "1000", theirs).Succeeds();
         var refused = daemon.Control("swap", "on", "--size", "16M", "--priority", "1", "--pool", "theirs");
         Assert.Equal(1, refused.Code);
         Assert.Contains("belongs to user 1000", refused.Errors, StringComparison.Ordinal);
         daemon.Control("swap", "on", "--size", "16M", "--priority", "1").Succeeds();
-        Assert.Equal("700 0", Command.Run("stat", "--format", "%a %u", Path.Combine(daemon.Mount, "swap")).Succeeds().Output.Trim());
-        Assert.Equal("600 0", Command.Run("stat", "--format", "%a %u", Path.Combine(daemon.Mount, "swap/swapfile")).Succeeds().Output.Trim());
+        Assert.Equal("700 0", Command.Run("stat", "--format", "%a %u", Path.Combine(daemon.Mount, "swap")).Succeeds()
+            .Output.Trim());
+        Assert.Equal("600 0", Command.Run("stat", "--format", "%a %u", Path.Combine(daemon.Mount, "swap/swapfile")).Succeeds()
+            .Output.Trim());
         daemon.Control("swap", "off").Succeeds();
         Assert.Equal("bait", Bounded.Run(() => File.ReadAllText(Path.Combine(theirs, "swapfile"))));
         daemon.Stop();
@@ -116,7 +122,8 @@ public class SwapPlaceTests
         }
         using (var daemon = Daemon.Start("64M", folder, "--region", region))
         {
-            Assert.True(Bounded.Run(() => File.Exists(Path.Combine(daemon.Mount, "swap/swapfile"))), "the region kept no swap file: nothing is shown");
+            Assert.True(Bounded.Run(() => File.Exists(Path.Combine(daemon.Mount, "swap/swapfile"))),
+                "the region kept no swap file: nothing is shown");
             var on = daemon.Control("swap", "on", "--size", "16M", "--priority", "1").Succeeds();
             Assert.Contains("took away what an earlier swap had left", on.Output, StringComparison.Ordinal);
             daemon.Control("swap", "off").Succeeds();
@@ -143,7 +150,8 @@ public class SwapPlaceTests
         var loops = MachineState.Loops().Length;
         daemon.Control("swap", "off").Succeeds();
         Assert.Equal(loops - 1, MachineState.Loops().Length);
-        Assert.Contains("swap is off: no swap device", daemon.Control("swap", "status").Succeeds().Output, StringComparison.Ordinal);
+        Assert.Contains("swap is off: no swap device", daemon.Control("swap", "status").Succeeds().Output,
+            StringComparison.Ordinal);
     }
 
     private static void AssertKept(Daemon daemon, string holder)
@@ -158,10 +166,12 @@ public class SwapPlaceTests
     private static Process Elsewhere(string propagation)
     {
         var info = new ProcessStartInfo("unshare") { RedirectStandardOutput = true };
-        foreach (var word in (string[])["--mount", "--propagation", propagation, "sh", "-c", "echo there; exec sleep 60"]) info.ArgumentList.Add(word);
+        foreach (var word in (string[])["--mount", "--propagation", propagation, "sh", "-c",
+            "echo there; exec sleep 60"]) info.ArgumentList.Add(word);
         var process = Process.Start(info)!;
         Assert.Equal("there", process.StandardOutput.ReadLine());
-        for (var tries = 0; File.ReadAllText($"/proc/{process.Id}/comm").Trim() != "sleep" && tries < 200; tries++) Thread.Sleep(10);
+        for (var tries = 0; File.ReadAllText($"/proc/{process.Id}/comm").Trim() != "sleep"
+            && tries < 200; tries++) Thread.Sleep(10);
         return process;
     }
 }

@@ -68,7 +68,8 @@ public class SwapRoomTests
         }
 
         public long UsedBytes => File.ReadLines("/proc/swaps").Where(line => line.Split([' ', '\t'])[0] == _device)
-            .Select(line => long.Parse(line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[3]) * 1024).FirstOrDefault();
+            .Select(line => long.Parse(line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[3]) * 1024)
+                .FirstOrDefault();
 
         public void Dispose()
         {

@@ -40,29 +40,43 @@ internal sealed class ServedMount : IDisposable
         return new ServedMount(connection.Mount, session);
     }
 
-    /// <summary>Stops reading requests, leaving the mount to whoever reads on; <see cref="Ended"/> completes when all that was read is answered.</summary>
+    /// <summary>
+    /// Stops reading requests, leaving the mount to whoever reads on; <see cref="Ended"/> completes when all that was read is
+    /// answered.
+    /// </summary>
     public void Quiesce() => _session.Quiesce();
 
     /// <summary>Ends the mount unless somebody needs it.</summary>
-    /// <param name="openFiles">How many files of it the kernel has open now, whoever has them: a swap device, a process in another mount namespace.</param>
+    /// <param name="openFiles">
+    /// How many files of it the kernel has open now, whoever has them: a swap device, a process in another mount namespace.
+    /// </param>
     /// <param name="wanted">Asked last, before what cannot be undone: whether whoever asked still waits.</param>
-    /// <returns>Null when it is unmounted and gone (then <see cref="Ended"/> completes), else what is in the way: a clause without a full stop.</returns>
+    /// <returns>
+    /// Null when it is unmounted and gone (then <see cref="Ended"/> completes), else what is in the way: a clause without a full
+    /// stop.
+    /// </returns>
     public string? TryStop(Func<long> openFiles, Func<bool> wanted)
     {
         if (_session.Ended.IsCompleted) return null;
         var swaps = SwapGuard.SwapInUse(MountPoint);
         if (swaps.Count > 0)
             return $"swap is still on {MountPoint}: {string.Join(", ", swaps)}";
-        // Looked for before it is unmounted: our own mount may be free while another one, in another namespace say, keeps the file system.
+        // Looked for before it is unmounted: our own mount may be free while another one, in another namespace say, keeps the
+        // file system.
         var holders = MountHolders.Find(MountPoint, Connection);
         if (holders.Count > 0) return $"{MountPoint} is busy, held by {string.Join(", ", holders)}";
         // What has just been closed is released a moment later.
         if (!Await(() => openFiles() == 0))
-            return $"{openFiles()} files on {MountPoint} are open, and by no process that can be seen: by a loop device, that may be swapped to (see losetup -a, /proc/swaps)";
+            return $"{openFiles()} files on {MountPoint} are open, and by no process that can be seen: by a loop device, "
+                + "that may be swapped to (see losetup -a, /proc/swaps)";
         // All that waits is behind us: whoever has given up meanwhile has been told that nothing came of it.
         if (!wanted()) return "whoever asked has hung up";
         var error = _mount.Unmount();
-        if (error == Errno.EBUSY) return $"{MountPoint} is busy, held by {(MountHolders.Find(MountPoint, Connection) is { Count: > 0 } late ? string.Join(", ", late) : "somebody")}";
+        if (error == Errno.EBUSY)
+        {
+            var late = MountHolders.Find(MountPoint, Connection);
+            return $"{MountPoint} is busy, held by {(late.Count > 0 ? string.Join(", ", late) : "somebody")}";
+        }
         // EINVAL: it is no mount any more.
         if (error is not (Errno.Ok or Errno.EINVAL)) return $"{MountPoint} cannot be unmounted: {Libc.Describe(error)}";
         return Await(() => _session.Ended.IsCompleted) ? null
@@ -78,7 +92,8 @@ internal sealed class ServedMount : IDisposable
 
     /// <summary>Takes a mount that nobody serves any more out of the table. Only after <see cref="Ended"/>.</summary>
     public Errno RemoveStaleMount() =>
-        MountTable.At(MountPoint, MountTable.Read()) is { FileSystemType: FuseMount.FileSystemType } entry && entry.DeviceMinor == Connection
+        MountTable.At(MountPoint, MountTable.Read()) is { FileSystemType: FuseMount.FileSystemType } entry
+            && entry.DeviceMinor == Connection
             ? _mount.Unmount() : Errno.Ok;
 
     /// <summary>Frees what served the mount. Only after <see cref="Ended"/>.</summary>

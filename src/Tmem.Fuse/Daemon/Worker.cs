@@ -236,6 +236,7 @@ internal sealed unsafe class Worker : IDaemon
             new Thread(() => worker.HandleSignals(signals), SignalStackBytes) { IsBackground = true, Name = "signals" }.Start();
             Log.Info($"serving {mount.MountPoint} (FUSE connection {mount.Connection}) with {settings.Threads} threads and a capacity of "
                 + $"{ByteSize.Format(settings.CapacityBytes)}; control socket {handover.SocketPath}");
+            GroupStatistics.KeepFresh();
             var end = mount.Ended.GetAwaiter().GetResult();
             if (end == SessionEnd.Quiesced)
             {
@@ -312,7 +313,7 @@ internal sealed unsafe class Worker : IDaemon
         }
         Errno error;
         using (ProcessRights.Raise()) error = _mount.RemoveStaleMount();
-        var rest = error == Errno.Ok ? "It is unmounted." : $"It cannot be unmounted ({Libc.Describe(error)}): run umount -l '{MountPoint}'.";
+        var rest = error == Errno.Ok ? "It is unmounted." : $"It cannot be unmounted ({Libc.Describe(error)}): run tmemctl recover --mount '{MountPoint}'.";
         Log.Error(end == SessionEnd.Aborted
             ? $"the connection of {MountPoint} was aborted through /sys/fs/fuse/connections/{_mount.Connection}. {rest}"
             : $"serving {MountPoint} failed. {rest}");

@@ -68,7 +68,7 @@ internal sealed class FuseMount
     {
         if (MountTable.At(path, MountTable.Read()) is not { } mounted) return;
         throw new StartupException(mounted.FileSystemType == FileSystemType
-            ? $"{path} is already a tmem mount. Stop the tmemd that serves it (tmemctl stop); if none is left, run: umount '{path}'."
+            ? $"{path} is already a tmem mount. Stop the tmemd that serves it (tmemctl stop); if none is left, run: tmemctl recover --mount '{path}'."
             : $"{path} is busy: a {mounted.FileSystemType} file system is mounted on it. Unmount that, or choose another directory.");
     }
 }

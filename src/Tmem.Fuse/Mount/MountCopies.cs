@@ -1,16 +1,21 @@
 namespace Tmem.Fuse.Mount;
 
-/// <summary>The mounts that a mount namespace sees, and how it is called: by a process that lives in it, or "" for our own.</summary>
+/// <summary>
+/// The mounts that a mount namespace sees, and how it is called: by a process that lives in it, or "" for our own.
+/// </summary>
 internal sealed record MountView(string Owner, IReadOnlyList<MountEntry> Entries);
 
 /// <summary>
-/// Where else a file system is mounted: bound to another directory, or copied into another mount namespace. Unmounting ours leaves it alive there,
-/// so a daemon that only looked at its own mount would say that it ends, and stay. Copies that the kernel unmounts together with ours do not
-/// count: those below a parent that receives what happens to our parent (mount_namespaces(7), "shared" and "master"), as services of systemd have them.
+/// Where else a file system is mounted: bound to another directory, or copied into another mount namespace. Unmounting ours
+/// leaves it alive there, so a daemon that only looked at its own mount would say that it ends, and stay. Copies that the kernel
+/// unmounts together with ours do not count: those below a parent that receives what happens to our parent (mount_namespaces(7),
+/// "shared" and "master"), as services of systemd have them.
 /// </summary>
 internal static class MountCopies
 {
-    /// <summary>The mounts that stay when ours is unmounted, in words: "the mount on /b", "the mount on /a seen by process 7 (sh)".</summary>
+    /// <summary>
+    /// The mounts that stay when ours is unmounted, in words: "the mount on /b", "the mount on /a seen by process 7 (sh)".
+    /// </summary>
     /// <param name="mountPoint">Ours.</param>
     /// <param name="connection">The minor number of its device.</param>
     /// <param name="own">What our namespace sees.</param>
@@ -27,7 +32,7 @@ internal static class MountCopies
         {
             foreach (var entry in view.Entries)
             {
-                if (view.Owner.Length == 0 && ours is { } self && entry.Id == self.Id && entry.MountPoint == self.MountPoint) continue;
+                if (view == own && ours is { } self && entry.Id == self.Id) continue;
                 if (Is(entry, connection) ? Goes(entry, view, groups, place) : !StandsOn(entry, mountPoint)) continue;
                 var seen = view.Owner.Length == 0 ? "" : $" seen by {view.Owner}";
                 found.Add($"the {(Is(entry, connection) ? "" : entry.FileSystemType + " ")}mount on {entry.MountPoint}{seen}");
@@ -38,13 +43,20 @@ internal static class MountCopies
 
     private static bool Is(in MountEntry entry, int connection) => entry.DeviceMajor == 0 && entry.DeviceMinor == connection;
 
-    /// <summary>An overlay with one of its layers on the mount: it holds the file system, not the mount, so no unmounting is refused for it.</summary>
+    /// <summary>
+    /// An overlay with one of its layers on the mount: it holds the file system, not the mount, so no unmounting is refused for
+    /// it.
+    /// </summary>
     private static bool StandsOn(in MountEntry entry, string mountPoint) => entry.FileSystemType == "overlay"
-        && entry.Options.Split([',', '=', ':']).Any(word => word.StartsWith('/') && MountTable.IsBelow(MountTable.Unescape(word), mountPoint));
+        && entry.Options.Split([',', '=', ':'])
+            .Any(word => word.StartsWith('/') && MountTable.IsBelow(MountTable.Unescape(word), mountPoint));
 
-    /// <summary>Whether the kernel takes it away with ours: same place of a parent that is a peer or a dependant of our parent.</summary>
+    /// <summary>
+    /// Whether the kernel takes it away with ours: same place of a parent that is a peer or a dependant of our parent.
+    /// </summary>
     private static bool Goes(in MountEntry entry, MountView view, HashSet<int> groups, string place) =>
-        groups.Count > 0 && ParentOf(entry, view) is { } parent && (groups.Contains(parent.Shared) || groups.Contains(parent.Master))
+        groups.Count > 0 && ParentOf(entry, view) is { } parent
+            && (groups.Contains(parent.Shared) || groups.Contains(parent.Master))
         && Place(parent, entry.MountPoint) == place;
 
     /// <summary>The peer groups that receive what happens in one, itself included; none if it is 0.</summary>

@@ -3,12 +3,14 @@ using System.Globalization;
 namespace Tmem.Fuse.Mount;
 
 /// <summary>
-/// Who keeps a mount busy, as far as /proc and /sys tell without touching the mount itself. Found by the device's number, which is the same
-/// in every mount namespace and whatever has been renamed; paths only serve for what the kernel gives no number of.
+/// Who keeps a mount busy, as far as /proc and /sys tell without touching the mount itself. Found by the device's number, which
+/// is the same in every mount namespace and whatever has been renamed; paths only serve for what the kernel gives no number of.
 /// </summary>
 internal static class MountHolders
 {
-    /// <summary>At most <paramref name="limit"/> holders in words: "process 123 (bash)", "the mount on /b", "loop device /dev/loop0".</summary>
+    /// <summary>
+    /// At most <paramref name="limit"/> holders in words: "process 123 (bash)", "the mount on /b", "loop device /dev/loop0".
+    /// </summary>
     /// <param name="mountPoint">The mount.</param>
     /// <param name="connection">The minor number of its device.</param>
     /// <param name="limit">How many.</param>
@@ -22,13 +24,20 @@ internal static class MountHolders
         {
             if (!int.TryParse(Path.GetFileName(process), CultureInfo.InvariantCulture, out _)) continue;
             if (found.Count < limit && Holds(process, connection)) found.Add(NameOf(process));
-            if (Libc.ReadLink(process + "/ns/mnt") is { } space && known.Add(space) && TryMounts(process) is { } mounts) views.Add(new MountView(NameOf(process), mounts));
+            if (Libc.ReadLink(process + "/ns/mnt") is not { } space || !known.Add(space)) continue;
+            if (TryMounts(process) is { } mounts) views.Add(new MountView(NameOf(process), mounts));
         }
         found.AddRange(MountCopies.Staying(mountPoint, connection, own, views));
         foreach (var mount in own.Entries)
-            if (mount.DeviceMinor != connection && mount.MountPoint != mountPoint && MountTable.IsBelow(mount.MountPoint, mountPoint)) found.Add($"a mount on {mount.MountPoint}");
+        {
+            if (mount.DeviceMinor == connection || mount.MountPoint == mountPoint) continue;
+            if (MountTable.IsBelow(mount.MountPoint, mountPoint)) found.Add($"a mount on {mount.MountPoint}");
+        }
         foreach (var loop in Directory.EnumerateDirectories("/sys/block", "loop*"))
-            if (MountTable.IsBelow(TryReadText(Path.Combine(loop, "loop/backing_file")), mountPoint)) found.Add($"loop device /dev/{Path.GetFileName(loop)}");
+        {
+            var file = TryReadText(Path.Combine(loop, "loop/backing_file"));
+            if (MountTable.IsBelow(file, mountPoint)) found.Add($"loop device /dev/{Path.GetFileName(loop)}");
+        }
         return found.Count > limit ? found[..limit] : found;
     }
 
@@ -52,7 +61,8 @@ internal static class MountHolders
         }
     }
 
-    private static bool IsOn(string link, int connection) => Libc.TryDevice(link, out var major, out var minor) && major == 0 && minor == (uint)connection;
+    private static bool IsOn(string link, int connection) =>
+        Libc.TryDevice(link, out var major, out var minor) && major == 0 && minor == (uint)connection;
 
     private static IReadOnlyList<MountEntry>? TryMounts(string process)
     {

@@ -9,7 +9,8 @@ internal readonly record struct FileIdentity(uint Major, uint Minor, ulong Inode
 
 /// <summary>A loop device that is attached.</summary>
 /// <param name="Device">"/dev/loop3".</param>
-/// <param name="BackingFile">The file's path as the kernel knows it, " (deleted)" removed: right in the mount namespace that it was attached in, at best.</param>
+/// <param name="BackingFile">The file's path as the kernel knows it, " (deleted)" removed: right in the mount namespace that it
+/// was attached in, at best.</param>
 /// <param name="File">The file; null if the kernel cannot say, because who serves it is gone.</param>
 /// <param name="Note">What who attached it noted in the device.</param>
 internal sealed record LoopBacking(string Device, string BackingFile, FileIdentity? File = null, string Note = "");
@@ -24,12 +25,14 @@ internal sealed record SwapEntry(string Device, long SizeBytes, long UsedBytes, 
 internal readonly record struct MountPlace(string Path, int Connection, int Process);
 
 /// <summary>
-/// What the swap commands need of the kernel, so that they can be tested without one. Actions return null when done, else why not, errno's text
-/// included; taking away what is gone already counts as done.
+/// What the swap commands need of the kernel, so that they can be tested without one. Actions return null when done, else why
+/// not, errno's text included; taking away what is gone already counts as done.
 /// </summary>
 internal interface ISwapSystem
 {
-    /// <summary>Opens a pool's directory. What is done with the folder concerns this directory, whatever its name comes to lead to.</summary>
+    /// <summary>
+    /// Opens a pool's directory. What is done with the folder concerns this directory, whatever its name comes to lead to.
+    /// </summary>
     string? OpenPool(in MountPlace mount, string pool, out IPoolFolder? folder);
 
     /// <summary>Detaches the loop device and waits until it is really gone.</summary>
@@ -60,10 +63,16 @@ internal interface IPoolFolder : IDisposable
     /// <summary>Takes all rights from everybody but its owner.</summary>
     string? CloseToOthers();
 
-    /// <summary>Creates a file of this size, all hole, for its owner alone, with a mark on it that only root can set; refuses if the name is taken.</summary>
+    /// <summary>
+    /// Creates a file of this size, all hole, for its owner alone, with a mark on it that only root can set; refuses if the name
+    /// is taken.
+    /// </summary>
     string? Create(string name, long size, string mark, out ISwapFile? file);
 
-    /// <summary>The file at a name below the directory; null if there is none, or what is there is no regular file. Links are not followed.</summary>
+    /// <summary>
+    /// The file at a name below the directory; null if there is none, or what is there is no regular file. Links are not
+    /// followed.
+    /// </summary>
     FoundFile? Find(string name);
 
     /// <summary>The names in the directory.</summary>

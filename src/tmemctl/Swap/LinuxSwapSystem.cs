@@ -30,7 +30,8 @@ internal sealed class LinuxSwapSystem : ISwapSystem
         if (NativeMethods.SwapOff(device) == 0) return null;
         var errno = Marshal.GetLastPInvokeError();
         // EINVAL says "not a swap device": off already, if /proc/swaps agrees.
-        return errno == NativeMethods.EINVAL && Swaps().All(entry => entry.Device != device) ? null : NativeMethods.Describe(errno);
+        return errno == NativeMethods.EINVAL && Swaps().All(entry => entry.Device != device) ? null
+            : NativeMethods.Describe(errno);
     }
 
     /// <inheritdoc/>
@@ -42,7 +43,10 @@ internal sealed class LinuxSwapSystem : ISwapSystem
     /// <inheritdoc/>
     public MemoryRoom Memory() => MemoryRoom.Read();
 
-    /// <summary>Reads /proc/swaps: a heading, then "name type size used priority", sizes in KiB. Lines it does not understand are passed over.</summary>
+    /// <summary>
+    /// Reads /proc/swaps: a heading, then "name type size used priority", sizes in KiB. Lines it does not understand are passed
+    /// over.
+    /// </summary>
     public static IReadOnlyList<SwapEntry> ParseSwaps(string text)
     {
         var entries = new List<SwapEntry>();
@@ -50,20 +54,26 @@ internal sealed class LinuxSwapSystem : ISwapSystem
         {
             var fields = line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
             if (fields.Length >= 5 && long.TryParse(fields[^3], CultureInfo.InvariantCulture, out var size) &&
-                long.TryParse(fields[^2], CultureInfo.InvariantCulture, out var used) && int.TryParse(fields[^1], CultureInfo.InvariantCulture, out var priority))
+                long.TryParse(fields[^2], CultureInfo.InvariantCulture, out var used)
+                    && int.TryParse(fields[^1], CultureInfo.InvariantCulture, out var priority))
                 entries.Add(new SwapEntry(fields[0], size * 1024, used * 1024, priority));
         }
         return entries;
     }
 
-    /// <summary>The mount's top directory, seen from here or else from where the daemon is; -1 if neither leads to a mount with its device.</summary>
+    /// <summary>
+    /// The mount's top directory, seen from here or else from where the daemon is; -1 if neither leads to a mount with its
+    /// device.
+    /// </summary>
     private static int OpenMount(in MountPlace mount)
     {
         foreach (var path in (string[])[mount.Path, $"/proc/{mount.Process}/root{mount.Path}"])
         {
-            var descriptor = NativeMethods.Open(path, NativeMethods.PathOnly | NativeMethods.CloseOnExec | NativeMethods.DirectoryOnly, 0);
+            var descriptor = NativeMethods.Open(path,
+                NativeMethods.PathOnly | NativeMethods.CloseOnExec | NativeMethods.DirectoryOnly, 0);
             if (descriptor < 0) continue;
-            if (NativeMethods.Status(descriptor, "", FileStatus.OfDescriptor | FileStatus.WithoutAsking, 0, out var status) == 0 && status.Identity.IsOn(mount.Connection)) return descriptor;
+            if (NativeMethods.Status(descriptor, "", FileStatus.OfDescriptor | FileStatus.WithoutAsking, 0, out var status) == 0
+                && status.Identity.IsOn(mount.Connection)) return descriptor;
             _ = NativeMethods.Close(descriptor);
         }
         return -1;

@@ -7,7 +7,9 @@ using System.Text;
 
 namespace Tmem.Ctl.Swap;
 
-/// <summary>Loop devices, through /dev/loop-control, their ioctls and sysfs; one that we attached is held by its descriptor.</summary>
+/// <summary>
+/// Loop devices, through /dev/loop-control, their ioctls and sysfs; one that we attached is held by its descriptor.
+/// </summary>
 internal sealed class LoopDevice : ISwapDevice
 {
     private const int Attempts = 32;
@@ -50,7 +52,8 @@ internal sealed class LoopDevice : ISwapDevice
     public static unsafe string? Detach(string device)
     {
         var descriptor = NativeMethods.Open(device, NativeMethods.ReadWrite | NativeMethods.CloseOnExec, 0);
-        if (descriptor < 0) return Marshal.GetLastPInvokeError() is NativeMethods.ENOENT or NativeMethods.ENXIO ? null : $"open {device}: {NativeMethods.LastError()}";
+        if (descriptor < 0) return Marshal.GetLastPInvokeError() is NativeMethods.ENOENT or NativeMethods.ENXIO ? null
+            : $"open {device}: {NativeMethods.LastError()}";
         var failed = NativeMethods.Control(descriptor, NativeMethods.LoopClear, null) < 0 ? Marshal.GetLastPInvokeError() : 0;
         _ = NativeMethods.Close(descriptor);
         if (failed is not (0 or NativeMethods.ENXIO)) return $"detach {device}: {NativeMethods.Describe(failed)}";
@@ -76,7 +79,8 @@ internal sealed class LoopDevice : ISwapDevice
             var path = file.EndsWith(deleted, StringComparison.Ordinal) ? file[..^deleted.Length] : file;
             // A stranger's device may stand on a file whose server does not answer.
             var asked = Task.Run(() => Info(device));
-            found.Add(asked.Wait(AskPatience) && asked.Result is { } info ? new LoopBacking(device, path, Identity(info), Note(info)) : new LoopBacking(device, path));
+            found.Add(asked.Wait(AskPatience) && asked.Result is { } info
+                ? new LoopBacking(device, path, Identity(info), Note(info)) : new LoopBacking(device, path));
         }
         return found;
     }
@@ -117,8 +121,8 @@ internal sealed class LoopDevice : ISwapDevice
 
     /// <inheritdoc/>
     /// <remarks>
-    /// The header of include/linux/swap.h, written through the descriptor that is held: mkswap(8) would open the device by name. On a file that
-    /// is all hole there is no other signature to wipe.
+    /// The header of include/linux/swap.h, written through the descriptor that is held: mkswap(8) would open the device by name.
+    /// On a file that is all hole there is no other signature to wipe.
     /// </remarks>
     public string? MakeSwap(long size)
     {
@@ -136,7 +140,8 @@ internal sealed class LoopDevice : ISwapDevice
 
     /// <inheritdoc/>
     public string? SwapOn(int priority) =>
-        NativeMethods.SwapOn($"/proc/self/fd/{_descriptor}", NativeMethods.SwapDiscard | NativeMethods.SwapPrefer | priority) == 0 ? null : NativeMethods.LastError();
+        NativeMethods.SwapOn($"/proc/self/fd/{_descriptor}", NativeMethods.SwapDiscard | NativeMethods.SwapPrefer | priority) == 0
+            ? null : NativeMethods.LastError();
 
     /// <summary>Closes the descriptor; the device stays attached.</summary>
     public void Dispose() => _ = NativeMethods.Close(_descriptor);
@@ -163,7 +168,8 @@ internal sealed class LoopDevice : ISwapDevice
         var config = new LoopConfig { Descriptor = (uint)backing, BlockSize = 4096 };
         config.Info.Flags = NativeMethods.LoopDirectIo;
         Encoding.UTF8.GetBytes(note, new Span<byte>(config.Info.Name, LoopInfo.NameLength - 1));
-        var errno = NativeMethods.Control(descriptor, NativeMethods.LoopConfigure, &config) < 0 ? Marshal.GetLastPInvokeError() : 0;
+        var errno = NativeMethods.Control(descriptor, NativeMethods.LoopConfigure, &config) < 0 ? Marshal.GetLastPInvokeError()
+            : 0;
         if (errno != 0) _ = NativeMethods.Close(descriptor);
         return errno;
     }
@@ -183,7 +189,10 @@ internal sealed class LoopDevice : ISwapDevice
         return NativeMethods.Control(descriptor, NativeMethods.LoopGetStatus, &info) == 0 ? info : null;
     }
 
-    /// <summary>lo_device is the kernel's 32-bit form of a device's number: the low byte of the minor one, the major one, the rest of the minor one.</summary>
+    /// <summary>
+    /// lo_device is the kernel's 32-bit form of a device's number: the low byte of the minor one, the major one, the rest of the
+    /// minor one.
+    /// </summary>
     private static FileIdentity Identity(in LoopInfo info)
     {
         var device = info.Device;

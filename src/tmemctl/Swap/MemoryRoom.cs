@@ -11,9 +11,9 @@ namespace Tmem.Ctl.Swap;
 internal sealed record GroupRoom(string Folder, long Limit, long Used, long Swapped);
 
 /// <summary>
-/// The memory that swapped pages could return to. Asked before swapoff(2), because a kernel that finds no room while it works takes it: from the group
-/// by killing a process of it, from the machine by killing the caller. Only a shortage that is certain is reported: it is counted as if all
-/// that others swapped lay elsewhere.
+/// The memory that swapped pages could return to. Asked before swapoff(2), because a kernel that finds no room while it works
+/// takes it: from the group by killing a process of it, from the machine by killing the caller. Only a shortage that is certain
+/// is reported: it is counted as if all that others swapped lay elsewhere.
 /// </summary>
 /// <param name="Available">MemAvailable.</param>
 /// <param name="Groups">Groups with a limit.</param>
@@ -42,7 +42,8 @@ internal sealed record MemoryRoom(long Available, IReadOnlyList<GroupRoom> Group
             }
         }
         var lacking = device.UsedBytes - Available - stored - free;
-        return lacking <= 0 ? null : $"{Words.Size(lacking)} of memory are missing on this machine: {Words.Size(device.UsedBytes)} are swapped, {Words.Size(Available)} are available, "
+        return lacking <= 0 ? null
+            : $"{Words.Size(lacking)} of memory are missing on this machine: {Words.Size(device.UsedBytes)} are swapped, {Words.Size(Available)} are available, "
             + $"the store gives back {Words.Size(stored)}, and other swap devices have room for {Words.Size(free)}";
     }
 
@@ -72,7 +73,8 @@ internal sealed record MemoryRoom(long Available, IReadOnlyList<GroupRoom> Group
         }
     }
 
-    // "total_" figures are those of the group and all below it, as its limit is. Of what it holds, only what cannot be dropped counts.
+    // "total_" figures are those of the group and all below it, as its limit is. Of what it holds, only what cannot be dropped
+    // counts.
     private static GroupRoom? OfOne(string folder) =>
         new(folder, Figure(folder + "/memory.limit_in_bytes"), Stat(folder, "total_rss "), Stat(folder, "total_swap "));
 
@@ -80,12 +82,17 @@ internal sealed record MemoryRoom(long Available, IReadOnlyList<GroupRoom> Group
         new(folder, Figure(folder + "/memory.max"), Stat(folder, "anon "), Figure(folder + "/memory.swap.current"));
 
     private static long Stat(string folder, string name) =>
-        Lines(folder + "/memory.stat").Where(line => line.StartsWith(name, StringComparison.Ordinal)).Select(line => Number(line[name.Length..])).FirstOrDefault();
+        Lines(folder + "/memory.stat").Where(line => line.StartsWith(name, StringComparison.Ordinal))
+            .Select(line => Number(line[name.Length..])).FirstOrDefault();
 
     /// <summary>"max", and a file that is not there (the top group has none), are no limit.</summary>
-    private static long Figure(string file) => Lines(file).FirstOrDefault() is { } line && line.Trim() != "max" ? Number(line) : file.EndsWith(".current", StringComparison.Ordinal) ? 0 : NoLimit;
+    private static long Figure(string file) => Lines(file).FirstOrDefault() is { } line && line.Trim() != "max" 
+        ? Number(line)
+        : file.EndsWith(".current", StringComparison.Ordinal) ? 0 : NoLimit;
 
-    private static long Number(string text) => long.TryParse(text.Trim(), CultureInfo.InvariantCulture, out var number) ? number : NoLimit;
+    private static long Number(string text) => long.TryParse(text.Trim(), CultureInfo.InvariantCulture, out var number)
+        ? number
+        : NoLimit;
 
     private static long Kibibytes(string line) => Number(line.Split(':')[1].Replace("kB", "", StringComparison.Ordinal)) * 1024;
 

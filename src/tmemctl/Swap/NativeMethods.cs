@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Ctl.Swap;
 
-/// <summary>The system calls of the commands that change the machine, and their constants (asm-generic, the same on x64 and arm64).</summary>
+/// <summary>
+/// The system calls of the commands that change the machine, and their constants (asm-generic, the same on x64 and arm64).
+/// </summary>
 internal static partial class NativeMethods
 {
     public const int ReadWrite = 2;
@@ -112,8 +114,8 @@ internal static partial class NativeMethods
 }
 
 /// <summary>
-/// struct loop_info64 of linux/loop.h, 232 bytes: of what the device stands on, and flags. The name is 64 bytes for whoever attaches the device,
-/// which is root alone, to keep what it likes.
+/// struct loop_info64 of linux/loop.h, 232 bytes: of what the device stands on, and flags. The name is 64 bytes for whoever
+/// attaches the device, which is root alone, to keep what it likes.
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Size = 232)]
 internal unsafe struct LoopInfo
@@ -141,7 +143,9 @@ internal struct FileStatus
 {
     /// <summary>STATX_BASIC_STATS.</summary>
     public const uint Basic = 0x7ff;
-    /// <summary>AT_EMPTY_PATH: of the descriptor itself; AT_SYMLINK_NOFOLLOW; AT_STATX_DONT_SYNC: the file system is asked nothing.</summary>
+    /// <summary>
+    /// AT_EMPTY_PATH: of the descriptor itself; AT_SYMLINK_NOFOLLOW; AT_STATX_DONT_SYNC: the file system is asked nothing.
+    /// </summary>
     public const int OfDescriptor = 0x1000, NoFollow = 0x100, WithoutAsking = 0x4000;
 
     private const ushort TypeMask = 0xF000, Regular = 0x8000;

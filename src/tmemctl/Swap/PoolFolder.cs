@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Tmem.Ctl.Swap;
 
-/// <summary>See <see cref="IPoolFolder"/>. Every name is looked up from this descriptor, and a link at it is refused by the kernel.</summary>
+/// <summary>
+/// See <see cref="IPoolFolder"/>. Every name is looked up from this descriptor, and a link at it is refused by the kernel.
+/// </summary>
 internal sealed class PoolFolder : IPoolFolder
 {
     // Of trusted.* attributes the kernel lets only an administrator of the machine read or set any.
@@ -76,17 +78,21 @@ internal sealed class PoolFolder : IPoolFolder
         {
             foreach (var part in parts[..^1])
             {
-                var next = NativeMethods.OpenAt(folder, part, NativeMethods.CloseOnExec | NativeMethods.DirectoryOnly | NativeMethods.NoFollow, 0);
+                var next = NativeMethods.OpenAt(folder, part,
+                    NativeMethods.CloseOnExec | NativeMethods.DirectoryOnly | NativeMethods.NoFollow, 0);
                 if (folder != _descriptor) _ = NativeMethods.Close(folder);
                 folder = next;
                 if (folder < 0) return null;
             }
             // Not blocking: what lies there may be a FIFO.
-            var descriptor = NativeMethods.OpenAt(folder, parts[^1], NativeMethods.CloseOnExec | NativeMethods.NoFollow | NativeMethods.NonBlocking, 0);
+            var descriptor = NativeMethods.OpenAt(folder, parts[^1],
+                NativeMethods.CloseOnExec | NativeMethods.NoFollow | NativeMethods.NonBlocking, 0);
             if (descriptor < 0) return null;
-            var isFile = NativeMethods.Status(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) == 0 && status.IsRegular;
+            var isFile = NativeMethods.Status(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) == 0
+                && status.IsRegular;
             var found = isFile
-                ? new FoundFile(status.Identity, status.Owner, status.Permissions, status.Links, Text(descriptor, MarkName), Text(descriptor, OldMarkName))
+                ? new FoundFile(status.Identity, status.Owner, status.Permissions, status.Links, Text(descriptor, MarkName),
+                    Text(descriptor, OldMarkName))
                 : null;
             _ = NativeMethods.Close(descriptor);
             return found;
@@ -102,7 +108,8 @@ internal sealed class PoolFolder : IPoolFolder
     {
         try
         {
-            return [.. Directory.EnumerateFileSystemEntries($"/proc/self/fd/{_descriptor}/").Select(path => Path.GetFileName(path))];
+            return [.. Directory.EnumerateFileSystemEntries($"/proc/self/fd/{_descriptor}/")
+                .Select(path => Path.GetFileName(path))];
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -110,18 +117,20 @@ internal sealed class PoolFolder : IPoolFolder
         }
     }
 
-    /// <inheritdoc/>
-    /// <remarks>Between the look and the removal only root could put another file there: the directory is closed to all others.</remarks>
+    /// <inheritdoc/> <remarks>Between the look and the removal only root could put another file there: the directory is closed to
+    /// all others.</remarks>
     public string? Remove(string name, FileIdentity file)
     {
         if (Find(name) is not { } found || found.Identity != file) return null;
         var folder = _descriptor;
         if (Path.GetDirectoryName(name) is { Length: > 0 } below)
         {
-            folder = NativeMethods.OpenAt(_descriptor, below, NativeMethods.CloseOnExec | NativeMethods.DirectoryOnly | NativeMethods.NoFollow, 0);
+            folder = NativeMethods.OpenAt(_descriptor, below,
+                NativeMethods.CloseOnExec | NativeMethods.DirectoryOnly | NativeMethods.NoFollow, 0);
             if (folder < 0) return NativeMethods.LastError();
         }
-        var problem = NativeMethods.UnlinkAt(folder, Path.GetFileName(name), 0) == 0 || Marshal.GetLastPInvokeError() == NativeMethods.ENOENT ? null : NativeMethods.LastError();
+        var problem = NativeMethods.UnlinkAt(folder, Path.GetFileName(name), 0) == 0
+            || Marshal.GetLastPInvokeError() == NativeMethods.ENOENT ? null : NativeMethods.LastError();
         if (folder != _descriptor) _ = NativeMethods.Close(folder);
         return problem;
     }
@@ -135,9 +144,11 @@ internal sealed class PoolFolder : IPoolFolder
         var value = Encoding.UTF8.GetBytes(mark);
         // The mask of the caller may have taken rights from the owner; nothing gives others any.
         if (NativeMethods.ChangeMode(descriptor, OwnerOnly) != 0) return NativeMethods.LastError();
-        if (NativeMethods.SetAttribute(descriptor, MarkName, value, (nuint)value.Length, 0) != 0) return $"mark it as a swap file ({MarkName}): {NativeMethods.LastError()}";
+        if (NativeMethods.SetAttribute(descriptor, MarkName, value, (nuint)value.Length, 0) != 0)
+            return $"mark it as a swap file ({MarkName}): {NativeMethods.LastError()}";
         if (NativeMethods.Truncate(descriptor, size) != 0) return NativeMethods.LastError();
-        if (NativeMethods.Status(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) != 0) return NativeMethods.LastError();
+        if (NativeMethods.Status(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) != 0)
+            return NativeMethods.LastError();
         identity = status.Identity;
         return null;
     }

@@ -1,10 +1,14 @@
 namespace Tmem.Ctl.Swap;
 
-/// <summary>What <c>swap on</c> prints under --json; the last is how much of the device the store holds if no page shrinks.</summary>
-internal sealed record SwapOnReport(string Device, long SizeBytes, int Priority, string Pool, bool PoolMade, string File, long SureBytes);
+/// <summary>
+/// What <c>swap on</c> prints under --json; the last is how much of the device the store holds if no page shrinks.
+/// </summary>
+internal sealed record SwapOnReport(string Device, long SizeBytes, int Priority, string Pool, bool PoolMade, string File,
+    long SureBytes);
 
 /// <summary>What <c>swap off</c> prints under --json: the devices turned off, and the store's memory before and after.</summary>
-internal sealed record SwapOffReport(IReadOnlyList<string> Devices, IReadOnlyList<string> PoolsRemoved, long UsedBytesBefore, long UsedBytesAfter)
+internal sealed record SwapOffReport(IReadOnlyList<string> Devices, IReadOnlyList<string> PoolsRemoved, long UsedBytesBefore,
+    long UsedBytesAfter)
 {
     /// <summary>Memory freed; 0 if others stored more meanwhile.</summary>
     public long FreedBytes => Math.Max(0, UsedBytesBefore - UsedBytesAfter);

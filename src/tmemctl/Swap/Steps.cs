@@ -9,10 +9,14 @@ internal sealed record Step(string Name, Func<string?> Do, Func<string?>? Undo =
 /// <summary>Why a run of steps came to nothing.</summary>
 /// <param name="Step">The step that failed.</param>
 /// <param name="Reason">Why.</param>
-/// <param name="NotUndone">Of the steps before it, those that could not be taken back, each with its reason; empty as a rule.</param>
+/// <param name="NotUndone">Of the steps before it, those that could not be taken back, each with its reason; empty as a
+/// rule.</param>
 internal sealed record StepFailure(string Step, string Reason, IReadOnlyList<string> NotUndone);
 
-/// <summary>Runs steps in order; when one fails, takes back those before it in reverse order. All or nothing, as far as the kernel lets us.</summary>
+/// <summary>
+/// Runs steps in order; when one fails, takes back those before it in reverse order. All or nothing, as far as the kernel lets
+/// us.
+/// </summary>
 internal static class StepRunner
 {
     /// <summary>Returns null when every step is done.</summary>

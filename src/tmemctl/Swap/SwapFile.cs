@@ -11,7 +11,8 @@ namespace Tmem.Ctl.Swap;
 /// <param name="Entry">Its line in /proc/swaps, or null when swap is not on.</param>
 /// <param name="IsOurs">Whether "swap on" made it; what others made is shown, and left alone.</param>
 /// <param name="PoolMade">Whether "swap on" made the pool too.</param>
-internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, string? Device, SwapEntry? Entry, bool IsOurs, bool PoolMade)
+internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, string? Device, SwapEntry? Entry, bool IsOurs,
+    bool PoolMade)
 {
     /// <summary>The file's name in its pool.</summary>
     public const string Name = "swapfile";
@@ -20,13 +21,14 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
     private const uint RightsOfOthers = 0x3F, WriteOfOthers = 0x12; // 0077, 0022
 
     /// <summary>
-    /// Finds what is on this mount: swap devices by the number of the device that their files are on, wherever they were turned on and whatever
-    /// has been renamed since; then files of ours without one.
+    /// Finds what is on this mount: swap devices by the number of the device that their files are on, wherever they were turned
+    /// on and whatever has been renamed since; then files of ours without one.
     /// </summary>
     public static bool TryFind(CommandContext context, StatusReply status, out IReadOnlyList<SwapFile> files, out int exit)
     {
         files = [];
-        if (!context.Terminal.Take(context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply), out var list, out exit)) return false;
+        if (!context.Terminal.Take(context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply),
+            out var list, out exit)) return false;
         files = Find(context.System, PlaceOf(status), list.Pools);
         return true;
     }
@@ -43,13 +45,16 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
         {
             if (loop.File is not { } file || !file.IsOn(mount.Connection)) continue;
             // By the last part of the name: the rest depends on the mount namespace.
-            var entry = swaps.FirstOrDefault(entry => NodeOf(entry.Device) == NodeOf(loop.Device)) is { } line ? line with { Device = loop.Device } : null;
-            if (SwapMark.TryRead(loop.Note, out var id, out var made))
-                found.Add(new SwapFile(pools.FirstOrDefault(pool => pool.Id == id)?.Name ?? "", loop.BackingFile, file, loop.Device, entry, true, made));
+            var entry = swaps.FirstOrDefault(entry => NodeOf(entry.Device) == NodeOf(loop.Device)) is { } line
+                ? line with { Device = loop.Device } : null;
+            if (SwapMark.TryRead(loop.Note, out var mark))
+                found.Add(new SwapFile(pools.FirstOrDefault(pool => pool.Id == mark.Pool)?.Name ?? "", loop.BackingFile, file,
+                    loop.Device, entry, true, mark.Made));
             else if (Old(system, mount, loop, file, pools) is { } old)
                 found.Add(old with { Entry = entry });
             else if (entry is not null)
-                found.Add(new SwapFile(PoolOf(mount, loop.BackingFile, pools), loop.BackingFile, file, loop.Device, entry, false, false));
+                found.Add(new SwapFile(PoolOf(mount, loop.BackingFile, pools), loop.BackingFile, file, loop.Device, entry, false,
+                    false));
         }
         foreach (var pool in pools.Where(pool => pool.Kind == "persistent"))
         {
@@ -64,33 +69,42 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
         if (system.OpenPool(mount, pool.Name, out var folder) is not null || folder is null) return null;
         using (folder)
         {
-            if (folder.Owner != 0 || (folder.Permissions & WriteOfOthers) != 0 || folder.Find(Name) is not { Owner: 0, Links: 1 } file || (file.Permissions & RightsOfOthers) != 0) return null;
+            if (folder.Owner != 0 || (folder.Permissions & WriteOfOthers) != 0
+                || folder.Find(Name) is not { Owner: 0, Links: 1 } file || (file.Permissions & RightsOfOthers) != 0) return null;
             var path = $"{mount.Path.TrimEnd('/')}/{pool.Name}/{Name}";
-            if (SwapMark.TryRead(file.Mark, out var id, out var made) && id == pool.Id) return new SwapFile(pool.Name, path, file.Identity, null, null, true, made);
-            return file is { Mark: null, OldMark: OldMade or OldKept } ? new SwapFile(pool.Name, path, file.Identity, null, null, true, file.OldMark == OldMade) : null;
+            if (SwapMark.TryRead(file.Mark, out var mark) && mark.Pool == pool.Id)
+                return new SwapFile(pool.Name, path, file.Identity, null, null, true, mark.Made);
+            return file is { Mark: null, OldMark: OldMade or OldKept }
+                ? new SwapFile(pool.Name, path, file.Identity, null, null, true, file.OldMark == OldMade) : null;
         }
     }
 
     /// <summary>A device of a version that noted nothing in it: the file says it, as long as it has its name.</summary>
-    private static SwapFile? Old(ISwapSystem system, in MountPlace mount, LoopBacking loop, FileIdentity file, IReadOnlyList<PoolSummary> pools)
+    private static SwapFile? Old(ISwapSystem system, in MountPlace mount, LoopBacking loop, FileIdentity file,
+        IReadOnlyList<PoolSummary> pools)
     {
         var name = PoolOf(mount, loop.BackingFile, pools);
-        return pools.FirstOrDefault(pool => pool.Name == name) is { } pool && Leftover(system, mount, pool) is { } left && left.File == file
+        return pools.FirstOrDefault(pool => pool.Name == name) is { } pool && Leftover(system, mount, pool) is { } left
+            && left.File == file
             ? left with { Device = loop.Device }
             : null;
     }
 
-    /// <summary>The pool that a path leads through: below the mount, or, seen from another namespace, below whatever that has been.</summary>
+    /// <summary>
+    /// The pool that a path leads through: below the mount, or, seen from another namespace, below whatever that has been.
+    /// </summary>
     private static string PoolOf(in MountPlace mount, string path, IReadOnlyList<PoolSummary> pools)
     {
         var prefix = mount.Path.TrimEnd('/') + "/";
-        var parts = (path.StartsWith(prefix, StringComparison.Ordinal) ? path[prefix.Length..] : path).Split('/', StringSplitOptions.RemoveEmptyEntries);
+        var parts = (path.StartsWith(prefix, StringComparison.Ordinal) ? path[prefix.Length..] : path)
+            .Split('/', StringSplitOptions.RemoveEmptyEntries);
         return parts[..^1].LastOrDefault(part => pools.Any(pool => pool.Name == part)) ?? "";
     }
 
     private static string NodeOf(string device)
     {
         const string deleted = "\\040(deleted)";
-        return System.IO.Path.GetFileName(device.EndsWith(deleted, StringComparison.Ordinal) ? device[..^deleted.Length] : device);
+        return System.IO.Path.GetFileName(device.EndsWith(deleted, StringComparison.Ordinal) ? device[..^deleted.Length]
+            : device);
     }
 }

@@ -15,13 +15,15 @@ internal sealed class SwapFileHandle(int descriptor, FileIdentity identity) : IS
 
     /// <inheritdoc/>
     /// <remarks>
-    /// A lease on writing is given only if no other open file is on the inode (fcntl(2)), which asks the kernel where a walk through /proc
-    /// would ask what can be seen. It is given back at once: nobody else can open the file from now on.
+    /// A lease on writing is given only if no other open file is on the inode (fcntl(2)), which asks the kernel where a walk
+    /// through /proc would ask what can be seen. It is given back at once: nobody else can open the file from now on.
     /// </remarks>
     public string? RequireSole()
     {
-        if (NativeMethods.Status(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) != 0) return NativeMethods.LastError();
-        if (status.Identity != Identity || !status.IsRegular || status.Links != 1 || status.Owner != 0 || (status.Permissions & RightsOfOthers) != 0)
+        if (NativeMethods.Status(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic,
+            out var status) != 0) return NativeMethods.LastError();
+        if (status.Identity != Identity || !status.IsRegular || status.Links != 1 || status.Owner != 0
+            || (status.Permissions & RightsOfOthers) != 0)
             return $"it has {status.Links} names, owner {status.Owner} and mode {Convert.ToString(status.Permissions, 8)} by now: somebody meddles with it";
         if (NativeMethods.FileControl(descriptor, NativeMethods.SetLease, NativeMethods.WriteLease) == 0)
         {

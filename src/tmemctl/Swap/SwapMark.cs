@@ -3,24 +3,29 @@ using System.Globalization;
 namespace Tmem.Ctl.Swap;
 
 /// <summary>
-/// What "swap on" notes, of a file in an attribute that only root can set and of a loop device in its name: that it is ours, in which pool, and whether
-/// the pool was made for it. "swap off" removes what bears this, lies on the mount and belongs to root, and nothing else: a name proves nothing.
+/// What "swap on" notes, of a file in an attribute that only root can set and of a loop device in its name: that it is ours, in
+/// which pool, and whether the pool was made for it. "swap off" removes what bears this, lies on the mount and belongs to root,
+/// and nothing else: a name proves nothing.
 /// </summary>
-internal static class SwapMark
+/// <param name="Pool">The pool's number.</param>
+/// <param name="Made">Whether the pool was made for it.</param>
+internal readonly record struct SwapMark(uint Pool, bool Made)
 {
-    private const string Before = "tmem swap, pool ", Made = ", made for it", Kept = ", kept";
+    private const string Start = "tmem swap, pool ", MadeEnd = ", made for it", KeptEnd = ", kept";
 
     /// <summary>The words: "tmem swap, pool 1026, made for it".</summary>
-    public static string Of(uint pool, bool made) => Before + pool.ToString(CultureInfo.InvariantCulture) + (made ? Made : Kept);
+    public string Text => Start + Pool.ToString(CultureInfo.InvariantCulture) + (Made ? MadeEnd : KeptEnd);
 
     /// <summary>Reads them.</summary>
-    public static bool TryRead(string? text, out uint pool, out bool made)
+    public static bool TryRead(string? text, out SwapMark mark)
     {
-        (pool, made) = (0, false);
-        if (text is null || !text.StartsWith(Before, StringComparison.Ordinal)) return false;
-        made = text.EndsWith(Made, StringComparison.Ordinal);
-        var end = made ? Made : Kept;
-        return text.Length > Before.Length + end.Length && text.EndsWith(end, StringComparison.Ordinal)
-            && uint.TryParse(text.AsSpan(Before.Length, text.Length - Before.Length - end.Length), CultureInfo.InvariantCulture, out pool);
+        mark = default;
+        if (text is null || !text.StartsWith(Start, StringComparison.Ordinal)) return false;
+        var made = text.EndsWith(MadeEnd, StringComparison.Ordinal);
+        var digits = text.Length - Start.Length - (made ? MadeEnd : KeptEnd).Length;
+        if (digits <= 0 || !uint.TryParse(text.AsSpan(Start.Length, digits), NumberStyles.None, CultureInfo.InvariantCulture,
+            out var pool)) return false;
+        mark = new SwapMark(pool, made);
+        return mark.Text == text;
     }
 }

@@ -4,8 +4,9 @@ using Tmem.Fuse.Control.Messages;
 namespace Tmem.Ctl.Swap;
 
 /// <summary>
-/// Undoes "swap on", whatever of it there is: swapoff, detach, unlink, and the pool if "swap on" made it. Each step takes what is undone already
-/// for done, so a run that failed half way is repeated after its cause is gone. What "swap on" did not make is not touched.
+/// Undoes "swap on", whatever of it there is: swapoff, detach, unlink, and the pool if "swap on" made it. Each step takes what is
+/// undone already for done, so a run that failed half way is repeated after its cause is gone. What "swap on" did not make is not
+/// touched.
 /// </summary>
 internal sealed class SwapOff(CommandContext context)
 {
@@ -17,23 +18,28 @@ internal sealed class SwapOff(CommandContext context)
     /// <param name="force">Even if memory is certain to be missing.</param>
     public int Run(bool force)
     {
-        if (!_terminal.Take(Status(), out var before, out var exit) || !SwapFile.TryFind(context, before, out var files, out exit)) return exit;
+        if (!_terminal.Take(Status(), out var before, out var exit)
+            || !SwapFile.TryFind(context, before, out var files, out exit)) return exit;
         var ours = files.Where(file => file.IsOurs).ToList();
         foreach (var other in files.Where(file => !file.IsOurs))
             _terminal.Note($"{other.Device} (file {Table.Printable(other.Path)}) was not made by 'tmemctl swap on' and stays: turn it off with 'swapoff {other.Device}'");
         if (ours.Count == 0)
         {
-            return _terminal.Done(new SwapOffReport([], [], before.Store.UsedBytes, before.Store.UsedBytes), CtlJson.Default.SwapOffReport,
+            return _terminal.Done(new SwapOffReport([], [], before.Store.UsedBytes, before.Store.UsedBytes),
+                CtlJson.Default.SwapOffReport,
                 output => output.WriteLine($"swap is off already: nothing to undo on {Table.Printable(before.MountPoint)}"));
         }
         var removal = new SwapRemoval(context, before);
         foreach (var file in ours)
         {
-            if (file.Entry is { } entry && TurnOff(entry, file.Pool, force) is var (what, remedy)) return _terminal.Fail(ExitCode.Failed, what, remedy);
-            if (removal.Run(file) is { } problem) return _terminal.Fail(ExitCode.Failed, $"swap off failed at {problem}", "remove the cause and run 'tmemctl swap off' again");
+            if (file.Entry is { } entry
+                && TurnOff(entry, file.Pool, force) is var (what, remedy)) return _terminal.Fail(ExitCode.Failed, what, remedy);
+            if (removal.Run(file) is { } problem) return _terminal.Fail(ExitCode.Failed, $"swap off failed at {problem}",
+                "remove the cause and run 'tmemctl swap off' again");
         }
         if (!_terminal.Take(Status(), out var after, out exit)) return exit;
-        var report = new SwapOffReport([.. ours.Select(file => file.Device).OfType<string>()], removal.PoolsRemoved, before.Store.UsedBytes, after.Store.UsedBytes);
+        var report = new SwapOffReport([.. ours.Select(file => file.Device).OfType<string>()], removal.PoolsRemoved,
+            before.Store.UsedBytes, after.Store.UsedBytes);
         return _terminal.Done(report, CtlJson.Default.SwapOffReport, output => Write(output, report, after));
     }
 
@@ -49,7 +55,8 @@ internal sealed class SwapOff(CommandContext context)
         if (context.System.SwapOff(entry.Device) is not { } off) return null;
         // It has moved what it could: what is missing is less by now.
         var now = context.System.Swaps().FirstOrDefault(swap => swap.Device == entry.Device) ?? entry;
-        return ($"swap off failed at the step 'swapoff {entry.Device}': {off}" + (Shortage(now, pool) is { } missing ? $"; {missing}" : ""),
+        return ($"swap off failed at the step 'swapoff {entry.Device}': {off}"
+            + (Shortage(now, pool) is { } missing ? $"; {missing}" : ""),
             off.Contains(OutOfMemory, StringComparison.Ordinal) ? room : "remove the cause and run 'tmemctl swap off' again");
     }
 
@@ -57,14 +64,16 @@ internal sealed class SwapOff(CommandContext context)
     {
         var figures = context.Client.Call(ControlMethod.PoolShow, new PoolNameParameters { Name = pool },
             ControlJson.Default.PoolNameParameters, ControlReplyJson.Default.PoolReply).Value?.Figures;
-        return context.System.Memory().Shortage(entry, context.System.Swaps(), figures is null ? 0 : figures.SlotBytes + figures.IndexBytes);
+        return context.System.Memory()
+            .Shortage(entry, context.System.Swaps(), figures is null ? 0 : figures.SlotBytes + figures.IndexBytes);
     }
 
     private Reply<StatusReply> Status() => context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply);
 
     private static void Write(TextWriter output, SwapOffReport report, StatusReply after)
     {
-        var pools = report.PoolsRemoved.Count == 0 ? "" : $", pool {Table.Printable(string.Join(", ", report.PoolsRemoved))} removed";
+        var pools = report.PoolsRemoved.Count == 0 ? ""
+            : $", pool {Table.Printable(string.Join(", ", report.PoolsRemoved))} removed";
         output.WriteLine($"swap is off{pools}: {Words.Size(report.FreedBytes)} freed, the store uses {Words.Size(after.Store.UsedBytes)}");
     }
 }

@@ -6,8 +6,8 @@ namespace Tmem.Ctl.Swap;
 
 /// <summary>
 /// Turns swap on, from here and not from the daemon: the daemon must never touch its own mount, since it would wait for itself.
-/// swapon(2) on a file of a FUSE mount is refused by the kernel, hence the loop device. From the file's creation to swapon all is done through
-/// descriptors, in a directory that is root's alone: no name is looked up twice.
+/// swapon(2) on a file of a FUSE mount is refused by the kernel, hence the loop device. From the file's creation to swapon all is
+/// done through descriptors, in a directory that is root's alone: no name is looked up twice.
 /// </summary>
 internal sealed class SwapOn(CommandContext context)
 {
@@ -18,29 +18,38 @@ internal sealed class SwapOn(CommandContext context)
     private readonly Terminal _terminal = context.Terminal;
 
     /// <summary>Carries it out; returns the exit code.</summary>
-    public int Run(long? size, int priority, string pool)
+    public int Run(long? size, int priority, string pool, long reserve)
     {
-        if (!_terminal.Take(context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply), out var status, out var exit)) return exit;
+        if (!_terminal.Take(context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply), out var status,
+            out var exit)) return exit;
         if (status.Processes.SwapDanger is var (what, remedy)) return _terminal.Fail(ExitCode.Failed, what, remedy);
         if (!SwapFile.TryFind(context, status, out var files, out exit)) return exit;
         var ours = files.Where(file => file.IsOurs).ToList();
         if (ours.FirstOrDefault(file => file.Entry is not null) is { } on)
-            return _terminal.Fail(ExitCode.Failed, $"swap is on already: {on.Device}, file {on.Path}", "turn it off first with 'tmemctl swap off'");
+            return _terminal.Fail(ExitCode.Failed, $"swap is on already: {on.Device}, file {on.Path}",
+                "turn it off first with 'tmemctl swap off'");
         var made = false;
         foreach (var left in ours)
         {
             // After the power was cut, or a run that was killed: nothing in it means anything to anybody.
             if (new SwapRemoval(context, status).Run(left, keepPool: left.Pool == pool) is { } stuck)
-                return _terminal.Fail(ExitCode.Failed, $"an earlier swap file cannot be taken away: {stuck}", "remove the cause and run 'tmemctl swap on' again");
+                return _terminal.Fail(ExitCode.Failed, $"an earlier swap file cannot be taken away: {stuck}",
+                    "remove the cause and run 'tmemctl swap on' again");
             _terminal.Note($"took away what an earlier swap had left: {Table.Printable(left.Path)}");
             made |= left.Pool == pool && left.PoolMade;
         }
-        if (!TrySize(size, status, out var bytes, out var sure, out exit) || !PoolExists(pool, out var existing, out exit)) return exit;
+        if (!TrySize(size, status, out var bytes, out var sure, out exit)
+            || !PoolExists(pool, out var existing, out exit)) return exit;
 
-        using var work = new Work { Pool = pool, Id = existing ?? 0, Made = made || existing is null };
+        if (reserve > 0 && existing is not null)
+            return _terminal.Fail(ExitCode.Failed,
+                $"pool '{pool}' exists already, and --reserve is for one that is made for swap",
+                $"run 'tmemctl pool reserve {pool} {reserve}'");
+        using var work = new Work { Pool = pool, Id = existing ?? 0, Made = made || existing is null, Reserve = reserve };
         var path = $"{status.MountPoint.TrimEnd('/')}/{pool}/{SwapFile.Name}";
         using var interrupt = new Interrupt();
-        if (StepRunner.Run(Steps(work, existing is not null, SwapFile.PlaceOf(status), path, bytes, priority), () => interrupt.Requested) is { } failure) return Report(failure);
+        if (StepRunner.Run(Steps(work, existing is not null, SwapFile.PlaceOf(status), path, bytes, priority), () =>
+            interrupt.Requested) is { } failure) return Report(failure);
         if (bytes > sure)
             _terminal.Note($"of {Words.Size(bytes)} the store surely holds {Words.Size(sure)}: if pages do not shrink, writes fail beyond that while the kernel thinks there is room");
         var device = work.Device!.Name;
@@ -53,19 +62,26 @@ internal sealed class SwapOn(CommandContext context)
     {
         List<Step> steps = [];
         if (!exists) steps.Add(new Step($"create pool '{work.Pool}'", () => CreatePool(work), () => DestroyPool(work.Pool)));
-        steps.Add(new Step($"make sure that pool '{work.Pool}' is root's alone", () => context.System.OpenPool(mount, work.Pool, out work.Folder) ?? Secure(work, mount)));
-        steps.Add(new Step($"create file {path} of {Words.Size(bytes)}", () => work.Folder!.Create(SwapFile.Name, bytes, SwapMark.Of(work.Id, work.Made), out work.File),
+        steps.Add(new Step($"make sure that pool '{work.Pool}' is root's alone", () =>
+            context.System.OpenPool(mount, work.Pool, out work.Folder) ?? Secure(work, mount)));
+        steps.Add(new Step($"create file {path} of {Words.Size(bytes)}", () =>
+            work.Folder!.Create(SwapFile.Name, bytes, work.Mark, out work.File),
             () => work.Folder!.Remove(SwapFile.Name, work.File!.Identity)));
-        steps.Add(new Step($"attach a loop device to {path}", () => work.File!.Attach(SwapMark.Of(work.Id, work.Made), out work.Device), () => Detach(work)));
+        steps.Add(new Step($"attach a loop device to {path}", () => work.File!.Attach(work.Mark, out work.Device), () =>
+            Detach(work)));
         steps.Add(new Step("use direct I/O on the loop device", () => work.Device!.RequireDirectIo()));
-        steps.Add(new Step($"cap the loop device's requests at {LargestRequestKib} KiB", () => work.Device!.CapRequests(LargestRequestKib)));
+        steps.Add(new Step($"cap the loop device's requests at {LargestRequestKib} KiB", () =>
+            work.Device!.CapRequests(LargestRequestKib)));
         steps.Add(new Step("write the swap signature on the loop device", () => work.Device!.MakeSwap(bytes)));
         steps.Add(new Step($"make sure that nobody else has {path} open", () => work.File!.RequireSole()));
-        steps.Add(new Step("swapon the loop device", () => work.Device!.SwapOn(priority), () => context.System.SwapOff(work.Device!.Name)));
+        steps.Add(new Step("swapon the loop device", () => work.Device!.SwapOn(priority), () =>
+            context.System.SwapOff(work.Device!.Name)));
         return steps;
     }
 
-    /// <summary>What the machine swaps to must be out of everybody's reach: who may write in the directory could put another file there.</summary>
+    /// <summary>
+    /// What the machine swaps to must be out of everybody's reach: who may write in the directory could put another file there.
+    /// </summary>
     private static string? Secure(Work work, MountPlace mount)
     {
         const uint rightsOfOthers = 0x3F; // 0077
@@ -84,17 +100,23 @@ internal sealed class SwapOn(CommandContext context)
         return context.System.DetachLoop(name);
     }
 
-    /// <summary>By default no more than what the store holds if no page shrinks: a device larger than that promises what cannot always be kept.</summary>
+    /// <summary>
+    /// By default no more than what the store holds if no page shrinks: a device larger than that promises what cannot always be
+    /// kept.
+    /// </summary>
     private bool TrySize(long? size, StatusReply status, out long bytes, out long sure, out int exit)
     {
         (bytes, sure) = (0, 0);
-        if (!_terminal.Take(context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply), out var list, out exit)) return false;
+        if (!_terminal.Take(context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply), out var list,
+            out exit)) return false;
         sure = Wall.Sure(status, list.Pools);
         bytes = (size ?? sure) / Page * Page;
         if (bytes >= Smallest) return true;
         exit = size is { } given
-            ? _terminal.Fail(ExitCode.Usage, $"--size {Words.Size(given)} is too small for a swap device", $"give at least {Words.Size(Smallest)}")
-            : _terminal.Fail(ExitCode.Failed, $"the store has no room left for swap: {Words.Size(status.Store.UsedBytes)} of {Words.Size(status.Store.CapacityBytes)} are used",
+            ? _terminal.Fail(ExitCode.Usage, $"--size {Words.Size(given)} is too small for a swap device",
+                $"give at least {Words.Size(Smallest)}")
+            : _terminal.Fail(ExitCode.Failed,
+                $"the store has no room left for swap: {Words.Size(status.Store.UsedBytes)} of {Words.Size(status.Store.CapacityBytes)} are used",
                 "remove files from it, or give it more --capacity");
         return false;
     }
@@ -109,22 +131,26 @@ internal sealed class SwapOn(CommandContext context)
         if (!_terminal.Take(reply, out var found, out exit)) return false;
         id = found.Id;
         if (found.Kind == "persistent") return true;
-        exit = _terminal.Fail(ExitCode.Failed, $"pool '{pool}' is {found.Kind}: its pages may vanish, so nothing can swap to it", "name a persistent pool with --pool");
+        exit = _terminal.Fail(ExitCode.Failed, $"pool '{pool}' is {found.Kind}: its pages may vanish, so nothing can swap to it",
+            "name a persistent pool with --pool");
         return false;
     }
 
     private string? CreatePool(Work work)
     {
-        var reply = context.Client.Call(ControlMethod.PoolCreate, new PoolCreateParameters { Name = work.Pool },
+        var reply = context.Client.Call(ControlMethod.PoolCreate,
+            new PoolCreateParameters { Name = work.Pool, Reserve = work.Reserve },
             ControlJson.Default.PoolCreateParameters, ControlReplyJson.Default.PoolReply);
         work.Id = reply.Value?.Id ?? 0;
         return Problem(reply);
     }
 
-    private string? DestroyPool(string pool) => Problem(context.Client.Call(ControlMethod.PoolDestroy, new PoolDestroyParameters { Name = pool },
+    private string? DestroyPool(string pool) =>
+        Problem(context.Client.Call(ControlMethod.PoolDestroy, new PoolDestroyParameters { Name = pool },
         ControlJson.Default.PoolDestroyParameters, ControlReplyJson.Default.PoolDestroyReply));
 
-    private static string? Problem<T>(Reply<T> reply) where T : class => reply.Value is not null ? null : reply.Error?.Message ?? reply.Unreachable;
+    private static string? Problem<T>(Reply<T> reply) where T : class => reply.Value is not null ? null : reply.Error?.Message
+        ?? reply.Unreachable;
 
     private int Report(StepFailure failure) => _terminal.Fail(ExitCode.Failed,
         $"swap on failed at the step '{failure.Step}': {failure.Reason}",
@@ -138,6 +164,8 @@ internal sealed class SwapOn(CommandContext context)
         public required string Pool { get; init; }
         public required uint Id { get; set; }
         public required bool Made { get; init; }
+        public long Reserve { get; init; }
+        public string Mark => new SwapMark(Id, Made).Text;
         public IPoolFolder? Folder;
         public ISwapFile? File;
         public ISwapDevice? Device;
@@ -150,7 +178,9 @@ internal sealed class SwapOn(CommandContext context)
         }
     }
 
-    /// <summary>Turns SIGINT and SIGTERM into a request, so that a break between two steps is undone instead of left half done.</summary>
+    /// <summary>
+    /// Turns SIGINT and SIGTERM into a request, so that a break between two steps is undone instead of left half done.
+    /// </summary>
     private sealed class Interrupt : IDisposable
     {
         private readonly PosixSignalRegistration[] _registrations;

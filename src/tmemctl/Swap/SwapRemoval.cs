@@ -3,7 +3,9 @@ using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Swap;
 
-/// <summary>Takes away what "swap on" made of one swap file, whatever of it is left: device, file, and the pool if it was made for it.</summary>
+/// <summary>
+/// Takes away what "swap on" made of one swap file, whatever of it is left: device, file, and the pool if it was made for it.
+/// </summary>
 internal sealed class SwapRemoval(CommandContext context, StatusReply status)
 {
     private readonly List<string> _pools = [];
@@ -11,12 +13,15 @@ internal sealed class SwapRemoval(CommandContext context, StatusReply status)
     /// <summary>The pools removed so far.</summary>
     public IReadOnlyList<string> PoolsRemoved => _pools;
 
-    /// <summary>Does it, once swap is off; each step takes what is undone already for done. Null when done, else what failed.</summary>
+    /// <summary>
+    /// Does it, once swap is off; each step takes what is undone already for done. Null when done, else what failed.
+    /// </summary>
     /// <param name="file">What was found.</param>
     /// <param name="keepPool">Whether the pool stays, made for it or not.</param>
     public string? Run(SwapFile file, bool keepPool = false)
     {
-        if (file.Device is { } device && context.System.DetachLoop(device) is { } detach) return $"the step 'detach {device}': {detach}";
+        if (file.Device is { } device
+            && context.System.DetachLoop(device) is { } detach) return $"the step 'detach {device}': {detach}";
         if (file.Pool.Length == 0) return null;
         if (RemoveFile(file) is { } remove) return $"the step 'remove {file.Path}': {remove}";
         return file.PoolMade && !keepPool ? DestroyPool(file.Pool) : null;
@@ -41,7 +46,8 @@ internal sealed class SwapRemoval(CommandContext context, StatusReply status)
     {
         yield return SwapFile.Name;
         var marker = $"/{file.Pool}/";
-        if (file.Path.LastIndexOf(marker, StringComparison.Ordinal) is >= 0 and var at) yield return file.Path[(at + marker.Length)..];
+        if (file.Path.LastIndexOf(marker, StringComparison.Ordinal) is >= 0 and var at) yield return file.Path[(at
+            + marker.Length)..];
         foreach (var name in folder.Names()) yield return name;
     }
 

@@ -11,16 +11,19 @@ internal sealed class SwapStatus(CommandContext context)
     /// <summary>Carries it out; returns the exit code. Swap being off is an answer, not a failure.</summary>
     public int Run()
     {
-        if (!_terminal.Take(context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply), out var status, out var exit)) return exit;
+        if (!_terminal.Take(context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply), out var status,
+            out var exit)) return exit;
         if (!TryDevices(status, out var devices, out exit)) return exit;
-        return _terminal.Done(new SwapStatusReport(devices.Count > 0, devices), CtlJson.Default.SwapStatusReport, output => Write(output, devices, status.MountPoint));
+        return _terminal.Done(new SwapStatusReport(devices.Count > 0, devices), CtlJson.Default.SwapStatusReport, output =>
+            Write(output, devices, status.MountPoint));
     }
 
     /// <summary>The swap devices on the store.</summary>
     public bool TryDevices(StatusReply status, out IReadOnlyList<SwapDeviceReport> devices, out int exit)
     {
         devices = [];
-        if (!_terminal.Take(context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply), out var list, out exit)) return false;
+        if (!_terminal.Take(context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply), out var list,
+            out exit)) return false;
         var found = new List<SwapDeviceReport>();
         foreach (var file in SwapFile.Find(context.System, SwapFile.PlaceOf(status), list.Pools))
         {
@@ -29,14 +32,15 @@ internal sealed class SwapStatus(CommandContext context)
                 ControlJson.Default.PoolNameParameters, ControlReplyJson.Default.PoolReply);
             // A file whose pool nobody can tell is swapped to all the same; the whole store's figures are the nearest.
             var figures = reply.Value?.Figures ?? status.Total;
-            found.Add(Device(file, entry, figures, Wall.Of(status, list.Pools, figures)));
+            found.Add(Device(file, entry, figures, Wall.Of(status, list.Pools, figures, reply.Value?.ReserveBytes ?? 0)));
         }
         devices = found;
         return true;
     }
 
     /// <summary>How much more a device can take, in words.</summary>
-    public static string Room(SwapDeviceReport device) => new Wall(device.RoomBytesAtWorst, device.RoomBytes).Describe(device.SizeBytes - device.UsedBytes);
+    public static string Room(SwapDeviceReport device) => new Wall(device.RoomBytesAtWorst, device.RoomBytes)
+        .Describe(device.SizeBytes - device.UsedBytes);
 
     private static SwapDeviceReport Device(SwapFile file, SwapEntry entry, PoolFigures figures, Wall wall) => new()
     {
@@ -63,10 +67,13 @@ internal sealed class SwapStatus(CommandContext context)
             output.WriteLine($"swap is off: no swap device stands on {Table.Printable(mount)}");
             return;
         }
-        Table.Write(output, ["DEVICE", "SIZE>", "USED>", "PRIORITY>", "POOL", "ORIGINAL>", "COMPRESSED>", "RATIO>", "MEMORY>", "FILE"], devices.Select(device => (IReadOnlyList<string>)
+        Table.Write(output, ["DEVICE", "SIZE>", "USED>", "PRIORITY>", "POOL", "ORIGINAL>", "COMPRESSED>", "RATIO>", "MEMORY>",
+            "FILE"], devices.Select(device => (IReadOnlyList<string>)
         [
-            device.Device, Words.Size(device.SizeBytes), Words.Size(device.UsedBytes), Words.Count(device.Priority), device.Pool, Words.Size(device.OriginalBytes),
-            Words.Size(device.CompressedBytes), Words.Ratio(device.OriginalBytes, device.CompressedBytes), Words.Size(device.MemoryBytes), device.File,
+            device.Device, Words.Size(device.SizeBytes), Words.Size(device.UsedBytes), Words.Count(device.Priority), device.Pool,
+                Words.Size(device.OriginalBytes),
+            Words.Size(device.CompressedBytes), Words.Ratio(device.OriginalBytes, device.CompressedBytes),
+                Words.Size(device.MemoryBytes), device.File,
         ]));
         foreach (var device in devices)
         {

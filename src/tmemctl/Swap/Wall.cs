@@ -4,9 +4,10 @@ using Tmem.Fuse.Control.Messages;
 namespace Tmem.Ctl.Swap;
 
 /// <summary>
-/// How much more the store can take, in bytes of pages as processes have them. A swap device promises the kernel its size; a store that is full before the
-/// device answers writes with an error, and the kernel then tries the same pages again instead of another device. So a device is made no larger
-/// than what the store holds of pages that do not shrink at all, and whoever asks for more is told where the wall is.
+/// How much more the store can take, in bytes of pages as processes have them. A swap device promises the kernel its size; a
+/// store that is full before the device answers writes with an error, and the kernel then tries the same pages again instead of
+/// another device. So a device is made no larger than what the store holds of pages that do not shrink at all, and whoever asks
+/// for more is told where the wall is.
 /// </summary>
 /// <param name="AtWorst">If no page shrinks any more.</param>
 /// <param name="AtPresent">If pages go on to take what those that are swapped take now; the same if none are.</param>
@@ -15,8 +16,8 @@ internal sealed record Wall(long AtWorst, long AtPresent)
     private const long Page = 4096;
 
     /// <summary>
-    /// What a page that does not shrink takes: 4112 bytes of slot and 8.4 of index, measured at 16 MiB, 96 MiB and 1 GiB; the rest, one part in
-    /// a hundred, is for nodes of the index that are not full.
+    /// What a page that does not shrink takes: 4112 bytes of slot and 8.4 of index, measured at 16 MiB, 96 MiB and 1 GiB; the
+    /// rest, one part in a hundred, is for nodes of the index that are not full.
     /// </summary>
     private const long WorstPage = 4160;
 
@@ -24,29 +25,35 @@ internal sealed record Wall(long AtWorst, long AtPresent)
     private const long Fixed = 1 << 20;
 
     /// <summary>The largest whole number of pages that a store can surely hold, in bytes.</summary>
-    public static long Sure(StatusReply status, IReadOnlyList<PoolSummary> pools) => Fitting(Free(status, pools), WorstPage);
+    public static long Sure(StatusReply status, IReadOnlyList<PoolSummary> pools) => Fitting(Free(status, pools, 0), WorstPage);
 
     /// <summary>How near a swap device's pool is to it.</summary>
-    public static Wall Of(StatusReply status, IReadOnlyList<PoolSummary> pools, PoolFigures figures)
+    /// <param name="status">The store.</param>
+    /// <param name="pools">All pools.</param>
+    /// <param name="figures">The pool's.</param>
+    /// <param name="reserve">What the pool is guaranteed.</param>
+    public static Wall Of(StatusReply status, IReadOnlyList<PoolSummary> pools, PoolFigures figures, long reserve)
     {
-        var free = Free(status, pools);
         var memory = figures.SlotBytes + figures.IndexBytes;
+        var free = Free(status, pools, Math.Max(0, reserve - memory));
         // Measured over too few pages, the index's first nodes would be most of it.
         const int fewest = 1024;
         var atWorst = Fitting(free, WorstPage);
-        return new Wall(atWorst, figures.Pages < fewest ? atWorst : Math.Max(atWorst, (long)(free * (double)(figures.Pages * Page) / Math.Max(memory, 1)) / Page * Page));
+        return new Wall(atWorst, figures.Pages < fewest ? atWorst
+            : Math.Max(atWorst, (long)(free * (double)(figures.Pages * Page) / Math.Max(memory, 1)) / Page * Page));
     }
 
     /// <summary>In words, for a device with so much of it unused.</summary>
-    public string Describe(long unused) => $"{Words.Size(Math.Min(AtPresent, unused))} more at the present ratio, {Words.Size(Math.Min(AtWorst, unused))} if nothing shrinks"
+    public string Describe(long unused) =>
+        $"{Words.Size(Math.Min(AtPresent, unused))} more at the present ratio, {Words.Size(Math.Min(AtWorst, unused))} if nothing shrinks"
         + (AtWorst < unused ? $"; the device has {Words.Size(unused)} unused, and writes fail beyond what the store holds" : "");
 
-    /// <summary>What ephemeral pools hold gives way to what is put.</summary>
-    private static long Free(StatusReply status, IReadOnlyList<PoolSummary> pools)
+    /// <summary>What ephemeral pools hold gives way to what is put; what others are guaranteed does not.</summary>
+    private static long Free(StatusReply status, IReadOnlyList<PoolSummary> pools, long ownUnmet)
     {
         var store = status.Store;
         var yielding = pools.Where(pool => pool.Kind == "ephemeral").Sum(pool => pool.MemoryBytes);
-        return Math.Max(0, store.CapacityBytes - store.UsedBytes + yielding);
+        return Math.Max(0, store.CapacityBytes - store.UsedBytes + yielding - Math.Max(0, store.UnmetReserveBytes - ownUnmet));
     }
 
     private static long Fitting(long free, long each) => Math.Max(0, free - Math.Min(Fixed, free / 16)) / each * Page;

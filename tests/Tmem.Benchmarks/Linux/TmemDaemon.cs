@@ -70,7 +70,7 @@ internal sealed class TmemDaemon : IDisposable
         {
             if (!_daemon.HasExited)
             {
-                _ = Control("swap", "off");
+                _ = Control("swap", "off", "--force");
                 _ = Control("stop");
                 if (!_daemon.WaitForExit(30_000) && File.ReadAllText("/proc/swaps").Contains("/dev/loop", StringComparison.Ordinal))
                     throw new BenchmarkException($"tmemd (process {_daemon.Id}) does not end, and a loop device is swapped to; left running: {_folder}");

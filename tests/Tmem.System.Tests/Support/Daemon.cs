@@ -196,7 +196,7 @@ internal sealed class Daemon : IDisposable
         if (MachineState.IsMounted(Mount))
         {
             // What cannot be swapped in, because nobody serves it, must not hold up those who come after this test.
-            if (MachineState.Loops().Any(l => Below(l.File)) && Control("swap", "off").Code != 0 && _connection is not null) FuseConnection.Abort(_connection);
+            if (MachineState.Loops().Any(l => Below(l.File)) && Control("swap", "off", "--force").Code != 0 && _connection is not null) FuseConnection.Abort(_connection);
             Command.RunFor(20, Built.Control, "--socket", Socket, "stop");
             WaitForEnd(10);
         }

@@ -13,7 +13,8 @@ internal sealed class Swapper : IDisposable
     private Swapper(MemoryGroup group, string[] words)
     {
         var info = new ProcessStartInfo("sh") { RedirectStandardInput = true, RedirectStandardOutput = true };
-        foreach (var word in (string[])["-c", "echo $$ > \"$0\" && exec \"$@\"", Path.Combine(group.Folder, "cgroup.procs"), Program.Value, .. words]) info.ArgumentList.Add(word);
+        foreach (var word in (string[])["-c", "echo $$ > \"$0\" && exec \"$@\"", Path.Combine(group.Folder, "cgroup.procs"),
+            Program.Value, .. words]) info.ArgumentList.Add(word);
         _process = Process.Start(info)!;
     }
 
@@ -62,7 +63,8 @@ internal sealed class Swapper : IDisposable
     {
         Requires.Programs("gcc");
         var program = Path.Combine(Built.Folder, "swapper");
-        Command.Run("gcc", "-O2", "-o", program, Path.Combine(Built.Repository, "tests/Tmem.System.Tests/Programs/swapper.c")).Succeeds();
+        Command.Run("gcc", "-O2", "-o", program, Path.Combine(Built.Repository, "tests/Tmem.System.Tests/Programs/swapper.c"))
+            .Succeeds();
         return program;
     }
 }
