@@ -217,7 +217,9 @@ internal sealed unsafe class Worker : IDaemon
             () => handover.Page.NotifyingThread = NativeProcess.ThreadNumber());
         if (page.ConnectionUsed != 0)
         {
-            new Takeover(requests, devices, composition.Handler, deferred, handover.WasFault).Run(page.BufferCount, Environment.ProcessId);
+            var takeover = new Takeover(requests, devices, composition.Handler, deferred, handover.WasFault);
+            takeover.Run(page.BufferCount, Environment.ProcessId);
+            page.Refused += takeover.Refused;
             if (AskForUnanswered(devices[0])) deferred.Forget();
         }
         else Takeover.Begin(requests, Environment.ProcessId);

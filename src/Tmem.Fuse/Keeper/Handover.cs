@@ -91,6 +91,8 @@ internal unsafe struct HandoverPage
     public int ServingProcess;
     /// <summary>Its thread that tells the kernel what to let go of: it may wait there for what only a successor answers.</summary>
     public int NotifyingThread;
+    /// <summary>Requests that were refused because workers had died of them.</summary>
+    public int Refused;
     /// <summary>A worker ahead of time; 0 if there is none.</summary>
     public int StandbyProcess;
     /// <summary>Workers started after the first because one had died.</summary>

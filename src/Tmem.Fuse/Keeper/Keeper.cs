@@ -15,6 +15,7 @@ internal sealed unsafe partial class Keeper
     private readonly Handover _handover;
     private readonly Launcher _launcher;
     private readonly WorkerLives _lives;
+    private int _refused;
     private readonly string _mountPoint;
     private readonly int _signalDescriptor;
     private Watched _worker;
@@ -35,6 +36,7 @@ internal sealed unsafe partial class Keeper
     {
         _handover = handover;
         _lives = new WorkerLives(advice);
+        _refused = handover.Page.Refused;
         _launcher = new Launcher(handover);
         _mountPoint = handover.MountPoint;
         _signalDescriptor = DaemonSignals.Open();
@@ -196,7 +198,8 @@ internal sealed unsafe partial class Keeper
         _worker.Serves = true;
         _worker.ServesSince = Environment.TickCount64;
         _everServed = true;
-        _lives.CountServing();
+        _lives.CountServing(causeIsGone: Page.Refused != _refused);
+        _refused = Page.Refused;
         if (_phase == UpgradePhase.TakingOver) UpgradeDone();
         if (_pendingSignal != 0) _ = NativeProcess.kill(_worker.Process, _pendingSignal);
         _pendingSignal = 0;

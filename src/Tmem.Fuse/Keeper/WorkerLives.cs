@@ -56,7 +56,12 @@ internal sealed unsafe class WorkerLives
     public void CountFailure() => _unserved++;
 
     /// <summary>A worker serves.</summary>
-    public void CountServing() => _unserved = 0;
+    /// <param name="causeIsGone">It has refused the request that the ones before it died of: whoever sends such requests must not make all wait longer and longer.</param>
+    public void CountServing(bool causeIsGone = false)
+    {
+        _unserved = 0;
+        if (causeIsGone) _short = 0;
+    }
 
     /// <summary>A worker died.</summary>
     /// <param name="death">How.</param>

@@ -33,6 +33,9 @@ internal sealed class Takeover(
     /// <summary>How many requests were carried out, or refused, from the buffers.</summary>
     public int Finished { get; private set; }
 
+    /// <summary>How many of them were refused, because workers had died of them.</summary>
+    public int Refused { get; private set; }
+
     /// <summary>Takes over.</summary>
     /// <param name="threads">The most threads that there have been.</param>
     /// <param name="process">This process.</param>
@@ -114,6 +117,7 @@ internal sealed class Takeover(
 
     private void Refuse(int thread, ReadOnlySpan<byte> message, bool hasReply, in RequestNote note)
     {
+        Refused++;
         var header = MemoryMarshal.Read<FuseInHeader>(message);
         var what = $"{OpcodeTable.NameOf(message)} of process {header.Pid} (user {header.Uid}) has killed two workers, {-note.First} and {-note.Second}";
         if (!hasReply)

@@ -44,6 +44,20 @@ public sealed class WorkerLivesTests
     }
 
     [Fact]
+    public void Faults_whose_request_was_refused_cost_no_more_than_the_ones_before_them()
+    {
+        var lives = new WorkerLives(new MemoryAdvice(""));
+        for (var request = 0; request < 10; request++)
+        {
+            lives.CountDeath(in s_faulted, hadBegun: true);
+            Assert.Equal(0, lives.Delay);
+            lives.CountDeath(in s_faulted, hadBegun: false);
+            Assert.Equal(200, lives.Delay);
+            lives.CountServing(causeIsGone: true);
+        }
+    }
+
+    [Fact]
     public void Deaths_before_serving_cost_pauses_until_one_serves()
     {
         var lives = new WorkerLives(new MemoryAdvice("Raise the limit. "));
