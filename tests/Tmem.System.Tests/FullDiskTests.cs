@@ -138,7 +138,7 @@ public sealed class FullDiskTests : IDisposable
                 for (var at = 0; at < bytes.Length; at += 1 << 20) Assert.Equal(1 << 20, Syscall.write(descriptor, (nint)(p + at), 1 << 20));
         }
         var error = Syscall.fsync(descriptor) == 0 ? 0 : (int)Syscall.GetLastError();
-        Syscall.close(descriptor);
+        _ = Syscall.close(descriptor);
         return error;
     });
 }

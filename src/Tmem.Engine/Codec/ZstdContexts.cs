@@ -10,7 +10,7 @@ namespace Tmem.Engine.Codec;
 /// <para>Weighed against a pair for each thread: 676 MiB after 20,000 short threads, until a collection. Taking and giving back cost an interlocked
 /// exchange each, where a page takes 5 us or more.</para>
 /// </summary>
-internal sealed unsafe class ZstdContexts
+internal sealed unsafe class ZstdContexts : IDisposable
 {
     private const int Level = 1;
 
@@ -79,6 +79,11 @@ internal sealed unsafe class ZstdContexts
         {
             if (Volatile.Read(ref place) is null && Interlocked.CompareExchange(ref place, this, null) is null) return;
         }
+        Dispose();
+    }
+
+    public void Dispose()
+    {
         Free();
         GC.SuppressFinalize(this);
     }
