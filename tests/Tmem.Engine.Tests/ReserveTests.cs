@@ -168,6 +168,34 @@ public sealed class ReserveTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(-1L)]
+    [InlineData(long.MaxValue)]
+    public unsafe void AReserveThatNoPoolCanHaveIsDamage(long damage)
+    {
+        var memory = Region.RegionMemory.CreateDescriptor();
+        PoolId pool;
+        using (var engine = Attach(drops: false))
+        {
+            pool = Reserved(engine.Client(new ClientId(1)), Engines.Mebi).Id;
+            var entries = (Region.PoolEntry*)(engine.Memory.Start + Region.RegionLayout.PoolTableOffset);
+            entries[engine.PoolTable.Find(pool)!.Place].ReserveBytes = damage;
+        }
+        Assert.Contains("reserve", Assert.Throws<RegionException>(() => Attach(drops: false)).Message, StringComparison.Ordinal);
+        using (var engine = Attach(drops: true))
+        {
+            Assert.Equal(1, engine.DroppedCount);
+            Assert.Equal(0, Options(engine.Client(new ClientId(1)), pool).ReserveBytes);
+            Engines.AssertSound(engine);
+        }
+        _ = Tmds.Linux.LibC.close(memory);
+
+        TmemEngine Attach(bool drops) => TmemEngine.Open(new EngineOptions
+        {
+            CapacityBytes = Capacity, RegionDescriptor = Tmds.Linux.LibC.dup(memory), DropDamaged = drops, CompactInBackground = false,
+        });
+    }
+
     private TmemEngine Open() =>
         TmemEngine.Open(new EngineOptions { CapacityBytes = Capacity, RegionPath = _path, CompactInBackground = false });
 
