@@ -1,12 +1,15 @@
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Time stamps as the inodes hold them, each in one 64-bit word, so that a time is changed in one store and never seen half changed.
+/// Time stamps as the inodes hold them, each in one 64-bit word, so that a time is changed in one store and never seen half
+/// changed.
 /// <code>
 /// 1901 to 2446      | seconds + 2^31 : 34 | nanoseconds : 30 |                          what ext4 can hold
-/// all other times   | seconds, bits 26-59 : 34 | 10^9 + seconds, bits 0-25 : 30 |       whole seconds, 18 billion years either way
+/// all other times   | seconds, bits 26-59 : 34 | 10^9 + seconds, bits 0-25 : 30 |       whole seconds, 18 billion years either
+/// way
 /// </code>
-/// Two words a time were weighed (as tmpfs has): they cost a tenth of an inode and a lock on each write, for fractions of seconds in 2447.
+/// Two words a time were weighed (as tmpfs has): they cost a tenth of an inode and a lock on each write, for fractions of seconds
+/// in 2447.
 /// </summary>
 internal static class FileClock
 {
@@ -22,8 +25,9 @@ internal static class FileClock
     private const long Furthest = 1L << 59;
 
     /// <summary>
-    /// How long after somebody has set the time of modification a page that the kernel writes back from a mapping counts as changed before
-    /// that: the kernel writes pages 30 s after their first change (vm.dirty_expire_centisecs) and looks every 5 s.
+    /// How long after somebody has set the time of modification a page that the kernel writes back from a mapping counts as
+    /// changed before that: the kernel writes pages 30 s after their first change (vm.dirty_expire_centisecs) and looks every 5
+    /// s.
     /// </summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(40);
 
@@ -33,7 +37,10 @@ internal static class FileClock
         return Fine(seconds, (uint)ticks * 100);
     }
 
-    /// <summary>A time on the wire, where seconds before 1970 are negative in two's complement. False if it cannot be held.</summary>
+    /// <summary>
+    /// A time on the wire, where seconds before 1970 are negative in two's complement. False if it cannot be
+    /// held.
+    /// </summary>
     public static bool TryFromWire(ulong seconds, uint nanoseconds, out ulong time)
     {
         var whole = (long)seconds;
@@ -50,7 +57,10 @@ internal static class FileClock
         return ((ulong)(high << CoarseBits) | (fraction - NanosecondsPerSecond), 0);
     }
 
-    /// <summary>Whether less than <see cref="Grace"/> has gone by since a time. Not for one that lies ahead: the clock was set back.</summary>
+    /// <summary>
+    /// Whether less than <see cref="Grace"/> has gone by since a time. Not for one that lies ahead: the clock was set
+    /// back.
+    /// </summary>
     public static bool IsRecent(ulong time)
     {
         var (then, now) = (ToWire(time), ToWire(Now()));

@@ -6,14 +6,15 @@ using Tmem.Fuse.Abi;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Contents of files: read and write. Truncation and holes are in FileData.Extents.cs.
-/// Invariant: nothing is stored beyond the end of the file but zeros, so that it grows by a change of its size alone. Where that does not hold
-/// yet, because a truncation is under way or found the store full, the inode says so (InodeFlags.StalePages, StaleTail), and the file is put
-/// right before it grows.
-/// Holders of a file's lock: reads and writes share it, so both run in parallel on one file; whatever shrinks the file or drops many of
-/// its pages has it alone, for a bounded number of pages at a time. Within it, a page's lock is shared by those who replace the whole page (the engine orders them) and held
-/// alone by those who read, change and store it, so that no whole page written meanwhile is lost. The size grows under the page's lock,
-/// after the page is stored: nobody sees a size whose page is still to come. Nothing here allocates managed memory.
+/// Contents of files: read and write. Size is in FileData.Size.cs, holes are in FileData.Extents.cs.
+/// Invariant: nothing is stored beyond the end of the file but zeros, so that it grows by a change of its size alone. Where that
+/// does not hold yet, because a truncation is under way or found the store full, the inode says so (InodeFlags.StalePages,
+/// StaleTail), and the file is put right before it grows.
+/// Holders of a file's lock: reads and writes share it, so both run in parallel on one file; whatever shrinks the file or drops
+/// many of its pages has it alone, for a bounded number of pages at a time. Within it, a page's lock is shared by those who
+/// replace the whole page (the engine orders them) and held alone by those who read, change and store it, so that no whole page
+/// written meanwhile is lost. The size grows under the page's lock, after the page is stored: nobody sees a size whose page is
+/// still to come. Nothing here allocates managed memory.
 /// </summary>
 internal sealed partial class FileData
 {
@@ -34,8 +35,8 @@ internal sealed partial class FileData
     public FilePages Pages(RecordRef file) => new(_client, file, in _records.Get<InodeRecord>(file));
 
     /// <summary>
-    /// Reads up to the end of the file. ENODATA if a page of an ephemeral file is lost, EIO if a page is damaged: then nothing counts as
-    /// read. The rest of a page may be written behind the last byte read, never behind <paramref name="destination"/>.
+    /// Reads up to the end of the file. ENODATA if a page of an ephemeral file is lost, EIO if a page is damaged: then nothing
+    /// counts as read. The rest of a page may be written behind the last byte read, never behind <paramref name="destination"/>.
     /// </summary>
     public Errno Read(RecordRef file, ulong offset, Span<byte> destination, out int length)
     {
@@ -81,8 +82,8 @@ internal sealed partial class FileData
     }
 
     /// <summary>
-    /// Writes page after page. When one cannot be stored (ENOSPC; ENODATA for a part of a lost page) the bytes before it are written and
-    /// counted; the error is the answer only if there are none. EFBIG at 16 TiB.
+    /// Writes page after page. When one cannot be stored (ENOSPC; ENODATA for a part of a lost page) the bytes before it are
+    /// written and counted; the error is the answer only if there are none. EFBIG at 16 TiB.
     /// </summary>
     /// <param name="file">The file.</param>
     /// <param name="offset">Where.</param>
@@ -171,7 +172,10 @@ internal sealed partial class FileData
         }
     }
 
-    /// <summary>Whether a write covers every byte of its page below the end of the file: then a lost page does not matter to it.</summary>
+    /// <summary>
+    /// Whether a write covers every byte of its page below the end of the file: then a lost page does not matter to
+    /// it.
+    /// </summary>
     private static bool CoversOldBytes(ref InodeRecord inode, ulong at, int within, int length)
     {
         var start = at - (ulong)within;
@@ -194,9 +198,9 @@ internal sealed partial class FileData
     }
 
     /// <summary>
-    /// Notes a change of the contents. One that comes from a mapping was made before the kernel writes it back, so that for a while it does not
-    /// count against a time of modification that somebody has set meanwhile: other file systems, which see the mapping's page faults, take the
-    /// time of those.
+    /// Notes a change of the contents. One that comes from a mapping was made before the kernel writes it back, so that for a
+    /// while it does not count against a time of modification that somebody has set meanwhile: other file systems, which see the
+    /// mapping's page faults, take the time of those.
     /// </summary>
     private static void Touch(ref InodeRecord inode, bool fromMapping = false)
     {

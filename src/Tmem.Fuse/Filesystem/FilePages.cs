@@ -4,8 +4,8 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// A file as the engine sees it: an object whose id is the inode's place and generation, so that no two files of a region ever share
-/// one, and whose page n holds the bytes from 4096 n on.
+/// A file as the engine sees it: an object whose id is the inode's place and generation, so that no two files of a region ever
+/// share one, and whose page n holds the bytes from 4096 n on.
 /// </summary>
 internal readonly struct FilePages
 {
@@ -35,7 +35,10 @@ internal readonly struct FilePages
 
     public TmemStatus Get(uint page, Span<byte> destination) => _client.Get(_pool, _object, page, destination);
 
-    /// <summary>Stores a page. Without room a persistent file keeps the old one; an ephemeral file may lose it, as any page of its.</summary>
+    /// <summary>
+    /// Stores a page. Without room a persistent file keeps the old one; an ephemeral file may lose it, as any page of
+    /// its.
+    /// </summary>
     public TmemStatus Store(uint page, ReadOnlySpan<byte> source) => IsEphemeral
         ? _client.Put(_pool, _object, page, source)
         : _client.Replace(_pool, _object, page, source);
@@ -53,8 +56,8 @@ internal readonly struct FilePages
     public TmemStatus NextHole(uint from, int nodes, out ulong found) => _client.NextHole(_pool, _object, from, nodes, out found);
 
     /// <summary>
-    /// Flushes stored pages from <paramref name="next"/> on and before <paramref name="end"/>, of a bounded range of them. False if nothing is
-    /// left to flush; else <paramref name="next"/> is where to go on.
+    /// Flushes stored pages from <paramref name="next"/> on and before <paramref name="end"/>, of a bounded range of them. False
+    /// if nothing is left to flush; else <paramref name="next"/> is where to go on.
     /// </summary>
     public bool FlushSome(ref ulong next, ulong end, uint most)
     {

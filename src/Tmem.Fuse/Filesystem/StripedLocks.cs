@@ -1,11 +1,12 @@
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Reader/writer spin locks, a fixed number of them: some for each place in the table of pools, so that files of two pools never share one
-/// and nobody's file can hold up the swap file, whose pool is its own. Within a pool a key chooses the lock. A waiting writer keeps new
-/// readers out, so it is not starved, and one that takes the lock again and again gives way in between. Not re-entrant; a thread holds at most
-/// one lock of a set. ReaderWriterLockSlim was weighed: it costs several times as much a request, keeps thread-local state that allocates, and
-/// one a file would have to live somewhere; a word in the inode's record would be written by reads.
+/// Reader/writer spin locks, a fixed number of them: some for each place in the table of pools, so that files of two pools never
+/// share one and nobody's file can hold up the swap file, whose pool is its own. Within a pool a key chooses the lock. A waiting
+/// writer keeps new readers out, so it is not starved, and one that takes the lock again and again gives way in between. Not
+/// re-entrant; a thread holds at most one lock of a set. ReaderWriterLockSlim was weighed: it costs several times as much a
+/// request, keeps thread-local state that allocates, and one a file would have to live somewhere; a word in the inode's record
+/// would be written by reads.
 /// </summary>
 internal sealed class StripedLocks
 {
@@ -77,7 +78,10 @@ internal sealed class StripedLocks
 
     public void ExitExclusive(int stripe) => Interlocked.And(ref _states[stripe], ~Writer);
 
-    /// <summary>Lets those who wait for a lock that the caller has just left and wants again have it first; a moment at most.</summary>
+    /// <summary>
+    /// Lets those who wait for a lock that the caller has just left and wants again have it first; a moment at
+    /// most.
+    /// </summary>
     public void GiveWay(int stripe)
     {
         var spin = new SpinWait();

@@ -6,8 +6,9 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Crash;
 
 /// <summary>
-/// Truncations and holes are worked off in steps. They are killed before each; what the next process finds has the new size at once or the old
-/// one still, never shows what was cut off, whatever makes the file grow, and is as it should be when the request comes again.
+/// Truncations and holes are worked off in steps. They are killed before each; what the next process finds has the new size at
+/// once or the old one still, never shows what was cut off, whatever makes the file grow, and is as it should be when the request
+/// comes again.
 /// </summary>
 public sealed class StepKillTests
 {

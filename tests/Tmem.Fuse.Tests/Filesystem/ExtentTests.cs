@@ -6,7 +6,10 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;
 
-/// <summary>Size, holes and where data is, beside other work on the file: what is told of holes, what is promised, what is done in steps.</summary>
+/// <summary>
+/// Size, holes and where data is, beside other work on the file: what is told of holes, what is promised, what is done
+/// in steps.
+/// </summary>
 public sealed class ExtentTests : IDisposable
 {
     private const int Page = TestVolume.Page;
@@ -55,7 +58,8 @@ public sealed class ExtentTests : IDisposable
     }
 
     /// <summary>
-    /// A file that is open for writing may be mapped, and then the kernel has newer data than the store; what copies it by its holes would lose it.
+    /// A file that is open for writing may be mapped, and then the kernel has newer data than the store; what copies it by its
+    /// holes would lose it.
     /// </summary>
     [Theory]
     [InlineData(WriteOnly)]
@@ -119,7 +123,9 @@ public sealed class ExtentTests : IDisposable
             Assert.Equal(hole * Page, Seek(file, 0, SeekHole));
             Assert.Equal(hole * Page + 5, Seek(file, hole * Page + 5, SeekHole));
             if (hole > 0) Assert.Equal(hole * Page, Seek(file, hole * Page - 1, SeekHole));
-            if (hole < 19_999) Assert.Equal((hole + 1) * Page, Seek(file, hole * Page, hole == 63 ? SeekHole : SeekData) + (hole == 63 ? Page : 0UL));
+            // Page 64 was taken away before page 63.
+            if (hole is 63 or 19_999) continue;
+            Assert.Equal((hole + 1) * Page, Seek(file, hole * Page, SeekData));
         }
         Assert.Equal(Errno.Ok, _volume.Truncate(file, 1UL << 43));
         Assert.Equal(19_999UL * Page, Seek(file, 13_000UL * Page, SeekHole));
@@ -127,7 +133,10 @@ public sealed class ExtentTests : IDisposable
         Assert.Equal(Errno.ENXIO, _volume.Files.Seek(file, 0, 20_000UL * Page, SeekData, out _));
     }
 
-    /// <summary>Nobody is promised room that is not set aside, and what could never fit is refused before anything is written.</summary>
+    /// <summary>
+    /// Nobody is promised room that is not set aside, and what could never fit is refused before anything is
+    /// written.
+    /// </summary>
     [Theory]
     [InlineData(0u)]
     [InlineData(1u)]
@@ -149,8 +158,8 @@ public sealed class ExtentTests : IDisposable
     }
 
     /// <summary>
-    /// A truncation of many steps beside writers that make the file grow again: nothing of what was cut off ever comes back, and nothing of what
-    /// was written after it is lost.
+    /// A truncation of many steps beside writers that make the file grow again: nothing of what was cut off ever comes back, and
+    /// nothing of what was written after it is lost.
     /// </summary>
     [Fact]
     public void WhatWasCutOffInStepsDoesNotComeBack()

@@ -4,7 +4,10 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;
 
-/// <summary>Which writes wait until the kernel has let go of what it keeps of a file: those that go round its page cache, where it is used too.</summary>
+/// <summary>
+/// Which writes wait until the kernel has let go of what it keeps of a file: those that go round its page cache, where
+/// it is used too.
+/// </summary>
 public sealed class PageCacheTests : IDisposable
 {
     private const uint Cached = 0;
@@ -50,7 +53,10 @@ public sealed class PageCacheTests : IDisposable
         Assert.Equal(default, Write(flags));
     }
 
-    /// <summary>Whoever brings pages into the kernel's cache, the next direct write waits, of the next process too; not after a new mount.</summary>
+    /// <summary>
+    /// Whoever brings pages into the kernel's cache, the next direct write waits, of the next process too; not after a
+    /// new mount.
+    /// </summary>
     [Fact]
     public void ADirectWriteWaitsOnceThePageCacheHasBeenUsed()
     {
@@ -61,14 +67,18 @@ public sealed class PageCacheTests : IDisposable
             Assert.Equal(OfRange, Write(Direct));
             _volume.Attach();
             Assert.Equal(OfRange, Write(Direct));
-            Assert.Equal(Errno.EFBIG, _volume.Files.Write(TestVolume.Root, _file, 0, 1UL << 44, _page, Direct, out _, out var deferral));
+            var error = _volume.Files.Write(TestVolume.Root, _file, 0, 1UL << 44, _page, Direct, out _, out var deferral);
+            Assert.Equal(Errno.EFBIG, error);
             Assert.Equal(default, deferral);
             _volume.Files.DropKernelReferences();
             Assert.Equal(Errno.Ok, _volume.TryFind(_volume.Find(NodeId.Root, "p"), "f", out _));
         }
     }
 
-    /// <summary>A file that was read by name once, such as a swap file by a backup, is let go of as a whole, and then its writes wait no longer.</summary>
+    /// <summary>
+    /// A file that was read by name once, such as a swap file by a backup, is let go of as a whole, and then its writes
+    /// wait no longer.
+    /// </summary>
     [Fact]
     public void WritesStopWaitingWhenTheCacheIsNoLongerUsed()
     {

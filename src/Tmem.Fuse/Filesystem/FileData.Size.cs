@@ -1,0 +1,154 @@
+using Tmem.Engine;
+using Tmem.Engine.Records;
+using Tmem.Fuse.Abi;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>
+/// Contents of files: size. A truncation is one store, and a mark that what lies behind the end is to go, which then goes in
+/// steps: nobody waits for it but who makes the file grow over it.
+/// </summary>
+internal sealed partial class FileData
+{
+    /// <summary>
+    /// Pages that are dropped under one hold of a file's lock: 0.1 to 0.4 ms. What waits for the lock is served before it is
+    /// taken again.
+    /// </summary>
+    private const uint PagesAStep = 1024;
+
+    /// <summary>For tests: called before each step of work that is done in steps; what it throws stands for a kill.</summary>
+    internal Action? BeforeStep { get; set; }
+
+    /// <summary>
+    /// Sets the size. A shorter file is shorter at once: what it loses is dropped in steps behind its end, and whoever makes it
+    /// grow meanwhile drops the rest first. It never fails for want of room: where the rest of the last page cannot be cleared
+    /// (its zeros need a slot while the old page still has its own), it stays as it is, which nobody sees until the file grows.
+    /// ENOSPC if it is to grow over such a rest and there is still no room.
+    /// </summary>
+    public Errno Truncate(RecordRef file, ulong size)
+    {
+        if (size > FilePages.MaximumSize) return Errno.EFBIG;
+        ref var inode = ref _records.Get<InodeRecord>(file);
+        var stripe = FileStripe(file, in inode);
+        while (true)
+        {
+            _files.EnterExclusive(stripe);
+            var old = Volatile.Read(ref inode.Size);
+            var mustSettle = size > old && IsUnsettled(in inode);
+            if (!mustSettle)
+            {
+                // In this order: whoever takes up the region in between finds a file that is to lose what lies behind its end,
+                // and it does not.
+                if (size < old) inode.Raise(InodeFlags.StalePages);
+                BeforeStep?.Invoke();
+                Volatile.Write(ref inode.Size, size);
+                Touch(ref inode);
+            }
+            _files.ExitExclusive(stripe);
+            if (!mustSettle) break;
+            var error = Settle(file, ref inode);
+            if (error != Errno.Ok) return error;
+        }
+        // Also what one that was cut short has left: this request may be the same one.
+        if (inode.Has(InodeFlags.StalePages)) Settle(file, ref inode);
+        return Errno.Ok;
+    }
+
+    /// <summary>Whether something may be stored behind the end of the file that must go before it grows.</summary>
+    private static bool IsUnsettled(in InodeRecord inode) => inode.Has(InodeFlags.StalePages) || inode.Has(InodeFlags.StaleTail);
+
+    /// <summary>
+    /// Enters a file's lock, shared, to make it reach at least to <paramref name="end"/>. If it is to grow over something stale,
+    /// that goes first: ENOSPC, and not entered, if there is no room to clear it.
+    /// </summary>
+    private Errno EnterToReach(RecordRef file, ref InodeRecord inode, int stripe, ulong end)
+    {
+        while (true)
+        {
+            _files.EnterShared(stripe);
+            // Both change under the lock held alone.
+            if (!IsUnsettled(in inode) || end <= Volatile.Read(ref inode.Size)) return Errno.Ok;
+            _files.ExitShared(stripe);
+            var error = Settle(file, ref inode);
+            if (error != Errno.Ok) return error;
+        }
+    }
+
+    /// <summary>
+    /// Finishes what truncations have left behind the end of the file: drops the pages in steps, then clears the rest of the last
+    /// page. ENOSPC if there is no room for that yet. While it is not finished nobody lets the file grow, so the end only comes
+    /// nearer.
+    /// </summary>
+    private Errno Settle(RecordRef file, ref InodeRecord inode)
+    {
+        var stripe = FileStripe(file, in inode);
+        while (true)
+        {
+            _files.EnterExclusive(stripe);
+            try
+            {
+                if (!IsUnsettled(in inode)) return Errno.Ok;
+                BeforeStep?.Invoke();
+                var pages = new FilePages(_client, file, in inode);
+                var next = PagesFor(inode.Size);
+                if (!pages.FlushSome(ref next, FilePages.MaximumPages, PagesAStep)) return ClearTail(in pages, file, ref inode);
+            }
+            finally
+            {
+                _files.ExitExclusive(stripe);
+            }
+            _files.GiveWay(stripe);
+        }
+    }
+
+    private Errno ClearTail(in FilePages pages, RecordRef file, ref InodeRecord inode)
+    {
+        var head = (int)(inode.Size & PageMask);
+        var error = head == 0 ? Errno.Ok : Clear(in pages, file, Page(inode.Size), head, FilePages.PageSize);
+        // A damaged page shows nobody what is stale in it.
+        if (error == Errno.EIO) error = Errno.Ok;
+        BeforeStep?.Invoke();
+        if (error == Errno.Ok) inode.Lower(InodeFlags.StaleTail);
+        else inode.Raise(InodeFlags.StaleTail);
+        inode.Lower(InodeFlags.StalePages);
+        return error;
+    }
+
+    /// <summary>
+    /// Drops pages behind the end of the file and clears the rest of its last page: what a crash in the middle of a write can
+    /// leave. Not for a file whose truncation was cut short: that may take long, and is finished when its request comes again, or
+    /// before the file grows.
+    /// </summary>
+    public void ClearBeyondEnd(RecordRef file)
+    {
+        ref var inode = ref _records.Get<InodeRecord>(file);
+        if (inode.Has(InodeFlags.StalePages)) return;
+        inode.Raise(InodeFlags.StaleTail);
+        Settle(file, ref inode);
+    }
+
+    /// <summary>Finishes a truncation that was cut short and whose request does not come again.</summary>
+    public void FinishTruncation(RecordRef file)
+    {
+        ref var inode = ref _records.Get<InodeRecord>(file);
+        if (inode.Has(InodeFlags.StalePages)) Settle(file, ref inode);
+    }
+
+    /// <summary>Whether a page is stored behind the end of the file, and no truncation is at it. Waits for writers.</summary>
+    public bool HasPagesBeyondEnd(RecordRef file)
+    {
+        ref var inode = ref _records.Get<InodeRecord>(file);
+        var stripe = FileStripe(file, in inode);
+        _files.EnterExclusive(stripe);
+        try
+        {
+            var first = PagesFor(inode.Size);
+            if (first > uint.MaxValue || inode.Has(InodeFlags.StalePages)) return false;
+            return new FilePages(_client, file, in inode).Next((uint)first, out _) == TmemStatus.Ok;
+        }
+        finally
+        {
+            _files.ExitExclusive(stripe);
+        }
+    }
+}
