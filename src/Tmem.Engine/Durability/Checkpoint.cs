@@ -5,13 +5,13 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// Makes a consistent state of the region durable, as live migration moves a machine: rounds that hold nobody up copy what was written
-/// since the round before, until little is left; the last round runs while everybody is held off. What it copies to is the journal; when
-/// that is durable, the caller can be told, and the pages are then written in place.
-/// <para>The state: what latches protect is held off from the start of the last round. A few words change under none (a file's size and
-/// times), so the round is repeated until nothing was written between two looks at the whole region. Then the copy is the memory at one
-/// moment, as a process that was killed would have left it. Somebody who never rests cannot hold it up: after so many tries it counts as it is,
-/// and <see cref="WasQuiet"/> says so.</para>
+/// Makes a consistent state of the region durable, as live migration moves a machine: rounds that hold nobody up copy what was
+/// written since the round before, until little is left; the last round runs while everybody is held off. What it copies to is
+/// the journal; when that is durable, the caller can be told, and the pages are then written in place.
+/// <para>The state: what latches protect is held off from the start of the last round. A few words change under none (a file's
+/// size and times), so the round is repeated until nothing was written between two looks at the whole region. Then the copy is
+/// the memory at one moment, as a process that was killed would have left it. Somebody who never rests cannot hold it up: after
+/// so many tries it counts as it is, and <see cref="WasQuiet"/> says so.</para>
 /// <para>A page counts as written until it is known to be durable in its place, so that whatever failed is tried again.</para>
 /// </summary>
 internal sealed unsafe class Checkpoint : IDisposable
@@ -21,8 +21,9 @@ internal sealed unsafe class Checkpoint : IDisposable
     private const int MostRounds = 8;
 
     /// <summary>
-    /// Looks in a last round. Those who are held off come to their latch after a store or two, so the second finds nothing; more are needed
-    /// only if somebody changes the size of a file again and again. Then everybody goes on for a moment, and the round is made again.
+    /// Looks in a last round. Those who are held off come to their latch after a store or two, so the second finds nothing; more
+    /// are needed only if somebody changes the size of a file again and again. Then everybody goes on for a moment, and the round
+    /// is made again.
     /// </summary>
     private const int MostLooks = 8;
 
@@ -62,8 +63,8 @@ internal sealed unsafe class Checkpoint : IDisposable
     public TimeSpan Held { get; private set; }
 
     /// <summary>
-    /// Whether the copy is the memory at one moment. If not, a few words that no latch protects (files' sizes and times) are each as they were at
-    /// some moment of the last round.
+    /// Whether the copy is the memory at one moment. If not, a few words that no latch protects (files' sizes and times) are each
+    /// as they were at some moment of the last round.
     /// </summary>
     public bool WasQuiet { get; private set; }
 
@@ -115,8 +116,8 @@ internal sealed unsafe class Checkpoint : IDisposable
     }
 
     /// <summary>
-    /// Whatever was left by an earlier try or an earlier process: a journal that is durable and not carried out must not be overwritten, and what
-    /// the image lacks must be known.
+    /// Whatever was left by an earlier try or an earlier process: a journal that is durable and not carried out must not be
+    /// overwritten, and what the image lacks must be known.
     /// </summary>
     private int Catch()
     {

@@ -4,9 +4,10 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// The thread that makes checkpoints: when one is asked for, and so often that a power cut loses no more than an interval. Those who ask
-/// while one is under way share the next, because it begins after their call; each is told as soon as its checkpoint is durable. One that
-/// failed is tried again unasked, at first after a second and then less often, so that a disk that has room again is found out.
+/// The thread that makes checkpoints: when one is asked for, and so often that a power cut loses no more than an interval. Those
+/// who ask while one is under way share the next, because it begins after their call; each is told as soon as its checkpoint is
+/// durable. One that failed is tried again unasked, at first after a second and then less often, so that a disk that has room
+/// again is found out.
 /// </summary>
 internal sealed class Checkpointer : IDisposable
 {
@@ -54,7 +55,9 @@ internal sealed class Checkpointer : IDisposable
     /// <summary>Returns when a checkpoint that began after the call is durable, or has failed.</summary>
     public TmemStatus Sync() => End(Begin());
 
-    /// <summary>Asks for a checkpoint that begins after the call, and waits for nothing. Answers a number for the two that follow.</summary>
+    /// <summary>
+    /// Asks for a checkpoint that begins after the call, and waits for nothing. Answers a number for the two that follow.
+    /// </summary>
     public long Begin()
     {
         lock (_gate)
@@ -128,8 +131,8 @@ internal sealed class Checkpointer : IDisposable
             if (!_checkpoint.WasQuiet && !_wasUnquiet)
             {
                 _wasUnquiet = true;
-                _notice?.Invoke(new TmemNotice(IsProblem: false, $"a checkpoint of {_image.Name} did not become quiet, because somebody changes sizes or times "
-                    + "of files without a rest: those are each as they were at some moment of it; not said again"));
+                _notice?.Invoke(new TmemNotice(IsProblem: false, $"a checkpoint of {_image.Name} did not become quiet, because somebody "
+                    + "changes sizes or times of files without a rest: those are each as they were at some moment of it; not said again"));
             }
         }
     }
@@ -172,9 +175,10 @@ internal sealed class Checkpointer : IDisposable
         if (_failedInARow++ > 0) return null;
         _failedSince = Stopwatch.GetTimestamp();
         var free = _image.FreeBytes;
-        var room = Journal.IsFull(error) && free >= 0 ? $" ({free >> 10} KiB are free, and up to {_checkpoint.BytesBehind >> 9} may be needed)" : "";
-        return new TmemNotice(IsProblem: true, $"{_image.Name} cannot be written: {FileFacts.Describe(error)}{room}. Nothing is lost: the store goes on "
-            + $"in memory, and the file holds the last state that was made durable; a sync fails until this one works, which is tried again every "
-            + $"{s_longestRetry.TotalSeconds:0} s at the latest. {(Journal.IsFull(error) ? "Make room on its disk" : "See to its disk")}");
+        var isFull = Journal.IsFull(error);
+        var room = isFull && free >= 0 ? $" ({free >> 10} KiB are free, and up to {_checkpoint.BytesBehind >> 9} may be needed)" : "";
+        return new TmemNotice(IsProblem: true, $"{_image.Name} cannot be written: {FileFacts.Describe(error)}{room}. Nothing is lost: the "
+            + "store goes on in memory, and the file holds the last state that was made durable; a sync fails until this one works, which is "
+            + $"tried again every {s_longestRetry.TotalSeconds:0} s at the latest. {(isFull ? "Make room on its disk" : "See to its disk")}");
     }
 }

@@ -13,8 +13,8 @@ public sealed record DurabilityStatistics
     public ChangeTracking Tracking { get; init; }
 
     /// <summary>
-    /// Checkpoints in which somebody changed the sizes or times of files without a rest: those few words are each as they were at some moment of the
-    /// checkpoint's last round, all else is as it was at one.
+    /// Checkpoints in which somebody changed the sizes or times of files without a rest: those few words are each as they were at
+    /// some moment of the checkpoint's last round, all else is as it was at one.
     /// </summary>
     public long Unquiet { get; init; }
 
@@ -40,6 +40,8 @@ public enum ChangeTracking
     /// <summary>The kernel says (userfaultfd, PAGEMAP_SCAN; Linux 6.7).</summary>
     WriteProtection,
 
-    /// <summary>The kernel cannot say: a hash of each page is compared, and all of the store is read at each checkpoint.</summary>
+    /// <summary>
+    /// The kernel cannot say: a hash of each page is compared, and all of the store is read at each checkpoint.
+    /// </summary>
     Hashes,
 }

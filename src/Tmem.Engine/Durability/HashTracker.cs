@@ -5,9 +5,9 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// For kernels that cannot tell: a 64-bit XXH3 of each page as it was last collected. It reads the whole store at each collection, some
-/// 0.3 us a page, and so holds everybody off for longer. Taking every page for changed would write the whole store while they wait.
-/// A hash of 0 stands for a page of zeros.
+/// For kernels that cannot tell: a 64-bit XXH3 of each page as it was last collected. It reads the whole store at each
+/// collection, some 0.3 us a page, and so holds everybody off for longer. Taking every page for changed would write the whole
+/// store while they wait. A hash of 0 stands for a page of zeros.
 /// </summary>
 internal sealed unsafe class HashTracker : IChangeTracker
 {

@@ -6,8 +6,8 @@ internal interface IChangeTracker : IDisposable
     ChangeTracking Kind { get; }
 
     /// <summary>
-    /// Adds the pages between two offsets that may have been written since they were last collected, or ever; a page too many is allowed,
-    /// one too few never. A write during the call is found by this one or by the next.
+    /// Adds the pages between two offsets that may have been written since they were last collected, or ever; a page too many is
+    /// allowed, one too few never. A write during the call is found by this one or by the next.
     /// </summary>
     void Collect(PageSet changed, long start, long end);
 }

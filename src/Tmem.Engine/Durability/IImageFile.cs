@@ -1,9 +1,9 @@
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// The file an image lies in, as little as durability needs of it, so that a test can stand between the two and record, fail or cut off
-/// what is written. Offsets and lengths are multiples of a page and buffers are aligned to one. Every answer is an errno, 0 for success:
-/// a full disk and a failing one are expected.
+/// The file an image lies in, as little as durability needs of it, so that a test can stand between the two and record, fail or
+/// cut off what is written. Offsets and lengths are multiples of a page and buffers are aligned to one. Every answer is an errno,
+/// 0 for success: a full disk and a failing one are expected.
 /// </summary>
 internal unsafe interface IImageFile : IDisposable
 {
@@ -18,8 +18,8 @@ internal unsafe interface IImageFile : IDisposable
     int Write(long offset, byte* data, int length);
 
     /// <summary>
-    /// Sees to it that what is written to a range later finds its blocks, without changing what it reads as. Where the file system cannot
-    /// promise that, Ok all the same: a write then finds out.
+    /// Sees to it that what is written to a range later finds its blocks, without changing what it reads as. Where the file
+    /// system cannot promise that, Ok all the same: a write then finds out.
     /// </summary>
     int Allocate(long offset, long length);
 
@@ -34,7 +34,10 @@ internal unsafe interface IImageFile : IDisposable
 
     int SetLength(long length);
 
-    /// <summary>Returns when all that was written is on stable storage. After a failure nothing since the last success may be believed to be.</summary>
+    /// <summary>
+    /// Returns when all that was written is on stable storage. After a failure nothing since the last success may be believed to
+    /// be.
+    /// </summary>
     int Sync();
 
     /// <summary>The first range at or after an offset that may hold something other than zeros. False if there is none.</summary>

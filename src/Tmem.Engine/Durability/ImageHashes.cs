@@ -2,22 +2,27 @@ using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Tmds.Linux;
+using Tmem.Engine.Native;
 using Tmem.Engine.Region;
 using static Tmds.Linux.LibC;
 
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// What the image holds in each page, as a hash, in shared memory behind the region's own: it outlives a worker as the memory does, so that its
-/// successor finds what the image lacks by reading memory (0.1 s a GiB) and not the disk. What the dead worker had written since it was last
-/// collected is known to nobody, because the kernel's note of it goes with the mapping; what a page holds now is there for all to see.
-/// <para>An entry is a 63-bit XXH3 under a key that nobody is shown, and its lowest bit says that the image may hold something else. So it is
-/// made: that bit is set, with the hash of what is to come, when a page is copied to the journal, before the journal can count; it is cleared when the
-/// page is durable in its place. An entry without the bit is right at any moment, so a process may die between any two stores:
-/// a page whose entry has the bit, or whose memory has another hash, is written again.</para>
-/// <para>Where there was none (an older program had the region) or not this generation's, all is unknown until it has been compared once.</para>
+/// What the image holds in each page, as a hash, in shared memory behind the region's own: it outlives a worker as the memory
+/// does, so that its successor finds what the image lacks by reading memory (0.3 s a GiB) and not the disk. What the dead worker
+/// had written since it was last collected is known to nobody, because the kernel's note of it goes with the mapping; what a page
+/// holds now is there for all to see.
+/// <para>An entry is a 63-bit XXH3 under a key that nobody is shown, and its lowest bit says that the image may hold something
+/// else. So it is made: that bit is set, with the hash of what is to come, when a page is copied to the journal, before the
+/// journal can count; it is cleared when the page is durable in its place. An entry without the bit is right at any moment, so a
+/// process may die between any two stores: a page whose entry has the bit, or whose memory has another hash, is written
+/// again.</para>
+/// <para>Where there was none (an older program had the region) or not this generation's, all is unknown until it has been
+/// compared once.</para>
 /// </summary>
-/// <remarks>8 bytes a page of what the region has ever held, beside its capacity: 0.2 %. Pages of zeros have entries of zero and take none.</remarks>
+/// <remarks>8 bytes a page of what the region has ever held, beside its capacity: 0.2 %. Pages of zeros have entries of zero and
+/// take none.</remarks>
 internal sealed unsafe class ImageHashes : IDisposable
 {
     private const ulong Unsure = 1;
@@ -38,15 +43,21 @@ internal sealed unsafe class ImageHashes : IDisposable
         _entries = (ulong*)(start + RegionLayout.PageSize);
     }
 
-    /// <summary>Behind the memory of a region that lies in a descriptor; null if it cannot be had, and then nothing outlives the process.</summary>
+    /// <summary>
+    /// Behind the memory of a region that lies in a descriptor; null if it cannot be had, and then nothing outlives the process.
+    /// </summary>
     public static ImageHashes? TryCreate(RegionMemory memory)
     {
         if (memory.Descriptor < 0) return null;
-        var length = RegionLayout.PageSize + (memory.Length / RegionLayout.PageSize * sizeof(ulong) + RegionLayout.PageSize - 1 & ~(RegionLayout.PageSize - 1L));
-        if (FileFacts.LengthOf(memory.Descriptor, memory.Name) < memory.Length + length && ftruncate(memory.Descriptor, memory.Length + length) != 0) return null;
-        var start = mmap(null, (size_t)(ulong)length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memory.Descriptor, memory.Length);
+        var entries = memory.Length / RegionLayout.PageSize * sizeof(ulong);
+        var length = RegionLayout.PageSize + (entries + RegionLayout.PageSize - 1 & ~(RegionLayout.PageSize - 1L));
+        var whole = memory.Length + length;
+        var isLong = FileFacts.LengthOf(memory.Descriptor, memory.Name) >= whole;
+        if (!isLong && SystemCalls.SetLength(memory.Descriptor, whole) != 0) return null;
+        var flags = MAP_SHARED | MAP_NORESERVE;
+        var start = mmap(null, (size_t)(ulong)length, PROT_READ | PROT_WRITE, flags, memory.Descriptor, memory.Length);
         if (start == MAP_FAILED) return null;
-        _ = madvise(start, (size_t)(ulong)length, NotInDumps);
+        _ = SystemCalls.Advise(start, length, NotInDumps);
         return new ImageHashes(memory.Descriptor, memory.Length, length, memory.Length, (byte*)start);
     }
 
@@ -69,7 +80,8 @@ internal sealed unsafe class ImageHashes : IDisposable
         // The memory goes back, so that only what is written takes any. Where it cannot be punched, it is cleared.
         const int keepSizePunchHole = 1 | 2;
         if (fallocate(_descriptor, keepSizePunchHole, _offset, _length) != 0) new Span<byte>(_header, RegionLayout.PageSize).Clear();
-        if (_entries[0] != 0 || _header->Key != 0) NativeMemory.Clear(_entries, (nuint)(_length - RegionLayout.PageSize));
+        if (_entries[0] != 0 || _header->Key != 0)
+            NativeMemory.Clear(_entries, (nuint)(_length - RegionLayout.PageSize));
         Span<byte> key = stackalloc byte[sizeof(long)];
         RandomNumberGenerator.Fill(key);
         _header->Key = BitConverter.ToInt64(key) | 1;
@@ -111,7 +123,8 @@ internal sealed unsafe class ImageHashes : IDisposable
             for (var i = 0; i < bytes; i += RegionLayout.PageSize)
             {
                 var page = (at + i) / RegionLayout.PageSize;
-                if (_entries[page] != HashOf(new ReadOnlySpan<byte>(buffer + i, RegionLayout.PageSize))) differing.Add(page);
+                var content = new ReadOnlySpan<byte>(buffer + i, RegionLayout.PageSize);
+                if (_entries[page] != HashOf(content)) differing.Add(page);
             }
         }
         NativeMemory.AlignedFree(buffer);

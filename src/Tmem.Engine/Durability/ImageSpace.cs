@@ -3,9 +3,10 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// Which pages of the image have their blocks on the disk, so that those which have none are given them before a journal with such pages counts: what
-/// was promised can then be written in its place however full the disk has become. A file system that copies what it writes (btrfs) may want new
-/// blocks all the same; what it refuses is then carried out piece by piece (<see cref="Journal"/>).
+/// Which pages of the image have their blocks on the disk, so that those which have none are given them before a journal with
+/// such pages counts: what was promised can then be written in its place however full the disk has become. A file system that
+/// copies what it writes (btrfs) may want new blocks all the same; what it refuses is then carried out piece by piece (<see
+/// cref="Journal"/>).
 /// </summary>
 internal sealed class ImageSpace(IImageFile file, long imageBytes) : IDisposable
 {

@@ -3,9 +3,10 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// Carries out a complete journal on a disk that has no room for it: what ends as zeros gives its blocks back first, then the pages are written from
-/// the first chunk on as far as the room goes, made durable, and the head says so; what they took in the journal is then released, which is the
-/// room for those that follow. A page of room is enough. Killed or cut off anywhere, what is left is a complete journal again.
+/// Carries out a complete journal on a disk that has no room for it: what ends as zeros gives its blocks back first, then the
+/// pages are written from the first chunk on as far as the room goes, made durable, and the head says so; what they took in the
+/// journal is then released, which is the room for those that follow. A page of room is enough. Killed or cut off anywhere, what
+/// is left is a complete journal again.
 /// </summary>
 internal sealed unsafe partial class Journal
 {

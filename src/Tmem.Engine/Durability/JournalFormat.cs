@@ -10,10 +10,12 @@ namespace Tmem.Engine.Durability;
 /// <code>
 /// image length     head                       4 KiB, written last
 /// + 4 KiB          chunks, one behind the other:
-///                    index                    4 KiB: chunk header, then up to 508 entries: page number &lt;&lt; 1, + 1 for a page of zeros
+///                    index                    4 KiB: chunk header, then up to 508 entries: page number &lt;&lt; 1, + 1 for a
+/// page of zeros
 ///                    pages                    those of the entries that are not of zeros
 /// </code>
-/// Where there was no room to carry it out, its head is written anew after each piece that is in its place, and what the piece took on the disk is released.
+/// Where there was no room to carry it out, its head is written anew after each piece that is in its place, and what the piece
+/// took on the disk is released.
 /// A page that stands in it twice (it changed while it was copied) is what its last entry says.
 /// </summary>
 internal static class JournalFormat
@@ -52,7 +54,9 @@ internal static class JournalFormat
     public static ulong Chain(ulong chain, ulong hash) =>
         XxHash3.HashToUInt64(MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in hash)), (long)chain);
 
-    /// <summary>Hash of a head but for its last word, which it is kept in. That of a whole journal ends before what is said of pieces.</summary>
+    /// <summary>
+    /// Hash of a head but for its last word, which it is kept in. That of a whole journal ends before what is said of pieces.
+    /// </summary>
     public static ulong HashOf(in JournalHead head)
     {
         var words = MemoryMarshal.Cast<JournalHead, ulong>(new ReadOnlySpan<JournalHead>(in head)).ToArray();
@@ -79,7 +83,9 @@ internal struct JournalHead
 
     // With the magic of pieces alone; the words of a whole journal's head are zero here.
 
-    /// <summary>Where the first chunk that is not done lies. <see cref="Chunks"/> and <see cref="Chain"/> begin with it.</summary>
+    /// <summary>
+    /// Where the first chunk that is not done lies. <see cref="Chunks"/> and <see cref="Chain"/> begin with it.
+    /// </summary>
     public long First;
     /// <summary>Entries of it that are done; their pages count as zeros.</summary>
     public long Done;

@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Engine.Durability;
 
-/// <summary>What Tmds.LibC 0.5.0 lacks: flock, userfaultfd in its asynchronous write-protect mode, and the PAGEMAP_SCAN ioctl of Linux 6.7.</summary>
+/// <summary>
+/// What Tmds.LibC 0.5.0 lacks: flock, userfaultfd in its asynchronous write-protect mode, and the PAGEMAP_SCAN ioctl of Linux
+/// 6.7.
+/// </summary>
 internal static unsafe partial class NativeMethods
 {
     public const int LockShared = 1;

@@ -5,9 +5,10 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// A region's image in a file, and how the two come together when an engine is opened: a new image is made of the region's superblock, an
-/// old one is read into memory with its journal over it. Where memory holds the region already, that is what counts, and nothing of the file is
-/// needed to begin: <see cref="Reconcile"/> brings the two together once the store is served. What then changes is tracked from the first store on.
+/// A region's image in a file, and how the two come together when an engine is opened: a new image is made of the region's
+/// superblock, an old one is read into memory with its journal over it. Where memory holds the region already, that is what
+/// counts, and nothing of the file is needed to begin: <see cref="Reconcile"/> brings the two together once the store is served.
+/// What then changes is tracked from the first store on.
 /// </summary>
 internal sealed unsafe class RegionImage : IDisposable
 {
@@ -73,8 +74,8 @@ internal sealed unsafe class RegionImage : IDisposable
     }
 
     /// <summary>
-    /// Makes the image of a region just made: its superblock, durable before anything else, because it says where the journal lies. The length
-    /// goes first: a file of that length and no superblock is one that can be begun again.
+    /// Makes the image of a region just made: its superblock, durable before anything else, because it says where the journal
+    /// lies. The length goes first: a file of that length and no superblock is one that can be begun again.
     /// </summary>
     public void Make(RegionMemory memory)
     {
@@ -85,7 +86,9 @@ internal sealed unsafe class RegionImage : IDisposable
         _isKnown = true;
     }
 
-    /// <summary>Whether the file holds the image of a region with another number of spans; one that cannot be read is not known to.</summary>
+    /// <summary>
+    /// Whether the file holds the image of a region with another number of spans; one that cannot be read is not known to.
+    /// </summary>
     public bool IsOfAnother(long spans) =>
         TryHasRegion(out var has) == 0 && has && Superblock.Magic == RegionLayout.Magic && Superblock.SpanCount != spans;
 
@@ -99,8 +102,8 @@ internal sealed unsafe class RegionImage : IDisposable
     }
 
     /// <summary>
-    /// Reads the image into memory that holds nothing yet, and over it what a complete journal has: the file itself is left as it is, so that it takes
-    /// no room on its disk to open it.
+    /// Reads the image into memory that holds nothing yet, and over it what a complete journal has: the file itself is left as it
+    /// is, so that it takes no room on its disk to open it.
     /// </summary>
     public void Load(RegionMemory memory)
     {
@@ -123,7 +126,8 @@ internal sealed unsafe class RegionImage : IDisposable
     }
 
     /// <summary>
-    /// The pages of a complete journal that was found and is to be carried out, once; null if there is none. The set is the caller's then.
+    /// The pages of a complete journal that was found and is to be carried out, once; null if there is none. The set is the
+    /// caller's then.
     /// </summary>
     public PageSet? TakePending()
     {
@@ -140,8 +144,8 @@ internal sealed unsafe class RegionImage : IDisposable
     }
 
     /// <summary>
-    /// Finds out what a file is to the memory that it is the image of: makes it anew if it is none, and finds its journal, which is to be carried
-    /// out before <see cref="Compare"/>. Answers an errno.
+    /// Finds out what a file is to the memory that it is the image of: makes it anew if it is none, and finds its journal, which
+    /// is to be carried out before <see cref="Compare"/>. Answers an errno.
     /// </summary>
     public int Reconcile()
     {
@@ -174,7 +178,8 @@ internal sealed unsafe class RegionImage : IDisposable
     }
 
     /// <summary>
-    /// Adds the pages in which memory and image differ: by what is known of the image, or by reading it where nothing is. Answers an errno.
+    /// Adds the pages in which memory and image differ: by what is known of the image, or by reading it where nothing is. Answers
+    /// an errno.
     /// </summary>
     public int Compare(long used, PageSet differing)
     {

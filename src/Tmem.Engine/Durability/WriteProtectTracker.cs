@@ -7,9 +7,9 @@ using static Tmds.Linux.LibC;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// Asks the kernel: the region is write-protected page by page, the first write to a page lifts its protection without telling anybody
-/// (userfaultfd, asynchronous), and one ioctl lists the pages without protection and protects them again. A write pays a fault of about
-/// 1 us, once a page and checkpoint; a read pays nothing.
+/// Asks the kernel: the region is write-protected page by page, the first write to a page lifts its protection without telling
+/// anybody (userfaultfd, asynchronous), and one ioctl lists the pages without protection and protects them again. A write pays a
+/// fault of about 1 us, once a page and checkpoint; a read pays nothing.
 /// </summary>
 internal sealed unsafe class WriteProtectTracker : IChangeTracker
 {

@@ -6,9 +6,9 @@ using Tmem.Fuse.Filesystem;
 namespace Tmem.Fuse.Daemon;
 
 /// <summary>
-/// Looks at a region's file that nobody has open: what a daemon would do to serve it (read the image, put the journal over it, attach, recover the
-/// file system) is done to a copy in memory, with leave to drop what is damaged, so that all of it is found; then all is verified. The file is
-/// only read.
+/// Looks at a region's file that nobody has open: what a daemon would do to serve it (read the image, put the journal over it,
+/// attach, recover the file system) is done to a copy in memory, with leave to drop what is damaged, so that all of it is found;
+/// then all is verified. The file is only read.
 /// </summary>
 internal static class RegionCheck
 {
@@ -41,10 +41,11 @@ internal static class RegionCheck
         var directory = new TmemFileSystem(engine, engine.Client(Composition.FileSystemClient));
         var report = engine.Verify();
         var known = report.CorruptPages.ToDictionary(page => page.ToString(), page => directory.Describe(page));
-        List<string> problems = [.. dropped, .. report.Problems.Select(problem => ControlMethods.InWords(problem, known)), .. directory.Verify()];
+        var found = report.Problems.Select(problem => ControlMethods.InWords(problem, known));
+        List<string> problems = [.. dropped, .. found, .. directory.Verify()];
         var statistics = engine.Statistics();
-        output.WriteLine($"{file}: generation {statistics.Generation - 1}, {statistics.Pools.Count} pools, {report.PagesChecked} pages of {report.ObjectsChecked} objects "
-            + $"in {ByteSize.Format(statistics.UsedBytes)}");
+        output.WriteLine($"{file}: generation {statistics.Generation - 1}, {statistics.Pools.Count} pools, {report.PagesChecked} pages "
+            + $"of {report.ObjectsChecked} objects in {ByteSize.Format(statistics.UsedBytes)}");
         foreach (var problem in problems) output.WriteLine("  " + problem);
         if (engine.DroppedCount > dropped.Count) output.WriteLine($"  and {engine.DroppedCount - dropped.Count} more that are damaged");
         output.WriteLine(problems.Count == 0

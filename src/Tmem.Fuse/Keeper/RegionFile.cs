@@ -3,7 +3,10 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 
-/// <summary>The file that the user names for a store, with a lock as long as any process has it open. What was swapped out can be read in it.</summary>
+/// <summary>
+/// The file that the user names for a store, with a lock as long as any process has it open. What was swapped out can be read in
+/// it.
+/// </summary>
 internal static partial class RegionFile
 {
     private const int LockExclusive = 2;
@@ -11,13 +14,18 @@ internal static partial class RegionFile
     private const int Create = 0x40;
     private const uint OwnerOnly = 0x180; // 0600
 
-    /// <summary>Opens the region's file, empty if there is none, with its name durable, and locks it. Nobody else may change or read it.</summary>
+    /// <summary>
+    /// Opens the region's file, empty if there is none, with its name durable, and locks it. Nobody else may change or read it.
+    /// </summary>
     /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
     public static int Open(string path)
     {
         var opened = TrustedPath.Open(path, new PathWish { Flags = Libc.O_RDWR | Create, Mode = OwnerOnly, OnlyOurs = true });
         if (opened.Problem is { } problem)
-            throw new StartupException($"Region file '{path}' cannot be opened ({problem}). Name a file that can be read and written, and that no other user can change.");
+        {
+            throw new StartupException($"Region file '{path}' cannot be opened ({problem}). "
+                + "Name a file that can be read and written, and that no other user can change.");
+        }
         if (flock(opened.Descriptor, LockExclusive | LockNonBlocking) != 0)
         {
             _ = Libc.close(opened.Descriptor);

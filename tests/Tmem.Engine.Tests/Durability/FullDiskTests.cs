@@ -7,7 +7,7 @@ namespace Tmem.Engine.Tests.Durability;
 /// <summary>A disk that fills: what is promised has its room, what failed gives its room back, and all of it gets better when there is room again.</summary>
 public sealed class FullDiskTests
 {
-    private const int Many = 1500;
+    private const int Many = 800;
     private static readonly ClientId s_client = new(1);
 
     [Fact]
@@ -70,7 +70,7 @@ public sealed class FullDiskTests
         Assert.True(disk.Count("sync") > 3, "there was room for all of it; the test tests nothing");
         AssertHolds(disk.Contents, pool, Many);
         var random = new Random(room);
-        for (var cut = 0; cut < 25; cut++) AssertHolds(disk.AfterPowerCut(random.Next(disk.Now + 1), random), pool, Many);
+        for (var cut = 0; cut < 12; cut++) AssertHolds(disk.AfterPowerCut(random.Next(disk.Now + 1), random), pool, Many);
     }
 
     [Fact]
