@@ -99,6 +99,36 @@ public sealed class ReserveTests : IDisposable
         Engines.AssertSound(engine);
     }
 
+    /// <summary>A file system's names and attributes stay, those of a cache's files too: they are no cache.</summary>
+    [Fact]
+    public void RecordsLeaveAReserveItsRoomInACacheToo()
+    {
+        using var engine = Engines.Still(Capacity);
+        var client = engine.Client(new ClientId(1));
+        var (_, reserved, reserve) = Reserved(client, 8 * Engines.Mebi);
+        var cache = Engines.Pool(client, PoolFlags.Shared);
+        for (uint i = 0; i < 3000; i++) client.Put(cache, new ObjectId(1), i, Pages.Random((int)i));
+        var records = 0;
+        TmemStatus status;
+        while ((status = engine.Records.Allocate(1, 4000, out var record, cache)) == TmemStatus.Ok)
+        {
+            engine.Records.Commit(record);
+            records++;
+        }
+        Assert.Equal(TmemStatus.Reserved, status);
+        Assert.InRange(records * 4000L, 4 * Engines.Mebi, 8 * Engines.Mebi);
+        // Credit of the last addition may serve a few small ones of nobody's.
+        for (records = 0; records < 1000 && engine.Records.Allocate(1, 4000, out var record) is var nobodys; records++)
+        {
+            if (nobodys == TmemStatus.Reserved) break;
+            engine.Records.Commit(record);
+        }
+        Assert.InRange(records, 0, 300);
+        for (uint i = 0; Memory(client, reserved) + Slack <= reserve; i++)
+            Assert.Equal(TmemStatus.Ok, client.Put(reserved, new ObjectId(1), i, Pages.Random((int)i)));
+        Engines.AssertSound(engine);
+    }
+
     [Fact]
     public void AReserveIsChangedWhileRunningAndFitsOrIsRefused()
     {
