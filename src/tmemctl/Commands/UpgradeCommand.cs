@@ -16,7 +16,8 @@ internal static class UpgradeCommand
     {
         var binary = new Option<string?>("--binary")
         {
-            Description = "The program to go on with; without it, what now lies where the running one was started from. Example: --binary ./tmemd",
+            Description = "The program to go on with, a file that root alone can change; without it, what now lies where the running one was started from. "
+                + "Example: --binary /usr/local/sbin/tmemd",
             HelpName = "PATH",
         };
         var threads = new Option<int?>("--threads") { Description = "Threads that serve requests.", HelpName = "N" };
