@@ -89,7 +89,7 @@ public sealed class BoundedWorkTests
 
     /// <summary>A check finds nothing wrong in what changes all the while.</summary>
     [Fact]
-    public void ACheckBesideChangesFindsNothing()
+    public async Task ACheckBesideChangesFindsNothing()
     {
         using var volume = new TestVolume();
         var pools = new[] { volume.Pool("a"), volume.Pool("b") };
@@ -102,8 +102,8 @@ public sealed class BoundedWorkTests
         }
         finally
         {
-            stop.Cancel();
-            Task.WaitAll(workers);
+            await stop.CancelAsync();
+            await Task.WhenAll(workers);
         }
         volume.Files.DropKernelReferences();
         volume.AssertSound();
