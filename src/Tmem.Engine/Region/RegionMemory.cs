@@ -140,10 +140,21 @@ internal sealed unsafe class RegionMemory : IDisposable
     public bool IsPresent => HeldBytes is var held && held - _madePresent <= held / 8;
 
     /// <summary>How much memory a memfd holds, whoever gave it any.</summary>
-    public long HeldBytes => FileFacts.AllocatedBytes(_descriptor);
+    public long HeldBytes => FileFacts.AllocatedBytes(_descriptor) - BehindBytes();
 
     /// <summary>Whether it can hold memory that nobody here gave it: reading a hole of private memory gives it none.</summary>
     public bool MayHaveStrays => _descriptor >= 0;
+
+    /// <summary>
+    /// Memory of the file behind the region, which is somebody else's: what durability knows of the image. Looked at after what the file has
+    /// as a whole, as it only grows.
+    /// </summary>
+    private long BehindBytes()
+    {
+        long bytes = 0;
+        for (var from = Length; NextData(from, out var start, out var end); from = end) bytes += end - start;
+        return bytes;
+    }
 
     /// <summary>All that it holds now is about to be present.</summary>
     public void NoteMadePresent() => _madePresent = HeldBytes;
