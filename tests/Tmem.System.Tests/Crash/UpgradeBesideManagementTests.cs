@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+using Tmem.System.Tests.Support;
+using Xunit;
+
+namespace Tmem.System.Tests.Crash;
+
+/// <summary>An upgrade beside a call of the management API that takes longer than anybody waits for replies: the call is carried out and answered.</summary>
+public class UpgradeBesideManagementTests
+{
+    [Fact]
+    public async Task A_pool_that_is_being_destroyed_is_destroyed_before_another_worker_has_the_store()
+    {
+        Requires.Machine();
+        Requires.Programs("chrt", "dd");
+        using var daemon = Daemon.Start("512M");
+        var pool = daemon.Pool("p");
+        Command.Run("dd", "if=/dev/urandom", $"of={pool}/f", "bs=1M", "count=200", "status=none").Succeeds();
+        var worker = daemon.Worker;
+
+        // One call's thread gets what nobody else wants of the processors, and that is next to nothing.
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = 60_000 };
+        var before = Peers(worker);
+        socket.Connect(new UnixDomainSocketEndPoint(daemon.Socket));
+        Ask(socket, """{"jsonrpc":"2.0","id":1,"method":"pool.list"}""");
+        var thread = Assert.Single(Peers(worker).Except(before));
+        Command.Run("chrt", "--idle", "--pid", "0", thread).Succeeds();
+        var busy = Enumerable.Range(0, 2 * Environment.ProcessorCount).Select(_ => Process.Start("sh", ["-c", "while :; do :; done"])).ToList();
+        try
+        {
+            var destroyed = Task.Run(() => Ask(socket, """{"jsonrpc":"2.0","id":2,"method":"pool.destroy","params":{"name":"p","force":true}}"""));
+            Thread.Sleep(200);
+            Assert.False(destroyed.IsCompleted);
+            var upgraded = Task.Run(() => daemon.Control("upgrade"));
+            // Longer than a worker that gives way waits for its replies.
+            await Task.WhenAny(destroyed, Task.Delay(3500, TestContext.Current.CancellationToken));
+            End(busy);
+            Assert.Contains("\"result\"", await destroyed, StringComparison.Ordinal);
+            (await upgraded).Succeeds();
+        }
+        finally
+        {
+            End(busy);
+        }
+        Assert.NotEqual(worker, daemon.Worker);
+        Assert.Equal(0, daemon.Figure("total.pages"));
+        Assert.Equal(0, daemon.Figure("processes.restarts"));
+        daemon.Control("check").Succeeds();
+        daemon.Stop();
+    }
+
+    /// <summary>The threads of a worker that serve connections of the management API.</summary>
+    private static string[] Peers(int worker) =>
+    [
+        .. Directory.GetDirectories($"/proc/{worker}/task").Where(task => Comm(task).StartsWith("control peer", StringComparison.Ordinal)).Select(task => Path.GetFileName(task)!),
+    ];
+
+    private static string Comm(string task)
+    {
+        try
+        {
+            return File.ReadAllText(task + "/comm");
+        }
+        catch (IOException)
+        {
+            // It has ended meanwhile.
+            return "";
+        }
+    }
+
+    private static string Ask(Socket socket, string line)
+    {
+        socket.Send(Encoding.UTF8.GetBytes(line + "\n"));
+        var buffer = new byte[65536];
+        return Encoding.UTF8.GetString(buffer, 0, socket.Receive(buffer));
+    }
+
+    private static void End(List<Process> processes)
+    {
+        foreach (var process in processes)
+        {
+            process.Kill();
+            process.WaitForExit();
+            process.Dispose();
+        }
+        processes.Clear();
+    }
+}
