@@ -33,12 +33,17 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
     /// <summary>What the keeper says of it when the out-of-memory killer ends worker after worker.</summary>
     public Keeper.MemoryAdvice AdviceFor(long capacity) => new(LimitBytes >= NoLimit ? ""
         : $"The daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)}, and the store may take "
-            + $"{ByteSize.Format(capacity)}: raise the limit to {ByteSize.Format(capacity + Beside)} or more (memory.max; in version 1 memory.limit_in_bytes). ");
+            + $"{ByteSize.Format(capacity)}: raise the limit to {ByteSize.Format(capacity + Beside)} or more (memory.max; in version 1 memory.limit_in_bytes). ", OutOfMemoryCounter);
+
+    /// <summary>Where the kernel counts whom it has ended in this group, in version 2 and in version 1; null if it does not.</summary>
+    private string? OutOfMemoryCounter => Folder.Length == 0 ? null
+        : new[] { "memory.events", "memory.oom_control" }.Select(file => Path.Combine(Folder, file)).FirstOrDefault(File.Exists);
 
     /// <summary>The group of this process; one without a limit if nobody can say.</summary>
     /// <param name="root">The folder that /proc and /sys are in.</param>
     public static MemoryGroup Read(string root = "/")
     {
+        MemoryGroup? unlimited = null;
         try
         {
             var mounts = MountTable.Parse(File.ReadLines(Path.Combine(root, "proc/self/mountinfo")));
@@ -56,13 +61,14 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
                 var folder = Path.Combine(top, path.Trim('/')).TrimEnd('/');
                 var group = unified ? OfTwo(folder, top) : OfOne(folder, top);
                 if (group.LimitBytes < NoLimit) return group;
+                if (group.OutOfMemoryCounter is not null) unlimited ??= group;
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // No such files, or not for this process to read.
         }
-        return new MemoryGroup("", NoLimit, null);
+        return unlimited ?? new MemoryGroup("", NoLimit, null);
     }
 
     private static MemoryGroup OfTwo(string group, string top)

@@ -4,7 +4,11 @@ namespace Tmem.Fuse.Keeper;
 
 /// <summary>What the keeper says when the out-of-memory killer ends worker after worker.</summary>
 /// <param name="Group">The memory group that limits the daemon, and what to do about it, in words; empty if none does.</param>
-internal sealed record MemoryAdvice(string Group);
+/// <param name="Counter">
+/// The file in which the kernel counts whom it has ended in the daemon's own group ("oom_kill 3"): what others die of elsewhere is no
+/// cause here. Null if there is none; then the machine's count has to do.
+/// </param>
+internal sealed record MemoryAdvice(string Group, string? Counter = null);
 
 /// <summary>
 /// How the last workers lived, and what follows for the next one: a worker that was killed by somebody is replaced at once; one
@@ -26,7 +30,7 @@ internal sealed unsafe class WorkerLives
     private const long SteadyMilliseconds = 30_000;
 
     private readonly MemoryAdvice _advice;
-    private readonly int _counters = Libc.open("/proc/vmstat", NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
+    private readonly int _counters;
     private long _struck;
     private int _unserved;
     private int _short;
@@ -35,6 +39,7 @@ internal sealed unsafe class WorkerLives
     public WorkerLives(MemoryAdvice advice)
     {
         _advice = advice;
+        _counters = Libc.open(advice.Counter ?? "/proc/vmstat", NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
         _struck = OutOfMemoryKills();
     }
 
@@ -94,7 +99,7 @@ internal sealed unsafe class WorkerLives
     }
 
     /// <summary>
-    /// How often the killer has struck since the machine started, groups included; 0 if nobody can say. Allocates nothing.
+    /// How often the killer has struck so far, as far as it is counted; 0 if nobody can say. Allocates nothing.
     /// </summary>
     private long OutOfMemoryKills()
     {

@@ -58,6 +58,35 @@ public sealed class WorkerLivesTests
     }
 
     [Fact]
+    public void Whom_the_out_of_memory_killer_ends_is_counted_by_the_daemons_own_group()
+    {
+        var counter = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(counter, "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n");
+            var lives = new WorkerLives(new MemoryAdvice("Raise the limit. ", counter));
+            lives.CountServing();
+            lives.CountDeath(in s_killed, hadBegun: true);
+            Assert.False(lives.AreShort);
+            for (var kill = 4; kill < 6; kill++)
+            {
+                File.WriteAllText(counter, $"oom_kill_disable 0\nunder_oom 0\noom_kill {kill}\n");
+                lives.CountServing();
+                lives.CountDeath(in s_killed, hadBegun: true);
+                Assert.True(lives.AreShort);
+            }
+            Assert.Equal(200, lives.Delay);
+            var line = new KeeperLine(0, 0);
+            lives.AppendCause(ref line);
+            Assert.Contains("out-of-memory killer ends them. Raise the limit. ", Encoding.UTF8.GetString(line.Text), StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(counter);
+        }
+    }
+
+    [Fact]
     public void Deaths_before_serving_cost_pauses_until_one_serves()
     {
         var lives = new WorkerLives(new MemoryAdvice("Raise the limit. "));
