@@ -36,6 +36,24 @@ public sealed class DirectoryTests
         volume.AssertSound();
     }
 
+    /// <summary>However large the buffer and deep the nest: others wait for it.</summary>
+    [Fact]
+    public void AReplyAndALookUpwardsAreBounded()
+    {
+        using var volume = new TestVolume();
+        var pool = volume.Pool();
+        for (var i = 0; i < 1000; i++) volume.File(pool, $"f{i}");
+        Assert.InRange(volume.ListFrom(pool, 0, 1 << 20).Count, 100, 258);
+        Assert.Equal(1000, volume.List(pool, 1 << 20).Count);
+        var moved = volume.Directory(pool, "moved");
+        var at = volume.Directory(pool, "d");
+        for (var i = 0; i < 17_000; i++) at = volume.Directory(at, "d");
+        Assert.Equal(Errno.EINVAL, volume.Rename(pool, "moved", at, "there"));
+        Assert.Equal(Errno.Ok, volume.Rename(pool, "f1", at, "there"));
+        Assert.Equal(Errno.Ok, volume.Rename(pool, "moved", volume.Find(pool, "d"), "there"));
+        Assert.NotEqual(default, moved);
+    }
+
     [Fact]
     public void CookiesSurviveAnAttach()
     {
