@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Tmds.Linux;
 using Tmem.Fuse.Abi;
@@ -87,7 +86,8 @@ internal static unsafe class ProgramFile
     /// <summary>The copy, and the file closed; or the file.</summary>
     private static int Copied(int file)
     {
-        if (RuntimeFeature.IsDynamicCodeCompiled) return file;
+        // Only a runtime that is a file of its own lists these; RuntimeFeature says "native" of every build of a project that can be.
+        if (AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") is not null) return file;
         var copy = TryCopy(file);
         if (copy < 0) return file;
         _ = Libc.close(file);
