@@ -14,6 +14,8 @@ namespace Tmem.Fuse.Daemon;
 /// <param name="SwapFile">What 0 is to be written to so that it does not swap; null if it does not.</param>
 internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapFile)
 {
+    private static readonly string[] s_counters = ["memory.events", "memory.oom_control"];
+
     /// <summary>More than any machine has.</summary>
     public const long NoLimit = 1L << 60;
 
@@ -37,7 +39,7 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
 
     /// <summary>Where the kernel counts whom it has ended in this group, in version 2 and in version 1; null if it does not.</summary>
     private string? OutOfMemoryCounter => Folder.Length == 0 ? null
-        : new[] { "memory.events", "memory.oom_control" }.Select(file => Path.Combine(Folder, file)).FirstOrDefault(File.Exists);
+        : s_counters.Select(file => Path.Combine(Folder, file)).FirstOrDefault(File.Exists);
 
     /// <summary>The group of this process; one without a limit if nobody can say.</summary>
     /// <param name="root">The folder that /proc and /sys are in.</param>
