@@ -124,8 +124,9 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
         }
     }
 
-    public Errno SetAttributes(in Caller caller, NodeId node, in FuseSetattrIn change, out FuseAttrOut attributes)
+    public Errno SetAttributes(in Caller caller, NodeId node, in FuseSetattrIn change, out FuseAttrOut attributes, out Deferral deferral)
     {
+        deferral = OnTruncate is null ? default : Deferral.Truncated(node);
         attributes = default;
         Note($"setattr {node.Value} {change.Valid} {change.Size}");
         lock (_lock)
@@ -291,8 +292,18 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
 
     public Errno MakeDurable() => OnMakeDurable!();
 
-    public Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode)
+    /// <summary>A step of a truncation, true while something is left; null for one that is done at once.</summary>
+    public Func<NodeId, bool>? OnTruncate { get; set; }
+
+    public Action? WorkLeft { get; set; }
+
+    public bool DropSome() => false;
+
+    public bool DropSome(in Deferral deferral) => OnTruncate!(deferral.Node);
+
+    public Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode, out Deferral deferral)
     {
+        deferral = default;
         Note($"fallocate {node.Value} {handle} {offset} {length} {mode}");
         lock (_lock)
         {

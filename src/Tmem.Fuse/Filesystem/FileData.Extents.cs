@@ -32,8 +32,15 @@ internal sealed partial class FileData
     /// KEEP_SIZE, is EOPNOTSUPP: posix_fallocate then writes zeros, and nobody is told a lie. ZERO_RANGE in an ephemeral pool is
     /// EOPNOTSUPP: a punched page would read as lost there.
     /// </summary>
-    public Errno Allocate(RecordRef file, ulong offset, ulong length, uint mode)
+    /// <param name="file">The file.</param>
+    /// <param name="offset">Where.</param>
+    /// <param name="length">How much.</param>
+    /// <param name="mode">FALLOC_FL_*.</param>
+    /// <param name="mayLeave">Whether somebody else can do what takes long.</param>
+    /// <param name="left">The whole pages that are left to drop, for <see cref="DropRange"/>.</param>
+    public Errno Allocate(RecordRef file, ulong offset, ulong length, uint mode, bool mayLeave, out (ulong First, uint Pages) left)
     {
+        left = default;
         if (length == 0) return Errno.EINVAL;
         if (offset > FilePages.MaximumSize || length > FilePages.MaximumSize - offset) return Errno.EFBIG;
         var end = offset + length;
@@ -41,7 +48,7 @@ internal sealed partial class FileData
         var isPunch = mode == (PunchHole | KeepSize);
         var isZeroing = mode is ZeroRange or (ZeroRange | KeepSize) && !inode.IsEphemeral;
         if (!isPunch && !isZeroing) return Errno.EOPNOTSUPP;
-        var error = Punch(file, offset, end);
+        var error = Punch(file, offset, end, mayLeave, out left);
         if (error != Errno.Ok) return error;
         var stripe = FileStripe(file, in inode);
         error = EnterToReach(file, ref inode, stripe, (mode & KeepSize) == 0 ? end : 0);
@@ -81,8 +88,34 @@ internal sealed partial class FileData
         }
     }
 
-    private Errno Punch(RecordRef file, ulong offset, ulong end)
+    /// <summary>One step of what is left of a range. False if nothing is.</summary>
+    public bool DropRange(RecordRef file, ulong first, uint count)
     {
+        ref var inode = ref _records.Get<InodeRecord>(file);
+        var stripe = FileStripe(file, in inode);
+        _files.EnterExclusive(stripe);
+        try
+        {
+            BeforeStep?.Invoke();
+            return new FilePages(_client, file, in inode).FlushSome(ref first, first + count, PagesAStep);
+        }
+        finally
+        {
+            _files.ExitExclusive(stripe);
+        }
+    }
+
+    /// <summary>One step of dropping the pages of a file that nobody uses any more. False if none is left.</summary>
+    public bool DropAll(RecordRef file)
+    {
+        BeforeStep?.Invoke();
+        var next = 0UL;
+        return Pages(file).FlushSome(ref next, FilePages.MaximumPages, PagesAStep);
+    }
+
+    private Errno Punch(RecordRef file, ulong offset, ulong end, bool mayLeave, out (ulong First, uint Pages) left)
+    {
+        left = default;
         ref var inode = ref _records.Get<InodeRecord>(file);
         var pages = new FilePages(_client, file, in inode);
         var stripe = FileStripe(file, in inode);
@@ -93,18 +126,21 @@ internal sealed partial class FileData
             _files.ExitShared(stripe);
             return error;
         }
-        return PunchInSteps(in pages, file, ref inode, offset, end);
+        return PunchInSteps(in pages, file, ref inode, offset, end, mayLeave, out left);
     }
 
     /// <summary>
     /// Makes a range zero: whole pages flushed, in steps, then parts of pages cleared. In this order, for the parts may need the
     /// room; a failure then comes after pages are gone, which is what the caller asked for anyhow.
     /// </summary>
-    private Errno PunchInSteps(in FilePages pages, RecordRef file, ref InodeRecord inode, ulong offset, ulong end)
+    /// <remarks>What is left to another is whole pages alone: the parts are cleared before, if there is room.</remarks>
+    private Errno PunchInSteps(in FilePages pages, RecordRef file, ref InodeRecord inode, ulong offset, ulong end, bool mayLeave,
+        out (ulong First, uint Pages) left)
     {
+        left = default;
         var stripe = FileStripe(file, in inode);
         var next = PagesFor(offset);
-        while (true)
+        for (var step = 0; ; step++)
         {
             _files.EnterExclusive(stripe);
             try
@@ -115,6 +151,14 @@ internal sealed partial class FileData
                 var stop = end >= inode.Size ? Math.Min(PagesFor(end) << FilePages.PageShift, FilePages.MaximumSize) : end;
                 if (!pages.FlushSome(ref next, stop >> FilePages.PageShift, PagesAStep))
                     return ClearParts(in pages, file, offset, stop);
+                if (mayLeave && step >= StepsAtOnce - 1 && ClearParts(in pages, file, offset, stop) == Errno.Ok)
+                {
+                    // The file may grow within the last page once it is not locked.
+                    if (stop > end) pages.Flush(Page(end));
+                    var last = end >> FilePages.PageShift;
+                    if (last > next) left = (next, (uint)Math.Min(last - next, uint.MaxValue));
+                    return Errno.Ok;
+                }
             }
             finally
             {

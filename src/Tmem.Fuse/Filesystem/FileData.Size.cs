@@ -16,6 +16,9 @@ internal sealed partial class FileData
     /// </summary>
     private const uint PagesAStep = 1024;
 
+    /// <summary>Steps that a request does itself of what takes more.</summary>
+    private const int StepsAtOnce = 4;
+
     /// <summary>For tests: called before each step of work that is done in steps; what it throws stands for a kill.</summary>
     internal Action? BeforeStep { get; set; }
 
@@ -25,8 +28,13 @@ internal sealed partial class FileData
     /// (its zeros need a slot while the old page still has its own), it stays as it is, which nobody sees until the file grows.
     /// ENOSPC if it is to grow over such a rest and there is still no room.
     /// </summary>
-    public Errno Truncate(RecordRef file, ulong size)
+    /// <param name="file">The file.</param>
+    /// <param name="size">The new size.</param>
+    /// <param name="mayLeave">Whether somebody else can do what takes long.</param>
+    /// <param name="isLeft">Whether pages are left behind the end, for <see cref="DropBeyondEnd"/>.</param>
+    public Errno Truncate(RecordRef file, ulong size, bool mayLeave, out bool isLeft)
     {
+        isLeft = false;
         if (size > FilePages.MaximumSize) return Errno.EFBIG;
         ref var inode = ref _records.Get<InodeRecord>(file);
         var stripe = FileStripe(file, in inode);
@@ -50,8 +58,17 @@ internal sealed partial class FileData
             if (error != Errno.Ok) return error;
         }
         // Also what one that was cut short has left: this request may be the same one.
-        if (inode.Has(InodeFlags.StalePages)) Settle(file, ref inode);
+        if (!inode.Has(InodeFlags.StalePages)) return Errno.Ok;
+        if (!mayLeave) Settle(file, ref inode);
+        for (var step = 0; mayLeave && step < StepsAtOnce && (isLeft = SettleStep(file, ref inode, out _)); step++) _files.GiveWay(stripe);
         return Errno.Ok;
+    }
+
+    /// <summary>One step of what a truncation has left behind the end of the file. False if nothing is left.</summary>
+    public bool DropBeyondEnd(RecordRef file)
+    {
+        ref var inode = ref _records.Get<InodeRecord>(file);
+        return inode.Has(InodeFlags.StalePages) && SettleStep(file, ref inode, out _);
     }
 
     /// <summary>Whether something may be stored behind the end of the file that must go before it grows.</summary>
@@ -82,22 +99,29 @@ internal sealed partial class FileData
     private Errno Settle(RecordRef file, ref InodeRecord inode)
     {
         var stripe = FileStripe(file, in inode);
-        while (true)
+        while (SettleStep(file, ref inode, out var error)) _files.GiveWay(stripe);
+        return error;
+    }
+
+    /// <summary>One step of it. False if it was the last.</summary>
+    private bool SettleStep(RecordRef file, ref InodeRecord inode, out Errno error)
+    {
+        error = Errno.Ok;
+        var stripe = FileStripe(file, in inode);
+        _files.EnterExclusive(stripe);
+        try
         {
-            _files.EnterExclusive(stripe);
-            try
-            {
-                if (!IsUnsettled(in inode)) return Errno.Ok;
-                BeforeStep?.Invoke();
-                var pages = new FilePages(_client, file, in inode);
-                var next = PagesFor(inode.Size);
-                if (!pages.FlushSome(ref next, FilePages.MaximumPages, PagesAStep)) return ClearTail(in pages, file, ref inode);
-            }
-            finally
-            {
-                _files.ExitExclusive(stripe);
-            }
-            _files.GiveWay(stripe);
+            if (!IsUnsettled(in inode)) return false;
+            BeforeStep?.Invoke();
+            var pages = new FilePages(_client, file, in inode);
+            var next = PagesFor(inode.Size);
+            if (pages.FlushSome(ref next, FilePages.MaximumPages, PagesAStep)) return true;
+            error = ClearTail(in pages, file, ref inode);
+            return false;
+        }
+        finally
+        {
+            _files.ExitExclusive(stripe);
         }
     }
 

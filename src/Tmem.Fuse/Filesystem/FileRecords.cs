@@ -108,7 +108,10 @@ internal struct InodeRecord : IRecord
     /// </summary>
     public ulong Opens;
 
-    /// <summary>Derived. Directory: the directory that holds its name (of a removed one: that held it; 0 after an attach).</summary>
+    /// <summary>
+    /// Derived. Directory: the directory that holds its name (of a removed one: that held it; 0 after an attach). Dead file: the next one whose pages are
+    /// still to go; 0 for any other file.
+    /// </summary>
     public ulong Parent;
     /// <summary>Derived. Directory: root of the tree of its entries.</summary>
     public ulong Children;

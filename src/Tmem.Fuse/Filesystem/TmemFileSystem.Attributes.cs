@@ -29,9 +29,10 @@ internal sealed partial class TmemFileSystem
     }
 
     /// <inheritdoc/>
-    public Errno SetAttributes(in Caller caller, NodeId node, in FuseSetattrIn change, out FuseAttrOut attributes)
+    public Errno SetAttributes(in Caller caller, NodeId node, in FuseSetattrIn change, out FuseAttrOut attributes, out Deferral deferral)
     {
         attributes = default;
+        deferral = default;
         var valid = change.Valid;
         var error = _inodes.Resolve(node, out var inode);
         if (error != Errno.Ok) return error;
@@ -39,8 +40,10 @@ internal sealed partial class TmemFileSystem
         {
             error = ResolveFile(node, out inode);
             if (error == Errno.Ok && !AreHeld(in change)) error = Errno.EINVAL;
-            if (error == Errno.Ok) error = _data.Truncate(inode, change.Size);
+            var isLeft = false;
+            if (error == Errno.Ok) error = _data.Truncate(inode, change.Size, _workLeft is not null, out isLeft);
             if (error != Errno.Ok) return error;
+            if (isLeft) deferral = Deferral.Truncated(node);
             DropPrivileges(caller, inode, (valid & FuseSetattrValid.KillSuidGid) != 0);
         }
         if (!AreHeld(in change)) return Errno.EINVAL;

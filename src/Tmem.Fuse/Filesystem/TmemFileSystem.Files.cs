@@ -90,7 +90,7 @@ internal sealed partial class TmemFileSystem
     /// <summary>O_TRUNC.</summary>
     private Errno Empty(in Caller caller, RecordRef file, uint openFlags)
     {
-        var error = _data.Truncate(file, 0);
+        var error = _data.Truncate(file, 0, mayLeave: false, out _);
         if (error == Errno.Ok) DropPrivileges(caller, file, (openFlags & OpenKillSetId) != 0);
         return error;
     }
@@ -158,6 +158,12 @@ internal sealed partial class TmemFileSystem
         var isDirect = !isFromMapping && PageCacheTrace.IsDirect(writeFlags);
         if (!isDirect) PageCacheTrace.Keep(ref inode);
         error = _data.Write(file, offset, data, isFromMapping, out written);
+        while (error is Errno.Ok or Errno.ENOSPC && written < (uint)data.Length && DropSome())
+        {
+            error = _data.Write(file, offset + written, data[(int)written..], isFromMapping, out var more);
+            written += more;
+        }
+        if (written > 0) error = Errno.Ok;
         if (isDirect && error == Errno.Ok) deferral = PageCacheTrace.LetGo(ref inode, node, offset, written);
         return error;
     }
@@ -174,13 +180,15 @@ internal sealed partial class TmemFileSystem
     /// <summary>ENOSPC or EIO if the disk refuses: nothing is lost yet, and the next call tries again.</summary>
     public Errno MakeDurable() => StatusErrno.Of(_engine.Sync());
 
-    public Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode)
+    public Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode, out Deferral deferral)
     {
+        deferral = default;
         var error = ResolveFile(node, out var file);
         if (error != Errno.Ok) return error;
         // The kernel does not say whether the caller may keep them: root may.
         if (FileData.Changes(mode)) DropPrivileges(caller, file, caller.Uid != 0);
-        error = _data.Allocate(file, offset, length, mode);
+        error = _data.Allocate(file, offset, length, mode, _workLeft is not null, out var left);
+        if (left.Pages > 0) deferral = Deferral.Punched(node, left.First << FilePages.PageShift, left.Pages);
         return error == Errno.EOPNOTSUPP && !FileData.Changes(mode) && !CanEverFit(file, length) ? Errno.ENOSPC : error;
     }
 

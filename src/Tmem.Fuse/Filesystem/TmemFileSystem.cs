@@ -20,7 +20,7 @@ namespace Tmem.Fuse.Filesystem;
 /// Read, Write, Seek, Allocate and GetAttributes take no namespace lock (but Write and truncation when a file has privileges to lose); size, mode
 /// and times are single words that they read and change atomically. An inode they work on stays, because the kernel holds it open or
 /// looked up. An inode that nobody names or knows any more is first made dead under the namespace lock, then its pages are flushed
-/// outside of it (a large file takes its time), then its records are freed.
+/// outside of it (of a large file in steps, by another thread: TmemFileSystem.Dead.cs), then its records are freed.
 /// </para>
 /// <para>Times of access are not kept up to date (noatime): a read of swap must not write.</para>
 /// <para>
@@ -122,30 +122,6 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
         if (!_inodes[inode].IsDead || inode == _held) return false;
         _dying++;
         return true;
-    }
-
-    /// <summary>Frees a dead inode with all that belongs to it. Without the namespace lock.</summary>
-    private void Reap(RecordRef inode)
-    {
-        if (inode.IsNone) return;
-        // The pool may be gone before its last files, and the pages with it.
-        if (_inodes[inode].IsRegular) _data.Pages(inode).FlushAll();
-        lock (_names)
-        {
-            _dying--;
-            try
-            {
-                _attributes.FreeAll(inode);
-            }
-            catch (DamagedRecordException)
-            {
-                // What hangs on it is left over, and found by the next recovery.
-            }
-            var target = new RecordRef(_inodes[inode].Target);
-            _check?.Removed(inode);
-            _inodes.Free(inode);
-            if (_records.IsRecord(target, RecordKind.Target)) _records.Free(target);
-        }
     }
 
     /// <summary>The inode of a node id that must be a living directory.</summary>

@@ -11,6 +11,10 @@ internal enum DeferralKind : byte
     Invalidated,
     /// <summary>The same for all of the file.</summary>
     AllInvalidated,
+    /// <summary>The pages behind the end of a file that was made shorter: they are dropped in steps. The answer to a SETATTR, with the attributes as of then.</summary>
+    Truncated,
+    /// <summary>The pages of a range, dropped in steps. The answer to a FALLOCATE.</summary>
+    Punched,
 }
 
 /// <summary>
@@ -26,7 +30,7 @@ internal enum DeferralKind : byte
 /// <param name="Kind">What is waited for.</param>
 /// <param name="Node">The file whose pages are let go of.</param>
 /// <param name="Offset">Where they begin.</param>
-/// <param name="Length">Bytes of them; also what the answer to the WRITE says was written.</param>
+/// <param name="Length">Bytes of them; also what the answer to the WRITE says was written. Punched: pages.</param>
 internal readonly record struct Deferral(DeferralKind Kind, NodeId Node = default, ulong Offset = 0, uint Length = 0)
 {
     /// <summary>An answer without a body that waits until what was written before is durable.</summary>
@@ -40,4 +44,13 @@ internal readonly record struct Deferral(DeferralKind Kind, NodeId Node = defaul
 
     /// <summary>The same, and it waits until no reader sees what the kernel kept of any part of the file.</summary>
     public static Deferral AllInvalidated(NodeId node, uint written) => new(DeferralKind.AllInvalidated, node, 0, written);
+
+    /// <summary>Whether what is waited for is work of the file system's own, done in steps.</summary>
+    public bool IsDrop => Kind is DeferralKind.Truncated or DeferralKind.Punched;
+
+    /// <summary>The answer to a SETATTR.</summary>
+    public static Deferral Truncated(NodeId node) => new(DeferralKind.Truncated, node);
+
+    /// <summary>The answer to a FALLOCATE.</summary>
+    public static Deferral Punched(NodeId node, ulong offset, uint pages) => new(DeferralKind.Punched, node, offset, pages);
 }

@@ -15,11 +15,13 @@ internal sealed partial class Dispatcher<TFileSystem>
         return error;
     }
 
-    private Errno SetAttributes(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body)
+    private Errno SetAttributes(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body,
+        out Deferral deferral)
     {
+        deferral = default;
         if (!arguments.TryRead(out FuseSetattrIn input)) return Errno.EINVAL;
         if ((input.Valid & FuseSetattrValid.Size) != 0 && Overflows(input.Size, 0)) return Errno.EINVAL;
-        var error = _fileSystem.SetAttributes(caller, NodeOf(in header), in input, out var attributes);
+        var error = _fileSystem.SetAttributes(caller, NodeOf(in header), in input, out var attributes, out deferral);
         if (error == Errno.Ok) body.Append(in attributes);
         return error;
     }

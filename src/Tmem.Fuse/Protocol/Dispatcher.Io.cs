@@ -74,13 +74,15 @@ internal sealed partial class Dispatcher<TFileSystem>
             : Errno.EINVAL;
     }
 
-    private Errno Allocate(in FuseInHeader header, in Caller caller, ref RequestReader arguments)
+    private Errno Allocate(in FuseInHeader header, in Caller caller, ref RequestReader arguments, out Deferral deferral)
     {
+        deferral = default;
         if (!arguments.TryRead(out FuseFallocateIn input)) return Errno.EINVAL;
         if (input.Length == 0 || Overflows(input.Offset, input.Length)) return Errno.EINVAL;
         // fallocate(2): a hole cannot change the size, and is not the same as zeroing.
         var known = input.Mode is 0 or KeepSize or (PunchHole | KeepSize) or ZeroRange or (ZeroRange | KeepSize);
-        return known ? _fileSystem.Allocate(caller, NodeOf(in header), input.Fh, input.Offset, input.Length, input.Mode) : Errno.EOPNOTSUPP;
+        if (!known) return Errno.EOPNOTSUPP;
+        return _fileSystem.Allocate(caller, NodeOf(in header), input.Fh, input.Offset, input.Length, input.Mode, out deferral);
     }
 
     private Errno Seek(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)

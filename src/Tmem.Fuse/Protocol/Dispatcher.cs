@@ -15,6 +15,9 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
     /// <summary>A READ or WRITE of up to this many bytes counts as quick.</summary>
     private const int QuickBytes = 32 << 10;
 
+    /// <summary>A BATCH_FORGET of up to this many bytes, with some 16 nodes, counts as quick.</summary>
+    private const int FewForgotten = 320;
+
     private readonly TFileSystem _fileSystem;
     private readonly Action<string> _onFault;
     private readonly Action<SessionParameters>? _onAgreed;
@@ -82,6 +85,63 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         }
     }
 
+    /// <inheritdoc/>
+    public Action? WorkLeft { set => _fileSystem.WorkLeft = value; }
+
+    /// <inheritdoc/>
+    public bool DropSome()
+    {
+        try
+        {
+            return _fileSystem.DropSome();
+        }
+#pragma warning disable CA1031 // As in Guard.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _onFault($"what was removed could not be dropped; the next worker does: {e.ToString().ReplaceLineEndings(" | ")}");
+            return true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool DropSome(in Deferral deferral)
+    {
+        try
+        {
+            return _fileSystem.DropSome(in deferral);
+        }
+#pragma warning disable CA1031 // As in Guard.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _onFault($"pages of node {deferral.Node.Value} could not be dropped: {e.ToString().ReplaceLineEndings(" | ")}");
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Errno Conclude(in Deferral deferral, Span<byte> body, out int length)
+    {
+        length = 0;
+        if (deferral.Kind != DeferralKind.Truncated) return Errno.Ok;
+        try
+        {
+            var error = _fileSystem.GetAttributes(deferral.Node, out var attributes);
+            if (error != Errno.Ok) return error;
+            MemoryMarshal.Write(body, in attributes);
+            length = System.Runtime.CompilerServices.Unsafe.SizeOf<FuseAttrOut>();
+            return Errno.Ok;
+        }
+#pragma warning disable CA1031 // As in Guard.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _onFault($"attributes of node {deferral.Node.Value}, sent EIO: {e.ToString().ReplaceLineEndings(" | ")}");
+            return Errno.EIO;
+        }
+    }
+
     private int Answer(in FuseInHeader header, ReadOnlySpan<byte> request, Span<byte> reply, int thread, ulong unique, out Deferral deferral)
     {
         deferral = default;
@@ -106,6 +166,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         if (header.Opcode == FuseOpcode.Write) return request.Length > QuickBytes;
         if (header.Opcode == FuseOpcode.Read)
             return MemoryMarshal.TryRead(request[FuseProtocol.InHeaderSize..], out FuseReadIn read) && read.Size > QuickBytes;
+        if (header.Opcode == FuseOpcode.BatchForget) return request.Length > FewForgotten;
         return OpcodeTable.Find(header.Opcode).Kind is OpcodeKind.Slow;
     }
 
@@ -124,6 +185,12 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
             var reader = new RequestReader(arguments);
             if (info.HasReply && IsResent(in header) && TryRecall(caller, ref body)) return Errno.Ok;
             var error = Perform(in header, caller, ref reader, ref body, ref deferral);
+            // The room of what was removed counts as free, even while it is still being dropped. What has failed for want of room has changed nothing.
+            while (error == Errno.ENOSPC && _fileSystem.DropSome())
+            {
+                reader = new RequestReader(arguments);
+                error = Perform(in header, caller, ref reader, ref body, ref deferral);
+            }
             if ((uint)error < 512) return error;
             _onFault($"{info.Name} on node {header.NodeId} answered {(int)error}, which is no errno; sent EIO.");
             return Errno.EIO;
@@ -158,7 +225,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         FuseOpcode.Write => Write(in header, caller, ref arguments, ref body, out deferral),
         FuseOpcode.Lookup => Lookup(in header, caller, ref arguments, ref body),
         FuseOpcode.Getattr => GetAttributes(in header, ref body),
-        FuseOpcode.Setattr => SetAttributes(in header, caller, ref arguments, ref body),
+        FuseOpcode.Setattr => SetAttributes(in header, caller, ref arguments, ref body, out deferral),
         FuseOpcode.Forget => Forget(in header, caller, ref arguments),
         FuseOpcode.BatchForget => BatchForget(in header, caller, ref arguments),
         FuseOpcode.Access => Access(in header, caller, ref arguments),
@@ -176,7 +243,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         FuseOpcode.Release => Release(in header, caller, ref arguments),
         FuseOpcode.Flush => Flush(in header, ref arguments),
         FuseOpcode.Fsync or FuseOpcode.Fsyncdir => Sync(in header, ref arguments, out deferral),
-        FuseOpcode.Fallocate => Allocate(in header, caller, ref arguments),
+        FuseOpcode.Fallocate => Allocate(in header, caller, ref arguments, out deferral),
         FuseOpcode.Lseek => Seek(in header, ref arguments, ref body),
         FuseOpcode.Opendir => OpenDirectory(in header, caller, ref arguments, ref body),
         FuseOpcode.Readdir => ReadDirectory(in header, caller, ref arguments, ref body, plus: false),

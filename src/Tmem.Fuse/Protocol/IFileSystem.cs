@@ -44,7 +44,7 @@ internal interface IFileSystem
 
     Errno GetAttributes(NodeId node, out FuseAttrOut attributes);
     /// <summary>Applies the fields that <c>change.Valid</c> (FATTR_*) names: mode, owner, size (truncate), times.</summary>
-    Errno SetAttributes(in Caller caller, NodeId node, in FuseSetattrIn change, out FuseAttrOut attributes);
+    Errno SetAttributes(in Caller caller, NodeId node, in FuseSetattrIn change, out FuseAttrOut attributes, out Deferral deferral);
     Errno Access(in Caller caller, NodeId node, uint mask);
 
     Errno MakeDirectory(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, out FuseEntryOut entry);
@@ -72,8 +72,18 @@ internal interface IFileSystem
     Errno Sync(NodeId node, ulong handle, bool dataOnly, out Deferral deferral);
     /// <summary>Makes all that was done before durable, and returns when it is. May take as long as a device does; not called by a session thread.</summary>
     Errno MakeDurable();
+
+    /// <summary>
+    /// Called when something is left for <see cref="DropSome()"/>. While there is somebody to call, no operation takes long: what does is left to it, or to who waits for
+    /// a deferral. Null, as in the beginning: everything is done at once.
+    /// </summary>
+    Action? WorkLeft { set; }
+    /// <summary>A step, of less than a millisecond, of dropping what nobody uses any more; there may be room afterwards. False if there is nothing to drop.</summary>
+    bool DropSome();
+    /// <summary>A step of what an answer waits for. False if nothing of it is left.</summary>
+    bool DropSome(in Deferral deferral);
     /// <summary><paramref name="mode"/>: FALLOC_FL_KEEP_SIZE 1, PUNCH_HOLE 2, ZERO_RANGE 0x10. The caller's privileges are the callee's to end.</summary>
-    Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode);
+    Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode, out Deferral deferral);
     /// <summary><paramref name="whence"/>: SEEK_DATA 3, SEEK_HOLE 4.</summary>
     Errno Seek(NodeId node, ulong handle, ulong offset, uint whence, out ulong found);
 

@@ -24,6 +24,18 @@ internal interface IRequestHandler
     /// <summary>What answers of <see cref="DeferralKind.Durable"/> wait for. May take as long as a device does.</summary>
     Errno MakeDurable();
 
+    /// <inheritdoc cref="IFileSystem.WorkLeft"/>
+    Action? WorkLeft { set; }
+
+    /// <inheritdoc cref="IFileSystem.DropSome()"/>
+    bool DropSome();
+
+    /// <inheritdoc cref="IFileSystem.DropSome(in Deferral)"/>
+    bool DropSome(in Deferral deferral);
+
+    /// <summary>The answer when nothing of it is left, without its header: how many bytes of <paramref name="body"/>, which has room for the attributes.</summary>
+    Errno Conclude(in Deferral deferral, Span<byte> body, out int length);
+
     /// <summary>True if the message may take long, so that another thread should be ready for the next one meanwhile.</summary>
     bool MayTakeLong(ReadOnlySpan<byte> request);
 

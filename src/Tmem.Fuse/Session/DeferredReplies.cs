@@ -5,7 +5,8 @@ namespace Tmem.Fuse.Session;
 
 /// <summary>
 /// Answers that leave later, and by another thread than the one that carried the request out. One thread waits for the device, for all answers that
-/// wait for it: those that come while it does share the next write. Another one talks to the kernel, which may take as long as a client does.
+/// wait for it: those that come while it does share the next write. A second one does, a step of each in turn, work of the file system's own that takes
+/// long. Another one talks to the kernel, which may take as long as a client does.
 /// Neither takes part in serving, so what they wait for can be served meanwhile. Nothing is allocated once they run.
 /// <para>
 /// A process that is told to make room waits for none of them: what is still noted is its successor's, which gets those requests sent again
@@ -22,6 +23,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
     private readonly object _gate = new();
     private readonly Queue _durable;
     private readonly Queue _invalidated;
+    private readonly Dropper _dropped;
     private bool _started;
     private bool _stopped;
     private bool _saidFull;
@@ -37,6 +39,8 @@ internal sealed unsafe class DeferredReplies : IDisposable
         _handler = handler;
         _durable = new Queue(this, "fuse-fsync", null);
         _invalidated = new Queue(this, "fuse-notify", prepareNotifier);
+        _dropped = new Dropper(this);
+        handler.WorkLeft = _dropped.Wake;
     }
 
     /// <summary>
@@ -54,10 +58,11 @@ internal sealed unsafe class DeferredReplies : IDisposable
         {
             _started = true;
             for (var entry = _table.NextInUse(0); entry != DeferredReply.Nobody; entry = _table.NextInUse(entry + 1))
-                QueueOf(_table[entry].Kind).Add(entry);
+                Add(entry);
         }
         _durable.Start();
         _invalidated.Start();
+        _dropped.Start();
     }
 
     /// <summary>
@@ -72,7 +77,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
             if (!_started && _table.Contains(unique)) return true;
             if (_table.TryAdd(unique, device, in deferral, out var entry))
             {
-                if (_started) QueueOf(deferral.Kind).Add(entry);
+                if (_started) Add(entry);
                 return true;
             }
             if (_saidFull) return false;
@@ -86,6 +91,11 @@ internal sealed unsafe class DeferredReplies : IDisposable
     public Errno Await(in Deferral deferral)
     {
         if (deferral.Kind == DeferralKind.Durable) return _handler.MakeDurable();
+        if (deferral.IsDrop)
+        {
+            while (_handler.DropSome(in deferral)) { }
+            return Errno.Ok;
+        }
         // No length is all from there on.
         _ = _devices[0].Invalidate(deferral.Node, deferral.Offset, deferral.Kind == DeferralKind.AllInvalidated ? 0 : deferral.Length);
         return Errno.Ok;
@@ -97,14 +107,16 @@ internal sealed unsafe class DeferredReplies : IDisposable
     public void StopNotifying() => _invalidated.Hold();
 
     /// <summary>
-    /// Stops answering, and touching the table: when this returns, what is in it is the successor's. What is being waited for goes on, and comes to nothing.
+    /// Stops answering, dropping, and touching the table: when this returns, what is in it is the successor's. What is being waited for goes on, and comes to nothing.
     /// </summary>
     public void Stop()
     {
         lock (_gate)
         {
             _stopped = true;
+            _handler.WorkLeft = null;
             Monitor.PulseAll(_gate);
+            _dropped.AwaitStep();
         }
     }
 
@@ -114,16 +126,29 @@ internal sealed unsafe class DeferredReplies : IDisposable
         Stop();
         _durable.Join();
         _invalidated.Join();
+        _dropped.Join();
         _table.Dispose();
     }
 
-    private Queue QueueOf(DeferralKind kind) => kind == DeferralKind.Durable ? _durable : _invalidated;
+    /// <summary>To those that wait for the same kind of thing. With the gate held.</summary>
+    private void Add(int entry)
+    {
+        var deferral = _table[entry].Deferral;
+        if (deferral.IsDrop) _dropped.Add(entry);
+        else (deferral.Kind == DeferralKind.Durable ? _durable : _invalidated).Add(entry);
+    }
 
     private void Answer(in DeferredReply reply, Errno error)
     {
-        var message = stackalloc byte[FuseProtocol.OutHeaderSize + sizeof(FuseWriteOut)];
+        var message = stackalloc byte[FuseProtocol.OutHeaderSize + sizeof(FuseAttrOut)];
         var length = FuseProtocol.OutHeaderSize;
-        if (reply.Kind != DeferralKind.Durable && error == Errno.Ok)
+        var deferral = reply.Deferral;
+        if (deferral.IsDrop)
+        {
+            error = _handler.Conclude(in deferral, new Span<byte>(message + length, sizeof(FuseAttrOut)), out var body);
+            length += body;
+        }
+        else if (reply.Kind != DeferralKind.Durable && error == Errno.Ok)
         {
             *(FuseWriteOut*)(message + length) = new FuseWriteOut { Size = reply.Length };
             length += sizeof(FuseWriteOut);
@@ -229,6 +254,96 @@ internal sealed unsafe class DeferredReplies : IDisposable
             {
                 if (_replies._stopped) return false;
                 _replies._table.Remove(entry);
+                return true;
+            }
+        }
+    }
+    /// <summary>
+    /// What is dropped in steps, and the thread that does: a step of each in turn, so that a little does not wait for a lot, and between two of them one of what nobody waits for.
+    /// </summary>
+    private sealed class Dropper
+    {
+        private readonly DeferredReplies _replies;
+        private readonly Thread _thread;
+        private int _first = DeferredReply.Nobody;
+        private int _last = DeferredReply.Nobody;
+        private bool _isAwake = true;
+        private bool _isBusy;
+
+        public Dropper(DeferredReplies replies)
+        {
+            _replies = replies;
+            _thread = new Thread(Run, StackBytes) { IsBackground = true, Name = "fuse-drop" };
+        }
+
+        public void Start() => _thread.Start();
+
+        public void Join()
+        {
+            if (_thread.IsAlive) _thread.Join();
+        }
+
+        /// <summary>There is something that nobody waits for.</summary>
+        public void Wake()
+        {
+            lock (_replies._gate)
+            {
+                _isAwake = true;
+                Monitor.PulseAll(_replies._gate);
+            }
+        }
+
+        /// <summary>With the gate held.</summary>
+        public void Add(int entry)
+        {
+            _replies._table[entry].Next = DeferredReply.Nobody;
+            if (_last == DeferredReply.Nobody) _first = entry;
+            else _replies._table[_last].Next = entry;
+            _last = entry;
+            Monitor.PulseAll(_replies._gate);
+        }
+
+        /// <summary>Once it is over: returns when nothing is touched any more. With the gate held.</summary>
+        public void AwaitStep()
+        {
+            while (_isBusy) Monitor.Wait(_replies._gate);
+        }
+
+        private void Run()
+        {
+            while (TryTake(out var entry, out var reply))
+            {
+                var isAwake = _replies._handler.DropSome();
+                var deferral = reply.Deferral;
+                var isLeft = entry != DeferredReply.Nobody && _replies._handler.DropSome(in deferral);
+                if (entry != DeferredReply.Nobody && !isLeft) _replies.Answer(in reply, Errno.Ok);
+                lock (_replies._gate)
+                {
+                    _isAwake |= isAwake;
+                    if (isLeft) Add(entry);
+                    // After the answer, as in the other queues.
+                    else if (entry != DeferredReply.Nobody) _replies._table.Remove(entry);
+                }
+            }
+        }
+
+        /// <summary>Waits until there is something. False if it is over.</summary>
+        private bool TryTake(out int entry, out DeferredReply reply)
+        {
+            lock (_replies._gate)
+            {
+                _isBusy = false;
+                Monitor.PulseAll(_replies._gate);
+                while (_first == DeferredReply.Nobody && !_isAwake && !_replies._stopped) Monitor.Wait(_replies._gate);
+                entry = _replies._stopped ? DeferredReply.Nobody : _first;
+                reply = default;
+                if (_replies._stopped) return false;
+                _isBusy = true;
+                _isAwake = false;
+                if (entry == DeferredReply.Nobody) return true;
+                reply = _replies._table[entry];
+                _first = reply.Next;
+                if (_first == DeferredReply.Nobody) _last = DeferredReply.Nobody;
                 return true;
             }
         }

@@ -266,6 +266,14 @@ public sealed class TakeoverTests : IDisposable
 
         public Errno MakeDurable() => handler.MakeDurable();
 
+        public Action? WorkLeft { set => handler.WorkLeft = value; }
+
+        public bool DropSome() => handler.DropSome();
+
+        public bool DropSome(in Deferral deferral) => handler.DropSome(in deferral);
+
+        public Errno Conclude(in Deferral deferral, Span<byte> body, out int length) => handler.Conclude(in deferral, body, out length);
+
         public bool MayTakeLong(ReadOnlySpan<byte> request) => handler.MayTakeLong(request);
     }
 }
