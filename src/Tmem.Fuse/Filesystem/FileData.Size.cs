@@ -99,7 +99,8 @@ internal sealed partial class FileData
     private Errno Settle(RecordRef file, ref InodeRecord inode)
     {
         var stripe = FileStripe(file, in inode);
-        while (SettleStep(file, ref inode, out var error)) _files.GiveWay(stripe);
+        Errno error;
+        while (SettleStep(file, ref inode, out error)) _files.GiveWay(stripe);
         return error;
     }
 

@@ -40,6 +40,13 @@ internal sealed partial class TmemFileSystem
                 return true;
             }
             inode = _firstDead;
+            _firstDead = RecordRef.None;
+            // What is damaged, and what hangs on it, is left to the next recovery.
+            if (!_inodes.IsWhole(inode))
+            {
+                _lastDead = RecordRef.None;
+                return false;
+            }
             _firstDead = new RecordRef(_inodes[inode].Parent);
             if (_firstDead.IsNone) _lastDead = RecordRef.None;
             _deadInHand++;

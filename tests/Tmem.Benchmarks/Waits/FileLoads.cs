@@ -51,41 +51,52 @@ internal sealed class SeekLoad(LoadSizes sizes) : DenseFileLoad(sizes)
     public override void Act(int caller) => Must(Native.lseek(File, 0, Native.SeekHole), "lseek");
 }
 
-/// <summary>A large file cut to nothing.</summary>
-internal sealed class TruncateLoad(LoadSizes sizes) : DenseFileLoad(sizes)
+/// <summary>Large files without holes, one for each caller, who all act at once: more of them than the daemon has threads.</summary>
+internal abstract class DenseFilesLoad(LoadSizes sizes) : Load(sizes)
 {
+    private int[] _files = [];
+
     public override bool Once => true;
 
-    public override void Act(int caller)
+    public override void Prepare()
     {
-        if (caller == 0) Must(Native.ftruncate(File, 0), "truncate");
+        _files = [.. Enumerable.Range(0, Sizes.Callers).Select(i => Opened(Name(i), LibC.O_RDWR | LibC.O_CREAT | LibC.O_TRUNC))];
+        foreach (var file in _files) DenseFileLoad.Fill(file, Sizes.Bytes, shrinks: true);
     }
+
+    public override void Clean()
+    {
+        foreach (var file in _files) _ = Native.close(file);
+        for (var i = 0; i < _files.Length; i++) _ = Native.unlink(Name(i));
+    }
+
+    protected string Name(int caller) => At($"dense{caller}");
+
+    protected int FileOf(int caller) => _files[caller];
 }
 
-/// <summary>One hole over all of a large file.</summary>
-internal sealed class PunchLoad(LoadSizes sizes) : DenseFileLoad(sizes)
+/// <summary>Large files cut to nothing.</summary>
+internal sealed class TruncateLoad(LoadSizes sizes) : DenseFilesLoad(sizes)
 {
-    public override bool Once => true;
-
-    public override void Act(int caller)
-    {
-        if (caller == 0) Must(Native.fallocate(File, Native.PunchHoleKeepSize, 0, Sizes.Bytes), "punch");
-    }
+    public override void Act(int caller) => Must(Native.ftruncate(FileOf(caller), 0), "truncate");
 }
 
-/// <summary>A large file removed and then closed, which is when its pages go.</summary>
-internal sealed class RemoveLoad(LoadSizes sizes) : DenseFileLoad(sizes)
+/// <summary>One hole over all of each of the large files.</summary>
+internal sealed class PunchLoad(LoadSizes sizes) : DenseFilesLoad(sizes)
+{
+    public override void Act(int caller) => Must(Native.fallocate(FileOf(caller), Native.PunchHoleKeepSize, 0, Sizes.Bytes), "punch");
+}
+
+/// <summary>Large files removed and then closed, which is when their pages go.</summary>
+internal sealed class RemoveLoad(LoadSizes sizes) : DenseFilesLoad(sizes)
 {
     // The kernel tells of the last close after close(2) has returned.
     private static readonly TimeSpan s_afterClose = TimeSpan.FromMilliseconds(500);
 
-    public override bool Once => true;
-
     public override void Act(int caller)
     {
-        if (caller != 0) return;
-        Must(Native.unlink(At("dense")), "unlink");
-        Must(Native.close(File), "close");
+        Must(Native.unlink(Name(caller)), "unlink");
+        Must(Native.close(FileOf(caller)), "close");
         Thread.Sleep(s_afterClose);
     }
 

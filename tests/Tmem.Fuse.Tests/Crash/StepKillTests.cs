@@ -84,6 +84,44 @@ public sealed class StepKillTests
         }
     }
 
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public void WhatWasLeftToAnotherThreadIsFinishedWhenTheRequestComesAgainOrFromItsNote(bool comesAgain)
+    {
+        for (var step = 0; ; step++)
+        {
+            Assert.InRange(step, 0, MostSteps);
+            using var volume = new TestVolume(128 * TestVolume.Mebi);
+            var file = Filled(volume, out _);
+            volume.Files.WorkLeft = () => { };
+            var change = new FuseSetattrIn { Valid = FuseSetattrValid.Size, Size = 10 };
+            Assert.Equal(Errno.Ok, volume.Files.SetAttributes(TestVolume.Root, file, change, out _, out var deferral));
+            Assert.Equal(Deferral.Truncated(file), deferral);
+            var killed = IsKilled(volume, step, Drop);
+            volume.Attach();
+            volume.AssertSound();
+            volume.Files.WorkLeft = () => { };
+            if (comesAgain)
+            {
+                Assert.Equal(Errno.Ok, volume.Files.SetAttributes(TestVolume.Root, file, change, out _, out var again));
+                Assert.Equal(default, again);
+            }
+            else Assert.Equal(Errno.Ok, Drop());
+            Assert.Equal((10UL, 8UL), (volume.Attributes(file).Size, volume.Attributes(file).Blocks));
+            Assert.Equal(Contents()[..10], volume.Read(file, 0, 10));
+            volume.AssertSound();
+            if (killed) continue;
+            Assert.InRange(step, 2, MostSteps);
+            break;
+
+            Errno Drop()
+            {
+                while (volume.Files.DropSome(in deferral)) { }
+                return Errno.Ok;
+            }
+        }
+    }
+
     private static byte[] Contents()
     {
         var data = new byte[Pages * Page];
