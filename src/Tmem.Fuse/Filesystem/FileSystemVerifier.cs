@@ -159,8 +159,9 @@ internal sealed class FileSystemVerifier(
         {
             Report($"inode {inode.Value} is no symbolic link and has a target");
         }
-        // Of a dead one the pages are being flushed, elsewhere and right now.
+        // Of a dead one the pages are being flushed, elsewhere and right now, or still wait for it.
         if (record.IsRegular && !record.IsDead) CheckFile(inode);
+        else if (record.IsRegular && data.Pages(inode).Count() > 0) _objects.Count(new PoolId(record.Pool));
         return CheckAttributes(inode);
     }
 

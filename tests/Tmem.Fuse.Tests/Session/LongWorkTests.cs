@@ -224,7 +224,7 @@ public sealed class LongWorkTests : IDisposable
             }
             volume.Attach();
             volume.AssertSound();
-            Assert.Equal(TmemStatus.Ok, volume.Client.PoolInfo(new PoolId(1), out var info));
+            Assert.Equal(TmemStatus.Ok, volume.Client.PoolInfo(volume.Client.Pools().Single(), out var info));
             Assert.Equal(0, info!.Statistics.Pages);
             if (!isKilled) break;
         }
