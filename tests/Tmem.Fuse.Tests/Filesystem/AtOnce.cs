@@ -11,14 +11,14 @@ internal static class AtOnce
     public static Errno Allocate(this TmemFileSystem files, in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode)
     {
         var error = files.Allocate(caller, node, handle, offset, length, mode, out var deferral);
-        Assert.Equal(default, deferral);
+        Assert.True(deferral.Kind == DeferralKind.None);
         return error;
     }
 
     public static Errno SetAttributes(this TmemFileSystem files, in Caller caller, NodeId node, in FuseSetattrIn change, out FuseAttrOut attributes)
     {
         var error = files.SetAttributes(caller, node, change, out attributes, out var deferral);
-        Assert.Equal(default, deferral);
+        Assert.True(deferral.Kind == DeferralKind.None);
         return error;
     }
 }
