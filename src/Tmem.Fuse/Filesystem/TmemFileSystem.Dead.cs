@@ -6,10 +6,12 @@ namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
 /// Work that takes long and that any user may choose: the pages of a dead file, of a truncation, of a large hole. Where somebody takes it over
-/// (<see cref="WorkLeft"/>), the request does a bounded part of it, and the rest is done a step at a time: no thread of a session is held by it.
+/// (<see cref="WorkLeft"/>), the request does a bounded part of it, and the rest is done a step at a time: no thread of a session
+/// is held by it.
 /// <para>
-/// Dead files with many pages wait in a chain through a word of their own that a living file does not use; a process that dies leaves inodes that are dead, as ever, and
-/// recovery reaps those. They are worked at in turn. What finds the store full does a step itself, and tries again: their room counts as free.
+/// Dead files with many pages wait in a chain through a word of their own that a living file does not use; a process that dies
+/// leaves inodes that are dead, as ever, and recovery reaps those. They are worked at in turn. What finds the store full does a
+/// step itself, and tries again: their room counts as free.
 /// </para>
 /// </summary>
 internal sealed partial class TmemFileSystem
@@ -78,7 +80,9 @@ internal sealed partial class TmemFileSystem
             : _data.DropRange(file, deferral.Offset >> FilePages.PageShift, deferral.Length);
     }
 
-    /// <summary>Frees a dead inode with all that belongs to it, or leaves it to <see cref="DropSome()"/>. Without the namespace lock.</summary>
+    /// <summary>
+    /// Frees a dead inode with all that belongs to it, or leaves it to <see cref="DropSome()"/>. Without the namespace lock.
+    /// </summary>
     private void Reap(RecordRef inode)
     {
         if (inode.IsNone) return;

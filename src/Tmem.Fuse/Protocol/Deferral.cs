@@ -11,7 +11,10 @@ internal enum DeferralKind : byte
     Invalidated,
     /// <summary>The same for all of the file.</summary>
     AllInvalidated,
-    /// <summary>The pages behind the end of a file that was made shorter: they are dropped in steps. The answer to a SETATTR, with the attributes as of then.</summary>
+    /// <summary>
+    /// The pages behind the end of a file that was made shorter: they are dropped in steps. The answer to a SETATTR, with the
+    /// attributes as of then.
+    /// </summary>
     Truncated,
     /// <summary>The pages of a range, dropped in steps. The answer to a FALLOCATE.</summary>
     Punched,

@@ -185,7 +185,8 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
             var reader = new RequestReader(arguments);
             if (info.HasReply && IsResent(in header) && TryRecall(caller, ref body)) return Errno.Ok;
             var error = Perform(in header, caller, ref reader, ref body, ref deferral);
-            // The room of what was removed counts as free, even while it is still being dropped. What has failed for want of room has changed nothing.
+            // The room of what was removed counts as free, even while it is still being dropped. What has failed for want of room
+            // has changed nothing.
             while (error == Errno.ENOSPC && _fileSystem.DropSome())
             {
                 reader = new RequestReader(arguments);

@@ -74,11 +74,14 @@ internal interface IFileSystem
     Errno MakeDurable();
 
     /// <summary>
-    /// Called when something is left for <see cref="DropSome()"/>. While there is somebody to call, no operation takes long: what does is left to it, or to who waits for
-    /// a deferral. Null, as in the beginning: everything is done at once.
+    /// Called when something is left for <see cref="DropSome()"/>. While there is somebody to call, no truncation, hole or removal
+    /// takes long: what does is left to it, or to who waits for a deferral. Null, as in the beginning: everything is done at once.
     /// </summary>
     Action? WorkLeft { set; }
-    /// <summary>A step, of less than a millisecond, of dropping what nobody uses any more; there may be room afterwards. False if there is nothing to drop.</summary>
+    /// <summary>
+    /// A step, of less than a millisecond, of dropping what nobody uses any more; there may be room afterwards. False if there is
+    /// nothing to drop.
+    /// </summary>
     bool DropSome();
     /// <summary>A step of what an answer waits for. False if nothing of it is left.</summary>
     bool DropSome(in Deferral deferral);

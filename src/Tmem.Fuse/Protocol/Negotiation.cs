@@ -45,8 +45,8 @@ internal static class Negotiation
 
     private const uint PageSize = 4096;
 
-    // Not AtomicOTrunc: the kernel truncates by a SETATTR after the OPEN then, whose answer can wait until the pages are gone. That to an OPEN could not: what it
-    // counted is remembered only until its thread serves the next request.
+    // Not AtomicOTrunc: the kernel truncates by a SETATTR after the OPEN then, whose answer can wait until the pages are gone.
+    // That to an OPEN could not: what it counted is remembered only until its thread serves the next request.
     public const FuseInitFlags Wanted =
         FuseInitFlags.AsyncRead | FuseInitFlags.BigWrites | FuseInitFlags.AsyncDio
         | FuseInitFlags.ParallelDirops | FuseInitFlags.MaxPages | FuseInitFlags.HandleKillprivV2 | FuseInitFlags.DoReaddirplus

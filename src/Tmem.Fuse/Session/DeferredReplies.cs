@@ -259,7 +259,8 @@ internal sealed unsafe class DeferredReplies : IDisposable
         }
     }
     /// <summary>
-    /// What is dropped in steps, and the thread that does: a step of each in turn, so that a little does not wait for a lot, and between two of them one of what nobody waits for.
+    /// What is dropped in steps, and the thread that does: a step of each in turn, so that a little does not wait for a lot, and
+    /// between two of them one of what nobody waits for.
     /// </summary>
     private sealed class Dropper
     {

@@ -13,14 +13,14 @@ using Answer = Tmem.Fuse.Tests.Protocol.Answer;
 namespace Tmem.Fuse.Tests.Session;
 
 /// <summary>
-/// Work that any user may choose to be long holds no session thread: a request does a bounded part of it, the rest is dropped in steps by a thread of its own. Steps are
-/// counted, not timed. A pair of sockets stands for a descriptor of the kernel's.
+/// Work that any user may choose to be long holds no session thread: a request does a bounded part of it, the rest is dropped in
+/// steps by a thread of its own. Steps are counted, not timed. A pair of sockets stands for a descriptor of the kernel's.
 /// </summary>
 public sealed class LongWorkTests : IDisposable
 {
     private const int Page = TestVolume.Page;
     private const int Many = 12_000;
-    /// <summary>The mark, four steps, and as many again for whoever counts differently.</summary>
+    /// <summary>More than a request does of them, and fewer than a file of <see cref="Many"/> pages takes.</summary>
     private const int FewSteps = 8;
 
     private readonly TestVolume _volume = new(256 * TestVolume.Mebi);
@@ -135,7 +135,6 @@ public sealed class LongWorkTests : IDisposable
         using var deferred = Make();
         deferred.Start();
         _volume.Files.BeforeStep = () => Interlocked.Increment(ref _steps);
-        // Nobody drops it yet: between the steps of the request and those of the others the edges are there.
         var (error, deferral) = Send(Hole(file, 2, from, end));
         Assert.Equal((Errno.Ok, DeferralKind.Punched), (error, deferral.Kind));
         Assert.True(deferred.TryAdd(2, 0, in deferral));
