@@ -25,6 +25,9 @@ internal sealed unsafe class HashTracker : IChangeTracker
 
     public ChangeTracking Kind => ChangeTracking.Hashes;
 
+    /// <summary>Nothing to do: what reads as zeros has another hash.</summary>
+    public void Punched(long offset, long length) { }
+
     public void Collect(PageSet changed, long start, long end)
     {
         for (var at = start; at < end; at += PagesARead * RegionLayout.PageSize)

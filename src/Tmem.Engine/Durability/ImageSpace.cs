@@ -64,6 +64,8 @@ internal sealed class ImageSpace(IImageFile file, long imageBytes) : IDisposable
     /// <summary>A page was written.</summary>
     public void Written(long first, long count)
     {
+        // A journal that was found has pages that nobody reserved.
+        if (_isKnown) _has.AddRange(first, count);
         if (_punched.Count == 0) return;
         for (var page = first; page < first + count; page++) _punched.Remove(page);
     }

@@ -193,6 +193,7 @@ internal sealed unsafe class RegionImage : IDisposable
 
     public void Dispose()
     {
+        if (Memory is not null) Memory.Punched = null;
         Tracker?.Dispose();
         Journal?.Dispose();
         Pending?.Dispose();
@@ -207,6 +208,7 @@ internal sealed unsafe class RegionImage : IDisposable
         if (_outlives) _hashes = ImageHashes.TryCreate(memory);
         Journal = new Journal(_file, _bytes, _hashes);
         Tracker = (_tracksWrites ? WriteProtectTracker.TryCreate(memory) : null) ?? (IChangeTracker)new HashTracker(memory);
+        memory.Punched = Tracker.Punched;
     }
 
     private static bool IsOf(in Superblock superblock, long spans) =>

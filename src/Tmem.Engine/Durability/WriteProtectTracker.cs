@@ -10,6 +10,8 @@ namespace Tmem.Engine.Durability;
 /// Asks the kernel: the region is write-protected page by page, the first write to a page lifts its protection without telling
 /// anybody (userfaultfd, asynchronous), and one ioctl lists the pages without protection and protects them again. A write pays a
 /// fault of about 1 us, once a page and checkpoint; a read pays nothing.
+/// <para>A page that was protected when it was punched stays so, and is listed as unwritten even when it is read again: the punches are noted here.
+/// Else the image would keep what was in them, and give it back to a span that has come to other use.</para>
 /// </summary>
 internal sealed unsafe class WriteProtectTracker : IChangeTracker
 {
@@ -18,6 +20,9 @@ internal sealed unsafe class WriteProtectTracker : IChangeTracker
     private readonly RegionMemory _memory;
     private readonly int _userfault;
     private readonly int _pagemap;
+    private PageSet _punched;
+    private PageSet _taken;
+    private int _punchedLatch;
     private readonly PagemapRegion[] _regions = GC.AllocateArray<PagemapRegion>(RegionsACall, pinned: true);
 
     private WriteProtectTracker(RegionMemory memory, int userfault, int pagemap)
@@ -25,6 +30,8 @@ internal sealed unsafe class WriteProtectTracker : IChangeTracker
         _memory = memory;
         _userfault = userfault;
         _pagemap = pagemap;
+        _punched = new PageSet(memory.Length);
+        _taken = new PageSet(memory.Length);
     }
 
     /// <summary>Null where the kernel (before 6.7) or a sandbox does not allow it.</summary>
@@ -42,8 +49,20 @@ internal sealed unsafe class WriteProtectTracker : IChangeTracker
 
     public ChangeTracking Kind => ChangeTracking.WriteProtection;
 
+    public void Punched(long offset, long length)
+    {
+        SpinLatch.Enter(ref _punchedLatch);
+        _punched.AddRange(offset / RegionLayout.PageSize, length / RegionLayout.PageSize);
+        SpinLatch.Exit(ref _punchedLatch);
+    }
+
     public void Collect(PageSet changed, long start, long end)
     {
+        SpinLatch.Enter(ref _punchedLatch);
+        (_taken, _punched) = (_punched, _taken);
+        SpinLatch.Exit(ref _punchedLatch);
+        changed.AddAll(_taken);
+        _taken.Clear();
         while (start < end)
         {
             if (!Scan(ref start, end, changed))
@@ -59,6 +78,8 @@ internal sealed unsafe class WriteProtectTracker : IChangeTracker
     {
         SystemCalls.Close(_userfault);
         if (_pagemap >= 0) SystemCalls.Close(_pagemap);
+        _punched.Dispose();
+        _taken.Dispose();
     }
 
     private bool Register()

@@ -159,8 +159,19 @@ internal sealed unsafe class RegionMemory : IDisposable
     /// <summary>All that it holds now is about to be present.</summary>
     public void NoteMadePresent() => _madePresent = HeldBytes;
 
+    /// <summary>
+    /// Is told what has become zeros, after it has and by whoever made it so: the kernel does not count a hole as a write. Null where nobody asks.
+    /// </summary>
+    public Action<long, long>? Punched { get; set; }
+
     /// <summary>Gives pages back to the system; they read as zeros afterwards.</summary>
     public void Punch(long offset, long length)
+    {
+        MakeHole(offset, length);
+        Punched?.Invoke(offset, length);
+    }
+
+    private void MakeHole(long offset, long length)
     {
         const int keepSizePunchHole = 1 | 2;
         var failed = _descriptor >= 0

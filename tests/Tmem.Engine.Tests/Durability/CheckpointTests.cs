@@ -108,6 +108,34 @@ public sealed class CheckpointTests
         Assert.InRange(disk.Contents.PagesBelow(engine.Memory.Length), 1, full / 4);
     }
 
+    /// <summary>
+    /// A hole is no write to the kernel: memory that stood ready when a checkpoint was made, and is given back before the next, comes back with what was
+    /// in it, for the slots of a span that is of another kind by then.
+    /// </summary>
+    [Fact]
+    public void TheImageIsTheMemoryWhereItWasPunchedToo()
+    {
+        var memory = RegionMemory.CreateDescriptor();
+        var disk = new SimulatedDisk();
+        using var engine = Open(disk, memory: memory);
+        var pool = Fill(engine, 2000);
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        engine.Client(s_client).DestroyPool(pool);
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        Assert.NotEqual(0, engine.Statistics().ReadySpanBytes);
+        engine.Compact();
+        Assert.Equal(0, engine.Statistics().ReadySpanBytes);
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        WaitForApply(engine);
+        var (ours, theirs) = (new byte[4096], new byte[4096]);
+        for (long at = 0; at < engine.Memory.Length; at += ours.Length)
+        {
+            unsafe { fixed (byte* p = ours) engine.Memory.Read(at, p, ours.Length); }
+            disk.Contents.Read(at, theirs);
+            Assert.True(ours.AsSpan().SequenceEqual(theirs), $"the image has something else at {at:x}");
+        }
+    }
+
     [Fact]
     public async Task CallersAtTheSameTimeShareOneCheckpoint()
     {
