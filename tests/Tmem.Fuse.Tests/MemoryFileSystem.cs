@@ -224,8 +224,14 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
     {
         open = new FuseOpenOut { Fh = 77, OpenFlags = FuseOpenFlags.KeepCache };
         Note($"create {parent.Value} {Text(name)} {flags} {mode} {openFlags}");
-        return Add(parent, name, mode, out entry);
+        var error = Add(parent, name, mode, out entry);
+        if (error != Errno.Ok || !IsLate) return error;
+        IsLate = false;
+        return Errno.ESTALE;
     }
+
+    /// <summary>The next CREATE finds that another has made the file just before.</summary>
+    public bool IsLate { get; set; }
 
     public Errno Open(in Caller caller, NodeId node, uint flags, uint openFlags, out FuseOpenOut open)
     {
@@ -300,6 +306,8 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
     public bool DropSome() => false;
 
     public bool DropSome(in Deferral deferral) => OnTruncate!(deferral.Node);
+
+    public Errno Conclude(in Deferral deferral, out FuseAttrOut attributes) => GetAttributes(deferral.Node, out attributes);
 
     public Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode, out Deferral deferral)
     {

@@ -118,6 +118,31 @@ public class FileContentsTests
     }
 
     /// <summary>
+    /// The time of modification as ext4 has it: what was written to a mapping before the time was set does not move it,
+    /// whenever it is written back, and what is written after does.
+    /// </summary>
+    [Fact]
+    public void A_time_that_was_set_is_moved_by_what_is_written_to_a_mapping_after_it()
+    {
+        using var daemon = Daemon.Start("64M");
+        var program = NativeProgram.Of("times", daemon.Folder);
+        var file = Path.Combine(daemon.Pool("p"), "file");
+        foreach (var (steps, isKept) in new[]
+        {
+            ("as", true), ("sa", false), ("asa", false), ("asb", false), ("ayasya", false), ("abs", true), ("aysys", true),
+            ("sawys", true), ("w", false), ("swa", false),
+        })
+        {
+            var told = Command.Run(program, file, steps).Succeeds().Output.Trim();
+            Assert.Equal((steps, isKept ? "kept" : "moved"), (steps, told));
+        }
+        // Beside a mapping of another's, and with nothing that changed.
+        Assert.Equal("kept", Command.Run(program, file, "s").Succeeds().Output.Trim());
+        daemon.Control("check").Succeeds();
+        daemon.Stop();
+    }
+
+    /// <summary>
     /// Set-id bits end when another user changes the file, and nobody is shown them after that: stat asks for the mode alone
     /// here, which the kernel would answer from memory.
     /// </summary>

@@ -25,9 +25,9 @@ internal static class FileClock
     private const long Furthest = 1L << 59;
 
     /// <summary>
-    /// How long after somebody has set the time of modification a page that the kernel writes back from a mapping counts as
-    /// changed before that: the kernel writes pages 30 s after their first change (vm.dirty_expire_centisecs) and looks every 5
-    /// s.
+    /// How long, at the most, after somebody has set the time of modification a page that the kernel writes back from a mapping
+    /// counts as changed before that: the kernel writes pages 30 s after their first change (vm.dirty_expire_centisecs) and looks
+    /// every 5 s. As a rule it is told to write them at once (<see cref="Protocol.DeferralKind.TimeSet"/>), which ends it.
     /// </summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(40);
 

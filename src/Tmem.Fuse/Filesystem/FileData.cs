@@ -198,9 +198,9 @@ internal sealed partial class FileData
     }
 
     /// <summary>
-    /// Notes a change of the contents. One that comes from a mapping was made before the kernel writes it back, so that for a
-    /// while it does not count against a time of modification that somebody has set meanwhile: other file systems, which see the
-    /// mapping's page faults, take the time of those.
+    /// Notes a change of the contents. One that comes from a mapping was made before the kernel writes it back, so that it does
+    /// not count against a time of modification that somebody has set meanwhile, until the kernel has written back all that was
+    /// changed before: other file systems, which see the mapping's page faults, take the time of those.
     /// </summary>
     private static void Touch(ref InodeRecord inode, bool fromMapping = false)
     {

@@ -71,7 +71,10 @@ internal enum InodeFlags : uint
     PoolDirectory = 4,
     /// <summary>A truncation is not through: pages that it took from the file may still be stored, and go before the file grows.</summary>
     StalePages = 8,
-    /// <summary>Somebody has set the time of modification while the kernel may have held older changes: see <see cref="FileClock.Grace"/>.</summary>
+    /// <summary>
+    /// Somebody has set the time of modification, and the kernel may not have written back yet what was changed before: see
+    /// <see cref="FileClock.Grace"/>.
+    /// </summary>
     TimeWasSet = 16,
 
     /// <summary>Those that never change.</summary>
@@ -103,8 +106,8 @@ internal struct InodeRecord : IRecord
     /// <summary>The kernel's lookups, not yet forgotten.</summary>
     public ulong Lookups;
     /// <summary>
-    /// Open handles: all of them counted in the low half, those of a file that can write in the high half too. One word, so that an operation
-    /// changes both in one store.
+    /// Open handles: all of them counted in the low half, those that can be mapped for writing in the high half too. One word, so
+    /// that an operation changes both in one store.
     /// </summary>
     public ulong Opens;
 
@@ -140,13 +143,13 @@ internal struct InodeRecord : IRecord
     public readonly bool IsEphemeral => (Flags & InodeFlags.Ephemeral) != 0;
 
     /// <summary>What one handle adds to <see cref="Opens"/>.</summary>
-    public static ulong Handle(bool writes) => writes ? 1UL << 32 | 1 : 1;
+    public static ulong Handle(bool mapsForWriting) => mapsForWriting ? 1UL << 32 | 1 : 1;
 
     public readonly uint Handles => (uint)Volatile.Read(in Opens);
 
     /// <summary>
-    /// Whether the file is open for writing: then it may be mapped, and the kernel may hold newer data than is stored here. A mapping keeps its
-    /// handle, and what was written to it is here before the last of them is released.
+    /// Whether the file may be mapped and written to: then the kernel may hold newer data than is stored here. A mapping keeps
+    /// its handle, and what was written to it is here before the last of them is released.
     /// </summary>
     public readonly bool MayBeNewerInKernel => Volatile.Read(in Opens) >> 32 != 0;
 

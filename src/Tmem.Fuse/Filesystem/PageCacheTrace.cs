@@ -40,6 +40,9 @@ internal static class PageCacheTrace
         if (Volatile.Read(ref inode.Kept) != High) Volatile.Write(ref inode.Kept, High);
     }
 
+    /// <summary>Whether the kernel may keep pages of it.</summary>
+    public static bool IsKept(in InodeRecord inode) => Volatile.Read(in inode.Kept) != 0;
+
     /// <summary>A write round the page cache: after it is stored. What its answer waits for.</summary>
     public static Deferral LetGo(ref InodeRecord inode, NodeId node, ulong offset, uint written)
     {

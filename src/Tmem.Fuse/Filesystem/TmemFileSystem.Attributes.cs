@@ -54,8 +54,23 @@ internal sealed partial class TmemFileSystem
             if ((valid & FuseSetattrValid.Mode) != 0)
                 Volatile.Write(ref record.Mode, (record.Mode & InodeMode.TypeMask) | (change.Mode & InodeMode.PermissionMask));
             ChangeTimes(ref record, in change);
+            const FuseSetattrValid both = FuseSetattrValid.Mtime | FuseSetattrValid.Size;
+            if (record.Has(InodeFlags.TimeWasSet) && (valid & both) == FuseSetattrValid.Mtime)
+                deferral = Deferral.TimeSet(node);
             _inodes.Describe(inode, out attributes);
         }
+        return Errno.Ok;
+    }
+
+    /// <inheritdoc/>
+    public Errno Conclude(in Deferral deferral, out FuseAttrOut attributes)
+    {
+        attributes = default;
+        var error = _inodes.Resolve(deferral.Node, out var inode);
+        if (error != Errno.Ok) return error;
+        // What is written back from here on was changed after the time was set.
+        if (deferral.Kind == DeferralKind.TimeSet) _inodes[inode].Lower(InodeFlags.TimeWasSet);
+        _inodes.Describe(inode, out attributes);
         return Errno.Ok;
     }
 
@@ -88,8 +103,10 @@ internal sealed partial class TmemFileSystem
         if ((valid & FuseSetattrValid.Atime) != 0)
             Volatile.Write(ref record.AccessTime, (valid & FuseSetattrValid.AtimeNow) != 0 ? now : access);
         if ((valid & FuseSetattrValid.Mtime) == 0) return;
-        // Between the two others: what is written back from a mapping meanwhile compares the time of this change, and leaves ours alone.
-        if (record.IsRegular && record.MayBeNewerInKernel) record.Raise(InodeFlags.TimeWasSet);
+        // Between the two others: what is written back from a mapping meanwhile compares the time of this change, and leaves ours
+        // alone.
+        if (record.IsRegular && record.MayBeNewerInKernel && PageCacheTrace.IsKept(in record))
+            record.Raise(InodeFlags.TimeWasSet);
         Volatile.Write(ref record.ModifyTime, (valid & FuseSetattrValid.MtimeNow) != 0 ? now : modify);
     }
 

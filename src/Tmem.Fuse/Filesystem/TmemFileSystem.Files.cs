@@ -12,16 +12,16 @@ internal sealed partial class TmemFileSystem
     private const uint OpenTruncate = 0x200;
     // Not the same on every architecture: 0x4000 on x64, 0x10000 on arm64.
     private static readonly uint s_openDirect = (uint)Tmds.Linux.LibC.O_DIRECT;
-    private const uint OpenKillSetId = 1;
     private const uint WriteKillSetId = 4;
     // FUSE_WRITE_CACHE: from a page of the kernel's. Without its write-back cache, which is not asked for, that is one of a mapping.
     private const uint WriteFromCache = 1;
 
-    /// <summary>O_ACCMODE: 0 is O_RDONLY.</summary>
+    /// <summary>O_ACCMODE, and O_RDWR: a mapping that can be written to needs a handle that reads and writes.</summary>
     private const uint OpenAccess = 3;
+    private const uint OpenBoth = 2;
 
-    /// <summary>The bit of a handle that says that its file was opened for writing; the rest is the inode.</summary>
-    private const ulong HandleWrites = 1UL << 63;
+    /// <summary>The bit of a handle that says that it can be mapped for writing; the rest is the inode.</summary>
+    private const ulong HandleMaps = 1UL << 63;
 
     /// <summary>Bytes of metadata a small file takes, roughly: how many more files statfs promises.</summary>
     private const ulong BytesPerFile = 512;
@@ -52,9 +52,8 @@ internal sealed partial class TmemFileSystem
                 error = Follow(found, out file);
                 if (error != Errno.Ok) return error;
                 if (!_inodes[file].IsRegular) return _inodes[file].IsDirectory ? Errno.EISDIR : Errno.EEXIST;
-                // With the names locked, so that the file stays: nobody holds it for us yet. Rare enough.
-                if ((flags & OpenTruncate) != 0) error = Empty(caller, file, openFlags);
-                if (error != Errno.Ok) return error;
+                // To empty it may take long: the kernel looks up once more, finds the file, and sends OPEN and SETATTR.
+                if ((flags & OpenTruncate) != 0 && Volatile.Read(ref _inodes[file].Size) != 0) return Errno.ESTALE;
                 _journal.Begin();
             }
             CountOpen(file, flags, out open);
@@ -69,13 +68,11 @@ internal sealed partial class TmemFileSystem
     public Errno Open(in Caller caller, NodeId node, uint flags, uint openFlags, out FuseOpenOut open)
     {
         open = default;
-        var error = ResolveFile(node, out var file);
-        // First, for it is what may be cut short: it can be repeated, and the open that counts cannot.
-        if (error == Errno.Ok && (flags & OpenTruncate) != 0) error = Empty(caller, file, openFlags);
-        if (error != Errno.Ok) return error;
+        // The kernel sends a SETATTR: see Negotiation.Wanted.
+        if ((flags & OpenTruncate) != 0) return Errno.EINVAL;
         lock (_names)
         {
-            error = ResolveFile(node, out file);
+            var error = ResolveFile(node, out var file);
             if (error != Errno.Ok) return error;
             _journal.Begin();
             CountOpen(file, flags, out open);
@@ -87,14 +84,6 @@ internal sealed partial class TmemFileSystem
     /// <summary>For tests: see <see cref="FileData.BeforeStep"/>.</summary>
     internal Action? BeforeStep { set => _data.BeforeStep = value; }
 
-    /// <summary>O_TRUNC.</summary>
-    private Errno Empty(in Caller caller, RecordRef file, uint openFlags)
-    {
-        var error = _data.Truncate(file, 0, mayLeave: false, out _);
-        if (error == Errno.Ok) DropPrivileges(caller, file, (openFlags & OpenKillSetId) != 0);
-        return error;
-    }
-
     /// <summary>
     /// A persistent file keeps its cached pages, for nobody else writes it; an ephemeral one must ask every time, for a page can go. With
     /// O_DIRECT (a loop device under swap) writes need no order of the kernel's: they have ours. Within an operation that is under way.
@@ -102,14 +91,14 @@ internal sealed partial class TmemFileSystem
     private void CountOpen(RecordRef file, uint flags, out FuseOpenOut open)
     {
         ref var inode = ref _inodes[file];
-        var writes = (flags & OpenAccess) != 0;
-        _journal.Set(ref inode.Opens, inode.Opens + InodeRecord.Handle(writes));
+        var maps = (flags & OpenAccess) == OpenBoth;
+        _journal.Set(ref inode.Opens, inode.Opens + InodeRecord.Handle(maps));
         if (_pools.Find(inode.Pool) is { } pool) pool.OpenFiles++;
         var direct = inode.IsEphemeral || (flags & s_openDirect) != 0;
         open = new FuseOpenOut
         {
             // Handles say nothing that is not in the region: they mean the same to whoever serves the mount next.
-            Fh = file.Value | (writes ? HandleWrites : 0),
+            Fh = file.Value | (maps ? HandleMaps : 0),
             OpenFlags = direct ? FuseOpenFlags.DirectIo | FuseOpenFlags.ParallelDirectWrites : FuseOpenFlags.KeepCache,
         };
     }
@@ -121,14 +110,14 @@ internal sealed partial class TmemFileSystem
         {
             if (ResolveFile(node, out var file) != Errno.Ok) return;
             ref var inode = ref _inodes[file];
-            var (handles, writers) = ((uint)inode.Opens, inode.Opens >> 32);
+            var (handles, mappable) = ((uint)inode.Opens, inode.Opens >> 32);
             var closed = Math.Min(handles, 1);
-            if ((handle & HandleWrites) != 0 && writers > 0) writers--;
+            if ((handle & HandleMaps) != 0 && mappable > 0) mappable--;
             _journal.Begin();
-            _journal.Set(ref inode.Opens, writers << 32 | (handles - closed));
+            _journal.Set(ref inode.Opens, mappable << 32 | (handles - closed));
             Conclude(caller);
-            // With the last that could write all that was mapped is written back.
-            if (writers == 0) inode.Lower(InodeFlags.TimeWasSet);
+            // With the last of these all that was mapped is written back.
+            if (mappable == 0) inode.Lower(InodeFlags.TimeWasSet);
             if (_pools.Find(inode.Pool) is { } pool) pool.OpenFiles -= closed;
             dead = Dies(file) ? file : RecordRef.None;
         }

@@ -77,7 +77,8 @@ internal unsafe struct HandoverPage
 {
     /// <summary>"TMEMHAND", little-endian.</summary>
     public const ulong ExpectedMagic = 0x444E4148_4D454D54;
-    public const uint ExpectedVersion = 4;
+    /// <summary>5: answers that wait may be of a kind that is new, and the kernel truncates by no OPEN.</summary>
+    public const uint ExpectedVersion = 5;
     public const int MaximumDevices = 64;
     public const int PathBytes = 4096;
     public const int TextBytes = 1024;

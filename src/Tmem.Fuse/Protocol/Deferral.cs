@@ -18,6 +18,11 @@ internal enum DeferralKind : byte
     Truncated,
     /// <summary>The pages of a range, dropped in steps. The answer to a FALLOCATE.</summary>
     Punched,
+    /// <summary>
+    /// The kernel: it has to write back what was written through mappings before the time of modification was set, so that what
+    /// it writes back later is newer than that. The answer to a SETATTR, with the attributes as of then.
+    /// </summary>
+    TimeSet,
 }
 
 /// <summary>
@@ -48,12 +53,21 @@ internal readonly record struct Deferral(DeferralKind Kind, NodeId Node = defaul
     /// <summary>The same, and it waits until no reader sees what the kernel kept of any part of the file.</summary>
     public static Deferral AllInvalidated(NodeId node, uint written) => new(DeferralKind.AllInvalidated, node, 0, written);
 
+    /// <summary>Whether it answers a SETATTR, with the attributes when what it waits for has happened.</summary>
+    public bool HasAttributes => Kind is DeferralKind.Truncated or DeferralKind.TimeSet;
+
     /// <summary>Whether what is waited for is work of the file system's own, done in steps.</summary>
     public bool IsDrop => Kind is DeferralKind.Truncated or DeferralKind.Punched;
 
-    /// <summary>The answer to a SETATTR.</summary>
+    /// <summary>The answer to a SETATTR that set the size.</summary>
     public static Deferral Truncated(NodeId node) => new(DeferralKind.Truncated, node);
 
     /// <summary>The answer to a FALLOCATE.</summary>
     public static Deferral Punched(NodeId node, ulong offset, uint pages) => new(DeferralKind.Punched, node, offset, pages);
+
+    /// <summary>
+    /// The answer to a SETATTR that set the time of modification, and not the size: while that is set the kernel writes nothing
+    /// of the file back, and the two would wait for each other.
+    /// </summary>
+    public static Deferral TimeSet(NodeId node) => new(DeferralKind.TimeSet, node);
 }

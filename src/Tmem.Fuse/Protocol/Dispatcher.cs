@@ -124,10 +124,10 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
     public Errno Conclude(in Deferral deferral, Span<byte> body, out int length)
     {
         length = 0;
-        if (deferral.Kind != DeferralKind.Truncated) return Errno.Ok;
+        if (!deferral.HasAttributes) return Errno.Ok;
         try
         {
-            var error = _fileSystem.GetAttributes(deferral.Node, out var attributes);
+            var error = _fileSystem.Conclude(in deferral, out var attributes);
             if (error != Errno.Ok) return error;
             MemoryMarshal.Write(body, in attributes);
             length = System.Runtime.CompilerServices.Unsafe.SizeOf<FuseAttrOut>();

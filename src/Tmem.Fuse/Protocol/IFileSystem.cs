@@ -85,6 +85,8 @@ internal interface IFileSystem
     bool DropSome();
     /// <summary>A step of what an answer waits for. False if nothing of it is left.</summary>
     bool DropSome(in Deferral deferral);
+    /// <summary>What it waits for has happened: the attributes, for one that <see cref="Deferral.HasAttributes"/>.</summary>
+    Errno Conclude(in Deferral deferral, out FuseAttrOut attributes);
     /// <summary><paramref name="mode"/>: FALLOC_FL_KEEP_SIZE 1, PUNCH_HOLE 2, ZERO_RANGE 0x10. The caller's privileges are the callee's to end.</summary>
     Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode, out Deferral deferral);
     /// <summary><paramref name="whence"/>: SEEK_DATA 3, SEEK_HOLE 4.</summary>

@@ -33,7 +33,10 @@ internal interface IRequestHandler
     /// <inheritdoc cref="IFileSystem.DropSome(in Deferral)"/>
     bool DropSome(in Deferral deferral);
 
-    /// <summary>The answer when nothing of it is left, without its header: how many bytes of <paramref name="body"/>, which has room for the attributes.</summary>
+    /// <summary>
+    /// The answer when what it waits for has happened, without its header: how many bytes of <paramref name="body"/>, which has
+    /// room for the attributes.
+    /// </summary>
     Errno Conclude(in Deferral deferral, Span<byte> body, out int length);
 
     /// <summary>True if the message may take long, so that another thread should be ready for the next one meanwhile.</summary>

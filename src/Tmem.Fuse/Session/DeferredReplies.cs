@@ -109,7 +109,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
             while (_handler.DropSome(in deferral)) { }
             return Errno.Ok;
         }
-        // No length is all from there on.
+        // No length is all from there on. What was changed in these pages the kernel writes back first.
         var length = deferral.Kind == DeferralKind.AllInvalidated ? 0 : deferral.Length;
         _ = _devices[0].Invalidate(deferral.Node, deferral.Offset, length);
         return Errno.Ok;
@@ -123,7 +123,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
         var message = stackalloc byte[FuseProtocol.OutHeaderSize + sizeof(FuseAttrOut)];
         var length = FuseProtocol.OutHeaderSize;
         var deferral = reply.Deferral;
-        if (deferral.IsDrop)
+        if (deferral.IsDrop || deferral.HasAttributes)
         {
             error = _handler.Conclude(in deferral, new Span<byte>(message + length, sizeof(FuseAttrOut)), out var body);
             length += body;

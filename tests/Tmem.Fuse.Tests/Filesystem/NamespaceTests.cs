@@ -283,7 +283,14 @@ public sealed class NamespaceTests : IDisposable
         Assert.Equal((0x81A4u, 1000u, 1000u, FuseOpenFlags.KeepCache), (entry.Attr.Mode, entry.Attr.Uid, entry.Attr.Gid, open.OpenFlags));
         _volume.Write(node, 0, "abc"u8);
         Assert.Equal(Errno.EEXIST, _volume.Files.Create(TestVolume.User, _pool, "f"u8, 0x80, 0x1A4, 0, out _, out _));
-        Assert.Equal(Errno.Ok, _volume.Files.Create(TestVolume.User, _pool, "f"u8, 0x200, 0x1A4, 0, out var again, out _));
+        Assert.Equal(Errno.Ok, _volume.Files.Create(TestVolume.User, _pool, "f"u8, 0, 0x1A4, 0, out var again, out _));
+        Assert.Equal((entry.NodeId, 3UL), (again.NodeId, again.Attr.Size));
+        // To be emptied: by a SETATTR, after the kernel has looked up what it did not know of.
+        Assert.Equal(Errno.ESTALE, _volume.Files.Create(TestVolume.User, _pool, "f"u8, 0x200, 0x1A4, 0, out _, out _));
+        Assert.Equal(Errno.EINVAL, _volume.Files.Open(TestVolume.User, node, 0x200, 0, out _));
+        Assert.Equal(3UL, _volume.Attributes(node).Size);
+        Assert.Equal(Errno.Ok, _volume.Truncate(node, 0));
+        Assert.Equal(Errno.Ok, _volume.Files.Create(TestVolume.User, _pool, "f"u8, 0x200, 0x1A4, 0, out again, out _));
         Assert.Equal((entry.NodeId, 0UL), (again.NodeId, again.Attr.Size));
         _volume.Directory(_pool, "d");
         Assert.Equal(Errno.EISDIR, _volume.Files.Create(TestVolume.User, _pool, "d"u8, 0, 0x1A4, 0, out _, out _));

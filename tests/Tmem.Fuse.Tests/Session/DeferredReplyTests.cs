@@ -38,10 +38,10 @@ public sealed class DeferredReplyTests : IDisposable
 
     private unsafe (ulong Unique, Errno Error, int Length) Received(int device)
     {
-        var reply = stackalloc byte[64];
+        var reply = stackalloc byte[128];
         var poll = new PollDescriptor { Descriptor = _kernel[device].Descriptor, Events = Libc.POLLIN };
         Assert.True(Libc.poll(&poll, 1, 20_000) > 0, "no answer came");
-        var length = (int)Libc.read(_kernel[device].Descriptor, reply, 64);
+        var length = (int)Libc.read(_kernel[device].Descriptor, reply, 128);
         var header = *(FuseOutHeader*)reply;
         Assert.Equal((uint)length, header.Length);
         return (header.Unique, (Errno)(-header.Error), length);
@@ -94,6 +94,19 @@ public sealed class DeferredReplyTests : IDisposable
         // The kernel is told first; the answer to the WRITE says how much it wrote.
         Assert.Equal(16 + 24, Received(0).Length);
         Assert.Equal((4UL, Errno.Ok, 24), Received(1));
+        NothingMore(0);
+        NothingMore(1);
+    }
+
+    [Fact]
+    public void A_time_that_was_set_is_answered_with_the_attributes_when_the_kernel_has_let_go()
+    {
+        using var deferred = Make();
+        deferred.Start();
+        Assert.True(deferred.TryAdd(2, 1, Deferral.TimeSet(NodeId.Root)));
+        // Through the first descriptor the kernel is told, of all of the file; then the answer, through its own.
+        Assert.Equal(16 + 24, Received(0).Length);
+        Assert.Equal((2UL, Errno.Ok, 16 + 104), Received(1));
         NothingMore(0);
         NothingMore(1);
     }

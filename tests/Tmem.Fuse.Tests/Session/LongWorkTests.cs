@@ -148,6 +148,18 @@ public sealed class LongWorkTests : IDisposable
         Assert.Equal(3UL * 8, _volume.Attributes(file).Blocks);
     }
 
+    /// <summary>O_CREAT | O_TRUNC of a name that came to be between the kernel's lookup and its CREATE.</summary>
+    [Fact]
+    public void A_large_file_is_not_emptied_by_who_meant_to_make_it()
+    {
+        Dense("f");
+        _volume.Files.BeforeStep = () => Interlocked.Increment(ref _steps);
+        var create = new Message(FuseOpcode.Create, _pool.Value, 2)
+            .With(new FuseCreateIn { Flags = Requests.Truncate, Mode = 0x81A4 }).Name("f");
+        Assert.Equal((Errno.ESTALE, default), Send(create));
+        Assert.Equal(0, _steps);
+    }
+
     [Fact]
     public void A_file_that_the_kernel_forgets_is_dropped_by_another_thread_and_its_room_counts_as_free()
     {

@@ -97,6 +97,19 @@ public sealed class MountedFileSystemTests : IDisposable
         Assert.Equal("fuse.tmem", MountTable.At(_folder, MountTable.Read())!.Value.FileSystemType);
     }
 
+    /// <summary>What is told a CREATE of a file that has come to be: the kernel opens it then, and empties it.</summary>
+    [Fact]
+    public void The_kernel_looks_up_again_what_it_could_not_create()
+    {
+        Serve();
+        _files.IsLate = true;
+        _files.Recording = true;
+        Shell("printf new > $M/f; test \"$(cat $M/f)\" = new");
+        _files.Recording = false;
+        Assert.Single(_files.Calls, call => call.StartsWith("create ", StringComparison.Ordinal));
+        Assert.Single(_files.Calls, call => call.StartsWith("setattr ", StringComparison.Ordinal) && call.Contains("Size"));
+    }
+
     [Fact]
     public void Many_clients_at_once()
     {
