@@ -56,10 +56,11 @@ public sealed unsafe partial class TmemEngine : IDisposable
             ClientTable.Adopt(_damage);
             PoolTable.Adopt(_damage);
             using (var walk = new AttachWalk(memory, _slabs, PoolTable, Intent, _damage)) walk.Run();
-            if (_damage.Drops) DropCorruptPages();
         }
         _superblock->Generation++;
-        _superblock->Closed = 0;
+        // What the walk dropped is a change like any other.
+        if (attach && _damage!.Count == 0) image?.Attached((long)_spans.PlaceOf((uint)_spans.HighWater));
+        if (_damage?.Drops == true) DropCorruptPages();
         if (attach) FitIn(options);
         if (options.ReadOnly) image?.Dispose();
         else if (image is not null)
@@ -424,7 +425,6 @@ public sealed unsafe partial class TmemEngine : IDisposable
     {
         if (!Gate.Close()) return;
         _background?.Dispose();
-        _superblock->Closed = 1;
         _checkpointer?.Dispose();
         Huge?.Dispose();
         _slabs.Dispose();

@@ -88,7 +88,9 @@ internal sealed unsafe class Checkpoint : IDisposable
         var error = Catch();
         if (error != 0) return error;
         Look();
+        // What an attach alone has written needs no place: the next one makes it again.
         if (_written.Count == 0) return 0;
+        TakeDerived();
         _journal.Begin();
         while (error == 0 && _written.Count > Few && Rounds < MostRounds)
         {
@@ -140,6 +142,17 @@ internal sealed unsafe class Checkpoint : IDisposable
         _copied.AddAll(pending);
         pending.Dispose();
         _unapplied = true;
+    }
+
+    /// <summary>
+    /// With the first change what an attach has written is written too. It is not all derived: a slot that it freed may be a
+    /// record that nothing reaches and that only looks whole, and what it refers to may be somebody else's from now on.
+    /// </summary>
+    private void TakeDerived()
+    {
+        if (_image.TakeDerived() is not { } derived) return;
+        _written.AddAll(derived);
+        derived.Dispose();
     }
 
     /// <summary>Writes in place what the journal holds. Answers an errno; it is then tried again before anything else.</summary>

@@ -57,6 +57,9 @@ internal sealed unsafe class RegionImage : IDisposable
     /// <summary>The pages of a complete journal that is not carried out yet.</summary>
     private PageSet? Pending { get; set; }
 
+    /// <summary>What an attach has written since the image was read.</summary>
+    private PageSet? Derived { get; set; }
+
     /// <summary>The image that the options name; null if they name none.</summary>
     public static RegionImage? Open(EngineOptions options)
     {
@@ -136,6 +139,28 @@ internal sealed unsafe class RegionImage : IDisposable
         return pending;
     }
 
+    /// <summary>
+    /// All that was written since the image was read, an attach has: it would be made again of the image as it is, which is a
+    /// true one for as long as nothing else is written. Of an image that is behind, nobody can say that.
+    /// </summary>
+    public void Attached(long used)
+    {
+        if (IsBehind) return;
+        Derived = new PageSet(_bytes);
+        Tracker.Collect(Derived, 0, used);
+    }
+
+    /// <summary>
+    /// The pages that an attach has written and the image lacks, once, for the first checkpoint that has something else to
+    /// write; null if there are none. The set is the caller's then.
+    /// </summary>
+    public PageSet? TakeDerived()
+    {
+        var derived = Derived;
+        Derived = null;
+        return derived;
+    }
+
     /// <summary>The region is opened, with this generation.</summary>
     public void Opened(long generation)
     {
@@ -197,6 +222,7 @@ internal sealed unsafe class RegionImage : IDisposable
         Tracker?.Dispose();
         Journal?.Dispose();
         Pending?.Dispose();
+        Derived?.Dispose();
         _hashes?.Dispose();
         _file.Dispose();
     }

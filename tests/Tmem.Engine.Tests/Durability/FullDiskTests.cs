@@ -9,18 +9,19 @@ public sealed class FullDiskTests
 {
     private const int Many = 800;
     private static readonly ClientId s_client = new(1);
+    private static readonly ValuedPages s_pages = new(Pages.Random);
 
     [Fact]
     public void ASyncThatFailedKeepsNothingOfTheDisk()
     {
         var disk = new SimulatedDisk();
         using var engine = Open(disk);
-        var pool = Fill(engine, 20);
+        var pool = s_pages.Fill(engine, 20);
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         var used = disk.Contents.PagesBelow(engine.Memory.Length);
         disk.Size = disk.UsedBytes + 1 * Engines.Mebi;
-        Fill(engine, pool, 20, Many);
+        s_pages.Fill(engine, pool, 20, Many);
         Assert.Equal(TmemStatus.DiskFull, engine.Sync());
         Assert.Equal(used * 4096, disk.UsedBytes);
         // What would have needed the room is gone again, and with it the need.
@@ -36,9 +37,9 @@ public sealed class FullDiskTests
     {
         var disk = new SimulatedDisk();
         using var engine = Open(disk);
-        var pool = Fill(engine, 5);
+        var pool = s_pages.Fill(engine, 5);
         Assert.Equal(TmemStatus.Ok, engine.Sync());
-        Fill(engine, pool, 5, Many);
+        s_pages.Fill(engine, pool, 5, Many);
         var stored = engine.Statistics().UsedBytes;
         disk.Size = disk.UsedBytes + stored / 2 * 3;
         Assert.Equal(TmemStatus.DiskFull, engine.Sync());
@@ -80,14 +81,14 @@ public sealed class FullDiskTests
         var disk = new SimulatedDisk(left) { CanReserve = false };
         disk.Fails = what => what is "write" or "punch" or "length" ? LibC.ENOSPC : 0;
         using var engine = Open(disk);
-        AssertHolds(engine, pool, Many);
+        s_pages.AssertHolds(engine, pool, Many);
         Assert.Equal(TmemStatus.DiskFull, engine.Sync());
         disk.Fails = null;
-        Put(engine, pool, 3, 77);
+        s_pages.Put(engine, pool, 3, 77);
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         using var again = Open(new SimulatedDisk(disk.Contents));
-        Assert.Equal(77, Value(again, pool, 3));
-        Assert.Equal(Many - 1, Value(again, pool, Many - 1));
+        Assert.Equal(77, s_pages.Value(again, pool, 3));
+        Assert.Equal(Many - 1, s_pages.Value(again, pool, Many - 1));
     }
 
     [Fact]
@@ -96,10 +97,10 @@ public sealed class FullDiskTests
         var notices = new List<TmemNotice>();
         var disk = new SimulatedDisk();
         using var engine = Open(disk, notice: one => { lock (notices) notices.Add(one); });
-        var pool = Fill(engine, 20);
+        var pool = s_pages.Fill(engine, 20);
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         disk.Size = disk.UsedBytes;
-        Fill(engine, pool, 20, 300);
+        s_pages.Fill(engine, pool, 20, 300);
         for (var i = 0; i < 3; i++) Assert.Equal(TmemStatus.DiskFull, engine.Sync());
         disk.Size = long.MaxValue;
         // Nobody asks, and there is no interval.
@@ -112,6 +113,33 @@ public sealed class FullDiskTests
             Assert.True(notices[0].IsProblem && notices[0].Sentence.Contains("cannot be written: No space left", StringComparison.Ordinal));
             Assert.True(!notices[1].IsProblem && notices[1].Sentence.Contains("written again", StringComparison.Ordinal));
         }
+    }
+
+    /// <summary>What an attach has made is made again by the next: neither a sync nor the close writes it.</summary>
+    [Fact]
+    public void AStoreThatWasMerelyOpenedNeedsNoRoomToBeClosed()
+    {
+        var disk = new SimulatedDisk();
+        PoolId pool;
+        using (var engine = Open(disk))
+        {
+            pool = s_pages.Fill(engine, Many);
+            for (uint i = 20; i < Many; i += 2) engine.Client(s_client).FlushPage(pool, new ObjectId(1), i);
+            s_pages.Fill(engine, pool, 0, Many);
+        }
+        var full = new SimulatedDisk(disk.Contents);
+        full.Size = full.UsedBytes;
+        using (var engine = Open(full))
+        {
+            s_pages.AssertHolds(engine, pool, Many);
+            Assert.Equal(TmemStatus.Ok, engine.Sync());
+        }
+        Assert.Equal((0, 0), (full.Count("write"), full.Count("allocate")));
+        AssertHolds(full.Contents, pool, Many);
+        // One that was changed does, and then what the attach has made is written as well.
+        using var changed = Open(full);
+        s_pages.Put(changed, pool, 3, 77);
+        Assert.Equal(TmemStatus.DiskFull, changed.Sync());
     }
 
     /// <summary>The keeper holds the memory: what has become of the file is no reason not to serve it.</summary>
@@ -127,7 +155,7 @@ public sealed class FullDiskTests
         var disk = new SimulatedDisk();
         var memory = RegionMemory.CreateDescriptor();
         using var dead = Open(disk, LibC.dup(memory));
-        var pool = Fill(dead, 600);
+        var pool = s_pages.Fill(dead, 600);
         // It dies before it writes its journal in place, or after.
         var withJournal = what == "full, with a journal";
         using var reached = new ManualResetEventSlim();
@@ -140,7 +168,7 @@ public sealed class FullDiskTests
         Assert.Equal(TmemStatus.Ok, dead.Sync());
         if (withJournal) reached.Wait();
         else Assert.Equal(TmemStatus.Ok, dead.Sync());
-        Put(dead, pool, 5, 99);
+        s_pages.Put(dead, pool, 5, 99);
         var length = dead.Memory.Length;
         var contents = disk.Contents;
         if (what == "cut short") contents.SetLength(50_000);
@@ -157,7 +185,7 @@ public sealed class FullDiskTests
         if (what == "fails") found.Fails = _ => LibC.EIO;
         using var successor = Open(found, memory, isSuccessor: true);
         Assert.True(successor.Attached);
-        Assert.Equal(99, Value(successor, pool, 5));
+        Assert.Equal(99, s_pages.Value(successor, pool, 5));
         if (withJournal || what == "fails") Assert.NotEqual(TmemStatus.Ok, successor.Sync());
         found.Size = long.MaxValue;
         found.Fails = null;
@@ -165,8 +193,8 @@ public sealed class FullDiskTests
         Assert.True(found.Length >= length);
         using var again = Open(new SimulatedDisk(found.Contents));
         Engines.AssertSound(again);
-        Assert.Equal(99, Value(again, pool, 5));
-        Assert.Equal(599, Value(again, pool, 599));
+        Assert.Equal(99, s_pages.Value(again, pool, 5));
+        Assert.Equal(599, s_pages.Value(again, pool, 599));
     }
 
     [Fact]
@@ -188,7 +216,7 @@ public sealed class FullDiskTests
         PoolId pool, transient;
         using (var engine = Open(disk))
         {
-            pool = Fill(engine, 4000);
+            pool = s_pages.Fill(engine, 4000);
             transient = Engines.Pool(engine.Client(s_client), PoolFlags.Shared);
             for (uint i = 0; i < 500; i++) engine.Client(s_client).Put(transient, new ObjectId(2), i, Pages.Text((int)i));
         }
@@ -196,7 +224,7 @@ public sealed class FullDiskTests
         Assert.Contains(notices, one => one.IsProblem && one.Sentence.Contains("more than the capacity of 4 MiB", StringComparison.Ordinal));
         // What may go has gone, what has to stay is there, and nothing new is taken.
         Assert.Equal(0, Engines.Figures(less.Client(s_client), transient).Pages);
-        AssertHolds(less, pool, 4000);
+        s_pages.AssertHolds(less, pool, 4000);
         Assert.Equal(TmemStatus.NoRoom, less.Client(s_client).Replace(pool, new ObjectId(3), 1, Pages.Random(1)));
     }
 
@@ -205,11 +233,11 @@ public sealed class FullDiskTests
     {
         var disk = new SimulatedDisk();
         using var engine = Open(disk);
-        var pool = Fill(engine, 200);
+        var pool = s_pages.Fill(engine, 200);
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         for (uint i = 0; i < 200; i += 2) engine.Client(s_client).FlushPage(pool, new ObjectId(1), i);
-        Fill(engine, pool, 0, Many);
+        s_pages.Fill(engine, pool, 0, Many);
         SparseBytes? journaled = null;
         engine.Checkpoint!.OnStep = step => { if (step == CheckpointStep.Apply) journaled ??= disk.Contents; };
         Assert.Equal(TmemStatus.Ok, engine.Sync());
@@ -224,46 +252,10 @@ public sealed class FullDiskTests
             IsSuccessor = isSuccessor, SyncInterval = TimeSpan.Zero, CompactInBackground = false, Notice = notice,
         });
 
-    private static PoolId Fill(TmemEngine engine, int pages)
-    {
-        var pool = Engines.Pool(engine.Client(s_client));
-        Fill(engine, pool, 0, pages);
-        return pool;
-    }
-
-    private static void Fill(TmemEngine engine, PoolId pool, int from, int to)
-    {
-        for (var i = from; i < to; i++) Put(engine, pool, (uint)i, i);
-    }
-
-    private static void Put(TmemEngine engine, PoolId pool, uint index, int value)
-    {
-        var page = Pages.Random(value);
-        BitConverter.TryWriteBytes(page, value);
-        Assert.Equal(TmemStatus.Ok, engine.Client(s_client).Replace(pool, new ObjectId(1), index, page));
-    }
-
-    private static int Value(TmemEngine engine, PoolId pool, uint index)
-    {
-        var page = new byte[Pages.Size];
-        if (engine.Client(s_client).Get(pool, new ObjectId(1), index, page) != TmemStatus.Ok) return -1;
-        var value = BitConverter.ToInt32(page);
-        var expected = Pages.Random(value);
-        BitConverter.TryWriteBytes(expected, value);
-        Assert.Equal(expected, page);
-        return value;
-    }
-
     private static void AssertHolds(SparseBytes contents, PoolId pool, int pages)
     {
         using var engine = Open(new SimulatedDisk(contents));
         Engines.AssertSound(engine);
-        AssertHolds(engine, pool, pages);
-    }
-
-    private static void AssertHolds(TmemEngine engine, PoolId pool, int pages)
-    {
-        Assert.Equal(pages, Engines.Figures(engine.Client(s_client), pool).Pages);
-        for (var i = 0; i < pages; i++) Assert.Equal(i, Value(engine, pool, (uint)i));
+        s_pages.AssertHolds(engine, pool, pages);
     }
 }

@@ -12,6 +12,7 @@ public sealed unsafe class SuccessorTests
 {
     private static readonly ClientId s_client = new(1);
     private static readonly ObjectId s_object = new(1);
+    private static readonly ValuedPages s_pages = new(Pages.Random);
 
     [Fact]
     public void TheFirstCheckpointOfASuccessorReadsNoImage()
@@ -20,12 +21,12 @@ public sealed unsafe class SuccessorTests
         var memory = RegionMemory.CreateDescriptor();
         var dead = Open(disk, LibC.dup(memory));
         var pool = Engines.Pool(dead.Client(s_client));
-        for (uint i = 0; i < 2000; i++) Put(dead, pool, i, (int)i);
+        for (uint i = 0; i < 2000; i++) s_pages.Put(dead, pool, i, (int)i);
         Assert.Equal(TmemStatus.Ok, dead.Sync());
         Assert.Equal(TmemStatus.Ok, dead.Sync());
         // What is known of the image is no stray memory of the region's.
         Assert.InRange(dead.Slabs.Spans.StrayBytes(), long.MinValue, 4096);
-        Put(dead, pool, 7, 7777);
+        s_pages.Put(dead, pool, 7, 7777);
         var after = new SimulatedDisk(disk.Contents);
         var reads = 0;
         after.Before = what => { if (what == "read") Interlocked.Increment(ref reads); };
@@ -35,8 +36,8 @@ public sealed unsafe class SuccessorTests
         Assert.InRange(reads, 1, 8);
         Assert.InRange(successor.Statistics().Durability.Pages, 1, 30);
         using var again = Open(new SimulatedDisk(after.Contents), -1);
-        Assert.Equal(7777, Value(again, pool, 7));
-        Assert.Equal(1999, Value(again, pool, 1999));
+        Assert.Equal(7777, s_pages.Value(again, pool, 7));
+        Assert.Equal(1999, s_pages.Value(again, pool, 1999));
         dead.Dispose();
     }
 
@@ -54,7 +55,7 @@ public sealed unsafe class SuccessorTests
         var engine = Open(disk, LibC.dup(memory));
         var pool = Engines.Pool(engine.Client(s_client));
         var random = new Random(4);
-        for (uint i = 0; i < 60; i++) Put(engine, pool, i, (int)i);
+        for (uint i = 0; i < 60; i++) s_pages.Put(engine, pool, i, (int)i);
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         var deaths = new List<(int Memory, SparseBytes Disk)>();
         var every = 0;
@@ -94,7 +95,7 @@ public sealed unsafe class SuccessorTests
                 lock (gate)
                 {
                     if (random.Next(4) == 0) engine.Client(s_client).FlushPage(pool, s_object, index);
-                    else Put(engine, pool, index, (int)index + 1000 * random.Next(2));
+                    else s_pages.Put(engine, pool, index, (int)index + 1000 * random.Next(2));
                 }
             }
         }
@@ -114,7 +115,7 @@ public sealed unsafe class SuccessorTests
         var memory = RegionMemory.CreateDescriptor();
         var dead = Open(disk, LibC.dup(memory));
         var pool = Engines.Pool(dead.Client(s_client));
-        for (uint i = 0; i < 50; i++) Put(dead, pool, i, (int)i);
+        for (uint i = 0; i < 50; i++) s_pages.Put(dead, pool, i, (int)i);
         Assert.Equal(TmemStatus.Ok, dead.Sync());
         Assert.Equal(TmemStatus.Ok, dead.Sync());
         // A program that knows nothing of hashes has opened it meanwhile, and changed memory and image.
@@ -125,7 +126,7 @@ public sealed unsafe class SuccessorTests
         using var successor = Open(found, memory);
         Assert.Equal(TmemStatus.Ok, successor.Sync());
         Assert.Equal(TmemStatus.Ok, successor.Sync());
-        AssertImageIsMemory(successor, found);
+        Images.AssertIsMemory(successor, found);
         dead.Dispose();
     }
 
@@ -150,19 +151,7 @@ public sealed unsafe class SuccessorTests
         using var successor = Open(after, memory);
         Assert.Equal(TmemStatus.Ok, successor.Sync());
         Assert.Equal(TmemStatus.Ok, successor.Sync());
-        AssertImageIsMemory(successor, after);
-    }
-
-    private static void AssertImageIsMemory(TmemEngine engine, SimulatedDisk disk)
-    {
-        var (ours, theirs) = (new byte[4096], new byte[4096]);
-        var contents = disk.Contents;
-        for (long at = 0; at < 300 * 4096; at += 4096)
-        {
-            fixed (byte* p = ours) engine.Memory.Read(at, p, 4096);
-            contents.Read(at, theirs);
-            Assert.True(ours.AsSpan().SequenceEqual(theirs), $"page {at / 4096} of the image is not the memory's");
-        }
+        Images.AssertIsMemory(successor, after);
     }
 
     private static long LengthOf(int memory)
@@ -196,17 +185,4 @@ public sealed unsafe class SuccessorTests
     {
         CapacityBytes = 8 * Engines.Mebi, ImageFile = disk, RegionDescriptor = memory, SyncInterval = TimeSpan.Zero, CompactInBackground = false,
     });
-
-    private static void Put(TmemEngine engine, PoolId pool, uint index, int value)
-    {
-        var page = Pages.Random(value);
-        BitConverter.TryWriteBytes(page, value);
-        Assert.Equal(TmemStatus.Ok, engine.Client(s_client).Replace(pool, s_object, index, page));
-    }
-
-    private static int Value(TmemEngine engine, PoolId pool, uint index)
-    {
-        var page = new byte[Pages.Size];
-        return engine.Client(s_client).Get(pool, s_object, index, page) == TmemStatus.Ok ? BitConverter.ToInt32(page) : -1;
-    }
 }
