@@ -88,7 +88,7 @@ internal sealed unsafe class Checkpoint : IDisposable
         var error = Catch();
         if (error != 0) return error;
         Look();
-        // What an attach alone has written needs no place: the next one makes it again.
+        DropHeld();
         if (_written.Count == 0) return 0;
         TakeDerived();
         _journal.Begin();
@@ -145,12 +145,22 @@ internal sealed unsafe class Checkpoint : IDisposable
     }
 
     /// <summary>
-    /// With the first change what an attach has written is written too. It is not all derived: a slot that it freed may be a
-    /// record that nothing reaches and that only looks whole, and what it refers to may be somebody else's from now on.
+    /// As long as nothing but an attach has changed the memory, whoever goes on from there may write what was there: that is no
+    /// change, and what the attach made needs no place, for the next one makes it again.
+    /// </summary>
+    private void DropHeld()
+    {
+        if (_image.HasDerived) _image.DropHeld(_written);
+    }
+
+    /// <summary>
+    /// With the first change what an attach has made is written too. It is not all derived: a slot that it freed may be a record
+    /// that nothing reaches and that only looks whole, and what it refers to may be somebody else's from now on.
     /// </summary>
     private void TakeDerived()
     {
         if (_image.TakeDerived() is not { } derived) return;
+        _image.DropHeld(derived);
         _written.AddAll(derived);
         derived.Dispose();
     }

@@ -16,6 +16,9 @@ internal sealed unsafe partial class Journal : IDisposable
     /// disk that has little, a part of what is free.
     /// </summary>
     private const long MostKeptBytes = 16 << 20;
+
+    /// <summary>What it keeps however little is free, for a few last words on a disk that others have filled.</summary>
+    private const long LeastKeptBytes = 256 << 10;
     private const int KeptOfFree = 8;
 
     private readonly IImageFile _file;
@@ -134,8 +137,8 @@ internal sealed unsafe partial class Journal : IDisposable
         if (error != 0) return error;
         _space.Synced();
         var free = _file.FreeBytes;
-        var kept = free < 0 ? MostKeptBytes : Math.Min(MostKeptBytes, free / KeptOfFree);
-        if (_file.Length > Start + kept) _ = _file.SetLength(Start + JournalFormat.HeadBytes);
+        var kept = free < 0 ? MostKeptBytes : Math.Clamp(free / KeptOfFree, LeastKeptBytes, MostKeptBytes);
+        if (_file.Length > Start + kept) _ = _file.SetLength(Start + LeastKeptBytes);
         return 0;
     }
 

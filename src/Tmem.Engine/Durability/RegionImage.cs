@@ -161,6 +161,33 @@ internal sealed unsafe class RegionImage : IDisposable
         return derived;
     }
 
+    /// <summary>Whether nobody has taken them yet.</summary>
+    public bool HasDerived => Derived is not null;
+
+    /// <summary>
+    /// Takes out of a set what the image holds as the memory does; what cannot be read stays. Not while a journal is to be
+    /// carried out.
+    /// </summary>
+    public void DropHeld(PageSet pages)
+    {
+        var ours = (byte*)NativeMemory.AlignedAlloc(2 * Piece, RegionLayout.PageSize);
+        var theirs = ours + Piece;
+        const int most = Piece / RegionLayout.PageSize;
+        for (long from = 0; pages.NextRun(from, most, out var first, out var count); from = first + count)
+        {
+            var bytes = (int)count * RegionLayout.PageSize;
+            if (_file.Read(first * RegionLayout.PageSize, theirs, bytes) != 0) continue;
+            Memory.Read(first * RegionLayout.PageSize, ours, bytes);
+            for (var i = 0; i < bytes; i += RegionLayout.PageSize)
+            {
+                var image = new ReadOnlySpan<byte>(theirs + i, RegionLayout.PageSize);
+                if (image.SequenceEqual(new ReadOnlySpan<byte>(ours + i, RegionLayout.PageSize)))
+                    pages.Remove(first + i / RegionLayout.PageSize);
+            }
+        }
+        NativeMemory.AlignedFree(ours);
+    }
+
     /// <summary>The region is opened, with this generation.</summary>
     public void Opened(long generation)
     {

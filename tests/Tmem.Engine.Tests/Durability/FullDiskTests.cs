@@ -136,10 +136,14 @@ public sealed class FullDiskTests
         }
         Assert.Equal((0, 0), (full.Count("write"), full.Count("allocate")));
         AssertHolds(full.Contents, pool, Many);
-        // One that was changed does, and then what the attach has made is written as well.
+        // One that was changed needs what changed, and what an attach has made otherwise than the image has it.
         using var changed = Open(full);
         s_pages.Put(changed, pool, 3, 77);
         Assert.Equal(TmemStatus.DiskFull, changed.Sync());
+        full.Size += 100 << 10;
+        Assert.Equal(TmemStatus.Ok, changed.Sync());
+        using var again = Open(new SimulatedDisk(full.Contents));
+        Assert.Equal(77, s_pages.Value(again, pool, 3));
     }
 
     /// <summary>The keeper holds the memory: what has become of the file is no reason not to serve it.</summary>
