@@ -18,22 +18,17 @@ namespace Tmem.Engine.Diagnostics;
 /// </list>
 /// Counters are compared by the other alone: what they count never stands still here.
 /// </summary>
-internal sealed unsafe class LiveVerifier(SlabAllocator slabs, PoolTable pools, RegionOperations operations) : IDisposable
+internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable pools, RegionOperations operations) : IDisposable
 {
     /// <summary>Slots looked at under one hold of a bucket's latch, up to the end of the node it comes to.</summary>
     public const int Most = 4096;
 
-    private const int MaximumSuspects = 10_000;
     private const int DeepestTree = 1000;
-
-    /// <summary>A thread may be kept from the processor between taking a page out and freeing its slot: a second at most is waited for it.</summary>
-    private const int MostLooks = 20;
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
 
     private readonly SpanPool _spans = slabs.Spans;
     private readonly List<string> _problems = [];
     private readonly List<Handle> _corrupt = [];
-    private readonly List<(ulong Place, ulong Word)> _suspects = [];
+    private readonly SuspectSlots _suspects = new(slabs);
     private readonly ulong* _words = (ulong*)NativeMemory.Alloc((nuint)(RegionLayout.SpanBytes / 32 * sizeof(ulong)));
     /// <summary>Following the index further may lead out of the region.</summary>
     private bool _leadsAstray;
@@ -58,7 +53,7 @@ internal sealed unsafe class LiveVerifier(SlabAllocator slabs, PoolTable pools, 
             if (_spans.Overrun is var over and > 0) Problem($"memory was given out up to {over} bytes beyond the capacity, which is {_spans.Capacity}");
             if (!_leadsAstray)
             {
-                CheckSuspects();
+                _suspects.Report(waits: true, LeadsBack, Problem);
                 using var walk = new PageWalk(operations);
                 foreach (var pool in known) _pages += walk.Run(pool, Corrupt);
             }
@@ -239,126 +234,6 @@ internal sealed unsafe class LiveVerifier(SlabAllocator slabs, PoolTable pools, 
         var length = PageDescriptor.Length(descriptor);
         if (length > slabs.SlotBytes(place) - SlotHeader.Bytes)
             Problem($"{handle} has {length} bytes in its slot at {place:x}, which holds {slabs.SlotBytes(place) - SlotHeader.Bytes}");
-    }
-
-    private void CheckSpan(uint span)
-    {
-        var (kind, size, used) = (SpanKind.Free, 0, 0);
-        slabs.WhileSpanHeld(span, () =>
-        {
-            ref var entry = ref _spans.Table[span];
-            (kind, size) = (entry.Kind, SizeClasses.Size(entry.Class));
-            used = Math.Min(entry.Bump, SizeClasses.SlotsPerSpan(entry.Class));
-            CheckSlots(span, ref entry, used, size);
-        });
-        if (kind == SpanKind.Free) return;
-        _spansChecked++;
-        if (kind == SpanKind.Records) return;
-        var start = _spans.PlaceOf(span);
-        for (var slot = 0; slot < used && _suspects.Count < MaximumSuspects; slot++)
-        {
-            var word = _words[slot];
-            if (word == 0 || (word & SlabAllocator.InFlight) != 0) continue;
-            var place = start + (ulong)(slot * size);
-            if (!LeadsBack(kind, place, word)) _suspects.Add((place, word));
-        }
-    }
-
-    private void CheckSlots(uint span, ref SpanEntry entry, int used, int size)
-    {
-        var slots = SizeClasses.SlotsPerSpan(entry.Class);
-        var start = _spans.PlaceOf(span);
-        var live = 0;
-        for (var slot = 0; slot < used; slot++)
-        {
-            _words[slot] = *(ulong*)slabs.At(start + (ulong)(slot * size));
-            if (_words[slot] != 0) live++;
-        }
-        if (live != entry.Live || entry.Live == 0)
-            Problem($"span {span} ({entry.Kind}) counts {entry.Live} slots in use and has {live} of {slots}");
-        var free = 0;
-        for (int next = entry.FreeHead; next != 0 && free <= slots; free++)
-        {
-            if (next > used || _words[next - 1] != 0)
-            {
-                Problem($"span {span} ({entry.Kind}): its chain of free slots leads to slot {next - 1}, which is not free");
-                break;
-            }
-            next = (ushort)((ulong*)slabs.At(start + (ulong)((next - 1) * size)))[1];
-        }
-        if (free != entry.Bump - entry.Live) Problem($"span {span} ({entry.Kind}) chains {free} free slots of {entry.Bump - entry.Live}");
-        var list = live == slots ? SpanList.None : (SpanList)(1 + live * 4 / slots);
-        if (entry.List != list && entry.List != SpanList.Isolated)
-            Problem($"span {span} ({entry.Kind}), {entry.Live} of {slots} slots in use, is in list {entry.List}");
-        if (entry.Bump * size > entry.Present * RegionLayout.PageSize)
-            Problem($"span {span} ({entry.Kind}) has {entry.Present} pages present and slots up to {entry.Bump} used");
-    }
-
-    /// <summary>Whether what a slot in use names leads to it.</summary>
-    private bool LeadsBack(SpanKind kind, ulong place, ulong word)
-    {
-        switch (kind)
-        {
-            case SpanKind.Objects:
-                return IsInTree(place, in *(ObjectRecord*)slabs.At(place), 0, 0, 0);
-            case SpanKind.Nodes:
-                ref var node = ref *(RadixNode*)slabs.At(place);
-                return slabs.IsSlot(node.Object, SpanKind.Objects)
-                    && IsInTree(node.Object, in *(ObjectRecord*)slabs.At(node.Object), place, node.Level, node.FirstIndex);
-            default:
-                // The leaf is where the header says, or was until a moment ago.
-                var leaf = new SlotHeader { Word = word }.Leaf;
-                return _spans.Contains(leaf) && _spans.Table[_spans.SpanOf(leaf)].Kind is SpanKind.Nodes or SpanKind.Objects
-                    && PageDescriptor.IsAt(*(ulong*)slabs.At(leaf), place);
-        }
-    }
-
-    /// <summary>Whether an object is found by its id, and, with a node given, that node by its first index. A copy of its record says where to look.</summary>
-    private bool IsInTree(ulong place, in ObjectRecord seen, ulong node, int level, uint first)
-    {
-        var (id, number) = (seen.Id, seen.Bucket);
-        if (pools.Holding(seen.Pool) is not { } pool) return false;
-        ref var bucket = ref pool.BucketAt(number);
-        SpinLatch.Enter(ref bucket.Latch);
-        try
-        {
-            if (Next(pool, number, bucket.Root, id) != place) return false;
-            if (node == 0) return true;
-            ref var record = ref *(ObjectRecord*)slabs.At(place);
-            var at = record.Height > 0 ? record.RootNode : 0;
-            for (var height = record.Height; at != 0 && height > 0; height--)
-            {
-                if (height == level) return at == node;
-                if (!slabs.IsSlot(at, SpanKind.Nodes)) return false;
-                at = ((RadixNode*)slabs.At(at))->Entries[RadixNode.Slot(first, height)];
-            }
-            return false;
-        }
-        finally { SpinLatch.Exit(ref bucket.Latch); }
-    }
-
-    private void CheckSuspects()
-    {
-        for (var look = 0; ; look++)
-        {
-            _suspects.RemoveAll(IsSettled);
-            if (_suspects.Count == 0 || look == MostLooks) break;
-            Thread.Sleep(s_pause);
-        }
-        foreach (var (place, _) in _suspects)
-        {
-            var span = _spans.SpanOf(place);
-            Problem($"the slot at {place:x} of span {span} ({_spans.Table[span].Kind}) is in use and nothing refers to it");
-        }
-    }
-
-    /// <summary>Whether a slot that nothing referred to is no leak after all: it has been freed, waits to be, or is referred to.</summary>
-    private bool IsSettled((ulong Place, ulong Word) suspect)
-    {
-        var (place, word) = suspect;
-        var kind = _spans.Table[_spans.SpanOf(place)].Kind;
-        return kind is SpanKind.Free or SpanKind.Records || Volatile.Read(ref *(ulong*)slabs.At(place)) != word || slabs.IsWaiting(place)
-            || LeadsBack(kind, place, word);
     }
 
     private void Corrupt(Handle handle)

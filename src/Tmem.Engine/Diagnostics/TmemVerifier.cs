@@ -14,19 +14,13 @@ namespace Tmem.Engine.Diagnostics;
 /// </summary>
 internal sealed unsafe class TmemVerifier : IDisposable
 {
-    private const int MaximumSuspects = 10_000;
-
-    /// <summary>A thread may be kept from the processor between taking a page out and freeing its slot: a second at most is waited for it.</summary>
-    private const int MostLooks = 20;
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
-
     private readonly SlabAllocator _slabs;
     private readonly SpanPool _spans;
     private readonly PoolTable _pools;
     private readonly RegionOperations _operations;
     private readonly List<string> _problems = [];
     private readonly List<Handle> _corrupt = [];
-    private readonly List<(ulong Place, ulong Word)> _suspects = [];
+    private readonly SuspectSlots _suspects;
     private readonly Dictionary<PoolId, PoolStatistics> _walked = [];
     private readonly Dictionary<PoolId, long> _recordBytes = [];
     private SlotBitmap _reached = null!;
@@ -43,6 +37,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
         _spans = slabs.Spans;
         _pools = pools;
         _operations = operations;
+        _suspects = new SuspectSlots(slabs);
     }
 
     /// <summary>For tests: called between the looks at the structure and at the pages.</summary>
@@ -64,7 +59,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
         using var walk = new PageWalk(_operations);
         foreach (var pool in pools)
             _pages += walk.Run(pool, Corrupt);
-        CheckSuspects();
+        _suspects.Report(waits: !quiescent, IsReferred, Problem);
         return new VerifierReport(_pages, _objects, _spansChecked, _problems) { CorruptPages = _corrupt };
     }
 
@@ -215,9 +210,9 @@ internal sealed unsafe class TmemVerifier : IDisposable
             if (_quiescent && (word & SlabAllocator.InFlight) != 0 && entry.Kind != SpanKind.Records)
                 Problem($"the slot at {place:x} of span {span} ({entry.Kind}) was taken and neither committed nor freed");
             if ((word & SlabAllocator.InFlight) == 0 && entry.Kind != SpanKind.Records
-                && _suspects.Count < MaximumSuspects && !_reached.Contains(place))
+                && !_reached.Contains(place))
             {
-                _suspects.Add((place, word));
+                _suspects.Add(place, word);
             }
         }
         if (live != entry.Live || entry.Live == 0)
@@ -274,31 +269,9 @@ internal sealed unsafe class TmemVerifier : IDisposable
         if (counted != walked) Problem($"{pool.Id} counts {counted} {what} and has {walked}");
     }
 
-    private void CheckSuspects()
-    {
-        for (var look = 0; ; look++)
-        {
-            _suspects.RemoveAll(IsSettled);
-            if (_suspects.Count == 0 || _quiescent || look == MostLooks) break;
-            Thread.Sleep(s_pause);
-        }
-        foreach (var (place, _) in _suspects)
-        {
-            var span = _spans.SpanOf(place);
-            Problem($"the slot at {place:x} of span {span} ({_spans.Table[span].Kind}) is in use and nothing refers to it");
-        }
-    }
-
-    /// <summary>Whether a slot that nothing referred to is no leak after all: it has been freed, waits to be, or is referred to.</summary>
-    private bool IsSettled((ulong Place, ulong Word) suspect)
-    {
-        var (place, word) = suspect;
-        if (Volatile.Read(ref *(ulong*)_slabs.At(place)) != word || _slabs.IsWaiting(place)) return true;
-        // A page may have been linked since; nodes and objects are freed under the latch they were seen under.
-        if (_spans.Table[_spans.SpanOf(place)].Kind is not (SpanKind.PersistentPages or SpanKind.EphemeralPages)) return false;
-        var leaf = ((SlotHeader*)_slabs.At(place))->Leaf;
-        return _spans.Contains(leaf) && PageDescriptor.IsAt(*(ulong*)_slabs.At(leaf), place);
-    }
+    /// <summary>A page may have been linked since; nodes and objects are freed under the latch they were seen under.</summary>
+    private bool IsReferred(SpanKind kind, ulong place, ulong word) =>
+        kind is SpanKind.PersistentPages or SpanKind.EphemeralPages && _suspects.IsInLeaf(place, word);
 
     private void Corrupt(Handle handle)
     {
