@@ -7,8 +7,6 @@ namespace Tmem.Engine.Region;
 /// (<see cref="TryExtend"/>), a granule at a time: a first touch page by page costs the swap-out path a fault each, and a whole span at a
 /// time would cost every class of slots the memory of one. An empty span keeps its memory for the next taker, up to a bound, so that a
 /// class that empties and fills again makes no system call; beyond the bound its memory goes back to the system.
-/// <para>The account: superblock and pool table, the touched part of the span table, the present pages of all spans, and what the process
-/// keeps beside the region for it (<see cref="TryCharge"/>). It never exceeds the capacity: a taker is refused first.</para>
 /// </summary>
 internal sealed unsafe partial class SpanPool
 {
@@ -18,18 +16,13 @@ internal sealed unsafe partial class SpanPool
     private readonly RegionMemory _memory;
     private readonly Superblock* _superblock;
     private readonly long _header;
-    private readonly long[] _present = new long[6];
     private int _latch;
     private uint _readyHead;
     private uint _returnedHead;
     private long _highWater;
     private long _ready;
     private long _inUse;
-    private long _charged;
-    private long _peak;
-    private long _overrun;
     private long _returns;
-    private long _capacity;
 
     public SpanPool(RegionMemory memory, long spans, long capacity)
     {
@@ -51,39 +44,6 @@ internal sealed unsafe partial class SpanPool
     public long ReadyBytes => Volatile.Read(ref _ready) * RegionLayout.PageSize;
     public long InUse => Volatile.Read(ref _inUse);
     public long Returned => Volatile.Read(ref _returns);
-    public long Peak => Volatile.Read(ref _peak);
-
-    /// <summary>The most by which anything that was to ask first has passed the capacity since it was set: 0, or there is a fault.</summary>
-    public long Overrun => Volatile.Read(ref _overrun);
-
-    /// <summary>For tests: nobody is refused, as if by a fault.</summary>
-    internal bool RefusesNothing { get; set; }
-
-    public long Used { get { SpinLatch.Enter(ref _latch); var used = UsedNow(); SpinLatch.Exit(ref _latch); return used; } }
-
-    /// <summary>The limit on real memory. Lowering it below what is used refuses takers until enough has been given back.</summary>
-    public long Capacity
-    {
-        get => Volatile.Read(ref _capacity);
-        set
-        {
-            SpinLatch.Enter(ref _latch);
-            _capacity = value;
-            _peak = UsedNow();
-            _overrun = 0;
-            SpinLatch.Exit(ref _latch);
-        }
-    }
-
-    /// <summary>
-    /// What a store of that capacity needs beside the slots of pages and index: tables, what the process keeps for it, and records, whose spans are not
-    /// compacted.
-    /// </summary>
-    public long FixedBytes(long capacity) =>
-        RegionLayout.TablesBytes + TableBytes(Math.Min(Count, RegionLayout.SpansFor(capacity))) + Volatile.Read(ref _charged) + BytesOf(SpanKind.Records);
-
-    /// <summary>Real memory of the spans of one kind.</summary>
-    public long BytesOf(SpanKind kind) => Volatile.Read(ref _present[(int)kind]) * RegionLayout.PageSize;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* Start(uint span) => _memory.Start + _header + ((long)span << RegionLayout.SpanShift);
@@ -205,36 +165,6 @@ internal sealed unsafe partial class SpanPool
         SpinLatch.Exit(ref _latch);
     }
 
-    /// <summary>Charges memory that the process keeps beside the region (a pool's buckets). False if there is no room for it.</summary>
-    public bool TryCharge(long bytes)
-    {
-        SpinLatch.Enter(ref _latch);
-        var fits = Fits(bytes);
-        if (fits)
-        {
-            _charged += bytes;
-            NoteGrowth();
-        }
-        SpinLatch.Exit(ref _latch);
-        return fits;
-    }
-
-    /// <summary>Charges what is there already.</summary>
-    public void Charge(long bytes)
-    {
-        SpinLatch.Enter(ref _latch);
-        _charged += bytes;
-        NotePeak();
-        SpinLatch.Exit(ref _latch);
-    }
-
-    public void Uncharge(long bytes)
-    {
-        SpinLatch.Enter(ref _latch);
-        _charged -= bytes;
-        SpinLatch.Exit(ref _latch);
-    }
-
     /// <summary>
     /// Takes an attached region's spans over: those of a kind other than free are in use, and <see cref="AdoptPresent"/> accounts for each;
     /// the memory of every free one goes back to the system.
@@ -284,35 +214,6 @@ internal sealed unsafe partial class SpanPool
     private static int Granule(long held) => (int)Math.Clamp(held / 32, 1, MostGranule / RegionLayout.PageSize);
 
     private static int Pages(int bytes) => (bytes + RegionLayout.PageSize - 1) / RegionLayout.PageSize;
-
-    private bool TryAccount(SpanKind kind, int pages)
-    {
-        SpinLatch.Enter(ref _latch);
-        var fits = Fits((long)pages * RegionLayout.PageSize);
-        if (fits)
-        {
-            _present[(int)kind] += pages;
-            NoteGrowth();
-        }
-        SpinLatch.Exit(ref _latch);
-        return fits;
-    }
-
-    private void Unaccount(SpanKind kind, int pages)
-    {
-        SpinLatch.Enter(ref _latch);
-        _present[(int)kind] -= pages;
-        SpinLatch.Exit(ref _latch);
-    }
-
-    /// <summary>Whether there is room, once empty spans have let go of what they hold.</summary>
-    private bool Fits(long bytes)
-    {
-        if (UsedNow() + bytes <= _capacity || RefusesNothing) return true;
-        if (_ready == 0) return false;
-        ReleaseReadyLatched();
-        return UsedNow() + bytes <= _capacity;
-    }
 
     private void ReleaseReadyLatched()
     {
@@ -366,21 +267,4 @@ internal sealed unsafe partial class SpanPool
 
     private static long TableBytes(long spans) =>
         (spans * RegionLayout.SpanEntryBytes + RegionLayout.PageSize - 1) & ~(RegionLayout.PageSize - 1L);
-
-    private long UsedNow()
-    {
-        var pages = _ready;
-        foreach (var present in _present) pages += present;
-        return RegionLayout.TablesBytes + TableBytes(_highWater) + _charged + pages * RegionLayout.PageSize;
-    }
-
-    /// <summary>Somebody has asked and was not refused.</summary>
-    private void NoteGrowth()
-    {
-        NotePeak();
-        var over = UsedNow() - _capacity;
-        if (over > _overrun) _overrun = over;
-    }
-
-    private void NotePeak() => _peak = Math.Max(_peak, UsedNow());
 }
