@@ -166,7 +166,7 @@ public sealed class CompactionTests
         {
             if (i % 4 != 0) client.FlushPage(pool, s_object, i);
         }
-        Assert.True(SpinWait.SpinUntil(() => engine.Statistics().UsedBytes < 26 * Engines.Mebi, TimeSpan.FromSeconds(30)),
+        Assert.True(SpinWait.SpinUntil(() => engine.Statistics().UsedBytes < 26 * Engines.Mebi, TimeSpan.FromSeconds(60)),
             $"{engine.Statistics().UsedBytes} bytes still used for 20 MiB of pages");
         Engines.AssertSound(engine);
     }

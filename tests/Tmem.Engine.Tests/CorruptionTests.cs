@@ -9,7 +9,7 @@ public sealed class CorruptionTests
     [Fact]
     public unsafe void AnyFlippedBitOfASlotIsFound()
     {
-        using var engine = Engines.Anonymous();
+        using var engine = Engines.Still();
         var client = engine.Client(new ClientId(1));
         var pool = Engines.Pool(client);
         var obj = new ObjectId(5);
@@ -38,7 +38,7 @@ public sealed class CorruptionTests
     [Fact]
     public unsafe void AnyFlippedBitOfALeafIsFound()
     {
-        using var engine = Engines.Anonymous();
+        using var engine = Engines.Still();
         var client = engine.Client(new ClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 200; i++) client.Put(pool, new ObjectId(5), i, Pages.Text((int)i));
@@ -59,7 +59,7 @@ public sealed class CorruptionTests
     [Fact]
     public unsafe void CorruptPagesAreNamedByTheirHandles()
     {
-        using var engine = Engines.Anonymous();
+        using var engine = Engines.Still();
         var client = engine.Client(new ClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 12; i++)
@@ -86,7 +86,7 @@ public sealed class CorruptionTests
     [Fact]
     public unsafe void TheVerifierNamesTheDamagedPage()
     {
-        using var engine = Engines.Anonymous();
+        using var engine = Engines.Still();
         var client = engine.Client(new ClientId(1));
         var pool = Engines.Pool(client);
         client.Put(pool, new ObjectId(5), 9, Pages.Text(3));
@@ -98,7 +98,7 @@ public sealed class CorruptionTests
     [Fact]
     public void TheVerifierFindsALeakedSlot()
     {
-        using var engine = Engines.Anonymous();
+        using var engine = Engines.Still();
         var client = engine.Client(new ClientId(1));
         Engines.Pool(client);
         unsafe

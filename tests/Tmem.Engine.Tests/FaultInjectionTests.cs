@@ -11,7 +11,7 @@ public sealed class FaultInjectionTests
         var reached = true;
         for (var n = 1; reached; n++)
         {
-            using var engine = Engines.Anonymous();
+            using var engine = Engines.Still();
             reached = RunWithFailureAt(engine, n);
             Engines.AssertSound(engine);
             Assert.True(n < 1000, "the sequence should need far fewer allocations");
@@ -22,7 +22,7 @@ public sealed class FaultInjectionTests
     [Fact]
     public void AStoreThatFailsHalfTheTimeNeverLies()
     {
-        using var engine = Engines.Anonymous();
+        using var engine = Engines.Still();
         var client = engine.Client(new ClientId(1));
         var pool = Engines.Pool(client);
         var random = new Random(1);
@@ -66,7 +66,7 @@ public sealed class FaultInjectionTests
         while (reached)
         {
             n++;
-            using var engine = Engines.Anonymous();
+            using var engine = Engines.Still();
             reached = WriteAndExchangeWithFailureAt(engine, flags, n);
             Engines.AssertSound(engine);
         }

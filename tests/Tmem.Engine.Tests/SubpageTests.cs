@@ -153,7 +153,7 @@ public sealed class SubpageTests : IDisposable
     [Fact]
     public unsafe void ADamagedPageIsNeitherWrittenNorExchanged()
     {
-        using var engine = Engines.Anonymous();
+        using var engine = Engines.Still();
         var client = engine.Client(new ClientId(1));
         var pool = Engines.Pool(client);
         client.Put(pool, _object, 7, Pages.Text(1));

@@ -135,8 +135,6 @@ public sealed class CheckpointTests
         {
             if (step == CheckpointStep.Standstill)
             {
-                // Whoever was at it comes to a latch; after that nobody gets on.
-                Thread.Sleep(50);
                 var now = Interlocked.Read(ref done);
                 Thread.Sleep(50);
                 held = Interlocked.Read(ref done) - now;
@@ -164,7 +162,8 @@ public sealed class CheckpointTests
         worker.Join();
         Assert.Equal(TmemStatus.Ok, status);
         Assert.True(rounds >= 1, "nothing was copied before the last round; the test tests nothing");
-        Assert.Equal(0, held);
+        // What was through its last latch already may be counted yet; nobody comes through another one.
+        Assert.InRange(held, 0, 1);
     }
 
     [Fact]
@@ -243,12 +242,15 @@ public sealed class CheckpointTests
         var disk = new SimulatedDisk();
         using var engine = Open(disk, TimeSpan.FromMilliseconds(20));
         var pool = s_pages.Fill(engine, 100);
-        var moment = disk.Now;
-        // Two syncs a checkpoint: the second one begun after the pages were put is over.
-        SpinWait.SpinUntil(() => disk.Count("sync", moment) >= 1 && engine.Statistics().Durability.Checkpoints >= 2, TimeSpan.FromSeconds(2));
-        SpinWait.SpinUntil(() => { using var look = Open(new SimulatedDisk(disk.Contents)); return Engines.Figures(look.Client(s_client), pool).Pages == 100; }, TimeSpan.FromSeconds(30));
+        Assert.True(SpinWait.SpinUntil(() => DurablePages() == 100, TimeSpan.FromSeconds(60)), $"{DurablePages()} pages are durable");
         using var again = Open(new SimulatedDisk(disk.Contents));
         AssertFilled(again, pool, 100);
+
+        long DurablePages()
+        {
+            using var look = Open(new SimulatedDisk(disk.Contents));
+            return look.Client(s_client).PoolInfo(pool, out var info) == TmemStatus.Ok ? info!.Statistics.Pages : 0;
+        }
     }
 
     private static TmemEngine Open(SimulatedDisk disk, TimeSpan interval = default)

@@ -116,7 +116,7 @@ public sealed class TransferRefusalTests
         using var stream = new MemoryStream();
         client.Save(stream);
 
-        using var small = Engines.Anonymous(2 * Engines.Mebi);
+        using var small = Engines.Still(2 * Engines.Mebi);
         var refused = small.Client(new ClientId(1));
         stream.Position = 0;
         var result = refused.Restore(stream);
@@ -220,7 +220,7 @@ public sealed class TransferRefusalTests
     /// <summary>An engine that has had the save and lost it again, and its figures then: what is made once is there.</summary>
     private static TmemEngine Used(byte[] saved, out TmemClient client, out Diagnostics.EngineStatistics before)
     {
-        var engine = Engines.Anonymous(4 * Engines.Mebi);
+        var engine = Engines.Still(4 * Engines.Mebi);
         client = engine.Client(new ClientId(1));
         Assert.Equal(TransferStatus.Ok, client.Restore(new MemoryStream(saved)).Status);
         client.Destroy();
