@@ -15,13 +15,11 @@ public sealed class ControlGateTests
         Assert.Null(gate.TryEnter("pool.destroy", always: false));
         Assert.Null(gate.TryEnter("check", always: false));
         using var closed = new ManualResetEventSlim();
-        var closing = new Thread(() =>
+        var closing = ControlServerFixture.StartWaiting(() =>
         {
             gate.Close("another one follows");
             closed.Set();
         });
-        closing.Start();
-        SpinWait.SpinUntil(() => closing.ThreadState.HasFlag(ThreadState.WaitSleepJoin), TimeSpan.FromSeconds(10));
         Assert.Equal("another one follows", gate.TryEnter("pool.create", always: false));
         Assert.Equal("another one follows", gate.TryEnter("status", always: true));
         gate.Leave("check");
@@ -65,13 +63,8 @@ public sealed class ControlGateTests
     {
         using var fixture = new ControlServerFixture();
         using var hold = new ManualResetEventSlim();
-        fixture.Store.HoldVerify = hold;
-        using var peer = fixture.Connect();
-        peer.Send("""{"jsonrpc":"2.0","id":1,"method":"check"}""" + "\n");
-        fixture.Store.VerifyBegun.Wait(TestContext.Current.CancellationToken);
-        var closing = new Thread(() => fixture.Calls.Close("this worker gives way"));
-        closing.Start();
-        SpinWait.SpinUntil(() => closing.ThreadState.HasFlag(ThreadState.WaitSleepJoin), TimeSpan.FromSeconds(10));
+        using var peer = fixture.ConnectAndCheck(hold);
+        var closing = ControlServerFixture.StartWaiting(() => fixture.Calls.Close("this worker gives way"));
         using var other = fixture.Connect();
         other.Send("""{"jsonrpc":"2.0","id":2,"method":"pool.list"}""" + "\n");
         Assert.Equal("this worker gives way", other.Receive()!["error"]!["message"]!.GetValue<string>());

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Tmem.Fuse.Control;
+using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;
 
@@ -36,6 +37,25 @@ internal sealed class ControlServerFixture : IDisposable
     public ControlServer Serve(string path, Socket listener) => ControlServer.Start(path, listener, Daemon, Store, Store, Log.Enqueue, new ControlLimits());
 
     public Peer Connect() => new(SocketPath);
+
+    /// <summary>A peer whose call is being carried out, until <paramref name="hold"/> is set.</summary>
+    public Peer ConnectAndCheck(ManualResetEventSlim hold)
+    {
+        Store.HoldVerify = hold;
+        var peer = Connect();
+        peer.Send("""{"jsonrpc":"2.0","id":1,"method":"check"}""" + "\n");
+        Store.VerifyBegun.Wait(TestContext.Current.CancellationToken);
+        return peer;
+    }
+
+    /// <summary>Starts what has to wait for somebody, and returns when it does.</summary>
+    public static Thread StartWaiting(Action wait)
+    {
+        var thread = new Thread(() => wait());
+        thread.Start();
+        SpinWait.SpinUntil(() => thread.ThreadState.HasFlag(ThreadState.WaitSleepJoin), TimeSpan.FromSeconds(10));
+        return thread;
+    }
 
     public void Dispose()
     {

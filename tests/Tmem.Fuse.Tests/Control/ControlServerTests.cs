@@ -274,13 +274,8 @@ public sealed class ControlServerTests
     {
         using var fixture = new ControlServerFixture();
         using var hold = new ManualResetEventSlim();
-        fixture.Store.HoldVerify = hold;
-        using var peer = fixture.Connect();
-        peer.Send("""{"jsonrpc":"2.0","id":1,"method":"check"}""" + "\n");
-        fixture.Store.VerifyBegun.Wait(TestContext.Current.CancellationToken);
-        var closing = new Thread(fixture.Server.Dispose);
-        closing.Start();
-        SpinWait.SpinUntil(() => closing.ThreadState.HasFlag(System.Threading.ThreadState.WaitSleepJoin), TimeSpan.FromSeconds(10));
+        using var peer = fixture.ConnectAndCheck(hold);
+        var closing = ControlServerFixture.StartWaiting(fixture.Server.Dispose);
         hold.Set();
         Assert.NotNull(peer.Receive()!["result"]);
         Assert.Null(peer.Receive());
