@@ -86,7 +86,13 @@ internal sealed unsafe partial class Keeper
             if (message != LinkMessage.Ready || _phase != UpgradePhase.Preparing) continue;
             _phase = UpgradePhase.Retiring;
             _deadline = Environment.TickCount64 + RetirePatience;
-            _worker.Line.Send(LinkMessage.Retire);
+            if (_worker.Exists) _worker.Line.Send(LinkMessage.Retire);
+            else
+            {
+                // It has died since the successor was started.
+                HandOver();
+                return;
+            }
         }
         if (!_successor.HasEnded || !_successor.TryReap(out var death)) return;
         _successor.Forget();

@@ -220,6 +220,12 @@ internal sealed unsafe partial class Keeper
             return;
         }
         var line = CountDeath(in death);
+        if (_phase == UpgradePhase.Preparing)
+        {
+            line.AppendLiteral("the new worker takes over as soon as it is ready");
+            KeeperLog.Warning(line);
+            return;
+        }
         if (_phase == UpgradePhase.Retiring)
         {
             line.AppendLiteral("the new worker takes over");

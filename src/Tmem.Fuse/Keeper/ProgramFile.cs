@@ -29,7 +29,10 @@ internal static unsafe class ProgramFile
         var path = Libc.ReadLink("/proc/self/exe") ?? "";
         Handover.SetProgramPath(ref settings, path.EndsWith(deleted, StringComparison.Ordinal) ? path[..^deleted.Length] : path);
         settings.Identity = IdentityOf(file, out _);
-        settings.Program = Copied(file);
+        // Only a runtime that is a file of its own lists these; RuntimeFeature says "native" of every build of a project that can
+        // be.
+        var isCompiled = AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") is not null;
+        settings.Program = isCompiled ? file : Copied(file);
     }
 
     /// <summary>Opens a program for an upgrade.</summary>
@@ -66,9 +69,12 @@ internal static unsafe class ProgramFile
         }
         Handover.SetProgramPath(ref settings, path);
         settings.Identity = identity;
-        program = Copied(opened.Descriptor);
+        program = FindsPartsByPath(path) ? opened.Descriptor : Copied(opened.Descriptor);
         return null;
     }
+
+    /// <summary>Whether another's program is one that the runtime compiles as it goes: its own start, or the runtime's.</summary>
+    private static bool FindsPartsByPath(string path) => File.Exists(path + ".dll") || Path.GetFileName(path) == "dotnet";
 
     private static ProgramIdentity IdentityOf(int file, out uint mode)
     {
@@ -86,8 +92,6 @@ internal static unsafe class ProgramFile
     /// <summary>The copy, and the file closed; or the file.</summary>
     private static int Copied(int file)
     {
-        // Only a runtime that is a file of its own lists these; RuntimeFeature says "native" of every build of a project that can be.
-        if (AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") is not null) return file;
         var copy = TryCopy(file);
         if (copy < 0) return file;
         _ = Libc.close(file);

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net.Sockets;
-using System.Text;
 using Tmem.System.Tests.Support;
 using Xunit;
 
@@ -20,16 +18,15 @@ public class UpgradeBesideManagementTests
         var worker = daemon.Worker;
 
         // One call's thread gets what nobody else wants of the processors, and that is next to nothing.
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = 60_000 };
         var before = Peers(worker);
-        socket.Connect(new UnixDomainSocketEndPoint(daemon.Socket));
-        Ask(socket, """{"jsonrpc":"2.0","id":1,"method":"pool.list"}""");
+        using var peer = new Conversation(daemon.Socket);
+        peer.Ask("pool.list");
         var thread = Assert.Single(Peers(worker).Except(before));
         Command.Run("chrt", "--idle", "--pid", "0", thread).Succeeds();
         var busy = Enumerable.Range(0, 2 * Environment.ProcessorCount).Select(_ => Process.Start("sh", ["-c", "while :; do :; done"])).ToList();
         try
         {
-            var destroyed = Task.Run(() => Ask(socket, """{"jsonrpc":"2.0","id":2,"method":"pool.destroy","params":{"name":"p","force":true}}"""));
+            var destroyed = Task.Run(() => peer.Ask("pool.destroy", """{"name":"p","force":true}"""));
             Thread.Sleep(200);
             Assert.False(destroyed.IsCompleted);
             var upgraded = Task.Run(() => daemon.Control("upgrade"));
@@ -67,13 +64,6 @@ public class UpgradeBesideManagementTests
             // It has ended meanwhile.
             return "";
         }
-    }
-
-    private static string Ask(Socket socket, string line)
-    {
-        socket.Send(Encoding.UTF8.GetBytes(line + "\n"));
-        var buffer = new byte[65536];
-        return Encoding.UTF8.GetString(buffer, 0, socket.Receive(buffer));
     }
 
     private static void End(List<Process> processes)

@@ -1,6 +1,4 @@
 using System.Net.Sockets;
-using System.Text;
-using Mono.Unix.Native;
 using Tmem.System.Tests.Support;
 using Xunit;
 
@@ -39,11 +37,7 @@ public class UpgradeMisuseTests
         daemon.Control("upgrade", "--threads", "5").Succeeds();
         Assert.Equal(0, daemon.Figure("processes.restarts"));
         daemon.AwaitAll();
-        for (var death = 1; death <= 2; death++)
-        {
-            Syscall.kill(daemon.Worker, Signum.SIGKILL);
-            daemon.AwaitRestarts(death);
-        }
+        for (var death = 1; death <= 2; death++) daemon.KillWorker();
         Assert.Equal("here", Bounded.Run(() => File.ReadAllText(file)));
         Assert.Equal(0, daemon.Figure("processes.keeperAllocatedBytes"));
         daemon.Stop();
@@ -79,8 +73,7 @@ public class UpgradeMisuseTests
             Assert.Equal(worker, daemon.Worker);
         }
         // None of it stands in the way of a death or of the next one.
-        Syscall.kill(daemon.Worker, Signum.SIGKILL);
-        daemon.AwaitRestarts(1);
+        daemon.KillWorker();
         daemon.Control("upgrade").Succeeds();
         daemon.Stop();
     }
@@ -89,13 +82,10 @@ public class UpgradeMisuseTests
     public void A_program_that_is_overwritten_after_the_upgrade_is_still_the_one_that_was_named()
     {
         using var daemon = Daemon.Start("64M");
-        var copy = Path.Combine(daemon.Folder, "tmemd-next");
-        File.Copy(Built.Daemon, copy);
-        daemon.Control("upgrade", "--binary", copy).Succeeds();
+        var copy = daemon.UpgradeToCopy();
         // A file that runs could not be written to: it is a copy that runs.
         File.WriteAllText(copy, "#!/bin/sh\nexit 1\n");
-        Syscall.kill(daemon.Worker, Signum.SIGKILL);
-        daemon.AwaitRestarts(1);
+        daemon.KillWorker();
         // Settings alone need the program that is used; what lies there now does not get ready.
         Assert.Contains("exit code 1", daemon.Control("upgrade", "--threads", "5").All, StringComparison.Ordinal);
         daemon.Stop();
@@ -104,15 +94,10 @@ public class UpgradeMisuseTests
     /// <summary>One request, and whatever comes; null if the worker went away.</summary>
     private static string? Ask(string path)
     {
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = 60_000 };
         try
         {
-            socket.Connect(new UnixDomainSocketEndPoint(path));
-            socket.Send("""{"jsonrpc":"2.0","id":1,"method":"upgrade","params":{}}"""u8);
-            socket.Send("\n"u8);
-            var buffer = new byte[65536];
-            var length = socket.Receive(buffer);
-            return length == 0 ? null : Encoding.UTF8.GetString(buffer, 0, length);
+            using var peer = new Conversation(path);
+            return peer.Ask("upgrade") is { Length: > 0 } answer ? answer : null;
         }
         catch (SocketException error) when (error.SocketErrorCode != SocketError.TimedOut)
         {

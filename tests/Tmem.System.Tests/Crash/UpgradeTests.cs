@@ -54,8 +54,7 @@ public class UpgradeTests
         Assert.Equal(2, daemon.Control("upgrade", "--threads", "many").Code);
         Assert.Equal(1, daemon.Control("upgrade", "--threads", "65").Code);
         // What dies now comes back with the settings it had.
-        Mono.Unix.Native.Syscall.kill(daemon.Worker, Mono.Unix.Native.Signum.SIGKILL);
-        daemon.AwaitRestarts(1);
+        daemon.KillWorker();
         Assert.Equal(7, daemon.Figure("threads"));
         daemon.Stop();
     }
@@ -88,13 +87,10 @@ public class UpgradeTests
     public void Another_program_takes_over_and_the_old_file_may_go()
     {
         using var daemon = Daemon.Start("64M");
-        var copy = Path.Combine(daemon.Folder, "tmemd-next");
-        File.Copy(Built.Daemon, copy);
-        daemon.Control("upgrade", "--binary", copy).Succeeds();
+        var copy = daemon.UpgradeToCopy();
         Assert.Equal(copy, daemon.Program);
         File.Delete(copy);
-        Mono.Unix.Native.Syscall.kill(daemon.Worker, Mono.Unix.Native.Signum.SIGKILL);
-        daemon.AwaitRestarts(1);
+        daemon.KillWorker();
         Assert.Equal(copy, daemon.Program);
         daemon.Stop();
     }

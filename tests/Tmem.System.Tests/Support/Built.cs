@@ -16,15 +16,16 @@ internal static class Built
     public static string Control => Path.Combine(Folder, "tmemctl");
 
     /// <summary>The benchmark program, built with these tests in the same configuration.</summary>
-    public static string Benchmarks
+    public static string Benchmarks => Path.Combine(Beside("tests/Tmem.Benchmarks"), "Tmem.Benchmarks.dll");
+
+    /// <summary>The daemon as it is developed: a program that the runtime compiles as it goes, without ".dll" its own start.</summary>
+    public static string CompiledDaemon => Path.Combine(Beside("src/Tmem.Fuse"), "tmemd.dll");
+
+    private static string Beside(string project)
     {
-        get
-        {
-            // bin/<configuration>/<framework>/, ours and theirs alike
-            var framework = new DirectoryInfo(AppContext.BaseDirectory);
-            var folder = Path.Combine(Repository, "tests/Tmem.Benchmarks/bin", framework.Parent!.Name, framework.Name);
-            return Path.Combine(folder, "Tmem.Benchmarks.dll");
-        }
+        // bin/<configuration>/<framework>/, ours and theirs alike
+        var framework = new DirectoryInfo(AppContext.BaseDirectory);
+        return Path.Combine(Repository, project, "bin", framework.Parent!.Name, framework.Name);
     }
 
     private static string FindRepository()

@@ -154,6 +154,33 @@ internal sealed class Daemon : IDisposable
         }
     }
 
+    /// <summary>Kills the worker, and waits until another one serves.</summary>
+    public void KillWorker()
+    {
+        var restarts = Figure("processes.restarts");
+        Syscall.kill(Worker, Signum.SIGKILL);
+        AwaitRestarts(restarts + 1);
+    }
+
+    /// <summary>Has a worker from a copy of the program take over; returns the copy's path.</summary>
+    public string UpgradeToCopy()
+    {
+        var copy = Path.Combine(Folder, "tmemd-next");
+        File.Copy(Built.Daemon, copy);
+        Control("upgrade", "--binary", copy).Succeeds();
+        return copy;
+    }
+
+    /// <summary>Stops the keeper, as a debugger or a terminal does, until <see cref="Continue"/>.</summary>
+    public void StopKeeper()
+    {
+        Signal(Signum.SIGSTOP);
+        AwaitState(Id, 'T');
+    }
+
+    /// <summary>Lets the keeper go on.</summary>
+    public void Continue() => Signal(Signum.SIGCONT);
+
     /// <summary>Waits until mount and processes are gone, whoever the keeper was in the end.</summary>
     public void AwaitNothing()
     {
@@ -172,8 +199,7 @@ internal sealed class Daemon : IDisposable
     {
         var worker = Worker;
         // The keeper first, and stopped: the other way round, the kernel continues a stopped worker whose parent dies.
-        Signal(Signum.SIGSTOP);
-        AwaitState(Id, 'T');
+        StopKeeper();
         Syscall.kill(worker, Signum.SIGKILL);
         AwaitState(worker, 'Z');
         Signal(Signum.SIGKILL);
