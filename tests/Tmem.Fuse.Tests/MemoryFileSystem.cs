@@ -252,6 +252,13 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
 
     public void Release(in Caller caller, NodeId node, ulong handle) => Note($"release {node.Value} {handle}");
 
+    public Deferral Released(NodeId node) => default;
+
+    /// <summary>What <see cref="SizeOf"/> answers.</summary>
+    public ulong Size { get; set; }
+
+    public ulong SizeOf(NodeId node) => Size;
+
     public Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, uint readFlags, out int length)
     {
         length = 0;

@@ -23,6 +23,9 @@ internal sealed partial class TmemFileSystem
     /// <summary>The bit of a handle that says that it can be mapped for writing; the rest is the inode.</summary>
     private const ulong HandleMaps = 1UL << 63;
 
+    /// <summary>More than the kernel drops in a moment: some 250 pages.</summary>
+    private const ulong MuchKept = 1 << 20;
+
     /// <summary>Bytes of metadata a small file takes, roughly: how many more files statfs promises.</summary>
     private const ulong BytesPerFile = 512;
 
@@ -123,6 +126,17 @@ internal sealed partial class TmemFileSystem
         }
         Reap(dead);
     }
+
+    /// <summary>Nothing, but for a removed file of which the kernel may keep much.</summary>
+    public Deferral Released(NodeId node)
+    {
+        if (ResolveFile(node, out var file) != Errno.Ok) return default;
+        ref readonly var inode = ref _inodes[file];
+        var isMuch = inode.Links == 0 && Volatile.Read(in inode.Size) > MuchKept && PageCacheTrace.IsKept(in inode);
+        return isMuch ? Deferral.Released(node) : default;
+    }
+
+    public ulong SizeOf(NodeId node) => ResolveFile(node, out var file) == Errno.Ok ? Volatile.Read(in _inodes[file].Size) : 0;
 
     public Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, uint readFlags, out int length)
     {

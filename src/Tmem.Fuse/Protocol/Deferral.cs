@@ -23,6 +23,11 @@ internal enum DeferralKind : byte
     /// it writes back later is newer than that. The answer to a SETATTR, with the attributes as of then.
     /// </summary>
     TimeSet,
+    /// <summary>
+    /// The kernel: it drops what it keeps of a removed file when the last RELEASE of it is answered, in the thread that answers,
+    /// a second for some GiB; so it lets go of it before, in steps. An answer without a body.
+    /// </summary>
+    Released,
 }
 
 /// <summary>
@@ -70,4 +75,13 @@ internal readonly record struct Deferral(DeferralKind Kind, NodeId Node = defaul
     /// of the file back, and the two would wait for each other.
     /// </summary>
     public static Deferral TimeSet(NodeId node) => new(DeferralKind.TimeSet, node);
+
+    /// <summary>The answer to a RELEASE of a removed file.</summary>
+    public static Deferral Released(NodeId node) => new(DeferralKind.Released, node);
+
+    /// <summary>Whether the kernel lets go of all that it keeps of a file, a step at a time; else of what is named.</summary>
+    public bool IsOfAll => Kind is DeferralKind.AllInvalidated or DeferralKind.TimeSet or DeferralKind.Released;
+
+    /// <summary>Whether it answers a WRITE.</summary>
+    public bool IsWrite => Kind is DeferralKind.Invalidated or DeferralKind.AllInvalidated;
 }

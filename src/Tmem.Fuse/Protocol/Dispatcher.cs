@@ -121,6 +121,9 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
     }
 
     /// <inheritdoc/>
+    public ulong SizeOf(NodeId node) => _fileSystem.SizeOf(node);
+
+    /// <inheritdoc/>
     public Errno Conclude(in Deferral deferral, Span<byte> body, out int length)
     {
         length = 0;
@@ -153,6 +156,8 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         if (!info.HasReply) return 0;
         // There is nothing to wait for in a failure.
         if (error != Errno.Ok) deferral = default;
+        // One that was carried out before, by a process that died, has to wait like any other.
+        else if (header.Opcode == FuseOpcode.Release) deferral = _fileSystem.Released(NodeOf(in header));
         var length = FuseProtocol.OutHeaderSize + (error == Errno.Ok ? body.Length : 0);
         var answer = new FuseOutHeader { Length = (uint)length, Error = -(int)error, Unique = unique };
         MemoryMarshal.Write(reply, in answer);

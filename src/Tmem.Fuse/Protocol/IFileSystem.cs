@@ -62,6 +62,8 @@ internal interface IFileSystem
     /// <summary><paramref name="flags"/>: O_* of open(2); <paramref name="openFlags"/>: FUSE_OPEN_KILL_SUIDGID.</summary>
     Errno Open(in Caller caller, NodeId node, uint flags, uint openFlags, out FuseOpenOut open);
     void Release(in Caller caller, NodeId node, ulong handle);
+    /// <summary>What the answer to a RELEASE waits for, once it is carried out.</summary>
+    Deferral Released(NodeId node);
     /// <summary>Reads into <paramref name="destination"/>; fewer bytes only at the end of the file. <paramref name="readFlags"/>: FUSE_READ_*.</summary>
     Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, uint readFlags, out int length);
     /// <summary><paramref name="writeFlags"/>: FUSE_WRITE_*. Writes all of <paramref name="data"/>, or as much as found room (then <paramref name="written"/> is less), or an error if nothing did.</summary>
@@ -85,6 +87,8 @@ internal interface IFileSystem
     bool DropSome();
     /// <summary>A step of what an answer waits for. False if nothing of it is left.</summary>
     bool DropSome(in Deferral deferral);
+    /// <summary>Bytes of a file; 0 if it is none.</summary>
+    ulong SizeOf(NodeId node);
     /// <summary>What it waits for has happened: the attributes, for one that <see cref="Deferral.HasAttributes"/>.</summary>
     Errno Conclude(in Deferral deferral, out FuseAttrOut attributes);
     /// <summary><paramref name="mode"/>: FALLOC_FL_KEEP_SIZE 1, PUNCH_HOLE 2, ZERO_RANGE 0x10. The caller's privileges are the callee's to end.</summary>

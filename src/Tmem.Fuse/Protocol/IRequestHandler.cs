@@ -33,6 +33,9 @@ internal interface IRequestHandler
     /// <inheritdoc cref="IFileSystem.DropSome(in Deferral)"/>
     bool DropSome(in Deferral deferral);
 
+    /// <inheritdoc cref="IFileSystem.SizeOf"/>
+    ulong SizeOf(NodeId node);
+
     /// <summary>
     /// The answer when what it waits for has happened, without its header: how many bytes of <paramref name="body"/>, which has
     /// room for the attributes.

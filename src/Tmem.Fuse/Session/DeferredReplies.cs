@@ -5,9 +5,9 @@ namespace Tmem.Fuse.Session;
 
 /// <summary>
 /// Answers that leave later, and by another thread than the one that carried the request out. One thread waits for the device,
-/// for all answers that wait for it: those that come while it does share the next write. Another one talks to the kernel, which
-/// may take as long as a client does (<see cref="DeferredQueue"/>). A third one does, a step of each in turn, work of the file
-/// system's own that takes long (<see cref="Dropper"/>).
+/// for all answers that wait for it: those that come while it does share the next write (<see cref="DeferredQueue"/>). Two others
+/// go on a step of each in turn (<see cref="Stepper"/>): one talks to the kernel, which may take as long as a client does, and
+/// one does work of the file system's own that takes long.
 /// None takes part in serving, so what they wait for can be served meanwhile. Nothing is allocated once they run.
 /// <para>
 /// A process that is told to make room waits for none of them: what is still noted is its successor's, which gets those requests
@@ -18,11 +18,14 @@ internal sealed unsafe class DeferredReplies : IDisposable
 {
     private const int StackBytes = 128 << 10;
 
+    /// <summary>What the kernel is to let go of at once: it takes 2 to 4 ms.</summary>
+    private const uint StepBytes = 16 << 20;
+
     private readonly IReadOnlyList<FuseDevice> _devices;
     private readonly IRequestHandler _handler;
     private readonly DeferredQueue _durable;
-    private readonly DeferredQueue _invalidated;
-    private readonly Dropper _dropper;
+    private readonly Stepper _notifier;
+    private readonly Stepper _dropper;
     private bool _started;
     private bool _saidFull;
 
@@ -36,9 +39,9 @@ internal sealed unsafe class DeferredReplies : IDisposable
         Table = table;
         _devices = devices;
         _handler = handler;
-        _durable = new DeferredQueue(this, "fuse-fsync", null);
-        _invalidated = new DeferredQueue(this, "fuse-notify", prepareNotifier);
-        _dropper = new Dropper(this, handler);
+        _durable = new DeferredQueue(this, "fuse-fsync");
+        _notifier = new Stepper(this, "fuse-notify", LetGo, stepsAreOurs: false, null, prepareNotifier);
+        _dropper = new Stepper(this, "fuse-drop", Drop, stepsAreOurs: true, handler.DropSome, null);
         handler.WorkLeft = _dropper.Wake;
     }
 
@@ -73,7 +76,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
             for (var entry = Table.NextInUse(0); entry != DeferredReply.Nobody; entry = Table.NextInUse(entry + 1)) Add(entry);
         }
         _durable.Thread.Start();
-        _invalidated.Thread.Start();
+        _notifier.Thread.Start();
         _dropper.Thread.Start();
     }
 
@@ -104,14 +107,11 @@ internal sealed unsafe class DeferredReplies : IDisposable
     public Errno Await(in Deferral deferral)
     {
         if (deferral.Kind == DeferralKind.Durable) return _handler.MakeDurable();
-        if (deferral.IsDrop)
+        var reply = new DeferredReply
         {
-            while (_handler.DropSome(in deferral)) { }
-            return Errno.Ok;
-        }
-        // No length is all from there on. What was changed in these pages the kernel writes back first.
-        var length = deferral.Kind == DeferralKind.AllInvalidated ? 0 : deferral.Length;
-        _ = _devices[0].Invalidate(deferral.Node, deferral.Offset, length);
+            Kind = deferral.Kind, Node = deferral.Node.Value, Offset = deferral.Offset, Length = deferral.Length,
+        };
+        while (deferral.IsDrop ? Drop(ref reply) : LetGo(ref reply)) { }
         return Errno.Ok;
     }
 
@@ -128,7 +128,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
             error = _handler.Conclude(in deferral, new Span<byte>(message + length, sizeof(FuseAttrOut)), out var body);
             length += body;
         }
-        else if (reply.Kind != DeferralKind.Durable && error == Errno.Ok)
+        else if (deferral.IsWrite && error == Errno.Ok)
         {
             *(FuseWriteOut*)(message + length) = new FuseWriteOut { Size = reply.Length };
             length += sizeof(FuseWriteOut);
@@ -141,7 +141,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
     /// Tells the kernel nothing more, and returns when it has done what it was told: it may wait for answers of ours, so whoever
     /// stops serving calls this before.
     /// </summary>
-    public void StopNotifying() => _invalidated.Hold();
+    public void StopNotifying() => _notifier.Hold();
 
     /// <summary>
     /// Stops answering, dropping, and touching the table: when this returns, what is in it is the successor's. What is being
@@ -154,7 +154,8 @@ internal sealed unsafe class DeferredReplies : IDisposable
             IsStopped = true;
             _handler.WorkLeft = null;
             Monitor.PulseAll(Gate);
-            _dropper.AwaitStep();
+            _notifier.AwaitLast();
+            _dropper.AwaitLast();
         }
     }
 
@@ -162,7 +163,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
     public void Dispose()
     {
         Stop();
-        foreach (var thread in (ReadOnlySpan<Thread>)[_durable.Thread, _invalidated.Thread, _dropper.Thread])
+        foreach (var thread in (ReadOnlySpan<Thread>)[_durable.Thread, _notifier.Thread, _dropper.Thread])
             if (thread.IsAlive) thread.Join();
         Table.Dispose();
     }
@@ -172,6 +173,28 @@ internal sealed unsafe class DeferredReplies : IDisposable
     {
         var deferral = Table[entry].Deferral;
         if (deferral.IsDrop) _dropper.Add(entry);
-        else (deferral.Kind == DeferralKind.Durable ? _durable : _invalidated).Add(entry);
+        else if (deferral.Kind == DeferralKind.Durable) _durable.Add(entry);
+        else _notifier.Add(entry);
+    }
+
+    private bool Drop(ref DeferredReply reply) => _handler.DropSome(reply.Deferral);
+
+    /// <summary>
+    /// Has the kernel let go of a part of what it keeps of a file; what was changed there it writes back first. A write to the
+    /// device cannot be interrupted, and a process that dies in one is dead when it ends: so in steps.
+    /// </summary>
+    private bool LetGo(ref DeferredReply reply)
+    {
+        var deferral = reply.Deferral;
+        if (!deferral.IsOfAll)
+        {
+            _ = _devices[0].Invalidate(deferral.Node, deferral.Offset, deferral.Length);
+            return false;
+        }
+        var isLast = _handler.SizeOf(deferral.Node) <= deferral.Offset + StepBytes;
+        // No length is all from there on: what was written behind the end meanwhile too.
+        var error = _devices[0].Invalidate(deferral.Node, deferral.Offset, isLast ? 0 : StepBytes);
+        reply.Offset += StepBytes;
+        return !isLast && error != Errno.ENOENT;
     }
 }

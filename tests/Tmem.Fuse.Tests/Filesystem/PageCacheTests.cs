@@ -97,4 +97,25 @@ public sealed class PageCacheTests : IDisposable
         Read(Cached);
         Assert.Equal(OfRange, Write(Direct));
     }
+
+    /// <summary>
+    /// The kernel drops what it keeps of a removed file with the answer to its RELEASE, in the thread that sends it.
+    /// </summary>
+    [Theory]
+    [InlineData(8 << 20, Cached, true, true)]
+    [InlineData(8 << 20, Cached, false, false)]
+    [InlineData(8 << 20, Direct, true, false)]
+    [InlineData(64 << 10, Cached, true, false)]
+    public void ARemovedFileThatTheKernelKeepsMuchOfIsReleasedInSteps(int size, uint how, bool isRemoved, bool isDeferred)
+    {
+        var pool = _volume.Pool("q");
+        var file = _volume.File(pool, "g");
+        Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.Root, file, 2, 0, out var open));
+        Assert.Equal(Errno.Ok,
+            _volume.Files.Write(TestVolume.Root, file, open.Fh, (ulong)size - 4096, _page, how, out _, out _));
+        if (isRemoved) Assert.Equal(Errno.Ok, _volume.Files.Unlink(TestVolume.Root, pool, "g"u8));
+        _volume.Files.Release(TestVolume.Root, file, open.Fh);
+        Assert.Equal(isDeferred ? Deferral.Released(file) : default, _volume.Files.Released(file));
+        Assert.Equal((ulong)size, _volume.Files.SizeOf(file));
+    }
 }

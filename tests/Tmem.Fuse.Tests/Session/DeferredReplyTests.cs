@@ -47,6 +47,18 @@ public sealed class DeferredReplyTests : IDisposable
         return (header.Unique, (Errno)(-header.Error), length);
     }
 
+    /// <summary>Of which file the kernel was told to let go of what: node, offset, length.</summary>
+    private unsafe (ulong Node, long Offset, long Length) Told()
+    {
+        var message = stackalloc byte[128];
+        var poll = new PollDescriptor { Descriptor = _kernel[0].Descriptor, Events = Libc.POLLIN };
+        Assert.True(Libc.poll(&poll, 1, 20_000) > 0, "nothing was told");
+        Assert.Equal(FuseProtocol.OutHeaderSize + sizeof(FuseNotifyInvalInodeOut), (int)Libc.read(_kernel[0].Descriptor, message, 128));
+        Assert.Equal(0UL, ((FuseOutHeader*)message)->Unique);
+        var told = *(FuseNotifyInvalInodeOut*)(message + FuseProtocol.OutHeaderSize);
+        return (told.Ino, told.Off, told.Len);
+    }
+
     private unsafe void NothingMore(int device)
     {
         var poll = new PollDescriptor { Descriptor = _kernel[device].Descriptor, Events = Libc.POLLIN };
@@ -107,6 +119,31 @@ public sealed class DeferredReplyTests : IDisposable
         // Through the first descriptor the kernel is told, of all of the file; then the answer, through its own.
         Assert.Equal(16 + 24, Received(0).Length);
         Assert.Equal((2UL, Errno.Ok, 16 + 104), Received(1));
+        NothingMore(0);
+        NothingMore(1);
+    }
+
+    /// <summary>
+    /// A removed file of which the kernel keeps much: it is told to let go of a part at a time, and who waits for little meanwhile
+    /// waits for a part at most.
+    /// </summary>
+    [Fact]
+    public void The_last_of_a_large_file_is_let_go_of_in_steps_beside_which_others_are_answered()
+    {
+        const ulong part = 16 << 20;
+        _bench.Files.Size = 3 * part;
+        using var deferred = Make();
+        Assert.True(deferred.TryAdd(2, 0, Deferral.Released(new NodeId(7))));
+        Assert.True(deferred.TryAdd(4, 1, Deferral.Invalidated(new NodeId(8), 4096, 100)));
+        Assert.True(deferred.TryAdd(6, 1, Deferral.AllInvalidated(new NodeId(9), 200)));
+        deferred.Start();
+        Assert.Equal([(7UL, 0L, (long)part), (8UL, 4096L, 100L), (9UL, 0L, (long)part), (7UL, (long)part, (long)part),
+            (9UL, (long)part, (long)part), (7UL, 2 * (long)part, 0L)], Enumerable.Range(0, 6).Select(_ => Told()));
+        // One without a body; the write of a range was answered long before.
+        Assert.Equal((2UL, Errno.Ok, 16), Received(0));
+        Assert.Equal((9UL, 2 * (long)part, 0L), Told());
+        Assert.Equal((4UL, Errno.Ok, 24), Received(1));
+        Assert.Equal((6UL, Errno.Ok, 24), Received(1));
         NothingMore(0);
         NothingMore(1);
     }

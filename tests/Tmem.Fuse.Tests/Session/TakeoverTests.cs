@@ -272,6 +272,8 @@ public sealed class TakeoverTests : IDisposable
 
         public bool DropSome(in Deferral deferral) => handler.DropSome(in deferral);
 
+        public ulong SizeOf(NodeId node) => handler.SizeOf(node);
+
         public Errno Conclude(in Deferral deferral, Span<byte> body, out int length) => handler.Conclude(in deferral, body, out length);
 
         public bool MayTakeLong(ReadOnlySpan<byte> request) => handler.MayTakeLong(request);
