@@ -5,8 +5,8 @@ using Tmem.Engine.Diagnostics;
 namespace PageCache;
 
 /// <summary>
-/// A file that does not change, read through a cache of compressed pages outside the managed heap. The pool is ephemeral, so the cache never
-/// says "full": it lets go of pages that were not read lately. It is shared, so a get leaves the page where it is.
+/// A file that does not change, read through a cache of compressed pages outside the managed heap. The pool is ephemeral, so the
+/// cache never says "full": it lets go of pages that were not read lately. It is shared, so a get leaves the page where it is.
 /// </summary>
 internal sealed class CachedFile : IDisposable
 {

@@ -15,7 +15,8 @@ internal static class Example
         while (file.Length < (long)pages * TmemClient.PageSize)
         {
             var line = string.Create(CultureInfo.InvariantCulture,
-                $"{DateTime.UnixEpoch.AddSeconds(file.Length):O} request {random.Next():x8} from 10.0.{random.Next(256)}.{random.Next(256)} took {random.Next(5000)} us\n");
+                $"{DateTime.UnixEpoch.AddSeconds(file.Length):O} request {random.Next():x8} from "
+                + $"10.0.{random.Next(256)}.{random.Next(256)} took {random.Next(5000)} us\n");
             file.Write(Encoding.ASCII.GetBytes(line));
         }
         file.SetLength((long)pages * TmemClient.PageSize);

@@ -3,7 +3,8 @@ using PageCache;
 using Tmem.Engine;
 
 // The engine as an off-heap page cache:  PageCache [FILE] [CACHE MiB]
-// Reads pages of the file at random, most of them from a small part of it, and prints what the cache did. Without a file it makes one.
+// Reads pages of the file at random, most of them from a small part of it, and prints what the cache did. Without a file it makes
+// one.
 var path = args.Length > 0 ? args[0] : Example.Make(pages: 8192);
 var cacheBytes = (args.Length > 1 ? long.Parse(args[1], CultureInfo.InvariantCulture) : 8) << 20;
 const int reads = 100_000;
@@ -18,8 +19,11 @@ using (var file = new CachedFile(path, cacheBytes))
     var statistics = file.Statistics();
     var cached = statistics.Total;
     Console.WriteLine($"file    {Mebibytes(pages * (long)TmemClient.PageSize)} MiB in {pages} pages");
-    Console.WriteLine($"cache   {Mebibytes(statistics.UsedBytes)} MiB of real memory hold {cached.Pages} pages, {Mebibytes(cached.OriginalBytes)} MiB");
-    Console.WriteLine($"saved   {Mebibytes(cached.OriginalBytes - statistics.UsedBytes)} MiB, {cached.Evictions} pages gave way to others");
+    Console.WriteLine(
+        $"cache   {Mebibytes(statistics.UsedBytes)} MiB of real memory hold {cached.Pages} pages, "
+        + $"{Mebibytes(cached.OriginalBytes)} MiB");
+    Console.WriteLine(
+        $"saved   {Mebibytes(cached.OriginalBytes - statistics.UsedBytes)} MiB, {cached.Evictions} pages gave way to others");
     Console.WriteLine($"reads   {reads}, {Percent(cached.GetHits, reads)} % from the cache");
 }
 if (args.Length == 0) File.Delete(path);

@@ -3,13 +3,15 @@ using System.Runtime.CompilerServices;
 namespace Tmem.Engine;
 
 /// <summary>
-/// Lets calls into an engine until it is disposed of, and lets the disposal wait for those under way: what they touch is unmapped after them.
-/// <para>A call costs two plain stores to a line of its thread's own, and two loads: 4 ns, beside the 700 of a get and the 3,400 of a put. The order that this needs, the store of "I am in" before the load of
-/// "is it closed", is made by the one who closes: he sets the mark and has the system put a barrier into every running thread
-/// (membarrier), so either a thread sees the mark or he sees the thread. Weighed against it: interlocked counters in stripes, 10 ns a
-/// call; and a SafeHandle, whose one counter all threads share.</para>
-/// <para>A call from within a call (a stream that a save writes to, the sync's lock of the embedder's records) is part of that call, and
-/// goes through while the disposal waits.</para>
+/// Lets calls into an engine until it is disposed of, and lets the disposal wait for those under way: what they touch is unmapped
+/// after them.
+/// <para>A call costs two plain stores to a line of its thread's own, and two loads: 4 ns, beside the 700 of a get and the 3,400
+/// of a put. The order that this needs, the store of "I am in" before the load of "is it closed", is made by the one who closes:
+/// he sets the mark and has the system put a barrier into every running thread (membarrier), so either a thread sees the mark or
+/// he sees the thread. Weighed against it: interlocked counters in stripes, 10 ns a call; and a SafeHandle, whose one counter all
+/// threads share.</para>
+/// <para>A call from within a call (a stream that a save writes to, the sync's lock of the embedder's records) is part of that
+/// call, and goes through while the disposal waits.</para>
 /// </summary>
 internal sealed class CallGate(object owner)
 {
@@ -38,7 +40,9 @@ internal sealed class CallGate(object owner)
         return new Call(seat);
     }
 
-    /// <summary>Lets nobody in from here on, and returns when all calls have ended. False if somebody else has closed it; that one waits.</summary>
+    /// <summary>
+    /// Lets nobody in from here on, and returns when all calls have ended. False if somebody else has closed it; that one waits.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The caller is within a call himself, and would wait for himself.</exception>
     public bool Close()
     {
@@ -46,7 +50,9 @@ internal sealed class CallGate(object owner)
         lock (_change)
         {
             if (_seats.Exists(seat => seat.Thread == Thread.CurrentThread && Volatile.Read(ref seat.Depth) > 0))
-                throw new InvalidOperationException($"a {owner.GetType().Name} cannot be disposed of from within one of its own calls; do it when that call has returned");
+                throw new InvalidOperationException(
+                    $"a {owner.GetType().Name} cannot be disposed of from within one of its own calls; do it when that call has "
+                    + "returned");
             if (Interlocked.Exchange(ref _closed, 1) != 0) return false;
             // A thread that has no seat yet finds the mark when it asks for one.
             seats = [.. _seats];
@@ -82,7 +88,10 @@ internal sealed class CallGate(object owner)
         }
     }
 
-    /// <summary>Where one thread notes how deep it is in calls, with so much behind it that no other thread's stands in the same cache line.</summary>
+    /// <summary>
+    /// Where one thread notes how deep it is in calls, with so much behind it that no other thread's stands in the same cache
+    /// line.
+    /// </summary>
     internal sealed class Seat(CallGate gate)
     {
         public readonly CallGate Gate = gate;

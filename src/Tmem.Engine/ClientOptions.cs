@@ -2,11 +2,12 @@ namespace Tmem.Engine;
 
 /// <summary>What a host grants a client. Kept in the region, so that it holds after an attach too.</summary>
 /// <param name="Weight">
-/// The client's part of ephemeral memory when the store is full, against the weights of the others that hold ephemeral pages (the idea is
-/// Xen tmem's <c>client_over_quota</c>): 1 to <see cref="MaximumWeight"/>.
+/// The client's part of ephemeral memory when the store is full, against the weights of the others that hold ephemeral pages (the
+/// idea is Xen tmem's <c>client_over_quota</c>): 1 to <see cref="MaximumWeight"/>.
 /// </param>
 /// <param name="LimitBytes">
-/// Most real memory (slots and index) of the pools the client owns, in bytes, 0 for no limit; counted in steps of 16, as slots are.
+/// Most real memory (slots and index) of the pools the client owns, in bytes, 0 for no limit; counted in steps of 16, as slots
+/// are.
 /// </param>
 public readonly record struct ClientOptions(int Weight = 1, long LimitBytes = 0)
 {
@@ -30,4 +31,5 @@ public readonly record struct ClientOptions(int Weight = 1, long LimitBytes = 0)
 /// <param name="EphemeralBytes">Of that, memory of ephemeral pools.</param>
 /// <param name="ShareBytes">What would be its share of all ephemeral memory by weight; 0 while it holds none.</param>
 public sealed record ClientInfo(
-    ClientId Id, ClientOptions Options, bool Frozen, int Pools, long Pages, long MemoryBytes, long EphemeralBytes, long ShareBytes);
+    ClientId Id, ClientOptions Options, bool Frozen, int Pools, long Pages, long MemoryBytes, long EphemeralBytes,
+        long ShareBytes);

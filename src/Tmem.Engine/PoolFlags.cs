@@ -38,7 +38,8 @@ public static class PoolFlagsPageSize
     private const int LargestInField = Smallest << 15;
 
     /// <summary>These flags with pages of so many bytes: 4096, 8192, 16384, 32768 or 65536 are served.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A size that the field cannot say: not 4096 times a power of two up to 2^15.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A size that the field cannot say: not 4096 times a power of two up to
+    /// 2^15.</exception>
     public static PoolFlags WithPageSize(this PoolFlags flags, int bytes)
     {
         if (bytes is < Smallest or > LargestInField || !BitOperations.IsPow2(bytes))
@@ -69,9 +70,10 @@ public readonly record struct ClientId(uint Value);
 /// <param name="Codec">What new pages are compressed with.</param>
 /// <param name="SharedId">With <see cref="PoolFlags.Shared"/>: the id under which other clients find the pool. 0 is none.</param>
 /// <param name="ReserveBytes">
-/// Real memory the pool is guaranteed, in bytes, whatever others store; 0 is none. For a persistent pool, and no more than its limit. It can be changed
-/// later: <see cref="TmemClient.Reserve"/>.
+/// Real memory the pool is guaranteed, in bytes, whatever others store; 0 is none. For a persistent pool, and no more than its
+/// limit. It can be changed later: <see cref="TmemClient.Reserve"/>.
 /// </param>
 public readonly record struct PoolOptions(
-    PoolFlags Flags, long LimitBytes = 0, bool RefuseIncompressible = false, TmemCodec Codec = TmemCodec.Page, SharedId SharedId = default,
+    PoolFlags Flags, long LimitBytes = 0, bool RefuseIncompressible = false, TmemCodec Codec = TmemCodec.Page,
+        SharedId SharedId = default,
     long ReserveBytes = 0);

@@ -1,9 +1,9 @@
 namespace Tmem.Engine;
 
 /// <summary>
-/// The 128-bit id that clients agree on to find a shared pool: the <c>uuid</c> of the Xen tmem ABI's NEW_POOL. 0 is none: the pool is of the
-/// shared kind (a get copies and keeps) within one client. All ones, which there asks for a private pool after all, is refused here: a
-/// client that asks to share is not to find itself alone without a word.
+/// The 128-bit id that clients agree on to find a shared pool: the <c>uuid</c> of the Xen tmem ABI's NEW_POOL. 0 is none: the
+/// pool is of the shared kind (a get copies and keeps) within one client. All ones, which there asks for a private pool after
+/// all, is refused here: a client that asks to share is not to find itself alone without a word.
 /// </summary>
 /// <param name="Low">Low word.</param>
 /// <param name="High">High word.</param>

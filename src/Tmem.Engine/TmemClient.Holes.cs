@@ -4,8 +4,8 @@ namespace Tmem.Engine;
 public sealed partial class TmemClient
 {
     /// <summary>
-    /// The lowest index at or above <paramref name="from"/> that has no page: 2^32 if all have. Looks at so many nodes of 64 pages at most, a
-    /// fraction of a microsecond each; Miss if it found no gap in them.
+    /// The lowest index at or above <paramref name="from"/> that has no page: 2^32 if all have. Looks at so many nodes of 64
+    /// pages at most, a fraction of a microsecond each; Miss if it found no gap in them.
     /// </summary>
     internal TmemStatus NextHole(PoolId pool, in ObjectId obj, uint from, int nodes, out ulong found)
     {

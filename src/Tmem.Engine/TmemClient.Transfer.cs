@@ -2,13 +2,15 @@ using Tmem.Engine.Transfer;
 
 namespace Tmem.Engine;
 
-/// <summary>Saving pools to a stream and making them again from one, here or elsewhere (docs/contract.md, "Save and restore").</summary>
+/// <summary>
+/// Saving pools to a stream and making them again from one, here or elsewhere (docs/contract.md, "Save and restore").
+/// </summary>
 public sealed partial class TmemClient
 {
     /// <summary>
-    /// Writes a pool to a stream, while it may be in use. Each page saved is one that its handle held at some moment of the save; pages nobody
-    /// touched meanwhile are saved as they are; ephemeral ones may vanish before their turn. Nothing is consumed. For one moment's picture,
-    /// freeze the client first.
+    /// Writes a pool to a stream, while it may be in use. Each page saved is one that its handle held at some moment of the save;
+    /// pages nobody touched meanwhile are saved as they are; ephemeral ones may vanish before their turn. Nothing is consumed.
+    /// For one moment's picture, freeze the client first.
     /// </summary>
     public TransferResult SavePool(PoolId pool, Stream stream)
     {
@@ -20,7 +22,9 @@ public sealed partial class TmemClient
             : new TransferResult(TransferStatus.Refused, status, [], 0, 0, $"{pool} cannot be saved: {status}");
     }
 
-    /// <summary>As <see cref="SavePool"/>, all pools this client owns. Weight, limit and authorisations are the host's and not saved.</summary>
+    /// <summary>
+    /// As <see cref="SavePool"/>, all pools this client owns. Weight, limit and authorisations are the host's and not saved.
+    /// </summary>
     public TransferResult Save(Stream stream)
     {
         using var call = _engine.Gate.Enter();
@@ -29,9 +33,9 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Makes the pools of a saved stream anew, owned by this client, with new ids. They appear together when the whole stream was read and
-    /// found sound; otherwise, and if the process dies before that, there is nothing. A pool with a shared id needs this client's
-    /// authorisation, and no pool of that id here. What follows the trailer in the stream is not read.
+    /// Makes the pools of a saved stream anew, owned by this client, with new ids. They appear together when the whole stream was
+    /// read and found sound; otherwise, and if the process dies before that, there is nothing. A pool with a shared id needs this
+    /// client's authorisation, and no pool of that id here. What follows the trailer in the stream is not read.
     /// </summary>
     public TransferResult Restore(Stream stream)
     {

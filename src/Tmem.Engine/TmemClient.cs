@@ -8,10 +8,10 @@ using Tmem.Engine.Reclaim;
 namespace Tmem.Engine;
 
 /// <summary>
-/// A client of an engine: the operations of the contract on the pools it owns or shares (docs/contract.md). Every expected outcome is a
-/// <see cref="TmemStatus"/>. Pages are exactly as long as the pool's are, <see cref="PageSize"/> bytes unless its flags say otherwise; in a
-/// precompressed pool, 1 byte to that many. All methods may be called from any thread, and none of the page
-/// operations allocates managed memory once the thread has done its first (see <see cref="TmemEngine.PrepareThread"/>).
+/// A client of an engine: the operations of the contract on the pools it owns or shares (docs/contract.md). Every expected
+/// outcome is a <see cref="TmemStatus"/>. Pages are exactly as long as the pool's are, <see cref="PageSize"/> bytes unless its
+/// flags say otherwise; in a precompressed pool, 1 byte to that many. All methods may be called from any thread, and none of the
+/// page operations allocates managed memory once the thread has done its first (see <see cref="TmemEngine.PrepareThread"/>).
 /// </summary>
 public sealed partial class TmemClient
 {
@@ -31,12 +31,12 @@ public sealed partial class TmemClient
     public ClientId Id { get { using var call = _engine.Gate.Enter(); return _state.Id; } }
 
     /// <summary>
-    /// Creates a pool, or joins the one that has the shared id asked for; the flags must then be that pool's (KindMismatch), and its limit,
-    /// codec and policy stay what its maker asked for. InvalidFlags for reserved or unknown bits, for a negative limit, for a reserve that is negative,
-    /// above the limit or an ephemeral pool's, and for a precompressed pool with a codec or a policy on pages that do not shrink;
-    /// UnsupportedPageSize for more than 64 KiB; UnsupportedCodec; InvalidSharedId; NotAuthorised (<see cref="TmemEngine.Authorise"/>);
-    /// SharedIdInUse while a pool of that id is being restored; TooManyPools; NoRoom; Reserved if the pool, or its reserve, does not fit beside what
-    /// is stored and reserved.
+    /// Creates a pool, or joins the one that has the shared id asked for; the flags must then be that pool's (KindMismatch), and
+    /// its limit, codec and policy stay what its maker asked for. InvalidFlags for reserved or unknown bits, for a negative
+    /// limit, for a reserve that is negative, above the limit or an ephemeral pool's, and for a precompressed pool with a codec
+    /// or a policy on pages that do not shrink; UnsupportedPageSize for more than 64 KiB; UnsupportedCodec; InvalidSharedId;
+    /// NotAuthorised (<see cref="TmemEngine.Authorise"/>); SharedIdInUse while a pool of that id is being restored; TooManyPools;
+    /// NoRoom; Reserved if the pool, or its reserve, does not fit beside what is stored and reserved.
     /// </summary>
     public TmemStatus NewPool(in PoolOptions options, out PoolId pool)
     {
@@ -46,14 +46,15 @@ public sealed partial class TmemClient
         if (status != TmemStatus.Ok) return status;
         Pool? created;
         var search = new RoomSearch();
-        while ((status = _engine.PoolTable.Create(_state, options, out created)) == TmemStatus.NoRoom && _engine.MakeRoom(ref search)) { }
+        while ((status = _engine.PoolTable.Create(_state, options, out created)) == TmemStatus.NoRoom
+            && _engine.MakeRoom(ref search)) { }
         if (status == TmemStatus.Ok) pool = created!.Id;
         return status;
     }
 
     /// <summary>
-    /// Destroys a pool and every page in it. Its id answers NoSuchPool from then on. A pool with a shared id is left, and destroyed by the last
-    /// to leave; whoever left it is answered ForeignClient.
+    /// Destroys a pool and every page in it. Its id answers NoSuchPool from then on. A pool with a shared id is left, and
+    /// destroyed by the last to leave; whoever left it is answered ForeignClient.
     /// </summary>
     public TmemStatus DestroyPool(PoolId pool)
     {
@@ -84,9 +85,10 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Stores a page under a handle, in the place of an older one. If it cannot be stored (NoRoom, PoolLimit, ClientLimit, Incompressible,
-    /// Frozen) the older one is flushed too, so that a get never returns what the caller meant to overwrite. A precompressed pool takes 1 byte
-    /// to a page and stores it as it is; any other takes whole pages. InvalidArgument for anything else.
+    /// Stores a page under a handle, in the place of an older one. If it cannot be stored (NoRoom, PoolLimit, ClientLimit,
+    /// Incompressible, Frozen) the older one is flushed too, so that a get never returns what the caller meant to overwrite. A
+    /// precompressed pool takes 1 byte to a page and stores it as it is; any other takes whole pages. InvalidArgument for
+    /// anything else.
     /// </summary>
     public TmemStatus Put(PoolId pool, in ObjectId obj, uint index, ReadOnlySpan<byte> page)
     {
@@ -104,8 +106,9 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Copies a page out; a private ephemeral pool then no longer has it. Miss if there is none (the buffer is untouched); Corrupt if what is
-    /// stored fails its checksum (the buffer's contents are then undefined); Precompressed in a pool of such pages, whose lengths differ.
+    /// Copies a page out; a private ephemeral pool then no longer has it. Miss if there is none (the buffer is untouched);
+    /// Corrupt if what is stored fails its checksum (the buffer's contents are then undefined); Precompressed in a pool of such
+    /// pages, whose lengths differ.
     /// </summary>
     public TmemStatus Get(PoolId pool, in ObjectId obj, uint index, Span<byte> page)
     {
@@ -113,12 +116,13 @@ public sealed partial class TmemClient
         var status = Resolve(pool, obj, out var target);
         if (status != TmemStatus.Ok) return status;
         if (target.IsPrecompressed) return TmemStatus.Precompressed;
-        return page.Length == target.PageSize ? _engine.Operations.Get(target, obj, index, page, out _) : TmemStatus.InvalidArgument;
+        return page.Length == target.PageSize ? _engine.Operations.Get(target, obj, index, page, out _)
+            : TmemStatus.InvalidArgument;
     }
 
     /// <summary>
-    /// As <see cref="Get(PoolId, in ObjectId, uint, Span{byte})"/>, and says how long the page is: a whole one, but in a precompressed pool as
-    /// long as it was put. The buffer has room for a whole page; what lies beyond the length is untouched.
+    /// As <see cref="Get(PoolId, in ObjectId, uint, Span{byte})"/>, and says how long the page is: a whole one, but in a
+    /// precompressed pool as long as it was put. The buffer has room for a whole page; what lies beyond the length is untouched.
     /// </summary>
     public TmemStatus Get(PoolId pool, in ObjectId obj, uint index, Span<byte> page, out int length)
     {
@@ -126,12 +130,13 @@ public sealed partial class TmemClient
         length = 0;
         var status = Resolve(pool, obj, out var target);
         if (status != TmemStatus.Ok) return status;
-        return page.Length == target.PageSize ? _engine.Operations.Get(target, obj, index, page, out length) : TmemStatus.InvalidArgument;
+        return page.Length == target.PageSize ? _engine.Operations.Get(target, obj, index, page, out length)
+            : TmemStatus.InvalidArgument;
     }
 
     /// <summary>
-    /// Copies part of a page out: a get in all else (operation READ of the Xen tmem ABI), so a private ephemeral pool then no longer has the
-    /// page, whichever part was read. InvalidRange for a part that is empty or not within a page; Precompressed.
+    /// Copies part of a page out: a get in all else (operation READ of the Xen tmem ABI), so a private ephemeral pool then no
+    /// longer has the page, whichever part was read. InvalidRange for a part that is empty or not within a page; Precompressed.
     /// </summary>
     public TmemStatus Read(PoolId pool, in ObjectId obj, uint index, int offset, Span<byte> part)
     {
@@ -141,10 +146,11 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Changes part of a page that is there (operation WRITE of the Xen tmem ABI); Miss, with nothing stored, if it is not. Atomic: a get sees
-    /// the page before or after, and of two writes beside one another neither is lost. If the changed page cannot be stored (NoRoom,
-    /// PoolLimit, ClientLimit, Incompressible, Frozen) a persistent pool keeps the page as it was and an ephemeral one flushes it, as a put does. Corrupt, with
-    /// nothing changed; InvalidRange and Precompressed as for <see cref="Read"/>.
+    /// Changes part of a page that is there (operation WRITE of the Xen tmem ABI); Miss, with nothing stored, if it is not.
+    /// Atomic: a get sees the page before or after, and of two writes beside one another neither is lost. If the changed page
+    /// cannot be stored (NoRoom, PoolLimit, ClientLimit, Incompressible, Frozen) a persistent pool keeps the page as it was and
+    /// an ephemeral one flushes it, as a put does. Corrupt, with nothing changed; InvalidRange and Precompressed as for
+    /// <see cref="Read"/>.
     /// </summary>
     public TmemStatus Write(PoolId pool, in ObjectId obj, uint index, int offset, ReadOnlySpan<byte> part)
     {
@@ -154,10 +160,11 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Lets the pages of two handles change places (operation XCHG of the Xen tmem ABI). Atomic: nobody sees one handle changed and the other
-    /// not, nor does a process that attaches after this one was killed. Miss if either page is not there; PoolMismatch unless both pools have
-    /// the same flags and the same policy on pages that do not shrink; PoolLimit or ClientLimit if the larger page does not fit the other
-    /// pool's limit or its owner's; Frozen; Corrupt. Nothing has changed then. In no kind of pool does it take a page away.
+    /// Lets the pages of two handles change places (operation XCHG of the Xen tmem ABI). Atomic: nobody sees one handle changed
+    /// and the other not, nor does a process that attaches after this one was killed. Miss if either page is not there;
+    /// PoolMismatch unless both pools have the same flags and the same policy on pages that do not shrink; PoolLimit or
+    /// ClientLimit if the larger page does not fit the other pool's limit or its owner's; Frozen; Corrupt. Nothing has changed
+    /// then. In no kind of pool does it take a page away.
     /// </summary>
     public TmemStatus Exchange(PoolId poolA, in ObjectId objA, uint indexA, PoolId poolB, in ObjectId objB, uint indexB)
     {
@@ -166,7 +173,8 @@ public sealed partial class TmemClient
         if (status != TmemStatus.Ok) return status;
         status = Resolve(poolB, objB, out var b);
         if (status != TmemStatus.Ok) return status;
-        if (a.Options.Flags != b.Options.Flags || a.Options.RefuseIncompressible != b.Options.RefuseIncompressible) return TmemStatus.PoolMismatch;
+        if (a.Options.Flags != b.Options.Flags || a.Options.RefuseIncompressible != b.Options.RefuseIncompressible)
+            return TmemStatus.PoolMismatch;
         return _engine.Operations.Exchange(_state, new PagePlace(a, objA, indexA), new PagePlace(b, objB, indexB));
     }
 
@@ -185,7 +193,9 @@ public sealed partial class TmemClient
         return FlushRange(pool, obj, 0, uint.MaxValue, out _);
     }
 
-    /// <summary>Drops the pages <paramref name="first"/> to <paramref name="last"/>, both included. Ok if there was any, Miss if not.</summary>
+    /// <summary>
+    /// Drops the pages <paramref name="first"/> to <paramref name="last"/>, both included. Ok if there was any, Miss if not.
+    /// </summary>
     public TmemStatus FlushRange(PoolId pool, in ObjectId obj, uint first, uint last, out long flushed)
     {
         using var call = _engine.Gate.Enter();

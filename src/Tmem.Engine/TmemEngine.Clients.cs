@@ -25,8 +25,8 @@ public sealed partial class TmemEngine
     }
 
     /// <summary>
-    /// Lets a client share pools of an id: make one, or join the one there. Without it the answer is NotAuthorised. TableFull if the region has
-    /// no row left for it (170, one a client and id); InvalidSharedId for 0 and all ones.
+    /// Lets a client share pools of an id: make one, or join the one there. Without it the answer is NotAuthorised. TableFull if
+    /// the region has no row left for it (170, one a client and id); InvalidSharedId for 0 and all ones.
     /// </summary>
     /// <exception cref="ArgumentException">The client's number is 0.</exception>
     public TmemStatus Authorise(ClientId client, SharedId id)
@@ -36,7 +36,9 @@ public sealed partial class TmemEngine
         return PoolTable.Authorise(Checked(client), id);
     }
 
-    /// <summary>Takes an authorisation back; Miss if there was none. Who is a member of a pool already stays one until it leaves.</summary>
+    /// <summary>
+    /// Takes an authorisation back; Miss if there was none. Who is a member of a pool already stays one until it leaves.
+    /// </summary>
     public TmemStatus Revoke(ClientId client, SharedId id)
     {
         using var call = Gate.Enter();

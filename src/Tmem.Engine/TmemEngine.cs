@@ -13,8 +13,8 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine;
 
 /// <summary>
-/// A store of compressed pages with the contract of transcendent memory, in one region. Open it, ask it for a client, and let the client
-/// make pools. All members may be used from any thread.
+/// A store of compressed pages with the contract of transcendent memory, in one region. Open it, ask it for a client, and let the
+/// client make pools. All members may be used from any thread.
 /// </summary>
 public sealed unsafe partial class TmemEngine : IDisposable
 {
@@ -33,7 +33,8 @@ public sealed unsafe partial class TmemEngine : IDisposable
         Gate = new CallGate(this);
         _memory = memory;
         _superblock = (Superblock*)memory.Start;
-        _spans = new SpanPool(memory, _superblock->SpanCount, options.ReadOnly ? RegionLayout.CapacityOf(_superblock->SpanCount) : options.CapacityBytes);
+        _spans = new SpanPool(memory, _superblock->SpanCount, options.ReadOnly ? RegionLayout.CapacityOf(_superblock->SpanCount)
+            : options.CapacityBytes);
         _slabs = new SlabAllocator(memory, _spans);
         ClientTable = new ClientTable(memory);
         PoolTable = new PoolTable(memory, _spans, ClientTable, options.NewPagesCodec);
@@ -75,7 +76,10 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// <summary>True when <see cref="Open"/> found a region and rebuilt from it.</summary>
     public bool Attached { get { using var call = Gate.Enter(); return _attached; } }
 
-    /// <summary>How many pages, objects and spans <see cref="Open"/> dropped because they were damaged (<see cref="EngineOptions.DropDamaged"/>).</summary>
+    /// <summary>
+    /// How many pages, objects and spans <see cref="Open"/> dropped because they were damaged
+    /// (<see cref="EngineOptions.DropDamaged"/>).
+    /// </summary>
     public long DroppedCount { get { using var call = Gate.Enter(); return _damage?.Count ?? 0; } }
 
     /// <summary>A sentence for each of the first hundred, naming its handle or place.</summary>
@@ -98,11 +102,13 @@ public sealed unsafe partial class TmemEngine : IDisposable
     internal HugeBlocks? Huge { get; }
 
     /// <summary>
-    /// Creates an empty region, or attaches to the one that <paramref name="options"/> names if it holds one: its pools and pages are then
-    /// there again, under the capacity given now.
+    /// Creates an empty region, or attaches to the one that <paramref name="options"/> names if it holds one: its pools and pages
+    /// are then there again, under the capacity given now.
     /// </summary>
-    /// <exception cref="ArgumentException">A capacity below <see cref="EngineOptions.MinimumCapacity"/>, or above the maximum given.</exception>
-    /// <exception cref="RegionException">A file that is no region, of another version, damaged, in use, or without memory behind it.</exception>
+    /// <exception cref="ArgumentException">A capacity below <see cref="EngineOptions.MinimumCapacity"/>, or above the maximum
+    /// given.</exception>
+    /// <exception cref="RegionException">A file that is no region, of another version, damaged, in use, or without memory behind
+    /// it.</exception>
     public static TmemEngine Open(EngineOptions options) => OpenPrepared(options, null);
 
     internal static TmemEngine OpenPrepared(EngineOptions options, RegionMemory? prepared)
@@ -135,12 +141,15 @@ public sealed unsafe partial class TmemEngine : IDisposable
         if (options.NewPagesCodec is { } codec && !PageCodecs.IsKnown(codec))
             throw new ArgumentException($"there is no codec {(int)codec}", nameof(options));
         if (options.CapacityBytes < EngineOptions.MinimumCapacity)
-            throw new ArgumentException($"a capacity of {options.CapacityBytes} bytes is below the smallest, {EngineOptions.MinimumCapacity}", nameof(options));
+            throw new ArgumentException(
+                $"a capacity of {options.CapacityBytes} bytes is below the smallest, {EngineOptions.MinimumCapacity}",
+                    nameof(options));
     }
 
     /// <summary>
-    /// Stops what the engine does by itself, for a process that is about to end while another one waits to open the same memory: from here on
-    /// nothing of it is touched unless a member is called. Not with a region in a file: dispose of that engine instead.
+    /// Stops what the engine does by itself, for a process that is about to end while another one waits to open the same memory:
+    /// from here on nothing of it is touched unless a member is called. Not with a region in a file: dispose of that engine
+    /// instead.
     /// </summary>
     internal void Rest() => _background?.Dispose();
 
@@ -184,8 +193,8 @@ public sealed unsafe partial class TmemEngine : IDisposable
     }
 
     /// <summary>
-    /// Allocates and touches what the calling thread needs, so that the data path never grows anything. A thread that was not prepared, or
-    /// for less than it meets, does so with its first page.
+    /// Allocates and touches what the calling thread needs, so that the data path never grows anything. A thread that was not
+    /// prepared, or for less than it meets, does so with its first page.
     /// </summary>
     /// <param name="pageSize">The largest pages the thread will see, in bytes.</param>
     /// <param name="codec">The codec of the pools it will use that needs most: <see cref="TmemCodec.Zstd"/> or any other.</param>
@@ -193,16 +202,17 @@ public sealed unsafe partial class TmemEngine : IDisposable
     public void PrepareThread(int pageSize = TmemClient.PageSize, TmemCodec codec = TmemCodec.Page)
     {
         using var call = Gate.Enter();
-        if (!PageSizes.IsServed(pageSize)) throw new ArgumentOutOfRangeException(nameof(pageSize), pageSize, "no pool has pages of this size");
+        if (!PageSizes.IsServed(pageSize))
+            throw new ArgumentOutOfRangeException(nameof(pageSize), pageSize, "no pool has pages of this size");
         if (!PageCodecs.IsKnown(codec)) throw new ArgumentOutOfRangeException(nameof(codec), codec, "there is no such codec");
         Scratch.For(pageSize);
         if (codec == TmemCodec.Zstd) ZstdCodec.Prepare(pageSize);
     }
 
     /// <summary>
-    /// Walks index, slots and spans and unpacks every page. Safe while others work: it looks at a piece at a time, and nobody waits for more than
-    /// half a millisecond. <paramref name="quiescent"/> says that nobody works: then all of the structure is looked at in one go, and the counters'
-    /// agreement with what was walked is checked as well.
+    /// Walks index, slots and spans and unpacks every page. Safe while others work: it looks at a piece at a time, and nobody
+    /// waits for more than half a millisecond. <paramref name="quiescent"/> says that nobody works: then all of the structure is
+    /// looked at in one go, and the counters' agreement with what was walked is checked as well.
     /// </summary>
     public VerifierReport Verify(bool quiescent = false)
     {
@@ -233,16 +243,19 @@ public sealed unsafe partial class TmemEngine : IDisposable
     }
 
     internal static PoolSnapshot Snapshot(Pool pool) =>
-        new(pool.Id, pool.Owner.Id, pool.Options with { ReserveBytes = pool.ReserveBytes }, pool.PageSize, pool.Counters.Read(pool.PageSize))
+        new(pool.Id, pool.Owner.Id, pool.Options with { ReserveBytes = pool.ReserveBytes }, pool.PageSize,
+            pool.Counters.Read(pool.PageSize))
         { RecentCorrupt = pool.CorruptPages.Read(pool.Id) };
 
     /// <summary>
-    /// Lets go of the region. A region in a file is written out first and can be opened again, as can one in a descriptor that somebody else
-    /// still holds. To be told whether it could be written, call <see cref="Sync"/> before.
-    /// <para>Waits for calls under way in other threads, of this engine and of its clients; every call that begins after it, but another of these, is
-    /// answered with <see cref="ObjectDisposedException"/>. A second call beside the first returns at once.</para>
+    /// Lets go of the region. A region in a file is written out first and can be opened again, as can one in a descriptor that
+    /// somebody else still holds. To be told whether it could be written, call <see cref="Sync"/> before.
+    /// <para>Waits for calls under way in other threads, of this engine and of its clients; every call that begins after it, but
+    /// another of these, is answered with <see cref="ObjectDisposedException"/>. A second call beside the first returns at
+    /// once.</para>
     /// </summary>
-    /// <exception cref="InvalidOperationException">Called from within a call of this engine, as by a stream that a save writes to.</exception>
+    /// <exception cref="InvalidOperationException">Called from within a call of this engine, as by a stream that a save writes
+    /// to.</exception>
     public void Dispose()
     {
         if (!Gate.Close()) return;

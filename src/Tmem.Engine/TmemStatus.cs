@@ -77,12 +77,18 @@ public enum TmemStatus : byte
     /// <summary>The table of clients, or that of authorisations, is full.</summary>
     TableFull,
 
-    /// <summary>What is in the region's memory could not be made durable: its disk is full. Another sync tries all of it again.</summary>
+    /// <summary>
+    /// What is in the region's memory could not be made durable: its disk is full. Another sync tries all of it again.
+    /// </summary>
     DiskFull,
 
-    /// <summary>What is in the region's memory could not be made durable: its disk fails. Another sync tries all of it again.</summary>
+    /// <summary>
+    /// What is in the region's memory could not be made durable: its disk fails. Another sync tries all of it again.
+    /// </summary>
     DiskError,
 
-    /// <summary>What room is left is reserved for other pools; or a reserve does not fit beside what is stored and reserved.</summary>
+    /// <summary>
+    /// What room is left is reserved for other pools; or a reserve does not fit beside what is stored and reserved.
+    /// </summary>
     Reserved,
 }

@@ -29,7 +29,8 @@ public enum TransferStatus : byte
 }
 
 /// <summary>The outcome of a save or a restore.</summary>
-/// <param name="Status">What became of it. Only Ok leaves anything behind: whatever else it is, a restore has made no pool.</param>
+/// <param name="Status">What became of it. Only Ok leaves anything behind: whatever else it is, a restore has made no
+/// pool.</param>
 /// <param name="Cause">The engine's answer when it refused, else Ok.</param>
 /// <param name="Pools">The pools saved, or made, in the order of the stream.</param>
 /// <param name="Pages">Pages written or read.</param>

@@ -3,10 +3,10 @@ using System.Runtime.InteropServices;
 namespace Tmem.Fuse;
 
 /// <summary>
-/// The system calls whose error decides what the daemon does next. Tmds.LibC has most of them, but leaves the error in errno, to be read by
-/// a second call that a garbage collection may come before; here the error is taken in the same step (<see cref="LastError"/>), and
-/// prctl, setenv and execv, which Tmds.LibC lacks, stand beside the others. Where an error only becomes words, Tmds.LibC is used. What
-/// keeper and worker need to start and watch each other is in Keeper/NativeProcess.cs.
+/// The system calls whose error decides what the daemon does next. Tmds.LibC has most of them, but leaves the error in errno, to
+/// be read by a second call that a garbage collection may come before; here the error is taken in the same step
+/// (<see cref="LastError"/>), and prctl, setenv and execv, which Tmds.LibC lacks, stand beside the others. Where an error only
+/// becomes words, Tmds.LibC is used. What keeper and worker need to start and watch each other is in Keeper/NativeProcess.cs.
 /// </summary>
 internal static unsafe partial class Libc
 {
@@ -106,7 +106,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial byte* realpath(string path, byte* buffer);
 
-    /// <summary>A path with every link in it resolved, which is how the kernel names what lies there; null if there is nothing.</summary>
+    /// <summary>
+    /// A path with every link in it resolved, which is how the kernel names what lies there; null if there is nothing.
+    /// </summary>
     public static string? RealPath(string path)
     {
         const int size = 4096;
@@ -118,12 +120,13 @@ internal static unsafe partial class Libc
     private static partial int statx(int directory, string path, int flags, uint mask, byte* result);
 
     /// <summary>
-    /// The st_dev of what a link of /proc leads to, from what the kernel knows by itself: the file system is asked nothing, so this cannot wait for
-    /// it, be it this process's own. False if there is nothing, or nothing that may be seen.
+    /// The st_dev of what a link of /proc leads to, from what the kernel knows by itself: the file system is asked nothing, so
+    /// this cannot wait for it, be it this process's own. False if there is nothing, or nothing that may be seen.
     /// </summary>
     public static bool TryDevice(string path, out uint major, out uint minor)
     {
-        const int here = -100, size = 256, withoutAsking = 0x4000, noAutomount = 0x800; // AT_FDCWD, struct statx, AT_STATX_DONT_SYNC
+        const int here = -100, size = 256, withoutAsking = 0x4000, noAutomount =
+            0x800; // AT_FDCWD, struct statx, AT_STATX_DONT_SYNC
         var result = stackalloc byte[size];
         var found = statx(here, path, withoutAsking | noAutomount, 0, result) == 0;
         (major, minor) = found ? (*(uint*)(result + 136), *(uint*)(result + 140)) : (0, 0);

@@ -15,5 +15,6 @@ switch (role)
         return Adopter.Run(page, line);
     default:
         // Signals are the daemon's own business: a stop can be refused.
-        return Usage.Run(CommandLine.Create(options => Founder.Run(options, warning)), "tmemd", args, new InvocationConfiguration { ProcessTerminationTimeout = null });
+        return Usage.Run(CommandLine.Create(options => Founder.Run(options, warning)), "tmemd", args,
+            new InvocationConfiguration { ProcessTerminationTimeout = null });
 }

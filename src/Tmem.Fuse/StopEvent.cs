@@ -1,6 +1,8 @@
 namespace Tmem.Fuse;
 
-/// <summary>Tells threads that sleep in poll(2) to stop, once and for good: an eventfd, with a flag beside it for those who are awake.</summary>
+/// <summary>
+/// Tells threads that sleep in poll(2) to stop, once and for good: an eventfd, with a flag beside it for those who are awake.
+/// </summary>
 internal sealed class StopEvent : IDisposable
 {
     private volatile bool _set;
@@ -9,7 +11,8 @@ internal sealed class StopEvent : IDisposable
     public StopEvent()
     {
         Descriptor = Keeper.NativeProcess.eventfd(0, Keeper.NativeProcess.EFD_CLOEXEC);
-        if (Descriptor < 0) throw new StartupException($"eventfd failed: {Libc.Describe(Libc.LastError)}. Raise the limit on open files.");
+        if (Descriptor < 0)
+            throw new StartupException($"eventfd failed: {Libc.Describe(Libc.LastError)}. Raise the limit on open files.");
     }
 
     /// <summary>Readable once set.</summary>

@@ -32,7 +32,8 @@ internal static partial class Usage
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count == 0 && Twice(parsed) is null) return parsed.Invoke(invocation);
         // The complaint about a word that nobody knows says more than the one about what is missing because of it.
-        var problem = parsed.UnmatchedTokens.Count > 0 ? $"nobody knows '{parsed.UnmatchedTokens[0]}' here" : Twice(parsed) ?? Plain(parsed.Errors[0].Message);
+        var problem = parsed.UnmatchedTokens.Count > 0 ? $"nobody knows '{parsed.UnmatchedTokens[0]}' here"
+            : Twice(parsed) ?? Plain(parsed.Errors[0].Message);
         return Refuse(invocation.Error, Path(program, parsed.CommandResult), problem);
     }
 
@@ -56,13 +57,15 @@ internal static partial class Usage
             if (!IsUnsafe(letter)) result.Append(letter);
             else if (letter == '\n') result.Append("\\n");
             else if (letter == '\t') result.Append("\\t");
-            else result.Append(letter < 256 ? "\\x" : "\\u").Append(((int)letter).ToString(letter < 256 ? "x2" : "x4", CultureInfo.InvariantCulture));
+            else result.Append(letter < 256 ? "\\x" : "\\u")
+                .Append(((int)letter).ToString(letter < 256 ? "x2" : "x4", CultureInfo.InvariantCulture));
         }
         return result.ToString();
     }
 
     /// <summary>An option or argument that names a path: not empty, of a length that a path can have.</summary>
-    public static void AcceptPaths(this Option<string> option, int longest = 4095) => option.Validators.Add(result => CheckPath(result, option.Name, longest));
+    public static void AcceptPaths(this Option<string> option, int longest = 4095) =>
+        option.Validators.Add(result => CheckPath(result, option.Name, longest));
 
     /// <inheritdoc cref="AcceptPaths(Option{string}, int)"/>
     public static void AcceptPaths(this Option<string?> option, int longest, bool optional) => option.Validators.Add(result =>
@@ -81,20 +84,23 @@ internal static partial class Usage
     }
 
     private static bool IsUnsafe(char letter) => char.IsControl(letter)
-        || (letter >= 128 && char.GetUnicodeCategory(letter) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
+        || (letter >= 128 && char.GetUnicodeCategory(letter) is UnicodeCategory.Format or UnicodeCategory.LineSeparator
+            or UnicodeCategory.ParagraphSeparator);
 
     private static string? Twice(ParseResult parsed)
     {
         for (SymbolResult? at = parsed.CommandResult; at is CommandResult command; at = at.Parent)
             foreach (var child in command.Children)
-                if (child is OptionResult { IdentifierTokenCount: > 1 } option) return $"{option.Option.Name} is given more than once";
+                if (child is OptionResult { IdentifierTokenCount: > 1 } option)
+                    return $"{option.Option.Name} is given more than once";
         return null;
     }
 
     private static string Path(string program, CommandResult result)
     {
         var names = new List<string>();
-        for (SymbolResult? at = result; at is CommandResult { Parent: not null } command; at = at.Parent) names.Insert(0, command.Command.Name);
+        for (SymbolResult? at = result; at is CommandResult { Parent: not null } command; at = at.Parent)
+            names.Insert(0, command.Command.Name);
         return string.Join(' ', [program, .. names]);
     }
 
@@ -102,9 +108,17 @@ internal static partial class Usage
 
     /// <summary>The library's sentences name .NET's types.</summary>
     private static string Plain(string message) => NotOfItsType().Match(message) is { Success: true } match
-        ? $"{match.Groups[2].Value}: '{Shorten(match.Groups[1].Value)}' is not {(match.Groups[3].Value is "System.Boolean" ? "true or false" : match.Groups[3].Value is "System.Double" ? "a number" : "a whole number in range")}"
+        ? $"{match.Groups[2].Value}: '{Shorten(match.Groups[1].Value)}' is not {NameOf(match.Groups[3].Value)}"
         : message;
 
-    [GeneratedRegex("^Cannot parse argument '(.*)' for (?:option|command) '(.*)' as expected type '(.*)'", RegexOptions.Singleline)]
+    private static string NameOf(string type) => type switch
+    {
+        "System.Boolean" => "true or false",
+        "System.Double" => "a number",
+        _ => "a whole number in range",
+    };
+
+    [GeneratedRegex("^Cannot parse argument '(.*)' for (?:option|command) '(.*)' as expected type '(.*)'",
+        RegexOptions.Singleline)]
     private static partial Regex NotOfItsType();
 }

@@ -21,7 +21,8 @@ internal static class MachineFacts
         var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 20;
         var kernel = File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
         var cluster = File.ReadAllText("/proc/sys/vm/page-cluster").Trim();
-        Console.WriteLine($"machine: {Environment.ProcessorCount} cores ({model?.Split(": ")[^1] ?? "unknown"}), {memory} MiB, Linux {kernel}");
+        Console.WriteLine(
+            $"machine: {Environment.ProcessorCount} cores ({model?.Split(": ")[^1] ?? "unknown"}), {memory} MiB, Linux {kernel}");
         Console.WriteLine($"swap read-ahead: 2^{cluster} pages (vm.page-cluster); runtime .NET {Environment.Version}");
     }
 }

@@ -20,14 +20,16 @@ internal sealed unsafe class PageFile : IDisposable
     public byte* Pointer(int number) => _memory.Page(number);
 
     /// <summary>
-    /// Loads a file of pages, the first <paramref name="most"/> of them (0: all); refuses one that is missing, empty or not whole pages.
+    /// Loads a file of pages, the first <paramref name="most"/> of them (0: all); refuses one that is missing, empty or not whole
+    /// pages.
     /// </summary>
     public static PageFile Load(string path, int most = 0)
     {
         var file = new FileInfo(path);
         if (!file.Exists) throw new BenchmarkException($"no corpus at {path}; make one with scripts/corpus.");
         if (file.Length == 0 || file.Length % PageSize != 0)
-            throw new BenchmarkException($"{path} is {file.Length} bytes, not whole 4 KiB pages; make it anew with scripts/corpus --fresh.");
+            throw new BenchmarkException(
+                $"{path} is {file.Length} bytes, not whole 4 KiB pages; make it anew with scripts/corpus --fresh.");
         var bytes = most > 0 ? Math.Min(file.Length, (long)most * PageSize) : file.Length;
         var memory = new AnonymousMemory(bytes);
         using var handle = File.OpenHandle(path);

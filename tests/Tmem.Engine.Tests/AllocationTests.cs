@@ -32,7 +32,8 @@ public sealed class AllocationTests
     {
         using var engine = Engines.Anonymous(256 * Engines.Mebi);
         var client = engine.Client(new ClientId(1));
-        Assert.Equal(TmemStatus.Ok, client.NewPool(new PoolOptions(PoolFlags.Persistent.WithPageSize(size), Codec: codec), out var pool));
+        Assert.Equal(TmemStatus.Ok,
+            client.NewPool(new PoolOptions(PoolFlags.Persistent.WithPageSize(size), Codec: codec), out var pool));
         var packed = Engines.Pool(client, (PoolFlags.Persistent | PoolFlags.Precompressed).WithPageSize(size));
         var pages = Enumerable.Range(0, 16).Select(seed => Pages.Any(seed, size)).ToArray();
         var target = new byte[size];
@@ -56,9 +57,11 @@ public sealed class AllocationTests
                 var index = (uint)i % 100;
                 var page = pages[i & 15];
                 if (client.Put(pool, obj, index, page) != TmemStatus.Ok) failed++;
-                if (client.Write(pool, obj, index, i % (size / 2), pages[(i + 5) & 15].AsSpan(0, size / 2)) != TmemStatus.Ok) failed++;
+                if (client.Write(pool, obj, index, i % (size / 2), pages[(i + 5) & 15].AsSpan(0, size / 2)) != TmemStatus.Ok)
+                    failed++;
                 if (client.Read(pool, obj, index, i % (size / 2), target.AsSpan(0, size / 2)) != TmemStatus.Ok) failed++;
-                if (client.Exchange(pool, obj, index, pool, obj, (uint)i * 7 % Math.Min((uint)i + 1, 100)) != TmemStatus.Ok) failed++;
+                if (client.Exchange(pool, obj, index, pool, obj, (uint)i * 7 % Math.Min((uint)i + 1, 100)) != TmemStatus.Ok)
+                    failed++;
                 if (client.Get(pool, obj, index, target) != TmemStatus.Ok) failed++;
                 if (client.Put(packed, obj, index, page.AsSpan(0, 1 + i % size)) != TmemStatus.Ok) failed++;
                 if (client.Get(packed, obj, index, target, out _) != TmemStatus.Ok) failed++;
@@ -103,7 +106,9 @@ public sealed class AllocationTests
         }
     }
 
-    /// <summary>Each operation in each kind of pool with each of its outcomes, by itself: a byte anywhere is a byte too many.</summary>
+    /// <summary>
+    /// Each operation in each kind of pool with each of its outcomes, by itself: a byte anywhere is a byte too many.
+    /// </summary>
     [Fact]
     public unsafe void EveryOperationAndOutcomeAllocatesNothing()
     {
@@ -115,7 +120,8 @@ public sealed class AllocationTests
         var shared = Engines.Pool(client, PoolFlags.Shared);
         var limited = Engines.Pool(client, PoolFlags.Persistent, 20_000);
         var limitedCache = Engines.Pool(client, PoolFlags.Shared, 40_000);
-        Assert.Equal(TmemStatus.Ok, client.NewPool(new PoolOptions(PoolFlags.Persistent, RefuseIncompressible: true), out var picky));
+        Assert.Equal(TmemStatus.Ok,
+            client.NewPool(new PoolOptions(PoolFlags.Persistent, RefuseIncompressible: true), out var picky));
         var gone = Engines.Pool(client);
         client.DestroyPool(gone);
         byte[] text = Pages.Text(1), raw = Pages.Random(1), zero = Pages.Filled(0), target = new byte[Pages.Size];
@@ -124,7 +130,8 @@ public sealed class AllocationTests
         for (uint span = 0; span < engine.Slabs.Spans.HighWater; span++)
         {
             // The one stored page so far: from here on it is corrupt.
-            if (engine.Slabs.Spans.Table[span].Kind == Region.SpanKind.PersistentPages) engine.Slabs.At(engine.Slabs.Spans.PlaceOf(span))[99] ^= 1;
+            if (engine.Slabs.Spans.Table[span].Kind == Region.SpanKind.PersistentPages)
+                engine.Slabs.At(engine.Slabs.Spans.PlaceOf(span))[99] ^= 1;
         }
         for (uint i = 0; i < 30; i++) client.Put(limited, new ObjectId(1), i, raw);
 
@@ -196,17 +203,22 @@ public sealed class AllocationTests
                 if (call(i) != expected) others++;
             }
             var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-            Assert.True(allocated == 0 && others == 0, $"{name}: {allocated} bytes in {rounds} calls, {others} of them not {expected}");
+            Assert.True(allocated == 0 && others == 0,
+                $"{name}: {allocated} bytes in {rounds} calls, {others} of them not {expected}");
         }
     }
 
-    /// <summary>The parts, as <c>scripts/bench micro</c> measures them, once through: it fails if one of them allocates.</summary>
+    /// <summary>
+    /// The parts, as <c>scripts/bench micro</c> measures them, once through: it fails if one of them allocates.
+    /// </summary>
     [Fact]
     public void NoPartThatIsBenchmarkedAllocates()
     {
-        var program = Path.Combine(Repository.Root, "tests", "Tmem.MicroBenchmarks", "bin", "Release", "net10.0", "Tmem.MicroBenchmarks.dll");
+        var program = Path.Combine(Repository.Root, "tests", "Tmem.MicroBenchmarks", "bin", "Release", "net10.0",
+            "Tmem.MicroBenchmarks.dll");
         Assert.SkipUnless(File.Exists(program), "the micro benchmarks are not built: dotnet build -c Release");
-        Assert.Contains("executed benchmarks: ", Repository.Run(Repository.Root, "dotnet", program, "--gate"), StringComparison.Ordinal);
+        Assert.Contains("executed benchmarks: ", Repository.Run(Repository.Root, "dotnet", program, "--gate"),
+            StringComparison.Ordinal);
     }
 
     private static int Mixed(TmemClient client, PoolId pool, byte[][] pages, byte[] target, int count)

@@ -9,7 +9,8 @@ namespace Tmem.Engine.Tests;
 /// <summary>What was stored is there again when a process attaches to the region, and nothing else is.</summary>
 public sealed class AttachTests : IDisposable
 {
-    private readonly string _path = Path.Combine(Path.GetTempPath(), $"tmem-attach-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
+    private readonly string _path =
+        Path.Combine(Path.GetTempPath(), $"tmem-attach-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
 
     public void Dispose() => File.Delete(_path);
 
@@ -24,7 +25,8 @@ public sealed class AttachTests : IDisposable
         {
             Assert.False(engine.Attached);
             var client = engine.Client(new ClientId(1));
-            pools = [Engines.Pool(client), Engines.Pool(client, PoolFlags.Shared), Engines.Pool(client, PoolFlags.Persistent, 1 << 22)];
+            pools = [Engines.Pool(client), Engines.Pool(client, PoolFlags.Shared),
+                Engines.Pool(client, PoolFlags.Persistent, 1 << 22)];
             var gone = Engines.Pool(client);
             for (var i = 0; i < 2000; i++)
             {
@@ -71,7 +73,8 @@ public sealed class AttachTests : IDisposable
             .. from size in PoolShapes.PageSizes
                from codec in Enum.GetValues<TmemCodec>()
                select new PoolOptions(PoolFlags.Persistent.WithPageSize(size), 1 << 24, codec == TmemCodec.Lz4, codec),
-            .. PoolShapes.PageSizes.Select(size => new PoolOptions((PoolFlags.Shared | PoolFlags.Precompressed).WithPageSize(size))),
+            .. PoolShapes.PageSizes.Select(
+                size => new PoolOptions((PoolFlags.Shared | PoolFlags.Precompressed).WithPageSize(size))),
         ];
         var pools = new PoolId[options.Length];
         using (var engine = Open())
@@ -80,7 +83,8 @@ public sealed class AttachTests : IDisposable
             for (var i = 0; i < pools.Length; i++)
             {
                 Assert.Equal(TmemStatus.Ok, client.NewPool(options[i], out pools[i]));
-                for (uint index = 0; index < 3; index++) Assert.Equal(TmemStatus.Ok, client.Put(pools[i], new ObjectId(1), index, Stored(i, index)));
+                for (uint index = 0; index < 3; index++)
+                    Assert.Equal(TmemStatus.Ok, client.Put(pools[i], new ObjectId(1), index, Stored(i, index)));
             }
         }
         using (var engine = Open())
@@ -170,7 +174,8 @@ public sealed class AttachTests : IDisposable
             ref var record = ref *(Index.ObjectRecord*)engine.Slabs.At(to);
             record = *(Index.ObjectRecord*)engine.Slabs.At(from);
             record.Supersedes = from;
-            if (nodesTold) ((Index.RadixNode*)engine.Slabs.At(record.RootNode))->Header = Index.RadixNode.MakeHeader(to, record.Height);
+            if (nodesTold)
+                ((Index.RadixNode*)engine.Slabs.At(record.RootNode))->Header = Index.RadixNode.MakeHeader(to, record.Height);
         }
         using (var engine = Open())
         {
@@ -249,7 +254,10 @@ public sealed class AttachTests : IDisposable
     [Fact]
     public void ADirectoryIsRefused()
     {
-        var error = Assert.Throws<RegionException>(() => TmemEngine.Open(new EngineOptions { CapacityBytes = Engines.Mebi, RegionPath = Path.GetTempPath() }));
+        var error = Assert.Throws<RegionException>(() => TmemEngine.Open(new EngineOptions
+        {
+            CapacityBytes = Engines.Mebi, RegionPath = Path.GetTempPath(),
+        }));
         Assert.Contains("region file", error.Message, StringComparison.Ordinal);
     }
 
@@ -296,7 +304,8 @@ public sealed class AttachTests : IDisposable
         var found = -1;
         for (var i = 0; i < words.Length - 8 && found < 0; i++)
         {
-            if (words[i + 1] == 1 && words[i + 2] == 0 && words[i + 3] == 0 && (words[i] & 3) == 2 && words[i + 8] == 1) found = i;
+            if (words[i + 1] == 1 && words[i + 2] == 0 && words[i + 3] == 0 && (words[i] & 3) == 2 && words[i + 8] == 1)
+                found = i;
         }
         Assert.True(found > 0);
         Overwrite((found + 5) * 8, 0x123457);
@@ -306,7 +315,10 @@ public sealed class AttachTests : IDisposable
     private TmemEngine Open() => Open(16);
 
     private TmemEngine Open(int mebi) =>
-        TmemEngine.Open(new EngineOptions { CapacityBytes = mebi * Engines.Mebi, RegionPath = _path, CompactInBackground = false });
+        TmemEngine.Open(new EngineOptions
+        {
+            CapacityBytes = mebi * Engines.Mebi, RegionPath = _path, CompactInBackground = false,
+        });
 
     private void Overwrite(long offset, int value)
     {

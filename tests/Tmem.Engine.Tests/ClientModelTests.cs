@@ -3,8 +3,8 @@ using CsCheck;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// Two clients, a private pool each and one they share, against a model: limits, freezes, joining and leaving, pages, and attaching again at any
-/// point. The verifier looks at the end of each sequence.
+/// Two clients, a private pool each and one they share, against a model: limits, freezes, joining and leaving, pages, and
+/// attaching again at any point. The verifier looks at the end of each sequence.
 /// </summary>
 public sealed class ClientModelTests : IDisposable
 {
@@ -25,7 +25,8 @@ public sealed class ClientModelTests : IDisposable
     private static readonly Gen<int> s_client = Gen.Int[0, 1];
     private static readonly Gen<uint> s_index = Gen.UInt[0, Handles - 1];
     private static readonly Gen<Step> s_step = Gen.Frequency(
-        (20, Gen.Select(s_client, Gen.Bool, s_index, Gen.Int[0, 100], Gen.Bool, (c, s, i, seed, r) => (Step)new Put(c, s, i, seed, r))),
+        (20, Gen.Select(s_client, Gen.Bool, s_index, Gen.Int[0, 100], Gen.Bool,
+            (c, s, i, seed, r) => (Step)new Put(c, s, i, seed, r))),
         (10, Gen.Select(s_client, Gen.Bool, s_index, (c, s, i) => (Step)new Get(c, s, i))),
         (5, Gen.Select(s_client, Gen.Bool, s_index, (c, s, i) => (Step)new Flush(c, s, i))),
         (2, Gen.Select(s_client, Gen.Bool, (c, f) => (Step)new Freeze(c, f))),
@@ -35,7 +36,8 @@ public sealed class ClientModelTests : IDisposable
         (2, Gen.Select(s_client, Gen.Int[0, 2], (c, a) => (Step)new Allow(c, a > 0))),
         (1, Gen.Const((Step)new Attach())));
 
-    private readonly string _path = Path.Combine(Path.GetTempPath(), $"tmem-client-model-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
+    private readonly string _path =
+        Path.Combine(Path.GetTempPath(), $"tmem-client-model-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
 
     public void Dispose() => File.Delete(_path);
 
@@ -131,7 +133,8 @@ public sealed class ClientModelTests : IDisposable
             if (status == TmemStatus.Ok) pages[put.Index] = put.Seed;
             else
             {
-                Assert.True(status == TmemStatus.Frozen ? model.Frozen : status == TmemStatus.ClientLimit && payer.Limit != 0, $"{put}: {status}");
+                Assert.True(status == TmemStatus.Frozen ? model.Frozen : status == TmemStatus.ClientLimit && payer.Limit != 0,
+                    $"{put}: {status}");
                 if (!put.Replace) pages.Remove(put.Index);
             }
         }
@@ -149,7 +152,8 @@ public sealed class ClientModelTests : IDisposable
         {
             var (pool, pages, refusal) = Target(model, flush.Shared);
             var status = client.FlushPage(pool, _object, flush.Index);
-            Assert.Equal(refusal != TmemStatus.Ok ? refusal : pages.Remove(flush.Index) ? TmemStatus.Ok : TmemStatus.Miss, status);
+            Assert.Equal(refusal != TmemStatus.Ok ? refusal : pages.Remove(flush.Index) ? TmemStatus.Ok : TmemStatus.Miss,
+                status);
         }
 
         private void DoJoin(TmemClient client, Model model, int number)
@@ -180,7 +184,8 @@ public sealed class ClientModelTests : IDisposable
 
         private (PoolId Pool, Dictionary<uint, int> Pages, TmemStatus Refusal) Target(Model model, bool shared) =>
             !shared ? (model.Pool, model.Pages, TmemStatus.Ok)
-            : (_pool, _shared, model.Member ? TmemStatus.Ok : _models.Any(other => other.Member) ? TmemStatus.ForeignClient : TmemStatus.NoSuchPool);
+            : (_pool, _shared, model.Member ? TmemStatus.Ok : _models.Any(other => other.Member) ? TmemStatus.ForeignClient
+                : TmemStatus.NoSuchPool);
 
         public void End()
         {

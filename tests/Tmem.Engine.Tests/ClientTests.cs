@@ -3,7 +3,8 @@ namespace Tmem.Engine.Tests;
 /// <summary>Weights, limits, the client's figures and its end.</summary>
 public sealed class ClientTests : IDisposable
 {
-    private readonly string _path = Path.Combine(Path.GetTempPath(), $"tmem-clients-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
+    private readonly string _path =
+        Path.Combine(Path.GetTempPath(), $"tmem-clients-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
 
     public void Dispose() => File.Delete(_path);
 
@@ -19,7 +20,8 @@ public sealed class ClientTests : IDisposable
         PoolId[] pools = [Engines.Pool(client), Engines.Pool(client)];
         var status = TmemStatus.Ok;
         uint stored = 0;
-        for (; status == TmemStatus.Ok; stored++) status = client.Put(pools[stored % 2], new ObjectId(1), stored, Pages.Random((int)stored));
+        for (; status == TmemStatus.Ok; stored++)
+            status = client.Put(pools[stored % 2], new ObjectId(1), stored, Pages.Random((int)stored));
         Assert.Equal(TmemStatus.ClientLimit, status);
         var info = client.Info();
         Assert.InRange(info.MemoryBytes, limit - 5000, limit);
@@ -94,7 +96,8 @@ public sealed class ClientTests : IDisposable
         clients[1].Configure(new ClientOptions(Weight: second));
         var pools = clients.Select(client => Engines.Pool(client, PoolFlags.None)).ToArray();
         // The first fills the store; then the second asks for its share.
-        for (uint i = 0; i < 8000; i++) Assert.Equal(TmemStatus.Ok, clients[0].Put(pools[0], new ObjectId(1), i, Pages.Random((int)i % 50)));
+        for (uint i = 0; i < 8000; i++)
+            Assert.Equal(TmemStatus.Ok, clients[0].Put(pools[0], new ObjectId(1), i, Pages.Random((int)i % 50)));
         for (uint i = 0; i < 8000; i++)
         {
             Assert.Equal(TmemStatus.Ok, clients[1].Put(pools[1], new ObjectId(1), i, Pages.Random((int)i % 50)));
@@ -122,7 +125,9 @@ public sealed class ClientTests : IDisposable
         for (uint i = 0; i < 500; i++) small.Put(kept, new ObjectId(1), i, Pages.Random((int)i % 50));
         var flood = Engines.Pool(hog, PoolFlags.None);
         // Pages of every kind, those that lie in their descriptors too.
-        for (uint i = 0; i < 20_000; i++) Assert.Equal(TmemStatus.Ok, hog.Put(flood, new ObjectId(i % 9), i * 70, i % 2 == 0 ? Pages.Filled(i) : Pages.Random((int)i % 50)));
+        for (uint i = 0; i < 20_000; i++)
+            Assert.Equal(TmemStatus.Ok,
+                hog.Put(flood, new ObjectId(i % 9), i * 70, i % 2 == 0 ? Pages.Filled(i) : Pages.Random((int)i % 50)));
         Assert.True(Engines.Figures(hog, flood).Evictions > 1000);
         Assert.Equal(0, Engines.Figures(small, kept).Evictions);
         Engines.AssertSound(engine);
@@ -137,7 +142,8 @@ public sealed class ClientTests : IDisposable
         var kept = Engines.Pool(small, PoolFlags.Shared);
         for (uint i = 0; i < 50; i++) small.Put(kept, new ObjectId(1), i, Pages.Random((int)i));
         var flood = Engines.Pool(hog, PoolFlags.None);
-        for (uint i = 0; i < 10_000; i++) Assert.Equal(TmemStatus.Ok, hog.Put(flood, new ObjectId(i % 3000), i * 10_000, Pages.Filled(0)));
+        for (uint i = 0; i < 10_000; i++)
+            Assert.Equal(TmemStatus.Ok, hog.Put(flood, new ObjectId(i % 3000), i * 10_000, Pages.Filled(0)));
         Assert.True(Engines.Figures(hog, flood).Evictions > 0);
         Assert.Equal(50, Engines.Figures(small, kept).Pages);
         Engines.AssertSound(engine);
@@ -195,9 +201,11 @@ public sealed class ClientTests : IDisposable
         Assert.Equal(TmemStatus.InvalidArgument, client.Configure(new ClientOptions(65_536)));
         Assert.Equal(TmemStatus.InvalidArgument, client.Configure(new ClientOptions(1, -1)));
         Assert.Equal(TmemStatus.InvalidArgument, client.Configure(new ClientOptions(1, 1L << 48)));
-        Assert.Equal(TmemStatus.Ok, client.Configure(new ClientOptions(ClientOptions.MaximumWeight, ClientOptions.MaximumLimitBytes)));
+        Assert.Equal(TmemStatus.Ok,
+            client.Configure(new ClientOptions(ClientOptions.MaximumWeight, ClientOptions.MaximumLimitBytes)));
         Assert.Equal(ClientOptions.MaximumLimitBytes, client.Info().Options.LimitBytes);
-        for (uint id = 2; id <= 256; id++) Assert.Equal(TmemStatus.Ok, engine.Client(new ClientId(id)).Configure(new ClientOptions(2)));
+        for (uint id = 2; id <= 256; id++)
+            Assert.Equal(TmemStatus.Ok, engine.Client(new ClientId(id)).Configure(new ClientOptions(2)));
         Assert.Equal(TmemStatus.TableFull, engine.Client(new ClientId(257)).Configure(new ClientOptions(2)));
         Assert.Equal(TmemStatus.TableFull, engine.Client(new ClientId(257)).Freeze());
         engine.Client(new ClientId(100)).Configure(new ClientOptions());

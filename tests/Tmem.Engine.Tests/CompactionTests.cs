@@ -1,6 +1,8 @@
 namespace Tmem.Engine.Tests;
 
-/// <summary>Density: what flushes leave behind is closed up, moved pages are the same pages, and the capacity can change under way.</summary>
+/// <summary>
+/// Density: what flushes leave behind is closed up, moved pages are the same pages, and the capacity can change under way.
+/// </summary>
 public sealed class CompactionTests
 {
     private static readonly ObjectId s_object = new(1);
@@ -25,7 +27,8 @@ public sealed class CompactionTests
         var dense = engine.Statistics();
         Assert.True(dense.UsedBytes < sparse.UsedBytes * 0.4, $"{sparse.UsedBytes} bytes became {dense.UsedBytes}");
         // At rest: one page a class short of full, and the tails of full spans.
-        Assert.True(dense.SlackBytes < dense.PageSpanBytes / 20 + (1 << 20), $"{dense.SlackBytes} of {dense.PageSpanBytes} bytes are slack");
+        Assert.True(dense.SlackBytes < dense.PageSpanBytes / 20 + (1 << 20),
+            $"{dense.SlackBytes} of {dense.PageSpanBytes} bytes are slack");
         Assert.Equal(dense.UsedBytes, Recompacted(engine));
         var page = new byte[Pages.Size];
         for (uint i = 0; i < count; i++)
@@ -187,7 +190,8 @@ public sealed class CompactionTests
             for (uint i = 0; !Volatile.Read(ref stop); i = (i + 7) % 4000)
             {
                 // Even pages stay as they are; odd ones come and go.
-                if (i % 2 == 0 && (client.Get(pool, s_object, i, page) != TmemStatus.Ok || !Pages.Any((int)i).AsSpan().SequenceEqual(page))) wrong++;
+                if (i % 2 == 0 && (client.Get(pool, s_object, i, page) != TmemStatus.Ok
+                    || !Pages.Any((int)i).AsSpan().SequenceEqual(page))) wrong++;
             }
         });
         compactor.Start();
@@ -201,7 +205,8 @@ public sealed class CompactionTests
         compactor.Join();
         reader.Join();
         Assert.Equal(0, wrong);
-        Assert.True(engine.Statistics().SlotsMoved > 1000, $"only {engine.Statistics().SlotsMoved} slots were moved; the test tests nothing");
+        Assert.True(engine.Statistics().SlotsMoved > 1000,
+            $"only {engine.Statistics().SlotsMoved} slots were moved; the test tests nothing");
         Engines.AssertSound(engine);
         var last = new byte[Pages.Size];
         for (uint i = 1; i < 4000; i += 2)
@@ -214,7 +219,10 @@ public sealed class CompactionTests
     [Fact]
     public void TheCapacityChangesUnderWay()
     {
-        using var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 16 * Engines.Mebi, MaximumCapacityBytes = 64 * Engines.Mebi });
+        using var engine = TmemEngine.Open(new EngineOptions
+        {
+            CapacityBytes = 16 * Engines.Mebi, MaximumCapacityBytes = 64 * Engines.Mebi,
+        });
         var client = engine.Client(new ClientId(1));
         var pool = Engines.Pool(client);
         var cache = Engines.Pool(client, PoolFlags.Shared);

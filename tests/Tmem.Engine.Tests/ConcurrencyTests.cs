@@ -1,6 +1,8 @@
 namespace Tmem.Engine.Tests;
 
-/// <summary>Several threads at once: a page read is always one that was put under that handle, and the store ends sound.</summary>
+/// <summary>
+/// Several threads at once: a page read is always one that was put under that handle, and the store ends sound.
+/// </summary>
 public sealed class ConcurrencyTests
 {
     [Theory]

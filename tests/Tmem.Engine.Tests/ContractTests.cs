@@ -264,7 +264,9 @@ public sealed class ContractTests : IDisposable
 
     private delegate TmemStatus Store(PoolId pool, in ObjectId obj, uint index, ReadOnlySpan<byte> page);
 
-    /// <summary>A page that cannot shrink over one that did: refused on a full store, whatever freed slots its old page could give.</summary>
+    /// <summary>
+    /// A page that cannot shrink over one that did: refused on a full store, whatever freed slots its old page could give.
+    /// </summary>
     private TmemStatus RefusedRewrite(Store store, PoolId pool) => store(pool, _object, 0, Pages.Random(12345));
 
     private PoolId FullPool(out int next)

@@ -9,7 +9,9 @@ public sealed class DisposalTests
 {
     private const BindingFlags Declared = BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly;
 
-    /// <summary>Whatever there is and whatever is to come: a public member that reaches the region without looking is found here.</summary>
+    /// <summary>
+    /// Whatever there is and whatever is to come: a public member that reaches the region without looking is found here.
+    /// </summary>
     [Fact]
     public void EveryPublicMemberOfADisposedEngineSaysThatItIsDisposed()
     {
@@ -20,7 +22,8 @@ public sealed class DisposalTests
         var called = 0;
         foreach (var subject in new object[] { engine, client })
         {
-            foreach (var method in subject.GetType().GetMethods(Declared).Where(method => method.Name != nameof(IDisposable.Dispose)))
+            foreach (var method in subject.GetType().GetMethods(Declared)
+                .Where(method => method.Name != nameof(IDisposable.Dispose)))
             {
                 Assert.False(method.IsGenericMethodDefinition, $"{method} needs a call of its own here");
                 var failure = Record.Exception(() => Call(method)(subject));
@@ -31,14 +34,16 @@ public sealed class DisposalTests
         Assert.True(called > 40, $"{called} members");
         // Nothing else that is public holds an engine: it is values and options.
         Assert.DoesNotContain(typeof(TmemEngine).Assembly.GetExportedTypes(), type => type != typeof(TmemClient)
-            && type.GetFields(BindingFlags.NonPublic | BindingFlags.Instance).Any(field => field.FieldType == typeof(TmemEngine)));
+            && type.GetFields(BindingFlags.NonPublic | BindingFlags.Instance)
+                .Any(field => field.FieldType == typeof(TmemEngine)));
     }
 
     [Fact]
     public void DisposalBesideCallsOfEveryKindEndsThemAndCrashesNothing()
     {
         // A process of its own: a crash must not take the tests with it.
-        var said = Repository.Run(AppContext.BaseDirectory, "dotnet", "Tmem.Soak.dll", "disposal", "--rounds", "60", "--seed", "1");
+        var said = Repository.Run(AppContext.BaseDirectory, "dotnet", "Tmem.Soak.dll", "disposal", "--rounds", "60", "--seed",
+            "1");
         Assert.Contains("soak: PASS 60 engines", said, StringComparison.Ordinal);
     }
 

@@ -8,7 +8,8 @@ namespace Tmem.Engine.Tests;
 public sealed class DropDamagedTests : IDisposable
 {
     private const uint Pages = 500;
-    private readonly string _path = Path.Combine(Path.GetTempPath(), $"tmem-damage-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
+    private readonly string _path =
+        Path.Combine(Path.GetTempPath(), $"tmem-damage-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
 
     public void Dispose() => File.Delete(_path);
 
@@ -45,7 +46,8 @@ public sealed class DropDamagedTests : IDisposable
         Refused("page 9");
         using var engine = Open(drop: true);
         Assert.Equal(3, engine.DroppedCount);
-        // Of two pages that claim one slot, the one keeps it whose leaf the slot names; the other would be another page's contents.
+        // Of two pages that claim one slot, the one keeps it whose leaf the slot names; the other would be another page's
+        // contents.
         AssertAllBut(engine, pool, index => index is 9 or 70 or 400);
     }
 
@@ -92,7 +94,8 @@ public sealed class DropDamagedTests : IDisposable
         using var engine = Open(drop: false);
         var client = engine.Client(new ClientId(1));
         var pool = Engines.Pool(client);
-        for (uint i = 0; i < Pages; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Tests.Pages.Text((int)i)));
+        for (uint i = 0; i < Pages; i++)
+            Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Tests.Pages.Text((int)i)));
         damage(engine);
         return pool;
     }
@@ -119,7 +122,8 @@ public sealed class DropDamagedTests : IDisposable
             {
                 var place = engine.Slabs.Spans.PlaceOf(span) + (ulong)(slot * RadixNode.Bytes);
                 var node = (RadixNode*)engine.Slabs.At(place);
-                if (node->Level == 1 && node->FirstIndex == (index & ~63u)) return place + RadixNode.EntriesOffset + (index & 63) * 8;
+                if (node->Level == 1 && node->FirstIndex == (index & ~63u))
+                    return place + RadixNode.EntriesOffset + (index & 63) * 8;
             }
         }
         throw new InvalidOperationException("no such page");

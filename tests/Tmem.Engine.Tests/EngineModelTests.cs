@@ -3,11 +3,13 @@ using CsCheck;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// Sequences of every operation on pools of every kind, page size and codec against a dictionary, with the verifier after each sequence.
+/// Sequences of every operation on pools of every kind, page size and codec against a dictionary, with the verifier after each
+/// sequence.
 /// </summary>
 public sealed class EngineModelTests
 {
-    private static readonly uint[] s_indexes = [0, 1, 2, 63, 64, 65, 4095, 4096, 70_000, 300_000, 20_000_000, uint.MaxValue - 1, uint.MaxValue];
+    private static readonly uint[] s_indexes =
+        [0, 1, 2, 63, 64, 65, 4095, 4096, 70_000, 300_000, 20_000_000, uint.MaxValue - 1, uint.MaxValue];
 
     private abstract record Step;
     private sealed record Put(int Pool, ulong Object, uint Index, int Seed, bool Replace) : Step;
@@ -26,14 +28,17 @@ public sealed class EngineModelTests
     private static readonly Gen<uint> s_index = Gen.Frequency(
         (3, Gen.UInt[0, 5]), (2, Gen.Int[0, s_indexes.Length - 1].Select(i => s_indexes[i])), (1, Gen.UInt[0, 200]));
     // In thousandths of a page, and now and then beyond it or reversed.
-    private static readonly Gen<int> s_at = Gen.Frequency((8, Gen.Int[0, 1000]), (1, Gen.Const(0)), (1, Gen.Const(1000)), (1, Gen.Int[-20, 1020]));
+    private static readonly Gen<int> s_at =
+        Gen.Frequency((8, Gen.Int[0, 1000]), (1, Gen.Const(0)), (1, Gen.Const(1000)), (1, Gen.Int[-20, 1020]));
 
     private static readonly Gen<Step> s_step = Gen.Frequency(
         (10, Gen.Select(s_pool, s_object, s_index, Gen.Int[0, 200], Gen.Bool, (p, o, i, s, r) => (Step)new Put(p, o, i, s, r))),
         (6, Gen.Select(s_pool, s_object, s_index, (p, o, i) => (Step)new Get(p, o, i))),
         (3, Gen.Select(s_pool, s_object, s_index, s_at, s_at, (p, o, i, f, t) => (Step)new Read(p, o, i, f, t))),
-        (6, Gen.Select(s_pool, s_object, s_index, s_at, s_at, Gen.Int[0, 200], (p, o, i, f, t, s) => (Step)new Write(p, o, i, f, t, s))),
-        (6, Gen.Select(s_pool, s_object, s_index, s_pool, s_object, s_index, (p, o, i, q, r, j) => (Step)new Exchange(p, o, i, q, r, j))),
+        (6, Gen.Select(s_pool, s_object, s_index, s_at, s_at, Gen.Int[0, 200],
+            (p, o, i, f, t, s) => (Step)new Write(p, o, i, f, t, s))),
+        (6, Gen.Select(s_pool, s_object, s_index, s_pool, s_object, s_index,
+            (p, o, i, q, r, j) => (Step)new Exchange(p, o, i, q, r, j))),
         (3, Gen.Select(s_pool, s_object, s_index, (p, o, i) => (Step)new Flush(p, o, i))),
         (3, Gen.Select(s_pool, s_object, s_index, s_index, Gen.Int[0, 2],
             (p, o, a, b, whole) => (Step)new FlushRange(p, o, Math.Min(a, b), Math.Max(a, b), whole == 0))),
@@ -45,17 +50,20 @@ public sealed class EngineModelTests
 
     [Fact]
     public void WithRoomEveryKindOfPoolIsADictionary() =>
-        Gen.Select(s_shapes, s_step.List[1, 400]).Sample((shapes, steps) => Run(shapes, steps, 64 * Engines.Mebi, tight: false), iter: 300, threads: 1);
+        Gen.Select(s_shapes, s_step.List[1, 400])
+            .Sample((shapes, steps) => Run(shapes, steps, 64 * Engines.Mebi, tight: false), iter: 300, threads: 1);
 
     [Fact]
     public void WithoutRoomEphemeralPagesVanishAndPersistentOnesStay() =>
-        Gen.Select(s_shapes, s_step.List[200, 900]).Sample((shapes, steps) => Run(shapes, steps, Engines.Mebi, tight: true), iter: 200, threads: 1);
+        Gen.Select(s_shapes, s_step.List[200, 900])
+            .Sample((shapes, steps) => Run(shapes, steps, Engines.Mebi, tight: true), iter: 200, threads: 1);
 
     private static void Run((int Size, int Codec)[] shapes, List<Step> steps, long capacity, bool tight)
     {
         using var engine = Engines.Anonymous(capacity);
         var client = engine.Client(new ClientId(1));
-        var pools = shapes.Select((shape, number) => new PoolModel(client, number, PoolShapes.PageSizes[shape.Size], (TmemCodec)shape.Codec, tight)).ToArray();
+        var pools = shapes.Select((shape, number) =>
+            new PoolModel(client, number, PoolShapes.PageSizes[shape.Size], (TmemCodec)shape.Codec, tight)).ToArray();
         foreach (var step in steps)
         {
             switch (step)
@@ -64,7 +72,8 @@ public sealed class EngineModelTests
                 case Get get: pools[get.Pool].Get(get.Object, get.Index); break;
                 case Read read: pools[read.Pool].Read(read.Object, read.Index, read.From, read.To); break;
                 case Write write: pools[write.Pool].Write(write.Object, write.Index, write.From, write.To, write.Seed); break;
-                case Exchange swap: pools[swap.PoolA].Exchange(swap.ObjectA, swap.IndexA, pools[swap.PoolB], swap.ObjectB, swap.IndexB); break;
+                case Exchange swap: pools[swap.PoolA]
+                    .Exchange(swap.ObjectA, swap.IndexA, pools[swap.PoolB], swap.ObjectB, swap.IndexB); break;
                 case Flush flush: pools[flush.Pool].Flush(flush.Object, flush.Index); break;
                 case FlushRange range: pools[range.Pool].FlushRange(range.Object, range.First, range.Last, range.Whole); break;
                 case Next next: pools[next.Pool].Next(next.Object, next.From); break;

@@ -9,7 +9,8 @@ internal static class Engines
 {
     public const long Mebi = 1 << 20;
 
-    public static TmemEngine Anonymous(long capacity = 64 * Mebi) => TmemEngine.Open(new EngineOptions { CapacityBytes = capacity });
+    public static TmemEngine Anonymous(long capacity = 64 * Mebi) =>
+        TmemEngine.Open(new EngineOptions { CapacityBytes = capacity });
 
     /// <summary>An engine that moves nothing unless asked to.</summary>
     public static TmemEngine Still(long capacity = 64 * Mebi) =>
@@ -28,7 +29,8 @@ internal static class Engines
         Assert.InRange(statistics.PeakUsedBytes, 0, statistics.CapacityBytes);
     }
 
-    public static void AssertClean(VerifierReport report) => Assert.True(report.Clean, string.Join(Environment.NewLine, report.Problems));
+    public static void AssertClean(VerifierReport report) =>
+        Assert.True(report.Clean, string.Join(Environment.NewLine, report.Problems));
 
     public static PoolStatistics Figures(TmemClient client, PoolId pool)
     {
@@ -41,7 +43,8 @@ internal static class Engines
     {
         var tree = new RadixTree<RegionHost, CompressedStore>(new RegionHost(engine.Slabs), new CompressedStore(engine.Slabs));
         var owner = engine.PoolTable.Find(pool)!;
-        var obj = Treap.Find(new ObjectOrder<RegionHost>(new RegionHost(engine.Slabs)), owner.BucketAt(Pools.Pool.BucketOf(id)).Root, id);
+        var obj = Treap.Find(new ObjectOrder<RegionHost>(new RegionHost(engine.Slabs)),
+            owner.BucketAt(Pools.Pool.BucketOf(id)).Root, id);
         return (ulong*)engine.Slabs.At(tree.FindLeaf(obj, index));
     }
 }

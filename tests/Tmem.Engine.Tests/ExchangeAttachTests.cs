@@ -4,11 +4,13 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// A process killed in the middle of an exchange: the region is copied after each of its stores, as a kill would leave it, and attached.
+/// A process killed in the middle of an exchange: the region is copied after each of its stores, as a kill would leave it, and
+/// attached.
 /// </summary>
 public sealed class ExchangeAttachTests : IDisposable
 {
-    private readonly string _path = Path.Combine(Path.GetTempPath(), $"tmem-exchange-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
+    private readonly string _path =
+        Path.Combine(Path.GetTempPath(), $"tmem-exchange-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
     private readonly List<string> _copies = [];
 
     public void Dispose()
@@ -88,7 +90,8 @@ public sealed class ExchangeAttachTests : IDisposable
             client.Put(pool, new ObjectId(1), 1, Pages.Text(2));
             engine.Intent.AfterStore = () =>
             {
-                if (((ExchangeRecord*)(engine.Memory.Start + RegionLayout.ExchangeOffset))->Valid == 1 && _copies.Count == 0) _copies.Add(Copy(engine));
+                if (((ExchangeRecord*)(engine.Memory.Start + RegionLayout.ExchangeOffset))->Valid == 1 && _copies.Count == 0)
+                    _copies.Add(Copy(engine));
             };
             client.Exchange(pool, new ObjectId(1), 0, pool, new ObjectId(1), 1);
         }
@@ -117,7 +120,8 @@ public sealed class ExchangeAttachTests : IDisposable
     {
         var path = $"{_path}.{_copies.Count}";
         using var file = new FileStream(path, FileMode.Create, FileAccess.Write);
-        var used = RegionLayout.HeaderBytes(engine.Slabs.Spans.Count) + engine.Slabs.Spans.HighWater * (long)RegionLayout.SpanBytes;
+        var used = RegionLayout.HeaderBytes(engine.Slabs.Spans.Count)
+            + engine.Slabs.Spans.HighWater * (long)RegionLayout.SpanBytes;
         file.Write(new ReadOnlySpan<byte>(engine.Memory.Start, (int)used));
         file.SetLength(engine.Memory.Length);
         return path;

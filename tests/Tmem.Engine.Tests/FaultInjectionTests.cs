@@ -2,7 +2,10 @@ using Tmem.Engine.Records;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>The n-th allocation fails, for every n that a mixed sequence reaches: nothing half-built stays, and no page changes that was not asked to.</summary>
+/// <summary>
+/// The n-th allocation fails, for every n that a mixed sequence reaches: nothing half-built stays, and no page changes that was
+/// not asked to.
+/// </summary>
 public sealed class FaultInjectionTests
 {
     [Fact]
@@ -93,9 +96,11 @@ public sealed class FaultInjectionTests
                 var status = client.Write(pool, obj, index, offset, part);
                 isFailing &= calls >= n;
                 if (status == TmemStatus.Ok) part.CopyTo(model[index], offset);
-                // A persistent pool is refused and keeps its page; an ephemeral one makes room with one of its own, which may be this one.
+                // A persistent pool is refused and keeps its page; an ephemeral one makes room with one of its own, which may be
+                // this one.
                 if (flags == PoolFlags.Persistent) Assert.Equal(isFailing ? TmemStatus.NoRoom : TmemStatus.Ok, status);
-                else if (status != TmemStatus.Ok) Assert.True(calls >= n && status == TmemStatus.Miss && model.Remove(index), $"{status}");
+                else if (status != TmemStatus.Ok)
+                    Assert.True(calls >= n && status == TmemStatus.Miss && model.Remove(index), $"{status}");
                 if (!model.ContainsKey(index)) indexes = [.. indexes.Except([index])];
             }
             var (a, b) = (indexes[round % indexes.Length], indexes[(round + 2) % indexes.Length]);
@@ -116,7 +121,9 @@ public sealed class FaultInjectionTests
         return calls >= n;
     }
 
-    /// <summary>Every operation, on every kind of pool, with records beside: one allocation fails, or none succeeds from there on.</summary>
+    /// <summary>
+    /// Every operation, on every kind of pool, with records beside: one allocation fails, or none succeeds from there on.
+    /// </summary>
     [Theory]
     [InlineData(PoolFlags.Persistent, false)]
     [InlineData(PoolFlags.Persistent, true)]
@@ -167,7 +174,8 @@ public sealed class FaultInjectionTests
         {
             for (var i = 0; i < count; i++)
             {
-                var (obj, index) = ((ulong)_random.Next(6), _random.Next(3) switch { 0 => 0u, 1 => (uint)_random.Next(100), _ => (uint)_random.Next() });
+                var (obj, index) = ((ulong)_random.Next(6),
+                    _random.Next(3) switch { 0 => 0u, 1 => (uint)_random.Next(100), _ => (uint)_random.Next() });
                 switch (_random.Next(10))
                 {
                     case < 5: Put(obj, index, i, replace: _random.Next(2) == 0); break;
@@ -175,7 +183,8 @@ public sealed class FaultInjectionTests
                     case 7: Flush(obj, index); break;
                     case 8:
                         _client.FlushRange(_pool, new ObjectId(obj), index / 2, index, out _);
-                        foreach (var key in _model.Keys.Where(key => key.Object == obj && key.Index >= index / 2 && key.Index <= index).ToList()) _model.Remove(key);
+                        foreach (var key in _model.Keys.Where(key => key.Object == obj && key.Index >= index / 2
+                            && key.Index <= index).ToList()) _model.Remove(key);
                         break;
                     default: Record(); break;
                 }
@@ -205,7 +214,8 @@ public sealed class FaultInjectionTests
             var status = _client.Get(_pool, new ObjectId(obj), index, _page);
             var known = _model.TryGetValue((obj, index), out var seed);
             // A failing allocation has ephemeral pages evicted before it is refused.
-            Assert.True(status == (known ? TmemStatus.Ok : TmemStatus.Miss) || (status == TmemStatus.Miss && !_isPersistent), $"{status}, known {known}");
+            Assert.True(status == (known ? TmemStatus.Ok : TmemStatus.Miss) || (status == TmemStatus.Miss && !_isPersistent),
+                $"{status}, known {known}");
             if (status == TmemStatus.Ok) Assert.Equal(Pages.Any(seed), _page);
             if (_consumes || status == TmemStatus.Miss) _model.Remove((obj, index));
         }
@@ -214,7 +224,8 @@ public sealed class FaultInjectionTests
         {
             var known = _model.Remove((obj, index));
             var status = _client.FlushPage(_pool, new ObjectId(obj), index);
-            Assert.True(status == (known ? TmemStatus.Ok : TmemStatus.Miss) || (status == TmemStatus.Miss && !_isPersistent), $"{status}, known {known}");
+            Assert.True(status == (known ? TmemStatus.Ok : TmemStatus.Miss) || (status == TmemStatus.Miss && !_isPersistent),
+                $"{status}, known {known}");
         }
 
         private void Record()

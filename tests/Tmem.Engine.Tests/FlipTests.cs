@@ -3,8 +3,8 @@ using Tmem.Engine.Tests.Embedding;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// One flipped bit anywhere in a region, a few hundred times (scripts/soak flips does it as often as wanted). In a process of its own: what it
-/// must not do is crash.
+/// One flipped bit anywhere in a region, a few hundred times (scripts/soak flips does it as often as wanted). In a process of its
+/// own: what it must not do is crash.
 /// </summary>
 public sealed class FlipTests
 {

@@ -89,7 +89,8 @@ public sealed class FreezeTests : IDisposable
             {
                 for (var i = first; !Volatile.Read(ref stop); i++)
                 {
-                    if (_client.Replace(pool, new ObjectId((ulong)number), i, s_pages[i % 8]) == TmemStatus.Frozen) Interlocked.Increment(ref refused);
+                    if (_client.Replace(pool, new ObjectId((ulong)number), i, s_pages[i % 8]) == TmemStatus.Frozen)
+                        Interlocked.Increment(ref refused);
                 }
             })).ToList();
             threads.ForEach(thread => thread.Start());

@@ -6,8 +6,8 @@ public sealed class FullStoreTests
     private static readonly TimeSpan s_far = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// An object found a place where its page tree found none, and gave it back: what compaction then won was that place and nothing more, the next try
-    /// took it again, and so for ever.
+    /// An object found a place where its page tree found none, and gave it back: what compaction then won was that place and
+    /// nothing more, the next try took it again, and so for ever.
     /// </summary>
     [Fact]
     public void APutThatRoomForHalfOfItsIndexCanBeMadeForIsRefused()
@@ -37,7 +37,9 @@ public sealed class FullStoreTests
         }
     }
 
-    /// <summary>Who shrinks a cache that others fill does not work against them for ever; who takes capacity away gets it.</summary>
+    /// <summary>
+    /// Who shrinks a cache that others fill does not work against them for ever; who takes capacity away gets it.
+    /// </summary>
     [Fact]
     public void AShrinkAndAResizeBesideThoseWhoFillTheStoreEnd()
     {
@@ -55,7 +57,10 @@ public sealed class FullStoreTests
         Assert.Equal(0, refused);
     }
 
-    /// <summary>Those who fill a cache take every slot that an eviction frees; a page that must stay gets its room all the same, down to the last page of theirs.</summary>
+    /// <summary>
+    /// Those who fill a cache take every slot that an eviction frees; a page that must stay gets its room all the same, down to
+    /// the last page of theirs.
+    /// </summary>
     [Fact]
     public void APersistentPutBesideThoseWhoFillTheStoreGetsRoom()
     {
@@ -73,7 +78,9 @@ public sealed class FullStoreTests
         Assert.Equal(0, refused);
     }
 
-    /// <summary>Does something beside three threads that fill the store with ephemeral pages as fast as they can, once it is full.</summary>
+    /// <summary>
+    /// Does something beside three threads that fill the store with ephemeral pages as fast as they can, once it is full.
+    /// </summary>
     private static void BesideFillers(TmemEngine engine, string complaint, Action<TmemClient> work)
     {
         var client = engine.Client(new ClientId(1));

@@ -123,9 +123,13 @@ public sealed class HugeBlocksTests
     [Fact]
     public void PrivateMemoryAndARegionInAFileStayAsTheyAre()
     {
-        using (var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 64 * Engines.Mebi, HugePages = true })) Assert.Null(engine.Huge);
+        using (var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 64 * Engines.Mebi, HugePages = true }))
+            Assert.Null(engine.Huge);
         var path = Path.Combine(Path.GetTempPath(), $"tmem-huge-{Guid.NewGuid():N}.region");
-        using (var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 64 * Engines.Mebi, HugePages = true, RegionPath = path })) Assert.Null(engine.Huge);
+        using (var engine = TmemEngine.Open(new EngineOptions
+        {
+            CapacityBytes = 64 * Engines.Mebi, HugePages = true, RegionPath = path,
+        })) Assert.Null(engine.Huge);
         File.Delete(path);
     }
 
@@ -148,16 +152,20 @@ public sealed class HugeBlocksTests
         if (engine.Huge.Count == 0) Skip();
     }
 
-    /// <summary>Only if the system gives nobody a page of 2 MiB: memory that owes nothing to the engine is asked for one.</summary>
+    /// <summary>
+    /// Only if the system gives nobody a page of 2 MiB: memory that owes nothing to the engine is asked for one.
+    /// </summary>
     private static unsafe void Skip()
     {
         const int collapse = 25;
         const long block = HugeBlocks.BlockBytes;
         var descriptor = RegionMemory.CreateDescriptor();
         Assert.Equal(0, LibC.ftruncate(descriptor, 2 * block));
-        var start = (ulong)LibC.mmap(null, (size_t)(ulong)(3 * block), LibC.PROT_NONE, LibC.MAP_PRIVATE | LibC.MAP_ANONYMOUS, -1, 0);
+        var start = (ulong)LibC.mmap(null, (size_t)(ulong)(3 * block), LibC.PROT_NONE, LibC.MAP_PRIVATE | LibC.MAP_ANONYMOUS, -1,
+            0);
         var aligned = (byte*)((start + block - 1) / block * block);
-        LibC.mmap(aligned, (size_t)(ulong)block, LibC.PROT_READ | LibC.PROT_WRITE, LibC.MAP_SHARED | LibC.MAP_FIXED, descriptor, 0);
+        LibC.mmap(aligned, (size_t)(ulong)block, LibC.PROT_READ | LibC.PROT_WRITE, LibC.MAP_SHARED | LibC.MAP_FIXED, descriptor,
+            0);
         new Span<byte>(aligned, (int)block).Fill(1);
         var given = LibC.madvise(aligned, (size_t)(ulong)block, collapse) == 0;
         _ = LibC.munmap((void*)start, (size_t)(ulong)(3 * block));
@@ -193,7 +201,8 @@ public sealed class HugeBlocksTests
         {
             if (line.StartsWith(start, StringComparison.Ordinal)) isOurs = true;
             else if (isOurs && line.StartsWith("ShmemPmdMapped:", StringComparison.Ordinal))
-                return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) * 1024;
+                return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+                    System.Globalization.CultureInfo.InvariantCulture) * 1024;
         }
         throw new InvalidOperationException("the region is not among this process's mappings");
     }

@@ -5,7 +5,10 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>The verifier that works beside others: it holds a latch for so many slots, however large an object, and finds what the other finds.</summary>
+/// <summary>
+/// The verifier that works beside others: it holds a latch for so many slots, however large an object, and finds what the other
+/// finds.
+/// </summary>
 public sealed class LiveVerifierTests
 {
     [Fact]
@@ -23,7 +26,8 @@ public sealed class LiveVerifierTests
         Assert.True(report.Clean, string.Join(Environment.NewLine, report.Problems));
         Assert.Equal(60_000, report.PagesChecked);
         Assert.Equal(20_001, report.ObjectsChecked);
-        Assert.InRange(verifier.LongestHold, LiveVerifier.Most / 2, LiveVerifier.Most + RadixNode.Fanout + RadixNode.MaximumHeight);
+        Assert.InRange(verifier.LongestHold, LiveVerifier.Most / 2,
+            LiveVerifier.Most + RadixNode.Fanout + RadixNode.MaximumHeight);
     }
 
     [Fact]
@@ -38,14 +42,17 @@ public sealed class LiveVerifierTests
         var leaf = Engines.Leaf(engine, pool, new ObjectId(1), 7);
         var kept = *leaf;
         *leaf = 0;
-        Assert.Contains(engine.Verify().Problems, problem => problem.Contains("(PersistentPages) is in use and nothing refers to it", StringComparison.Ordinal));
+        Assert.Contains(engine.Verify().Problems,
+            problem => problem.Contains("(PersistentPages) is in use and nothing refers to it", StringComparison.Ordinal));
         *leaf = kept;
         ref var bucket = ref engine.PoolTable.Find(pool)!.BucketAt(Pools.Pool.BucketOf(new ObjectId(1)));
         var root = bucket.Root;
         bucket.Root = 0;
         var problems = engine.Verify().Problems;
-        Assert.Contains(problems, problem => problem.Contains("(Objects) is in use and nothing refers to it", StringComparison.Ordinal));
-        Assert.Contains(problems, problem => problem.Contains("(Nodes) is in use and nothing refers to it", StringComparison.Ordinal));
+        Assert.Contains(problems, problem =>
+            problem.Contains("(Objects) is in use and nothing refers to it", StringComparison.Ordinal));
+        Assert.Contains(problems, problem =>
+            problem.Contains("(Nodes) is in use and nothing refers to it", StringComparison.Ordinal));
         bucket.Root = root;
         Assert.True(engine.Verify().Clean);
     }

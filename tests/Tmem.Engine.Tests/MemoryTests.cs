@@ -40,7 +40,8 @@ public sealed class MemoryTests
             for (var offset = 0; offset < RegionLayout.SpanBytes; offset += size)
             {
                 Assert.Equal(offset / size, SizeClasses.SlotAt(sizeClass, (ulong)offset));
-                Assert.Equal(offset / size, SizeClasses.SlotAt(sizeClass, (ulong)Math.Min(offset + size, RegionLayout.SpanBytes) - 1));
+                Assert.Equal(offset / size,
+                    SizeClasses.SlotAt(sizeClass, (ulong)Math.Min(offset + size, RegionLayout.SpanBytes) - 1));
             }
         }
     }
@@ -66,7 +67,8 @@ public sealed class MemoryTests
         var client = engine.Client(new ClientId(1));
         var ephemeral = Engines.Pool(client, PoolFlags.None);
         var persistent = Engines.Pool(client);
-        for (uint i = 0; i < 5000; i++) Assert.Equal(TmemStatus.Ok, client.Put(ephemeral, new ObjectId(i), 0, Pages.Random((int)i)));
+        for (uint i = 0; i < 5000; i++)
+            Assert.Equal(TmemStatus.Ok, client.Put(ephemeral, new ObjectId(i), 0, Pages.Random((int)i)));
         uint stored = 0;
         while (client.Put(persistent, new ObjectId(1), stored, Pages.Random((int)stored)) == TmemStatus.Ok) stored++;
         Assert.True(stored > 1700, $"{stored} raw pages fit where nearly 2,000 should");
@@ -85,7 +87,8 @@ public sealed class MemoryTests
             Assert.Equal(TmemStatus.Ok, client.Put(ephemeral, new ObjectId(i % 5000), i * 10_000, Pages.Filled(0)));
         Assert.True(Engines.Figures(client, ephemeral).Evictions > 0);
         var persistent = Engines.Pool(client);
-        for (uint i = 0; i < 100; i++) Assert.Equal(TmemStatus.Ok, client.Put(persistent, new ObjectId(1), i, Pages.Random((int)i)));
+        for (uint i = 0; i < 100; i++)
+            Assert.Equal(TmemStatus.Ok, client.Put(persistent, new ObjectId(1), i, Pages.Random((int)i)));
         Engines.AssertSound(engine);
     }
 
@@ -121,7 +124,9 @@ public sealed class MemoryTests
         }
     }
 
-    /// <summary>What the system holds of a region's private memory; the garbage collector's, which comes and goes, is not in it.</summary>
+    /// <summary>
+    /// What the system holds of a region's private memory; the garbage collector's, which comes and goes, is not in it.
+    /// </summary>
     private static unsafe long Resident(RegionMemory memory)
     {
         var pages = new byte[memory.Length / RegionLayout.PageSize];

@@ -6,7 +6,8 @@ namespace Tmem.Engine.Tests;
 /// <summary>A damaged descriptor is no other page's.</summary>
 public sealed class PageDescriptorTests
 {
-    private static readonly ulong[] s_words = [0, 1, 77, uint.MaxValue, ulong.MaxValue, 0x0101_0101_0101_0101, 0xDEAD_BEEF_DEAD_BEEF, 0xFFFF_0000];
+    private static readonly ulong[] s_words =
+        [0, 1, 77, uint.MaxValue, ulong.MaxValue, 0x0101_0101_0101_0101, 0xDEAD_BEEF_DEAD_BEEF, 0xFFFF_0000];
 
     [Fact]
     public void AWordOfOnePatternComesBack()
@@ -46,7 +47,8 @@ public sealed class PageDescriptorTests
         for (var format = 0; format < 8; format++)
         {
             var descriptor = PageDescriptor.FromSlot(place, length, format);
-            Assert.True(PageDescriptor.IsSlot(descriptor) && !PageDescriptor.IsFill(descriptor) && PageDescriptor.IsAt(descriptor, place));
+            Assert.True(PageDescriptor.IsSlot(descriptor) && !PageDescriptor.IsFill(descriptor)
+                && PageDescriptor.IsAt(descriptor, place));
             Assert.Equal((place, length, format), Parts(descriptor));
             var moved = PageDescriptor.MovedTo(descriptor, 32);
             Assert.Equal((32UL, length, format), Parts(moved));
@@ -65,7 +67,8 @@ public sealed class PageDescriptorTests
     {
         for (ulong place = 16; place < 1 << 24; place = place * 3 + 16)
         {
-            for (var i = 0; i < 64; i++) Assert.False(PageDescriptor.IsFill(PageDescriptor.FromSlot(place, (int)(place >> 8) + 1, 1) ^ 1UL << i));
+            for (var i = 0; i < 64; i++)
+                Assert.False(PageDescriptor.IsFill(PageDescriptor.FromSlot(place, (int)(place >> 8) + 1, 1) ^ 1UL << i));
         }
     }
 }

@@ -15,7 +15,8 @@ internal static class Pages
         for (var i = 0; i < size;)
         {
             var length = Math.Min(random.Next(8, 40), size - i);
-            if (i > 64 && random.Next(3) != 0) page.AsSpan(random.Next(0, i - length > 0 ? i - length : 1), length).CopyTo(page.AsSpan(i));
+            if (i > 64 && random.Next(3) != 0)
+                page.AsSpan(random.Next(0, i - length > 0 ? i - length : 1), length).CopyTo(page.AsSpan(i));
             else random.NextBytes(page.AsSpan(i, length));
             i += length;
         }

@@ -45,7 +45,8 @@ public sealed class PoolShapeTests : IDisposable
         Assert.Equal(100L * size, figures.OriginalBytes);
         Assert.Equal(100L * size, _engine.Statistics().Total.OriginalBytes);
         Assert.Equal((20L, 20L), (figures.SameFilledPages, figures.RawPages));
-        Assert.True(figures.CompressedBytes < 65L * size, $"{figures.CompressedBytes} bytes for 60 pages that shrink and 20 that do not");
+        Assert.True(figures.CompressedBytes < 65L * size,
+            $"{figures.CompressedBytes} bytes for 60 pages that shrink and 20 that do not");
     }
 
     [Theory]
@@ -72,7 +73,8 @@ public sealed class PoolShapeTests : IDisposable
             return Engines.Figures(_client, pool).CompressedBytes;
         }).ToList();
         // And the two LZ4 encoders differ: each pool was served by its own.
-        Assert.True(sizes[(int)TmemCodec.Zstd] * 4 / 3 < Math.Min(sizes[0], sizes[1]) && sizes[0] != sizes[1], string.Join(", ", sizes));
+        Assert.True(sizes[(int)TmemCodec.Zstd] * 4 / 3 < Math.Min(sizes[0], sizes[1]) && sizes[0] != sizes[1],
+            string.Join(", ", sizes));
     }
 
     [Theory]

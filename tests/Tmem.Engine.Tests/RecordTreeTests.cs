@@ -17,7 +17,9 @@ public sealed class RecordTreeTests
         static ref ulong ITreeRecord<Node>.Right(ref Node record) => ref record.Right;
     }
 
-    /// <summary>Keys whose public hashes fall as they rise: with those for priorities, each would hang below the one before.</summary>
+    /// <summary>
+    /// Keys whose public hashes fall as they rise: with those for priorities, each would hang below the one before.
+    /// </summary>
     [Fact]
     public void KeysChosenByThePublicHashMakeNoList()
     {

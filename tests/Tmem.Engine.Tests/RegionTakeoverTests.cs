@@ -4,7 +4,9 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>A region that another engine still serves is prepared, changes meanwhile, and is then taken over as it is by then.</summary>
+/// <summary>
+/// A region that another engine still serves is prepared, changes meanwhile, and is then taken over as it is by then.
+/// </summary>
 public class RegionTakeoverTests
 {
     private static readonly ClientId s_client = new(1);
@@ -19,12 +21,14 @@ public class RegionTakeoverTests
         using (var engine = TmemEngine.Open(Options(LibC.dup(memory))))
         {
             pool = Engines.Pool(engine.Client(s_client));
-            for (uint i = 0; i < 5000; i++) Assert.Equal(TmemStatus.Ok, engine.Client(s_client).Put(pool, s_object, i, Pages.Any((int)i)));
+            for (uint i = 0; i < 5000; i++)
+                Assert.Equal(TmemStatus.Ok, engine.Client(s_client).Put(pool, s_object, i, Pages.Any((int)i)));
             takeover = RegionTakeover.Prepare(Options(memory));
             // Memory that is mapped there goes, other memory comes.
             for (uint i = 0; i < 4000; i++) Assert.Equal(TmemStatus.Ok, engine.Client(s_client).FlushPage(pool, s_object, i));
             engine.Compact(int.MaxValue);
-            for (uint i = 8000; i < 12000; i++) Assert.Equal(TmemStatus.Ok, engine.Client(s_client).Put(pool, s_object, i, Pages.Any((int)i)));
+            for (uint i = 8000; i < 12000; i++)
+                Assert.Equal(TmemStatus.Ok, engine.Client(s_client).Put(pool, s_object, i, Pages.Any((int)i)));
         }
         using (takeover)
         using (var engine = takeover.Open())
@@ -41,7 +45,9 @@ public class RegionTakeoverTests
         }
     }
 
-    /// <summary>A descriptor that is closed twice is closed once for somebody else: whoever opened something in between.</summary>
+    /// <summary>
+    /// A descriptor that is closed twice is closed once for somebody else: whoever opened something in between.
+    /// </summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -89,7 +95,8 @@ public class RegionTakeoverTests
         using var takeover = RegionTakeover.Prepare(Options(memory));
         var pool = Engines.Pool(engine.Client(s_client));
         var before = PresentBytes(takeover.Memory!);
-        for (uint i = 0; i < 5000; i++) Assert.Equal(TmemStatus.Ok, engine.Client(s_client).Put(pool, s_object, i, Pages.Any((int)i)));
+        for (uint i = 0; i < 5000; i++)
+            Assert.Equal(TmemStatus.Ok, engine.Client(s_client).Put(pool, s_object, i, Pages.Any((int)i)));
         Assert.Equal(before, PresentBytes(takeover.Memory!));
         takeover.Refresh();
         Assert.InRange(PresentBytes(takeover.Memory!), engine.Statistics().PageSpanBytes, long.MaxValue);
@@ -97,8 +104,10 @@ public class RegionTakeoverTests
 
     /// <summary>What this mapping has in its page tables.</summary>
     private static unsafe long PresentBytes(RegionMemory memory) =>
-        long.Parse(File.ReadLines("/proc/self/smaps").SkipWhile(line => !line.StartsWith($"{(long)memory.Start:x}-", StringComparison.Ordinal))
-            .First(line => line.StartsWith("Rss:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) << 10;
+        long.Parse(File.ReadLines("/proc/self/smaps")
+            .SkipWhile(line => !line.StartsWith($"{(long)memory.Start:x}-", StringComparison.Ordinal))
+            .First(line => line.StartsWith("Rss:", StringComparison.Ordinal))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) << 10;
 
     [Fact]
     public unsafe void PreparingIsRefusedAsOpeningWouldBe()
@@ -106,9 +115,11 @@ public class RegionTakeoverTests
         var memory = RegionMemory.CreateDescriptor();
         using var engine = TmemEngine.Open(Options(memory));
         var options = new EngineOptions { CapacityBytes = 100_000 * Engines.Mebi, RegionDescriptor = memory };
-        Assert.Contains("was made for a capacity", Assert.Throws<RegionException>(() => RegionTakeover.Prepare(options)).Message, StringComparison.Ordinal);
+        Assert.Contains("was made for a capacity", Assert.Throws<RegionException>(() => RegionTakeover.Prepare(options)).Message,
+            StringComparison.Ordinal);
         engine.Memory.Start[8]++; // the version
-        Assert.Contains("format version", Assert.Throws<RegionException>(() => RegionTakeover.Prepare(Options(memory))).Message, StringComparison.Ordinal);
+        Assert.Contains("format version", Assert.Throws<RegionException>(() => RegionTakeover.Prepare(Options(memory))).Message,
+            StringComparison.Ordinal);
         engine.Memory.Start[8]--;
         // What was prepared and is not needed leaves the one that serves alone.
         RegionTakeover.Prepare(Options(LibC.dup(memory))).Dispose();
@@ -124,5 +135,6 @@ public class RegionTakeoverTests
         Engines.AssertSound(engine);
     }
 
-    private static EngineOptions Options(int memory) => new() { CapacityBytes = 64 * Engines.Mebi, RegionDescriptor = memory, CompactInBackground = false };
+    private static EngineOptions Options(int memory) =>
+        new() { CapacityBytes = 64 * Engines.Mebi, RegionDescriptor = memory, CompactInBackground = false };
 }

@@ -6,13 +6,14 @@ public sealed class ReserveTests : IDisposable
     private const long Capacity = 16 * Engines.Mebi;
     private const long Slack = 3 * Pages.Size;
 
-    private readonly string _path = Path.Combine(Path.GetTempPath(), $"tmem-reserve-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
+    private readonly string _path =
+        Path.Combine(Path.GetTempPath(), $"tmem-reserve-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
 
     public void Dispose() => File.Delete(_path);
 
     /// <summary>
-    /// Against a model of one line: a put that keeps a pool within its reserve is stored. Pages of all sizes, overwrites and flushes, two pools with
-    /// reserves, one without and a cache, with what each may take far beyond the capacity.
+    /// Against a model of one line: a put that keeps a pool within its reserve is stored. Pages of all sizes, overwrites and
+    /// flushes, two pools with reserves, one without and a cache, with what each may take far beyond the capacity.
     /// </summary>
     [Theory]
     [InlineData(1)]
@@ -142,7 +143,8 @@ public sealed class ReserveTests : IDisposable
         Assert.Equal(8 * Engines.Mebi, Options(client, pool).ReserveBytes);
         // Together they fit the capacity, or the second is refused and nothing has changed.
         Assert.Equal(TmemStatus.Reserved, client.Reserve(other, 8 * Engines.Mebi));
-        Assert.Equal(TmemStatus.Reserved, client.NewPool(new PoolOptions(PoolFlags.Persistent, ReserveBytes: 8 * Engines.Mebi), out _));
+        Assert.Equal(TmemStatus.Reserved,
+            client.NewPool(new PoolOptions(PoolFlags.Persistent, ReserveBytes: 8 * Engines.Mebi), out _));
         Assert.Equal(0, Options(client, other).ReserveBytes);
         Assert.Equal(TmemStatus.Ok, client.Reserve(other, 4 * Engines.Mebi));
         Assert.Equal(TmemStatus.Reserved, engine.Resize(12 * Engines.Mebi));
@@ -193,7 +195,8 @@ public sealed class ReserveTests : IDisposable
             while ((status = client.Put(plain, new ObjectId(1), stored, Pages.Random((int)stored))) == TmemStatus.Ok) stored++;
             Assert.Equal(TmemStatus.Reserved, status);
             Assert.InRange(stored * (long)Pages.Size, 4 * Engines.Mebi, 7 * Engines.Mebi);
-            for (uint i = 0; i < 1200; i++) Assert.Equal(TmemStatus.Ok, client.Put(made, new ObjectId(1), i, Pages.Random((int)i)));
+            for (uint i = 0; i < 1200; i++)
+                Assert.Equal(TmemStatus.Ok, client.Put(made, new ObjectId(1), i, Pages.Random((int)i)));
             Engines.AssertSound(engine);
         }
     }
@@ -222,7 +225,8 @@ public sealed class ReserveTests : IDisposable
 
         TmemEngine Attach(bool drops) => TmemEngine.Open(new EngineOptions
         {
-            CapacityBytes = Capacity, RegionDescriptor = Tmds.Linux.LibC.dup(memory), DropDamaged = drops, CompactInBackground = false,
+            CapacityBytes = Capacity, RegionDescriptor = Tmds.Linux.LibC.dup(memory), DropDamaged = drops, CompactInBackground =
+                false,
         });
     }
 

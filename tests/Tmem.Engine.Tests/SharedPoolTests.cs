@@ -5,7 +5,8 @@ public sealed class SharedPoolTests : IDisposable
 {
     private const PoolFlags SharedPersistent = PoolFlags.Shared | PoolFlags.Persistent;
 
-    private readonly string _path = Path.Combine(Path.GetTempPath(), $"tmem-shared-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
+    private readonly string _path =
+        Path.Combine(Path.GetTempPath(), $"tmem-shared-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
     private readonly SharedId _id = new(0x1111, 0x2222);
     private readonly ObjectId _object = new(1, 2, 3);
     private readonly byte[] _page = new byte[Pages.Size];
@@ -21,7 +22,8 @@ public sealed class SharedPoolTests : IDisposable
         var (one, two) = Authorised(engine);
         Assert.Equal(TmemStatus.Ok, one.NewPool(Options(flags), out var pool));
         Assert.Equal(TmemStatus.ForeignClient, two.Get(pool, _object, 0, _page));
-        Assert.Equal(TmemStatus.Ok, two.NewPool(Options(flags) with { LimitBytes = 5, RefuseIncompressible = true }, out var joined));
+        Assert.Equal(TmemStatus.Ok,
+            two.NewPool(Options(flags) with { LimitBytes = 5, RefuseIncompressible = true }, out var joined));
         Assert.Equal(pool, joined);
         Assert.Equal(TmemStatus.Ok, two.NewPool(Options(flags), out joined));
         Assert.Equal(pool, joined);
@@ -154,7 +156,8 @@ public sealed class SharedPoolTests : IDisposable
             Assert.Equal(TmemStatus.ForeignClient, three.Get(pool, _object, 7, _page));
             Assert.Equal(TmemStatus.Ok, three.NewPool(Options(SharedPersistent), out var joined));
             Assert.Equal(pool, joined);
-            Assert.Equal(two.Info().MemoryBytes, engine.Statistics().Pools.Sum(found => found.Statistics.SlotBytes + found.Statistics.IndexBytes));
+            Assert.Equal(two.Info().MemoryBytes,
+                engine.Statistics().Pools.Sum(found => found.Statistics.SlotBytes + found.Statistics.IndexBytes));
             two.DestroyPool(pool);
             three.DestroyPool(pool);
             Assert.Empty(engine.Statistics().Pools);
@@ -210,7 +213,8 @@ public sealed class SharedPoolTests : IDisposable
             var page = Pages.Text((int)client.Id.Value);
             for (uint round = 0; round < 300; round++)
             {
-                if (client.NewPool(Options(PoolFlags.Shared), out var pool) != TmemStatus.Ok) Interlocked.Increment(ref unexpected);
+                if (client.NewPool(Options(PoolFlags.Shared), out var pool) != TmemStatus.Ok)
+                    Interlocked.Increment(ref unexpected);
                 for (uint i = 0; i < 20; i++)
                 {
                     if (client.Put(pool, new ObjectId(i), round, page) != TmemStatus.Ok) Interlocked.Increment(ref unexpected);

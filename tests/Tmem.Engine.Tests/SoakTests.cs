@@ -12,7 +12,8 @@ public sealed class SoakTests
     {
         var path = inFile ? Path.Combine(Path.GetTempPath(), $"tmem-soak-{Environment.ProcessId}.region") : null;
         using var output = new StringWriter();
-        using var soak = new EngineSoak(new EngineSoakOptions(TimeSpan.FromSeconds(5), 3, Seed: 1, mebi * Engines.Mebi, path), output);
+        using var soak = new EngineSoak(new EngineSoakOptions(TimeSpan.FromSeconds(5), 3, Seed: 1, mebi * Engines.Mebi, path),
+            output);
         var failure = soak.Run(TestContext.Current.CancellationToken);
         Assert.True(failure is null, $"{failure} ({soak.Summary()})");
         Assert.False(inFile && File.Exists(path));

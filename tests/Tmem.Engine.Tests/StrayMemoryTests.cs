@@ -50,11 +50,13 @@ public sealed unsafe class StrayMemoryTests
             {
                 var index = (uint)random.Next(stored.Length);
                 var got = client.Get(pool, new ObjectId(1), index, page);
-                if (stored[index] == 0 ? got != TmemStatus.Miss : got != TmemStatus.Ok || !page.AsSpan().SequenceEqual(Pages.Any(stored[index])))
+                if (stored[index] == 0 ? got != TmemStatus.Miss : got != TmemStatus.Ok
+                    || !page.AsSpan().SequenceEqual(Pages.Any(stored[index])))
                     Interlocked.Increment(ref wrong);
                 stored[index] = random.Next(3) == 0 ? 0 : random.Next(1, 500);
                 if (stored[index] == 0) client.FlushPage(pool, new ObjectId(1), index);
-                else if (client.Put(pool, new ObjectId(1), index, Pages.Any(stored[index])) != TmemStatus.Ok) Interlocked.Increment(ref wrong);
+                else if (client.Put(pool, new ObjectId(1), index, Pages.Any(stored[index])) != TmemStatus.Ok)
+                    Interlocked.Increment(ref wrong);
             }
         })).ToList();
         threads.ForEach(thread => thread.Start());
@@ -79,8 +81,10 @@ public sealed unsafe class StrayMemoryTests
     {
         using var engine = inMemfd ? Open(inBackground: false) : Engines.Still(Capacity);
         var start = ((ulong)engine.Memory.Start).ToString("x", CultureInfo.InvariantCulture);
-        var lines = File.ReadAllLines("/proc/self/smaps").SkipWhile(line => !line.StartsWith(start + "-", StringComparison.Ordinal)).Skip(1);
-        Assert.Contains(" dd", lines.First(line => line.StartsWith("VmFlags:", StringComparison.Ordinal)), StringComparison.Ordinal);
+        var lines = File.ReadAllLines("/proc/self/smaps")
+            .SkipWhile(line => !line.StartsWith(start + "-", StringComparison.Ordinal)).Skip(1);
+        Assert.Contains(" dd", lines.First(line => line.StartsWith("VmFlags:", StringComparison.Ordinal)),
+            StringComparison.Ordinal);
     }
 
     private static void ReadHolesAndGiveBack(TmemEngine engine)
@@ -92,7 +96,10 @@ public sealed unsafe class StrayMemoryTests
         Assert.InRange(engine.Statistics().StrayBytesReturned, Much, long.MaxValue);
     }
 
-    /// <summary>The thread may look at any moment, amid the reading too, and then counts as returned only what the reader left it: so again.</summary>
+    /// <summary>
+    /// The thread may look at any moment, amid the reading too, and then counts as returned only what the reader left it: so
+    /// again.
+    /// </summary>
     private static void ReadHolesUntilMuchHasGoneBack(TmemEngine engine)
     {
         var deadline = Stopwatch.StartNew();
@@ -111,8 +118,8 @@ public sealed unsafe class StrayMemoryTests
     });
 
     /// <summary>
-    /// As a core dump does, through any mapping of the memory: to whoever looks at the account it does not matter whose. All of the region that has
-    /// been used, and 4 MiB beyond: it goes on for far more.
+    /// As a core dump does, through any mapping of the memory: to whoever looks at the account it does not matter whose. All of
+    /// the region that has been used, and 4 MiB beyond: it goes on for far more.
     /// </summary>
     private static long ReadHoles(TmemEngine engine)
     {

@@ -1,11 +1,13 @@
 namespace Tmem.Engine.Tests;
 
-/// <summary>Writes of parts and exchanges by several threads: no update is lost, no page is torn, none comes twice or goes.</summary>
+/// <summary>
+/// Writes of parts and exchanges by several threads: no update is lost, no page is torn, none comes twice or goes.
+/// </summary>
 public sealed class SubpageConcurrencyTests
 {
     /// <summary>
-    /// Each thread owns one half and must always find there what it wrote last. Few values, raw ones all of one length, so that slots and
-    /// descriptors come again with other contents; and a compactor that moves them about.
+    /// Each thread owns one half and must always find there what it wrote last. Few values, raw ones all of one length, so that
+    /// slots and descriptors come again with other contents; and a compactor that moves them about.
     /// </summary>
     [Theory]
     [InlineData(4096, TmemCodec.Page, false)]
@@ -16,7 +18,8 @@ public sealed class SubpageConcurrencyTests
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new ClientId(1));
-        Assert.Equal(TmemStatus.Ok, client.NewPool(new PoolOptions(PoolFlags.Persistent.WithPageSize(size), Codec: codec), out var pool));
+        Assert.Equal(TmemStatus.Ok,
+            client.NewPool(new PoolOptions(PoolFlags.Persistent.WithPageSize(size), Codec: codec), out var pool));
         var obj = new ObjectId(1);
         client.Put(pool, obj, 1, Pages.Text(0, size));
         var half = size / 2;
@@ -32,7 +35,8 @@ public sealed class SubpageConcurrencyTests
             {
                 var value = values[random.Next(values.Length)];
                 if (client.Write(pool, obj, 1, side * half, value) != TmemStatus.Ok) Interlocked.Increment(ref lost);
-                if (client.Read(pool, obj, 1, side * half, back) != TmemStatus.Ok || !back.AsSpan().SequenceEqual(value)) Interlocked.Increment(ref lost);
+                if (client.Read(pool, obj, 1, side * half, back) != TmemStatus.Ok || !back.AsSpan().SequenceEqual(value))
+                    Interlocked.Increment(ref lost);
             }
             Interlocked.Decrement(ref running);
         })).ToList();
@@ -46,7 +50,8 @@ public sealed class SubpageConcurrencyTests
                 for (var side = 0; side < 2; side++)
                 {
                     var seen = page.AsMemory(side * half, half);
-                    if (!values.Append(initial[(side * half)..(side * half + half)]).Any(value => seen.Span.SequenceEqual(value))) Interlocked.Increment(ref torn);
+                    if (!values.Append(initial[(side * half)..(side * half + half)]).Any(value => seen.Span.SequenceEqual(value)))
+                        Interlocked.Increment(ref torn);
                 }
                 // Holes for the compactor to fill.
                 client.Put(pool, obj, 2 + i % 50, Pages.Text((int)i % 7, size));
@@ -79,7 +84,8 @@ public sealed class SubpageConcurrencyTests
             for (var i = 0; i < 30_000; i++)
             {
                 var (a, b) = (random.Next(places), random.Next(3) == 0 ? random.Next(places) : random.Next(places) / 2);
-                if (client.Exchange(PoolOf(a), ObjectOf(a), IndexOf(a), PoolOf(b), ObjectOf(b), IndexOf(b)) != TmemStatus.Ok) Interlocked.Increment(ref wrong);
+                if (client.Exchange(PoolOf(a), ObjectOf(a), IndexOf(a), PoolOf(b), ObjectOf(b), IndexOf(b)) != TmemStatus.Ok)
+                    Interlocked.Increment(ref wrong);
                 if (client.Get(PoolOf(a), ObjectOf(a), IndexOf(a), page) != TmemStatus.Ok
                     || !contents.Any(content => page.AsSpan().SequenceEqual(content))) Interlocked.Increment(ref wrong);
                 if (number == 0 && i % 5000 == 2500) Assert.True(engine.Verify().Clean);
@@ -103,7 +109,9 @@ public sealed class SubpageConcurrencyTests
         uint IndexOf(int place) => (uint)(place % 6 * 40);
     }
 
-    /// <summary>Exchanges, writes, puts, gets and evictions at once in a store that is full: what is read is always a page that was put.</summary>
+    /// <summary>
+    /// Exchanges, writes, puts, gets and evictions at once in a store that is full: what is read is always a page that was put.
+    /// </summary>
     [Theory]
     [InlineData(PoolFlags.None)]
     [InlineData(PoolFlags.Shared)]
@@ -127,13 +135,15 @@ public sealed class SubpageConcurrencyTests
                     case < 4: client.Put(pool, obj, index, contents[random.Next(contents.Length)]); break;
                     case < 5: client.Write(pool, obj, index, 0, contents[random.Next(contents.Length)]); break;
                     case < 7:
-                        if (client.Exchange(pool, obj, index, other, new ObjectId((ulong)random.Next(4)), (uint)random.Next(400)) == TmemStatus.Ok)
+                        if (client.Exchange(pool, obj, index, other, new ObjectId((ulong)random.Next(4)),
+                            (uint)random.Next(400)) == TmemStatus.Ok)
                             Interlocked.Increment(ref swapped);
                         break;
                     default:
                         var status = client.Get(pool, obj, index, page);
                         if (status == TmemStatus.Miss) break;
-                        if (status != TmemStatus.Ok || !contents.Any(content => page.AsSpan().SequenceEqual(content))) Interlocked.Increment(ref wrong);
+                        if (status != TmemStatus.Ok || !contents.Any(content => page.AsSpan().SequenceEqual(content)))
+                            Interlocked.Increment(ref wrong);
                         break;
                 }
             }

@@ -189,12 +189,14 @@ public sealed class SubpageTests : IDisposable
         var a = Engines.Pool(_client, flags);
         var b = Engines.Pool(_client, flags);
         // Leaves in objects and in nodes, one bucket and two, one pool and two.
-        (PoolId Pool, ObjectId Object, uint Index)[] places = [(a, _object, 0), (a, _object, 9), (a, _other, 0), (b, _object, 0), (b, _other, 70_000)];
+        (PoolId Pool, ObjectId Object, uint Index)[] places =
+            [(a, _object, 0), (a, _object, 9), (a, _other, 0), (b, _object, 0), (b, _other, 70_000)];
         foreach (var x in places)
         {
             foreach (var y in places)
             {
-                foreach (var (one, two) in new[] { (Pages.Text(1), Pages.Random(2)), (Pages.Filled(3), Pages.Text(4)), (Pages.Filled(5), Pages.Filled(6)) })
+                foreach (var (one, two) in new[] { (Pages.Text(1), Pages.Random(2)), (Pages.Filled(3), Pages.Text(4)),
+                    (Pages.Filled(5), Pages.Filled(6)) })
                 {
                     _client.Put(x.Pool, x.Object, x.Index, one);
                     if (x != y) _client.Put(y.Pool, y.Object, y.Index, two);
@@ -258,7 +260,8 @@ public sealed class SubpageTests : IDisposable
             Assert.Equal(TmemStatus.Ok, _client.Put(pool, _object, 7, Pages.Text((int)codec)));
             return pool;
         }).ToList();
-        for (var i = 1; i < pools.Count; i++) Assert.Equal(TmemStatus.Ok, _client.Exchange(pools[0], _object, 7, pools[i], _object, 7));
+        for (var i = 1; i < pools.Count; i++)
+            Assert.Equal(TmemStatus.Ok, _client.Exchange(pools[0], _object, 7, pools[i], _object, 7));
         for (var i = 0; i < pools.Count; i++)
         {
             Assert.Equal(TmemStatus.Ok, _client.Get(pools[i], _object, 7, _page));

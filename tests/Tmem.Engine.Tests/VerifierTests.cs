@@ -4,7 +4,9 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>The verifier beside a load finds nothing where nothing is wrong. (What it has to find: CorruptionTests and FlipTests.)</summary>
+/// <summary>
+/// The verifier beside a load finds nothing where nothing is wrong. (What it has to find: CorruptionTests and FlipTests.)
+/// </summary>
 public sealed class VerifierTests
 {
     [Fact]
@@ -91,7 +93,8 @@ public sealed class VerifierTests
         var pool = Engines.Pool(client);
         Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), 7, Pages.Random(1)));
         var place = PageDescriptor.Slot(*Engines.Leaf(engine, pool, new ObjectId(1), 7));
-        var lost = engine.Slabs.Allocate(SpanKind.PersistentPages, engine.Slabs.Spans.Table[engine.Slabs.Spans.SpanOf(place)].Class);
+        var lost = engine.Slabs.Allocate(SpanKind.PersistentPages,
+            engine.Slabs.Spans.Table[engine.Slabs.Spans.SpanOf(place)].Class);
         *(ulong*)engine.Slabs.At(lost) = *(ulong*)engine.Slabs.At(place);
         Assert.Contains("nothing refers to it", Assert.Single(engine.Verify().Problems), StringComparison.Ordinal);
     }
@@ -132,6 +135,7 @@ public sealed class VerifierTests
     private static void Fill(TmemClient client, PoolId pool)
     {
         var page = Pages.Text(1);
-        for (uint i = 0; i < 300; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(i % 3), i % 3 == 0 ? 0 : i * 20, page));
+        for (uint i = 0; i < 300; i++)
+            Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(i % 3), i % 3 == 0 ? 0 : i * 20, page));
     }
 }

@@ -4,7 +4,9 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>A page goes without a look at its slot, and the slot waits a while before it is free: what that may never be seen by.</summary>
+/// <summary>
+/// A page goes without a look at its slot, and the slot waits a while before it is free: what that may never be seen by.
+/// </summary>
 public sealed class WaitingSlotsTests
 {
     private const uint Many = 2_000;
@@ -25,7 +27,8 @@ public sealed class WaitingSlotsTests
         {
             // Whatever is read from here is wrong.
             new Span<byte>(engine.Slabs.At(SlotOf(engine, pool, i)), SizeClasses.Size(s_class)).Fill(0xA5);
-            Assert.Equal(TmemStatus.Ok, isOverwritten ? client.Put(pool, s_object, i, Pages.Random(2, 500)) : client.FlushPage(pool, s_object, i));
+            Assert.Equal(TmemStatus.Ok, isOverwritten ? client.Put(pool, s_object, i, Pages.Random(2, 500))
+                : client.FlushPage(pool, s_object, i));
         }
         var figures = Engines.Figures(client, pool);
         Assert.Equal(isOverwritten ? Many : Many - 4, figures.Pages);
@@ -101,7 +104,8 @@ public sealed class WaitingSlotsTests
             var client = engine.Client(new ClientId(1));
             Assert.Equal(Many - 8, Engines.Figures(client, pool).Pages);
             for (uint i = 0; i < Many; i++)
-                Assert.Equal(i < 800 && i % 100 == 0 ? TmemStatus.Miss : TmemStatus.Ok, client.Get(pool, s_object, i, new byte[Pages.Size], out _));
+                Assert.Equal(i < 800 && i % 100 == 0 ? TmemStatus.Miss : TmemStatus.Ok,
+                    client.Get(pool, s_object, i, new byte[Pages.Size], out _));
         }
     }
 
@@ -114,7 +118,8 @@ public sealed class WaitingSlotsTests
         using var engine = Engines.Still();
         var (client, pool) = Fill(engine);
         *Engines.Leaf(engine, pool, s_object, 70) = *Engines.Leaf(engine, pool, s_object, 71);
-        Assert.Contains("page 7", Assert.Single(engine.Verify().Problems, p => p.Contains("of its own", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains("page 7", Assert.Single(engine.Verify().Problems,
+            p => p.Contains("of its own", StringComparison.Ordinal)), StringComparison.Ordinal);
         client.FlushPage(pool, s_object, 71);
         for (uint i = 0; i < between; i++) client.FlushPage(pool, s_object, 500 + i);
         client.FlushPage(pool, s_object, 70);
@@ -137,5 +142,6 @@ public sealed class WaitingSlotsTests
         return (client, pool);
     }
 
-    private static unsafe ulong SlotOf(TmemEngine engine, PoolId pool, uint index) => PageDescriptor.Slot(*Engines.Leaf(engine, pool, s_object, index));
+    private static unsafe ulong SlotOf(TmemEngine engine, PoolId pool, uint index) =>
+        PageDescriptor.Slot(*Engines.Leaf(engine, pool, s_object, index));
 }

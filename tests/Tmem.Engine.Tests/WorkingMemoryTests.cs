@@ -2,7 +2,9 @@ using Tmem.Engine.Codec;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>What the process keeps beside the store for pages on their way: bounded by threads at one time, not by threads ever.</summary>
+/// <summary>
+/// What the process keeps beside the store for pages on their way: bounded by threads at one time, not by threads ever.
+/// </summary>
 [Collection(WholeProcess.Name)]
 public sealed class WorkingMemoryTests
 {
@@ -22,7 +24,8 @@ public sealed class WorkingMemoryTests
         for (var round = 0; round < 100; round++) RunThreads(AtOnce, () => Use(engine, client, pool, prepared));
         // Nobody has collected anything: they were left to the next.
         Assert.InRange(ZstdContexts.Count, 1, contexts + ZstdContexts.MostKept);
-        Assert.InRange(engine.Statistics().WorkingBytes, 1, before + ZstdContexts.MostKept * (before / Math.Max(1, contexts)) + Engines.Mebi);
+        Assert.InRange(engine.Statistics().WorkingBytes, 1,
+            before + ZstdContexts.MostKept * (before / Math.Max(1, contexts)) + Engines.Mebi);
     }
 
     [Fact]

@@ -5,8 +5,9 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Tests;
 
 /// <summary>
-/// A small file system in managed memory: a root directory and files below it, enough to exercise protocol and transport. One lock; files
-/// have a fixed room so that reads and writes allocate nothing. Extended attributes and symbolic links are kept, directories are flat.
+/// A small file system in managed memory: a root directory and files below it, enough to exercise protocol and transport. One
+/// lock; files have a fixed room so that reads and writes allocate nothing. Extended attributes and symbolic links are kept,
+/// directories are flat.
 /// </summary>
 internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
 {
@@ -49,7 +50,8 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
 
     private static FuseAttr AttrOf(Node node) => new()
     {
-        Ino = node.Id, Size = (ulong)node.Size, Blocks = (ulong)(node.Size + 511) / 512, Mode = node.Mode, Nlink = 1, Blksize = 4096,
+        Ino = node.Id, Size = (ulong)node.Size, Blocks = (ulong)(node.Size + 511) / 512, Mode = node.Mode, Nlink = 1, Blksize =
+            4096,
     };
 
     private static FuseEntryOut EntryOf(Node node)
@@ -124,7 +126,8 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
         }
     }
 
-    public Errno SetAttributes(in Caller caller, NodeId node, in FuseSetattrIn change, out FuseAttrOut attributes, out Deferral deferral)
+    public Errno SetAttributes(in Caller caller, NodeId node, in FuseSetattrIn change, out FuseAttrOut attributes,
+        out Deferral deferral)
     {
         deferral = OnTruncate is null ? default : Deferral.Truncated(node);
         attributes = default;
@@ -156,13 +159,15 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
         return Add(parent, name, mode | 0x4000, out entry);
     }
 
-    public Errno MakeNode(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, uint device, out FuseEntryOut entry)
+    public Errno MakeNode(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, uint device,
+        out FuseEntryOut entry)
     {
         Note($"mknod {parent.Value} {Text(name)} {mode} {device}");
         return Add(parent, name, mode, out entry);
     }
 
-    public Errno SymbolicLink(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, ReadOnlySpan<byte> target, out FuseEntryOut entry)
+    public Errno SymbolicLink(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, ReadOnlySpan<byte> target,
+        out FuseEntryOut entry)
     {
         Note($"symlink {parent.Value} {Text(name)} {Text(target)}");
         var error = Add(parent, name, 0xa000 | 0x1ff, out entry);
@@ -209,7 +214,8 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
         lock (_lock) return _names.Remove(Text(name)) ? Errno.Ok : Errno.ENOENT;
     }
 
-    public Errno Rename(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, NodeId newParent, ReadOnlySpan<byte> newName, uint flags)
+    public Errno Rename(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, NodeId newParent, ReadOnlySpan<byte> newName,
+        uint flags)
     {
         Note($"rename {parent.Value} {Text(name)} {newParent.Value} {Text(newName)} {flags}");
         lock (_lock)
@@ -220,7 +226,8 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
         }
     }
 
-    public Errno Create(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint flags, uint mode, uint openFlags, out FuseEntryOut entry, out FuseOpenOut open)
+    public Errno Create(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint flags, uint mode, uint openFlags,
+        out FuseEntryOut entry, out FuseOpenOut open)
     {
         open = new FuseOpenOut { Fh = 77, OpenFlags = FuseOpenFlags.KeepCache };
         Note($"create {parent.Value} {Text(name)} {flags} {mode} {openFlags}");
@@ -273,7 +280,8 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
         }
     }
 
-    public Errno Write(in Caller caller, NodeId node, ulong handle, ulong offset, ReadOnlySpan<byte> data, uint writeFlags, out uint written,
+    public Errno Write(in Caller caller, NodeId node, ulong handle, ulong offset, ReadOnlySpan<byte> data, uint writeFlags,
+        out uint written,
         out Deferral deferral)
     {
         written = 0;
@@ -316,7 +324,8 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
 
     public Errno Conclude(in Deferral deferral, out FuseAttrOut attributes) => GetAttributes(deferral.Node, out attributes);
 
-    public Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode, out Deferral deferral)
+    public Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode,
+        out Deferral deferral)
     {
         deferral = default;
         Note($"fallocate {node.Value} {handle} {offset} {length} {mode}");
@@ -378,7 +387,8 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
         return found.Attributes.TryGetValue(Text(name), out var bytes) ? Give(bytes, value, out length) : Errno.ENODATA;
     }
 
-    public Errno SetExtendedAttribute(in Caller caller, NodeId node, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, uint flags)
+    public Errno SetExtendedAttribute(in Caller caller, NodeId node, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value,
+        uint flags)
     {
         Note($"setxattr {node.Value} {Text(name)} {Text(value)} {flags}");
         if (Find(node.Value, out var found) is not Errno.Ok and var error) return error;

@@ -9,8 +9,14 @@ public class CallBenchmarks : IDisposable
 
     private readonly byte[][] _pages = SamplePages.Make();
     private readonly byte[] _target = new byte[TmemClient.PageSize];
-    private readonly TmemEngine _engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 1L << 30, CompactInBackground = false });
-    private readonly TmemEngine _full = TmemEngine.Open(new EngineOptions { CapacityBytes = 32L << 20, CompactInBackground = false });
+    private readonly TmemEngine _engine = TmemEngine.Open(new EngineOptions
+    {
+        CapacityBytes = 1L << 30, CompactInBackground = false,
+    });
+    private readonly TmemEngine _full = TmemEngine.Open(new EngineOptions
+    {
+        CapacityBytes = 32L << 20, CompactInBackground = false,
+    });
     private readonly TmemClient _client;
     private readonly TmemClient _fullClient;
     private readonly PoolId _pool;

@@ -12,7 +12,10 @@ public unsafe class PartBenchmarks : IDisposable
     private const uint Pages = 100_000;
     private const ulong Objects = 100_000;
 
-    private readonly TmemEngine _engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 1L << 30, CompactInBackground = false });
+    private readonly TmemEngine _engine = TmemEngine.Open(new EngineOptions
+    {
+        CapacityBytes = 1L << 30, CompactInBackground = false,
+    });
     private readonly PoolCounters _counters = new();
     private readonly ObjectOrder<RegionHost> _order;
     private readonly RadixTree<RegionHost, CompressedStore> _tree;

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.MicroBenchmarks;
 
-/// <summary>Pages that shrink to about two fifths, as real memory does: pointers near each other, small numbers, and some noise.</summary>
+/// <summary>
+/// Pages that shrink to about two fifths, as real memory does: pointers near each other, small numbers, and some noise.
+/// </summary>
 internal static class SamplePages
 {
     public const int Count = 256;

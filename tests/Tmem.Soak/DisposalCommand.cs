@@ -3,14 +3,26 @@ using Tmem.Fuse;
 
 namespace Tmem.Soak;
 
-/// <summary><c>disposal</c>: engines disposed of while others call them. What goes wrong here ends the process, so it is one of its own.</summary>
+/// <summary>
+/// <c>disposal</c>: engines disposed of while others call them. What goes wrong here ends the process, so it is one of its own.
+/// </summary>
 internal static class DisposalCommand
 {
     public static Command Create()
     {
-        var rounds = new Option<int>("--rounds") { Description = "Engines opened and disposed of.", DefaultValueFactory = _ => 1000 };
-        var seed = new Option<int>("--seed") { Description = "When each is disposed of.", DefaultValueFactory = _ => Environment.TickCount & 0xFFFFFF };
-        var command = new Command("disposal", "Disposes of engines beside calls of every kind: each ends as it should or is answered that the engine is gone.") { rounds, seed };
+        var rounds = new Option<int>("--rounds")
+        {
+            Description = "Engines opened and disposed of.", DefaultValueFactory = _ => 1000,
+        };
+        var seed = new Option<int>("--seed")
+        {
+            Description = "When each is disposed of.", DefaultValueFactory = _ => Environment.TickCount & 0xFFFFFF,
+        };
+        var command = new Command("disposal",
+            "Disposes of engines beside calls of every kind: each ends as it should or is answered that the engine is gone.")
+        {
+            rounds, seed,
+        };
         command.SetAction((parse, stop) =>
         {
             if (parse.GetValue(rounds) < 1)

@@ -1,8 +1,9 @@
 namespace Tmem.Soak;
 
 /// <summary>
-/// A few threads call an engine in every way there is; one disposes of it at any moment. Each thread must come to <see cref="ObjectDisposedException"/>
-/// and to nothing else, and the disposal must return. Threads are new for half of the rounds, so that the first call of a thread meets a disposal too.
+/// A few threads call an engine in every way there is; one disposes of it at any moment. Each thread must come to
+/// <see cref="ObjectDisposedException"/> and to nothing else, and the disposal must return. Threads are new for half of the
+/// rounds, so that the first call of a thread meets a disposal too.
 /// </summary>
 internal sealed class DisposalSoak(int seed)
 {
@@ -22,7 +23,8 @@ internal sealed class DisposalSoak(int seed)
         {
             var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 4 << 20, CompactInBackground = _rounds % 2 == 0 });
             var client = engine.Client(new ClientId(1));
-            PoolId[] pools = [.. new[] { PoolFlags.Persistent, PoolFlags.None, PoolFlags.Shared }.Select(flags => Pool(client, flags))];
+            PoolId[] pools =
+                [.. new[] { PoolFlags.Persistent, PoolFlags.None, PoolFlags.Shared }.Select(flags => Pool(client, flags))];
             string? failure = null;
             var threads = Enumerable.Range(0, Threads).Select(number => new Thread(() =>
             {
@@ -34,7 +36,8 @@ internal sealed class DisposalSoak(int seed)
             Wait(random.Next(3000));
             var disposal = new Thread(engine.Dispose);
             disposal.Start();
-            if (!disposal.Join(s_hang) || !threads.TrueForAll(thread => thread.Join(s_hang))) return $"round {_rounds}: a disposal or a call hangs";
+            if (!disposal.Join(s_hang) || !threads.TrueForAll(thread => thread.Join(s_hang)))
+                return $"round {_rounds}: a disposal or a call hangs";
             if (failure is not null) return failure;
         }
         return null;
@@ -68,7 +71,8 @@ internal sealed class DisposalSoak(int seed)
                     client.SavePool(pool, new Within(engine));
                     break;
                 case 22:
-                    if (client.NewPool(new PoolOptions(PoolFlags.Persistent), out var another) == TmemStatus.Ok) client.DestroyPool(another);
+                    if (client.NewPool(new PoolOptions(PoolFlags.Persistent), out var another) == TmemStatus.Ok)
+                        client.DestroyPool(another);
                     break;
                 default: engine.Resize((3 + random.Next(2)) << 20); break;
             }
@@ -83,7 +87,8 @@ internal sealed class DisposalSoak(int seed)
     }
 
     private static PoolId Pool(TmemClient client, PoolFlags flags) =>
-        client.NewPool(new PoolOptions(flags), out var pool) == TmemStatus.Ok ? pool : throw new SoakFailure("no pool could be made");
+        client.NewPool(new PoolOptions(flags), out var pool) == TmemStatus.Ok ? pool
+            : throw new SoakFailure("no pool could be made");
 
     private sealed class Within(TmemEngine engine) : MemoryStream
     {

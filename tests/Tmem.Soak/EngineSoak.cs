@@ -4,9 +4,9 @@ using Tmem.Engine.Diagnostics;
 namespace Tmem.Soak;
 
 /// <summary>
-/// A soak is a row of lives of one region. In a life all threads grow the store until it is full, churn, and shrink it, while this
-/// thread runs the verifier beside them; then everybody stops, the quiescent verifier agrees, the region is attached anew and the verifier
-/// agrees again; every page that a thread knows of is then read back before the next life begins.
+/// A soak is a row of lives of one region. In a life all threads grow the store until it is full, churn, and shrink it, while
+/// this thread runs the verifier beside them; then everybody stops, the quiescent verifier agrees, the region is attached anew
+/// and the verifier agrees again; every page that a thread knows of is then read back before the next life begins.
 /// </summary>
 internal sealed class EngineSoak : IDisposable
 {
@@ -35,7 +35,8 @@ internal sealed class EngineSoak : IDisposable
     /// <summary>Runs it; returns what went wrong, or null.</summary>
     public string? Run(CancellationToken stop)
     {
-        _output.WriteLine($"soak of the engine: {_options.Duration.TotalMinutes:F1} minutes, {_options.Threads} threads, seed {_options.Seed}, "
+        _output.WriteLine(
+            $"soak of the engine: {_options.Duration.TotalMinutes:F1} minutes, {_options.Threads} threads, seed {_options.Seed}, "
             + $"{_options.CapacityBytes >> 20} MiB in {_options.RegionPath ?? "a memfd"}");
         try
         {
@@ -57,8 +58,10 @@ internal sealed class EngineSoak : IDisposable
     }
 
     public string Summary() =>
-        $"{_elapsed.Elapsed.TotalMinutes:F1} minutes, {_workers.Sum(worker => worker.Operations) / 1e6:F2} million operations, {_evictions} evictions, "
-        + $"{_refusals} refusals, {_moves} slots moved, {_lives} attachments, {_verifications} verifications of {_pagesRead} pages";
+        $"{_elapsed.Elapsed.TotalMinutes:F1} minutes, {_workers.Sum(worker => worker.Operations) / 1e6:F2} million operations, "
+        + $"{_evictions} evictions, "
+        + $"{_refusals} refusals, {_moves} slots moved, {_lives} attachments, {_verifications} verifications of {_pagesRead} "
+        + "pages";
 
     public void Dispose()
     {
@@ -73,7 +76,8 @@ internal sealed class EngineSoak : IDisposable
         PoolFlags[] kinds = [PoolFlags.Persistent, PoolFlags.None, PoolFlags.Shared];
         for (var i = 0; i < kinds.Length; i++)
         {
-            if (everybody.NewPool(new PoolOptions(kinds[i]), out common[i]) != TmemStatus.Ok) throw new SoakFailure("no room for the common pools");
+            if (everybody.NewPool(new PoolOptions(kinds[i]), out common[i]) != TmemStatus.Ok)
+                throw new SoakFailure("no room for the common pools");
         }
         for (var i = 0; i < _options.Threads; i++)
         {
@@ -88,7 +92,8 @@ internal sealed class EngineSoak : IDisposable
         var life = TimeSpan.FromTicks(Math.Min(s_longestLife.Ticks, _options.Duration.Ticks / 6));
         var start = _elapsed.Elapsed;
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var threads = _workers.Select(worker => new Thread(() => Guard(() => worker.Work(() => _phase, end.Token), end))).ToList();
+        var threads = _workers.Select(worker => new Thread(() => Guard(() => worker.Work(() => _phase, end.Token), end)))
+            .ToList();
         threads.ForEach(thread => thread.Start());
         foreach (var phase in Enum.GetValues<Phase>())
         {
@@ -102,8 +107,8 @@ internal sealed class EngineSoak : IDisposable
     }
 
     /// <summary>
-    /// Looks on until a moment: capacity at all times, the verifier in the middle, a line a minute. In the last third of a life the store is made
-    /// dense, and smaller for a while.
+    /// Looks on until a moment: capacity at all times, the verifier in the middle, a line a minute. In the last third of a life
+    /// the store is made dense, and smaller for a while.
     /// </summary>
     private void Watch(TimeSpan until, CancellationToken stop)
     {
@@ -128,8 +133,10 @@ internal sealed class EngineSoak : IDisposable
         _engine.Compact(2000);
         _engine.Shrink(1 << 20);
         var smaller = _options.CapacityBytes - (_options.CapacityBytes >> 3);
-        if (_engine.Resize(smaller) is not (TmemStatus.Ok or TmemStatus.NoRoom) and var refused) throw new SoakFailure($"resize to {smaller}: {refused}");
-        if (_engine.Resize(_options.CapacityBytes) is not TmemStatus.Ok and var status) throw new SoakFailure($"resize back: {status}");
+        if (_engine.Resize(smaller) is not (TmemStatus.Ok or TmemStatus.NoRoom) and var refused)
+            throw new SoakFailure($"resize to {smaller}: {refused}");
+        if (_engine.Resize(_options.CapacityBytes) is not TmemStatus.Ok and var status)
+            throw new SoakFailure($"resize back: {status}");
     }
 
     private void Reattach()
@@ -144,7 +151,8 @@ internal sealed class EngineSoak : IDisposable
         _lives++;
         Verify(quiescent: true, "after attaching");
         var after = _engine.Statistics();
-        if (!after.Pools.Select(Held).SequenceEqual(before.Pools.Select(Held))) throw new SoakFailure("an attachment did not bring back what was there");
+        if (!after.Pools.Select(Held).SequenceEqual(before.Pools.Select(Held)))
+            throw new SoakFailure("an attachment did not bring back what was there");
         foreach (var worker in _workers)
         {
             worker.Attach(_engine);
@@ -162,7 +170,8 @@ internal sealed class EngineSoak : IDisposable
         var report = _engine.Verify(quiescent);
         _verifications++;
         _pagesRead += report.PagesChecked;
-        if (!report.Clean) throw new SoakFailure($"{when} the verifier found {report.Problems.Count} problems, first: {report.Problems[0]}");
+        if (!report.Clean)
+            throw new SoakFailure($"{when} the verifier found {report.Problems.Count} problems, first: {report.Problems[0]}");
     }
 
     private void Report()
@@ -171,8 +180,11 @@ internal sealed class EngineSoak : IDisposable
         var figures = _engine.Statistics();
         var total = figures.Total;
         var operations = _workers.Sum(worker => worker.Operations);
-        _output.WriteLine($"{_elapsed.Elapsed:hh\\:mm\\:ss}  {operations / 1e6,8:F1} M operations ({operations / _elapsed.Elapsed.TotalSeconds / 1e3:F0} k/s)  "
-            + $"{total.Pages,8} pages  {figures.UsedBytes >> 20,6} of {figures.CapacityBytes >> 20} MiB  {total.Evictions,9} evictions  "
+        _output.WriteLine(
+            $"{_elapsed.Elapsed:hh\\:mm\\:ss}  {operations / 1e6,8:F1} M operations "
+            + $"({operations / _elapsed.Elapsed.TotalSeconds / 1e3:F0} k/s)  "
+            + $"{total.Pages,8} pages  {figures.UsedBytes >> 20,6} of {figures.CapacityBytes >> 20} MiB  {total.Evictions,9} "
+            + "evictions  "
             + $"{total.PutsNoRoom,8} without room  {_lives,4} attachments  {_verifications,4} verifications");
     }
 

@@ -27,7 +27,8 @@ internal sealed class FlippedStore(Random random)
 
     /// <summary>Uses the store; says what it lost, and what it answered wrongly.</summary>
     /// <param name="engine">The engine.</param>
-    /// <param name="verifyOnly">An engine trusts the index and the tables in its own memory: what is damaged there is the verifier's to find.</param>
+    /// <param name="verifyOnly">An engine trusts the index and the tables in its own memory: what is damaged there is the
+    /// verifier's to find.</param>
     public (string? Lost, string? Wrong) Use(TmemEngine engine, bool verifyOnly)
     {
         var client = engine.Client(new ClientId(1));

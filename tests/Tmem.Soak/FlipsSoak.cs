@@ -3,9 +3,10 @@ using System.Diagnostics;
 namespace Tmem.Soak;
 
 /// <summary>
-/// Rounds of one flipped bit each. A small store of every kind of pool is made, a bit of a word that is not 0 is flipped (the tables at the
-/// region's start and the slabs get their shares), and the store is used: as it was open at the time, after an attach, or after an attach
-/// with leave to drop what is damaged. Every page got must be the one that was put; a miss or "corrupt" is an answer, a wrong page or a crash is not.
+/// Rounds of one flipped bit each. A small store of every kind of pool is made, a bit of a word that is not 0 is flipped (the
+/// tables at the region's start and the slabs get their shares), and the store is used: as it was open at the time, after an
+/// attach, or after an attach with leave to drop what is damaged. Every page got must be the one that was put; a miss or
+/// "corrupt" is an answer, a wrong page or a crash is not.
 /// </summary>
 internal sealed class FlipsSoak(int seed, bool trace, TextWriter output)
 {
@@ -34,7 +35,8 @@ internal sealed class FlipsSoak(int seed, bool trace, TextWriter output)
         return null;
     }
 
-    public string Summary() => $"{_rounds} flips: {string.Join(", ", _outcomes.Select(outcome => $"{outcome.Value} {outcome.Key}"))}";
+    public string Summary() =>
+        $"{_rounds} flips: {string.Join(", ", _outcomes.Select(outcome => $"{outcome.Value} {outcome.Key}"))}";
 
     private void Round(int number)
     {
@@ -62,7 +64,8 @@ internal sealed class FlipsSoak(int seed, bool trace, TextWriter output)
         {
             var found = engine.DroppedCount > 0 ? "dropped by the attach" : null;
             if (trace) foreach (var sentence in engine.Dropped) output.WriteLine($"  dropped: {sentence}");
-            var (lost, wrong) = store.Use(engine, verifyOnly: use == Use.Live && area is ( FlipArea.SpanTable or FlipArea.Nodes or FlipArea.Objects));
+            var (lost, wrong) = store.Use(engine, verifyOnly: use == Use.Live
+                && area is ( FlipArea.SpanTable or FlipArea.Nodes or FlipArea.Objects));
             if (wrong is not null) throw new SoakFailure($"{use}, {place}: {wrong}");
             if (trace && lost is not null) output.WriteLine($"  {lost}");
             Count($"{use} {area}: {found ?? lost?.Split(':')[0] ?? "without effect"}");

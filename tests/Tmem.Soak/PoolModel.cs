@@ -1,6 +1,8 @@
 namespace Tmem.Soak;
 
-/// <summary>What one thread knows of a pool that it alone uses: for each handle the number of the page it put there last.</summary>
+/// <summary>
+/// What one thread knows of a pool that it alone uses: for each handle the number of the page it put there last.
+/// </summary>
 internal sealed class PoolModel(PoolOptions options)
 {
     private readonly Dictionary<ulong, SortedList<uint, long>> _objects = [];

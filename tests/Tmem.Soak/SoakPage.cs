@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Tmem.Soak;
 
 /// <summary>
-/// Pages that are made from, and recognised by, a number and the handle they are put under. One in eight is same-filled, one in eight does not
-/// shrink, the others shrink to between a tenth and nine tenths, so that every size class is used.
+/// Pages that are made from, and recognised by, a number and the handle they are put under. One in eight is same-filled, one in
+/// eight does not shrink, the others shrink to between a tenth and nine tenths, so that every size class is used.
 /// </summary>
 internal static class SoakPage
 {

@@ -33,8 +33,8 @@ internal sealed unsafe class SoakRegion : IDisposable
     });
 
     /// <summary>
-    /// Flips a bit of a word that is not 0, through the descriptor: a region in use is not asked. Superblock, pool table, span table and each of the
-    /// five kinds of spans get equal shares (docs/region-format.md has the places).
+    /// Flips a bit of a word that is not 0, through the descriptor: a region in use is not asked. Superblock, pool table, span
+    /// table and each of the five kinds of spans get equal shares (docs/region-format.md has the places).
     /// </summary>
     public string Flip(Random random, out FlipArea area)
     {
@@ -50,10 +50,12 @@ internal sealed unsafe class SoakRegion : IDisposable
                 FlipArea.Superblock => random.NextInt64(64),
                 FlipArea.PoolTable => poolTable + random.NextInt64(4 * 64),
                 FlipArea.SpanTable => spanTable + random.NextInt64(64 * 32),
-                _ => start + random.NextInt64(64) * span + (random.Next(2) == 0 ? random.NextInt64(2048) : random.NextInt64(span)),
+                _ => start + random.NextInt64(64) * span
+                    + (random.Next(2) == 0 ? random.NextInt64(2048) : random.NextInt64(span)),
             } & ~7L;
             // The kind of a span is the first byte of its entry.
-            if (area > FlipArea.SpanTable && (byte)Word(spanTable + (offset - start) / span * 32) != area - FlipArea.SpanTable) continue;
+            if (area > FlipArea.SpanTable && (byte)Word(spanTable + (offset - start) / span * 32) != area - FlipArea.SpanTable)
+                continue;
             var word = Word(offset);
             if (word == 0) continue;
             var bit = random.Next(64);

@@ -1,8 +1,8 @@
 namespace Tmem.Soak;
 
 /// <summary>
-/// One thread of a soak: a client with pools of every kind that nobody else touches, whose every answer is checked against a model, and a
-/// share in the common pools, where a page read must be one that somebody put under that handle.
+/// One thread of a soak: a client with pools of every kind that nobody else touches, whose every answer is checked against a
+/// model, and a share in the common pools, where a page read must be one that somebody put under that handle.
 /// </summary>
 internal sealed class SoakWorker
 {
@@ -55,7 +55,8 @@ internal sealed class SoakWorker
             Check(_client.NewPool(pool.Options, out var id) == TmemStatus.Ok, "no room for the first pools");
             pool.Id = id;
         }
-        Check(_client.Pools().Order(ById).SequenceEqual(_pools.Select(pool => pool.Id).Order(ById)), "the client's pools are not those it made");
+        Check(_client.Pools().Order(ById).SequenceEqual(_pools.Select(pool => pool.Id).Order(ById)),
+            "the client's pools are not those it made");
     }
 
     public void Work(Func<Phase> phase, CancellationToken stop)
@@ -147,7 +148,8 @@ internal sealed class SoakWorker
         if (last < first) last = uint.MaxValue;
         var status = _client.FlushRange(pool.Id, Id(obj), first, last, out var flushed);
         var known = pool.RemoveRange(obj, first, last);
-        Check(status == (flushed > 0 ? TmemStatus.Ok : TmemStatus.Miss) && (flushed == known || (flushed < known && !pool.IsPersistent)),
+        Check(status == (flushed > 0 ? TmemStatus.Ok : TmemStatus.Miss)
+            && (flushed == known || (flushed < known && !pool.IsPersistent)),
             $"flush up to {last}: {status}, {flushed} pages of {known}", pool, obj, first);
     }
 
@@ -157,11 +159,13 @@ internal sealed class SoakWorker
         _client.CountPages(pool.Id, Id(obj), out var pages);
         if (pool.IsPersistent)
         {
-            Check((status == TmemStatus.Ok ? found : null) == pool.Next(obj, from), $"next page: {status}, {found}", pool, obj, from);
+            Check((status == TmemStatus.Ok ? found : null) == pool.Next(obj, from), $"next page: {status}, {found}", pool, obj,
+                from);
             Check(pages == pool.Count(obj), $"counts {pages} pages of {pool.Count(obj)}", pool, obj, from);
             return;
         }
-        Check(status == TmemStatus.Miss || pool.TryGet(obj, found, out _), $"next page is {found}, and none is there", pool, obj, from);
+        Check(status == TmemStatus.Miss || pool.TryGet(obj, found, out _), $"next page is {found}, and none is there", pool, obj,
+            from);
         Check(pages <= pool.Count(obj), $"counts {pages} pages of at most {pool.Count(obj)}", pool, obj, from);
     }
 
@@ -182,7 +186,8 @@ internal sealed class SoakWorker
             case < 8:
                 status = _everybody.Get(pool, Id(obj), index, _page);
                 Check(status is TmemStatus.Ok or TmemStatus.Miss, $"get from a common pool: {status}");
-                Check(status != TmemStatus.Ok || SoakPage.IsTold(_page, key, _room), $"{new Handle(pool, Id(obj), index)}: a page that nobody put there");
+                Check(status != TmemStatus.Ok || SoakPage.IsTold(_page, key, _room),
+                    $"{new Handle(pool, Id(obj), index)}: a page that nobody put there");
                 break;
             case 8:
                 _everybody.FlushPage(pool, Id(obj), index);
@@ -197,7 +202,8 @@ internal sealed class SoakWorker
     {
         var pool = _common[_random.Next(_common.Length)];
         Check(_client.Get(pool, Id(0), 0, _page) == TmemStatus.ForeignClient, "another client's pool let us in");
-        Check(_client.Put(_pools[0].Id, ObjectId.Invalid, 0, _page) == TmemStatus.InvalidObjectId, "the reserved object id was taken");
+        Check(_client.Put(_pools[0].Id, ObjectId.Invalid, 0, _page) == TmemStatus.InvalidObjectId,
+            "the reserved object id was taken");
     }
 
     private void Renew(PoolModel pool)

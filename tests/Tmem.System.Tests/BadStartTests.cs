@@ -47,7 +47,8 @@ public sealed class BadStartTests : IDisposable
 
     [Theory]
     [InlineData("--socket", "")]
-    [InlineData("--socket", "/run/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345")]
+    [InlineData("--socket",
+        "/run/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345")]
     [InlineData("--region", "")]
     [InlineData("--threads", "99999999999999999999")]
     [InlineData("--threads", "")]
@@ -87,7 +88,8 @@ public sealed class BadStartTests : IDisposable
     public void A_mount_point_that_is_not_empty_is_warned_of()
     {
         File.WriteAllText(Path.Combine(Mount, "hidden"), "kept");
-        using (var daemon = Daemon.Start("64M", _folder)) Assert.Contains($"{Mount} is not empty", daemon.Log, StringComparison.Ordinal);
+        using (var daemon = Daemon.Start("64M", _folder))
+            Assert.Contains($"{Mount} is not empty", daemon.Log, StringComparison.Ordinal);
         Assert.Equal("kept", File.ReadAllText(Path.Combine(Mount, "hidden")));
     }
 
@@ -169,7 +171,8 @@ public sealed class BadStartTests : IDisposable
     public void Without_dev_fuse()
     {
         Requires.Programs("unshare");
-        const string Script = "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9 && exec \"$@\"";
+        const string Script =
+            "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9 && exec \"$@\"";
         var outcome = Command.RunFor(20, "unshare", "--mount", "--propagation", "private", "sh", "-c", Script, "sh",
             Built.Daemon, "--mount", Mount, "--socket", Socket, "--capacity", "64M");
         Assert.True(outcome.Code > 0, outcome.All);

@@ -28,7 +28,8 @@ public class FioTests
         Requires.Programs("fio");
         using var daemon = Daemon.Start();
         Fio($"--filename={daemon.Pool("p")}/buffered",
-            "--size=48m", "--direct=0", "--ioengine=psync", "--bsrange=512-64k", "--blockalign=512", "--fsync=64", "--invalidate=1");
+            "--size=48m", "--direct=0", "--ioengine=psync", "--bsrange=512-64k", "--blockalign=512", "--fsync=64",
+                "--invalidate=1");
         daemon.Control("check").Succeeds();
     }
 
@@ -40,10 +41,12 @@ public class FioTests
         using var daemon = Daemon.Start();
         var file = Path.Combine(daemon.Pool("p"), "disk");
         Command.Run("truncate", "--size=64M", file).Succeeds();
-        var device = Command.Run("losetup", "--find", "--show", "--direct-io=on", "--sector-size", "4096", file).Succeeds().Output.Trim();
+        var device = Command.Run("losetup", "--find", "--show", "--direct-io=on", "--sector-size", "4096", file)
+            .Succeeds().Output.Trim();
         try
         {
-            Fio($"--filename={device}", "--size=64m", "--direct=1", "--ioengine=libaio", "--iodepth=32", "--bsrange=4k-512k", "--blockalign=4k");
+            Fio($"--filename={device}", "--size=64m", "--direct=1", "--ioengine=libaio", "--iodepth=32", "--bsrange=4k-512k",
+                "--blockalign=4k");
         }
         finally
         {

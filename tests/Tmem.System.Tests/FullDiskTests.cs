@@ -129,12 +129,14 @@ public sealed class FullDiskTests : IDisposable
     private static int WriteSynced(string path, int mebis) => Bounded.Run(() =>
     {
         var bytes = Contents(mebis);
-        var descriptor = Syscall.open(path, OpenFlags.O_CREAT | OpenFlags.O_WRONLY, FilePermissions.S_IRUSR | FilePermissions.S_IWUSR);
+        var descriptor = Syscall.open(path, OpenFlags.O_CREAT | OpenFlags.O_WRONLY,
+            FilePermissions.S_IRUSR | FilePermissions.S_IWUSR);
         Assert.True(descriptor >= 0);
         unsafe
         {
             fixed (byte* p = bytes)
-                for (var at = 0; at < bytes.Length; at += 1 << 20) Assert.Equal(1 << 20, Syscall.write(descriptor, (nint)(p + at), 1 << 20));
+                for (var at = 0; at < bytes.Length; at += 1 << 20)
+                    Assert.Equal(1 << 20, Syscall.write(descriptor, (nint)(p + at), 1 << 20));
         }
         var error = Syscall.fsync(descriptor) == 0 ? 0 : (int)Syscall.GetLastError();
         _ = Syscall.close(descriptor);

@@ -99,7 +99,8 @@ public class FullStoreTests
                     continue;
                 }
                 Assert.Equal(((Errno)0, page.Length), (error, length));
-                Assert.True(page.AsSpan().SequenceEqual(written.AsSpan(at, page.Length)), $"{file}: the page at {at} is not what was written");
+                Assert.True(page.AsSpan().SequenceEqual(written.AsSpan(at, page.Length)),
+                    $"{file}: the page at {at} is not what was written");
                 right++;
             }
             Files.Close(descriptor);
@@ -139,6 +140,7 @@ public class FullStoreTests
 
     private static void AssertIntact(IReadOnlyList<string> files) => Bounded.Run(() =>
     {
-        foreach (var file in files) Assert.True(File.ReadAllBytes(file).AsSpan().SequenceEqual(Contents(file)), $"{file} is not what was written");
+        foreach (var file in files)
+            Assert.True(File.ReadAllBytes(file).AsSpan().SequenceEqual(Contents(file)), $"{file} is not what was written");
     });
 }

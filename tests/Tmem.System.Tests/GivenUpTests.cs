@@ -18,7 +18,8 @@ public sealed class GivenUpTests
         Syscall.kill(worker, Signum.SIGSTOP);
         try
         {
-            foreach (var command in new string[][] { ["pool", "destroy", "kept", "--force"], ["pool", "create", "unwanted"], ["upgrade"], ["stop"] })
+            foreach (var command in new string[][] { ["pool", "destroy", "kept", "--force"], ["pool", "create", "unwanted"],
+                ["upgrade"], ["stop"] })
             {
                 var outcome = daemon.Control([.. command, "--timeout", "0.5"]);
                 Assert.Equal(OutcomeUnknown, outcome.Code);

@@ -15,7 +15,8 @@ public class LifecycleTests
         {
             daemon.Pool("p");
             var running = MachineState.Of(daemon.Folder, 4);
-            Assert.Equal([$"mount {daemon.Mount}", $"process {daemon.Id}", $"process {daemon.Worker}", $"process {daemon.Figure("processes.standbyPid")}"], running);
+            Assert.Equal([$"mount {daemon.Mount}", $"process {daemon.Id}", $"process {daemon.Worker}",
+                $"process {daemon.Figure("processes.standbyPid")}"], running);
             daemon.Stop();
             Assert.False(File.Exists(daemon.Socket));
             Assert.Empty(MachineState.Of(daemon.Folder));
@@ -33,7 +34,8 @@ public class LifecycleTests
         try
         {
             using var daemon = Daemon.StartAt(Path.Combine(link, "mnt"), "64M", folder);
-            Assert.Contains($"\"mountPoint\": \"{daemon.Mount}\"", daemon.Control("status", "--json").Output, StringComparison.Ordinal);
+            Assert.Contains($"\"mountPoint\": \"{daemon.Mount}\"", daemon.Control("status", "--json").Output,
+                StringComparison.Ordinal);
             daemon.Control("swap", "on", "--size", "16M").Succeeds();
             try
             {
@@ -103,14 +105,16 @@ public class LifecycleTests
                     Directory.CreateDirectory(Path.Combine(pool, "a/b"));
                     File.WriteAllBytes(Path.Combine(pool, "a/b/data"), bytes);
                     File.CreateSymbolicLink(Path.Combine(pool, "link"), "a/b/data");
-                    File.SetUnixFileMode(Path.Combine(pool, "a/b/data"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+                    File.SetUnixFileMode(Path.Combine(pool, "a/b/data"),
+                        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
                 });
                 daemon.Stop();
             }
             using (var daemon = Daemon.Start("64M", folder, "--region", region))
             {
                 var pool = Path.Combine(daemon.Mount, "kept");
-                Assert.True(Bounded.Run(() => File.ReadAllBytes(Path.Combine(pool, "link"))).AsSpan().SequenceEqual(bytes), "contents differ");
+                Assert.True(Bounded.Run(() => File.ReadAllBytes(Path.Combine(pool, "link"))).AsSpan().SequenceEqual(bytes),
+                    "contents differ");
                 Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead,
                     Bounded.Run(() => File.GetUnixFileMode(Path.Combine(pool, "a/b/data"))));
                 daemon.Control("pool", "show", "kept").Succeeds();

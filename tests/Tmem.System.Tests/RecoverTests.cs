@@ -20,7 +20,8 @@ public sealed class RecoverTests
         try
         {
             // In a PID namespace of its own no process of the daemon exists.
-            var outcome = Command.RunFor(60, "unshare", "--pid", "--fork", "--mount-proc", Built.Control, "--socket", daemon.Socket, "recover", "--mount", daemon.Mount);
+            var outcome = Command.RunFor(60, "unshare", "--pid", "--fork", "--mount-proc", Built.Control, "--socket",
+                daemon.Socket, "recover", "--mount", daemon.Mount);
             Assert.Equal(1, outcome.Code);
             Assert.Contains("is not known to be dead: not touched", outcome.Output, StringComparison.Ordinal);
         }
@@ -81,5 +82,6 @@ public sealed class RecoverTests
         Assert.False(File.Exists(daemon.Socket));
     }
 
-    private static Outcome Recover(Daemon daemon, string socket) => Command.RunFor(60, Built.Control, "--socket", socket, "recover", "--mount", daemon.Mount);
+    private static Outcome Recover(Daemon daemon, string socket) =>
+        Command.RunFor(60, Built.Control, "--socket", socket, "recover", "--mount", daemon.Mount);
 }

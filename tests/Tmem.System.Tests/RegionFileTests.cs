@@ -4,7 +4,9 @@ using Xunit;
 
 namespace Tmem.System.Tests;
 
-/// <summary>What a region file holds while its daemon works: the daemon is stopped in the middle of it, and a copy of the file is opened.</summary>
+/// <summary>
+/// What a region file holds while its daemon works: the daemon is stopped in the middle of it, and a copy of the file is opened.
+/// </summary>
 public class RegionFileTests
 {
     [Fact]
@@ -33,7 +35,8 @@ public class RegionFileTests
             }
             using (var daemon = Daemon.Start("64M", folder, "--region", region))
             {
-                Assert.True(bytes.AsSpan().SequenceEqual(Bounded.Run(() => File.ReadAllBytes(Path.Combine(daemon.Mount, "p/file")))));
+                Assert.True(
+                    bytes.AsSpan().SequenceEqual(Bounded.Run(() => File.ReadAllBytes(Path.Combine(daemon.Mount, "p/file")))));
                 daemon.Stop();
             }
         }
@@ -72,8 +75,10 @@ public class RegionFileTests
                 Thread.Sleep(random.Next(50, 400));
                 var least = Volatile.Read(ref promised);
                 var to = Path.Combine(folder, "copy.region");
-                // Stopped by the one who copies: a process started meanwhile would wait for the daemon to flush the files it inherits.
-                Command.Run("sh", "-c", $"kill -STOP {worker}; cp --sparse=always '{region}' '{to}'; kill -CONT {worker}").Succeeds();
+                // Stopped by the one who copies: a process started meanwhile would wait for the daemon to flush the files it
+                // inherits.
+                Command.Run("sh", "-c", $"kill -STOP {worker}; cp --sparse=always '{region}' '{to}'; kill -CONT {worker}")
+                    .Succeeds();
                 CheckCopy(to, least);
             }
             stop.Cancel();
@@ -98,7 +103,8 @@ public class RegionFileTests
             using (var daemon = Daemon.Start("64M", folder, "--region", region, "--sync-interval", "0"))
             {
                 var pool = daemon.Pool("p");
-                for (var number = 1; number <= 20; number++) Bounded.Run(() => WriteSynced(Path.Combine(pool, $"f{number}"), Contents(number)));
+                for (var number = 1; number <= 20; number++)
+                    Bounded.Run(() => WriteSynced(Path.Combine(pool, $"f{number}"), Contents(number)));
                 // The kernel syncs after each write to a file opened so; nobody calls fsync.
                 Bounded.Run(() => WriteSynchronously(Path.Combine(pool, "dsync"), Contents(77)));
                 Bounded.Run(() => File.WriteAllBytes(Path.Combine(pool, "unsynced"), Contents(99)));
@@ -127,7 +133,8 @@ public class RegionFileTests
             using var daemon = Daemon.Start("64M", folder, "--region", region);
             daemon.Control("check").Succeeds();
             var pool = Path.Combine(daemon.Mount, "p");
-            var names = Bounded.Run(() => Directory.GetFiles(pool).Select(path => int.Parse(Path.GetFileName(path)[1..])).Order().ToList());
+            var names = Bounded.Run(() => Directory.GetFiles(pool).Select(path => int.Parse(Path.GetFileName(path)[1..])).Order()
+                .ToList());
             // The one being made when the daemon was stopped may be there, with its contents or still without.
             Assert.Empty(Enumerable.Range(1, least).Skip(Math.Max(0, least - 20)).Except(names));
             foreach (var number in names)
@@ -160,7 +167,8 @@ public class RegionFileTests
 
     private static void WriteSynchronously(string path, byte[] bytes)
     {
-        var descriptor = Syscall.open(path, OpenFlags.O_CREAT | OpenFlags.O_WRONLY | (OpenFlags)0x1000 /* O_DSYNC */, FilePermissions.S_IRUSR | FilePermissions.S_IWUSR);
+        var descriptor = Syscall.open(path, OpenFlags.O_CREAT | OpenFlags.O_WRONLY | (OpenFlags)0x1000 /* O_DSYNC */,
+            FilePermissions.S_IRUSR | FilePermissions.S_IWUSR);
         Assert.True(descriptor >= 0);
         unsafe
         {

@@ -25,7 +25,8 @@ public sealed partial class ScriptTests
         // Without dotnet on the path, whatever would build fails in another way.
         var outcome = Command.RunIn(null, 20, Script(script), arguments, ("PATH", "/usr/bin:/bin"));
         Assert.Equal((2, ""), (outcome.Code, outcome.Output));
-        Assert.EndsWith($"; see scripts/{script} --help", Assert.Single(outcome.Errors.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+        Assert.EndsWith($"; see scripts/{script} --help", Assert.Single(outcome.Errors.TrimEnd('\n').Split('\n')),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -50,9 +51,11 @@ public sealed partial class ScriptTests
     [InlineData("engine")]
     public void The_benchmarks_options_are_known_to_the_script(string benchmark)
     {
-        var list = File.ReadLines(Script("bench")).Single(line => line.StartsWith($"{benchmark}) check_options", StringComparison.Ordinal));
+        var list = File.ReadLines(Script("bench"))
+            .Single(line => line.StartsWith($"{benchmark}) check_options", StringComparison.Ordinal));
         var help = Command.RunFor(60, "dotnet", Built.Benchmarks, benchmark, "--help").Succeeds().Output;
-        Assert.Equal(HelpLine().Matches(help).Select(match => match.Groups[1].Value).Order(), Name().Matches(list).Select(match => match.Value).Order());
+        Assert.Equal(HelpLine().Matches(help).Select(match => match.Groups[1].Value).Order(),
+            Name().Matches(list).Select(match => match.Value).Order());
     }
 
     [Theory]
@@ -64,7 +67,8 @@ public sealed partial class ScriptTests
     {
         var outcome = Command.RunFor(60, "dotnet", [Built.Benchmarks, "swap", .. arguments]);
         Assert.Equal((2, ""), (outcome.Code, outcome.Output));
-        Assert.EndsWith("; see scripts/bench swap --help", Assert.Single(outcome.Errors.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+        Assert.EndsWith("; see scripts/bench swap --help", Assert.Single(outcome.Errors.TrimEnd('\n').Split('\n')),
+            StringComparison.Ordinal);
     }
 
     private static string Script(string name) => Path.Combine(Built.Repository, "scripts", name);

@@ -17,7 +17,8 @@ public sealed class SlowDiskTests
         using var disk = Daemon.Start("256M");
         try
         {
-            using var daemon = Daemon.Start("64M", folder, "--region", Path.Combine(disk.Pool("disk"), "tmem.region"), "--sync-interval", "0", "--threads", "4");
+            using var daemon = Daemon.Start("64M", folder, "--region", Path.Combine(disk.Pool("disk"), "tmem.region"),
+                "--sync-interval", "0", "--threads", "4");
             var pool = daemon.Pool("p");
             var bytes = new byte[1 << 20];
             new Random(3).NextBytes(bytes);
@@ -27,7 +28,8 @@ public sealed class SlowDiskTests
             var worker = disk.Worker;
             Syscall.kill(worker, Signum.SIGSTOP);
             var callers = Enumerable.Range(0, Callers).Select(number => Task.Factory.StartNew(
-                () => Command.RunFor(120, "dd", "if=/dev/zero", $"of={pool}/f{number}", "bs=4k", "count=1", "conv=fsync"), TaskCreationOptions.LongRunning)).ToList();
+                () => Command.RunFor(120, "dd", "if=/dev/zero", $"of={pool}/f{number}", "bs=4k", "count=1", "conv=fsync"),
+                    TaskCreationOptions.LongRunning)).ToList();
             try
             {
                 await WaitFor(pool);
@@ -48,7 +50,8 @@ public sealed class SlowDiskTests
             {
                 Syscall.kill(worker, Signum.SIGCONT);
             }
-            foreach (var caller in callers) (await caller.WaitAsync(TimeSpan.FromSeconds(120), TestContext.Current.CancellationToken)).Succeeds();
+            foreach (var caller in callers)
+                (await caller.WaitAsync(TimeSpan.FromSeconds(120), TestContext.Current.CancellationToken)).Succeeds();
             daemon.Control("swap", "off").Succeeds();
             daemon.Stop();
         }
@@ -63,7 +66,10 @@ public sealed class SlowDiskTests
     /// <summary>Until all callers' files are there: each is in its fsync then, or about to be.</summary>
     private static async Task WaitFor(string pool)
     {
-        for (var tries = 0; Bounded.Run(() => Enumerable.Range(0, Callers).Count(number => new FileInfo(Path.Combine(pool, $"f{number}")) is { Exists: true, Length: 4096 })) < Callers; tries++)
+        for (
+            var tries = 0; Bounded.Run(() => Enumerable.Range(0, Callers)
+                .Count(number => new FileInfo(Path.Combine(pool, $"f{number}"))
+                    is { Exists: true, Length: 4096 })) < Callers; tries++)
         {
             Assert.True(tries < 300, "the callers do not get as far as their fsync");
             await Task.Delay(100, TestContext.Current.CancellationToken);

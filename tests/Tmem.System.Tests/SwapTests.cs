@@ -17,7 +17,8 @@ public class SwapTests
         var phases = Workload.Phases(outcome.Succeeds());
         Assert.Equal(["fill", "order", "random"], phases.Keys);
         Assert.All(phases.Values, p => Assert.Equal(0, p["wrongPages"]!.GetValue<long>()));
-        Assert.True(phases["fill"]["swappedBytes"]!.GetValue<long>() > 256 * MiB, $"the workload did not swap:\n{outcome.Output}");
+        Assert.True(phases["fill"]["swappedBytes"]!.GetValue<long>() > 256 * MiB,
+            $"the workload did not swap:\n{outcome.Output}");
         Assert.True(daemon.Figure("total.puts") > 64 * 1024, "the pages went elsewhere than to this daemon");
         daemon.Control("check").Succeeds();
         daemon.Control("swap", "off").Succeeds();
@@ -64,7 +65,8 @@ public class SwapTests
     {
         using var daemon = StartWithSwap("64M", "64M");
         daemon.Signal(Signum.SIGTERM);
-        for (var tries = 0; tries < 100 && !daemon.Log.Contains("swap", StringComparison.OrdinalIgnoreCase); tries++) Thread.Sleep(50);
+        for (var tries = 0; tries < 100 && !daemon.Log.Contains("swap", StringComparison.OrdinalIgnoreCase); tries++)
+            Thread.Sleep(50);
         Assert.Contains("swap", daemon.Log, StringComparison.OrdinalIgnoreCase);
         Assert.False(daemon.WaitForEnd(2), $"the daemon ended under its swap device\n{daemon.Log}");
         var stop = daemon.Control("stop");

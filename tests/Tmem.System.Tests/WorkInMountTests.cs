@@ -74,9 +74,11 @@ public class WorkInMountTests
         File.WriteAllText(Path.Combine(folder, "main.c"), main.ToString());
         var objects = string.Join(' ', numbers.Select(n => $"part{n}.o").Append("main.o"));
         File.WriteAllText(Path.Combine(folder, "Makefile"),
-            $"CFLAGS = -O2 -g -Wall\nprogram: {objects}\n\t$(CC) -o $@ $^\n{objects}: parts.h\nclean:\n\trm -f program *.o\n.PHONY: clean\n");
+            $"CFLAGS = -O2 -g -Wall\nprogram: {objects}\n\t$(CC) -o $@ $^\n{objects}: parts.h\nclean:\n\trm -f program "
+            + "*.o\n.PHONY: clean\n");
     }
 
     private static string Git(string folder, params string[] arguments) => Command.RunIn(folder, 120, "git",
-        ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "protocol.file.allow=always", .. arguments]).Succeeds().Output;
+        ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "protocol.file.allow=always", .. arguments])
+            .Succeeds().Output;
 }

@@ -5,9 +5,10 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Clients;
 
 /// <summary>
-/// A client, as the process sees it: its settings (<see cref="ClientSettings"/>, whose truth is the client table) and the pools it owns.
-/// What its pools take together is never kept, only added up from what each pool counts: a client without a limit pays nothing for it on
-/// the data path, one with a limit a read a pool, and there is no figure that an attach or a change of owner could leave wrong.
+/// A client, as the process sees it: its settings (<see cref="ClientSettings"/>, whose truth is the client table) and the pools
+/// it owns. What its pools take together is never kept, only added up from what each pool counts: a client without a limit pays
+/// nothing for it on the data path, one with a limit a read a pool, and there is no figure that an attach or a change of owner
+/// could leave wrong.
 /// </summary>
 internal sealed class ClientState(ClientId id, ClientTable table)
 {
@@ -32,8 +33,8 @@ internal sealed class ClientState(ClientId id, ClientTable table)
     public bool HasLimit => Settings.LimitBytes != 0;
 
     /// <summary>
-    /// Lets one of its pools grow within its limit. Its pools ask one after the other, and what is refused is never added: of two growths of which
-    /// one fits, that one is stored, whatever the other is.
+    /// Lets one of its pools grow within its limit. Its pools ask one after the other, and what is refused is never added: of two
+    /// growths of which one fits, that one is stored, whatever the other is.
     /// </summary>
     public TmemStatus TryGrow(Pool pool, long bytes, bool asksReserves)
     {

@@ -4,8 +4,9 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Clients;
 
 /// <summary>
-/// The clients. A client without an entry in the region's client table has the defaults, so that only what somebody configured or froze
-/// takes a place there; and one that nobody holds, without pools and settings, takes none here: it is made anew when it is asked for.
+/// The clients. A client without an entry in the region's client table has the defaults, so that only what somebody configured or
+/// froze takes a place there; and one that nobody holds, without pools and settings, takes none here: it is made anew when it is
+/// asked for.
 /// </summary>
 internal sealed unsafe class ClientTable
 {

@@ -16,6 +16,8 @@ internal readonly record struct EphemeralShares(long TotalBytes, long Weights)
         return new EphemeralShares(total, weights);
     }
 
-    /// <summary>What a client that holds ephemeral pages may have by its weight. Memory is below 2^46 and a weight below 2^16.</summary>
+    /// <summary>
+    /// What a client that holds ephemeral pages may have by its weight. Memory is below 2^46 and a weight below 2^16.
+    /// </summary>
     public long Of(ClientState client) => Weights == 0 ? 0 : TotalBytes * client.Settings.Weight / Weights;
 }

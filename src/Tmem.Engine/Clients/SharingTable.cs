@@ -4,8 +4,8 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Clients;
 
 /// <summary>
-/// Who may join which shared pool, and who has: one row of the region for a client and a shared id. The rows are few and looked at only
-/// when pools are made, joined and left; what the data path asks is kept with the pool. Guarded by the pool table's lock.
+/// Who may join which shared pool, and who has: one row of the region for a client and a shared id. The rows are few and looked
+/// at only when pools are made, joined and left; what the data path asks is kept with the pool. Guarded by the pool table's lock.
 /// </summary>
 internal sealed unsafe class SharingTable
 {
@@ -13,7 +13,8 @@ internal sealed unsafe class SharingTable
 
     public SharingTable(RegionMemory memory) => _rows = (SharingEntry*)(memory.Start + RegionLayout.SharingTableOffset);
 
-    public bool Has(ClientId client, SharedId id, uint state) => Find(client, id) is var row and >= 0 && (_rows[row].State & state) != 0;
+    public bool Has(ClientId client, SharedId id, uint state) => Find(client, id) is var row and >= 0
+        && (_rows[row].State & state) != 0;
 
     /// <summary>Adds to what a client is to a shared id. False if that needs a row and there is none.</summary>
     public bool TryAdd(ClientId client, SharedId id, uint state)
@@ -35,7 +36,9 @@ internal sealed unsafe class SharingTable
         return false;
     }
 
-    /// <summary>Takes away from what a client is to a shared id; a row that says nothing any more is free. False if it was not so.</summary>
+    /// <summary>
+    /// Takes away from what a client is to a shared id; a row that says nothing any more is free. False if it was not so.
+    /// </summary>
     public bool Remove(ClientId client, SharedId id, uint state)
     {
         var row = Find(client, id);
@@ -76,7 +79,8 @@ internal sealed unsafe class SharingTable
     }
 
     /// <summary>
-    /// Checks an attached table, and ends memberships in pools that are not there: their pool was being restored when the process died.
+    /// Checks an attached table, and ends memberships in pools that are not there: their pool was being restored when the process
+    /// died.
     /// </summary>
     public void Adopt(Func<SharedId, bool> lives, DamageReport damage)
     {
@@ -84,7 +88,8 @@ internal sealed unsafe class SharingTable
         {
             ref var entry = ref _rows[row];
             if (entry.Word == 0) continue;
-            if (entry.Client == 0 || (entry.State & ~(SharingEntry.Authorised | SharingEntry.Member)) != 0 || IdOf(row) is { IsNone: true } or { IsReserved: true })
+            if (entry.Client == 0 || (entry.State & ~(SharingEntry.Authorised | SharingEntry.Member)) != 0
+                || IdOf(row) is { IsNone: true } or { IsReserved: true })
             {
                 damage.Found($"sharing table row {row} holds {entry.Word:x16} for {IdOf(row)}");
                 entry.Word = 0;

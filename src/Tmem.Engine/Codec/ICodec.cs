@@ -12,6 +12,8 @@ internal interface ICodec
     /// <summary>Compresses a page. Returns the length, or 0 if it does not fit into <paramref name="destination"/>.</summary>
     int Encode(ReadOnlySpan<byte> page, Span<byte> destination);
 
-    /// <summary>Unpacks to exactly <paramref name="page"/>'s length. False for anything else; never reads or writes outside the spans.</summary>
+    /// <summary>
+    /// Unpacks to exactly <paramref name="page"/>'s length. False for anything else; never reads or writes outside the spans.
+    /// </summary>
     bool Decode(ReadOnlySpan<byte> stored, Span<byte> page);
 }

@@ -2,7 +2,9 @@ using K4os.Compression.LZ4;
 
 namespace Tmem.Engine.Codec;
 
-/// <summary>The LZ4 block format through K4os.Compression.LZ4, fast level: the reference every other encoder is checked against.</summary>
+/// <summary>
+/// The LZ4 block format through K4os.Compression.LZ4, fast level: the reference every other encoder is checked against.
+/// </summary>
 internal readonly struct Lz4Codec : ICodec
 {
     public static int Format => PageFormat.Lz4;

@@ -1,8 +1,8 @@
 namespace Tmem.Engine.Codec;
 
 /// <summary>
-/// From a pool's codec to the code that does it. A switch over specialised calls: a page costs a branch that is foreseen, no virtual call,
-/// and a region may hold pages of all of them.
+/// From a pool's codec to the code that does it. A switch over specialised calls: a page costs a branch that is foreseen, no
+/// virtual call, and a region may hold pages of all of them.
 /// </summary>
 internal static class PageCodecs
 {
@@ -14,7 +14,9 @@ internal static class PageCodecs
         _ => Encode<PageLz4Codec>(page, destination, out format),
     };
 
-    /// <summary>Unpacks to exactly a page. False for a block that is malformed or of another length, and for a format that is not known.</summary>
+    /// <summary>
+    /// Unpacks to exactly a page. False for a block that is malformed or of another length, and for a format that is not known.
+    /// </summary>
     public static bool Decode(int format, ReadOnlySpan<byte> stored, Span<byte> page) => format switch
     {
         PageFormat.Lz4 => default(PageLz4Codec).Decode(stored, page),
@@ -32,7 +34,8 @@ internal static class PageCodecs
         _ => throw new ArgumentOutOfRangeException(nameof(codec), codec, "there is no such codec"),
     };
 
-    private static int Encode<TCodec>(ReadOnlySpan<byte> page, Span<byte> destination, out int format) where TCodec : struct, ICodec
+    private static int Encode<TCodec>(ReadOnlySpan<byte> page, Span<byte> destination, out int format)
+        where TCodec : struct, ICodec
     {
         format = TCodec.Format;
         return default(TCodec).Encode(page, destination);

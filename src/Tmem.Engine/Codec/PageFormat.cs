@@ -1,6 +1,8 @@
 namespace Tmem.Engine.Codec;
 
-/// <summary>How a slot's bytes are to be read: three bits of its header, part of the region's format. Several codecs may write one format.</summary>
+/// <summary>
+/// How a slot's bytes are to be read: three bits of its header, part of the region's format. Several codecs may write one format.
+/// </summary>
 internal static class PageFormat
 {
     /// <summary>The page itself.</summary>

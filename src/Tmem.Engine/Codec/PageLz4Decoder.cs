@@ -8,9 +8,10 @@ namespace Tmem.Engine.Codec;
 /// A decoder of LZ4 blocks that trusts nothing: a fast loop far from both ends, and one careful step at a time near them.
 /// </summary>
 /// <remarks>
-/// On pages of real memory (scripts/bench codec): 1.5 us a page of 4 KiB, liblz4 1.9.4's safe decoder 1.6, K4os 1.8. What decided: long literal
-/// runs inside the fast loop and not in the careful step (a seventh of the time); matches nearer than a vector by one shuffle to the repeated
-/// pattern, without loading back what was just stored; no local whose address is taken (a quarter).
+/// On pages of real memory (scripts/bench codec): 1.5 us a page of 4 KiB, liblz4 1.9.4's safe decoder 1.6, K4os 1.8. What
+/// decided: long literal runs inside the fast loop and not in the careful step (a seventh of the time); matches nearer than a
+/// vector by one shuffle to the repeated pattern, without loading back what was just stored; no local whose address is taken (a
+/// quarter).
 /// </remarks>
 internal static unsafe class PageLz4Decoder
 {
@@ -23,7 +24,8 @@ internal static unsafe class PageLz4Decoder
     // From here on a match without that room is copied in doubling parts.
     private const int LongNearEnd = 64;
 
-    // A match nearer than a vector repeats itself. Row n spreads its first n bytes over a vector: byte i is i mod n. Row 0 has no use.
+    // A match nearer than a vector repeats itself. Row n spreads its first n bytes over a vector: byte i is i mod n. Row 0 has no
+    // use.
     private static ReadOnlySpan<byte> Repeats =>
     [
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -48,8 +50,8 @@ internal static unsafe class PageLz4Decoder
     private static ReadOnlySpan<byte> Strides => [0, 16, 16, 15, 16, 15, 12, 14, 16, 9, 10, 11, 12, 13, 14, 15];
 
     /// <summary>
-    /// Decodes an LZ4 block. Returns how many bytes of <paramref name="page"/> it filled, or -1 for a block that is malformed or longer than
-    /// the page, whose contents are then undefined. Touches nothing outside the two spans, whatever the block.
+    /// Decodes an LZ4 block. Returns how many bytes of <paramref name="page"/> it filled, or -1 for a block that is malformed or
+    /// longer than the page, whose contents are then undefined. Touches nothing outside the two spans, whatever the block.
     /// </summary>
     public static int Decode(ReadOnlySpan<byte> block, Span<byte> page)
     {
@@ -61,7 +63,8 @@ internal static unsafe class PageLz4Decoder
         var output = page;
         while (true)
         {
-            // Far from both ends a short run of literals is one vector, and a short match at most 18 bytes, whatever their lengths.
+            // Far from both ends a short run of literals is one vector, and a short match at most 18 bytes, whatever their
+            // lengths.
             while (inputEnd - input >= InputRoom && pageEnd - output >= OutputRoom)
             {
                 nuint token = *input;
@@ -78,7 +81,8 @@ internal static unsafe class PageLz4Decoder
                     }
                     while (more == 255);
                     // What is too near an end is begun again below.
-                    if (literals + InputRoom > (nuint)(inputEnd - from) || literals + OutputRoom > (nuint)(pageEnd - output)) break;
+                    if (literals + InputRoom > (nuint)(inputEnd - from) || literals + OutputRoom > (nuint)(pageEnd - output))
+                        break;
                     for (nuint done = 0; done < literals; done += 16) Vector128.Load(from + done).Store(output + done);
                     input = from - 1;
                 }
@@ -169,7 +173,9 @@ internal static unsafe class PageLz4Decoder
         return Step.More;
     }
 
-    /// <summary>Adds what follows a length field of 15; a block of 2^31 bytes cannot make it overflow. False if the block ends first.</summary>
+    /// <summary>
+    /// Adds what follows a length field of 15; a block of 2^31 bytes cannot make it overflow. False if the block ends first.
+    /// </summary>
     private static bool Field(ref byte* input, byte* end, ref nuint value)
     {
         while (input != end)
@@ -188,14 +194,16 @@ internal static unsafe class PageLz4Decoder
         Vector128.ShuffleNative(bytes, places);
 #else
         System.Runtime.Intrinsics.X86.Ssse3.IsSupported ? System.Runtime.Intrinsics.X86.Ssse3.Shuffle(bytes, places)
-        : System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.IsSupported ? System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.VectorTableLookup(bytes, places)
+        : System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.IsSupported
+        ? System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.VectorTableLookup(bytes, places)
         : Vector128.Shuffle(bytes, places);
 #endif
 
     /// <summary>
-    /// Copies a match without a byte to spare behind it. False if the page ends first. A short one goes a byte at a time, as its overlap with
-    /// itself is defined. A long one may be most of a page (one that ends in zeros): what is copied has the offset's period, so copies from
-    /// the match's start double what stands, and never overlap. A get of a page of 384 bytes and zeros: 0.4 us, and 4.3 before.
+    /// Copies a match without a byte to spare behind it. False if the page ends first. A short one goes a byte at a time, as its
+    /// overlap with itself is defined. A long one may be most of a page (one that ends in zeros): what is copied has the offset's
+    /// period, so copies from the match's start double what stands, and never overlap. A get of a page of 384 bytes and zeros:
+    /// 0.4 us, and 4.3 before.
     /// </summary>
     private static bool NearEnd(byte* output, byte* match, nuint length, byte* pageEnd)
     {

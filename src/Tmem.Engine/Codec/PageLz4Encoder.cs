@@ -6,27 +6,28 @@ using System.Runtime.Intrinsics.X86;
 namespace Tmem.Engine.Codec;
 
 /// <summary>
-/// An encoder of LZ4 blocks for pages of up to 64 KiB: greedy, one probe a position, into one hash table whose entries are the last two
-/// positions. A match is sought with the newer; where it is one, the older may take its place if it is longer.
+/// An encoder of LZ4 blocks for pages of up to 64 KiB: greedy, one probe a position, into one hash table whose entries are the
+/// last two positions. A match is sought with the newer; where it is one, the older may take its place if it is longer.
 /// </summary>
 /// <remarks>
-/// Measured on 16,384 pages of 4 KiB of real memory (scripts/bench codec) beside liblz4 1.9.4's default at 4.4 us a page: 3.9 us at
-/// 102.4 % of its ratio; compiled ahead of time, which means for any x86-64-v2, 4.1.
+/// Measured on 16,384 pages of 4 KiB of real memory (scripts/bench codec) beside liblz4 1.9.4's default at 4.4 us a page: 3.9 us
+/// at 102.4 % of its ratio; compiled ahead of time, which means for any x86-64-v2, 4.1.
 /// <para>
-/// A page is some 200 sequences and a thousand probes, and half of the time is branches foreseen wrongly: pages seen before take half of it. What
-/// paid: two candidates, the second looked at only where the first is a match (2.5 % of the ratio at fewer sequences; asking both at each probe gives
-/// no more); five bytes hashed and four compared (six: 2 % less ratio, 3 % faster; seven: 4 % and 8 %); 32 bytes compared at once, which are all of
-/// most matches; one load for four probes; steps back over literals (0.6 %); and arithmetic in writing a short sequence, where the compiler makes
-/// branches of Math.Min and of conditionals. Weighed: four candidates (0.8 % more ratio, 5 % slower, 9 ahead of time), a look at the next position as
-/// well (1.3 %, 10 %), a table twice as large (0.3 %, 4 %), the last bytes of a match entered too (0.1 %, 1.5 %). The fastest above 97 % hashes seven
-/// bytes and does not step back: 1.26 times liblz4's speed.
+/// A page is some 200 sequences and a thousand probes, and half of the time is branches foreseen wrongly: pages seen before take
+/// half of it. What paid: two candidates, the second looked at only where the first is a match (2.5 % of the ratio at fewer
+/// sequences; asking both at each probe gives no more); five bytes hashed and four compared (six: 2 % less ratio, 3 % faster;
+/// seven: 4 % and 8 %); 32 bytes compared at once, which are all of most matches; one load for four probes; steps back over
+/// literals (0.6 %); and arithmetic in writing a short sequence, where the compiler makes branches of Math.Min and of
+/// conditionals. Weighed: four candidates (0.8 % more ratio, 5 % slower, 9 ahead of time), a look at the next position as well
+/// (1.3 %, 10 %), a table twice as large (0.3 %, 4 %), the last bytes of a match entered too (0.1 %, 1.5 %). The fastest above 97
+/// % hashes seven bytes and does not step back: 1.26 times liblz4's speed.
 /// </para>
 /// <para>
-/// Twice liblz4's speed was sought and not found, in C. As many as ten pages in step, each with its own table, without a branch but for matches
-/// beyond a window: a step takes eight cycles, where its instructions should take four, in a chain of forty; more pages at once give no more. With
-/// two positions a step it is 1.3 times liblz4's speed at 96 %, and writing the sequences alone takes a third of it. Hashes of all positions by
-/// vectors and a page parsed in four quarters: 1.1 times at 97 %. Two to six pages by turns, a sequence each, with branches: slower than one page
-/// after the other.
+/// Twice liblz4's speed was sought and not found, in C. As many as ten pages in step, each with its own table, without a branch
+/// but for matches beyond a window: a step takes eight cycles, where its instructions should take four, in a chain of forty; more
+/// pages at once give no more. With two positions a step it is 1.3 times liblz4's speed at 96 %, and writing the sequences alone
+/// takes a third of it. Hashes of all positions by vectors and a page parsed in four quarters: 1.1 times at 97 %. Two to six
+/// pages by turns, a sequence each, with branches: slower than one page after the other.
 /// </para>
 /// </remarks>
 internal static unsafe class PageLz4Encoder
@@ -49,20 +50,22 @@ internal static unsafe class PageLz4Encoder
     private const int Near = Probes - 1 + Window + LastLiterals;
     // A run of misses steps by its count, begun at 64, over 64: by one at first, by two from the 64th on.
     private const int SkipBits = 6;
-    // Literals and matches shorter than this have at most one byte of length beside the token's fields. A power of two: one test of both.
+    // Literals and matches shorter than this have at most one byte of length beside the token's fields. A power of two: one test
+    // of both.
     private const uint Short = 256;
     // What a short sequence may write: token, two lengths, offset, the literals and the overhang of their last vector.
     private const int SequenceRoom = (int)Short + 32;
 
     /// <summary>
-    /// Encodes a page of at most <see cref="MaximumPage"/> bytes as an LZ4 block. Returns the block's length, or 0 if it does not fit into
-    /// <paramref name="destination"/>, whose contents are then undefined. The same page always gives the same block.
+    /// Encodes a page of at most <see cref="MaximumPage"/> bytes as an LZ4 block. Returns the block's length, or 0 if it does not
+    /// fit into <paramref name="destination"/>, whose contents are then undefined. The same page always gives the same block.
     /// </summary>
     [SkipLocalsInit]
     public static int Encode(ReadOnlySpan<byte> page, Span<byte> destination)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(page.Length, MaximumPage, nameof(page));
-        // On the stack, which is the thread's own memory and warm; cleared, so that what a page becomes does not depend on the one before.
+        // On the stack, which is the thread's own memory and warm; cleared, so that what a page becomes does not depend on the
+        // one before.
         var table = stackalloc uint[1 << TableBits];
         new Span<uint>(table, 1 << TableBits).Clear();
         fixed (byte* from = page, to = destination)
@@ -113,8 +116,8 @@ internal static unsafe class PageLz4Encoder
             var more = (uint)(stop - at) - FormatMatch;
             if ((literals | more) < Short && outputEnd - output >= SequenceRoom)
             {
-                // Both fields and their further bytes are written without a branch: what is not needed is overwritten by what follows.
-                // All ones where a field has a further byte.
+                // Both fields and their further bytes are written without a branch: what is not needed is overwritten by what
+                // follows. All ones where a field has a further byte.
                 var longLiterals = (int)(14 - literals) >> 31;
                 var longMatch = (int)(14 - more) >> 31;
                 output[0] = (byte)(((int)literals | longLiterals) << 4 | (((int)more | longMatch) & 15));
@@ -122,7 +125,8 @@ internal static unsafe class PageLz4Encoder
                 output += 1 - longLiterals;
                 // Reads stay below at + 16, which the page has.
                 Vector128.Load(page + anchor).Store(output);
-                for (nuint copied = 16; copied < literals; copied += 16) Vector128.Load(page + anchor + copied).Store(output + copied);
+                for (nuint copied = 16; copied < literals; copied += 16)
+                    Vector128.Load(page + anchor + copied).Store(output + copied);
                 output += literals;
                 Unsafe.WriteUnaligned(output, offset);
                 output[2] = (byte)(more - 15);
@@ -165,8 +169,8 @@ internal static unsafe class PageLz4Encoder
     }
 
     /// <summary>
-    /// What the table holds for a position's bytes, and in its place: the position, and the newer of those that were there. Each is below the
-    /// position, or 0: in both cases page bytes that are there and lie before.
+    /// What the table holds for a position's bytes, and in its place: the position, and the newer of those that were there. Each
+    /// is below the position, or 0: in both cases page bytes that are there and lie before.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Exchange(uint* table, ulong word, nuint at)
@@ -192,7 +196,8 @@ internal static unsafe class PageLz4Encoder
     {
         // A vector's mask is cheap on x86 alone. Without AVX2 this is two of 16 bytes.
         if (X86Base.IsSupported)
-            return (uint)BitOperations.TrailingZeroCount(~Vector256.Equals(Vector256.Load(at), Vector256.Load(match)).ExtractMostSignificantBits());
+            return (uint)BitOperations.TrailingZeroCount(
+                ~Vector256.Equals(Vector256.Load(at), Vector256.Load(match)).ExtractMostSignificantBits());
         for (nuint alike = 0; alike < Window; alike += sizeof(ulong))
         {
             var different = Word(at + alike) ^ Word(match + alike);
@@ -201,7 +206,10 @@ internal static unsafe class PageLz4Encoder
         return Window;
     }
 
-    /// <summary>Where the match ends that holds up to <paramref name="at"/>; never beyond <paramref name="limit"/>, five bytes before the page's end.</summary>
+    /// <summary>
+    /// Where the match ends that holds up to <paramref name="at"/>; never beyond <paramref name="limit"/>, five bytes before the
+    /// page's end.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static nuint MatchEnd(byte* page, nuint at, nuint match, nuint limit)
     {

@@ -1,10 +1,12 @@
 namespace Tmem.Engine.Codec;
 
 /// <summary>
-/// What every thread has one of, in native memory, and leaves to a thread that comes after it. So there are never more than threads at one time, where
-/// finalizers alone would free them whenever the collector next has a reason to look: a program of short threads has none for hours.
+/// What every thread has one of, in native memory, and leaves to a thread that comes after it. So there are never more than
+/// threads at one time, where finalizers alone would free them whenever the collector next has a reason to look: a program of
+/// short threads has none for hours.
 /// </summary>
-/// <typeparam name="T">What a thread has. Its finalizer frees it when a larger one has taken its place, or with the process.</typeparam>
+/// <typeparam name="T">What a thread has. Its finalizer frees it when a larger one has taken its place, or with the
+/// process.</typeparam>
 internal sealed class ThreadHeirlooms<T> where T : class
 {
     private readonly Lock _change = new();
@@ -19,7 +21,10 @@ internal sealed class ThreadHeirlooms<T> where T : class
         lock (_change) return _all.Sum(one => what(one.Thing));
     }
 
-    /// <summary>The calling thread's: the one it has if that serves, one of a thread that has ended, or a new one. For a thread's first call.</summary>
+    /// <summary>
+    /// The calling thread's: the one it has if that serves, one of a thread that has ended, or a new one. For a thread's first
+    /// call.
+    /// </summary>
     /// <param name="serves">Whether one is large enough.</param>
     /// <param name="make">Makes one that is.</param>
     public T Mine(Func<T, bool> serves, Func<T> make)

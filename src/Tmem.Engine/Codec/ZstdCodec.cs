@@ -3,8 +3,8 @@ using ZstdSharp.Unsafe;
 namespace Tmem.Engine.Codec;
 
 /// <summary>
-/// Zstandard at level 1 through ZstdSharp's translation of the C library. Frames have no magic number: four bytes a page that the slot's header
-/// says already. Who packs or unpacks a page has a pair of contexts meanwhile: <see cref="ZstdContexts"/>.
+/// Zstandard at level 1 through ZstdSharp's translation of the C library. Frames have no magic number: four bytes a page that the
+/// slot's header says already. Who packs or unpacks a page has a pair of contexts meanwhile: <see cref="ZstdContexts"/>.
 /// </summary>
 internal readonly unsafe struct ZstdCodec : ICodec
 {

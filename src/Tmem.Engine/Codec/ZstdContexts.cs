@@ -3,12 +3,13 @@ using ZstdSharp.Unsafe;
 namespace Tmem.Engine.Codec;
 
 /// <summary>
-/// Pairs of Zstandard contexts, some 600 KiB each, lent for a page. A few are kept, as many as can be at work at one time; one more is made
-/// for a thread that finds none, and freed when it comes back to a full shelf. What they take is the process's and not the store's, and is
-/// counted (<see cref="Diagnostics.EngineStatistics.WorkingBytes"/>).
-/// <para>A thread that was prepared (<see cref="TmemEngine.PrepareThread"/>) has its own and never waits for memory: it may be the one that swaps.</para>
-/// <para>Weighed against a pair for each thread: 676 MiB after 20,000 short threads, until a collection. Taking and giving back cost an interlocked
-/// exchange each, where a page takes 5 us or more.</para>
+/// Pairs of Zstandard contexts, some 600 KiB each, lent for a page. A few are kept, as many as can be at work at one time; one
+/// more is made for a thread that finds none, and freed when it comes back to a full shelf. What they take is the process's and
+/// not the store's, and is counted (<see cref="Diagnostics.EngineStatistics.WorkingBytes"/>).
+/// <para>A thread that was prepared (<see cref="TmemEngine.PrepareThread"/>) has its own and never waits for memory: it may be
+/// the one that swaps.</para>
+/// <para>Weighed against a pair for each thread: 676 MiB after 20,000 short threads, until a collection. Taking and giving back
+/// cost an interlocked exchange each, where a page takes 5 us or more.</para>
 /// </summary>
 internal sealed unsafe class ZstdContexts : IDisposable
 {
@@ -34,7 +35,8 @@ internal sealed unsafe class ZstdContexts : IDisposable
             || Methods.ZSTD_isError(Methods.ZSTD_CCtx_setParameter(Compress, ZSTD_cParameter.ZSTD_c_compressionLevel, Level))
             || Methods.ZSTD_isError(Methods.ZSTD_CCtx_setParameter(Compress, CompressFormat, Magicless))
             || Methods.ZSTD_isError(Methods.ZSTD_DCtx_setParameter(Decompress, DecompressFormat, Magicless)))
-            throw new InvalidOperationException("zstd has no memory for contexts, or does not know a parameter it had when this was built");
+            throw new InvalidOperationException(
+                "zstd has no memory for contexts, or does not know a parameter it had when this was built");
         Interlocked.Increment(ref s_count);
     }
 
@@ -63,7 +65,9 @@ internal sealed unsafe class ZstdContexts : IDisposable
         return new ZstdContexts();
     }
 
-    /// <summary>The calling thread has a pair of its own from here on; when it ends, the next that asks for one gets it.</summary>
+    /// <summary>
+    /// The calling thread has a pair of its own from here on; when it ends, the next that asks for one gets it.
+    /// </summary>
     public static void KeepForThread()
     {
         t_own ??= s_prepared.Mine(_ => true, () => new ZstdContexts { _isOfThread = true });

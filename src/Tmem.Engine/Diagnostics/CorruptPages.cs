@@ -3,8 +3,8 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Diagnostics;
 
 /// <summary>
-/// The handles of the last pages that an operation found corrupt, so that whoever reads the count can also read which. A ring of fixed size:
-/// the data path allocates nothing, and a store whose memory rots does not fill more of it.
+/// The handles of the last pages that an operation found corrupt, so that whoever reads the count can also read which. A ring of
+/// fixed size: the data path allocates nothing, and a store whose memory rots does not fill more of it.
 /// </summary>
 internal sealed class CorruptPages
 {
@@ -17,7 +17,9 @@ internal sealed class CorruptPages
     private int _latch;
     private long _noted;
 
-    /// <summary>Notes a page, unless it is the one noted last: a page that is asked for again and again says nothing new.</summary>
+    /// <summary>
+    /// Notes a page, unless it is the one noted last: a page that is asked for again and again says nothing new.
+    /// </summary>
     public void Note(in ObjectId id, uint index)
     {
         SpinLatch.Enter(ref _latch);

@@ -7,14 +7,15 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Diagnostics;
 
 /// <summary>
-/// Checks the store against itself beside the work of others, a piece at a time, so that nobody waits for it: a bucket's latch is held for
-/// <see cref="Most"/> slots (half a millisecond), a class's for one span. <see cref="TmemVerifier"/> holds off everybody and has a map of what is
-/// reached; here, every claim is one that holds by itself at any moment:
+/// Checks the store against itself beside the work of others, a piece at a time, so that nobody waits for it: a bucket's latch is
+/// held for <see cref="Most"/> slots (half a millisecond), a class's for one span. <see cref="TmemVerifier"/> holds off everybody
+/// and has a map of what is reached; here, every claim is one that holds by itself at any moment:
 /// <list type="bullet">
-/// <item>down from a bucket, under its latch: each object is where its id belongs, each node names its object, level and place, each page's slot names
-/// the leaf that led to it. So nothing has two owners: it names one, and the other is found out.</item>
+/// <item>down from a bucket, under its latch: each object is where its id belongs, each node names its object, level and place,
+/// each page's slot names the leaf that led to it. So nothing has two owners: it names one, and the other is found out.</item>
 /// <item>a span, under its class's latch: slots in use, free chain, list.</item>
-/// <item>up from each slot in use: what it names leads back to it. What does not may be under way, and is looked at again; only what stays is a leak.</item>
+/// <item>up from each slot in use: what it names leads back to it. What does not may be under way, and is looked at again; only
+/// what stays is a leak.</item>
 /// </list>
 /// Counters are compared by the other alone: what they count never stands still here.
 /// </summary>
@@ -50,7 +51,8 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
             foreach (var pool in known)
                 for (var number = 0; number < Pool.BucketCount; number++) CheckBucket(pool, number);
             for (uint span = 0; span < _spans.HighWater; span++) CheckSpan(span);
-            if (_spans.Overrun is var over and > 0) Problem($"memory was given out up to {over} bytes beyond the capacity, which is {_spans.Capacity}");
+            if (_spans.Overrun is var over and > 0)
+                Problem($"memory was given out up to {over} bytes beyond the capacity, which is {_spans.Capacity}");
             if (!_leadsAstray)
             {
                 _suspects.Report(waits: true, LeadsBack, Problem);
@@ -74,11 +76,14 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
             Thread.Sleep(1);
         }
         ref var entry = ref _spans.Table[span];
-        Problem($"span {span} has kind {(int)entry.Kind}, class {entry.Class} and {entry.Bump} slots used so far: its entry is damaged");
+        Problem(
+            $"span {span} has kind {(int)entry.Kind}, class {entry.Class} and {entry.Bump} slots used so far: its entry is "
+            + "damaged");
         _leadsAstray = true;
 
         static bool IsWhole(in SpanEntry entry) => entry.Kind == SpanKind.Free
-            || (entry.Kind <= SpanKind.Records && entry.Class < SizeClasses.Count && entry.Bump <= SizeClasses.SlotsPerSpan(entry.Class));
+            || (entry.Kind <= SpanKind.Records && entry.Class < SizeClasses.Count
+                && entry.Bump <= SizeClasses.SlotsPerSpan(entry.Class));
     }
 
     private void CheckBucket(Pool pool, int number)
@@ -94,7 +99,9 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
         }
     }
 
-    /// <summary>Objects from an id on, of the first the pages from an index on; false at the bucket's end. Under its latch.</summary>
+    /// <summary>
+    /// Objects from an id on, of the first the pages from an index on; false at the bucket's end. Under its latch.
+    /// </summary>
     private bool CheckSome(Pool pool, int number, ulong root, ref ObjectId from, ref ulong index)
     {
         for (_looked = 0; _looked < Most;)
@@ -165,7 +172,8 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
         return true;
     }
 
-    private bool CheckNode(Pool pool, ulong obj, in ObjectRecord record, ulong place, int level, uint first, ref ulong index, ref long pages)
+    private bool CheckNode(Pool pool, ulong obj, in ObjectRecord record, ulong place, int level, uint first, ref ulong index,
+        ref long pages)
     {
         if (!slabs.IsSlot(place, SpanKind.Nodes))
         {
@@ -205,7 +213,8 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
             _looked++;
             CheckPage(pool, in record, place + RadixNode.EntriesOffset + (ulong)slot * sizeof(ulong), (uint)below);
         }
-        if (used != node.Used || used == 0) Problem($"{pool.Id}: the node of object {record.Id} at {place:x} counts {node.Used} entries and has {used}");
+        if (used != node.Used || used == 0)
+            Problem($"{pool.Id}: the node of object {record.Id} at {place:x} counts {node.Used} entries and has {used}");
         return true;
     }
 
@@ -224,16 +233,20 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
         ref var header = ref *(SlotHeader*)slabs.At(place);
         // It may be under another bucket's latch, and changing: the word is looked at, and nothing is done with it.
         if (header.IsCommitted && header.Leaf != leaf && _spans.Contains(header.Leaf)
-            && _spans.Table[_spans.SpanOf(header.Leaf)].Kind is SpanKind.Nodes or SpanKind.Objects && PageDescriptor.IsAt(*(ulong*)slabs.At(header.Leaf), place))
+            && _spans.Table[_spans.SpanOf(header.Leaf)].Kind is SpanKind.Nodes or SpanKind.Objects
+            && PageDescriptor.IsAt(*(ulong*)slabs.At(header.Leaf), place))
         {
             Problem($"{handle} refers to {descriptor:x}, which is not a page of its own");
             return;
         }
         if (!header.IsCommitted || header.Leaf != leaf || header.PoolPlace != pool.Place || header.Bucket != record.Bucket)
-            Problem($"{handle}: its slot at {place:x} names leaf {header.Leaf:x} of pool place {header.PoolPlace}, bucket {header.Bucket}");
+            Problem(
+                $"{handle}: its slot at {place:x} names leaf {header.Leaf:x} of pool place {header.PoolPlace}, bucket "
+                + $"{header.Bucket}");
         var length = PageDescriptor.Length(descriptor);
         if (length > slabs.SlotBytes(place) - SlotHeader.Bytes)
-            Problem($"{handle} has {length} bytes in its slot at {place:x}, which holds {slabs.SlotBytes(place) - SlotHeader.Bytes}");
+            Problem(
+                $"{handle} has {length} bytes in its slot at {place:x}, which holds {slabs.SlotBytes(place) - SlotHeader.Bytes}");
     }
 
     private void Corrupt(Handle handle)

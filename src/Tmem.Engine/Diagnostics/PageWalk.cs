@@ -4,7 +4,9 @@ using Tmem.Engine.Pools;
 
 namespace Tmem.Engine.Diagnostics;
 
-/// <summary>Reads every page of a pool, one by one beside the running load, and names those that fail their checksum or do not unpack.</summary>
+/// <summary>
+/// Reads every page of a pool, one by one beside the running load, and names those that fail their checksum or do not unpack.
+/// </summary>
 internal sealed unsafe class PageWalk(RegionOperations operations) : IDisposable
 {
     private readonly byte* _page = (byte*)NativeMemory.AlignedAlloc(PageSizes.Largest, 64);
@@ -18,7 +20,8 @@ internal sealed unsafe class PageWalk(RegionOperations operations) : IDisposable
             // An object after the other, by its id: a bucket may hold any number of them, and they come and go meanwhile.
             for (var from = default(ObjectId); operations.NextObject(pool, number, from, out var id); from = id.Next())
             {
-                for (ulong next = 0; next <= uint.MaxValue && operations.NextPage(pool, id, (uint)next, out var index) == TmemStatus.Ok; next = (ulong)index + 1)
+                for (ulong next = 0; next <= uint.MaxValue
+                    && operations.NextPage(pool, id, (uint)next, out var index) == TmemStatus.Ok; next = (ulong)index + 1)
                 {
                     pages++;
                     if (operations.Peek(pool, id, index, new Span<byte>(_page, pool.PageSize), out _) == TmemStatus.Corrupt)

@@ -16,8 +16,8 @@ internal enum Count
 }
 
 /// <summary>
-/// A pool's counters in eight stripes of four cache lines, one chosen by thread: two threads that store pages in one pool do not fight
-/// for a line. Adding is one uncontended interlocked add (5 ns); reading sums the stripes.
+/// A pool's counters in eight stripes of four cache lines, one chosen by thread: two threads that store pages in one pool do not
+/// fight for a line. Adding is one uncontended interlocked add (5 ns); reading sums the stripes.
 /// </summary>
 internal sealed class PoolCounters
 {
@@ -44,8 +44,8 @@ internal sealed class PoolCounters
     public void Absorb(PoolCounters other) => Absorb(other, 0);
 
     /// <summary>
-    /// Adds what has happened in a pool that is gone. What is there now is nothing, whatever its counters say: an operation that ended beside
-    /// the pool may not have counted yet.
+    /// Adds what has happened in a pool that is gone. What is there now is nothing, whatever its counters say: an operation that
+    /// ended beside the pool may not have counted yet.
     /// </summary>
     public void AbsorbGone(PoolCounters other) => Absorb(other, (int)Count.Puts);
 

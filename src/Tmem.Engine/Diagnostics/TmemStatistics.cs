@@ -18,7 +18,9 @@ public readonly record struct PoolStatistics
     public long SlotBytes { get; init; }
     /// <summary>Real memory of the index (objects and radix nodes).</summary>
     public long IndexBytes { get; init; }
-    /// <summary>Real memory of the records that count against the pool: of a file system, its names, inodes and attributes there.</summary>
+    /// <summary>
+    /// Real memory of the records that count against the pool: of a file system, its names, inodes and attributes there.
+    /// </summary>
     public long RecordBytes { get; init; }
     /// <summary>Pages held in their descriptor alone because all their words are equal; zram's same_pages.</summary>
     public long SameFilledPages { get; init; }
@@ -77,8 +79,8 @@ public readonly record struct PoolStatistics
 public sealed record PoolSnapshot(PoolId Id, ClientId Owner, PoolOptions Options, int PageSize, PoolStatistics Statistics)
 {
     /// <summary>
-    /// The handles of the last eight pages counted in <see cref="PoolStatistics.CorruptPages"/>, the latest first, since the engine was opened.
-    /// What to do: flush or put them anew.
+    /// The handles of the last eight pages counted in <see cref="PoolStatistics.CorruptPages"/>, the latest first, since the
+    /// engine was opened. What to do: flush or put them anew.
     /// </summary>
     public IReadOnlyList<Handle> RecentCorrupt { get; init; } = [];
 }
@@ -90,29 +92,39 @@ public sealed record EngineStatistics
     public required long CapacityBytes { get; init; }
     /// <summary>Real memory in use, everything included, in bytes. Never above the capacity.</summary>
     public required long UsedBytes { get; init; }
-    /// <summary>The highest value of <see cref="UsedBytes"/> since the engine was created, attached or resized; zram's mem_used_max.</summary>
+    /// <summary>
+    /// The highest value of <see cref="UsedBytes"/> since the engine was created, attached or resized; zram's mem_used_max.
+    /// </summary>
     public required long PeakUsedBytes { get; init; }
     /// <summary>Of <see cref="UsedBytes"/>: spans that hold page slots.</summary>
     public required long PageSpanBytes { get; init; }
-    /// <summary>Of <see cref="UsedBytes"/>: superblock, tables, index, records, process-side structures, spans kept ready.</summary>
+    /// <summary>
+    /// Of <see cref="UsedBytes"/>: superblock, tables, index, records, process-side structures, spans kept ready.
+    /// </summary>
     public long MetadataBytes => UsedBytes - PageSpanBytes;
     /// <summary>Empty spans kept populated for the next allocation, in bytes; part of <see cref="MetadataBytes"/>.</summary>
     public required long ReadySpanBytes { get; init; }
     /// <summary>Real memory of records kept for the embedder (file-system metadata), in bytes of spans.</summary>
     public required long RecordSpanBytes { get; init; }
-    /// <summary>Real memory of slabs that no slot in use takes: holes that compaction can close, and tails that it cannot.</summary>
+    /// <summary>
+    /// Real memory of slabs that no slot in use takes: holes that compaction can close, and tails that it cannot.
+    /// </summary>
     public required long SlackBytes { get; init; }
     /// <summary>What pools are guaranteed, all reserves together.</summary>
     public long ReservedBytes { get; init; }
-    /// <summary>Of <see cref="ReservedBytes"/>: what those pools do not hold yet. Persistent pages of others find this much less room than there is.</summary>
+    /// <summary>
+    /// Of <see cref="ReservedBytes"/>: what those pools do not hold yet. Persistent pages of others find this much less room than
+    /// there is.
+    /// </summary>
     public long UnmetReserveBytes { get; init; }
     /// <summary>
-    /// Memory that the region had beyond <see cref="UsedBytes"/> because somebody read holes of it (a core dump, a debugger), given back since start.
+    /// Memory that the region had beyond <see cref="UsedBytes"/> because somebody read holes of it (a core dump, a debugger),
+    /// given back since start.
     /// </summary>
     public long StrayBytesReturned { get; init; }
     /// <summary>
-    /// Native memory of this process for pages on their way, beside the store and its capacity: a few pages a thread, and contexts of Zstandard. All
-    /// engines of a process share it.
+    /// Native memory of this process for pages on their way, beside the store and its capacity: a few pages a thread, and
+    /// contexts of Zstandard. All engines of a process share it.
     /// </summary>
     public long WorkingBytes { get; init; }
     /// <summary>Slots that compaction has moved since start.</summary>

@@ -7,10 +7,11 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Diagnostics;
 
 /// <summary>
-/// Checks the whole store against itself, in three passes. The structure, with everybody held off at their latches: ordered trees, nodes,
-/// descriptors, back references, and that the slots in use are exactly those the index reaches. The pages, one by one beside the running
-/// load: each must pass its checksum and unpack. Last, slots that nothing reached are looked at again: an operation that had just taken a
-/// page out of the index frees its slot a moment later, or lets it wait, and only what stays is a leak.
+/// Checks the whole store against itself, in three passes. The structure, with everybody held off at their latches: ordered
+/// trees, nodes, descriptors, back references, and that the slots in use are exactly those the index reaches. The pages, one by
+/// one beside the running load: each must pass its checksum and unpack. Last, slots that nothing reached are looked at again: an
+/// operation that had just taken a page out of the index frees its slot a moment later, or lets it wait, and only what stays is a
+/// leak.
 /// </summary>
 internal sealed unsafe class TmemVerifier : IDisposable
 {
@@ -82,7 +83,8 @@ internal sealed unsafe class TmemVerifier : IDisposable
             _walked[pool.Id] = figures.ToStatistics();
         }
         for (uint span = 0; span < _spans.HighWater; span++) CheckSpan(span);
-        if (_spans.Overrun is var over and > 0) Problem($"memory was given out up to {over} bytes beyond the capacity, which is {_spans.Capacity}");
+        if (_spans.Overrun is var over and > 0)
+            Problem($"memory was given out up to {over} bytes beyond the capacity, which is {_spans.Capacity}");
         if (_spans.Disagreement() is { } words) Problem(words);
     }
 
@@ -151,7 +153,8 @@ internal sealed unsafe class TmemVerifier : IDisposable
             pages++;
             CheckPage(pool, record, place + RadixNode.EntriesOffset + (ulong)slot * sizeof(ulong), below, figures);
         }
-        if (used == 0 || used != node.Used) Problem($"{pool.Id}: object {record.Id}, node from index {first}: counts {node.Used} entries and has {used}");
+        if (used == 0 || used != node.Used)
+            Problem($"{pool.Id}: object {record.Id}, node from index {first}: counts {node.Used} entries and has {used}");
     }
 
     private void CheckPage(Pool pool, in ObjectRecord record, ulong leaf, uint index, PoolFigures figures)
@@ -173,10 +176,14 @@ internal sealed unsafe class TmemVerifier : IDisposable
         }
         ref var header = ref *(SlotHeader*)_slabs.At(place);
         if (!header.IsCommitted || header.Leaf != leaf || header.PoolPlace != pool.Place || header.Bucket != record.Bucket)
-            Problem($"{handle}: its slot at {place:x} names leaf {header.Leaf:x} of pool place {header.PoolPlace}, bucket {header.Bucket}");
+            Problem(
+                $"{handle}: its slot at {place:x} names leaf {header.Leaf:x} of pool place {header.PoolPlace}, bucket "
+                + $"{header.Bucket}");
         var length = PageDescriptor.Length(descriptor);
         if (length > _slabs.SlotBytes(place) - SlotHeader.Bytes)
-            Problem($"{handle} has {length} bytes in its slot at {place:x}, which holds {_slabs.SlotBytes(place) - SlotHeader.Bytes}");
+            Problem(
+                $"{handle} has {length} bytes in its slot at {place:x}, which holds "
+                + $"{_slabs.SlotBytes(place) - SlotHeader.Bytes}");
         figures.CompressedBytes += length;
         figures.SlotBytes += _slabs.SlotBytes(place);
         if (PageDescriptor.Format(descriptor) == Codec.PageFormat.Raw) figures.Raw++;
@@ -186,8 +193,11 @@ internal sealed unsafe class TmemVerifier : IDisposable
     {
         ref var entry = ref _spans.Table[span];
         if (entry.Kind == SpanKind.Free) return;
-        if (entry.Kind <= SpanKind.Records && entry.Class < SizeClasses.Count && entry.Bump <= SizeClasses.SlotsPerSpan(entry.Class)) return;
-        Problem($"span {span} has kind {(int)entry.Kind}, class {entry.Class} and {entry.Bump} slots used so far: its entry is damaged");
+        if (entry.Kind <= SpanKind.Records && entry.Class < SizeClasses.Count
+            && entry.Bump <= SizeClasses.SlotsPerSpan(entry.Class)) return;
+        Problem(
+            $"span {span} has kind {(int)entry.Kind}, class {entry.Class} and {entry.Bump} slots used so far: its entry is "
+            + "damaged");
         _leadsAstray = true;
     }
 
@@ -228,7 +238,8 @@ internal sealed unsafe class TmemVerifier : IDisposable
             }
             next = (ushort)((ulong*)_slabs.At(place))[1];
         }
-        if (free != entry.Bump - entry.Live) Problem($"span {span} ({entry.Kind}) chains {free} free slots of {entry.Bump - entry.Live}");
+        if (free != entry.Bump - entry.Live)
+            Problem($"span {span} ({entry.Kind}) chains {free} free slots of {entry.Bump - entry.Live}");
         var list = live == slots ? SpanList.None : (SpanList)(1 + live * 4 / slots);
         if (entry.List != list && !(entry.List == SpanList.Isolated && !_quiescent))
             Problem($"span {span} ({entry.Kind}), {entry.Live} of {slots} slots in use, is in list {entry.List}");

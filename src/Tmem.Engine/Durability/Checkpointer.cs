@@ -131,8 +131,10 @@ internal sealed class Checkpointer : IDisposable
             if (!_checkpoint.WasQuiet && !_wasUnquiet)
             {
                 _wasUnquiet = true;
-                _notice?.Invoke(new TmemNotice(IsProblem: false, $"a checkpoint of {_image.Name} did not become quiet, because somebody "
-                    + "changes sizes or times of files without a rest: those are each as they were at some moment of it; not said again"));
+                _notice?.Invoke(
+                    new TmemNotice(IsProblem: false, $"a checkpoint of {_image.Name} did not become quiet, because somebody "
+                    + "changes sizes or times of files without a rest: those are each as they were at some moment of it; not "
+                    + "said again"));
             }
         }
     }
@@ -176,9 +178,13 @@ internal sealed class Checkpointer : IDisposable
         _failedSince = Stopwatch.GetTimestamp();
         var free = _image.FreeBytes;
         var isFull = Journal.IsFull(error);
-        var room = isFull && free >= 0 ? $" ({free >> 10} KiB are free, and up to {_checkpoint.BytesBehind >> 9} may be needed)" : "";
-        return new TmemNotice(IsProblem: true, $"{_image.Name} cannot be written: {FileFacts.Describe(error)}{room}. Nothing is lost: the "
-            + "store goes on in memory, and the file holds the last state that was made durable; a sync fails until this one works, which is "
-            + $"tried again every {s_longestRetry.TotalSeconds:0} s at the latest. {(isFull ? "Make room on its disk" : "See to its disk")}");
+        var room = isFull && free >= 0 ? $" ({free >> 10} KiB are free, and up to {_checkpoint.BytesBehind >> 9} may be needed)"
+            : "";
+        return new TmemNotice(IsProblem: true,
+            $"{_image.Name} cannot be written: {FileFacts.Describe(error)}{room}. Nothing is lost: the "
+            + "store goes on in memory, and the file holds the last state that was made durable; a sync fails until this one "
+            + "works, which is "
+            + $"tried again every {s_longestRetry.TotalSeconds:0} s at the latest. "
+            + $"{(isFull ? "Make room on its disk" : "See to its disk")}");
     }
 }

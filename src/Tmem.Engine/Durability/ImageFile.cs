@@ -7,8 +7,8 @@ using static Tmds.Linux.LibC;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// An image's file. Written past the page cache (O_DIRECT) where the file system allows it; elsewhere through it, and what it keeps is let
-/// go at each sync, so that the store does not take its memory a second time.
+/// An image's file. Written past the page cache (O_DIRECT) where the file system allows it; elsewhere through it, and what it
+/// keeps is let go at each sync, so that the store does not take its memory a second time.
 /// </summary>
 internal sealed unsafe class ImageFile : IImageFile
 {
@@ -144,7 +144,8 @@ internal sealed unsafe class ImageFile : IImageFile
 
     public void Dispose()
     {
-        // By name: a process that is being started at this moment holds a copy of the descriptor, and the lock with it, until it runs its program.
+        // By name: a process that is being started at this moment holds a copy of the descriptor, and the lock with it, until it
+        // runs its program.
         if (_isLockedHere) _ = NativeMethods.FileLock(_descriptor, NativeMethods.LockNothing);
         SystemCalls.Close(_descriptor);
     }

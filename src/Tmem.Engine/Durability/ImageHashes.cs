@@ -79,7 +79,8 @@ internal sealed unsafe class ImageHashes : IDisposable
         Volatile.Write(ref _header->Magic, 0);
         // The memory goes back, so that only what is written takes any. Where it cannot be punched, it is cleared.
         const int keepSizePunchHole = 1 | 2;
-        if (fallocate(_descriptor, keepSizePunchHole, _offset, _length) != 0) new Span<byte>(_header, RegionLayout.PageSize).Clear();
+        if (fallocate(_descriptor, keepSizePunchHole, _offset, _length) != 0)
+            new Span<byte>(_header, RegionLayout.PageSize).Clear();
         if (_entries[0] != 0 || _header->Key != 0)
             NativeMemory.Clear(_entries, (nuint)(_length - RegionLayout.PageSize));
         Span<byte> key = stackalloc byte[sizeof(long)];
@@ -109,7 +110,8 @@ internal sealed unsafe class ImageHashes : IDisposable
     public void Trust(long page, ReadOnlySpan<byte> content) => Volatile.Write(ref _entries[page], HashOf(content));
 
     /// <summary>For tests: false if an entry says for sure that the image holds something else than this.</summary>
-    internal bool Allows(long page, ReadOnlySpan<byte> content) => (_entries[page] & Unsure) != 0 || _entries[page] == HashOf(content);
+    internal bool Allows(long page, ReadOnlySpan<byte> content) => (_entries[page] & Unsure) != 0
+        || _entries[page] == HashOf(content);
 
     /// <summary>Adds the pages of the memory below an offset that the image may hold otherwise.</summary>
     public void Compare(RegionMemory memory, long used, PageSet differing)

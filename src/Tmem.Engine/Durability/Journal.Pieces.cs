@@ -75,7 +75,8 @@ internal sealed unsafe partial class Journal
         for (var i = number; i < chunks.Count; i++) chain = JournalFormat.Chain(chain, chunks[i].Hash);
         _head = new JournalHead
         {
-            Magic = JournalFormat.PiecesMagic, Sequence = Sequence, ImageBytes = _imageBytes, Chunks = chunks.Count - number, Chain = chain,
+            Magic = JournalFormat.PiecesMagic, Sequence = Sequence, ImageBytes = _imageBytes, Chunks = chunks.Count
+                - number, Chain = chain,
             First = chunks[number].At, Done = done, FirstHash = chunks[number].Hash,
         };
         _head.Hash = JournalFormat.HashOf(_head);

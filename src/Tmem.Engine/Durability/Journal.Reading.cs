@@ -92,9 +92,12 @@ internal sealed unsafe partial class Journal
         if (error != 0) return error;
         ref var header = ref *(ChunkHeader*)_memory;
         if (header.Magic != JournalFormat.ChunkMagic || header.Sequence != sequence) return 0;
-        if (header.Entries is < 1 or > JournalFormat.MostEntries || header.Stored < 0 || header.Stored > header.Entries || !IsSound()) return 0;
+        if (header.Entries is < 1 or > JournalFormat.MostEntries || header.Stored < 0 || header.Stored > header.Entries
+            || !IsSound()) return 0;
         var length = JournalFormat.ChunkBytes(header);
-        if (header.Stored > 0) error = _file.Read(at + JournalFormat.IndexBytes, _memory + JournalFormat.IndexBytes, length - JournalFormat.IndexBytes);
+        if (header.Stored > 0)
+            error = _file.Read(at + JournalFormat.IndexBytes, _memory + JournalFormat.IndexBytes,
+                length - JournalFormat.IndexBytes);
         if (error == 0) bytes = length;
         return error;
     }

@@ -25,7 +25,8 @@ internal sealed unsafe partial class Journal : IDisposable
     private readonly long _imageBytes;
     private readonly ImageSpace _space;
     private readonly ImageHashes? _hashes;
-    private byte* _memory = (byte*)NativeMemory.AlignedAlloc(ChunksInMemory * JournalFormat.MostChunkBytes, RegionLayout.PageSize);
+    private byte* _memory = (byte*)NativeMemory.AlignedAlloc(ChunksInMemory * JournalFormat.MostChunkBytes,
+        RegionLayout.PageSize);
     private byte* _headPage = (byte*)NativeMemory.AlignedAlloc(JournalFormat.HeadBytes, RegionLayout.PageSize);
     private int _full;
     private JournalHead _head;
@@ -57,7 +58,10 @@ internal sealed unsafe partial class Journal : IDisposable
     public void Begin()
     {
         Sequence++;
-        _head = new JournalHead { Magic = JournalFormat.HeadMagic, Sequence = Sequence, ImageBytes = _imageBytes, Chain = Sequence };
+        _head = new JournalHead
+        {
+            Magic = JournalFormat.HeadMagic, Sequence = Sequence, ImageBytes = _imageBytes, Chain = Sequence,
+        };
         _at = Start + JournalFormat.HeadBytes;
         _full = 0;
         BeginChunk();
@@ -120,7 +124,8 @@ internal sealed unsafe partial class Journal : IDisposable
     }
 
     /// <summary>Whether an error is that there is no room; more may come.</summary>
-    public static bool IsFull(int error) => error == Tmds.Linux.LibC.ENOSPC || error == Tmds.Linux.LibC.EDQUOT || error == Tmds.Linux.LibC.EFBIG;
+    public static bool IsFull(int error) => error == Tmds.Linux.LibC.ENOSPC || error == Tmds.Linux.LibC.EDQUOT
+        || error == Tmds.Linux.LibC.EFBIG;
 
     /// <summary>
     /// Carries out a journal that was committed or found complete, on the image, durably. May be repeated. Where there is no
@@ -212,7 +217,8 @@ internal sealed unsafe partial class Journal : IDisposable
             var stored = (entries[i] & 1) == 0 ? RegionLayout.PageSize : 0;
             var first = (long)(entries[i] >> 1);
             if (stored > 0 && _space.Reserve(first, run) is var error and not 0) return error;
-            for (var page = first; page < first + run; page++, pages += stored) _hashes?.Expect(page, new ReadOnlySpan<byte>(pages, stored));
+            for (var page = first; page < first + run; page++, pages += stored)
+                _hashes?.Expect(page, new ReadOnlySpan<byte>(pages, stored));
             i += run;
         }
         return _file.Write(_at, chunk, bytes);
@@ -235,7 +241,8 @@ internal sealed unsafe partial class Journal : IDisposable
             var run = zeros is null ? RunAt(entries, reached, header.Entries) : 1;
             var stored = (entries[reached] & 1) == 0;
             var first = (long)(entries[reached] >> 1);
-            if (reached >= from && zeros?.Contains(first) != true && ApplyRun(first, run, stored ? pages : null) is var error and not 0) return error;
+            if (reached >= from && zeros?.Contains(first) != true
+                && ApplyRun(first, run, stored ? pages : null) is var error and not 0) return error;
             if (stored) pages += run * RegionLayout.PageSize;
             reached += run;
         }

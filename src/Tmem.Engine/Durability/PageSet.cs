@@ -46,7 +46,8 @@ internal sealed unsafe class PageSet : IDisposable
 
     public void AddAll(PageSet other)
     {
-        for (long from = 0; other.NextRun(from, long.MaxValue, out var first, out var count); from = first + count) AddRange(first, count);
+        for (long from = 0; other.NextRun(from, long.MaxValue, out var first, out var count); from = first + count)
+            AddRange(first, count);
     }
 
     /// <summary>The first run of pages at or after one, of at most so many.</summary>

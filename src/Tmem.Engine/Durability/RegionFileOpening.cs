@@ -7,8 +7,9 @@ using static Tmds.Linux.LibC;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// Opens a region's file, which holds whatever was stored: made for its owner alone, never through a link that somebody else could have put in
-/// its place, and refused if another user owns it or may change it. Its folder is opened once, and the file in it once.
+/// Opens a region's file, which holds whatever was stored: made for its owner alone, never through a link that somebody else
+/// could have put in its place, and refused if another user owns it or may change it. Its folder is opened once, and the file in
+/// it once.
 /// </summary>
 internal static unsafe class RegionFileOpening
 {
@@ -18,7 +19,8 @@ internal static unsafe class RegionFileOpening
 
     /// <summary>An open descriptor, locked against other processes as long as anybody has it open, its name durable.</summary>
     /// <param name="path">Its name; the file is made if there is none.</param>
-    /// <param name="onlyReads">For somebody who writes nothing: it has to be there, may be anybody's, and others may read it at the same time.</param>
+    /// <param name="onlyReads">For somebody who writes nothing: it has to be there, may be anybody's, and others may read it at
+    /// the same time.</param>
     /// <exception cref="RegionException">Says what is in the way and what to do.</exception>
     public static int OpenLocked(string path, bool onlyReads = false)
     {
@@ -32,7 +34,8 @@ internal static unsafe class RegionFileOpening
                 if (!onlyReads) Check(descriptor, path);
                 var kind = onlyReads ? NativeMethods.LockShared : NativeMethods.LockExclusive;
                 if (NativeMethods.FileLock(descriptor, kind | NativeMethods.LockNonBlocking) != 0)
-                    throw new RegionException($"region file '{path}' is in use by another process; stop that one first or name another file");
+                    throw new RegionException(
+                        $"region file '{path}' is in use by another process; stop that one first or name another file");
                 // A file just made must be found again after a power cut. Not every file system can, or needs to.
                 if (!onlyReads) _ = fsync(folder);
                 return descriptor;
@@ -51,8 +54,10 @@ internal static unsafe class RegionFileOpening
 
     private static int OpenFolder(string full, string path)
     {
-        var folder = SystemCalls.OpenAt(AT_FDCWD, Encoding.UTF8.GetBytes((Path.GetDirectoryName(full) ?? "/") + "\0"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return folder >= 0 ? folder : throw new RegionException($"cannot open the folder of region file '{path}': {FileFacts.Describe(-folder)}; make it first");
+        var folder = SystemCalls.OpenAt(AT_FDCWD, Encoding.UTF8.GetBytes((Path.GetDirectoryName(full) ?? "/") + "\0"),
+            O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return folder >= 0 ? folder : throw new RegionException(
+            $"cannot open the folder of region file '{path}': {FileFacts.Describe(-folder)}; make it first");
     }
 
     private static int Open(int folder, string name, string path, bool onlyReads)
@@ -65,12 +70,14 @@ internal static unsafe class RegionFileOpening
         {
             // A link is as good as the file if nobody else could have made it.
             if (!onlyReads && !IsOurs(folder))
-                throw new RegionException($"region file '{path}' is a symbolic link in a folder that other users may write; name the file itself");
+                throw new RegionException(
+                    $"region file '{path}' is a symbolic link in a folder that other users may write; name the file itself");
             descriptor = SystemCalls.OpenAt(folder, bytes, flags, OwnerOnly);
         }
         if (descriptor >= 0) return descriptor;
         var wanted = onlyReads ? "read" : "read and written";
-        throw new RegionException($"cannot open region file '{path}': {FileFacts.Describe(-descriptor)}; name a file that can be {wanted}");
+        throw new RegionException(
+            $"cannot open region file '{path}': {FileFacts.Describe(-descriptor)}; name a file that can be {wanted}");
     }
 
     private static bool IsOurs(int folder)
@@ -87,9 +94,12 @@ internal static unsafe class RegionFileOpening
         if (SystemCalls.Stat(descriptor, &facts) is var error and not 0)
             throw new RegionException($"cannot stat region file '{path}': {FileFacts.Describe(error)}");
         if (!IsOurs((uint)facts.st_uid))
-            throw new RegionException($"region file '{path}' belongs to user {(uint)facts.st_uid}, who could change the store; chown it to the user who starts this, or name another file");
+            throw new RegionException(
+                $"region file '{path}' belongs to user {(uint)facts.st_uid}, who could change the store; chown it to the user "
+                + "who starts this, or name another file");
         if (((uint)facts.st_mode & OthersWrite) != 0)
-            throw new RegionException($"region file '{path}' may be written by other users; take that from them (chmod 0600 '{path}')");
+            throw new RegionException(
+                $"region file '{path}' may be written by other users; take that from them (chmod 0600 '{path}')");
         // Who may read it reads what was swapped out: nobody needs to but its owner.
         if (((uint)facts.st_mode & OthersDo) != 0) _ = fchmod(descriptor, (mode_t)OwnerOnly);
     }

@@ -276,7 +276,8 @@ internal sealed unsafe class RegionImage : IDisposable
         if (error == 0)
         {
             Superblock = Unsafe.Read<Superblock>(page);
-            has = new ReadOnlySpan<byte>(page, RegionLayout.PageSize).IndexOfAnyExcept((byte)0) >= 0 || _file.NextData(RegionLayout.PageSize, out _, out _);
+            has = new ReadOnlySpan<byte>(page, RegionLayout.PageSize).IndexOfAnyExcept((byte)0) >= 0
+                || _file.NextData(RegionLayout.PageSize, out _, out _);
         }
         NativeMemory.AlignedFree(page);
         return error;
@@ -357,7 +358,8 @@ internal sealed unsafe class RegionImage : IDisposable
             if (!Memory.Populate(at, bytes)) throw NoMemory();
             Must(_file.Read(at, Memory.Start + at, bytes), "read");
             for (var i = 0; i < bytes && _hashes is not null; i += RegionLayout.PageSize)
-                _hashes.Trust((at + i) / RegionLayout.PageSize, new ReadOnlySpan<byte>(Memory.Start + at + i, RegionLayout.PageSize));
+                _hashes.Trust((at + i) / RegionLayout.PageSize,
+                    new ReadOnlySpan<byte>(Memory.Start + at + i, RegionLayout.PageSize));
         }
     }
 
@@ -365,7 +367,8 @@ internal sealed unsafe class RegionImage : IDisposable
 
     private void Must(int error, string what)
     {
-        if (error != 0) throw new RegionException($"cannot {what} {Name}: {FileFacts.Describe(error)}; see to its disk, then start again");
+        if (error != 0)
+            throw new RegionException($"cannot {what} {Name}: {FileFacts.Describe(error)}; see to its disk, then start again");
     }
 
     private static long Down(long offset) => offset & ~(RegionLayout.PageSize - 1L);

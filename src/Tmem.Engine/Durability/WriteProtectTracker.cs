@@ -10,8 +10,9 @@ namespace Tmem.Engine.Durability;
 /// Asks the kernel: the region is write-protected page by page, the first write to a page lifts its protection without telling
 /// anybody (userfaultfd, asynchronous), and one ioctl lists the pages without protection and protects them again. A write pays a
 /// fault of about 1 us, once a page and checkpoint; a read pays nothing.
-/// <para>A page that was protected when it was punched stays so, and is listed as unwritten even when it is read again: the punches are noted here.
-/// Else the image would keep what was in them, and give it back to a span that has come to other use.</para>
+/// <para>A page that was protected when it was punched stays so, and is listed as unwritten even when it is read again: the
+/// punches are noted here. Else the image would keep what was in them, and give it back to a span that has come to other
+/// use.</para>
 /// </summary>
 internal sealed unsafe class WriteProtectTracker : IChangeTracker
 {
@@ -87,7 +88,8 @@ internal sealed unsafe class WriteProtectTracker : IChangeTracker
         var api = new UserfaultApi
         {
             Api = NativeMethods.UserfaultApi,
-            Features = NativeMethods.FeatureWriteProtectAsync | NativeMethods.FeatureWriteProtectUnpopulated | NativeMethods.FeatureWriteProtectShmem,
+            Features = NativeMethods.FeatureWriteProtectAsync | NativeMethods.FeatureWriteProtectUnpopulated
+                | NativeMethods.FeatureWriteProtectShmem,
         };
         if (NativeMethods.Control(_userfault, NativeMethods.UserfaultApiCall, &api) != 0) return false;
         var range = new UserfaultRegister
@@ -126,7 +128,8 @@ internal sealed unsafe class WriteProtectTracker : IChangeTracker
             for (var i = 0; i < (int)found; i++)
             {
                 var offset = (long)(regions[i].Start - (ulong)_memory.Start);
-                changed.AddRange(offset / RegionLayout.PageSize, (long)(regions[i].End - regions[i].Start) / RegionLayout.PageSize);
+                changed.AddRange(offset / RegionLayout.PageSize,
+                    (long)(regions[i].End - regions[i].Start) / RegionLayout.PageSize);
             }
             start = (long)(scan.WalkEnd - (ulong)_memory.Start);
             return true;

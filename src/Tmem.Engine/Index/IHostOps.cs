@@ -1,8 +1,9 @@
 namespace Tmem.Engine.Index;
 
 /// <summary>
-/// What the index asks of its host: memory for radix nodes and objects (kztmem's <c>tmem_hostops</c>). Places are byte offsets; 0 says
-/// there is no room. What is handed out has a first word of <see cref="Region.SlabAllocator.InFlight"/> and is otherwise not cleared.
+/// What the index asks of its host: memory for radix nodes and objects (kztmem's <c>tmem_hostops</c>). Places are byte offsets; 0
+/// says there is no room. What is handed out has a first word of <see cref="Region.SlabAllocator.InFlight"/> and is otherwise not
+/// cleared.
 /// </summary>
 internal unsafe interface IHostOps
 {

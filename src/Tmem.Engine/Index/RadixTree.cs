@@ -4,8 +4,9 @@ using Tmem.Engine.Pam;
 namespace Tmem.Engine.Index;
 
 /// <summary>
-/// The page tree of one object: 64-way nodes, as high as the highest index needs and no higher. Every change that must survive a crash
-/// is one 8-byte store (a leaf, a child, the root word); counts are derived. The caller holds the latch of the object's bucket.
+/// The page tree of one object: 64-way nodes, as high as the highest index needs and no higher. Every change that must survive a
+/// crash is one 8-byte store (a leaf, a child, the root word); counts are derived. The caller holds the latch of the object's
+/// bucket.
 /// </summary>
 internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
     where THost : struct, IHostOps
@@ -27,7 +28,9 @@ internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
         return LeafIn(node, RadixNode.Slot(index, 1));
     }
 
-    /// <summary>The place of the leaf of an index, with nodes made as needed; 0 if there is no room for them (the tree is as it was).</summary>
+    /// <summary>
+    /// The place of the leaf of an index, with nodes made as needed; 0 if there is no room for them (the tree is as it was).
+    /// </summary>
     /// <param name="obj">The object.</param>
     /// <param name="index">The page's index.</param>
     /// <param name="nodes">Nodes made.</param>
@@ -65,7 +68,9 @@ internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
     /// <summary>Takes back what <see cref="MakeLeaf"/> made for a leaf that then stayed empty.</summary>
     public void Undo(ulong obj, uint index) => Prune(obj, index);
 
-    /// <summary>Puts a descriptor into a leaf: the one store that makes a page exist. Returns what stood there (0: nothing).</summary>
+    /// <summary>
+    /// Puts a descriptor into a leaf: the one store that makes a page exist. Returns what stood there (0: nothing).
+    /// </summary>
     public ulong Commit(ulong obj, ulong leaf, ulong descriptor)
     {
         ref var word = ref *(ulong*)host.At(leaf);
@@ -80,7 +85,9 @@ internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
         return old;
     }
 
-    /// <summary>Empties the leaf of an index and lets go of the nodes that this leaves empty. Returns the descriptor (0: none).</summary>
+    /// <summary>
+    /// Empties the leaf of an index and lets go of the nodes that this leaves empty. Returns the descriptor (0: none).
+    /// </summary>
     /// <param name="obj">The object.</param>
     /// <param name="index">The page's index.</param>
     /// <param name="nodes">Nodes freed.</param>
@@ -117,8 +124,9 @@ internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
     }
 
     /// <summary>
-    /// The lowest index at or above one that has no page; 2^32 if all have. A full node is passed over by its count, so that 64 pages cost one
-    /// look. False if the nodes it may look at were used up first; <paramref name="found"/> then says where to go on.
+    /// The lowest index at or above one that has no page; 2^32 if all have. A full node is passed over by its count, so that 64
+    /// pages cost one look. False if the nodes it may look at were used up first; <paramref name="found"/> then says where to go
+    /// on.
     /// </summary>
     public bool NextHole(ulong obj, ulong from, int nodes, out ulong found)
     {
@@ -135,7 +143,8 @@ internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
             if (nodes == 0) return false;
             if (height < RadixNode.MaximumHeight && found >> height * RadixNode.Shift != 0) return true;
             var node = record.RootNode;
-            for (var level = height; level > 1 && node != 0; level--) node = Node(node).Entries[RadixNode.Slot((uint)found, level)];
+            for (var level = height; level > 1 && node != 0; level--)
+                node = Node(node).Entries[RadixNode.Slot((uint)found, level)];
             if (node == 0) return true;
             var slot = RadixNode.Slot((uint)found, 1);
             if (Node(node).Used == RadixNode.Fanout)
@@ -150,7 +159,8 @@ internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
     }
 
     /// <summary>
-    /// Makes <paramref name="to"/> take the place of node <paramref name="from"/>, which may be no node of this object any more: false then.
+    /// Makes <paramref name="to"/> take the place of node <paramref name="from"/>, which may be no node of this object any more:
+    /// false then.
     /// </summary>
     public bool MoveNode(ulong obj, ulong from, ulong to)
     {
@@ -253,7 +263,10 @@ internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
         return true;
     }
 
-    /// <summary>Frees empty nodes on the way to an index, from the lowest up, then lowers the root as far as it goes. Returns how many went.</summary>
+    /// <summary>
+    /// Frees empty nodes on the way to an index, from the lowest up, then lowers the root as far as it goes. Returns how many
+    /// went.
+    /// </summary>
     private int Prune(ulong obj, uint index)
     {
         ref var record = ref Object(obj);

@@ -5,8 +5,9 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Index;
 
 /// <summary>
-/// A secret of this process, from the system's random source: what it mixes into the priorities of trees nobody can see or foretell. Trees are
-/// derived, so it need not outlive the process. A mix of two multiplications is enough where its results never show.
+/// A secret of this process, from the system's random source: what it mixes into the priorities of trees nobody can see or
+/// foretell. Trees are derived, so it need not outlive the process. A mix of two multiplications is enough where its results
+/// never show.
 /// </summary>
 internal static class Secret
 {

@@ -8,8 +8,8 @@ internal interface ITreapOrder<TKey>
     int Compare(in TKey key, ulong node);
 
     /// <summary>
-    /// A number that is the same for a node each time and spread evenly over nodes. Not to be told from the node's key by others: who knows
-    /// priorities can choose keys so that the tree becomes a list.
+    /// A number that is the same for a node each time and spread evenly over nodes. Not to be told from the node's key by others:
+    /// who knows priorities can choose keys so that the tree becomes a list.
     /// </summary>
     ulong Priority(ulong node);
 
@@ -22,8 +22,9 @@ internal interface ITreapOrder<TKey>
 
 /// <summary>
 /// An ordered binary tree that keeps itself level by chance: each node's priority is a hash that only this process knows
-/// (<see cref="Secret"/>), parents have higher ones (Seidel and Aragon, "Randomized search trees", 1996). Chosen over red-black and AVL trees because a node needs no balance field and an insertion or
-/// removal is one walk down; about 1.39 log2 n steps to find. Links are derived state, so no store here has to survive a crash.
+/// (<see cref="Secret"/>), parents have higher ones (Seidel and Aragon, "Randomized search trees", 1996). Chosen over red-black
+/// and AVL trees because a node needs no balance field and an insertion or removal is one walk down; about 1.39 log2 n steps to
+/// find. Links are derived state, so no store here has to survive a crash.
 /// </summary>
 internal static class Treap
 {

@@ -4,15 +4,18 @@ using Tmds.Linux;
 namespace Tmem.Engine.Native;
 
 /// <summary>
-/// The engine's system calls on memory and descriptors. Each answers the errno of its own call: the stub takes it in the same breath. Asked for by a
-/// second call, as Tmds.LibC has it, it may be another's by then: what the runtime does between two calls of ours (a collection, a look-up
-/// of a symbol) makes calls too, and an EINVAL misread would turn something off for good.
+/// The engine's system calls on memory and descriptors. Each answers the errno of its own call: the stub takes it in the same
+/// breath. Asked for by a second call, as Tmds.LibC has it, it may be another's by then: what the runtime does between two calls
+/// of ours (a collection, a look-up of a symbol) makes calls too, and an EINVAL misread would turn something off for good.
 /// </summary>
 internal static unsafe partial class SystemCalls
 {
     private static int s_vainCloses;
 
-    /// <summary>Closes of descriptors that were not open: a fault, which closes somebody else's when the number has been given out again. For tests.</summary>
+    /// <summary>
+    /// Closes of descriptors that were not open: a fault, which closes somebody else's when the number has been given out again.
+    /// For tests.
+    /// </summary>
     internal static int VainCloses => Volatile.Read(ref s_vainCloses);
 
     /// <summary>Closes; what it says matters to nobody but tests.</summary>
@@ -31,10 +34,12 @@ internal static unsafe partial class SystemCalls
     public static int SetLength(int descriptor, long length) => Errno(FTruncate(descriptor, length));
 
     /// <summary>Bytes read, or minus an errno.</summary>
-    public static long ReadAt(int descriptor, void* into, long length, long offset) => ValueOrErrno(PRead(descriptor, into, (nuint)length, offset));
+    public static long ReadAt(int descriptor, void* into, long length, long offset) =>
+        ValueOrErrno(PRead(descriptor, into, (nuint)length, offset));
 
     /// <summary>Bytes written, or minus an errno.</summary>
-    public static long WriteAt(int descriptor, void* from, long length, long offset) => ValueOrErrno(PWrite(descriptor, from, (nuint)length, offset));
+    public static long WriteAt(int descriptor, void* from, long length, long offset) =>
+        ValueOrErrno(PWrite(descriptor, from, (nuint)length, offset));
 
     /// <summary>0, or an errno.</summary>
     public static int SyncData(int descriptor) => Errno(FDataSync(descriptor));
@@ -46,7 +51,8 @@ internal static unsafe partial class SystemCalls
     }
 
     /// <summary>0, or an errno.</summary>
-    public static int Allocate(int descriptor, int mode, long offset, long length) => Errno(FAllocate(descriptor, mode, offset, length));
+    public static int Allocate(int descriptor, int mode, long offset, long length) =>
+        Errno(FAllocate(descriptor, mode, offset, length));
 
     /// <summary>A descriptor, or minus an errno.</summary>
     public static int CreateMemory(ReadOnlySpan<byte> name, uint flags)

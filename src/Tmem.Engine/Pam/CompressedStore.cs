@@ -8,12 +8,14 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pam;
 
 /// <summary>
-/// The default page store: same-filled pages in their descriptors, all others compressed into a slot of the region, raw if they do not
-/// shrink enough to need a smaller slot than a raw page does. What a client compressed itself is stored as it is.
+/// The default page store: same-filled pages in their descriptors, all others compressed into a slot of the region, raw if they
+/// do not shrink enough to need a smaller slot than a raw page does. What a client compressed itself is stored as it is.
 /// </summary>
 internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
 {
-    /// <summary>For each page size, the longest form that still fits the class below a raw page's; anything longer saves no memory.</summary>
+    /// <summary>
+    /// For each page size, the longest form that still fits the class below a raw page's; anything longer saves no memory.
+    /// </summary>
     private static readonly int[] s_longest = [.. Enumerable.Range(0, PageSizes.Count).Select(
         n => SizeClasses.Size(SizeClasses.For((PageSizes.Smallest << n) + SlotHeader.Bytes) - 1) - SlotHeader.Bytes)];
 
@@ -72,7 +74,8 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         // A descriptor is trusted no further than its bytes can be checked: a damaged one must not lead outside its slot.
         if (!IsPageSlot(place)) return false;
         ref var header = ref Header(place);
-        return header.Leaf == leaf && header.IsCommitted && PageDescriptor.Length(descriptor) <= slabs.SlotBytes(place) - SlotHeader.Bytes;
+        return header.Leaf == leaf && header.IsCommitted
+            && PageDescriptor.Length(descriptor) <= slabs.SlotBytes(place) - SlotHeader.Bytes;
     }
 
     public bool IsAt(ulong descriptor, ulong place) => PageDescriptor.IsAt(descriptor, place);
@@ -80,9 +83,11 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
     public ulong Move(ulong descriptor, ulong place, ulong leaf)
     {
         var from = PageDescriptor.Slot(descriptor);
-        // A damaged length must not lead out of the slot; what is copied fails its checksum in the new place as it did in the old.
+        // A damaged length must not lead out of the slot; what is copied fails its checksum in the new place as it did in the
+        // old.
         var length = Math.Min(PageDescriptor.Length(descriptor), slabs.SlotBytes(place) - SlotHeader.Bytes);
-        Unsafe.CopyBlock(ref slabs.At(place)[sizeof(ulong)], ref slabs.At(from)[sizeof(ulong)], (uint)(SlotHeader.Bytes - sizeof(ulong) + length));
+        Unsafe.CopyBlock(ref slabs.At(place)[sizeof(ulong)], ref slabs.At(from)[sizeof(ulong)],
+            (uint)(SlotHeader.Bytes - sizeof(ulong) + length));
         Volatile.Write(ref Header(place).Word, Header(from).WordAt(leaf));
         return PageDescriptor.MovedTo(descriptor, place);
     }
@@ -115,11 +120,13 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
 
     public bool Holds(ulong descriptor, ulong leaf, Scratch scratch)
     {
-        if (!PageDescriptor.IsSlot(descriptor)) return scratch.Kind == GrabKind.Fill && PageDescriptor.FillWord(descriptor) == scratch.Fill;
+        if (!PageDescriptor.IsSlot(descriptor))
+            return scratch.Kind == GrabKind.Fill && PageDescriptor.FillWord(descriptor) == scratch.Fill;
         if (scratch.Kind != GrabKind.Stored || !IsBound(descriptor, leaf)) return false;
         var place = PageDescriptor.Slot(descriptor);
         return PageDescriptor.Length(descriptor) == scratch.Length && PageDescriptor.Format(descriptor) == scratch.Format
-            && new ReadOnlySpan<byte>(slabs.At(place) + SlotHeader.Bytes, scratch.Length).SequenceEqual(scratch.Stored[..scratch.Length]);
+            && new ReadOnlySpan<byte>(slabs.At(place) + SlotHeader.Bytes, scratch.Length)
+                .SequenceEqual(scratch.Stored[..scratch.Length]);
     }
 
     public TmemStatus Unpack(Scratch scratch, Span<byte> page, out int length)
@@ -149,7 +156,8 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
     {
         if (!PageDescriptor.IsSlot(descriptor)) return;
         var place = PageDescriptor.Slot(descriptor);
-        // A damaged descriptor frees nothing: a slot leaked is found by the next attach, a slot freed wrongly would be somebody's page.
+        // A damaged descriptor frees nothing: a slot leaked is found by the next attach, a slot freed wrongly would be somebody's
+        // page.
         if (IsPageSlot(place)) slabs.Free(place);
     }
 
@@ -161,7 +169,8 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         var place = PageDescriptor.Slot(descriptor);
         if (!IsPageSlot(place)) return default;
         return new PageCost(
-            PageDescriptor.Length(descriptor), slabs.SlotBytes(place), SameFilled: false, Raw: PageDescriptor.Format(descriptor) == PageFormat.Raw);
+            PageDescriptor.Length(descriptor), slabs.SlotBytes(place), SameFilled: false,
+                Raw: PageDescriptor.Format(descriptor) == PageFormat.Raw);
     }
 
     public bool IsPageSlot(ulong place) =>

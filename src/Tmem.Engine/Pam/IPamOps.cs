@@ -1,12 +1,14 @@
 namespace Tmem.Engine.Pam;
 
 /// <summary>
-/// The page store behind the index (kztmem's <c>tmem_pamops</c>): it turns pages into 64-bit descriptors and back. The index knows a
-/// descriptor only as a word that is not 0. A get is two steps, so that unpacking happens under no lock.
+/// The page store behind the index (kztmem's <c>tmem_pamops</c>): it turns pages into 64-bit descriptors and back. The index
+/// knows a descriptor only as a word that is not 0. A get is two steps, so that unpacking happens under no lock.
 /// </summary>
 internal interface IPamOps
 {
-    /// <summary>Stores a page and names it; no lock is held. The page is not part of the index until <see cref="Bind"/> and the commit.</summary>
+    /// <summary>
+    /// Stores a page and names it; no lock is held. The page is not part of the index until <see cref="Bind"/> and the commit.
+    /// </summary>
     TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, out ulong descriptor);
 
     /// <summary>As <see cref="Create"/>, for a page that is stored already: takes its bytes as they are.</summary>
@@ -21,13 +23,18 @@ internal interface IPamOps
     /// <summary>As <see cref="Bind"/>, into another pool or bucket. Under the latches of both buckets.</summary>
     void Rebind(ulong descriptor, ulong leaf, int poolPlace, int bucket);
 
-    /// <summary>Whether what a descriptor stands for is the page of this leaf, as far as that shows. Under the bucket's latch.</summary>
+    /// <summary>
+    /// Whether what a descriptor stands for is the page of this leaf, as far as that shows. Under the bucket's latch.
+    /// </summary>
     bool IsBound(ulong descriptor, ulong leaf);
 
     /// <summary>Whether what stands in a leaf names the slot at this place.</summary>
     bool IsAt(ulong descriptor, ulong place);
 
-    /// <summary>Copies a page that lies in a slot to another slot, as the page of this leaf. Returns its descriptor there. Under the bucket's latch.</summary>
+    /// <summary>
+    /// Copies a page that lies in a slot to another slot, as the page of this leaf. Returns its descriptor there. Under the
+    /// bucket's latch.
+    /// </summary>
     ulong Move(ulong descriptor, ulong place, ulong leaf);
 
     /// <summary>Takes a copy of what is stored, to be unpacked later. Under the bucket's latch.</summary>

@@ -9,14 +9,14 @@ namespace Tmem.Engine.Pam;
 /// <code>
 /// 0                                                           no page
 /// | 0 | format : 3 | stored length - 1 : 16 | place / 16 : 44 |   a slot, and what is stored in it
-/// | 1 | check : 30 | doubled : 1 | word : 32 |                a same-filled page: its 8-byte word is this one, in both halves or (not
-///                                                             doubled) in the lower half alone
+/// | 1 | check : 30 | doubled : 1 | word : 32 |                a same-filled page: its 8-byte word is this one, in both
+///                                                             halves or (not doubled) in the lower half alone
 /// </code>
-/// Length and format stand here and not in the slot, so that a page can be overwritten or flushed, and all that counts it told, without
-/// a look at its slot: in a large store that is cold memory, 200 to 400 ns away.
-/// <para>What is in a slot has a checksum there, over the bytes, the length and the format; what lies here has the check, so that a damaged
-/// descriptor is no descriptor, and never another page: 2^-30 of all damages pass, none of one or two bits. It leaves no room for words of
-/// 64 bits without pattern; a page of such a word is compressed like any other (to some 30 bytes).</para>
+/// Length and format stand here and not in the slot, so that a page can be overwritten or flushed, and all that counts it told,
+/// without a look at its slot: in a large store that is cold memory, 200 to 400 ns away.
+/// <para>What is in a slot has a checksum there, over the bytes, the length and the format; what lies here has the check, so that
+/// a damaged descriptor is no descriptor, and never another page: 2^-30 of all damages pass, none of one or two bits. It leaves
+/// no room for words of 64 bits without pattern; a page of such a word is compressed like any other (to some 30 bytes).</para>
 /// </summary>
 internal static class PageDescriptor
 {

@@ -4,9 +4,10 @@ using Tmem.Engine.Codec;
 namespace Tmem.Engine.Pam;
 
 /// <summary>
-/// One thread's working memory: a page on its way into the store, one on its way out, and one whole. Native, touched when made, and left to a
-/// thread that comes after (<see cref="ThreadHeirlooms{T}"/>), so that the data path allocates nothing and short threads leave nothing lying about. It is made for the page size it is first asked for and grows, once, when the
-/// thread meets a pool of larger pages: a daemon that serves 4 KiB pages alone locks 12 KiB a thread and not 192.
+/// One thread's working memory: a page on its way into the store, one on its way out, and one whole. Native, touched when made,
+/// and left to a thread that comes after (<see cref="ThreadHeirlooms{T}"/>), so that the data path allocates nothing and short
+/// threads leave nothing lying about. It is made for the page size it is first asked for and grows, once, when the thread meets a
+/// pool of larger pages: a daemon that serves 4 KiB pages alone locks 12 KiB a thread and not 192.
 /// </summary>
 internal sealed unsafe class Scratch
 {

@@ -7,7 +7,10 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Pools;
 
-/// <summary>The pages of the walk: what a leaf says is held against what its slot says, and counted. All but a few of an attach's instructions are here.</summary>
+/// <summary>
+/// The pages of the walk: what a leaf says is held against what its slot says, and counted. All but a few of an attach's
+/// instructions are here.
+/// </summary>
 internal sealed unsafe partial class AttachWalk
 {
     private Tally _tally;
@@ -15,8 +18,8 @@ internal sealed unsafe partial class AttachWalk
     private ulong _seen;
 
     /// <summary>
-    /// Asks for the headers of all pages of a node, while those of the node before are adopted: the processor then waits for none of them, or,
-    /// where it cannot be asked, for ten or so at a time, where <see cref="AdoptPage"/> would wait for each.
+    /// Asks for the headers of all pages of a node, while those of the node before are adopted: the processor then waits for none
+    /// of them, or, where it cannot be asked, for ten or so at a time, where <see cref="AdoptPage"/> would wait for each.
     /// </summary>
     private void LookAhead(ulong node)
     {
@@ -52,7 +55,8 @@ internal sealed unsafe partial class AttachWalk
         var size = _slabs.SlotBytes(place);
         var length = PageDescriptor.Length(descriptor);
         if (!header.IsCommitted || length > size - SlotHeader.Bytes)
-            return Drop(leaf, $"{new Handle(pool.Id, id, index)}: {length} bytes in its slot at {place:x}, which has header {header.Word:x16}");
+            return Drop(leaf,
+                $"{new Handle(pool.Id, id, index)}: {length} bytes in its slot at {place:x}, which has header {header.Word:x16}");
         if (header.Leaf != leaf && IsOfAnotherHandle(header.Leaf, place, pool, id, index))
             return Drop(leaf, $"{new Handle(pool.Id, id, index)} refers to {descriptor:x}, which is another handle's page");
         // A page that was moving between the object and a node when the process died still names its old leaf.
@@ -80,8 +84,9 @@ internal sealed unsafe partial class AttachWalk
     }
 
     /// <summary>
-    /// Whether the leaf that a slot names holds it too, for another handle: then the leaf that led here is the damaged one. A page caught while its
-    /// node or object was moving has two leaves as well, but both are one handle's; one caught in an exchange is in one leaf alone.
+    /// Whether the leaf that a slot names holds it too, for another handle: then the leaf that led here is the damaged one. A
+    /// page caught while its node or object was moving has two leaves as well, but both are one handle's; one caught in an
+    /// exchange is in one leaf alone.
     /// </summary>
     private bool IsOfAnotherHandle(ulong named, ulong place, Pool pool, in ObjectId id, uint index)
     {

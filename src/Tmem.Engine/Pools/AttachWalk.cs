@@ -6,15 +6,15 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// Makes everything derived anew when a process attaches to a region: which slots are in use, free chains, ordered trees, page counts,
-/// back references, counters. The truth it starts from: the pool table, the kind and class of each span, the committed objects and
-/// records, and whatever can be reached from an object's root. Slots that nothing reaches were never committed, or their page was gone
-/// already; they become free. Half-made nodes without pages, and objects without pages, go too.
-/// <para>One walk, one visit a page: the cost is a cache miss for each slot's header, and a fault for each page of memory. The misses of a
-/// node's pages overlap (<see cref="LookAhead"/>), headers are written only where they change, and another thread takes most of the faults, where a
-/// <see cref="RegionTakeover"/> has not taken them before.</para>
-/// <para>Damage is whatever contradicts itself. It refuses the region, or, on request, what is damaged is let go: a page, a node's pages, an
-/// object, a span.</para>
+/// Makes everything derived anew when a process attaches to a region: which slots are in use, free chains, ordered trees, page
+/// counts, back references, counters. The truth it starts from: the pool table, the kind and class of each span, the committed
+/// objects and records, and whatever can be reached from an object's root. Slots that nothing reaches were never committed, or
+/// their page was gone already; they become free. Half-made nodes without pages, and objects without pages, go too.
+/// <para>One walk, one visit a page: the cost is a cache miss for each slot's header, and a fault for each page of memory. The
+/// misses of a node's pages overlap (<see cref="LookAhead"/>), headers are written only where they change, and another thread
+/// takes most of the faults, where a <see cref="RegionTakeover"/> has not taken them before.</para>
+/// <para>Damage is whatever contradicts itself. It refuses the region, or, on request, what is damaged is let go: a page, a
+/// node's pages, an object, a span.</para>
 /// </summary>
 internal sealed unsafe partial class AttachWalk : IDisposable
 {
@@ -77,7 +77,8 @@ internal sealed unsafe partial class AttachWalk : IDisposable
     }
 
     /// <summary>
-    /// A record that is none any more costs what it stood for, and no start: it is kept for its owner to see and name, or, with leave, let go.
+    /// A record that is none any more costs what it stood for, and no start: it is kept for its owner to see and name, or, with
+    /// leave, let go.
     /// </summary>
     private void AdoptRecord(ulong place)
     {
@@ -124,7 +125,8 @@ internal sealed unsafe partial class AttachWalk : IDisposable
             {
                 ref var record = ref *(ObjectRecord*)_slabs.At(place);
                 if (!record.IsCommitted || record.Supersedes == 0) continue;
-                if (_slabs.IsSlot(record.Supersedes, SpanKind.Objects) && ((ObjectRecord*)_slabs.At(record.Supersedes))->Id == record.Id)
+                if (_slabs.IsSlot(record.Supersedes, SpanKind.Objects)
+                    && ((ObjectRecord*)_slabs.At(record.Supersedes))->Id == record.Id)
                     _superseded.Add(record.Supersedes);
                 record.Supersedes = 0;
             }
@@ -169,7 +171,8 @@ internal sealed unsafe partial class AttachWalk : IDisposable
         var record = (ObjectRecord*)_slabs.At(obj);
         if (!_slabs.IsSlot(place, SpanKind.Nodes) || _reached.Contains(place))
         {
-            _damage.Found($"object {record->Id} of {pool.Id} refers to {place:x} from index {first} on, which is not a node of its own");
+            _damage.Found(
+                $"object {record->Id} of {pool.Id} refers to {place:x} from index {first} on, which is not a node of its own");
             return 0;
         }
         ref var node = ref *(RadixNode*)_slabs.At(place);
@@ -193,7 +196,8 @@ internal sealed unsafe partial class AttachWalk : IDisposable
             var below = first + ((uint)slot << (level - 1) * RadixNode.Shift);
             if (level == 1)
             {
-                if (!AdoptPage(pool, record->Bucket, place + RadixNode.EntriesOffset + (ulong)slot * sizeof(ulong), record->Id, below)) continue;
+                if (!AdoptPage(pool, record->Bucket, place + RadixNode.EntriesOffset + (ulong)slot * sizeof(ulong), record->Id,
+                    below)) continue;
                 pages++;
             }
             else if (AdoptNode(pool, obj, entry, level - 1, below, ref pages, ref nodes) == 0)
@@ -246,6 +250,7 @@ internal sealed unsafe partial class AttachWalk : IDisposable
 
     private static IEnumerable<ulong> Places(ulong start, int sizeClass)
     {
-        for (var slot = 0; slot < SizeClasses.SlotsPerSpan(sizeClass); slot++) yield return start + (ulong)(slot * SizeClasses.Size(sizeClass));
+        for (var slot = 0; slot < SizeClasses.SlotsPerSpan(sizeClass); slot++)
+            yield return start + (ulong)(slot * SizeClasses.Size(sizeClass));
     }
 }

@@ -5,11 +5,12 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// Makes the two stores of an exchange one for whoever attaches later: what is about to be stored is written into the superblock's page
-/// first, made valid with one store, and made void with another when both leaves are done. A region found with a valid intent is one whose
-/// process died in between, and the exchange is completed; all the leaves can hold then is what the intent says they held or were to hold.
-/// <para>One record and one latch for the engine: they are held for eight stores, too short a time for a second record to pay. The buckets'
-/// latches are held around it, so nothing else changes the leaves while the intent is valid.</para>
+/// Makes the two stores of an exchange one for whoever attaches later: what is about to be stored is written into the
+/// superblock's page first, made valid with one store, and made void with another when both leaves are done. A region found with
+/// a valid intent is one whose process died in between, and the exchange is completed; all the leaves can hold then is what the
+/// intent says they held or were to hold.
+/// <para>One record and one latch for the engine: they are held for eight stores, too short a time for a second record to pay.
+/// The buckets' latches are held around it, so nothing else changes the leaves while the intent is valid.</para>
 /// </summary>
 internal sealed unsafe class ExchangeIntent(RegionMemory memory)
 {

@@ -5,18 +5,20 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// The operations that move what is stored without changing it, for the compactor. Each copies to the new place first and then makes it
-/// true with one store, so a process that dies in between leaves the old one in force and the copy to be freed by the next attach.
+/// The operations that move what is stored without changing it, for the compactor. Each copies to the new place first and then
+/// makes it true with one store, so a process that dies in between leaves the old one in force and the copy to be freed by the
+/// next attach.
 /// </summary>
 internal sealed unsafe partial class PageOperations<THost, TPam>
 {
     private const int MostPagesMoved = 1024;
 
     /// <summary>
-    /// Moves a stored page from one slot to another of the same size, if the leaf that its slot names still holds it. Frees whichever of the
-    /// two is then unused. False if the page was gone.
+    /// Moves a stored page from one slot to another of the same size, if the leaf that its slot names still holds it. Frees
+    /// whichever of the two is then unused. False if the page was gone.
     /// </summary>
-    public bool Relocate(Pool pool, int bucketNumber, ulong leaf, ulong from, ulong to, Func<ulong, (ulong Object, uint Index)> locate)
+    public bool Relocate(Pool pool, int bucketNumber, ulong leaf, ulong from, ulong to, Func<ulong,
+        (ulong Object, uint Index)> locate)
     {
         ref var bucket = ref pool.BucketAt(bucketNumber);
         SpinLatch.Enter(ref bucket.Latch);
@@ -29,7 +31,9 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         return moves;
     }
 
-    /// <summary>Moves a node of an object's page tree, and frees whichever place is then unused. False if the node was gone.</summary>
+    /// <summary>
+    /// Moves a node of an object's page tree, and frees whichever place is then unused. False if the node was gone.
+    /// </summary>
     public bool RelocateNode(Pool pool, int bucketNumber, ulong obj, ulong from, ulong to)
     {
         ref var bucket = ref pool.BucketAt(bucketNumber);
@@ -41,16 +45,17 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
     }
 
     /// <summary>
-    /// Moves an object, and frees whichever place is then unused. False if the object was gone, or has so many pages that telling its nodes
-    /// would hold the latch too long. For a moment two records of one object are committed; the new one names the old one, so that an
-    /// attach knows which to believe.
+    /// Moves an object, and frees whichever place is then unused. False if the object was gone, or has so many pages that telling
+    /// its nodes would hold the latch too long. For a moment two records of one object are committed; the new one names the old
+    /// one, so that an attach knows which to believe.
     /// </summary>
     public bool RelocateObject(Pool pool, int bucketNumber, ulong from, ulong to)
     {
         ref var bucket = ref pool.BucketAt(bucketNumber);
         SpinLatch.Enter(ref bucket.Latch);
         var id = Object(from).Id;
-        var moves = IsIn(from, pool, bucketNumber) && Treap.Find(_order, bucket.Root, id) == from && Object(from).Pages <= MostPagesMoved;
+        var moves = IsIn(from, pool, bucketNumber) && Treap.Find(_order, bucket.Root, id) == from
+            && Object(from).Pages <= MostPagesMoved;
         if (moves)
         {
             ref var record = ref Object(to);

@@ -59,7 +59,9 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         return true;
     }
 
-    /// <summary>Evicts the pages of an object that lie in descriptors alone (they have no slot for the hand to find), at most a chunk.</summary>
+    /// <summary>
+    /// Evicts the pages of an object that lie in descriptors alone (they have no slot for the hand to find), at most a chunk.
+    /// </summary>
     public bool EvictFills(Pool pool, int bucketNumber, in ObjectId id, uint first, uint last)
     {
         var taken = 0;

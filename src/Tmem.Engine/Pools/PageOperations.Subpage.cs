@@ -7,12 +7,14 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// READ and WRITE of the Xen tmem ABI: part of a page. A read is a get of which a part is copied. A write unpacks the page, changes it and
-/// stores it anew, under no lock, and commits only if the leaf still holds the bytes it began with; else another has changed the page and
-/// the write begins again. So two writes to two halves of a page never lose one of them, and each round that fails is another's success.
-/// <para>What is compared is the stored bytes themselves and not the descriptor: a slot may have been freed and taken again for the same
-/// leaf, or the compactor may have moved the page. Bytes that are equal unpack to the page that was changed, however they came there.
-/// Under the latch it costs what the copy of a get does, beside 6 us of compressing outside, and it needs no counter anywhere.</para>
+/// READ and WRITE of the Xen tmem ABI: part of a page. A read is a get of which a part is copied. A write unpacks the page,
+/// changes it and stores it anew, under no lock, and commits only if the leaf still holds the bytes it began with; else another
+/// has changed the page and the write begins again. So two writes to two halves of a page never lose one of them, and each round
+/// that fails is another's success.
+/// <para>What is compared is the stored bytes themselves and not the descriptor: a slot may have been freed and taken again for
+/// the same leaf, or the compactor may have moved the page. Bytes that are equal unpack to the page that was changed, however
+/// they came there. Under the latch it costs what the copy of a get does, beside 6 us of compressing outside, and it needs no
+/// counter anywhere.</para>
 /// </summary>
 internal sealed unsafe partial class PageOperations<THost, TPam>
 {
@@ -24,7 +26,9 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         return status;
     }
 
-    /// <summary>Counts as a put. A refusal leaves a persistent page as it was, and flushes an ephemeral one as a put that fails does.</summary>
+    /// <summary>
+    /// Counts as a put. A refusal leaves a persistent page as it was, and flushes an ephemeral one as a put that fails does.
+    /// </summary>
     public TmemStatus Write(Pool pool, ClientState writer, in ObjectId id, uint index, int offset, ReadOnlySpan<byte> part)
     {
         pool.Counters.Add(Count.Puts);
@@ -61,7 +65,9 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         return status;
     }
 
-    /// <summary>Puts a descriptor in the place of the page that was grabbed, or frees it: refused, or the page is another one since.</summary>
+    /// <summary>
+    /// Puts a descriptor in the place of the page that was grabbed, or frees it: refused, or the page is another one since.
+    /// </summary>
     private TmemStatus Supersede(
         Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, Scratch scratch, out bool superseded)
     {
@@ -69,7 +75,8 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         ulong old;
         PageCost oldCost;
         TmemStatus status;
-        while ((status = LinkOver(pool, writer, id, index, descriptor, cost, scratch, out old, out oldCost)) is TmemStatus.PoolLimit or TmemStatus.ClientLimit)
+        while ((status = LinkOver(pool, writer, id, index, descriptor, cost, scratch, out old, out oldCost))
+            is TmemStatus.PoolLimit or TmemStatus.ClientLimit)
         {
             if (!MakeRoomWithin(pool, status)) break;
         }
@@ -81,7 +88,8 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
 
     /// <summary>Commits a descriptor where the page that was grabbed still stands; Miss if it does not.</summary>
     private TmemStatus LinkOver(
-        Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, in PageCost cost, Scratch scratch, out ulong old, out PageCost oldCost)
+        Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, in PageCost cost, Scratch scratch,
+            out ulong old, out PageCost oldCost)
     {
         old = 0;
         oldCost = default;

@@ -47,7 +47,8 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
 
     /// <summary>Stores a page as it came, after unpacking it has proved it; Corrupt if it does not.</summary>
     public TmemStatus Restore(
-        Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> stored, int format, uint checksum, Span<byte> unpacked)
+        Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> stored, int format, uint checksum,
+            Span<byte> unpacked)
     {
         var scratch = Scratch.For(pool.PageSize);
         stored.CopyTo(scratch.Stored);

@@ -10,7 +10,8 @@ namespace Tmem.Engine.Pools;
 
 /// <summary>
 /// The operations on pages, over any host and any page store. The shape of each is the same: what costs (compressing, unpacking,
-/// evicting) happens under no lock; the bucket's latch is held for finding the leaf and for one store or one copy of the stored bytes.
+/// evicting) happens under no lock; the bucket's latch is held for finding the leaf and for one store or one copy of the stored
+/// bytes.
 /// </summary>
 internal sealed unsafe partial class PageOperations<THost, TPam>
     where THost : struct, IHostOps
@@ -73,7 +74,10 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         return TmemStatus.Ok;
     }
 
-    /// <summary>Evicts what makes room under the limit that refused: the pool's own pages, or its owner's. False if there is nothing to evict.</summary>
+    /// <summary>
+    /// Evicts what makes room under the limit that refused: the pool's own pages, or its owner's. False if there is nothing to
+    /// evict.
+    /// </summary>
     private bool MakeRoomWithin(Pool pool, TmemStatus limit) =>
         limit == TmemStatus.PoolLimit ? !pool.IsPersistent && _reclaimer.EvictOne(pool) : _reclaimer.EvictOneOf(pool.Owner);
 
@@ -91,7 +95,8 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
 
     /// <summary>Makes the way to the leaf and commits the descriptor there; on refusal nothing half-built stays.</summary>
     private TmemStatus Link(
-        Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, in PageCost cost, out ulong old, out PageCost oldCost)
+        Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, in PageCost cost, out ulong old,
+            out PageCost oldCost)
     {
         old = 0;
         oldCost = default;
@@ -276,12 +281,15 @@ internal sealed unsafe partial class PageOperations<THost, TPam>
         if (cost.Raw) counters.Add(Count.Raw, pages);
     }
 
-    /// <summary>As the one page added and the other taken, with an interlocked add only for what differs: half the adds of an overwrite.</summary>
+    /// <summary>
+    /// As the one page added and the other taken, with an interlocked add only for what differs: half the adds of an overwrite.
+    /// </summary>
     private static void AccountReplaced(Pool pool, in PageCost cost, in PageCost old)
     {
         var counters = pool.Counters;
         counters.Add(Count.Replaced);
-        if (cost.CompressedBytes != old.CompressedBytes) counters.Add(Count.CompressedBytes, cost.CompressedBytes - old.CompressedBytes);
+        if (cost.CompressedBytes != old.CompressedBytes)
+            counters.Add(Count.CompressedBytes, cost.CompressedBytes - old.CompressedBytes);
         if (cost.SlotBytes != old.SlotBytes) counters.Add(Count.SlotBytes, cost.SlotBytes - old.SlotBytes);
         if (cost.SameFilled != old.SameFilled) counters.Add(Count.SameFilled, cost.SameFilled ? 1 : -1);
         if (cost.Raw != old.Raw) counters.Add(Count.Raw, cost.Raw ? 1 : -1);

@@ -30,8 +30,8 @@ internal enum PoolStage
 
 /// <summary>
 /// A living pool, as the process sees it. What must outlive the process is its <see cref="PoolEntry"/> in the region; buckets and
-/// counters are derived from the index. The buckets are an array of the managed heap (pinned, never moved), so that an operation that
-/// still holds a pool destroyed under it touches memory that is there.
+/// counters are derived from the index. The buckets are an array of the managed heap (pinned, never moved), so that an operation
+/// that still holds a pool destroyed under it touches memory that is there.
 /// </summary>
 internal sealed class Pool
 {
@@ -48,7 +48,8 @@ internal sealed class Pool
     private long _memory;
     private long _reserve;
 
-    public Pool(PoolId id, int place, ClientState owner, in PoolOptions options, PoolStage stage, Reserves reserves, TmemCodec? codec = null)
+    public Pool(PoolId id, int place, ClientState owner, in PoolOptions options, PoolStage stage, Reserves reserves,
+        TmemCodec? codec = null)
     {
         Id = id;
         _reserves = reserves;
@@ -70,7 +71,9 @@ internal sealed class Pool
     /// <summary>Whose memory this is. When the owner of a shared pool leaves it, another member's.</summary>
     public ClientState Owner { get => _owner; set => _owner = value; }
 
-    /// <summary>Who shares a pool that has a shared id, the owner among them; empty for any other. Never changed in place.</summary>
+    /// <summary>
+    /// Who shares a pool that has a shared id, the owner among them; empty for any other. Never changed in place.
+    /// </summary>
     public ClientState[] Members { get => _members; set => _members = value; }
 
     /// <summary>What the pool was made as. Its reserve may have been changed since: <see cref="ReserveBytes"/>.</summary>
@@ -79,7 +82,10 @@ internal sealed class Pool
     /// <summary>What it is guaranteed; set by <see cref="Reserves"/>.</summary>
     public long ReserveBytes { get => Volatile.Read(ref _reserve); set => Volatile.Write(ref _reserve, value); }
 
-    /// <summary>What new pages are compressed with in this process: the pool's own codec, or the one that <see cref="EngineOptions.NewPagesCodec"/> names.</summary>
+    /// <summary>
+    /// What new pages are compressed with in this process: the pool's own codec, or the one that
+    /// <see cref="EngineOptions.NewPagesCodec"/> names.
+    /// </summary>
     public TmemCodec Codec { get; }
     public int PageSize { get; }
     public bool IsPersistent { get; }
@@ -106,12 +112,14 @@ internal sealed class Pool
     public long Memory => Volatile.Read(ref _memory);
 
     /// <summary>
-    /// Adds to the memory in use; PoolLimit, ClientLimit or Reserved, with nothing changed, if a growth would pass a limit or take what is reserved.
-    /// Asked before it is added: what is refused is never part of a sum, so that it cannot keep out what fits.
+    /// Adds to the memory in use; PoolLimit, ClientLimit or Reserved, with nothing changed, if a growth would pass a limit or
+    /// take what is reserved. Asked before it is added: what is refused is never part of a sum, so that it cannot keep out what
+    /// fits.
     /// </summary>
     /// <param name="bytes">What it takes; less than nothing gives back.</param>
     /// <param name="asksClient">Whether the owner's limit counts.</param>
-    /// <param name="asksReserves">Whether what is reserved for others counts. Pages of an ephemeral pool do not ask: they go when somebody wants the room.</param>
+    /// <param name="asksReserves">Whether what is reserved for others counts. Pages of an ephemeral pool do not ask: they go when
+    /// somebody wants the room.</param>
     /// <param name="isRecord">It is no page, and stays in an ephemeral pool too.</param>
     public TmemStatus TryGrow(long bytes, bool asksClient = true, bool asksReserves = true, bool isRecord = false)
     {
@@ -121,7 +129,8 @@ internal sealed class Pool
             return TmemStatus.Ok;
         }
         asksReserves = asksReserves && (IsPersistent || isRecord) && _reserves.Any;
-        return asksClient && _owner is { HasLimit: true } owner ? owner.TryGrow(this, bytes, asksReserves) : TryGrowAlone(bytes, asksReserves);
+        return asksClient && _owner is { HasLimit: true } owner ? owner.TryGrow(this, bytes, asksReserves)
+            : TryGrowAlone(bytes, asksReserves);
     }
 
     /// <summary>Whether a growth would pass the pool's own limit.</summary>

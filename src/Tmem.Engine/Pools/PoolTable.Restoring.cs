@@ -5,8 +5,8 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// Pools that are being restored. Each names its restore in the region, and a restore is a bit of the superblock while it is under way: an
-/// attach drops the pools whose bit is set, so clearing the bit is the one store that makes all of them exist.
+/// Pools that are being restored. Each names its restore in the region, and a restore is a bit of the superblock while it is
+/// under way: an attach drops the pools whose bit is set, so clearing the bit is the one store that makes all of them exist.
 /// </summary>
 internal sealed unsafe partial class PoolTable
 {
@@ -22,7 +22,9 @@ internal sealed unsafe partial class PoolTable
         }
     }
 
-    /// <summary>Makes a pool that nobody can name yet. A shared id is taken from here on, and has this client as its one member.</summary>
+    /// <summary>
+    /// Makes a pool that nobody can name yet. A shared id is taken from here on, and has this client as its one member.
+    /// </summary>
     public TmemStatus MakeRestoring(ClientState client, in PoolOptions options, int restore, out Pool? pool)
     {
         pool = null;
@@ -67,9 +69,11 @@ internal sealed unsafe partial class PoolTable
     }
 
     /// <summary>Whether an attached pool was being restored when the process died.</summary>
-    private bool WasRestoring(in PoolEntry entry) => entry.Restore != 0 && (_superblock->OpenRestores & BitOf((int)entry.Restore)) != 0;
+    private bool WasRestoring(in PoolEntry entry) => entry.Restore != 0
+        && (_superblock->OpenRestores & BitOf((int)entry.Restore)) != 0;
 
-    private void ClearBit(int restore) => Volatile.Write(ref _superblock->OpenRestores, _superblock->OpenRestores & ~BitOf(restore));
+    private void ClearBit(int restore) =>
+        Volatile.Write(ref _superblock->OpenRestores, _superblock->OpenRestores & ~BitOf(restore));
 
     private static ulong BitOf(int restore) => 1UL << restore - 1;
 }

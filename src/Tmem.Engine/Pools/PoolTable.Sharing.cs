@@ -4,10 +4,10 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// Shared pools: found by their id, joined by clients that were authorised, alive until the last member leaves. A membership is true in the
-/// region's sharing table, one store each, and kept with the pool for the data path to ask.
-/// <para>The steps are in an order that a process may die between: the pool is there before its first member and is dropped by an attach
-/// that finds none; it has a new owner before the old one leaves.</para>
+/// Shared pools: found by their id, joined by clients that were authorised, alive until the last member leaves. A membership is
+/// true in the region's sharing table, one store each, and kept with the pool for the data path to ask.
+/// <para>The steps are in an order that a process may die between: the pool is there before its first member and is dropped by an
+/// attach that finds none; it has a new owner before the old one leaves.</para>
 /// </summary>
 internal sealed unsafe partial class PoolTable
 {
@@ -87,7 +87,9 @@ internal sealed unsafe partial class PoolTable
         return null;
     }
 
-    /// <summary>The members of an attached pool; an owner that is not among them (it was leaving) is followed by the first.</summary>
+    /// <summary>
+    /// The members of an attached pool; an owner that is not among them (it was leaving) is followed by the first.
+    /// </summary>
     private ClientState[] AdoptMembers(ref PoolEntry entry, SharedId id)
     {
         if (id.IsNone) return [];

@@ -7,8 +7,8 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// The living pools, by their place in the region's pool table. An id is the place and how often the place has been used, so that the id
-/// of a destroyed pool never comes back: it answers "no such pool" for as long as the region lives.
+/// The living pools, by their place in the region's pool table. An id is the place and how often the place has been used, so that
+/// the id of a destroyed pool never comes back: it answers "no such pool" for as long as the region lives.
 /// </summary>
 internal sealed unsafe partial class PoolTable
 {
@@ -91,7 +91,8 @@ internal sealed unsafe partial class PoolTable
         lock (_change)
         {
             if (options.SharedId.IsNone) return Make(client, options, 0, out pool);
-            return TryJoin(client, options, out pool) is var joined and not TmemStatus.Miss ? joined : MakeShared(client, options, 0, out pool);
+            return TryJoin(client, options, out pool) is var joined and not TmemStatus.Miss ? joined
+                : MakeShared(client, options, 0, out pool);
         }
     }
 
@@ -106,7 +107,8 @@ internal sealed unsafe partial class PoolTable
         {
             ref var entry = ref _entries[place];
             if (_pools[place] is not null || entry.Uses >= MaximumUses) continue;
-            if ((_reserves.Any || options.ReserveBytes != 0) && !_reserves.TryAdmit(Pool.ProcessBytes + options.ReserveBytes)) return TmemStatus.Reserved;
+            if ((_reserves.Any || options.ReserveBytes != 0) && !_reserves.TryAdmit(Pool.ProcessBytes + options.ReserveBytes))
+                return TmemStatus.Reserved;
             if (!_spans.TryCharge(Pool.ProcessBytes)) return TmemStatus.NoRoom;
             entry.Uses++;
             var id = new PoolId(entry.Uses << PlaceBits | (uint)place);
@@ -118,7 +120,8 @@ internal sealed unsafe partial class PoolTable
             entry.SharedHigh = options.SharedId.High;
             entry.Restore = (uint)restore;
             entry.ReserveBytes = options.ReserveBytes;
-            pool = new Pool(id, place, owner, options, restore == 0 ? PoolStage.Open : PoolStage.Restoring, _reserves, _newPagesCodec);
+            pool = new Pool(id, place, owner, options, restore == 0 ? PoolStage.Open : PoolStage.Restoring, _reserves,
+                _newPagesCodec);
             Volatile.Write(ref entry.LivingId, id.Value);
             owner.Own(pool);
             if (pool.IsPersistent) _reserves.Add(pool);
@@ -141,8 +144,9 @@ internal sealed unsafe partial class PoolTable
     }
 
     /// <summary>
-    /// A client's part of DESTROY_POOL: a shared pool it leaves, and true says that nobody is left and the pool ended, as any other pool does
-    /// at once. The caller then empties it and calls <see cref="Forget"/>. Null if the client has no part in it any more.
+    /// A client's part of DESTROY_POOL: a shared pool it leaves, and true says that nobody is left and the pool ended, as any
+    /// other pool does at once. The caller then empties it and calls <see cref="Forget"/>. Null if the client has no part in it
+    /// any more.
     /// </summary>
     public bool? TryEnd(Pool pool, ClientState client)
     {
@@ -200,7 +204,8 @@ internal sealed unsafe partial class PoolTable
                 continue;
             }
             entry.Restore = 0;
-            var options = PoolEntry.Options(entry.Flags, entry.Policy, entry.LimitBytes, shared) with { ReserveBytes = entry.ReserveBytes };
+            var options = PoolEntry.Options(entry.Flags, entry.Policy, entry.LimitBytes,
+                shared) with { ReserveBytes = entry.ReserveBytes };
             if (!PoolOptionsCheck.IsReserve(options, options.ReserveBytes))
             {
                 damage.Found($"{id} has a reserve of {entry.ReserveBytes} bytes, which no pool of its kind and limit can have");
@@ -208,7 +213,9 @@ internal sealed unsafe partial class PoolTable
             }
             if (!PageSizes.IsServed(options.Flags.PageSize()) || !PageCodecs.IsKnown(options.Codec))
             {
-                damage.Found($"{id} has pages of {options.Flags.PageSize()} bytes and codec {(int)options.Codec}, and there are none such");
+                damage.Found(
+                    $"{id} has pages of {options.Flags.PageSize()} bytes and codec {(int)options.Codec}, and there "
+                    + "are none such");
                 entry.LivingId = 0;
                 continue;
             }

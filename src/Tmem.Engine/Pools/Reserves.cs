@@ -3,18 +3,20 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// Memory that pools are guaranteed. A pool with a reserve is stored as if it held that much already: who else wants to grow is admitted while
-/// what persistent pools hold, or are to be able to hold, fits the capacity. Ephemeral pages are no part of it, because they go when room is
-/// needed; so a reserve that is not used is a cache's meanwhile.
-/// <para>Weighed against refusing spans: a taker of slots that stand empty between others grows no span, and the store's holes are not room until
-/// they are closed. What is added up here is slots in use, and compaction makes room of the rest. What it cannot win (a class's last
-/// page, spans' tails, pages on their way in) is <see cref="Margin"/>.</para>
-/// <para>The data path pays nothing while no pool has a reserve, and then an interlocked subtraction a page that is new: what was left at the last
-/// addition is given out as credit. Whatever shrinks meanwhile only makes the next addition find more.</para>
+/// Memory that pools are guaranteed. A pool with a reserve is stored as if it held that much already: who else wants to grow is
+/// admitted while what persistent pools hold, or are to be able to hold, fits the capacity. Ephemeral pages are no part of it,
+/// because they go when room is needed; so a reserve that is not used is a cache's meanwhile.
+/// <para>Weighed against refusing spans: a taker of slots that stand empty between others grows no span, and the store's holes
+/// are not room until they are closed. What is added up here is slots in use, and compaction makes room of the rest. What it
+/// cannot win (a class's last page, spans' tails, pages on their way in) is <see cref="Margin"/>.</para>
+/// <para>The data path pays nothing while no pool has a reserve, and then an interlocked subtraction a page that is new: what was
+/// left at the last addition is given out as credit. Whatever shrinks meanwhile only makes the next addition find more.</para>
 /// </summary>
 internal sealed class Reserves(SpanPool spans)
 {
-    /// <summary>The most given out between two additions: little enough for a store of some megabytes, much enough to add up rarely.</summary>
+    /// <summary>
+    /// The most given out between two additions: little enough for a store of some megabytes, much enough to add up rarely.
+    /// </summary>
     private const long MostCredit = 1 << 20;
 
     private volatile Pool[] _pools = [];
@@ -42,8 +44,8 @@ internal sealed class Reserves(SpanPool spans)
     public static long UnmetOf(Pool pool) => Math.Max(0, pool.ReserveBytes - pool.Memory);
 
     /// <summary>
-    /// What of a capacity no reserve can have: the last spans of the classes take 300 KiB at rest and twice that at most (docs/memory.md), tails of spans a
-    /// thousandth; what is left of it is for pages on their way in.
+    /// What of a capacity no reserve can have: the last spans of the classes take 300 KiB at rest and twice that at most
+    /// (docs/memory.md), tails of spans a thousandth; what is left of it is for pages on their way in.
     /// </summary>
     public static long Margin(long capacity) => Math.Min(1 << 20, capacity / 16) + capacity / 128;
 
@@ -61,7 +63,9 @@ internal sealed class Reserves(SpanPool spans)
         Count(-pool.ReserveBytes);
     }
 
-    /// <summary>Gives a pool another reserve. Reserved if a greater one does not fit beside what others hold and are guaranteed.</summary>
+    /// <summary>
+    /// Gives a pool another reserve. Reserved if a greater one does not fit beside what others hold and are guaranteed.
+    /// </summary>
     public TmemStatus TrySet(Pool pool, long bytes)
     {
         SpinLatch.Enter(ref _latch);
@@ -83,7 +87,9 @@ internal sealed class Reserves(SpanPool spans)
     /// <summary>The capacity is another one: what was left is not known any more.</summary>
     public void Forget() => Count(0);
 
-    /// <summary>Whether somebody may grow beyond what is guaranteed to him. Does not wait for the latch where there is credit.</summary>
+    /// <summary>
+    /// Whether somebody may grow beyond what is guaranteed to him. Does not wait for the latch where there is credit.
+    /// </summary>
     public bool TryAdmit(long bytes)
     {
         var credit = Volatile.Read(ref _credit);

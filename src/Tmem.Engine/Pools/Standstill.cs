@@ -3,8 +3,8 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// Everybody held off at their latches: the verifier looks at the structure so, and a checkpoint takes its last pages. The pool table's
-/// lock first, then in the order of the operations: buckets by place in the pool table, then slabs.
+/// Everybody held off at their latches: the verifier looks at the structure so, and a checkpoint takes its last pages. The pool
+/// table's lock first, then in the order of the operations: buckets by place in the pool table, then slabs.
 /// </summary>
 internal static class Standstill
 {

@@ -3,9 +3,10 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Reclaim;
 
 /// <summary>
-/// The thread that keeps the store dense. It looks twice a second, and where slack is more than a fiftieth of what the slabs hold it compacts in
-/// steps of a few hundred slots (about 0.1 ms), with a pause after each so that it never takes a processor from those who serve. When nothing is
-/// left to win it gives back what nobody counts (<see cref="SlabAllocator.PunchStrays"/>), and makes some of what is dense huge, if it is to.
+/// The thread that keeps the store dense. It looks twice a second, and where slack is more than a fiftieth of what the slabs hold
+/// it compacts in steps of a few hundred slots (about 0.1 ms), with a pause after each so that it never takes a processor from
+/// those who serve. When nothing is left to win it gives back what nobody counts (<see cref="SlabAllocator.PunchStrays"/>), and
+/// makes some of what is dense huge, if it is to.
 /// </summary>
 internal sealed class BackgroundCompaction : IDisposable
 {

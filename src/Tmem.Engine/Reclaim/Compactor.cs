@@ -6,12 +6,13 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Reclaim;
 
 /// <summary>
-/// Moves slots out of sparse spans, so that at rest the spans of a class are full but for one, and that one holds no more memory than its
-/// slots need. One span at a time: the emptiest of a class is isolated, its slots move from the top down into the class's other spans, or,
-/// when those are full, into its own lowest free slots; what it no longer needs goes back to the system. Pages, radix nodes and
-/// objects move; records stay where they are (the embedder holds their places), and only give back what lies above them.
-/// <para>Slots are taken in use again as they are freed, so a store that is only overwritten stays dense by itself; it is flushes that
-/// leave holes. A step is bounded by the slots it moves. Lock order: the compactor's latch, then a bucket's.</para>
+/// Moves slots out of sparse spans, so that at rest the spans of a class are full but for one, and that one holds no more memory
+/// than its slots need. One span at a time: the emptiest of a class is isolated, its slots move from the top down into the
+/// class's other spans, or, when those are full, into its own lowest free slots; what it no longer needs goes back to the system.
+/// Pages, radix nodes and objects move; records stay where they are (the embedder holds their places), and only give back what
+/// lies above them.
+/// <para>Slots are taken in use again as they are freed, so a store that is only overwritten stays dense by itself; it is flushes
+/// that leave holes. A step is bounded by the slots it moves. Lock order: the compactor's latch, then a bucket's.</para>
 /// </summary>
 internal sealed unsafe class Compactor
 {
@@ -39,8 +40,8 @@ internal sealed unsafe class Compactor
     public long Moved => Volatile.Read(ref _moved);
 
     /// <summary>
-    /// Works until some memory has come back, by this thread or by one it waited for, or so many slots have been moved. False if there was
-    /// nothing to win that the search had not found wanting.
+    /// Works until some memory has come back, by this thread or by one it waited for, or so many slots have been moved. False if
+    /// there was nothing to win that the search had not found wanting.
     /// </summary>
     public bool Win(int moves, ref RoomSearch search)
     {
@@ -62,7 +63,9 @@ internal sealed unsafe class Compactor
         return moves - left;
     }
 
-    /// <summary>As <see cref="Step"/>, where it wins a sixty-fourth of a class or more. False too if another thread compacts.</summary>
+    /// <summary>
+    /// As <see cref="Step"/>, where it wins a sixty-fourth of a class or more. False too if another thread compacts.
+    /// </summary>
     public bool TryStep(ref int moves)
     {
         if (!SpinLatch.TryEnter(ref _latch)) return false;
@@ -71,11 +74,14 @@ internal sealed unsafe class Compactor
         return gained;
     }
 
-    /// <summary>A step empties a span. Once round them all is enough; beside a load there would always be one more hole to close.</summary>
+    /// <summary>
+    /// A step empties a span. Once round them all is enough; beside a load there would always be one more hole to close.
+    /// </summary>
     private long MostSteps => _spans.InUse + 1;
 
     /// <summary>
-    /// Compacts one span of the next class that gains by it, down to the last page. False if a whole round over the classes found none.
+    /// Compacts one span of the next class that gains by it, down to the last page. False if a whole round over the classes found
+    /// none.
     /// </summary>
     /// <param name="moves">Slots that may be moved; less what was.</param>
     private bool Step(ref int moves)

@@ -7,15 +7,16 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Reclaim;
 
 /// <summary>
-/// Chooses the pages that go. Two hands go round the slots of ephemeral pages, each past the other's pages: one evicts newcomers that
-/// nobody asked for and makes kept pages of those somebody did, the other is a clock over the kept pages (<see cref="PageUse"/>). The
-/// first moves while newcomers are more than an eighth of what it passes, so what is asked for once (a scan) goes quickly and drives
-/// nothing else out. The idea is S3-FIFO's (Yang et al., SOSP 2023), whose queues the order of slots stands in for: an evicted page's slot
-/// is the next newcomer's, so each hand finds the oldest before it. No list, no lock a read, no byte a page but the header's.
-/// <para>Weighed by hit ratio (scripts/bench engine --only eviction), Zipf 1.0 with scans and a cache of a tenth: one hand and one bit
-/// 45.0 %, one hand and two bits 45.8 %, LRU 44.4 %, this 49.8 %, S3-FIFO with its ghosts 50.7 %.</para>
-/// <para>Persistent pages lie in spans of another kind, which the hands pass by whole. Pages held in their descriptors have no slot; when
-/// nothing else is left to evict, <see cref="SweepFills"/> looks for them, because they keep index memory.</para>
+/// Chooses the pages that go. Two hands go round the slots of ephemeral pages, each past the other's pages: one evicts newcomers
+/// that nobody asked for and makes kept pages of those somebody did, the other is a clock over the kept pages
+/// (<see cref="PageUse"/>). The first moves while newcomers are more than an eighth of what it passes, so what is asked for once
+/// (a scan) goes quickly and drives nothing else out. The idea is S3-FIFO's (Yang et al., SOSP 2023), whose queues the order of
+/// slots stands in for: an evicted page's slot is the next newcomer's, so each hand finds the oldest before it. No list, no lock
+/// a read, no byte a page but the header's.
+/// <para>Weighed by hit ratio (scripts/bench engine --only eviction), Zipf 1.0 with scans and a cache of a tenth: one hand and
+/// one bit 45.0 %, one hand and two bits 45.8 %, LRU 44.4 %, this 49.8 %, S3-FIFO with its ghosts 50.7 %.</para>
+/// <para>Persistent pages lie in spans of another kind, which the hands pass by whole. Pages held in their descriptors have no
+/// slot; when nothing else is left to evict, <see cref="SweepFills"/> looks for them, because they keep index memory.</para>
 /// <para>Lock order: the hands' latch, then a bucket's.</para>
 /// </summary>
 internal sealed unsafe class EvictionHand
@@ -23,10 +24,14 @@ internal sealed unsafe class EvictionHand
     /// <summary>Fixed point of shares.</summary>
     private const int One = 1 << 16;
 
-    /// <summary>Newcomers' share below which a kept page goes instead. S3-FIFO's tenth, a little more: fewer kept pages to pass by.</summary>
+    /// <summary>
+    /// Newcomers' share below which a kept page goes instead. S3-FIFO's tenth, a little more: fewer kept pages to pass by.
+    /// </summary>
     private const int NewcomersShare = One / 8;
 
-    /// <summary>The share is an average over so many slots. 64 lose 0.2 points of hit ratio, 1,024 win 0.1 and pass more slots.</summary>
+    /// <summary>
+    /// The share is an average over so many slots. 64 lose 0.2 points of hit ratio, 1,024 win 0.1 and pass more slots.
+    /// </summary>
     private const int Window = 256;
 
     private readonly SlabAllocator _slabs;
@@ -39,8 +44,8 @@ internal sealed unsafe class EvictionHand
     private Position _kept;
 
     /// <summary>
-    /// Part of newcomers among the pages that the hands passed of late (all, before they passed any). A sample instead of a count, because
-    /// pages also go by flushes and gets, which would have to keep a count true.
+    /// Part of newcomers among the pages that the hands passed of late (all, before they passed any). A sample instead of a
+    /// count, because pages also go by flushes and gets, which would have to keep a count true.
     /// </summary>
     private int _share = One;
 
@@ -95,7 +100,9 @@ internal sealed unsafe class EvictionHand
         }
     }
 
-    /// <summary>Slots first; a scope whose pages seem to lie in descriptors alone is spared rounds over everybody else's slots.</summary>
+    /// <summary>
+    /// Slots first; a scope whose pages seem to lie in descriptors alone is spared rounds over everybody else's slots.
+    /// </summary>
     private bool EvictFrom(in EvictionScope scope)
     {
         return scope.HasSlots ? Sweep(scope) || SweepFills(scope) : SweepFills(scope) || Sweep(scope);
@@ -174,7 +181,8 @@ internal sealed unsafe class EvictionHand
             for (var slot = 0; slot < entry.Bump && entry.Kind == kind; slot++)
             {
                 var place = _slabs.Spans.PlaceOf(span) + (ulong)(slot * size);
-                if (kind == SpanKind.Objects ? EvictFillsOfObject(place, 0, 0, scope) : EvictFillsOfNode(place, scope)) return true;
+                if (kind == SpanKind.Objects ? EvictFillsOfObject(place, 0, 0, scope) : EvictFillsOfNode(place, scope))
+                    return true;
             }
         }
         return false;

@@ -5,8 +5,9 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Reclaim;
 
 /// <summary>
-/// Where room comes from, in this order: slots that stand empty while they are more than a sixteenth of the store, then ephemeral pages, then
-/// whatever else compaction can win. Moving a page costs a fifth of storing one, so a sparse store gives up holes before pages.
+/// Where room comes from, in this order: slots that stand empty while they are more than a sixteenth of the store, then ephemeral
+/// pages, then whatever else compaction can win. Moving a page costs a fifth of storing one, so a sparse store gives up holes
+/// before pages.
 /// </summary>
 internal sealed class Reclaimer(SpanPool spans, SlabAllocator slabs, EvictionHand hand, Compactor compactor) : IReclaimer
 {

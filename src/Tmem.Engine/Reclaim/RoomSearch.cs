@@ -1,8 +1,9 @@
 namespace Tmem.Engine.Reclaim;
 
 /// <summary>
-/// One caller's search for room, over all its tries. What compaction wins counts only if less is in use then than at any of them: a try that finds a place for
-/// the first of its slots and none for the second gives back what it took, to be won once more and taken once more, and so for ever.
+/// One caller's search for room, over all its tries. What compaction wins counts only if less is in use then than at any of them:
+/// a try that finds a place for the first of its slots and none for the second gives back what it took, to be won once more and
+/// taken once more, and so for ever.
 /// </summary>
 internal struct RoomSearch
 {

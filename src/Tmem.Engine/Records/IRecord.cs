@@ -1,6 +1,8 @@
 namespace Tmem.Engine.Records;
 
-/// <summary>What lies in a record's payload: every struct has a kind of its own, so that a reference cannot be taken for another's.</summary>
+/// <summary>
+/// What lies in a record's payload: every struct has a kind of its own, so that a reference cannot be taken for another's.
+/// </summary>
 internal interface IRecord
 {
     /// <summary>The kind, 1 to 255.</summary>

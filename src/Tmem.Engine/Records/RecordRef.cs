@@ -1,6 +1,8 @@
 namespace Tmem.Engine.Records;
 
-/// <summary>A reference to a record: its place in the region in units of 16 bytes. 0 is none. Stays valid across attach.</summary>
+/// <summary>
+/// A reference to a record: its place in the region in units of 16 bytes. 0 is none. Stays valid across attach.
+/// </summary>
 /// <param name="Value">The place.</param>
 internal readonly record struct RecordRef(ulong Value)
 {

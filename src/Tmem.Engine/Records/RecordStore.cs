@@ -6,29 +6,33 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Records;
 
 /// <summary>
-/// Records of the embedder in the region: a file system's inodes, names and attributes. A record has a kind (1..255), a payload of
-/// fixed size and, if it is somebody's, a pool, against whose limit and whose client's its slot counts; it exists, for whoever attaches
-/// later, from <see cref="Commit"/> (one 8-byte store) to <see cref="Free"/>. Allocation is safe from any thread; a record's contents are
-/// the owner's to lock.
+/// Records of the embedder in the region: a file system's inodes, names and attributes. A record has a kind (1..255), a payload
+/// of fixed size and, if it is somebody's, a pool, against whose limit and whose client's its slot counts; it exists, for whoever
+/// attaches later, from <see cref="Commit"/> (one 8-byte store) to <see cref="Free"/>. Allocation is safe from any thread; a
+/// record's contents are the owner's to lock.
 /// <code>
-/// word 0   | payload length : 16 | pool id : 32 | kind : 8 | 0 : 4 | retired : 2 | 1 (committed) | 0 |      1 until committed, 0 when free
-/// word 1   the same word 0 will be, kept until the commit
+/// word 0   | payload length : 16 | pool id : 32 | kind : 8 | 0 : 4 | retired : 2 | 1 (committed) | 0 |      1 until committed, 0
+/// when free word 1   the same word 0 will be, kept until the commit
 /// words 2-    payload
 /// </code>
-/// An embedder that changes several records at once keeps a log of words and what they were: word 0 is such a word. A record may be
-/// <em>retired</em> before it is freed: it no longer exists, but its slot and contents stay, across an attach too, so that the log can bring it back.
+/// An embedder that changes several records at once keeps a log of words and what they were: word 0 is such a word. A record may
+/// be <em>retired</em> before it is freed: it no longer exists, but its slot and contents stay, across an attach too, so that the
+/// log can bring it back.
 /// <para>
-/// A reference is hostile input: it may come from a damaged record. Whatever takes one looks first whether a slot of records begins there,
-/// whether the two copies of the header agree, and whether kind and length are those asked for (4 ns); if not, it throws
-/// <see cref="DamagedRecordException"/> and nothing was touched. A checksum over each record was weighed against this: records change in place
-/// under stores of single words, so it would have to be stored with each of them. What never changes in a record, its owner may sum up.
+/// A reference is hostile input: it may come from a damaged record. Whatever takes one looks first whether a slot of records
+/// begins there, whether the two copies of the header agree, and whether kind and length are those asked for (4 ns); if not, it
+/// throws <see cref="DamagedRecordException"/> and nothing was touched. A checksum over each record was weighed against this:
+/// records change in place under stores of single words, so it would have to be stored with each of them. What never changes in a
+/// record, its owner may sum up.
 /// </para>
 /// </summary>
 internal sealed unsafe class RecordStore
 {
     private const int HeaderBytes = 16;
     private const ulong Committed = 2;
-    /// <summary>Both or neither: one of them alone has flipped, and must not make a record be taken for one that its owner lets go of.</summary>
+    /// <summary>
+    /// Both or neither: one of them alone has flipped, and must not make a record be taken for one that its owner lets go of.
+    /// </summary>
     private const ulong Retired = 12;
     private const ulong States = 15;
     private const int KindShift = 8;
@@ -57,10 +61,11 @@ internal sealed unsafe class RecordStore
     }
 
     /// <summary>
-    /// A new record with a zeroed payload, not yet committed. NoRoom when the store is full (ephemeral pages are evicted first); with a pool,
-    /// PoolLimit, ClientLimit and Reserved as for a page, and NoSuchPool.
+    /// A new record with a zeroed payload, not yet committed. NoRoom when the store is full (ephemeral pages are evicted first);
+    /// with a pool, PoolLimit, ClientLimit and Reserved as for a page, and NoSuchPool.
     /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException">Kind 0, or a payload of less than 1 or more than <see cref="MaximumPayload"/> bytes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">Kind 0, or a payload of less than 1 or more than
+    /// <see cref="MaximumPayload"/> bytes.</exception>
     public TmemStatus Allocate(byte kind, int payload, out RecordRef record, PoolId pool = default)
     {
         ArgumentOutOfRangeException.ThrowIfZero(kind);
@@ -116,11 +121,15 @@ internal sealed unsafe class RecordStore
         if ((header & States) == (Committed | Retired) && IsSound(record)) Free(record);
     });
 
-    /// <summary>Makes a record of a slot in use whose header is damaged, committed and empty, for an owner who knows what it was. False if it does not fit.</summary>
+    /// <summary>
+    /// Makes a record of a slot in use whose header is damaged, committed and empty, for an owner who knows what it was. False if
+    /// it does not fit.
+    /// </summary>
     public bool TryRemake(RecordRef record, byte kind, int payload)
     {
         var place = record.Value << 4;
-        if (record.Value >= 1UL << 44 || !_slabs.IsUsedSlot(place, SpanKind.Records, out var bytes) || payload > bytes - HeaderBytes) return false;
+        if (record.Value >= 1UL << 44 || !_slabs.IsUsedSlot(place, SpanKind.Records, out var bytes)
+            || payload > bytes - HeaderBytes) return false;
         var words = (ulong*)_slabs.At(place);
         if (words[0] <= SlabAllocator.InFlight) return false;
         words[1] = (ulong)payload << LengthShift | (uint)kind << KindShift | Committed;
@@ -136,7 +145,9 @@ internal sealed unsafe class RecordStore
         if (_slabs.IsUsedSlot(record.Value << 4, SpanKind.Records, out _) && !IsSound(record)) _slabs.Free(record.Value << 4);
     }
 
-    /// <summary>The word that says whether a record exists: <see cref="CommittedState"/>, <see cref="RetiredState"/> or neither.</summary>
+    /// <summary>
+    /// The word that says whether a record exists: <see cref="CommittedState"/>, <see cref="RetiredState"/> or neither.
+    /// </summary>
     public ref ulong StateOf(RecordRef record) => ref *At(record);
 
     /// <summary>The state of a record that exists.</summary>
@@ -170,7 +181,9 @@ internal sealed unsafe class RecordStore
         return ref *(ulong*)_slabs.At(place);
     }
 
-    /// <summary>For tests: called before each store that makes, frees or changes a record for good; what it throws stands for a kill.</summary>
+    /// <summary>
+    /// For tests: called before each store that makes, frees or changes a record for good; what it throws stands for a kill.
+    /// </summary>
     internal Action? BeforeStore { get; set; }
 
     /// <summary>The payload of a record, committed, retired or just allocated.</summary>
@@ -178,15 +191,17 @@ internal sealed unsafe class RecordStore
     public ref T Get<T>(RecordRef record) where T : unmanaged, IRecord
     {
         var words = At(record);
-        if ((byte)(words[1] >> KindShift) != T.Kind || (int)(words[1] >> LengthShift) < sizeof(T)) throw new DamagedRecordException(record);
+        if ((byte)(words[1] >> KindShift) != T.Kind || (int)(words[1] >> LengthShift) < sizeof(T))
+            throw new DamagedRecordException(record);
         return ref Unsafe.AsRef<T>(words + 2);
     }
 
     /// <summary>
-    /// As <see cref="Get"/>, without a look: for a record that was whole when its reference was taken and that nobody frees. So what all else goes
-    /// through is not lost to a bit of its header that flips while it is in use.
+    /// As <see cref="Get"/>, without a look: for a record that was whole when its reference was taken and that nobody frees. So
+    /// what all else goes through is not lost to a bit of its header that flips while it is in use.
     /// </summary>
-    public ref T GetKept<T>(RecordRef record) where T : unmanaged, IRecord => ref Unsafe.AsRef<T>(_slabs.At(record.Value << 4) + HeaderBytes);
+    public ref T GetKept<T>(RecordRef record)
+        where T : unmanaged, IRecord => ref Unsafe.AsRef<T>(_slabs.At(record.Value << 4) + HeaderBytes);
 
     /// <summary>As <see cref="Get"/>; a null reference if this is not a committed record of the kind.</summary>
     public ref T TryGet<T>(RecordRef record) where T : unmanaged, IRecord
@@ -209,13 +224,15 @@ internal sealed unsafe class RecordStore
 
     /// <summary>True if this reference, which may come from anywhere, is that of a committed record of that kind.</summary>
     public bool IsRecord(RecordRef record, byte kind) =>
-        IsSound(record) && ((ulong*)_slabs.At(record.Value << 4))[0] is var header && (header & States) == Committed && (byte)(header >> KindShift) == kind;
+        IsSound(record) && ((ulong*)_slabs.At(record.Value << 4))[0] is var header && (header & States) == Committed
+            && (byte)(header >> KindShift) == kind;
 
     /// <summary>The pool that a record counts against; none for one that is nobody's.</summary>
     public PoolId PoolOf(RecordRef record) => new((uint)(At(record)[1] >> PoolShift));
 
     /// <summary>
-    /// Calls <paramref name="visit"/> for every committed record of a kind. Nobody may allocate records meanwhile; the visitor may free any.
+    /// Calls <paramref name="visit"/> for every committed record of a kind. Nobody may allocate records meanwhile; the visitor
+    /// may free any.
     /// </summary>
     public void ForEach(byte kind, Action<RecordRef> visit)
     {
@@ -226,7 +243,9 @@ internal sealed unsafe class RecordStore
         });
     }
 
-    /// <summary>Calls <paramref name="visit"/> for every slot in use that holds no whole record: one of its header's bits has flipped.</summary>
+    /// <summary>
+    /// Calls <paramref name="visit"/> for every slot in use that holds no whole record: one of its header's bits has flipped.
+    /// </summary>
     public void ForEachDamaged(Action<RecordRef> visit)
     {
         ArgumentNullException.ThrowIfNull(visit);
@@ -237,11 +256,14 @@ internal sealed unsafe class RecordStore
     }
 
     /// <summary>
-    /// Calls <paramref name="visit"/> for the slots in use from a place on, at most so many, whatever has come and gone between two calls.
+    /// Calls <paramref name="visit"/> for the slots in use from a place on, at most so many, whatever has come and gone between
+    /// two calls.
     /// </summary>
-    /// <param name="from">A place: 0 to begin with. Becomes the place to go on from; every record below it has been shown, or is newer.</param>
+    /// <param name="from">A place: 0 to begin with. Becomes the place to go on from; every record below it has been shown, or is
+    /// newer.</param>
     /// <param name="slots">The most slots to look at.</param>
-    /// <param name="visit">Given each record, sound or not, and its first word; returns how many slots it was worth beside its own.</param>
+    /// <param name="visit">Given each record, sound or not, and its first word; returns how many slots it was worth beside its
+    /// own.</param>
     /// <returns>False when that was the last.</returns>
     public bool Continue(ref ulong from, int slots, Func<RecordRef, ulong, int> visit)
     {
@@ -292,8 +314,8 @@ internal sealed unsafe class RecordStore
     }
 
     /// <summary>
-    /// Whether an attach keeps a slot with these first two words: records that exist, retired ones, and what was one of them until a bit flipped,
-    /// which its owner is to hear of.
+    /// Whether an attach keeps a slot with these first two words: records that exist, retired ones, and what was one of them
+    /// until a bit flipped, which its owner is to hear of.
     /// </summary>
     internal static bool IsKept(ulong header, ulong copy) =>
         header > SlabAllocator.InFlight && ((header & Committed) != 0 || (header & ~States) == (copy & ~States));
@@ -321,5 +343,6 @@ internal sealed unsafe class RecordStore
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ulong* At(RecordRef record) => IsSound(record) ? (ulong*)_slabs.At(record.Value << 4) : throw new DamagedRecordException(record);
+    private ulong* At(RecordRef record) => IsSound(record) ? (ulong*)_slabs.At(record.Value << 4)
+        : throw new DamagedRecordException(record);
 }

@@ -15,7 +15,8 @@ internal static unsafe class FileFacts
     public static long LengthOf(int descriptor, string name)
     {
         stat buffer;
-        if (SystemCalls.Stat(descriptor, &buffer) is var error and not 0) throw new RegionException($"cannot stat {name}: {Describe(error)}");
+        if (SystemCalls.Stat(descriptor, &buffer) is var error and not 0)
+            throw new RegionException($"cannot stat {name}: {Describe(error)}");
         const uint typeMask = 0xF000, regular = 0x8000;
         if (((uint)buffer.st_mode & typeMask) != regular)
             throw new RegionException($"{name} is not a regular file; a region needs one (or none for memory)");

@@ -5,14 +5,17 @@ using Tmem.Engine.Native;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Makes the system hold the region's full spans in pages of 2 MiB (MADV_COLLAPSE, Linux 6.1), a block at a time, from the thread that compacts. A
-/// read of cold memory then misses a cache and no page table: 290 ns instead of 440 in a store of 8 GiB. What maps the region afterwards does so in 1 ms a GiB and
-/// is unmapped in less, where pages of 4 KiB take 77 and 32: that is part of the pause after a worker dies.
-/// <para>The account stays true to the page. Only a block all of whose memory is there is taken, so nothing is added; a hole punched later splits the
-/// block and gives back what it always would. <see cref="SpanPool"/> punches nothing in the block that is in the making, because the system would fill the hole.</para>
-/// <para>What it costs: 0.6 to 5 ms of this thread for each block (a copy, and an interrupt for each page that was mapped), in which whoever touches the
-/// block waits, 3 ms as a rule and 28 at the worst seen. So it is asked for (<see cref="EngineOptions.HugePages"/>), slow by intention, and left alone while the system
-/// has little memory, of which it needs 2 MiB in one piece.</para>
+/// Makes the system hold the region's full spans in pages of 2 MiB (MADV_COLLAPSE, Linux 6.1), a block at a time, from the thread
+/// that compacts. A read of cold memory then misses a cache and no page table: 290 ns instead of 440 in a store of 8 GiB. What
+/// maps the region afterwards does so in 1 ms a GiB and is unmapped in less, where pages of 4 KiB take 77 and 32: that is part of
+/// the pause after a worker dies.
+/// <para>The account stays true to the page. Only a block all of whose memory is there is taken, so nothing is added; a hole
+/// punched later splits the block and gives back what it always would. <see cref="SpanPool"/> punches nothing in the block that
+/// is in the making, because the system would fill the hole.</para>
+/// <para>What it costs: 0.6 to 5 ms of this thread for each block (a copy, and an interrupt for each page that was mapped), in
+/// which whoever touches the block waits, 3 ms as a rule and 28 at the worst seen. So it is asked for
+/// (<see cref="EngineOptions.HugePages"/>), slow by intention, and left alone while the system has little memory, of which it
+/// needs 2 MiB in one piece.</para>
 /// </summary>
 internal sealed unsafe class HugeBlocks : IDisposable
 {
@@ -53,7 +56,9 @@ internal sealed unsafe class HugeBlocks : IDisposable
         }
     }
 
-    /// <summary>Makes one more block huge; one thread at a time. False if there is none to make, or this is not the time.</summary>
+    /// <summary>
+    /// Makes one more block huge; one thread at a time. False if there is none to make, or this is not the time.
+    /// </summary>
     public bool Step()
     {
         lock (_one) return MakeNext();
@@ -94,12 +99,14 @@ internal sealed unsafe class HugeBlocks : IDisposable
     }
 
     /// <summary>Whether a span lies in the block that is in the making: it may have no hole now.</summary>
-    public bool Holds(long place) => _making >= 0 && place < (_making + 1) * BlockBytes && place + RegionLayout.SpanBytes > _making * BlockBytes;
+    public bool Holds(long place) => _making >= 0 && place < (_making + 1) * BlockBytes
+        && place + RegionLayout.SpanBytes > _making * BlockBytes;
 
     /// <summary>A span gets a hole.</summary>
     public void Break(long place)
     {
-        for (var block = place / BlockBytes; block < _blocks && block * BlockBytes < place + RegionLayout.SpanBytes; block++) _isHuge[block] = 0;
+        for (var block = place / BlockBytes; block < _blocks && block * BlockBytes < place + RegionLayout.SpanBytes; block++)
+            _isHuge[block] = 0;
     }
 
     internal static bool HasSystemMemory()

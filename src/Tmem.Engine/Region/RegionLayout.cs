@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Where things lie in a region. Everything inside is an offset from the region's start, never a pointer, so a region means the same
-/// wherever it is mapped. docs/region-format.md draws it.
+/// Where things lie in a region. Everything inside is an offset from the region's start, never a pointer, so a region means the
+/// same wherever it is mapped. docs/region-format.md draws it.
 /// <code>
 /// 0                superblock (4 KiB)
 /// 4 KiB            client table: 256 entries of 16 bytes
@@ -26,9 +26,9 @@ internal static class RegionLayout
     public const int LargestPageSize = 16 * PageSize;
 
     /// <summary>
-    /// 1 MiB. What a slab loses to slots that do not divide it and to raw pages (4,112 bytes) falls with its size: over the pages of real
-    /// memory 2.0 % at 64 KiB, 0.6 % at 256 KiB, 0.2 % at 1 MiB. It costs address space alone, because a span's memory is populated as its
-    /// slots are used. Slots are counted in 16 bits, so it could be no more than 2 MiB.
+    /// 1 MiB. What a slab loses to slots that do not divide it and to raw pages (4,112 bytes) falls with its size: over the pages
+    /// of real memory 2.0 % at 64 KiB, 0.6 % at 256 KiB, 0.2 % at 1 MiB. It costs address space alone, because a span's memory is
+    /// populated as its slots are used. Slots are counted in 16 bits, so it could be no more than 2 MiB.
     /// </summary>
     public const int SpanShift = 20;
     public const int SpanBytes = 1 << SpanShift;
@@ -58,7 +58,8 @@ internal static class RegionLayout
     public const long MaximumSpans = (MaximumBytes - TablesBytes - PageSize) / (SpanBytes + SpanEntryBytes);
 
     /// <summary>
-    /// Spans for a capacity: each kind and class may have one that is hardly begun, which takes a place and no memory to speak of.
+    /// Spans for a capacity: each kind and class may have one that is hardly begun, which takes a place and no memory to speak
+    /// of.
     /// </summary>
     public static long SpansFor(long capacity) => (capacity + SpanBytes - 1) / SpanBytes + PartialSpans;
 
@@ -135,7 +136,9 @@ internal struct PoolEntry
     public ulong SharedHigh;
     /// <summary>The restore this pool comes from, while it is under way; 0 otherwise.</summary>
     public uint Restore;
-    /// <summary>Memory the pool is guaranteed, in bytes; 0 for none, as in regions made before there were reserves. One store changes it.</summary>
+    /// <summary>
+    /// Memory the pool is guaranteed, in bytes; 0 for none, as in regions made before there were reserves. One store changes it.
+    /// </summary>
     public long ReserveBytes;
 
     private const uint PolicyRefuseIncompressible = 1;
@@ -168,8 +171,8 @@ internal enum SpanKind : byte
 }
 
 /// <summary>
-/// One span of the span table. The first word is the truth (written before any slot of the span is committed); the others are derived
-/// and made anew when a process attaches.
+/// One span of the span table. The first word is the truth (written before any slot of the span is committed); the others are
+/// derived and made anew when a process attaches.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Size = RegionLayout.SpanEntryBytes)]
 internal struct SpanEntry

@@ -5,8 +5,8 @@ namespace Tmem.Engine.Region;
 
 /// <summary>
 /// The mapping a region lives in: anonymous memory, or a memfd (MAP_SHARED). Memory is populated before it is
-/// used (MADV_POPULATE_WRITE answers "no memory" as an error where a first touch would be a SIGBUS) and given back by punching holes. It is left
-/// out of core dumps: a dump reads holes too, which gives them memory, and writes out what others have stored.
+/// used (MADV_POPULATE_WRITE answers "no memory" as an error where a first touch would be a SIGBUS) and given back by punching
+/// holes. It is left out of core dumps: a dump reads holes too, which gives them memory, and writes out what others have stored.
 /// </summary>
 internal sealed unsafe class RegionMemory : IDisposable
 {
@@ -48,10 +48,15 @@ internal sealed unsafe class RegionMemory : IDisposable
     public static int CreateDescriptor()
     {
         var descriptor = SystemCalls.CreateMemory("tmem-region\0"u8, MFD_CLOEXEC);
-        return descriptor >= 0 ? descriptor : throw new RegionException($"memfd_create failed: {FileFacts.Describe(-descriptor)}; there is no memory for a region");
+        return descriptor >= 0 ? descriptor
+            : throw new RegionException(
+                $"memfd_create failed: {FileFacts.Describe(-descriptor)}; there is no memory for a region");
     }
 
-    /// <summary>Maps a descriptor, which then, and not before, belongs to the mapping; the file is first made <paramref name="length"/> long.</summary>
+    /// <summary>
+    /// Maps a descriptor, which then, and not before, belongs to the mapping; the file is first made <paramref name="length"/>
+    /// long.
+    /// </summary>
     public static RegionMemory FromDescriptor(int fd, long length, bool lockMemory, string name)
     {
         if (FileFacts.LengthOf(fd, name) < length && SystemCalls.SetLength(fd, length) is var error and not 0)
@@ -74,7 +79,9 @@ internal sealed unsafe class RegionMemory : IDisposable
         return new RegionMemory((byte*)start, length, fd, locked, name);
     }
 
-    /// <summary>Maps a descriptor at a multiple of 2 MiB, as large pages need it: more than that is reserved, and what is over goes back.</summary>
+    /// <summary>
+    /// Maps a descriptor at a multiple of 2 MiB, as large pages need it: more than that is reserved, and what is over goes back.
+    /// </summary>
     private static void* MapAligned(int fd, long length, int flags, out int error)
     {
         const long align = HugeBlocks.BlockBytes;
@@ -94,10 +101,15 @@ internal sealed unsafe class RegionMemory : IDisposable
         return start;
     }
 
-    /// <summary>Whether the system could hold it in large pages and take part of one back at once. Of private memory it keeps the whole page.</summary>
+    /// <summary>
+    /// Whether the system could hold it in large pages and take part of one back at once. Of private memory it keeps the whole
+    /// page.
+    /// </summary>
     public bool MayBeHuge => _descriptor >= 0 && !_locked;
 
-    /// <summary>Asks the system to hold a block of present pages as one. False if it would not now; it may not know how.</summary>
+    /// <summary>
+    /// Asks the system to hold a block of present pages as one. False if it would not now; it may not know how.
+    /// </summary>
     public bool TryCollapse(long offset, long length, out bool isUnsupported)
     {
         var error = SystemCalls.Advise(Start + offset, length, MADV_COLLAPSE);
@@ -134,8 +146,8 @@ internal sealed unsafe class RegionMemory : IDisposable
     public void MakePresent(long offset, long length) => _ = SystemCalls.Advise(Start + offset, length, MADV_POPULATE_READ);
 
     /// <summary>
-    /// Whether nearly all that a memfd holds was made present here by <see cref="RegionPresence"/>: told by how much it has grown since. The rest is
-    /// cheaper to fault in, sixteen pages at a time, than to ask for: asking costs for what is there as well.
+    /// Whether nearly all that a memfd holds was made present here by <see cref="RegionPresence"/>: told by how much it has grown
+    /// since. The rest is cheaper to fault in, sixteen pages at a time, than to ask for: asking costs for what is there as well.
     /// </summary>
     public bool IsPresent => HeldBytes is var held && held - _madePresent <= held / 8;
 
@@ -146,8 +158,8 @@ internal sealed unsafe class RegionMemory : IDisposable
     public bool MayHaveStrays => _descriptor >= 0;
 
     /// <summary>
-    /// Memory of the file behind the region, which is somebody else's: what durability knows of the image. Looked at after what the file has
-    /// as a whole, as it only grows.
+    /// Memory of the file behind the region, which is somebody else's: what durability knows of the image. Looked at after what
+    /// the file has as a whole, as it only grows.
     /// </summary>
     private long BehindBytes()
     {
@@ -160,7 +172,8 @@ internal sealed unsafe class RegionMemory : IDisposable
     public void NoteMadePresent() => _madePresent = HeldBytes;
 
     /// <summary>
-    /// Is told what has become zeros, after it has and by whoever made it so: the kernel does not count a hole as a write. Null where nobody asks.
+    /// Is told what has become zeros, after it has and by whoever made it so: the kernel does not count a hole as a write. Null
+    /// where nobody asks.
     /// </summary>
     public Action<long, long>? Punched { get; set; }
 
@@ -189,8 +202,8 @@ internal sealed unsafe class RegionMemory : IDisposable
     }
 
     /// <summary>
-    /// Copies from the memory of a memfd. Through the descriptor, because what has been punched meanwhile reads as zeros there, where a
-    /// touch of the mapping would make it take memory again.
+    /// Copies from the memory of a memfd. Through the descriptor, because what has been punched meanwhile reads as zeros there,
+    /// where a touch of the mapping would make it take memory again.
     /// </summary>
     public void Read(long offset, byte* into, int length)
     {
@@ -198,7 +211,9 @@ internal sealed unsafe class RegionMemory : IDisposable
         {
             var read = SystemCalls.ReadAt(_descriptor, into + done, length - done, offset + done);
             if (read > 0) done += (int)read;
-            else if (read != -EINTR) throw new RegionException($"cannot read {Name}: {(read == 0 ? "it is cut short" : FileFacts.Describe((int)-read))}");
+            else if (read != -EINTR)
+                throw new RegionException(
+                    $"cannot read {Name}: {(read == 0 ? "it is cut short" : FileFacts.Describe((int)-read))}");
         }
     }
 

@@ -6,8 +6,8 @@ using Tmem.Engine.Native;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Finds out what a region's memory and its file hold, and maps it: a new region, or one that was there. Memory that holds a region goes
-/// before the file, whose image is an older state of it.
+/// Finds out what a region's memory and its file hold, and maps it: a new region, or one that was there. Memory that holds a
+/// region goes before the file, whose image is an older state of it.
 /// </summary>
 internal static unsafe class RegionOpener
 {
@@ -26,7 +26,9 @@ internal static unsafe class RegionOpener
         {
             var maximum = options.MaximumCapacityBytes != 0 ? options.MaximumCapacityBytes : options.CapacityBytes * 4;
             if (maximum < options.CapacityBytes || maximum > RegionLayout.MaximumBytes / 2)
-                throw new ArgumentException($"a maximum capacity of {maximum} bytes is below the capacity or above {RegionLayout.MaximumBytes / 2}", nameof(options));
+                throw new ArgumentException(
+                    $"a maximum capacity of {maximum} bytes is below the capacity or above {RegionLayout.MaximumBytes / 2}",
+                        nameof(options));
             var spans = RegionLayout.SpansFor(maximum);
 
             image = RegionImage.Open(options);
@@ -49,7 +51,8 @@ internal static unsafe class RegionOpener
                 memory = RegionMemory.FromDescriptor(fd, Length(spans), options.LockMemory, name);
                 fd = -1;
             }
-            if (memory.Length != Length(spans)) throw new RegionException($"{name} was made anew since this process looked at it; start another");
+            if (memory.Length != Length(spans))
+                throw new RegionException($"{name} was made anew since this process looked at it; start another");
             if (inMemory) image?.Follow(memory);
             else if (inImage) image!.Load(memory);
             else if (options.ReadOnly) throw new RegionException($"{name} holds no region");
@@ -88,7 +91,8 @@ internal static unsafe class RegionOpener
 
     private static void Create(RegionMemory memory, long spans)
     {
-        if (!memory.Populate(0, RegionLayout.TablesBytes)) throw new RegionException($"no memory for {memory.Name}; make room or lower the capacity");
+        if (!memory.Populate(0, RegionLayout.TablesBytes))
+            throw new RegionException($"no memory for {memory.Name}; make room or lower the capacity");
         ref var superblock = ref *(Superblock*)memory.Start;
         superblock.Version = RegionLayout.Version;
         superblock.SpanBytes = RegionLayout.SpanBytes;
@@ -103,7 +107,10 @@ internal static unsafe class RegionOpener
         return image.FileBytes >= Length(spans) ? true : throw CutShort(image.Name, image.FileBytes, spans);
     }
 
-    /// <summary>Whether memory given by descriptor holds a region. One without a superblock was left by a process that died making or loading it.</summary>
+    /// <summary>
+    /// Whether memory given by descriptor holds a region. One without a superblock was left by a process that died making or
+    /// loading it.
+    /// </summary>
     private static bool IsHeld(int fd, string name, long capacity, ref long spans)
     {
         var length = FileFacts.LengthOf(fd, name);
@@ -126,14 +133,23 @@ internal static unsafe class RegionOpener
     private static long Check(in Superblock superblock, long capacity, string name)
     {
         if (superblock.Magic != RegionLayout.Magic)
-            throw new RegionException($"{name} is not a tmem region (it holds something else); name another file, or remove this one if it is of no use");
+            throw new RegionException(
+                $"{name} is not a tmem region (it holds something else); name another file, or remove this one if it "
+                + "is of no use");
         if (superblock.Version != RegionLayout.Version)
-            throw new RegionException($"{name} has format version {superblock.Version}, and this program serves version {RegionLayout.Version}; use the tmemd that made it, or remove it to start empty");
-        if (superblock.SpanBytes != RegionLayout.SpanBytes || superblock.SpanCount < RegionLayout.SpansFor(1) || superblock.SpanCount > RegionLayout.MaximumSpans)
-            throw new RegionException($"{name} is damaged: its superblock says {superblock.SpanCount} spans of {superblock.SpanBytes} bytes; restore it from a copy, or remove it to start empty");
+            throw new RegionException(
+                $"{name} has format version {superblock.Version}, and this program serves version {RegionLayout.Version}; use "
+                + "the tmemd that made it, or remove it to start empty");
+        if (superblock.SpanBytes != RegionLayout.SpanBytes || superblock.SpanCount < RegionLayout.SpansFor(1)
+            || superblock.SpanCount > RegionLayout.MaximumSpans)
+            throw new RegionException(
+                $"{name} is damaged: its superblock says {superblock.SpanCount} spans of {superblock.SpanBytes} bytes; restore "
+                + "it from a copy, or remove it to start empty");
         var largest = RegionLayout.CapacityOf(superblock.SpanCount);
         if (capacity > largest)
-            throw new RegionException($"{name} was made for a capacity of at most {largest >> 20} MiB, and {capacity >> 20} MiB were asked for; ask for no more than that. "
+            throw new RegionException(
+                $"{name} was made for a capacity of at most {largest >> 20} MiB, and {capacity >> 20} MiB were asked for; ask "
+                + "for no more than that. "
                 + "A larger store needs another file: start a daemon on one, copy over what this one holds, then remove it");
         return superblock.SpanCount;
     }

@@ -1,9 +1,10 @@
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Makes all memory that a region holds present in this process's mapping, beside whoever walks over it. The first touch of a page costs a fault
-/// (0.7 us to write, a sixteenth of 1 us to read), which was more than half of an attach; asked for by the piece it costs a quarter of that, and on
-/// another processor. What is present is locked as well where the mapping is, so an attached region is whole in memory when this is disposed.
+/// Makes all memory that a region holds present in this process's mapping, beside whoever walks over it. The first touch of a
+/// page costs a fault (0.7 us to write, a sixteenth of 1 us to read), which was more than half of an attach; asked for by the
+/// piece it costs a quarter of that, and on another processor. What is present is locked as well where the mapping is, so an
+/// attached region is whole in memory when this is disposed.
 /// <para>Nobody may punch holes meanwhile: making a hole present would give it memory.</para>
 /// </summary>
 internal sealed class RegionPresence : IDisposable
@@ -17,7 +18,8 @@ internal sealed class RegionPresence : IDisposable
     private int _next = -1;
 
     /// <summary>Begins with the memory below <paramref name="end"/>, unless nearly all of it is present.</summary>
-    public static RegionPresence? Where(RegionMemory memory, long end) => memory.IsPresent ? null : new RegionPresence(memory, end);
+    public static RegionPresence? Where(RegionMemory memory, long end) => memory.IsPresent ? null
+        : new RegionPresence(memory, end);
 
     /// <summary>Begins with the memory below <paramref name="end"/>.</summary>
     public RegionPresence(RegionMemory memory, long end)

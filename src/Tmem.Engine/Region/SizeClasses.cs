@@ -1,9 +1,10 @@
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// The slot sizes of slabs, multiples of 16 that grow by 2 % (by 4 % above a raw 4 KiB page): a stored page loses 1 % to rounding.
-/// Finer steps lose less to rounding and more to the classes' last spans, which are on average half a page short of full (see
-/// docs/memory.md); powers of two would lose a quarter. The sizes of raw pages, 4 to 64 KiB and their header, are classes of their own.
+/// The slot sizes of slabs, multiples of 16 that grow by 2 % (by 4 % above a raw 4 KiB page): a stored page loses 1 % to
+/// rounding. Finer steps lose less to rounding and more to the classes' last spans, which are on average half a page short of
+/// full (see docs/memory.md); powers of two would lose a quarter. The sizes of raw pages, 4 to 64 KiB and their header, are
+/// classes of their own.
 /// <para>Two more classes, for one kind each: radix nodes and objects, whose sizes are fixed.</para>
 /// </summary>
 internal static class SizeClasses
@@ -11,11 +12,14 @@ internal static class SizeClasses
     private const int Step = 16;
     private const int Smallest = 32;
 
-    /// <summary>Exact for every offset in a span (2^20) and every size (below 2^17), because their product is below 2^40.</summary>
+    /// <summary>
+    /// Exact for every offset in a span (2^20) and every size (below 2^17), because their product is below 2^40.
+    /// </summary>
     private const int ReciprocalShift = 40;
 
     private static readonly int[] s_sizes = Build();
-    private static readonly ulong[] s_reciprocals = [.. s_sizes.Select(size => ((1UL << ReciprocalShift) + (ulong)size - 1) / (ulong)size)];
+    private static readonly ulong[] s_reciprocals =
+        [.. s_sizes.Select(size => ((1UL << ReciprocalShift) + (ulong)size - 1) / (ulong)size)];
     private static readonly byte[] s_bySize = BuildLookup();
 
     public static readonly int General = s_sizes.Length - 2;
@@ -30,7 +34,9 @@ internal static class SizeClasses
 
     public static int SlotsPerSpan(int sizeClass) => RegionLayout.SpanBytes / s_sizes[sizeClass];
 
-    /// <summary>The number of the slot that an offset in a span lies in: a multiplication, where a division takes five times as long.</summary>
+    /// <summary>
+    /// The number of the slot that an offset in a span lies in: a multiplication, where a division takes five times as long.
+    /// </summary>
     public static int SlotAt(int sizeClass, ulong offset) => (int)(offset * s_reciprocals[sizeClass] >> ReciprocalShift);
 
     /// <summary>The smallest class that holds so many bytes.</summary>

@@ -6,12 +6,13 @@ internal sealed unsafe partial class SlabAllocator
     private const long WorthWhile = 32 << 10;
 
     /// <summary>
-    /// Takes the emptiest span of a class out of its list, if the memory of the class's free slots is worth it: nothing is allocated from it
-    /// until <see cref="Rejoin"/>. One thread at a time.
+    /// Takes the emptiest span of a class out of its list, if the memory of the class's free slots is worth it: nothing is
+    /// allocated from it until <see cref="Rejoin"/>. One thread at a time.
     /// </summary>
     /// <param name="kind">The class's kind.</param>
     /// <param name="sizeClass">The class.</param>
-    /// <param name="thorough">A page is worth it; else a sixty-fourth of the class and no less than <see cref="WorthWhile"/>.</param>
+    /// <param name="thorough">A page is worth it; else a sixty-fourth of the class and no less than
+    /// <see cref="WorthWhile"/>.</param>
     /// <param name="span">The span.</param>
     public bool TryIsolate(SpanKind kind, int sizeClass, bool thorough, out uint span)
     {
@@ -54,7 +55,9 @@ internal sealed unsafe partial class SlabAllocator
         return place;
     }
 
-    /// <summary>Gives an isolated span back to its class without the memory above its last slot in use, or to the pool if it is empty.</summary>
+    /// <summary>
+    /// Gives an isolated span back to its class without the memory above its last slot in use, or to the pool if it is empty.
+    /// </summary>
     public void Rejoin(uint span)
     {
         ref var entry = ref _spans.Table[span];

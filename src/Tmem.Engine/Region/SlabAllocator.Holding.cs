@@ -4,8 +4,8 @@ namespace Tmem.Engine.Region;
 internal sealed unsafe partial class SlabAllocator
 {
     /// <summary>
-    /// Holds off allocation and release of slots of a span's class while <paramref name="look"/> reads the span. Not called, and false, if the span
-    /// is nobody's, or its entry names no class.
+    /// Holds off allocation and release of slots of a span's class while <paramref name="look"/> reads the span. Not called, and
+    /// false, if the span is nobody's, or its entry names no class.
     /// </summary>
     public bool WhileSpanHeld(uint span, Action look)
     {

@@ -1,13 +1,16 @@
 namespace Tmem.Engine.Region;
 
-/// <summary>Gives back memory of the region that nobody counts (<see cref="SpanPool"/>): a span at a time, under the latch that keeps it from growing.</summary>
+/// <summary>
+/// Gives back memory of the region that nobody counts (<see cref="SpanPool"/>): a span at a time, under the latch that keeps it
+/// from growing.
+/// </summary>
 internal sealed unsafe partial class SlabAllocator
 {
     private readonly Lock _strays = new();
 
     /// <summary>
-    /// Looks for it if the file holds more than is counted. Others wait for a punch at most. False if as much is there afterwards: somebody is still
-    /// reading, or the system gives more than it is asked for.
+    /// Looks for it if the file holds more than is counted. Others wait for a punch at most. False if as much is there
+    /// afterwards: somebody is still reading, or the system gives more than it is asked for.
     /// </summary>
     public bool PunchStrays()
     {

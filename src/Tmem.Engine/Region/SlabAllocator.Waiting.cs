@@ -4,12 +4,14 @@ using System.Runtime.Intrinsics.X86;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Slots of pages that wait to be free. What a flush or an overwrite knows of a page stands in its leaf, so the slot would be touched for the sake
-/// of its free chain alone; in a large store that is cold memory, and 200 to 400 ns in which nothing else can happen, since the next
-/// interlocked instruction waits for the store. So its line is asked for, and the slot waits beside others of its class: the next page of the class takes
-/// it as it stands, or it is freed for good, in the cache by then, when there are too many.
-/// <para>Until then it looks taken, with the header of a page that is gone: no leaf refers to it, so the hands and the compactor pass it by as they
-/// do any page that went a moment ago, and an attach frees it. Spans count it as in use; the class's slack has it, so compaction finds it.</para>
+/// Slots of pages that wait to be free. What a flush or an overwrite knows of a page stands in its leaf, so the slot would be
+/// touched for the sake of its free chain alone; in a large store that is cold memory, and 200 to 400 ns in which nothing else
+/// can happen, since the next interlocked instruction waits for the store. So its line is asked for, and the slot waits beside
+/// others of its class: the next page of the class takes it as it stands, or it is freed for good, in the cache by then, when
+/// there are too many.
+/// <para>Until then it looks taken, with the header of a page that is gone: no leaf refers to it, so the hands and the compactor
+/// pass it by as they do any page that went a moment ago, and an attach frees it. Spans count it as in use; the class's slack has
+/// it, so compaction finds it.</para>
 /// </summary>
 internal sealed unsafe partial class SlabAllocator
 {
@@ -44,7 +46,8 @@ internal sealed unsafe partial class SlabAllocator
     {
         // An isolated span is being emptied, and gives nothing to anybody.
         if (!MayWait(entry.Kind) || entry.List == SpanList.Isolated) return false;
-        if (state.Waiting >= Math.Min(MostWaiting, state.Live / LeastLiveAWaiting)) ReleaseWaiting(ref state, entry.Kind, entry.Class);
+        if (state.Waiting >= Math.Min(MostWaiting, state.Live / LeastLiveAWaiting))
+            ReleaseWaiting(ref state, entry.Kind, entry.Class);
         if (state.Live < LeastLiveAWaiting) return false;
         var waiting = WaitingOf(entry.Kind, entry.Class);
         // Two leaves of one slot are damage, and must not become two pages of one slot.
@@ -85,7 +88,8 @@ internal sealed unsafe partial class SlabAllocator
     {
         for (var kind = SpanKind.PersistentPages; kind <= SpanKind.EphemeralPages; kind++)
         {
-            for (var sizeClass = 0; sizeClass < SizeClasses.Count; sizeClass++) ReleaseWaiting(ref State(kind, sizeClass), kind, sizeClass);
+            for (var sizeClass = 0; sizeClass < SizeClasses.Count; sizeClass++)
+                ReleaseWaiting(ref State(kind, sizeClass), kind, sizeClass);
         }
     }
 
@@ -97,5 +101,6 @@ internal sealed unsafe partial class SlabAllocator
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ulong* WaitingOf(SpanKind kind, int sizeClass) => _waiting + ((int)kind * SizeClasses.Count + sizeClass) * MostWaiting;
+    private ulong* WaitingOf(SpanKind kind, int sizeClass) =>
+        _waiting + ((int)kind * SizeClasses.Count + sizeClass) * MostWaiting;
 }

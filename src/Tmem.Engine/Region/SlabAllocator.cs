@@ -5,10 +5,11 @@ using Tmem.Engine.Reclaim;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Slots of equal size in spans. Each kind and class has, under its own latch, four lists of spans with free slots by how full they are, as
-/// zsmalloc's fullness groups: slots are taken from the fullest, so that the emptiest have a chance to empty. A slot's first word says
-/// what it is: 0 free, 1 taken but not committed, anything else committed. Free slots are chained through their second word. Chains
-/// and counts are derived: the attach walk makes them anew. Slots of pages go a longer way (SlabAllocator.Waiting.cs).
+/// Slots of equal size in spans. Each kind and class has, under its own latch, four lists of spans with free slots by how full
+/// they are, as zsmalloc's fullness groups: slots are taken from the fullest, so that the emptiest have a chance to empty. A
+/// slot's first word says what it is: 0 free, 1 taken but not committed, anything else committed. Free slots are chained through
+/// their second word. Chains and counts are derived: the attach walk makes them anew. Slots of pages go a longer way
+/// (SlabAllocator.Waiting.cs).
 /// <para>Lock order: a class's latch, then the span pool's.</para>
 /// </summary>
 internal sealed unsafe partial class SlabAllocator : IDisposable
@@ -56,8 +57,8 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     internal IReclaimer? Reclaimer { get; set; }
 
     /// <summary>
-    /// As <see cref="Allocate"/>, making room until there is some or nothing is left to compact or to evict; then a larger slot that stands
-    /// free serves as well. No latch is held.
+    /// As <see cref="Allocate"/>, making room until there is some or nothing is left to compact or to evict; then a larger slot
+    /// that stands free serves as well. No latch is held.
     /// </summary>
     public ulong AllocateEvicting(SpanKind kind, int sizeClass)
     {
@@ -65,7 +66,8 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         var search = new RoomSearch();
         while ((place = Allocate(kind, sizeClass)) == 0)
         {
-            if (Reclaimer is null || !Reclaimer.MakeRoom(ref search)) return FaultInjector is null ? AllocateLarger(kind, sizeClass) : 0;
+            if (Reclaimer is null || !Reclaimer.MakeRoom(ref search))
+                return FaultInjector is null ? AllocateLarger(kind, sizeClass) : 0;
         }
         return place;
     }
@@ -101,7 +103,8 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         {
             state.Live++;
         }
-        else if (Choose(ref state, sizeClass, growth, out var span) || (growth == Growth.NewSpan && TakeSpan(ref state, kind, sizeClass, out span)))
+        else if (Choose(ref state, sizeClass, growth, out var span)
+            || (growth == Growth.NewSpan && TakeSpan(ref state, kind, sizeClass, out span)))
         {
             place = TakeSlot(span, sizeClass);
             state.Live++;
@@ -134,7 +137,8 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         if (!_spans.TryTake(kind, sizeClass, out span)) return false;
         ref var entry = ref _spans.Table[span];
         state.Present += entry.Present;
-        if (NextSlotEnd(entry, sizeClass) <= entry.Present * RegionLayout.PageSize || Extend(ref state, span, sizeClass)) return true;
+        if (NextSlotEnd(entry, sizeClass) <= entry.Present * RegionLayout.PageSize || Extend(ref state, span, sizeClass))
+            return true;
         state.Present -= entry.Present;
         _spans.Return(span);
         return false;
@@ -217,7 +221,8 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
             for (var sizeClass = 0; sizeClass < SizeClasses.Count; sizeClass++)
             {
                 ref var state = ref State(kind, sizeClass);
-                slack += Volatile.Read(ref state.Present) * RegionLayout.PageSize - Volatile.Read(ref state.Live) * SizeClasses.Size(sizeClass);
+                slack += Volatile.Read(ref state.Present) * RegionLayout.PageSize
+                    - Volatile.Read(ref state.Live) * SizeClasses.Size(sizeClass);
             }
         }
         return slack;
@@ -282,8 +287,8 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     /// </summary>
     /// <param name="look">What is done meanwhile.</param>
     /// <param name="noneWaits">
-    /// Whether no slot waits meanwhile, as who counts them wants it. That touches each, up to 1,230 pages of cold memory; whoever copies the
-    /// region takes those that wait along, since an attach frees them.
+    /// Whether no slot waits meanwhile, as who counts them wants it. That touches each, up to 1,230 pages of cold memory; whoever
+    /// copies the region takes those that wait along, since an attach frees them.
     /// </param>
     public void WhileHeld(Action look, bool noneWaits)
     {

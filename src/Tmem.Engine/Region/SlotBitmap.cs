@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// One bit for each slot of every used span, in native memory (8 million pages are a megabyte): what a walk over the index has reached.
-/// Made and used while no span changes hands.
+/// One bit for each slot of every used span, in native memory (8 million pages are a megabyte): what a walk over the index has
+/// reached. Made and used while no span changes hands.
 /// </summary>
 internal sealed unsafe class SlotBitmap : IDisposable
 {

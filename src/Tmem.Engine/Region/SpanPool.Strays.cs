@@ -1,9 +1,10 @@
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Memory that a memfd holds and nobody counts. Whoever reads a hole of it through a mapping gives that page memory: a core dump, a debugger, a
-/// process that makes the region present beside one that gives memory back. The file says how much it holds, so the account can be held against
-/// it; what is too much is punched again, a piece at a time: all that lies beyond the present pages of each span.
+/// Memory that a memfd holds and nobody counts. Whoever reads a hole of it through a mapping gives that page memory: a core dump,
+/// a debugger, a process that makes the region present beside one that gives memory back. The file says how much it holds, so the
+/// account can be held against it; what is too much is punched again, a piece at a time: all that lies beyond the present pages
+/// of each span.
 /// </summary>
 internal sealed unsafe partial class SpanPool
 {
@@ -15,7 +16,9 @@ internal sealed unsafe partial class SpanPool
     /// <summary>Bytes of memory nobody counted that were found and given back.</summary>
     public long StraysPunched => Volatile.Read(ref _straysPunched);
 
-    /// <summary>What the file holds beyond the account; 0 or less as a rule: a page is counted before it is there and until it is gone.</summary>
+    /// <summary>
+    /// What the file holds beyond the account; 0 or less as a rule: a page is counted before it is there and until it is gone.
+    /// </summary>
     public long StrayBytes()
     {
         if (!_memory.MayHaveStrays) return 0;
@@ -62,7 +65,9 @@ internal sealed unsafe partial class SpanPool
         }
     }
 
-    /// <summary>What the account and the span table say differently, in words; null if nothing. The caller holds every class.</summary>
+    /// <summary>
+    /// What the account and the span table say differently, in words; null if nothing. The caller holds every class.
+    /// </summary>
     public string? Disagreement()
     {
         var present = new long[_present.Length];
@@ -78,7 +83,8 @@ internal sealed unsafe partial class SpanPool
         if (ready != _ready) words = $"the account has {_ready} pages in empty spans, and there are {ready}";
         for (var kind = 1; kind < present.Length; kind++)
         {
-            if (present[kind] != _present[kind]) words = $"the account has {_present[kind]} pages in spans of {(SpanKind)kind}, and there are {present[kind]}";
+            if (present[kind] != _present[kind])
+                words = $"the account has {_present[kind]} pages in spans of {(SpanKind)kind}, and there are {present[kind]}";
         }
         SpinLatch.Exit(ref _latch);
         return words;

@@ -3,10 +3,11 @@ using System.Runtime.CompilerServices;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Hands out spans and keeps the account of real memory, page by page. A span's memory is populated from its start as its slots are used
-/// (<see cref="TryExtend"/>), a granule at a time: a first touch page by page costs the swap-out path a fault each, and a whole span at a
-/// time would cost every class of slots the memory of one. An empty span keeps its memory for the next taker, up to a bound, so that a
-/// class that empties and fills again makes no system call; beyond the bound its memory goes back to the system.
+/// Hands out spans and keeps the account of real memory, page by page. A span's memory is populated from its start as its slots
+/// are used (<see cref="TryExtend"/>), a granule at a time: a first touch page by page costs the swap-out path a fault each, and
+/// a whole span at a time would cost every class of slots the memory of one. An empty span keeps its memory for the next taker,
+/// up to a bound, so that a class that empties and fills again makes no system call; beyond the bound its memory goes back to the
+/// system.
 /// </summary>
 internal sealed unsafe partial class SpanPool
 {
@@ -166,8 +167,8 @@ internal sealed unsafe partial class SpanPool
     }
 
     /// <summary>
-    /// Takes an attached region's spans over: those of a kind other than free are in use, and <see cref="AdoptPresent"/> accounts for each;
-    /// the memory of every free one goes back to the system.
+    /// Takes an attached region's spans over: those of a kind other than free are in use, and <see cref="AdoptPresent"/> accounts
+    /// for each; the memory of every free one goes back to the system.
     /// </summary>
     public void Adopt()
     {
@@ -189,7 +190,9 @@ internal sealed unsafe partial class SpanPool
         NotePeak();
     }
 
-    /// <summary>Accounts for a span in use of an attached region: what is needed stays, whatever else it holds goes back.</summary>
+    /// <summary>
+    /// Accounts for a span in use of an attached region: what is needed stays, whatever else it holds goes back.
+    /// </summary>
     /// <param name="span">The span.</param>
     /// <param name="used">Bytes from its start that hold slots in use.</param>
     /// <param name="most">Bytes from its start that can ever be used.</param>
@@ -208,8 +211,8 @@ internal sealed unsafe partial class SpanPool
     }
 
     /// <summary>
-    /// Pages populated at a time: a thirty-second of what the class holds already, so that what stands ready never matters beside what is
-    /// stored, whatever the store's size and however its pages spread over the classes.
+    /// Pages populated at a time: a thirty-second of what the class holds already, so that what stands ready never matters beside
+    /// what is stored, whatever the store's size and however its pages spread over the classes.
     /// </summary>
     private static int Granule(long held) => (int)Math.Clamp(held / 32, 1, MostGranule / RegionLayout.PageSize);
 
@@ -243,7 +246,8 @@ internal sealed unsafe partial class SpanPool
         if (_highWater >= Count) return false;
         // The table's entry is made present first, so that writing it is never the first touch of a page.
         var more = TableBytes(_highWater + 1) - TableBytes(_highWater);
-        if (more > 0 && (!Fits(more) || !_memory.Populate(RegionLayout.SpanTableOffset + TableBytes(_highWater), more))) return false;
+        if (more > 0 && (!Fits(more) || !_memory.Populate(RegionLayout.SpanTableOffset + TableBytes(_highWater), more)))
+            return false;
         Volatile.Write(ref _highWater, _highWater + 1);
         _superblock->HighWater = _highWater;
         if (more > 0) NoteGrowth();

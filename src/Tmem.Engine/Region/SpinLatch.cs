@@ -4,9 +4,9 @@ using System.Runtime.CompilerServices;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// The lock of short sections: one int, spun on briefly, then the processor is yielded. It lives anywhere (a table, a bucket), is never
-/// poisoned and allocates nothing; System.Threading.Lock allocates an event the first time it is contended, which the data path may
-/// not. No section under it makes a system call, but for the span pool's populate.
+/// The lock of short sections: one int, spun on briefly, then the processor is yielded. It lives anywhere (a table, a bucket), is
+/// never poisoned and allocates nothing; System.Threading.Lock allocates an event the first time it is contended, which the data
+/// path may not. No section under it makes a system call, but for the span pool's populate.
 /// </summary>
 internal static class SpinLatch
 {

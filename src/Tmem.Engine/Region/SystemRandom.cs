@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// The system's random source, getrandom(2), for what others must not guess. System.Random is no secret, and RandomNumberGenerator would load a
-/// library of 4 MiB into locked memory for a few bytes.
+/// The system's random source, getrandom(2), for what others must not guess. System.Random is no secret, and
+/// RandomNumberGenerator would load a library of 4 MiB into locked memory for a few bytes.
 /// </summary>
 internal static unsafe partial class SystemRandom
 {

@@ -7,9 +7,9 @@ using Tmem.Engine.Pools;
 namespace Tmem.Engine.Transfer;
 
 /// <summary>
-/// Makes the pools of a stream. They fill where nobody can name them, and come into being together, with one store, when the trailer has
-/// shown that the stream is whole; until then any way out, the process's death among them, leaves nothing. Each page is unpacked once, to
-/// prove it, and then stored as it came.
+/// Makes the pools of a stream. They fill where nobody can name them, and come into being together, with one store, when the
+/// trailer has shown that the stream is whole; until then any way out, the process's death among them, leaves nothing. Each page
+/// is unpacked once, to prove it, and then stored as it came.
 /// </summary>
 internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stream stream)
 {
@@ -31,11 +31,13 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
             if (failure is not null) return failure;
             engine.PoolTable.CommitRestore(ticket, _pools);
             committed = true;
-            return Result(TransferStatus.Ok, TmemStatus.Ok, $"restored {_pages} pages in {_pools.Count} pools, {_stream.Position} bytes");
+            return Result(TransferStatus.Ok, TmemStatus.Ok,
+                $"restored {_pages} pages in {_pools.Count} pools, {_stream.Position} bytes");
         }
         catch (IOException error)
         {
-            return Result(TransferStatus.StreamFailed, TmemStatus.Ok, $"reading the stream failed after byte {_stream.Position}: {error.Message}");
+            return Result(TransferStatus.StreamFailed, TmemStatus.Ok,
+                $"reading the stream failed after byte {_stream.Position}: {error.Message}");
         }
         finally
         {
@@ -60,9 +62,11 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
         var bytes = MemoryMarshal.AsBytes(new Span<SaveHead>(ref head));
         if (!_stream.TryRead(bytes)) return Truncated("the head");
         _stream.Add(bytes);
-        if (head.Magic != SaveFormat.Magic) return Result(TransferStatus.NotASave, TmemStatus.Ok, "the stream does not begin as a saved pool or client does");
+        if (head.Magic != SaveFormat.Magic)
+            return Result(TransferStatus.NotASave, TmemStatus.Ok, "the stream does not begin as a saved pool or client does");
         if (head.Version != SaveFormat.Version)
-            return Result(TransferStatus.UnknownVersion, TmemStatus.Ok, $"the stream is of version {head.Version}, and this program restores version {SaveFormat.Version}");
+            return Result(TransferStatus.UnknownVersion, TmemStatus.Ok,
+                $"the stream is of version {head.Version}, and this program restores version {SaveFormat.Version}");
         return head.Reserved == 0 ? null : Unknown("the head", $"holds {head.Reserved:x} where nothing is defined");
     }
 
@@ -87,12 +91,15 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
 
     private TransferResult? ReadPool(in SavedPool saved, int ticket)
     {
-        if (saved.Checksum != XxHash3.HashToUInt64(_record.AsSpan(0, SaveFormat.Summed))) return Damaged($"the pool at byte {Start} fails its checksum");
+        if (saved.Checksum != XxHash3.HashToUInt64(_record.AsSpan(0, SaveFormat.Summed)))
+            return Damaged($"the pool at byte {Start} fails its checksum");
         if (saved.Reserved0 != 0 || !Region.PoolEntry.IsKnownPolicy(saved.Policy))
             return Unknown("the pool", $"has policy {saved.Policy:x}, or something where nothing is defined");
-        var options = Region.PoolEntry.Options(saved.Flags, saved.Policy, saved.LimitBytes, new SharedId(saved.SharedLow, saved.SharedHigh));
+        var options = Region.PoolEntry.Options(saved.Flags, saved.Policy, saved.LimitBytes,
+            new SharedId(saved.SharedLow, saved.SharedHigh));
         if (PoolOptionsCheck.Of(options) is var check and not TmemStatus.Ok)
-            return Unknown("the pool", $"was made with flags {saved.Flags:x}, limit {saved.LimitBytes}, shared id {options.SharedId}: {check}");
+            return Unknown("the pool",
+                $"was made with flags {saved.Flags:x}, limit {saved.LimitBytes}, shared id {options.SharedId}: {check}");
         var status = engine.PoolTable.MakeRestoring(client, options, ticket, out var pool);
         if (status != TmemStatus.Ok) return Refused(status, $"the pool at byte {Start} cannot be made");
         _pools.Add(pool!);
@@ -111,10 +118,13 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
         var pool = _pools[^1];
         var id = new ObjectId(saved.Object0, saved.Object1, saved.Object2);
         var isFill = saved.Format == SaveFormat.FillFormat;
-        if (!isFill && !engine.Operations.KnowsFormat(saved.Format)) return Unknown("the page", $"was stored in format {saved.Format}");
-        if (pool.IsPrecompressed != (saved.Format == PageFormat.Precompressed)) return Damaged($"the page at byte {start} is of format {saved.Format}, and its pool's are not");
+        if (!isFill && !engine.Operations.KnowsFormat(saved.Format))
+            return Unknown("the page", $"was stored in format {saved.Format}");
+        if (pool.IsPrecompressed != (saved.Format == PageFormat.Precompressed))
+            return Damaged($"the page at byte {start} is of format {saved.Format}, and its pool's are not");
         if (saved.Reserved != 0) return Unknown("the page", "holds something where nothing is defined");
-        if (!id.IsValid || (isFill ? saved.Length != sizeof(ulong) || saved.Checksum != 0 : saved.Length < 1 || saved.Length > pool.PageSize))
+        if (!id.IsValid
+            || (isFill ? saved.Length != sizeof(ulong) || saved.Checksum != 0 : saved.Length < 1 || saved.Length > pool.PageSize))
             return Damaged($"the page at byte {start} has object {id} and {saved.Length} bytes");
         var stored = _stored.AsSpan(0, saved.Length);
         if (!_stream.TryRead(stored)) return Truncated("a page");
@@ -132,7 +142,8 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
             status = engine.Operations.Restore(pool, client, id, saved.Index, stored, (int)saved.Format, saved.Checksum, page);
             if (status == TmemStatus.Corrupt) return Damaged($"the page at byte {start} fails its checksum or does not unpack");
         }
-        if (status != TmemStatus.Ok) return Refused(status, $"page {saved.Index} of object {id}, at byte {start}, cannot be stored");
+        if (status != TmemStatus.Ok)
+            return Refused(status, $"page {saved.Index} of object {id}, at byte {start}, cannot be stored");
         _pages++;
         return null;
     }
@@ -141,11 +152,15 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
     {
         var trailer = MemoryMarshal.Read<SaveTrailer>(_record);
         _stream.Add(_record.AsSpan(0, SaveFormat.Summed));
-        if (trailer.Checksum != _stream.Sum) return Damaged("the bytes of the stream do not add up to the checksum in its trailer");
-        if ((trailer.Reserved0 | trailer.Reserved1) != 0) return Unknown("the trailer", "holds something where nothing is defined");
+        if (trailer.Checksum != _stream.Sum)
+            return Damaged("the bytes of the stream do not add up to the checksum in its trailer");
+        if ((trailer.Reserved0 | trailer.Reserved1) != 0)
+            return Unknown("the trailer", "holds something where nothing is defined");
         return trailer.Pools == _pools.Count && trailer.Pages == _pages && trailer.Bytes == Start
             ? null
-            : Damaged($"the trailer counts {trailer.Pools} pools, {trailer.Pages} pages and {trailer.Bytes} bytes, and the stream has {_pools.Count}, {_pages} and {Start}");
+            : Damaged(
+                $"the trailer counts {trailer.Pools} pools, {trailer.Pages} pages and {trailer.Bytes} bytes, and the stream has "
+                + $"{_pools.Count}, {_pages} and {Start}");
     }
 
     /// <summary>Where the record just read begins.</summary>
@@ -157,10 +172,13 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
     private TransferResult Damaged(string sentence) => Result(TransferStatus.Damaged, TmemStatus.Ok, sentence);
 
     private TransferResult Unknown(string what, string sentence) =>
-        Result(TransferStatus.UnknownContent, TmemStatus.Ok, $"{what} before byte {_stream.Position} {sentence}, which this program does not know");
+        Result(TransferStatus.UnknownContent, TmemStatus.Ok,
+            $"{what} before byte {_stream.Position} {sentence}, which this program does not know");
 
-    private TransferResult Refused(TmemStatus cause, string sentence) => Result(TransferStatus.Refused, cause, $"{sentence}: {cause}");
+    private TransferResult Refused(TmemStatus cause, string sentence) =>
+        Result(TransferStatus.Refused, cause, $"{sentence}: {cause}");
 
     private TransferResult Result(TransferStatus status, TmemStatus cause, string sentence) =>
-        new(status, cause, status == TransferStatus.Ok ? [.. _pools.Select(pool => pool.Id)] : [], _pages, _stream.Position, sentence);
+        new(status, cause, status == TransferStatus.Ok ? [.. _pools.Select(pool => pool.Id)] : [], _pages, _stream.Position,
+            sentence);
 }

@@ -6,9 +6,10 @@ using Tmem.Engine.Pools;
 namespace Tmem.Engine.Transfer;
 
 /// <summary>
-/// Writes pools to a stream while they are in use. It goes through the handles in order, and takes a page's stored bytes under the latch a
-/// get takes; so each page saved is one its handle held at some moment of the save, and a page that nobody touched meanwhile is there as it
-/// is. Nothing is consumed and nothing counts as used. A page is unpacked before it is written, so that no save holds what no restore takes.
+/// Writes pools to a stream while they are in use. It goes through the handles in order, and takes a page's stored bytes under
+/// the latch a get takes; so each page saved is one its handle held at some moment of the save, and a page that nobody touched
+/// meanwhile is there as it is. Nothing is consumed and nothing counts as used. A page is unpacked before it is written, so that
+/// no save holds what no restore takes.
 /// </summary>
 internal sealed class ClientSaver(RegionOperations operations, Stream stream)
 {
@@ -28,11 +29,13 @@ internal sealed class ClientSaver(RegionOperations operations, Stream stream)
                 _saved.Add(pool.Id);
             }
             WriteTrailer();
-            return Result(TransferStatus.Ok, TmemStatus.Ok, $"saved {_pages} pages of {_saved.Count} pools, {_stream.Position} bytes");
+            return Result(TransferStatus.Ok, TmemStatus.Ok,
+                $"saved {_pages} pages of {_saved.Count} pools, {_stream.Position} bytes");
         }
         catch (IOException error)
         {
-            return Result(TransferStatus.StreamFailed, TmemStatus.Ok, $"writing the stream failed after byte {_stream.Position}: {error.Message}");
+            return Result(TransferStatus.StreamFailed, TmemStatus.Ok,
+                $"writing the stream failed after byte {_stream.Position}: {error.Message}");
         }
     }
 
@@ -59,21 +62,27 @@ internal sealed class ClientSaver(RegionOperations operations, Stream stream)
             var from = default(ObjectId);
             while (operations.NextObject(pool, bucket, from, out var id))
             {
-                for (ulong next = 0; next <= uint.MaxValue && operations.NextStored(pool, id, (uint)next, scratch, out var index); next = (ulong)index + 1)
+                for (ulong next = 0; next <= uint.MaxValue
+                    && operations.NextStored(pool, id, (uint)next, scratch, out var index); next = (ulong)index + 1)
                 {
                     if (operations.Unpack(scratch, unpacked) != TmemStatus.Ok)
-                        return Result(TransferStatus.Refused, TmemStatus.Corrupt, $"{new Handle(pool.Id, id, index)} is corrupt; flush it and save again");
+                        return Result(TransferStatus.Refused, TmemStatus.Corrupt,
+                            $"{new Handle(pool.Id, id, index)} is corrupt; flush it and save again");
                     WritePage(id, index, scratch);
                 }
                 from = id.Next();
             }
         }
-        return pool.IsEnding ? Result(TransferStatus.Refused, TmemStatus.NoSuchPool, $"{pool.Id} was destroyed while it was being saved") : null;
+        return pool.IsEnding
+            ? Result(TransferStatus.Refused, TmemStatus.NoSuchPool, $"{pool.Id} was destroyed while it was being saved") : null;
     }
 
     private void WritePage(in ObjectId id, uint index, Scratch scratch)
     {
-        var page = new SavedPage { Kind = RecordKind.Page, Index = index, Object0 = id.Word0, Object1 = id.Word1, Object2 = id.Word2 };
+        var page = new SavedPage
+        {
+            Kind = RecordKind.Page, Index = index, Object0 = id.Word0, Object1 = id.Word1, Object2 = id.Word2,
+        };
         var stored = _record.AsSpan(SaveFormat.RecordBytes);
         if (scratch.Kind == GrabKind.Fill)
         {
@@ -96,7 +105,10 @@ internal sealed class ClientSaver(RegionOperations operations, Stream stream)
 
     private void WriteTrailer()
     {
-        var trailer = new SaveTrailer { Kind = RecordKind.Trailer, Pools = (uint)_saved.Count, Pages = _pages, Bytes = _stream.Position };
+        var trailer = new SaveTrailer
+        {
+            Kind = RecordKind.Trailer, Pools = (uint)_saved.Count, Pages = _pages, Bytes = _stream.Position,
+        };
         _stream.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<SaveTrailer>(in trailer))[..SaveFormat.Summed]);
         _stream.Write(_stream.Sum);
         _stream.Flush();

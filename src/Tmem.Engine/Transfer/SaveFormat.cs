@@ -11,7 +11,8 @@ namespace Tmem.Engine.Transfer;
 /// 2 page                 handle, length, format and checksum; then the page as it was stored, or the word of a same-filled page
 /// 3 trailer              counts, and the XXH3-64 of every byte before that sum
 /// </code>
-/// Pages go as they are stored, compressed, so that neither side compresses. A stream ends with its trailer; what follows is not read.
+/// Pages go as they are stored, compressed, so that neither side compresses. A stream ends with its trailer; what follows is not
+/// read.
 /// </summary>
 internal static class SaveFormat
 {
@@ -23,7 +24,9 @@ internal static class SaveFormat
 
     public const int RecordBytes = 48;
 
-    /// <summary>Stands for a format where the page is one repeated word, and the word follows. Slots have formats 0 to 7.</summary>
+    /// <summary>
+    /// Stands for a format where the page is one repeated word, and the word follows. Slots have formats 0 to 7.
+    /// </summary>
     public const uint FillFormat = 8;
 
     /// <summary>Bytes of a record that ends in a checksum before that checksum.</summary>

@@ -1,6 +1,8 @@
 namespace Tmem.Fuse.Abi;
 
-/// <summary>Error numbers of Linux (asm-generic), as the kernel's FUSE client expects them, positive. <see cref="Ok"/> is success.</summary>
+/// <summary>
+/// Error numbers of Linux (asm-generic), as the kernel's FUSE client expects them, positive. <see cref="Ok"/> is success.
+/// </summary>
 internal enum Errno
 {
     Ok = 0,

@@ -14,7 +14,9 @@ internal struct FuseInHeader
     public uint Uid;
     public uint Gid;
     public uint Pid;
-    /// <summary>Trailing extension records, in units of 8 bytes; 0 unless SECURITY_CTX or CREATE_SUPP_GROUP was negotiated.</summary>
+    /// <summary>
+    /// Trailing extension records, in units of 8 bytes; 0 unless SECURITY_CTX or CREATE_SUPP_GROUP was negotiated.
+    /// </summary>
     public ushort TotalExtLength;
     public ushort Padding;
 }

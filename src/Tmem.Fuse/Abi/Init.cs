@@ -17,7 +17,9 @@ internal unsafe struct FuseInitIn
     public fixed uint Unused[11];
 }
 
-/// <summary>struct fuse_init_out. Before 7.23 the reply ended after <see cref="MaxWrite"/> (24 bytes); a bare version is 8.</summary>
+/// <summary>
+/// struct fuse_init_out. Before 7.23 the reply ended after <see cref="MaxWrite"/> (24 bytes); a bare version is 8.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct FuseInitOut
 {
@@ -40,7 +42,10 @@ internal unsafe struct FuseInitOut
     public fixed ushort Unused[11];
 }
 
-/// <summary>FUSE_* of INIT: the low half travels in <c>flags</c>, the high half in <c>flags2</c>, which counts only with <see cref="InitExt"/>.</summary>
+/// <summary>
+/// FUSE_* of INIT: the low half travels in <c>flags</c>, the high half in <c>flags2</c>, which counts only with
+/// <see cref="InitExt"/>.
+/// </summary>
 [Flags]
 internal enum FuseInitFlags : ulong
 {

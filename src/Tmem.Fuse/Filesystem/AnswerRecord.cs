@@ -5,9 +5,9 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// What an operation on names came to, for the case that its request is sent again: 512 bytes, so that the slots of two threads share no cache
-/// line but at their seam. It counts from the store of <see cref="Unique"/> on, which is a noted word of the operation's own transaction.
-/// Failures leave no answer: they change nothing, and are found out again.
+/// What an operation on names came to, for the case that its request is sent again: 512 bytes, so that the slots of two threads
+/// share no cache line but at their seam. It counts from the store of <see cref="Unique"/> on, which is a noted word of the
+/// operation's own transaction. Failures leave no answer: they change nothing, and are found out again.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct AnswerRecord

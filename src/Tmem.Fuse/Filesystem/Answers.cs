@@ -4,12 +4,13 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// The slots in the region that hold the answers of requests which may not have been answered yet. A thread serves one request after the
-/// other, so one slot a thread is enough: its last answer is out when it reads the next request.
+/// The slots in the region that hold the answers of requests which may not have been answered yet. A thread serves one request
+/// after the other, so one slot a thread is enough: its last answer is out when it reads the next request.
 /// <para>
-/// What an earlier process left may still be asked for while this one serves, so a thread takes an empty slot first and then one that the
-/// longest-gone process left. There are twice as many slots as threads: all that one process can leave unanswered outlives the whole of the
-/// next one. A thread that finds the answer to a request sent again takes over its slot. The caller holds the namespace lock.
+/// What an earlier process left may still be asked for while this one serves, so a thread takes an empty slot first and then one
+/// that the longest-gone process left. There are twice as many slots as threads: all that one process can leave unanswered
+/// outlives the whole of the next one. A thread that finds the answer to a request sent again takes over its slot. The caller
+/// holds the namespace lock.
 /// </para>
 /// </summary>
 internal sealed class Answers
@@ -62,7 +63,9 @@ internal sealed class Answers
         return false;
     }
 
-    /// <summary>Forgets all answers: the connection they belong to is gone, and a new one counts its requests from the start.</summary>
+    /// <summary>
+    /// Forgets all answers: the connection they belong to is gone, and a new one counts its requests from the start.
+    /// </summary>
     public void Clear()
     {
         for (var number = 0; number < _owners.Length; number++) _records.Store(ref this[number].Unique, 0);

@@ -1,9 +1,9 @@
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Work of the management under the namespace lock, in pieces: so many steps (a record looked at, a walk down a tree), then the lock is let go for
-/// a moment, and whoever waits for it has its turn. A step is up to two microseconds in a store that is cold in the caches, so a hold is at
-/// most two milliseconds. Used by who holds the lock, but for <see cref="Pause"/>.
+/// Work of the management under the namespace lock, in pieces: so many steps (a record looked at, a walk down a tree), then the
+/// lock is let go for a moment, and whoever waits for it has its turn. A step is up to two microseconds in a store that is cold
+/// in the caches, so a hold is at most two milliseconds. Used by who holds the lock, but for <see cref="Pause"/>.
 /// </summary>
 internal sealed class BoundedHold
 {

@@ -5,9 +5,9 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// The names of a directory: a tree of entry records ordered by <see cref="EntryRecord.Key"/>, its root word in the directory's inode.
-/// A hash order instead of an order by name gives every entry a number of 63 bits that READDIR can go on from, at any size of directory.
-/// The caller holds the namespace lock.
+/// The names of a directory: a tree of entry records ordered by <see cref="EntryRecord.Key"/>, its root word in the directory's
+/// inode. A hash order instead of an order by name gives every entry a number of 63 bits that READDIR can go on from, at any size
+/// of directory. The caller holds the namespace lock.
 /// </summary>
 internal sealed class DirectoryIndex
 {
@@ -64,8 +64,8 @@ internal sealed class DirectoryIndex
     public bool IsEmpty(RecordRef directory) => Next(directory, 0).IsNone;
 
     /// <summary>
-    /// A new entry that stands for <paramref name="child"/> and counts against its pool, complete but neither committed nor in the tree. NoRoom when
-    /// the store is full or <see cref="NameHash.MostAlike"/> names of this hash are there already.
+    /// A new entry that stands for <paramref name="child"/> and counts against its pool, complete but neither committed nor in
+    /// the tree. NoRoom when the store is full or <see cref="NameHash.MostAlike"/> names of this hash are there already.
     /// </summary>
     public TmemStatus Prepare(RecordRef directory, RecordRef child, ReadOnlySpan<byte> name, out RecordRef entry)
     {
@@ -85,7 +85,9 @@ internal sealed class DirectoryIndex
         return TmemStatus.Ok;
     }
 
-    /// <summary>Has an entry stand for another inode, or, with none, for a lost one, within an operation that is under way.</summary>
+    /// <summary>
+    /// Has an entry stand for another inode, or, with none, for a lost one, within an operation that is under way.
+    /// </summary>
     public void Switch(RecordRef entry, RecordRef child, Journal journal)
     {
         ref var record = ref _records.Get<EntryRecord>(entry);
@@ -94,7 +96,9 @@ internal sealed class DirectoryIndex
         journal.Set(ref record.SumAndLength, sum);
     }
 
-    /// <summary>Puts an entry into its directory's tree. False if its key is taken, which only a damaged region can bring about.</summary>
+    /// <summary>
+    /// Puts an entry into its directory's tree. False if its key is taken, which only a damaged region can bring about.
+    /// </summary>
     public bool Insert(RecordRef entry)
     {
         ref var record = ref _records.Get<EntryRecord>(entry);

@@ -6,11 +6,12 @@ using Tmem.Fuse.Abi;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Stored extended attributes: a tree of records a file, ordered as the names of a directory are. A value may have 32,000 bytes (one record), a
-/// file 1,024 attributes and 64 KiB of names and values in all, and each counts against the pool's limit: more than ext4 keeps of them, and
-/// little enough to free or list them in one go. Both figures are kept in the inode, so that no call walks more than a path down the tree.
-/// Which names are allowed where is decided in TmemFileSystem.Attributes.cs.
-/// The caller holds the namespace lock. Set and Remove, when they succeed, leave an operation under way in the journal for the caller to end.
+/// Stored extended attributes: a tree of records a file, ordered as the names of a directory are. A value may have 32,000 bytes
+/// (one record), a file 1,024 attributes and 64 KiB of names and values in all, and each counts against the pool's limit: more
+/// than ext4 keeps of them, and little enough to free or list them in one go. Both figures are kept in the inode, so that no call
+/// walks more than a path down the tree. Which names are allowed where is decided in TmemFileSystem.Attributes.cs.
+/// The caller holds the namespace lock. Set and Remove, when they succeed, leave an operation under way in the journal for the
+/// caller to end.
 /// </summary>
 internal sealed class ExtendedAttributes(RecordStore records, Journal journal, NameHash hash)
 {
@@ -52,7 +53,9 @@ internal sealed class ExtendedAttributes(RecordStore records, Journal journal, N
         }
     }
 
-    /// <summary>ENODATA if there is none, ERANGE if it does not fit, EIO if it is damaged; no buffer asks for the length alone.</summary>
+    /// <summary>
+    /// ENODATA if there is none, ERANGE if it does not fit, EIO if it is damaged; no buffer asks for the length alone.
+    /// </summary>
     public Errno Get(RecordRef inode, ReadOnlySpan<byte> name, Span<byte> value, out int length)
     {
         length = 0;
@@ -62,8 +65,8 @@ internal sealed class ExtendedAttributes(RecordStore records, Journal journal, N
     }
 
     /// <summary>
-    /// EEXIST and ENODATA as the flags ask, E2BIG for a value too long, ENOSPC beyond what a file may have, without room, or at the limit of pool
-    /// or client.
+    /// EEXIST and ENODATA as the flags ask, E2BIG for a value too long, ENOSPC beyond what a file may have, without room, or at
+    /// the limit of pool or client.
     /// </summary>
     public Errno Set(RecordRef inode, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, uint flags)
     {
@@ -107,13 +110,14 @@ internal sealed class ExtendedAttributes(RecordStore records, Journal journal, N
     }
 
     /// <summary>
-    /// Appends the names but those with a prefix (none if it is empty), each with a NUL, as far as they fit; <paramref name="length"/> grows by
-    /// what all of them need. A damaged one has no name.
+    /// Appends the names but those with a prefix (none if it is empty), each with a NUL, as far as they fit;
+    /// <paramref name="length"/> grows by what all of them need. A damaged one has no name.
     /// </summary>
     public void List(RecordRef inode, ReadOnlySpan<byte> without, Span<byte> names, ref int length)
     {
         for (var at = Next(inode, 0); !at.IsNone; at = Next(inode, records.Get<AttributeRecord>(at).Key + 1))
-            if (RecordSum.AttributeHolds(records, at) && (without.IsEmpty || !Name(at).StartsWith(without))) AppendName(Name(at), names, ref length);
+            if (RecordSum.AttributeHolds(records, at) && (without.IsEmpty || !Name(at).StartsWith(without)))
+                AppendName(Name(at), names, ref length);
     }
 
     public static void AppendName(ReadOnlySpan<byte> name, Span<byte> names, ref int length)

@@ -38,7 +38,8 @@ internal sealed partial class FileData
     /// <param name="mode">FALLOC_FL_*.</param>
     /// <param name="mayLeave">Whether somebody else can do what takes long.</param>
     /// <param name="left">The whole pages that are left to drop, for <see cref="DropRange"/>.</param>
-    public Errno Allocate(RecordRef file, ulong offset, ulong length, uint mode, bool mayLeave, out (ulong First, uint Pages) left)
+    public Errno Allocate(RecordRef file, ulong offset, ulong length, uint mode, bool mayLeave,
+        out (ulong First, uint Pages) left)
     {
         left = default;
         if (length == 0) return Errno.EINVAL;

@@ -60,7 +60,8 @@ internal sealed partial class FileData
         // Also what one that was cut short has left: this request may be the same one.
         if (!inode.Has(InodeFlags.StalePages)) return Errno.Ok;
         if (!mayLeave) Settle(file, ref inode);
-        for (var step = 0; mayLeave && step < StepsAtOnce && (isLeft = SettleStep(file, ref inode, out _)); step++) _files.GiveWay(stripe);
+        for (var step = 0; mayLeave && step < StepsAtOnce && (isLeft = SettleStep(file, ref inode, out _)); step++)
+            _files.GiveWay(stripe);
         return Errno.Ok;
     }
 

@@ -6,15 +6,16 @@ namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
 /// The records of the file system in the region, and which of their fields are the truth. A record exists from its commit on.
-/// Fields marked derived link records to one another; they mean nothing to whoever attaches next, who computes them anew (Recovery).
-/// The truth is small on purpose: an entry names its parent, its child and its own name; an inode has its attributes; an extended
-/// attribute and a link target name the inode they belong to. Tables of inodes on fixed places were weighed: they would need a free
-/// map of their own to keep consistent, which the record store already is.
+/// Fields marked derived link records to one another; they mean nothing to whoever attaches next, who computes them anew
+/// (Recovery). The truth is small on purpose: an entry names its parent, its child and its own name; an inode has its attributes;
+/// an extended attribute and a link target name the inode they belong to. Tables of inodes on fixed places were weighed: they
+/// would need a free map of their own to keep consistent, which the record store already is.
 /// <para>
-/// What never changes in a record, or only through the journal, is summed up in it (<see cref="RecordSum"/>): an entry, an attribute and a link
-/// target whole, an inode in what it is (kind of file, pool, generation, target). So no reference of one file is ever taken for another's, and no name
-/// or value is shown that nobody stored. Sizes, times, owners and permissions change in place, each by one store and mostly without a lock; a sum
-/// over them would have to change with them, and is not kept: of these any value is one that could have been set.
+/// What never changes in a record, or only through the journal, is summed up in it (<see cref="RecordSum"/>): an entry, an
+/// attribute and a link target whole, an inode in what it is (kind of file, pool, generation, target). So no reference of one
+/// file is ever taken for another's, and no name or value is shown that nobody stored. Sizes, times, owners and permissions
+/// change in place, each by one store and mostly without a lock; a sum over them would have to change with them, and is not kept:
+/// of these any value is one that could have been set.
 /// </para>
 /// </summary>
 internal static class RecordKind
@@ -65,11 +66,15 @@ internal enum InodeFlags : uint
     None = 0,
     /// <summary>The file's pool is ephemeral: a page that is not there is lost, not zero.</summary>
     Ephemeral = 1,
-    /// <summary>A truncation in a full store could not clear the rest of the last page: cleared before the file grows over it.</summary>
+    /// <summary>
+    /// A truncation in a full store could not clear the rest of the last page: cleared before the file grows over it.
+    /// </summary>
     StaleTail = 2,
     /// <summary>The first-level directory of a pool.</summary>
     PoolDirectory = 4,
-    /// <summary>A truncation is not through: pages that it took from the file may still be stored, and go before the file grows.</summary>
+    /// <summary>
+    /// A truncation is not through: pages that it took from the file may still be stored, and go before the file grows.
+    /// </summary>
     StalePages = 8,
     /// <summary>
     /// Somebody has set the time of modification, and the kernel may not have written back yet what was changed before: see
@@ -81,7 +86,10 @@ internal enum InodeFlags : uint
     Lasting = Ephemeral | PoolDirectory,
 }
 
-/// <summary>A file, directory, symbolic link, fifo, socket or device. Times are as <see cref="FileClock"/> packs them, so that each is one store.</summary>
+/// <summary>
+/// A file, directory, symbolic link, fifo, socket or device. Times are as <see cref="FileClock"/> packs them, so that each is one
+/// store.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct InodeRecord : IRecord
 {
@@ -112,21 +120,25 @@ internal struct InodeRecord : IRecord
     public ulong Opens;
 
     /// <summary>
-    /// Derived. Directory: the directory that holds its name (of a removed one: that held it; 0 after an attach). Dead file: the next one whose pages are
-    /// still to go; 0 for any other file.
+    /// Derived. Directory: the directory that holds its name (of a removed one: that held it; 0 after an attach). Dead file: the
+    /// next one whose pages are still to go; 0 for any other file.
     /// </summary>
     public ulong Parent;
     /// <summary>Derived. Directory: root of the tree of its entries.</summary>
     public ulong Children;
     /// <summary>Derived. Root of the tree of extended attributes.</summary>
     public ulong Attributes;
-    /// <summary>Derived. One of its entries; 0 if none is known (of several names the one that was remembered has gone).</summary>
+    /// <summary>
+    /// Derived. One of its entries; 0 if none is known (of several names the one that was remembered has gone).
+    /// </summary>
     public ulong Entry;
     /// <summary>Derived. How many extended attributes there are.</summary>
     public uint AttributeCount;
     /// <summary>Derived. Bytes of their names and values.</summary>
     public uint AttributeBytes;
-    /// <summary>Derived. st_nlink: names of a file; of a directory 2 and one for each directory in it; 0 without a name.</summary>
+    /// <summary>
+    /// Derived. st_nlink: names of a file; of a directory 2 and one for each directory in it; 0 without a name.
+    /// </summary>
     public uint Links;
     /// <summary>Derived. Scratch of the verifier.</summary>
     public uint Mark;
@@ -173,12 +185,15 @@ internal struct EntryRecord : ITreeRecord<EntryRecord>
     public ulong Left;
     /// <summary>Derived.</summary>
     public ulong Right;
-    /// <summary>Sum of the name's length and all that follows (high half), and the name's length (low half): one word, to change with the child.</summary>
+    /// <summary>
+    /// Sum of the name's length and all that follows (high half), and the name's length (low half): one word, to change with the
+    /// child.
+    /// </summary>
     public ulong SumAndLength;
     /// <summary>
     /// Place in the directory's tree, and READDIR's cookie: bits 16-62 hash of the name (never 0), bits 0-15 a number from 1 that
-    /// tells names of equal hash apart. It never changes while the entry lives, so listings survive insertions and removals. That it shows a hash
-    /// is no help to who seeks names of one hash: he has to make and list 2^24 names for one pair of them.
+    /// tells names of equal hash apart. It never changes while the entry lives, so listings survive insertions and removals. That
+    /// it shows a hash is no help to who seeks names of one hash: he has to make and list 2^24 names for one pair of them.
     /// </summary>
     public ulong Key;
     /// <summary>Inode of the directory.</summary>

@@ -5,14 +5,17 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Cross-checks names, inodes, attributes, link targets, pools and the engine's objects, beside the work of others: the namespace lock is held
-/// for a piece at a time (<see cref="BoundedHold"/>). What is looked at under one hold is right by itself at any moment (a record and what it
-/// refers to, and that its tree leads to it); what must be added up over many is kept true by those who change it (<see cref="RunningCheck"/>).
-/// One sentence a problem, at most <see cref="Damage.MaximumSentences"/>. Nothing here grows with the number of files.
+/// Cross-checks names, inodes, attributes, link targets, pools and the engine's objects, beside the work of others: the namespace
+/// lock is held for a piece at a time (<see cref="BoundedHold"/>). What is looked at under one hold is right by itself at any
+/// moment (a record and what it refers to, and that its tree leads to it); what must be added up over many is kept true by those
+/// who change it (<see cref="RunningCheck"/>). One sentence a problem, at most <see cref="Damage.MaximumSentences"/>. Nothing
+/// here grows with the number of files.
 /// </summary>
 internal sealed class FileSystemVerifier(
-    TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index, ExtendedAttributes attributes,
-    PoolTable pools, FileData data, RunningCheck check, BoundedHold hold, Lock names, Func<RecordRef, string?> pathOf, Func<long> dying)
+    TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index,
+        ExtendedAttributes attributes,
+    PoolTable pools, FileData data, RunningCheck check, BoundedHold hold, Lock names, Func<RecordRef, string?> pathOf,
+        Func<long> dying)
 {
     private readonly Damage _problems = new();
     private readonly PoolObjects _objects = new(client);
@@ -27,7 +30,8 @@ internal sealed class FileSystemVerifier(
         Walk(CheckInode, below =>
         {
             check.InodesBelow = below;
-            if (below == ulong.MaxValue && check.Inodes != inodes.Count) Report($"{check.Inodes} inodes are committed, {inodes.Count} are counted");
+            if (below == ulong.MaxValue && check.Inodes != inodes.Count)
+                Report($"{check.Inodes} inodes are committed, {inodes.Count} are counted");
         });
         Walk(CheckDirectory, default);
         CheckPools();
@@ -84,7 +88,8 @@ internal sealed class FileSystemVerifier(
         if (records.IsRecord(record, RecordKind.Entry)) return CheckEntry(record);
         if (records.IsRecord(record, RecordKind.Attribute)) return CheckAttribute(record);
         if (records.IsRecord(record, RecordKind.Target)) CheckTarget(record);
-        if (records.IsRecord(record, RecordKind.Journal) && journal.IsOpen) Report("an operation on names was begun and not ended");
+        if (records.IsRecord(record, RecordKind.Journal) && journal.IsOpen)
+            Report("an operation on names was begun and not ended");
         return 0;
     }
 
@@ -103,7 +108,8 @@ internal sealed class FileSystemVerifier(
             Report($"entry {entry.Value} names {record.Parent} as its parent, which is no directory");
             return 1;
         }
-        if (index.Find(directory, index.Name(entry)) != entry) Report($"entry {entry.Value} is not found by its name in directory {NameOf(directory)}");
+        if (index.Find(directory, index.Name(entry)) != entry)
+            Report($"entry {entry.Value} is not found by its name in directory {NameOf(directory)}");
         check.Mark(entry, child, 1);
         if (!inodes.IsWhole(child) || child == inodes.Root)
         {
@@ -122,7 +128,8 @@ internal sealed class FileSystemVerifier(
     private int CheckAttribute(RecordRef attribute)
     {
         var owner = new RecordRef(records.Get<AttributeRecord>(attribute).Owner);
-        if (!RecordSum.AttributeHolds(records, attribute)) Report($"an extended attribute of {NameOf(owner)} is damaged (record {attribute.Value})");
+        if (!RecordSum.AttributeHolds(records, attribute))
+            Report($"an extended attribute of {NameOf(owner)} is damaged (record {attribute.Value})");
         else if (!inodes.IsWhole(owner) || attributes.Find(owner, attributes.Name(attribute)) != attribute)
             Report($"extended attribute {attribute.Value} does not belong to an inode that has it");
         return 2;
@@ -131,8 +138,10 @@ internal sealed class FileSystemVerifier(
     private void CheckTarget(RecordRef target)
     {
         var owner = new RecordRef(records.Get<TargetRecord>(target).Owner);
-        if (!RecordSum.TargetHolds(records, target)) Report($"the target of symbolic link {NameOf(owner)} is damaged (record {target.Value})");
-        else if (!inodes.IsWhole(owner) || inodes[owner].Target != target.Value) Report($"link target {target.Value} does not belong to an inode");
+        if (!RecordSum.TargetHolds(records, target))
+            Report($"the target of symbolic link {NameOf(owner)} is damaged (record {target.Value})");
+        else if (!inodes.IsWhole(owner) || inodes[owner].Target != target.Value)
+            Report($"link target {target.Value} does not belong to an inode");
     }
 
     private int CheckInode(RecordRef inode, ulong header)
@@ -148,7 +157,8 @@ internal sealed class FileSystemVerifier(
         // Of a directory that is being removed with all that is in it only the name is gone.
         if (record.Links != record.Mark && !(record.IsDirectory && record.Links == 0))
             Report($"inode {inode.Value} counts {record.Links} links, {record.Mark} are there");
-        if (inode != inodes.Root && record.IsDead && dying() == 0) Report($"inode {inode.Value} has neither name nor user and is not being freed");
+        if (inode != inodes.Root && record.IsDead && dying() == 0)
+            Report($"inode {inode.Value} has neither name nor user and is not being freed");
         if (record.IsSymbolicLink)
         {
             var target = new RecordRef(record.Target);
@@ -168,7 +178,8 @@ internal sealed class FileSystemVerifier(
     private int CheckAttributes(RecordRef inode)
     {
         uint count = 0, bytes = 0;
-        for (var at = attributes.Next(inode, 0); !at.IsNone; at = attributes.Next(inode, records.Get<AttributeRecord>(at).Key + 1))
+        for (var at = attributes.Next(inode, 0); !at.IsNone; at =
+            attributes.Next(inode, records.Get<AttributeRecord>(at).Key + 1))
         {
             if (!records.IsRecord(at, RecordKind.Attribute) || records.Get<AttributeRecord>(at).Owner != inode.Value)
             {
@@ -180,7 +191,9 @@ internal sealed class FileSystemVerifier(
         }
         ref var record = ref inodes[inode];
         if (count != record.AttributeCount || bytes != record.AttributeBytes)
-            Report($"inode {inode.Value} counts {record.AttributeCount} extended attributes of {record.AttributeBytes} bytes, {count} of {bytes} are there");
+            Report(
+                $"inode {inode.Value} counts {record.AttributeCount} extended attributes of {record.AttributeBytes} bytes, "
+                + $"{count} of {bytes} are there");
         return (int)count;
     }
 
@@ -198,7 +211,10 @@ internal sealed class FileSystemVerifier(
         if (_fileCount < _files.Length) _files[_fileCount++] = file;
     }
 
-    /// <summary>What waits for a file's own lock: without the namespace lock, so the file may be gone by now, and its place another's, which serves as well.</summary>
+    /// <summary>
+    /// What waits for a file's own lock: without the namespace lock, so the file may be gone by now, and its place another's,
+    /// which serves as well.
+    /// </summary>
     private void CheckData()
     {
         while (_fileCount > 0)
@@ -206,7 +222,8 @@ internal sealed class FileSystemVerifier(
             var file = _files[--_fileCount];
             try
             {
-                if (inodes.IsWhole(file) && inodes[file].IsRegular && data.HasPagesBeyondEnd(file) && inodes.IsWhole(file) && !inodes[file].IsDead)
+                if (inodes.IsWhole(file) && inodes[file].IsRegular && data.HasPagesBeyondEnd(file) && inodes.IsWhole(file)
+                    && !inodes[file].IsDead)
                     Report($"file {file.Value} has pages stored behind its end");
             }
             catch (DamagedRecordException)
@@ -283,7 +300,8 @@ internal sealed class FileSystemVerifier(
                 hold.Take();
                 if (client.PoolInfo(pool.Id, out _) != TmemStatus.Ok) Report($"{pool.Id} has a directory and is not there");
                 if (!inodes.IsWhole(pool.Directory)) Report($"the directory of {pool.Id} is damaged");
-                else if (inodes[pool.Directory].Parent != inodes.Root.Value) Report($"the directory of {pool.Id} is not at the first level");
+                else if (inodes[pool.Directory].Parent != inodes.Root.Value)
+                    Report($"the directory of {pool.Id} is not at the first level");
             }
         }
         lock (names)

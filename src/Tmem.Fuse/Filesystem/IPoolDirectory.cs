@@ -9,21 +9,33 @@ internal sealed record NamedPool(string Name, PoolId Id, PoolOptions Options);
 /// <summary>What the management API asks of the file system.</summary>
 internal interface IPoolDirectory
 {
-    /// <summary>Makes a first-level directory that is a pool of the given kind. EEXIST, ENAMETOOLONG, EINVAL (bad name or options), ENOSPC.</summary>
+    /// <summary>
+    /// Makes a first-level directory that is a pool of the given kind. EEXIST, ENAMETOOLONG, EINVAL (bad name or options),
+    /// ENOSPC.
+    /// </summary>
     Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id);
 
-    /// <summary>Guarantees a pool memory, 0 for none. ENOENT; EINVAL if it can have no such reserve; ENOSPC if that does not fit.</summary>
+    /// <summary>
+    /// Guarantees a pool memory, 0 for none. ENOENT; EINVAL if it can have no such reserve; ENOSPC if that does not fit.
+    /// </summary>
     Errno ReservePool(string name, long bytes);
 
-    /// <summary>Destroys a pool. ENOENT; ENOTEMPTY if it holds files, unless <paramref name="force"/>; EBUSY if a file of it is open, forced or not.</summary>
+    /// <summary>
+    /// Destroys a pool. ENOENT; ENOTEMPTY if it holds files, unless <paramref name="force"/>; EBUSY if a file of it is open,
+    /// forced or not.
+    /// </summary>
     Errno DestroyPool(string name, bool force);
 
     /// <summary>All pools in name order.</summary>
     IReadOnlyList<NamedPool> Pools();
 
-    /// <summary>A page in the words of the file system: its pool, a path of its file, its number and its place in the file.</summary>
+    /// <summary>
+    /// A page in the words of the file system: its pool, a path of its file, its number and its place in the file.
+    /// </summary>
     string Describe(in Handle page);
 
-    /// <summary>Cross-checks names, inodes, attributes and the engine's objects; one sentence a problem. Safe while others work.</summary>
+    /// <summary>
+    /// Cross-checks names, inodes, attributes and the engine's objects; one sentence a problem. Safe while others work.
+    /// </summary>
     IReadOnlyList<string> Verify();
 }

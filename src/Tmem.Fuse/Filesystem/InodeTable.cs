@@ -46,7 +46,9 @@ internal sealed class InodeTable
 
     public ref InodeRecord this[RecordRef inode] => ref _records.Get<InodeRecord>(inode);
 
-    /// <summary>The inode of a node id, which may be any number. ESTALE if it is that of no inode, or of one that is being freed.</summary>
+    /// <summary>
+    /// The inode of a node id, which may be any number. ESTALE if it is that of no inode, or of one that is being freed.
+    /// </summary>
     public Errno Resolve(NodeId node, out RecordRef inode)
     {
         inode = Root;
@@ -68,7 +70,9 @@ internal sealed class InodeTable
 
     public NodeId NodeOf(RecordRef inode) => inode == Root ? NodeId.Root : new NodeId(inode.Value);
 
-    /// <summary>A new inode, not committed, with the given attributes and all times now. The caller holds the namespace lock.</summary>
+    /// <summary>
+    /// A new inode, not committed, with the given attributes and all times now. The caller holds the namespace lock.
+    /// </summary>
     public TmemStatus Prepare(uint mode, uint uid, uint gid, PoolId pool, InodeFlags flags, out RecordRef inode) =>
         Prepare(_records, mode, uid, gid, pool, flags, ++Volume.Counter, out inode);
 
@@ -154,8 +158,8 @@ internal sealed class InodeTable
     }
 
     /// <summary>
-    /// Pages stored, in blocks of 512 bytes. Copying tools (GNU tar) take a file with a length and without blocks for nothing but zeros, and do
-    /// not read it; so one that may have more than is stored has a page at least.
+    /// Pages stored, in blocks of 512 bytes. Copying tools (GNU tar) take a file with a length and without blocks for nothing but
+    /// zeros, and do not read it; so one that may have more than is stored has a page at least.
     /// </summary>
     private ulong Blocks(RecordRef file)
     {

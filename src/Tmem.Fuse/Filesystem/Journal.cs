@@ -3,14 +3,15 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Makes an operation on names, which changes several words, happen wholly or not at all: before a word that is truth is stored, its place and
-/// what it was are noted in the region; one store, that of the count of notes to 0, ends the operation. Whoever takes up a region with notes in it
-/// puts the words back, last first. The caller holds the namespace lock, from Begin to Commit.
+/// Makes an operation on names, which changes several words, happen wholly or not at all: before a word that is truth is stored,
+/// its place and what it was are noted in the region; one store, that of the count of notes to 0, ends the operation. Whoever
+/// takes up a region with notes in it puts the words back, last first. The caller holds the namespace lock, from Begin to Commit.
 /// <para>
-/// An undo log and no redo log, because the words are then changed in place at once, so that the operation reads what it has written, and a
-/// recovery needs to know nothing of operations. Not noted: derived fields; times, for an operation that is undone is carried out again later;
-/// the counter of the root record, which may skip numbers; and what belongs to no existing record yet. Everything that can fail (finding,
-/// refusing, allocating) comes before Begin: nothing is ever undone while the process lives.
+/// An undo log and no redo log, because the words are then changed in place at once, so that the operation reads what it has
+/// written, and a recovery needs to know nothing of operations. Not noted: derived fields; times, for an operation that is undone
+/// is carried out again later; the counter of the root record, which may skip numbers; and what belongs to no existing record
+/// yet. Everything that can fail (finding, refusing, allocating) comes before Begin: nothing is ever undone while the process
+/// lives.
 /// </para>
 /// </summary>
 internal sealed class Journal(RecordStore records, RecordRef log)
@@ -25,8 +26,8 @@ internal sealed class Journal(RecordStore records, RecordRef log)
     public bool IsOpen => Volatile.Read(ref Log.Count) != 0;
 
     /// <summary>
-    /// Begins an operation that cannot fail any more. One before it that met a damaged record half way is undone first, as a restart would: what is
-    /// derived may be wrong until then, and what is true is whole.
+    /// Begins an operation that cannot fail any more. One before it that met a damaged record half way is undone first, as a
+    /// restart would: what is derived may be wrong until then, and what is true is whole.
     /// </summary>
     public void Begin()
     {
@@ -48,8 +49,8 @@ internal sealed class Journal(RecordStore records, RecordRef log)
     }
 
     /// <summary>
-    /// Makes a prepared record exist. Retired first: what a note names must be there for whoever undoes it, and a record that was never
-    /// committed would be free by then.
+    /// Makes a prepared record exist. Retired first: what a note names must be there for whoever undoes it, and a record that was
+    /// never committed would be free by then.
     /// </summary>
     public void Publish(RecordRef record)
     {
@@ -73,8 +74,9 @@ internal sealed class Journal(RecordStore records, RecordRef log)
     }
 
     /// <summary>
-    /// Undoes an operation cut short and frees what it, or one before it, had retired. May be cut short itself, and is then repeated. Returns how
-    /// many notes were damaged: they are passed over, and the operation they belong to may then have happened in part.
+    /// Undoes an operation cut short and frees what it, or one before it, had retired. May be cut short itself, and is then
+    /// repeated. Returns how many notes were damaged: they are passed over, and the operation they belong to may then have
+    /// happened in part.
     /// </summary>
     public long Recover()
     {

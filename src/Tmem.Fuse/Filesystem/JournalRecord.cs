@@ -9,14 +9,17 @@ namespace Tmem.Fuse.Filesystem;
 internal struct JournalRecord : IRecord
 {
     /// <summary>
-    /// Notes of the longest operation: READDIRPLUS counts a lookup for each of <see cref="AnswerRecord.MaximumLookups"/> entries and leaves an
-    /// answer. The others need at most ten.
+    /// Notes of the longest operation: READDIRPLUS counts a lookup for each of <see cref="AnswerRecord.MaximumLookups"/> entries
+    /// and leaves an answer. The others need at most ten.
     /// </summary>
     public const int Capacity = 64;
 
     /// <summary>Notes that hold. 0: no operation is under way.</summary>
     public ulong Count;
-    /// <summary>Operations ended so far. Part of each note's sum: those of an operation that has ended mean nothing, whatever the count says.</summary>
+    /// <summary>
+    /// Operations ended so far. Part of each note's sum: those of an operation that has ended mean nothing, whatever the count
+    /// says.
+    /// </summary>
     public ulong Ended;
     public JournalNotes Notes;
 

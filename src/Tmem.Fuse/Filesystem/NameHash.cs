@@ -3,8 +3,9 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// From a name to its place in a tree: 47 bits of a keyed hash, and 16 that tell names of equal hash apart. With the key unknown, two of 16 million
-/// names of one's own choosing share a hash by chance; so the bound on such names is there for damaged regions and tests.
+/// From a name to its place in a tree: 47 bits of a keyed hash, and 16 that tell names of equal hash apart. With the key unknown,
+/// two of 16 million names of one's own choosing share a hash by chance; so the bound on such names is there for damaged regions
+/// and tests.
 /// </summary>
 internal readonly struct NameHash(in SipKey key, ulong mask)
 {

@@ -25,8 +25,8 @@ internal static class PageCacheTrace
     private const uint LockOwner = 2;
 
     /// <summary>
-    /// More than there can be in flight, twice: the kernel sends 256 of these writes at a time, and one for each thread that waits
-    /// for its own.
+    /// More than there can be in flight, twice: the kernel sends 256 of these writes at a time, and one for each thread that
+    /// waits for its own.
     /// </summary>
     private const uint High = 8192;
     private const uint Half = High / 2;

@@ -4,8 +4,8 @@ using Tmem.Engine.Diagnostics;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Whether each pool holds as many objects as there are files with pages. Files change while they are counted, so only a pool that nothing was stored
-/// in or taken from meanwhile is compared; one that is always busy is passed over.
+/// Whether each pool holds as many objects as there are files with pages. Files change while they are counted, so only a pool
+/// that nothing was stored in or taken from meanwhile is compared; one that is always busy is passed over.
 /// </summary>
 internal sealed class PoolObjects(TmemClient client)
 {
@@ -38,6 +38,7 @@ internal sealed class PoolObjects(TmemClient client)
     }
 
     private static bool IsStill(in PoolStatistics before, in PoolStatistics after) =>
-        before.Objects == after.Objects && before.PutsStored == after.PutsStored && before.PageFlushesFound == after.PageFlushesFound
+        before.Objects == after.Objects && before.PutsStored == after.PutsStored
+            && before.PageFlushesFound == after.PageFlushesFound
         && before.ObjectFlushesFound == after.ObjectFlushesFound && before.Evictions == after.Evictions;
 }

@@ -7,8 +7,9 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Sums over what lasts in a record, seeded by the record's place and lengths: what fails its sum is damaged and not believed in anything.
-/// 10 ns for an entry, 3 for an inode. No secret: it finds accidents, and who can write the region's memory can write its pages as well.
+/// Sums over what lasts in a record, seeded by the record's place and lengths: what fails its sum is damaged and not believed in
+/// anything. 10 ns for an entry, 3 for an inode. No secret: it finds accidents, and who can write the region's memory can write
+/// its pages as well.
 /// </summary>
 internal static class RecordSum
 {
@@ -53,14 +54,16 @@ internal static class RecordSum
     }
 
     public static bool EntryHolds(RecordStore records, RecordRef entry) =>
-        records.Get<EntryRecord>(entry) is var record && record.SumAndLength != 0 && OfEntry(records, entry, record.Child) == record.SumAndLength;
+        records.Get<EntryRecord>(entry) is var record && record.SumAndLength != 0
+            && OfEntry(records, entry, record.Child) == record.SumAndLength;
 
     /// <summary>Of an attribute whose lengths are set; 0 if they do not fit.</summary>
     public static uint OfAttribute(RecordStore records, RecordRef attribute)
     {
         ref var record = ref records.Get<AttributeRecord>(attribute);
         var length = record.NameLength + record.ValueLength;
-        return Sum(records.Bytes(attribute), Unsafe.SizeOf<AttributeRecord>(), s_attributeStart, length, Seed(attribute, record.NameLength << 16 ^ record.ValueLength));
+        return Sum(records.Bytes(attribute), Unsafe.SizeOf<AttributeRecord>(), s_attributeStart, length,
+            Seed(attribute, record.NameLength << 16 ^ record.ValueLength));
     }
 
     public static bool AttributeHolds(RecordStore records, RecordRef attribute) =>
@@ -70,7 +73,8 @@ internal static class RecordSum
     public static uint OfTarget(RecordStore records, RecordRef target)
     {
         var length = records.Get<TargetRecord>(target).Length;
-        return length > int.MaxValue ? 0 : Sum(records.Bytes(target), Unsafe.SizeOf<TargetRecord>(), s_targetStart, (int)length, Seed(target, (int)length));
+        return length > int.MaxValue ? 0
+            : Sum(records.Bytes(target), Unsafe.SizeOf<TargetRecord>(), s_targetStart, (int)length, Seed(target, (int)length));
     }
 
     public static bool TargetHolds(RecordStore records, RecordRef target) =>

@@ -5,17 +5,18 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Takes up what a region holds: undoes the operation on names that was cut short, drops what names nothing, and computes every derived field
-/// of the records anew. Runs before anybody else works, and may be cut short itself and run again. A file system just made passes through it as
-/// well, so that there is one way to start. Each pass goes over the records in place: nothing here grows with their number, and the time of
-/// all of them is linear in it but for the walks down trees.
+/// Takes up what a region holds: undoes the operation on names that was cut short, drops what names nothing, and computes every
+/// derived field of the records anew. Runs before anybody else works, and may be cut short itself and run again. A file system
+/// just made passes through it as well, so that there is one way to start. Each pass goes over the records in place: nothing here
+/// grows with their number, and the time of all of them is linear in it but for the walks down trees.
 /// <para>
-/// No record is believed before its sum holds. One that fails it is left where it is for <c>check</c> to name (or, with leave to drop what is
-/// damaged, freed), and costs what it stood for alone: see <see cref="Salvage"/>.
+/// No record is believed before its sum holds. One that fails it is left where it is for <c>check</c> to name (or, with leave to
+/// drop what is damaged, freed), and costs what it stood for alone: see <see cref="Salvage"/>.
 /// </para>
 /// </summary>
 internal sealed class Recovery(
-    TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index, ExtendedAttributes attributes,
+    TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index,
+        ExtendedAttributes attributes,
     PoolTable pools, FileData data, bool drops)
 {
     /// <summary>What was found damaged.</summary>
@@ -27,7 +28,10 @@ internal sealed class Recovery(
     public void Run()
     {
         var notes = journal.Recover();
-        if (notes > 0) Damage.Note($"{notes} notes of the journal fail their sum: the operation on names that was under way may have happened in part");
+        if (notes > 0)
+            Damage.Note(
+                $"{notes} notes of the journal fail their sum: the operation on names that was under way may have happened "
+                + "in part");
         records.ForEachDamaged(DropDamaged);
         ResetInodes();
         LinkEntries();
@@ -53,10 +57,13 @@ internal sealed class Recovery(
         if (drops) records.FreeDamaged(record);
     }
 
-    /// <summary>A record whose header is whole and whose contents are not. With its pool gone there is nothing it could stand for.</summary>
+    /// <summary>
+    /// A record whose header is whole and whose contents are not. With its pool gone there is nothing it could stand for.
+    /// </summary>
     private void FailsSum(RecordRef record, string what)
     {
-        if (drops || (records.PoolOf(record) is var pool && pool != default && client.PoolInfo(pool, out _) != TmemStatus.Ok)) records.Free(record);
+        if (drops || (records.PoolOf(record) is var pool && pool != default && client.PoolInfo(pool, out _) != TmemStatus.Ok))
+            records.Free(record);
         if (records.IsSound(record) || drops) Damage.Note(what);
     }
 
@@ -126,7 +133,10 @@ internal sealed class Recovery(
         }
     });
 
-    /// <summary>A name whose inode is gone. It stays, so that who looks for it is told of the loss, and stands for no inode that may come to that place.</summary>
+    /// <summary>
+    /// A name whose inode is gone. It stays, so that who looks for it is told of the loss, and stands for no inode that may come
+    /// to that place.
+    /// </summary>
     private void Lose(RecordRef entry)
     {
         Damage.Note($"entry {entry.Value} stands for an inode that is damaged");
@@ -141,7 +151,9 @@ internal sealed class Recovery(
         journal.Commit();
     }
 
-    /// <summary>A first-level directory stands for its pool; pools without one are the remains of a creation or removal.</summary>
+    /// <summary>
+    /// A first-level directory stands for its pool; pools without one are the remains of a creation or removal.
+    /// </summary>
     private void AdoptPools(Action<PoolSnapshot> withoutDirectory)
     {
         for (var entry = index.Next(inodes.Root, 0); !entry.IsNone;)
@@ -152,7 +164,8 @@ internal sealed class Recovery(
             if (!directory.IsNone)
             {
                 ref var inode = ref inodes[directory];
-                if (inode.IsDirectory && client.PoolInfo(new PoolId(inode.Pool), out var info) == TmemStatus.Ok && pools.Find(inode.Pool) is null)
+                if (inode.IsDirectory && client.PoolInfo(new PoolId(inode.Pool), out var info) == TmemStatus.Ok
+                    && pools.Find(inode.Pool) is null)
                     pools.Add(new PoolState(info!.Id, info.Options, directory));
                 else
                     DropName(inodes.Root, entry);
@@ -166,8 +179,8 @@ internal sealed class Recovery(
     private void EndPoolsWithoutDirectory(PoolSnapshot pool) => client.DestroyPool(pool.Id);
 
     /// <summary>
-    /// Names below a directory that has none itself: the removal of a whole pool, cut short. A walk down to what is empty and up again by
-    /// <see cref="InodeRecord.Parent"/>, for directories may be nested without end.
+    /// Names below a directory that has none itself: the removal of a whole pool, cut short. A walk down to what is empty and up
+    /// again by <see cref="InodeRecord.Parent"/>, for directories may be nested without end.
     /// </summary>
     private void RemoveUnreachable() => records.ForEach(RecordKind.Inode, inode =>
     {
@@ -214,7 +227,8 @@ internal sealed class Recovery(
             return;
         }
         var owner = new RecordRef(records.Get<AttributeRecord>(attribute).Owner);
-        if (!inodes.IsWhole(owner) || !attributes.Find(owner, attributes.Name(attribute)).IsNone || !attributes.Insert(owner, attribute))
+        if (!inodes.IsWhole(owner) || !attributes.Find(owner, attributes.Name(attribute)).IsNone
+            || !attributes.Insert(owner, attribute))
             records.Free(attribute);
     });
 
@@ -230,8 +244,8 @@ internal sealed class Recovery(
     });
 
     /// <summary>
-    /// Pages behind the end of a file come from a write that was cut short, so only files that were open can have them (or from a truncation,
-    /// which goes on later: see FileData.ClearBeyondEnd). Open handles are counted here, when the pools are known.
+    /// Pages behind the end of a file come from a write that was cut short, so only files that were open can have them (or from a
+    /// truncation, which goes on later: see FileData.ClearBeyondEnd). Open handles are counted here, when the pools are known.
     /// </summary>
     private void FinishInodes() => records.ForEach(RecordKind.Inode, inode =>
     {

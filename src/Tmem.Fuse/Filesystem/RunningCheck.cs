@@ -3,9 +3,9 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// How far a check that runs beside the work has counted, for those who change names meanwhile: the check goes over the records by their
-/// places, so what lies below its place has been counted, and a change there is counted by who makes it. So the marks of the inodes are, at
-/// every moment after the walk over the entries, exactly the links they should have. Under the namespace lock.
+/// How far a check that runs beside the work has counted, for those who change names meanwhile: the check goes over the records
+/// by their places, so what lies below its place has been counted, and a change there is counted by who makes it. So the marks of
+/// the inodes are, at every moment after the walk over the entries, exactly the links they should have. Under the namespace lock.
 /// </summary>
 internal sealed class RunningCheck(RecordStore records, InodeTable inodes)
 {

@@ -6,10 +6,11 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// What a damaged record stood for, as far as it is whole itself: files and directories that have lost their names to it are found again in a
-/// directory lost+found of their pool, which only root may enter (what they were named in may have been closed to others), under the numbers of their
-/// inodes; a pool whose directory is lost gets another one. Works only where damage was seen: without it, what has no name is the remains of a
-/// removal. With it, such remains get names as well, which is the lesser evil.
+/// What a damaged record stood for, as far as it is whole itself: files and directories that have lost their names to it are
+/// found again in a directory lost+found of their pool, which only root may enter (what they were named in may have been closed
+/// to others), under the numbers of their inodes; a pool whose directory is lost gets another one. Works only where damage was
+/// seen: without it, what has no name is the remains of a removal. With it, such remains get names as well, which is the lesser
+/// evil.
 /// </summary>
 internal sealed class Salvage(
     TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index, PoolTable pools)
@@ -26,7 +27,8 @@ internal sealed class Salvage(
         records.ForEach(RecordKind.Inode, inode =>
         {
             ref var record = ref inodes[inode];
-            if (record.Pool == pool.Id.Value && (record.Flags & InodeFlags.PoolDirectory) != 0 && record.Parent == 0 && inodes.IsWhole(inode))
+            if (record.Pool == pool.Id.Value && (record.Flags & InodeFlags.PoolDirectory) != 0 && record.Parent == 0
+                && inodes.IsWhole(inode))
                 directory = inode;
         });
         var name = Encoding.UTF8.GetBytes($"lost pool {pool.Id.Value}");
@@ -56,9 +58,11 @@ internal sealed class Salvage(
         records.ForEach(RecordKind.Inode, inode =>
         {
             ref var record = ref inodes[inode];
-            if (inode == inodes.Root || record.Links >= (record.IsDirectory ? 2 : 1) && (!record.IsDirectory || record.Parent != 0)) return;
+            if (inode == inodes.Root || record.Links >= (record.IsDirectory ? 2 : 1)
+                && (!record.IsDirectory || record.Parent != 0)) return;
             if (record.Lookups != 0 || record.Opens != 0 || !inodes.IsWhole(inode)) return;
-            if (pools.Find(record.Pool) is { } pool) _failed |= !Name(LostIn(pool), inode, Encoding.UTF8.GetBytes($"{inode.Value}"));
+            if (pools.Find(record.Pool) is { } pool)
+                _failed |= !Name(LostIn(pool), inode, Encoding.UTF8.GetBytes($"{inode.Value}"));
         });
         return !_failed;
     }
@@ -73,15 +77,18 @@ internal sealed class Salvage(
     private RecordRef LostIn(PoolState pool)
     {
         var found = index.Find(pool.Directory, "lost+found"u8);
-        if (found.IsNone) return Make(pool.Directory, "lost+found"u8, LostMode, pool.Id, inodes[pool.Directory].Flags & InodeFlags.Ephemeral);
+        if (found.IsNone)
+            return Make(pool.Directory, "lost+found"u8, LostMode, pool.Id, inodes[pool.Directory].Flags & InodeFlags.Ephemeral);
         var directory = new RecordRef(records.Get<EntryRecord>(found).Child);
         // What a user has put there is not for what was not his.
-        return inodes.IsWhole(directory) && inodes[directory] is { IsDirectory: true, Uid: 0, Mode: LostMode } ? directory : RecordRef.None;
+        return inodes.IsWhole(directory) && inodes[directory] is { IsDirectory: true, Uid: 0, Mode: LostMode } ? directory
+            : RecordRef.None;
     }
 
     private RecordRef Make(RecordRef parent, ReadOnlySpan<byte> name, uint mode, PoolId pool, InodeFlags flags)
     {
-        if (!index.Find(parent, name).IsNone || inodes.Prepare(mode, 0, 0, pool, flags, out var inode) != TmemStatus.Ok) return RecordRef.None;
+        if (!index.Find(parent, name).IsNone || inodes.Prepare(mode, 0, 0, pool, flags, out var inode) != TmemStatus.Ok)
+            return RecordRef.None;
         if (index.Prepare(parent, inode, name, out var entry) != TmemStatus.Ok)
         {
             records.Free(inode);
@@ -95,7 +102,8 @@ internal sealed class Salvage(
 
     private bool Name(RecordRef parent, RecordRef inode, ReadOnlySpan<byte> name)
     {
-        if (parent.IsNone || !index.Find(parent, name).IsNone || index.Prepare(parent, inode, name, out var entry) != TmemStatus.Ok) return false;
+        if (parent.IsNone || !index.Find(parent, name).IsNone
+            || index.Prepare(parent, inode, name, out var entry) != TmemStatus.Ok) return false;
         journal.Begin();
         Publish(parent, inode, entry);
         return true;

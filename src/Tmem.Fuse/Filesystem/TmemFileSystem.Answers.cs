@@ -5,8 +5,8 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// What the kernel holds of the file system (lookups, handles) and how each change of it happens once: an operation leaves its answer in the
-/// same transaction, and a request that is sent again is answered from there.
+/// What the kernel holds of the file system (lookups, handles) and how each change of it happens once: an operation leaves its
+/// answer in the same transaction, and a request that is sent again is answered from there.
 /// </summary>
 internal sealed partial class TmemFileSystem
 {
@@ -66,7 +66,9 @@ internal sealed partial class TmemFileSystem
         _journal.Commit();
     }
 
-    /// <summary>Ends the operation that is under way and leaves its answer, for the case that the request is sent again.</summary>
+    /// <summary>
+    /// Ends the operation that is under way and leaves its answer, for the case that the request is sent again.
+    /// </summary>
     private void Conclude(in Caller caller, in Answer answer = default)
     {
         if (caller.Unique != 0)
@@ -100,8 +102,8 @@ internal sealed partial class TmemFileSystem
     }
 
     /// <summary>
-    /// A listing is not remembered, only what it counted: that is taken back, and the directory listed again. Returns how many inodes died
-    /// of it: those that have lost their names meanwhile.
+    /// A listing is not remembered, only what it counted: that is taken back, and the directory listed again. Returns how many
+    /// inodes died of it: those that have lost their names meanwhile.
     /// </summary>
     private int TakeBackLookups(ref AnswerRecord slot, Span<RecordRef> dead)
     {

@@ -29,7 +29,8 @@ internal sealed partial class TmemFileSystem
     }
 
     /// <inheritdoc/>
-    public Errno SetAttributes(in Caller caller, NodeId node, in FuseSetattrIn change, out FuseAttrOut attributes, out Deferral deferral)
+    public Errno SetAttributes(in Caller caller, NodeId node, in FuseSetattrIn change, out FuseAttrOut attributes,
+        out Deferral deferral)
     {
         attributes = default;
         deferral = default;
@@ -111,8 +112,8 @@ internal sealed partial class TmemFileSystem
     }
 
     /// <summary>
-    /// What a write or truncation takes from a file: its capabilities always, set-id bits if the writer may not keep them. Both are rare, and
-    /// without them nothing is locked.
+    /// What a write or truncation takes from a file: its capabilities always, set-id bits if the writer may not keep them. Both
+    /// are rare, and without them nothing is locked.
     /// </summary>
     private void DropPrivileges(in Caller caller, RecordRef file, bool killSetId)
     {
@@ -140,7 +141,9 @@ internal sealed partial class TmemFileSystem
         if (_attributes.Remove(file, CapabilityName) == Errno.Ok) _journal.Commit();
     }
 
-    /// <summary>The mount has default_permissions: the kernel decides by mode and owner, and this only says whether the node is there.</summary>
+    /// <summary>
+    /// The mount has default_permissions: the kernel decides by mode and owner, and this only says whether the node is there.
+    /// </summary>
     public Errno Access(in Caller caller, NodeId node, uint mask) => _inodes.Resolve(node, out _);
 
     public Errno GetExtendedAttribute(NodeId node, ReadOnlySpan<byte> name, Span<byte> value, out int length)
@@ -156,7 +159,8 @@ internal sealed partial class TmemFileSystem
         lock (_names) return _attributes.Get(inode, name, value, out length);
     }
 
-    public Errno SetExtendedAttribute(in Caller caller, NodeId node, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, uint flags)
+    public Errno SetExtendedAttribute(in Caller caller, NodeId node, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value,
+        uint flags)
     {
         var error = _inodes.Resolve(node, out var inode);
         if (error == Errno.Ok) error = MayChange(inode, name);
@@ -213,7 +217,9 @@ internal sealed partial class TmemFileSystem
     private static bool IsKnownName(ReadOnlySpan<byte> name) =>
         name.StartsWith(UserPrefix) || name.StartsWith(TrustedPrefix) || name.StartsWith("security."u8);
 
-    /// <summary>user.tmem.* speaks for the pool and is the file system's own everywhere; user.* is for files and directories.</summary>
+    /// <summary>
+    /// user.tmem.* speaks for the pool and is the file system's own everywhere; user.* is for files and directories.
+    /// </summary>
     private Errno MayChange(RecordRef inode, ReadOnlySpan<byte> name)
     {
         if (name.Length > MaximumName) return Errno.ERANGE;

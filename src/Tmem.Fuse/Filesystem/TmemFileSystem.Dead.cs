@@ -5,9 +5,9 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Work that takes long and that any user may choose: the pages of a dead file, of a truncation, of a large hole. Where somebody takes it over
-/// (<see cref="WorkLeft"/>), the request does a bounded part of it, and the rest is done a step at a time: no thread of a session
-/// is held by it.
+/// Work that takes long and that any user may choose: the pages of a dead file, of a truncation, of a large hole. Where somebody
+/// takes it over (<see cref="WorkLeft"/>), the request does a bounded part of it, and the rest is done a step at a time: no
+/// thread of a session is held by it.
 /// <para>
 /// Dead files with many pages wait in a chain through a word of their own that a living file does not use; a process that dies
 /// leaves inodes that are dead, as ever, and recovery reaps those. They are worked at in turn. What finds the store full does a

@@ -6,8 +6,8 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// From a page of the engine back to the file that a person knows, for reports. An inode remembers one of its names; only of a file that has lost
-/// that one and has others are all entries looked through, a piece at a time.
+/// From a page of the engine back to the file that a person knows, for reports. An inode remembers one of its names; only of a
+/// file that has lost that one and has others are all entries looked through, a piece at a time.
 /// </summary>
 internal sealed partial class TmemFileSystem
 {

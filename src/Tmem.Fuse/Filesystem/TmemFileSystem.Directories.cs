@@ -5,8 +5,8 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Listing directories. A cookie is an entry's key, which never changes: an entry that is there all the while is listed exactly once,
-/// whatever comes and goes between two calls.
+/// Listing directories. A cookie is an entry's key, which never changes: an entry that is there all the while is listed exactly
+/// once, whatever comes and goes between two calls.
 /// </summary>
 internal sealed partial class TmemFileSystem
 {
@@ -65,7 +65,8 @@ internal sealed partial class TmemFileSystem
                 if (!AddDots(parent, DirectoryIndex.ParentCookie, ".."u8, ref writer)) return Full(in writer);
                 cookie = DirectoryIndex.ParentCookie;
             }
-            return writer.Plus ? AddKnownEntries(caller, directory, cookie, ref writer) : AddEntries(directory, cookie, ref writer);
+            return writer.Plus ? AddKnownEntries(caller, directory, cookie, ref writer)
+                : AddEntries(directory, cookie, ref writer);
         }
     }
 
@@ -81,8 +82,8 @@ internal sealed partial class TmemFileSystem
     }
 
     /// <summary>
-    /// With the attributes of each entry, and a lookup counted for it. The answer has room for so many; a listing that ends early is
-    /// no end of the directory.
+    /// With the attributes of each entry, and a lookup counted for it. The answer has room for so many; a listing that ends early
+    /// is no end of the directory.
     /// </summary>
     private Errno AddKnownEntries(in Caller caller, RecordRef directory, ulong cookie, ref DirectoryWriter writer)
     {
@@ -90,7 +91,8 @@ internal sealed partial class TmemFileSystem
         var answer = new Answer();
         ref var listed = ref _answers.For(caller).Lookups;
         _journal.Begin();
-        while (answer.LookupCount < AnswerRecord.MaximumLookups && TryNext(directory, cookie, in writer, out var entry, out var fits))
+        while (answer.LookupCount < AnswerRecord.MaximumLookups
+            && TryNext(directory, cookie, in writer, out var entry, out var fits))
         {
             if (!fits)
             {
@@ -124,7 +126,8 @@ internal sealed partial class TmemFileSystem
         cookie = _records.Get<EntryRecord>(entry).Key;
         // One that is lost is listed as of unknown kind, under its entry's number.
         if (Follow(entry, out var inode) == Errno.Ok)
-            writer.TryAdd(_inodes.NodeOf(inode).Value, _inodes[inode].Mode >> TypeShift, cookie, _index.Name(entry), in description);
+            writer.TryAdd(_inodes.NodeOf(inode).Value, _inodes[inode].Mode >> TypeShift, cookie, _index.Name(entry),
+                in description);
         else
             writer.TryAdd(entry.Value, 0, cookie, _index.Name(entry), in description);
     }

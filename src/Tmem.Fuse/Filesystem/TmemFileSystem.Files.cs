@@ -13,7 +13,8 @@ internal sealed partial class TmemFileSystem
     // Not the same on every architecture: 0x4000 on x64, 0x10000 on arm64.
     private static readonly uint s_openDirect = (uint)Tmds.Linux.LibC.O_DIRECT;
     private const uint WriteKillSetId = 4;
-    // FUSE_WRITE_CACHE: from a page of the kernel's. Without its write-back cache, which is not asked for, that is one of a mapping.
+    // FUSE_WRITE_CACHE: from a page of the kernel's. Without its write-back cache, which is not asked for, that is one of a
+    // mapping.
     private const uint WriteFromCache = 1;
 
     /// <summary>O_ACCMODE, and O_RDWR: a mapping that can be written to needs a handle that reads and writes.</summary>
@@ -88,8 +89,9 @@ internal sealed partial class TmemFileSystem
     internal Action? BeforeStep { set => _data.BeforeStep = value; }
 
     /// <summary>
-    /// A persistent file keeps its cached pages, for nobody else writes it; an ephemeral one must ask every time, for a page can go. With
-    /// O_DIRECT (a loop device under swap) writes need no order of the kernel's: they have ours. Within an operation that is under way.
+    /// A persistent file keeps its cached pages, for nobody else writes it; an ephemeral one must ask every time, for a page can
+    /// go. With O_DIRECT (a loop device under swap) writes need no order of the kernel's: they have ours. Within an operation
+    /// that is under way.
     /// </summary>
     private void CountOpen(RecordRef file, uint flags, out FuseOpenOut open)
     {
@@ -173,7 +175,10 @@ internal sealed partial class TmemFileSystem
 
     public Errno Flush(NodeId node, ulong handle) => _inodes.Resolve(node, out _);
 
-    /// <summary>All that was written is in the region already; where that has a file, the answer waits until it is durable there, and with it everything else.</summary>
+    /// <summary>
+    /// All that was written is in the region already; where that has a file, the answer waits until it is durable there, and with
+    /// it everything else.
+    /// </summary>
     public Errno Sync(NodeId node, ulong handle, bool dataOnly, out Deferral deferral)
     {
         deferral = _engine.HasFile ? Deferral.Durable : default;
@@ -183,7 +188,8 @@ internal sealed partial class TmemFileSystem
     /// <summary>ENOSPC or EIO if the disk refuses: nothing is lost yet, and the next call tries again.</summary>
     public Errno MakeDurable() => StatusErrno.Of(_engine.Sync());
 
-    public Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode, out Deferral deferral)
+    public Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode,
+        out Deferral deferral)
     {
         deferral = default;
         var error = ResolveFile(node, out var file);
@@ -196,13 +202,14 @@ internal sealed partial class TmemFileSystem
     }
 
     /// <summary>
-    /// Whether so many bytes could be stored if they were as small as pages can be: all of the same bytes, a word in the index each. What cannot
-    /// be then is refused at once, to a program that asks for room before it writes.
+    /// Whether so many bytes could be stored if they were as small as pages can be: all of the same bytes, a word in the index
+    /// each. What cannot be then is refused at once, to a program that asks for room before it writes.
     /// </summary>
     private bool CanEverFit(RecordRef file, ulong length)
     {
         var most = _engine.Room().Capacity;
-        if (_client.PoolInfo(new PoolId(_inodes[file].Pool), out var info) == TmemStatus.Ok && info is { Options.LimitBytes: > 0 and var limit })
+        if (_client.PoolInfo(new PoolId(_inodes[file].Pool), out var info) == TmemStatus.Ok
+            && info is { Options.LimitBytes: > 0 and var limit })
             most = Math.Min(most, limit);
         if (_client.Info().Options.LimitBytes is > 0 and var granted) most = Math.Min(most, granted);
         return length / FilePages.PageSize <= (ulong)most / sizeof(ulong);
@@ -215,7 +222,9 @@ internal sealed partial class TmemFileSystem
         return error != Errno.Ok ? error : _data.Seek(file, offset, whence, out found);
     }
 
-    /// <summary>Figures of the store, or of the pool's limit where that is narrower. The block is a page: discards come in this unit.</summary>
+    /// <summary>
+    /// Figures of the store, or of the pool's limit where that is narrower. The block is a page: discards come in this unit.
+    /// </summary>
     public Errno GetFileSystem(NodeId node, out FuseKstatfs figures)
     {
         figures = default;

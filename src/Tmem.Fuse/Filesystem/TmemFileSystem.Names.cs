@@ -46,7 +46,8 @@ internal sealed partial class TmemFileSystem
         }
     }
 
-    public Errno MakeNode(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, uint device, out FuseEntryOut entry)
+    public Errno MakeNode(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, uint mode, uint device,
+        out FuseEntryOut entry)
     {
         entry = default;
         var type = mode & InodeMode.TypeMask;
@@ -54,10 +55,12 @@ internal sealed partial class TmemFileSystem
         // A device can be named and not opened: the mount is nodev, so a name here is no way around the rights of the real one.
         var isDevice = type is InodeMode.Character or InodeMode.Block;
         if (!isDevice && type is not (InodeMode.Regular or InodeMode.Fifo or InodeMode.Socket)) return Errno.EINVAL;
-        return MakeEntry(caller, parent, name, type | (mode & InodeMode.PermissionMask), isDevice ? device : 0, default, out entry);
+        return MakeEntry(caller, parent, name, type | (mode & InodeMode.PermissionMask), isDevice ? device : 0, default,
+            out entry);
     }
 
-    public Errno SymbolicLink(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, ReadOnlySpan<byte> target, out FuseEntryOut entry)
+    public Errno SymbolicLink(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, ReadOnlySpan<byte> target,
+        out FuseEntryOut entry)
     {
         entry = default;
         if (target.IsEmpty) return Errno.ENOENT;
@@ -75,7 +78,8 @@ internal sealed partial class TmemFileSystem
             if (!_inodes[inode].IsSymbolicLink) return Errno.EINVAL;
             var record = new RecordRef(_inodes[inode].Target);
             if (!IsTarget(record, inode)) return Errno.EIO;
-            var bytes = _records.Bytes(record).Slice(Unsafe.SizeOf<TargetRecord>(), (int)_records.Get<TargetRecord>(record).Length);
+            var bytes = _records.Bytes(record)
+                .Slice(Unsafe.SizeOf<TargetRecord>(), (int)_records.Get<TargetRecord>(record).Length);
             // As readlink(2) does: what fits.
             length = Math.Min(bytes.Length, target.Length);
             bytes[..length].CopyTo(target);
@@ -194,14 +198,15 @@ internal sealed partial class TmemFileSystem
     }
 
     /// <summary>
-    /// Makes an inode and its name. When it succeeds, the operation is under way in the journal, for the caller to conclude. Under the namespace
-    /// lock.
+    /// Makes an inode and its name. When it succeeds, the operation is under way in the journal, for the caller to conclude.
+    /// Under the namespace lock.
     /// </summary>
     /// <param name="device">Of a device: its number; else 0.</param>
     /// <param name="newPool">The pool whose first-level directory this becomes; none: it belongs to its parent's pool.</param>
     /// <param name="newFlags">Of such a directory: its flags; else they are its parent's.</param>
     private Errno MakeInode(
-        in Caller caller, RecordRef directory, ReadOnlySpan<byte> name, uint mode, uint device, PoolId newPool, InodeFlags newFlags, ReadOnlySpan<byte> target,
+        in Caller caller, RecordRef directory, ReadOnlySpan<byte> name, uint mode, uint device, PoolId newPool,
+            InodeFlags newFlags, ReadOnlySpan<byte> target,
         out RecordRef inode)
     {
         inode = RecordRef.None;
@@ -217,7 +222,8 @@ internal sealed partial class TmemFileSystem
         RecordRef targetRecord = default, entry = default;
         var isPool = newPool != default;
         var status = _inodes.Prepare(
-            mode, caller.Uid, gid, isPool ? newPool : new PoolId(parent.Pool), isPool ? newFlags : parent.Flags & InodeFlags.Ephemeral, out inode);
+            mode, caller.Uid, gid, isPool ? newPool : new PoolId(parent.Pool), isPool ? newFlags
+                : parent.Flags & InodeFlags.Ephemeral, out inode);
         if (status == TmemStatus.Ok && !target.IsEmpty) status = PrepareTarget(inode, target, out targetRecord);
         if (status == TmemStatus.Ok) status = _index.Prepare(directory, inode, name, out entry);
         if (status != TmemStatus.Ok)
@@ -242,7 +248,8 @@ internal sealed partial class TmemFileSystem
 
     private TmemStatus PrepareTarget(RecordRef inode, ReadOnlySpan<byte> target, out RecordRef record)
     {
-        var status = _records.Allocate(RecordKind.Target, Unsafe.SizeOf<TargetRecord>() + target.Length, out record, new PoolId(_inodes[inode].Pool));
+        var status = _records.Allocate(RecordKind.Target, Unsafe.SizeOf<TargetRecord>() + target.Length, out record,
+            new PoolId(_inodes[inode].Pool));
         if (status != TmemStatus.Ok) return status;
         ref var header = ref _records.Get<TargetRecord>(record);
         header.Owner = inode.Value;
@@ -254,7 +261,9 @@ internal sealed partial class TmemFileSystem
         return TmemStatus.Ok;
     }
 
-    /// <summary>Whether a name may be made in a directory: ENOENT in a removed one or in a pool that ends, EEXIST, ENAMETOOLONG.</summary>
+    /// <summary>
+    /// Whether a name may be made in a directory: ENOENT in a removed one or in a pool that ends, EEXIST, ENAMETOOLONG.
+    /// </summary>
     private Errno CheckNewName(RecordRef directory, ReadOnlySpan<byte> name)
     {
         if (_inodes[directory].Links == 0) return Errno.ENOENT;
@@ -297,5 +306,6 @@ internal sealed partial class TmemFileSystem
 
     /// <summary>Whether a reference is that of the whole target of this symbolic link.</summary>
     private bool IsTarget(RecordRef target, RecordRef link) =>
-        _records.IsRecord(target, RecordKind.Target) && RecordSum.TargetHolds(_records, target) && _records.Get<TargetRecord>(target).Owner == link.Value;
+        _records.IsRecord(target, RecordKind.Target) && RecordSum.TargetHolds(_records, target)
+            && _records.Get<TargetRecord>(target).Owner == link.Value;
 }

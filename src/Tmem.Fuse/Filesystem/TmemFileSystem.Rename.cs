@@ -16,7 +16,8 @@ internal sealed partial class TmemFileSystem
     /// <summary>Directories above one that a directory can be moved into.</summary>
     private const int DeepestRename = 16_384;
 
-    public Errno Rename(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, NodeId newParent, ReadOnlySpan<byte> newName, uint flags)
+    public Errno Rename(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, NodeId newParent, ReadOnlySpan<byte> newName,
+        uint flags)
     {
         if (flags is not (0 or NoReplace or Exchange)) return Errno.EINVAL;
         RecordRef dead;
@@ -101,8 +102,9 @@ internal sealed partial class TmemFileSystem
     }
 
     /// <summary>
-    /// Whether <paramref name="directory"/> is <paramref name="ancestor"/> or lies below it. The kernel has made sure already that it does not; what
-    /// lies deeper than anybody nests directories is believed to, so that a user's tree is not what others wait for.
+    /// Whether <paramref name="directory"/> is <paramref name="ancestor"/> or lies below it. The kernel has made sure already
+    /// that it does not; what lies deeper than anybody nests directories is believed to, so that a user's tree is not what others
+    /// wait for.
     /// </summary>
     private bool IsWithin(RecordRef directory, RecordRef ancestor)
     {

@@ -3,7 +3,9 @@ using Tmem.Fuse.Abi;
 
 namespace Tmem.Fuse.Filesystem;
 
-/// <summary>The removal of all names below a directory that has lost its own, a few under each hold of the namespace lock.</summary>
+/// <summary>
+/// The removal of all names below a directory that has lost its own, a few under each hold of the namespace lock.
+/// </summary>
 internal sealed partial class TmemFileSystem
 {
     /// <summary>Names that go under one hold.</summary>
@@ -12,8 +14,9 @@ internal sealed partial class TmemFileSystem
     private readonly Lock _destroying = new();
 
     /// <summary>
-    /// Removes every name below a held directory of a pool that has ended, so that nothing is made there any more. Goes down to what is empty and
-    /// up again by the inodes' parents: directories may be nested without end, and nothing here grows with them.
+    /// Removes every name below a held directory of a pool that has ended, so that nothing is made there any more. Goes down to
+    /// what is empty and up again by the inodes' parents: directories may be nested without end, and nothing here grows with
+    /// them.
     /// </summary>
     private void RemoveTree(RecordRef top)
     {

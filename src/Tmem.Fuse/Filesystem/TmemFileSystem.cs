@@ -11,22 +11,24 @@ namespace Tmem.Fuse.Filesystem;
 /// <para>
 /// Locks, in the order they are taken; nobody takes an earlier one while holding a later one, nor two of one line:
 /// <list type="number">
-/// <item>the namespace lock (<c>_names</c>): entries, trees, links, references, owners, extended attributes, pools, and every allocation,
-/// commit and freeing of a record;</item>
+/// <item>the namespace lock (<c>_names</c>): entries, trees, links, references, owners, extended attributes, pools, and every
+/// allocation, commit and freeing of a record;</item>
 /// <item>a file's lock (FileData): shared by reads and writes, alone for truncation and large holes;</item>
 /// <item>a page's lock (FileData): shared by writers of the whole page, alone for a change of a part;</item>
 /// <item>the engine's own.</item>
 /// </list>
-/// Read, Write, Seek, Allocate and GetAttributes take no namespace lock (but Write and truncation when a file has privileges to lose); size, mode
-/// and times are single words that they read and change atomically. An inode they work on stays, because the kernel holds it open or
-/// looked up. An inode that nobody names or knows any more is first made dead under the namespace lock, then its pages are flushed
-/// outside of it (of a large file in steps, by another thread: TmemFileSystem.Dead.cs), then its records are freed.
+/// Read, Write, Seek, Allocate and GetAttributes take no namespace lock (but Write and truncation when a file has privileges to
+/// lose); size, mode and times are single words that they read and change atomically. An inode they work on stays, because the
+/// kernel holds it open or looked up. An inode that nobody names or knows any more is first made dead under the namespace lock,
+/// then its pages are flushed outside of it (of a large file in steps, by another thread: TmemFileSystem.Dead.cs), then its
+/// records are freed.
 /// </para>
 /// <para>Times of access are not kept up to date (noatime): a read of swap must not write.</para>
 /// <para>
-/// A crash between any two stores leaves what recovery understands: an operation on names is undone or has happened (<see cref="Journal"/>), and
-/// one that has happened is not carried out again when its request is sent again (<see cref="Answers"/>). What is freed without the journal is
-/// dead already. docs/crash-safety.md goes through the operations one by one.
+/// A crash between any two stores leaves what recovery understands: an operation on names is undone or has happened
+/// (<see cref="Journal"/>), and one that has happened is not carried out again when its request is sent again
+/// (<see cref="Answers"/>). What is freed without the journal is dead already. docs/crash-safety.md goes through the operations
+/// one by one.
 /// </para>
 /// </summary>
 internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
@@ -70,7 +72,8 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
         _journal = new Journal(_records, new RecordRef(_inodes.Volume.Journal));
         _answers = new Answers(_records, in _inodes.Volume.Answers, ++_inodes.Volume.Processes);
         _attributes = new ExtendedAttributes(_records, _journal, hash);
-        var recovery = new Recovery(_client, _records, _journal, _inodes, _index, _attributes, _pools, _data, engine.DropsDamaged);
+        var recovery = new Recovery(_client, _records, _journal, _inodes, _index, _attributes, _pools, _data,
+            engine.DropsDamaged);
         recovery.Run();
         Damage = recovery.Damage;
         _keepsNameless = recovery.KeepsNameless;
@@ -81,8 +84,8 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     public Damage Damage { get; }
 
     /// <summary>
-    /// To be called after a new mount: a new kernel connection knows no nodes and has nothing open. Forgets answers, lookups and handles of
-    /// earlier ones, and frees the inodes that were only kept for them.
+    /// To be called after a new mount: a new kernel connection knows no nodes and has nothing open. Forgets answers, lookups and
+    /// handles of earlier ones, and frees the inodes that were only kept for them.
     /// </summary>
     public void DropKernelReferences()
     {
@@ -116,7 +119,9 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
         });
     }
 
-    /// <summary>Whether an inode has just become dead; the caller, who holds the namespace lock, then reaps it once that is released.</summary>
+    /// <summary>
+    /// Whether an inode has just become dead; the caller, who holds the namespace lock, then reaps it once that is released.
+    /// </summary>
     private bool Dies(RecordRef inode)
     {
         if (!_inodes[inode].IsDead || inode == _held) return false;

@@ -11,7 +11,9 @@ internal static class Volume
 {
     private const uint RootMode = InodeMode.Directory | 0x1ED;
 
-    /// <summary>The root record of a region. An empty region gets one: it counts from the store of the reference to it on.</summary>
+    /// <summary>
+    /// The root record of a region. An empty region gets one: it counts from the store of the reference to it on.
+    /// </summary>
     /// <exception cref="RegionException">No room, or metadata of another version.</exception>
     public static RecordRef FindOrMake(RecordStore records)
     {
@@ -36,11 +38,14 @@ internal static class Volume
     private static RegionException Refusal(RecordStore records, RecordRef found)
     {
         if (!records.IsRecord(found, RecordKind.Root))
-            return new RegionException("the region's root is no file system's; use a region of tmemd's own, or remove the file to start empty");
+            return new RegionException(
+                "the region's root is no file system's; use a region of tmemd's own, or remove the file to start empty");
         var version = records.Get<RootRecord>(found).Version;
         return new RegionException(version != RootRecord.CurrentVersion
-            ? $"the region's file system is of version {version}, this program knows {RootRecord.CurrentVersion}; use the program that made it"
-            : "the region is damaged: its file system's root record fails its sum; restore it from a copy, or remove it to start empty");
+            ? $"the region's file system is of version {version}, this program knows {RootRecord.CurrentVersion}; use the "
+                + "program that made it"
+            : "the region is damaged: its file system's root record fails its sum; restore it from a copy, or remove it to "
+                + "start empty");
     }
 
     /// <summary>A root record that is whole, beside this one.</summary>
@@ -55,8 +60,8 @@ internal static class Volume
     }
 
     /// <summary>
-    /// All is found by the root record, so there are two, alike in what they refer to. The second does not count on: its counters are found by those
-    /// who have had a number of them. Without room for it there is one, until the next start.
+    /// All is found by the root record, so there are two, alike in what they refer to. The second does not count on: its counters
+    /// are found by those who have had a number of them. Without room for it there is one, until the next start.
     /// </summary>
     private static void KeepSpare(RecordStore records, RecordRef found)
     {
@@ -93,7 +98,8 @@ internal static class Volume
     {
         if (records.IsRecord(inode, RecordKind.Inode) && RecordSum.Holds(inode, in records.Get<InodeRecord>(inode))) return;
         if (!records.TryRemake(inode, RecordKind.Inode, Unsafe.SizeOf<InodeRecord>()))
-            throw new RegionException("the region is damaged: its root directory has no place; restore it from a copy, or remove it to start empty");
+            throw new RegionException(
+                "the region is damaged: its root directory has no place; restore it from a copy, or remove it to start empty");
         ref var record = ref records.Get<InodeRecord>(inode);
         record = new InodeRecord { Generation = 1, Mode = RootMode };
         record.AccessTime = record.ModifyTime = record.ChangeTime = FileClock.Now();
@@ -101,8 +107,8 @@ internal static class Volume
     }
 
     /// <summary>
-    /// Log and answers that are no records any more: empty ones in their stead, by way of another root record, which one store makes the one that
-    /// counts. An operation that was under way may then have happened in part, or happen twice.
+    /// Log and answers that are no records any more: empty ones in their stead, by way of another root record, which one store
+    /// makes the one that counts. An operation that was under way may then have happened in part, or happen twice.
     /// </summary>
     private static RecordRef ReplaceDamaged(RecordStore records, RecordRef volume)
     {

@@ -1,15 +1,18 @@
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// How a worker's death is known before the kernel has taken its memory apart. The worker has a thread that holds a word of the handover page
-/// (<see cref="ShowLife"/>); the process that stands by waits for it, sees to it that no thread of the worker will run again, and tells the keeper.
-/// A death that shows no other way shows by the pidfd, as it does where there is nobody who stands by.
+/// How a worker's death is known before the kernel has taken its memory apart. The worker has a thread that holds a word of the
+/// handover page (<see cref="ShowLife"/>); the process that stands by waits for it, sees to it that no thread of the worker will
+/// run again, and tells the keeper. A death that shows no other way shows by the pidfd, as it does where there is nobody who
+/// stands by.
 /// </summary>
 internal sealed class DeathWatch
 {
     private const int StackBytes = 128 << 10;
 
-    /// <summary>A thread that is killed ends within a tick; one that waits for a disk may take long, and the pidfd will tell.</summary>
+    /// <summary>
+    /// A thread that is killed ends within a tick; one that waits for a disk may take long, and the pidfd will tell.
+    /// </summary>
     private const int MostLooks = 500;
 
     /// <summary>Looks, 0.3 ms each, without a pause between them.</summary>
@@ -76,5 +79,6 @@ internal sealed class DeathWatch
         ProcessPriority.AllStepForward();
     }
 
-    private static void Start(string name, ThreadStart work) => new Thread(work, StackBytes) { IsBackground = true, Name = name }.Start();
+    private static void Start(string name, ThreadStart work) =>
+        new Thread(work, StackBytes) { IsBackground = true, Name = name }.Start();
 }

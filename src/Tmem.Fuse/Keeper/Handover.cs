@@ -52,8 +52,8 @@ internal struct WorkerDeath
     public long ServedMilliseconds;
 
     /// <summary>
-    /// Whether it died by itself: of a signal that a program's own fault raises, or with an exit code. What anybody may send, SIGKILL first of all, which is the
-    /// out-of-memory killer's too, says nothing of what it was doing.
+    /// Whether it died by itself: of a signal that a program's own fault raises, or with an exit code. What anybody may send,
+    /// SIGKILL first of all, which is the out-of-memory killer's too, says nothing of what it was doing.
     /// </summary>
     public readonly bool IsFault => BySignal == 0 ? Number > 0 : Number is 4 or 5 or 6 or 7 or 8 or 11 or 31;
 }
@@ -68,9 +68,9 @@ internal struct RecentDeaths
 }
 
 /// <summary>
-/// The page that a keeper and its workers share: what a successor of either must know, and nothing else. It is shared memory that every one of them
-/// inherits. One writes at a time: the keeper while no worker serves and for its own fields, the worker for what it agrees with the kernel.
-/// A program that does not know this <see cref="Version"/> refuses to take over.
+/// The page that a keeper and its workers share: what a successor of either must know, and nothing else. It is shared memory that
+/// every one of them inherits. One writes at a time: the keeper while no worker serves and for its own fields, the worker for
+/// what it agrees with the kernel. A program that does not know this <see cref="Version"/> refuses to take over.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct HandoverPage
@@ -88,9 +88,13 @@ internal unsafe struct HandoverPage
 
     public int KeeperProcess;
     public int WorkerProcess;
-    /// <summary>The worker that has begun to read requests: whether it has served is known at once, and not when its word arrives.</summary>
+    /// <summary>
+    /// The worker that has begun to read requests: whether it has served is known at once, and not when its word arrives.
+    /// </summary>
     public int ServingProcess;
-    /// <summary>Its thread that tells the kernel what to let go of: it may wait there for what only a successor answers.</summary>
+    /// <summary>
+    /// Its thread that tells the kernel what to let go of: it may wait there for what only a successor answers.
+    /// </summary>
     public int NotifyingThread;
     /// <summary>Requests that were refused because workers had died of them.</summary>
     public int Refused;
@@ -121,7 +125,10 @@ internal unsafe struct HandoverPage
     public int Region;
     /// <summary>That memory is never swapped, so no process need lock it.</summary>
     public int RegionStays;
-    /// <summary>The segments that keep memory from being swapped where the kernel needs them: the region's, the buffers', this page's. See <see cref="LockedSegment"/>.</summary>
+    /// <summary>
+    /// The segments that keep memory from being swapped where the kernel needs them: the region's, the buffers', this page's. See
+    /// <see cref="LockedSegment"/>.
+    /// </summary>
     public int RegionSegment;
     public int BuffersSegment;
     public int PageSegment;
@@ -159,7 +166,10 @@ internal unsafe struct HandoverPage
     /// <summary>Why the last upgrade came to nothing; empty if it did not.</summary>
     public fixed byte UpgradeProblem[TextBytes];
 
-    /// <summary>Held by a thread of the worker that serves: see <see cref="DeathWatch"/>. Behind all else, where a page of a program without it has 0.</summary>
+    /// <summary>
+    /// Held by a thread of the worker that serves: see <see cref="DeathWatch"/>. Behind all else, where a page of a program
+    /// without it has 0.
+    /// </summary>
     public uint Life;
 
     /// <summary>1 if the first worker may drop what is damaged. Behind all else as well.</summary>
@@ -195,7 +205,8 @@ internal sealed unsafe class Handover
     /// <summary>The connection's parameters once a worker has agreed on them with the kernel.</summary>
     public SessionParameters? Parameters => Volatile.Read(ref _page->Agreed) == 0
         ? null
-        : new SessionParameters(_page->Minor, (FuseInitFlags)_page->Flags, _page->MaxWrite, (ushort)_page->MaxPages, _page->MaxReadahead);
+        : new SessionParameters(_page->Minor, (FuseInitFlags)_page->Flags, _page->MaxWrite, (ushort)_page->MaxPages,
+            _page->MaxReadahead);
 
     /// <exception cref="StartupException">No memory.</exception>
     public static Handover Create()
@@ -215,7 +226,8 @@ internal sealed unsafe class Handover
         var handover = Map(descriptor);
         ref var page = ref handover.Page;
         if (page.Magic != HandoverPage.ExpectedMagic)
-            throw new StartupException($"Descriptor {descriptor} is no handover page. Start tmemd without {Launcher.RoleVariable} in its environment.");
+            throw new StartupException(
+                $"Descriptor {descriptor} is no handover page. Start tmemd without {Launcher.RoleVariable} in its environment.");
         if (page.Version != HandoverPage.ExpectedVersion)
         {
             throw new StartupException($"The running tmemd hands over in version {page.Version} and this program knows version "
@@ -228,7 +240,9 @@ internal sealed unsafe class Handover
         return handover;
     }
 
-    /// <summary>Notes what was agreed, before the kernel is told: a successor then finds it whether or not the answer left.</summary>
+    /// <summary>
+    /// Notes what was agreed, before the kernel is told: a successor then finds it whether or not the answer left.
+    /// </summary>
     public void Agree(SessionParameters parameters)
     {
         _page->Minor = parameters.Minor;
@@ -297,7 +311,8 @@ internal sealed unsafe class Handover
 
     private static Handover Map(int descriptor)
     {
-        var address = Libc.mmap(null, (nuint)s_size, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED | Libc.MAP_POPULATE, descriptor, 0);
+        var address = Libc.mmap(null, (nuint)s_size, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED | Libc.MAP_POPULATE,
+            descriptor, 0);
         if ((nint)address != -1)
         {
             _ = Libc.madvise(address, (nuint)s_size, Libc.MADV_DONTDUMP);

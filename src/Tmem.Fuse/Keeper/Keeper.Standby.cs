@@ -1,9 +1,9 @@
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// A worker ahead of time: while one serves, the next has started its runtime and mapped the region, and waits for the word. Half of what clients
-/// would wait for after a death is then done. It costs the machine a process that does nothing: 3 MB, and 2 MB of page
-/// tables a GiB. Without one (it died, or the worker died right after another) a worker is started when it is needed.
+/// A worker ahead of time: while one serves, the next has started its runtime and mapped the region, and waits for the word. Half
+/// of what clients would wait for after a death is then done. It costs the machine a process that does nothing: 3 MB, and 2 MB of
+/// page tables a GiB. Without one (it died, or the worker died right after another) a worker is started when it is needed.
 /// </summary>
 internal sealed unsafe partial class Keeper
 {
@@ -21,7 +21,8 @@ internal sealed unsafe partial class Keeper
         }
         if (!_standby.Exists) return;
         // "Ready" changes nothing: one that is not ready yet is still ahead of one that is not started.
-        for (var message = _standby.Receive(); message is not (LinkMessage.None or LinkMessage.Closed); message = _standby.Receive())
+        for (var message = _standby.Receive(); message
+            is not (LinkMessage.None or LinkMessage.Closed); message = _standby.Receive())
         {
             if (message == LinkMessage.WorkerEnds && TryTakeOverEarly()) return;
         }
@@ -40,9 +41,9 @@ internal sealed unsafe partial class Keeper
     }
 
     /// <summary>
-    /// Makes the one that stands by the worker while the kernel still takes the memory of the one before apart. False where a death has to be understood before
-    /// anything is done about it: in an upgrade, when the mount is gone, while another one's end is waited for, or when one
-    /// before died by its own fault.
+    /// Makes the one that stands by the worker while the kernel still takes the memory of the one before apart. False where a
+    /// death has to be understood before anything is done about it: in an upgrade, when the mount is gone, while another one's
+    /// end is waited for, or when one before died by its own fault.
     /// </summary>
     private bool TryTakeOverEarly()
     {

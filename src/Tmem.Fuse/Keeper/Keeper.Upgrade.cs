@@ -4,8 +4,9 @@ using Tmem.Fuse.Session;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// The planned hand-over: a successor gets ready beside the worker, the worker finishes what is in hand and ends, the successor attaches.
-/// Until it is ready, nothing has changed for anybody; if it dies between there and serving, the program before it is started again.
+/// The planned hand-over: a successor gets ready beside the worker, the worker finishes what is in hand and ends, the successor
+/// attaches. Until it is ready, nothing has changed for anybody; if it dies between there and serving, the program before it is
+/// started again.
 /// </summary>
 internal sealed unsafe partial class Keeper
 {
@@ -81,7 +82,8 @@ internal sealed unsafe partial class Keeper
 
     private void HandleSuccessor()
     {
-        for (var message = _successor.Receive(); message is not (LinkMessage.None or LinkMessage.Closed); message = _successor.Receive())
+        for (var message = _successor.Receive(); message
+            is not (LinkMessage.None or LinkMessage.Closed); message = _successor.Receive())
         {
             if (message != LinkMessage.Ready || _phase != UpgradePhase.Preparing) continue;
             _phase = UpgradePhase.Retiring;
@@ -108,12 +110,17 @@ internal sealed unsafe partial class Keeper
         UpgradeFails(line);
     }
 
-    /// <summary>What takes longer than it may is ended: the successor as long as the worker serves, then the worker, whose requests are sent again.</summary>
+    /// <summary>
+    /// What takes longer than it may is ended: the successor as long as the worker serves, then the worker, whose requests are
+    /// sent again.
+    /// </summary>
     private void CheckUpgrade()
     {
         if (_phase == UpgradePhase.None || Environment.TickCount64 < _deadline) return;
-        if (_phase == UpgradePhase.Preparing && _successor.Exists) _ = NativeProcess.kill(_successor.Process, NativeProcess.SIGKILL);
-        else if (_phase == UpgradePhase.Retiring && _worker.Exists) _ = NativeProcess.kill(_worker.Process, NativeProcess.SIGKILL);
+        if (_phase == UpgradePhase.Preparing && _successor.Exists)
+            _ = NativeProcess.kill(_successor.Process, NativeProcess.SIGKILL);
+        else if (_phase == UpgradePhase.Retiring && _worker.Exists)
+            _ = NativeProcess.kill(_worker.Process, NativeProcess.SIGKILL);
         _deadline = Environment.TickCount64 + RetirePatience;
     }
 
@@ -157,7 +164,8 @@ internal sealed unsafe partial class Keeper
         _phase = UpgradePhase.None;
         if (Page.Proposed.Program >= 0 && Page.Proposed.Program != Page.Current.Program) _ = Libc.close(Page.Proposed.Program);
         Page.Proposed = Page.Current;
-        // A worker that lives has the descriptors it was started with, and the page names no others. Nobody has read through the new ones.
+        // A worker that lives has the descriptors it was started with, and the page names no others. Nobody has read through the
+        // new ones.
         while (_worker.Exists && Page.DeviceCount > _devicesBefore) _ = Libc.close(Page.Devices[--Page.DeviceCount]);
         Tell(why);
     }

@@ -3,9 +3,9 @@ using Tmem.Fuse.Abi;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// Holds what must outlive a worker (every descriptor of the connection, the region, the listening socket) and starts another worker when one
-/// dies. One thread in one poll(2); no I/O on the mount, no state but the handover page; nothing managed is allocated from
-/// <see cref="Run"/> on, because what the machine swapped out comes back only when there is a worker again.
+/// Holds what must outlive a worker (every descriptor of the connection, the region, the listening socket) and starts another
+/// worker when one dies. One thread in one poll(2); no I/O on the mount, no state but the handover page; nothing managed is
+/// allocated from <see cref="Run"/> on, because what the machine swapped out comes back only when there is a worker again.
 /// </summary>
 internal sealed unsafe partial class Keeper
 {
@@ -21,7 +21,9 @@ internal sealed unsafe partial class Keeper
     private Watched _worker;
     /// <summary>Workers that have left the region to their successors, and still end.</summary>
     private readonly Watched[] _retired = new Watched[4];
-    /// <summary>A worker that has been replaced because none of its threads runs any more; the kernel still takes its memory apart.</summary>
+    /// <summary>
+    /// A worker that has been replaced because none of its threads runs any more; the kernel still takes its memory apart.
+    /// </summary>
     private Watched _ending;
     private bool _everServed;
     private long _startAt;
@@ -87,7 +89,9 @@ internal sealed unsafe partial class Keeper
         return _exit.Value;
     }
 
-    /// <summary>What allocates the first time it is used (cultures, formats) is used before it counts: putting a line together.</summary>
+    /// <summary>
+    /// What allocates the first time it is used (cultures, formats) is used before it counts: putting a line together.
+    /// </summary>
     private void Rehearse()
     {
         var death = new WorkerDeath { Process = 1, Number = 9, BySignal = 1, HadServed = 1, ServedMilliseconds = 1 };
@@ -175,7 +179,10 @@ internal sealed unsafe partial class Keeper
         WorkerEnded(in death);
     }
 
-    /// <summary>Watches its end apart. False if several still end, which takes longer than an upgrade on a busy machine; then this one's is waited for.</summary>
+    /// <summary>
+    /// Watches its end apart. False if several still end, which takes longer than an upgrade on a busy machine; then this one's
+    /// is waited for.
+    /// </summary>
     private bool TryRetireWorker()
     {
         foreach (ref var place in _retired.AsSpan())

@@ -46,8 +46,8 @@ internal static class KeeperLog
 }
 
 /// <summary>
-/// An interpolated string as bytes on the stack; what does not fit is cut off. Write <c>KeeperLine line = $"..."</c>: an interpolated string given
-/// to one of the methods would be made on the heap first.
+/// An interpolated string as bytes on the stack; what does not fit is cut off. Write <c>KeeperLine line = $"..."</c>: an
+/// interpolated string given to one of the methods would be made on the heap first.
 /// </summary>
 [InterpolatedStringHandler]
 internal ref struct KeeperLine

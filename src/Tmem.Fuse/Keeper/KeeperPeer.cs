@@ -3,8 +3,8 @@ using Tmem.Fuse.Abi;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// The worker's end of its line to the keeper: what the keeper says is done, and a keeper that died is replaced. Nothing is lost while there is
-/// none, but a worker that dies then takes everything with it.
+/// The worker's end of its line to the keeper: what the keeper says is done, and a keeper that died is replaced. Nothing is lost
+/// while there is none, but a worker that dies then takes everything with it.
 /// </summary>
 internal sealed class KeeperPeer
 {
@@ -59,8 +59,8 @@ internal sealed class KeeperPeer
     /// <param name="settings">What it is to be started with.</param>
     /// <param name="program">The descriptor of its program; -1 for the one that is used already.</param>
     /// <param name="wanted">
-    /// Whether whoever asked still waits. So long, a keeper that stands still is waited for: "it came to nothing" would be untrue once it
-    /// goes on. One that lives answers within half a minute, and of one that dies the line tells.
+    /// Whether whoever asked still waits. So long, a keeper that stands still is waited for: "it came to nothing" would be untrue
+    /// once it goes on. One that lives answers within half a minute, and of one that dies the line tells.
     /// </param>
     /// <returns>Null when this worker is about to retire for it, else why it came to nothing.</returns>
     public string? TryUpgrade(in WorkerSettings settings, int program, Func<bool> wanted)

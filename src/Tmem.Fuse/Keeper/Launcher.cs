@@ -20,13 +20,16 @@ internal enum Role
 }
 
 /// <summary>
-/// Starts processes of tmemd with the descriptors they inherit. Words and environment lie ready in native memory, with a few digits to fill in,
-/// because a worker is started when nobody serves the swap device that more memory could come from.
-/// <para>The program's own command line is passed on, for people to read; what counts is one variable: role, handover page, line.</para>
+/// Starts processes of tmemd with the descriptors they inherit. Words and environment lie ready in native memory, with a few
+/// digits to fill in, because a worker is started when nobody serves the swap device that more memory could come from.
+/// <para>The program's own command line is passed on, for people to read; what counts is one variable: role, handover page,
+/// line.</para>
 /// </summary>
 internal sealed unsafe class Launcher
 {
-    /// <summary>"worker 0000000012 0000000034": what the process is there for, and the descriptors of its handover page and its line.</summary>
+    /// <summary>
+    /// "worker 0000000012 0000000034": what the process is there for, and the descriptors of its handover page and its line.
+    /// </summary>
     public const string RoleVariable = "TMEMD_ROLE";
 
     private const int Digits = 10;
@@ -60,13 +63,15 @@ internal sealed unsafe class Launcher
         if (words is not { Length: 3 } || !int.TryParse(words[1], CultureInfo.InvariantCulture, out handover)
             || !int.TryParse(words[2], CultureInfo.InvariantCulture, out var line)) return Role.Founder;
         keeper = new Link(line);
-        return words[0] switch { "worker" => Role.Worker, "successor" => Role.Successor, "adopter" => Role.Adopter, _ => Role.Founder };
+        return words[0] switch { "worker" => Role.Worker, "successor" => Role.Successor, "adopter" => Role.Adopter,
+            _ => Role.Founder };
     }
 
     /// <summary>Keeps inherited descriptors from going on to anybody else.</summary>
     public static void Close(Handover handover, Link line)
     {
-        foreach (var descriptor in (ReadOnlySpan<int>)[handover.Descriptor, line.Descriptor, handover.Page.Region, handover.Page.RegionFile, handover.Page.Listener,
+        foreach (var descriptor in (ReadOnlySpan<int>)[handover.Descriptor, line.Descriptor, handover.Page.Region,
+            handover.Page.RegionFile, handover.Page.Listener,
             handover.Page.Buffers, handover.Page.Current.Program, handover.Page.Proposed.Program,
             handover.Page.LogEnd, handover.Page.LogBegin, handover.Page.LogTarget]) KeepToSelf(descriptor);
         for (var i = 0; i < handover.Page.DeviceCount; i++) KeepToSelf(handover.Page.Devices[i]);
@@ -86,7 +91,8 @@ internal sealed unsafe class Launcher
         WriteNumber(_program + "/proc/self/fd/".Length, program);
         *_mask = _blocked;
         _ = NativeProcess.posix_spawnattr_setsigmask(_attributes, _mask);
-        _ = NativeProcess.posix_spawnattr_setflags(_attributes, NativeProcess.POSIX_SPAWN_SETSIGMASK | NativeProcess.POSIX_SPAWN_SETPGROUP);
+        _ = NativeProcess.posix_spawnattr_setflags(_attributes,
+            NativeProcess.POSIX_SPAWN_SETSIGMASK | NativeProcess.POSIX_SPAWN_SETPGROUP);
         _ = NativeProcess.posix_spawn_file_actions_init(_actions);
         ref var page = ref _handover.Page;
         Inherit(_handover.Descriptor);
@@ -128,7 +134,10 @@ internal sealed unsafe class Launcher
         WriteNumber(at + RoleLetters + 1 + Digits + 1, line.Descriptor);
     }
 
-    /// <summary>The path of a descriptor in /proc takes no leading zeros, so the number is followed by the end of the string, or by blanks.</summary>
+    /// <summary>
+    /// The path of a descriptor in /proc takes no leading zeros, so the number is followed by the end of the string, or by
+    /// blanks.
+    /// </summary>
     private static void WriteNumber(byte* at, int number)
     {
         var room = new Span<byte>(at, Digits);

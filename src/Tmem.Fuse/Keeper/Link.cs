@@ -25,13 +25,21 @@ internal enum LinkMessage : byte
     UpgradeFailed,
     /// <summary>Keeper to new worker: the region is yours.</summary>
     TakeOver,
-    /// <summary>Old worker to keeper: what was in hand is finished and nothing of the region is touched any more; ending takes a while yet.</summary>
+    /// <summary>
+    /// Old worker to keeper: what was in hand is finished and nothing of the region is touched any more; ending takes a while
+    /// yet.
+    /// </summary>
     Retired,
-    /// <summary>Who stands by to keeper: no thread of the worker will run again, though the kernel is not done with it yet.</summary>
+    /// <summary>
+    /// Who stands by to keeper: no thread of the worker will run again, though the kernel is not done with it yet.
+    /// </summary>
     WorkerEnds,
 }
 
-/// <summary>One end of the line between a keeper and a worker: a pair of sockets that keeps messages apart. When a process dies, the other end reads it.</summary>
+/// <summary>
+/// One end of the line between a keeper and a worker: a pair of sockets that keeps messages apart. When a process dies, the other
+/// end reads it.
+/// </summary>
 internal unsafe readonly struct Link(int descriptor)
 {
     private const int ReceiveFlags = NativeProcess.MSG_DONTWAIT | NativeProcess.MSG_CMSG_CLOEXEC;
@@ -46,7 +54,8 @@ internal unsafe readonly struct Link(int descriptor)
     public static Errno TryCreate(out Link mine, out Link theirs)
     {
         var pair = stackalloc int[2];
-        var error = NativeProcess.socketpair(NativeProcess.AF_UNIX, NativeProcess.SOCK_SEQPACKET | NativeProcess.SOCK_CLOEXEC, 0, pair) == 0
+        var error = NativeProcess.socketpair(NativeProcess.AF_UNIX, NativeProcess.SOCK_SEQPACKET | NativeProcess.SOCK_CLOEXEC, 0,
+            pair) == 0
             ? Errno.Ok : Libc.LastError;
         (mine, theirs) = error == Errno.Ok ? (new Link(pair[0]), new Link(pair[1])) : (None, None);
         return error;

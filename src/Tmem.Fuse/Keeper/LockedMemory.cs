@@ -1,9 +1,9 @@
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// Keeps the daemon itself out of swap: if one of its pages had to be swapped in, it would wait for itself. All that is mapped, now and later,
-/// is locked and populated; only the store's region is mapped while <see cref="BeginSparse"/> holds, which locks its pages as they are
-/// first touched, because populating the whole capacity at once would take memory that nobody uses yet.
+/// Keeps the daemon itself out of swap: if one of its pages had to be swapped in, it would wait for itself. All that is mapped,
+/// now and later, is locked and populated; only the store's region is mapped while <see cref="BeginSparse"/> holds, which locks
+/// its pages as they are first touched, because populating the whole capacity at once would take memory that nobody uses yet.
 /// </summary>
 internal sealed class LockedMemory
 {
@@ -15,7 +15,8 @@ internal sealed class LockedMemory
     {
         if (Libc.mlockall(Libc.MCL_CURRENT | Libc.MCL_FUTURE) == 0) return new LockedMemory { IsLocked = true };
         var error = Libc.LastError;
-        Log.Warning($"The daemon cannot be locked in memory: {Libc.Describe(error)}. Swapping to it can then deadlock the machine: "
+        Log.Warning(
+            $"The daemon cannot be locked in memory: {Libc.Describe(error)}. Swapping to it can then deadlock the machine: "
             + "run tmemd as root, or give it CAP_IPC_LOCK.");
         return new LockedMemory();
     }

@@ -4,13 +4,14 @@ using System.Runtime.InteropServices;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// Memory that no process has to lock, on kernels whose tmpfs cannot be told not to swap (before Linux 6.4): a System V segment, of which SHM_LOCK keeps every page
-/// in memory, those that come later too and whoever has them mapped, for as long as one process is attached. Its file is opened through /proc/self/map_files, and is
-/// from then on a file of memory like any other: it is made as long as it has to be, mapped, and holes are punched in it. What is attached is its first page.
+/// Memory that no process has to lock, on kernels whose tmpfs cannot be told not to swap (before Linux 6.4): a System V segment,
+/// of which SHM_LOCK keeps every page in memory, those that come later too and whoever has them mapped, for as long as one
+/// process is attached. Its file is opened through /proc/self/map_files, and is from then on a file of memory like any other: it
+/// is made as long as it has to be, mapped, and holes are punched in it. What is attached is its first page.
 /// </summary>
 /// <remarks>
-/// Locks of a mapping (mlock) hold what that process has touched, and fill the holes of what it has not. A ramfs cannot punch holes; memfd_secret is off unless the
-/// kernel is started with it.
+/// Locks of a mapping (mlock) hold what that process has touched, and fill the holes of what it has not. A ramfs cannot punch
+/// holes; memfd_secret is off unless the kernel is started with it.
 /// </remarks>
 internal static unsafe partial class LockedSegment
 {
@@ -33,7 +34,8 @@ internal static unsafe partial class LockedSegment
         _ = shmctl(segment, IPC_RMID, null);
         if (address != -1)
         {
-            var descriptor = Libc.open(string.Create(CultureInfo.InvariantCulture, $"/proc/self/map_files/{address:x}-{address + PageSize:x}"), Libc.O_RDWR | Libc.O_CLOEXEC);
+            var descriptor = Libc.open(string.Create(CultureInfo.InvariantCulture,
+                $"/proc/self/map_files/{address:x}-{address + PageSize:x}"), Libc.O_RDWR | Libc.O_CLOEXEC);
             if (descriptor >= 0) return descriptor;
             _ = shmdt((void*)address);
         }
@@ -41,12 +43,15 @@ internal static unsafe partial class LockedSegment
         return -1;
     }
 
-    /// <summary>Keeps all of it in memory. Its file must have its length by now: the system counts by it what is locked, now and when it lets go.</summary>
+    /// <summary>
+    /// Keeps all of it in memory. Its file must have its length by now: the system counts by it what is locked, now and when it
+    /// lets go.
+    /// </summary>
     public static bool TryLock(int segment) => segment != None && shmctl(segment, SHM_LOCK, null) == 0;
 
     /// <summary>
-    /// Has this process hold it too, until it ends. Before the process locks what it maps: what is attached is all of the file, however long it is by now, and
-    /// is only then cut down to its first page.
+    /// Has this process hold it too, until it ends. Before the process locks what it maps: what is attached is all of the file,
+    /// however long it is by now, and is only then cut down to its first page.
     /// </summary>
     /// <param name="segment">The segment, or <see cref="None"/>.</param>
     /// <param name="descriptor">Its file.</param>
@@ -55,7 +60,8 @@ internal static unsafe partial class LockedSegment
         if (segment == None) return;
         var address = shmat(segment, null, 0);
         var bytes = Libc.lseek(descriptor, 0, Libc.SEEK_END);
-        if (address != -1 && bytes > PageSize) _ = Libc.munmap((void*)(address + PageSize), (nuint)((bytes + PageSize - 1) & -PageSize) - PageSize);
+        if (address != -1 && bytes > PageSize)
+            _ = Libc.munmap((void*)(address + PageSize), (nuint)((bytes + PageSize - 1) & -PageSize) - PageSize);
     }
 
     [LibraryImport("libc")]

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// The system calls by which keeper and worker start, watch and hand things to each other. All arguments are plain values and pointers: a
-/// call allocates nothing managed. Constants are asm-generic, the same on x64 and arm64.
+/// The system calls by which keeper and worker start, watch and hand things to each other. All arguments are plain values and
+/// pointers: a call allocates nothing managed. Constants are asm-generic, the same on x64 and arm64.
 /// </summary>
 internal static unsafe partial class NativeProcess
 {
@@ -148,7 +148,8 @@ internal static unsafe partial class NativeProcess
 
     /// <summary>Returns the error number itself, also when the program cannot be executed.</summary>
     [LibraryImport(Name)]
-    public static partial int posix_spawn(int* process, byte* path, void* actions, void* attributes, byte** arguments, byte** environment);
+    public static partial int posix_spawn(int* process, byte* path, void* actions, void* attributes, byte** arguments,
+        byte** environment);
 
     [LibraryImport(Name)]
     public static partial int posix_spawnattr_init(void* attributes);

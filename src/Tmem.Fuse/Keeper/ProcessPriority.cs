@@ -9,21 +9,25 @@ internal static unsafe class ProcessPriority
     /// <summary>256 KiB, in the hexadecimal the runtime reads.</summary>
     private const string RuntimeStackSize = "40000";
 
-    /// <summary>Before ordinary processes: those that swap wait for this one, and those that do not are as busy while a worker starts.</summary>
+    /// <summary>
+    /// Before ordinary processes: those that swap wait for this one, and those that do not are as busy while a worker starts.
+    /// </summary>
     private const int Nice = -10;
 
     /// <summary>What gets ready while another serves is in nobody's way.</summary>
     private const int NiceInWaiting = 5;
 
-    /// <summary>Set across the second start, so that it happens once. Its value says what came of the I/O flusher mark: an error number.</summary>
+    /// <summary>
+    /// Set across the second start, so that it happens once. Its value says what came of the I/O flusher mark: an error number.
+    /// </summary>
     private const string Marker = "TMEMD_RESTARTED";
 
     /// <summary>
-    /// Starts the program once more, because three things count only before the runtime starts its threads, and outlive exec: the mark of
-    /// a process that serves I/O (PR_SET_IO_FLUSHER: its own allocations then never wait for I/O, which would be its own), a
-    /// place before others on the processor, unless whoever started it chose one, and the size of the runtime's own stacks, 8
-    /// MiB each by default, all of it locked memory here. The signals that are read from a descriptor are blocked by the way,
-    /// which every thread of the runtime then inherits, and what the program need not have is taken from it (<see
+    /// Starts the program once more, because three things count only before the runtime starts its threads, and outlive exec: the
+    /// mark of a process that serves I/O (PR_SET_IO_FLUSHER: its own allocations then never wait for I/O, which would be its
+    /// own), a place before others on the processor, unless whoever started it chose one, and the size of the runtime's own
+    /// stacks, 8 MiB each by default, all of it locked memory here. The signals that are read from a descriptor are blocked by
+    /// the way, which every thread of the runtime then inherits, and what the program need not have is taken from it (<see
     /// cref="ProcessRights"/>). Call it first in Main. Returns the second time, or if there cannot
     /// be a second time. Processes that the keeper starts come with all of it.
     /// </summary>
@@ -34,7 +38,8 @@ internal static unsafe class ProcessPriority
             return int.TryParse(outcome, out var error) ? DescribeFlusher((Errno)error) : null;
         var refused = Libc.prctl(Libc.PR_SET_IO_FLUSHER, 1, 0, 0, 0) == 0 ? Errno.Ok : Libc.LastError;
         // Without the right to it, it is the slower for it and nothing else.
-        if (NativeProcess.getpriority(NativeProcess.PRIO_PROCESS, 0) == 0) _ = NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, 0, Nice);
+        if (NativeProcess.getpriority(NativeProcess.PRIO_PROCESS, 0) == 0)
+            _ = NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, 0, Nice);
         if (Libc.setenv(Marker, ((int)refused).ToString(System.Globalization.CultureInfo.InvariantCulture), 1) == 0
             && Libc.setenv("DOTNET_Thread_DefaultStackSize", RuntimeStackSize, 0) == 0)
         {
@@ -47,22 +52,24 @@ internal static unsafe class ProcessPriority
     }
 
     /// <summary>
-    /// Puts a thread, and the processes that it starts, behind ordinary ones, until <see cref="StepForward"/>; unless there would be no way back, or whoever
-    /// started the program has chosen its place.
+    /// Puts a thread, and the processes that it starts, behind ordinary ones, until <see cref="StepForward"/>; unless there would
+    /// be no way back, or whoever started the program has chosen its place.
     /// </summary>
     /// <param name="thread">Its number; 0 for this one.</param>
     public static void StepBack(int thread = 0)
     {
         if (NativeProcess.getpriority(NativeProcess.PRIO_PROCESS, thread) != Nice) return;
         // Whoever may go further forward may come back.
-        if (NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, thread, Nice - 1) == 0) _ = NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, thread, NiceInWaiting);
+        if (NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, thread, Nice - 1) == 0)
+            _ = NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, thread, NiceInWaiting);
     }
 
     /// <summary>Ends for a thread what <see cref="StepBack"/> began.</summary>
     /// <param name="thread">Its number, a process's for its first; 0 for this one.</param>
     public static void StepForward(int thread = 0)
     {
-        if (NativeProcess.getpriority(NativeProcess.PRIO_PROCESS, thread) == NiceInWaiting) _ = NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, thread, Nice);
+        if (NativeProcess.getpriority(NativeProcess.PRIO_PROCESS, thread) == NiceInWaiting)
+            _ = NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, thread, Nice);
     }
 
     /// <summary><see cref="StepForward"/> for each thread that this process has.</summary>
@@ -86,7 +93,9 @@ internal static unsafe class ProcessPriority
     private static string? DescribeFlusher(Errno error) => error switch
     {
         Errno.Ok => null,
-        Errno.EPERM => "PR_SET_IO_FLUSHER is not permitted (CAP_SYS_RESOURCE): under extreme memory pressure the daemon may have to wait for its own I/O.",
+        Errno.EPERM =>
+            "PR_SET_IO_FLUSHER is not permitted (CAP_SYS_RESOURCE): under extreme memory pressure the daemon may have to wait "
+            + "for its own I/O.",
         _ => $"PR_SET_IO_FLUSHER failed: {Libc.Describe(error)}.",
     };
 
@@ -101,7 +110,8 @@ internal static unsafe class ProcessPriority
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return $"oom_score_adj cannot be set to -1000 (CAP_SYS_RESOURCE): the out-of-memory killer may choose the daemon. {e.Message}";
+            return "oom_score_adj cannot be set to -1000 (CAP_SYS_RESOURCE): the out-of-memory killer may choose the daemon. "
+                + $"{e.Message}";
         }
     }
 

@@ -29,7 +29,8 @@ internal static partial class RegionFile
         if (flock(opened.Descriptor, LockExclusive | LockNonBlocking) != 0)
         {
             _ = Libc.close(opened.Descriptor);
-            throw new StartupException($"Region file '{path}' is in use by another process. Stop that one first, or name another file.");
+            throw new StartupException(
+                $"Region file '{path}' is in use by another process. Stop that one first, or name another file.");
         }
         _ = fchmod(opened.Descriptor, OwnerOnly);
         if (!opened.Made) return opened.Descriptor;

@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// A word of shared memory that a thread holds and the kernel marks when that thread ends, however it ends (set_robust_list(2), futex(2)). It does so before it
-/// takes the process's memory apart, which takes 30 to 70 ms a GiB and comes before anything else can be seen of a death: an end of file, a pidfd, SIGCHLD.
+/// A word of shared memory that a thread holds and the kernel marks when that thread ends, however it ends (set_robust_list(2),
+/// futex(2)). It does so before it takes the process's memory apart, which takes 30 to 70 ms a GiB and comes before anything else
+/// can be seen of a death: an end of file, a pidfd, SIGCHLD.
 /// </summary>
 /// <param name="word">The word: 0 until it is held for the first time.</param>
 internal readonly unsafe struct RobustWord(uint* word)
@@ -24,8 +25,8 @@ internal readonly unsafe struct RobustWord(uint* word)
     }
 
     /// <summary>
-    /// Makes the calling thread its holder, and lets go of whoever waits for the one before. The thread must do nothing else: what the C library would have the
-    /// kernel release at the thread's end it does not any more.
+    /// Makes the calling thread its holder, and lets go of whoever waits for the one before. The thread must do nothing else:
+    /// what the C library would have the kernel release at the thread's end it does not any more.
     /// </summary>
     public void Hold()
     {
@@ -37,7 +38,9 @@ internal readonly unsafe struct RobustWord(uint* word)
         NativeProcess.FutexWake(word);
     }
 
-    /// <summary>Waits until its holder has ended. False if nobody has held it, or <paramref name="stopped"/> says so after a wake.</summary>
+    /// <summary>
+    /// Waits until its holder has ended. False if nobody has held it, or <paramref name="stopped"/> says so after a wake.
+    /// </summary>
     public bool AwaitEnd(Func<bool> stopped)
     {
         while (!stopped())
@@ -46,7 +49,8 @@ internal readonly unsafe struct RobustWord(uint* word)
             if ((seen & HolderEnded) != 0) return true;
             if ((seen & Holder) == 0) return false;
             var waiting = seen | HasWaiters;
-            if (seen == waiting || Interlocked.CompareExchange(ref *word, waiting, seen) == seen) NativeProcess.FutexWait(word, waiting);
+            if (seen == waiting || Interlocked.CompareExchange(ref *word, waiting, seen) == seen)
+                NativeProcess.FutexWait(word, waiting);
         }
         return false;
     }

@@ -7,9 +7,10 @@ namespace Tmem.Fuse.Keeper;
 /// <c>noswap</c> (Linux 6.4), or, before that, files of locked segments (<see cref="LockedSegment"/>).
 /// </summary>
 /// <remarks>
-/// A memfd is swapped out as soon as no living process has it locked, and a worker's locks die with it. What goes to the swap device that the store serves
-/// comes back only through the store: a successor that touches it waits for itself. To map and lock it in the keeper as well leaves the pages that a
-/// worker took since the keeper last looked. A file that is never swapped leaves nothing.
+/// A memfd is swapped out as soon as no living process has it locked, and a worker's locks die with it. What goes to the swap
+/// device that the store serves comes back only through the store: a successor that touches it waits for itself. To map and lock
+/// it in the keeper as well leaves the pages that a worker took since the keeper last looked. A file that is never swapped leaves
+/// nothing.
 /// </remarks>
 internal static unsafe partial class SharedMemory
 {
@@ -23,14 +24,16 @@ internal static unsafe partial class SharedMemory
     private const int FSCONFIG_SET_STRING = 1;
     private const int FSCONFIG_CMD_CREATE = 6;
     private const uint OwnerOnly = 0x180; // 0600
-    private static readonly int s_temporaryFile = 0x400000 | (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000); // O_TMPFILE with its O_DIRECTORY
+    private static readonly int s_temporaryFile = 0x400000
+        | (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000); // O_TMPFILE with its O_DIRECTORY
 
     /// <summary>
-    /// A new file of memory, closed on exec. Where the kernel has no such tmpfs it is a locked segment's, and where that is refused too a memfd, which
-    /// the locks of those who live keep from being swapped, and nothing else.
+    /// A new file of memory, closed on exec. Where the kernel has no such tmpfs it is a locked segment's, and where that is
+    /// refused too a memfd, which the locks of those who live keep from being swapped, and nothing else.
     /// </summary>
     /// <param name="name">What it is for, as /proc tells it of a memfd.</param>
-    /// <param name="bytes">Its length; 0 if somebody else gives it one, who then says so to <see cref="LockedSegment.TryLock"/>.</param>
+    /// <param name="bytes">Its length; 0 if somebody else gives it one, who then says so to
+    /// <see cref="LockedSegment.TryLock"/>.</param>
     /// <param name="stays">Whether it stays in memory by itself.</param>
     /// <param name="segment">What those who use it are to <see cref="LockedSegment.Hold"/>.</param>
     /// <exception cref="StartupException">The kernel has none to give.</exception>

@@ -5,8 +5,8 @@ namespace Tmem.Fuse.Keeper;
 /// <summary>What the keeper says when the out-of-memory killer ends worker after worker.</summary>
 /// <param name="Group">The memory group that limits the daemon, and what to do about it, in words; empty if none does.</param>
 /// <param name="Counter">
-/// The file in which the kernel counts whom it has ended in the daemon's own group ("oom_kill 3"): what others die of elsewhere is no
-/// cause here. Null if there is none; then the machine's count has to do.
+/// The file in which the kernel counts whom it has ended in the daemon's own group ("oom_kill 3"): what others die of elsewhere
+/// is no cause here. Null if there is none; then the machine's count has to do.
 /// </param>
 internal sealed record MemoryAdvice(string Group, string? Counter = null);
 
@@ -61,7 +61,8 @@ internal sealed unsafe class WorkerLives
     public void CountFailure() => _unserved++;
 
     /// <summary>A worker serves.</summary>
-    /// <param name="causeIsGone">It has refused the request that the ones before it died of: whoever sends such requests must not make all wait longer and longer.</param>
+    /// <param name="causeIsGone">It has refused the request that the ones before it died of: whoever sends such requests must not
+    /// make all wait longer and longer.</param>
     public void CountServing(bool causeIsGone = false)
     {
         _unserved = 0;

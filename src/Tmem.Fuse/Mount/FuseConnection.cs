@@ -2,7 +2,10 @@ using Tmem.Fuse.Session;
 
 namespace Tmem.Fuse.Mount;
 
-/// <summary>A mount with the descriptors it can be served through. As long as one process has them open, the death of another loses nothing.</summary>
+/// <summary>
+/// A mount with the descriptors it can be served through. As long as one process has them open, the death of another loses
+/// nothing.
+/// </summary>
 /// <param name="Mount">The mount.</param>
 /// <param name="Devices">The first one and its clones.</param>
 internal sealed record FuseConnection(FuseMount Mount, IReadOnlyList<FuseDevice> Devices)

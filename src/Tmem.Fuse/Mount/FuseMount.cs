@@ -3,7 +3,9 @@ using Tmem.Fuse.Session;
 
 namespace Tmem.Fuse.Mount;
 
-/// <summary>A tmem file system in the mount table: made with mount(2) and the device's descriptor, without a helper program.</summary>
+/// <summary>
+/// A tmem file system in the mount table: made with mount(2) and the device's descriptor, without a helper program.
+/// </summary>
 internal sealed class FuseMount
 {
     public const string FileSystemType = "fuse.tmem";
@@ -32,7 +34,9 @@ internal sealed class FuseMount
             var error = Libc.LastError;
             throw new StartupException(error switch
             {
-                Errno.EPERM or Errno.EACCES => $"{target} cannot be mounted on: {Libc.Describe(error)}. mount(2) needs CAP_SYS_ADMIN: run tmemd as root (sudo).",
+                Errno.EPERM or Errno.EACCES =>
+                    $"{target} cannot be mounted on: {Libc.Describe(error)}. mount(2) needs CAP_SYS_ADMIN: run tmemd as root "
+                    + "(sudo).",
                 Errno.ENODEV => "This kernel has no FUSE. Load the module with `modprobe fuse`.",
                 Errno.EBUSY => $"{target} is busy. Choose another directory.",
                 _ => $"{target} cannot be mounted on: {Libc.Describe(error)}.",
@@ -44,17 +48,21 @@ internal sealed class FuseMount
     /// <summary>A mount that another process made.</summary>
     public static FuseMount Adopt(string mountPoint, int connection) => new(mountPoint, connection);
 
-    /// <summary>Takes the file system out of the mount table. EBUSY while anybody uses it; never lazily, because swap could still be on it.</summary>
+    /// <summary>
+    /// Takes the file system out of the mount table. EBUSY while anybody uses it; never lazily, because swap could still be on
+    /// it.
+    /// </summary>
     public Errno Unmount() => Libc.umount2(MountPoint, 0) == 0 ? Errno.Ok : Libc.LastError;
 
     /// <summary>
-    /// Checks that a directory can be mounted on; returns its path as the kernel will name it, with the links in all of its parts resolved: the
-    /// mount table, the swap table and the files of loop devices are compared with it.
+    /// Checks that a directory can be mounted on; returns its path as the kernel will name it, with the links in all of its parts
+    /// resolved: the mount table, the swap table and the files of loop devices are compared with it.
     /// </summary>
     /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
     private static string CheckMountPoint(string directory)
     {
-        if (directory.Length == 0) throw new StartupException("The mount point is empty. Name a directory, as in --mount /mnt/tmem.");
+        if (directory.Length == 0)
+            throw new StartupException("The mount point is empty. Name a directory, as in --mount /mnt/tmem.");
         var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
         RefuseMounted(path); // Before it is looked at: one whose daemon is gone cannot be.
         if (File.Exists(path)) throw new StartupException($"{path} is not a directory. Choose a directory as mount point.");
@@ -68,7 +76,9 @@ internal sealed class FuseMount
     {
         if (MountTable.At(path, MountTable.Read()) is not { } mounted) return;
         throw new StartupException(mounted.FileSystemType == FileSystemType
-            ? $"{path} is already a tmem mount. Stop the tmemd that serves it (tmemctl stop); if none is left, run: tmemctl recover --mount '{path}'."
-            : $"{path} is busy: a {mounted.FileSystemType} file system is mounted on it. Unmount that, or choose another directory.");
+            ? $"{path} is already a tmem mount. Stop the tmemd that serves it (tmemctl stop); if none is left, run: tmemctl "
+                + $"recover --mount '{path}'."
+            : $"{path} is busy: a {mounted.FileSystemType} file system is mounted on it. Unmount that, or choose another "
+                + "directory.");
     }
 }

@@ -6,7 +6,8 @@ namespace Tmem.Fuse.Mount;
 /// <summary>A line of /proc/self/mountinfo.</summary>
 /// <param name="MountPoint">Absolute path.</param>
 /// <param name="FileSystemType">For us "fuse.tmem".</param>
-/// <param name="DeviceMinor">Minor number of st_dev: of a FUSE mount its connection's number under /sys/fs/fuse/connections.</param>
+/// <param name="DeviceMinor">Minor number of st_dev: of a FUSE mount its connection's number under
+/// /sys/fs/fuse/connections.</param>
 /// <param name="Root">What of the file system is mounted there: "/" for all of it.</param>
 /// <param name="Options">The file system's own, separated by commas.</param>
 /// <param name="DeviceMajor">Major number of st_dev: 0 unless the file system lies on a block device.</param>
@@ -14,7 +15,8 @@ namespace Tmem.Fuse.Mount;
 /// <param name="Parent">The number of the mount that it lies on.</param>
 /// <param name="Shared">The peer group whose mounts and unmounts it shares; 0: none.</param>
 /// <param name="Master">The peer group whose mounts and unmounts it receives; 0: none.</param>
-internal readonly record struct MountEntry(string MountPoint, string FileSystemType, int DeviceMinor, string Root = "/", string Options = "",
+internal readonly record struct MountEntry(string MountPoint, string FileSystemType, int DeviceMinor, string Root = "/",
+    string Options = "",
     int DeviceMajor = 0, int Id = 0, int Parent = 0, int Shared = 0, int Master = 0);
 
 /// <summary>
@@ -37,7 +39,8 @@ internal static class MountTable
             if (device.Length != 2 || !int.TryParse(device[0], CultureInfo.InvariantCulture, out var major)
                 || !int.TryParse(device[1], CultureInfo.InvariantCulture, out var minor)) continue;
             var tags = fields.AsSpan(6, separator - 6);
-            entries.Add(new MountEntry(Unescape(fields[4]), fields[separator + 1], minor, Unescape(fields[3]), fields.ElementAtOrDefault(separator + 3) ?? "",
+            entries.Add(new MountEntry(Unescape(fields[4]), fields[separator + 1], minor, Unescape(fields[3]),
+                fields.ElementAtOrDefault(separator + 3) ?? "",
                 major, Number(fields[0]), Number(fields[1]), Tag(tags, "shared:"), Tag(tags, "master:")));
         }
         return entries;
@@ -54,7 +57,8 @@ internal static class MountTable
 
     /// <summary>Whether a path is the mount point or below it.</summary>
     public static bool IsBelow(string path, string mountPoint) =>
-        path == mountPoint || (path.StartsWith(mountPoint, StringComparison.Ordinal) && (mountPoint == "/" || path[mountPoint.Length] == '/'));
+        path == mountPoint
+            || (path.StartsWith(mountPoint, StringComparison.Ordinal) && (mountPoint == "/" || path[mountPoint.Length] == '/'));
 
     /// <summary>Undoes the octal escapes (\040 for a blank) of the files in /proc.</summary>
     public static string Unescape(string text)
@@ -64,7 +68,8 @@ internal static class MountTable
         var source = Encoding.UTF8.GetBytes(text);
         for (var i = 0; i < source.Length; i++)
         {
-            if (source[i] == '\\' && i + 3 < source.Length && IsOctal(source[i + 1]) && IsOctal(source[i + 2]) && IsOctal(source[i + 3]))
+            if (source[i] == '\\' && i + 3 < source.Length && IsOctal(source[i + 1]) && IsOctal(source[i + 2])
+                && IsOctal(source[i + 3]))
             {
                 bytes.Add((byte)(((source[i + 1] - '0') << 6) | ((source[i + 2] - '0') << 3) | (source[i + 3] - '0')));
                 i += 3;

@@ -1,12 +1,14 @@
 namespace Tmem.Fuse.Mount;
 
 /// <summary>
-/// Which swap devices stand on files of a mount. Unmounting under one, or ending the daemon, would kill every process with pages there, so a
-/// stop is refused while there is any.
+/// Which swap devices stand on files of a mount. Unmounting under one, or ending the daemon, would kill every process with pages
+/// there, so a stop is refused while there is any.
 /// </summary>
 internal static class SwapGuard
 {
-    /// <summary>The swap devices below a mount point, each in words: "/dev/loop0 (on /mnt/tmem/swap/file)". Empty if none.</summary>
+    /// <summary>
+    /// The swap devices below a mount point, each in words: "/dev/loop0 (on /mnt/tmem/swap/file)". Empty if none.
+    /// </summary>
     public static IReadOnlyList<string> SwapInUse(string mountPoint) =>
         SwapInUse(mountPoint, File.Exists("/proc/swaps") ? File.ReadAllLines("/proc/swaps") : [], "/sys/class/block");
 
@@ -21,12 +23,16 @@ internal static class SwapGuard
             if (escaped.Length == 0) continue;
             var device = WithoutDeleted(MountTable.Unescape(escaped));
             if (MountTable.IsBelow(device, mountPoint)) found.Add(device);
-            else if (BackingBelow(Path.GetFileName(device), mountPoint, classBlock, depth: 0) is { } file) found.Add($"{device} (on {file})");
+            else if (BackingBelow(Path.GetFileName(device), mountPoint, classBlock, depth: 0) is { } file)
+                found.Add($"{device} (on {file})");
         }
         return found;
     }
 
-    /// <summary>The file below the mount that a block device stands on: as a loop device, a partition of one, or through a mapper's slaves.</summary>
+    /// <summary>
+    /// The file below the mount that a block device stands on: as a loop device, a partition of one, or through a mapper's
+    /// slaves.
+    /// </summary>
     private static string? BackingBelow(string name, string mountPoint, string classBlock, int depth)
     {
         const int deepest = 8;

@@ -204,7 +204,8 @@ internal static unsafe partial class TrustedPath
                 return Refuse($"{name} has another name elsewhere, and {who}, who may have given it this one; "
                     + "give a file with one name");
             if (_wish.OnlyOurs && exposed is not null)
-                return Refuse($"{exposed}; only what root alone can change is used: give it to root and take others' right to write, "
+                return Refuse(
+                    $"{exposed}; only what root alone can change is used: give it to root and take others' right to write, "
                     + "or give another place");
             var flags = (_wish.Flags & ~(OCreat | OExcl | ONoFollow)) | OCloexec | (facts.IsDirectory ? ODirectory : 0);
             var descriptor = openat(AtCwd, step == "." && _entry < 0 ? "/" : $"/proc/self/fd/{_entry}", flags, 0);

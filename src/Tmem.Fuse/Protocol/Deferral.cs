@@ -5,9 +5,13 @@ internal enum DeferralKind : byte
 {
     /// <summary>Nothing: it leaves at once.</summary>
     None,
-    /// <summary>A device: all that was written before has to be durable. Many answers wait for one write of it; its error becomes theirs.</summary>
+    /// <summary>
+    /// A device: all that was written before has to be durable. Many answers wait for one write of it; its error becomes theirs.
+    /// </summary>
     Durable,
-    /// <summary>The kernel: it has to let go of pages of a file that it keeps, and waits for others' requests while it does.</summary>
+    /// <summary>
+    /// The kernel: it has to let go of pages of a file that it keeps, and waits for others' requests while it does.
+    /// </summary>
     Invalidated,
     /// <summary>The same for all of the file.</summary>
     AllInvalidated,
@@ -31,13 +35,14 @@ internal enum DeferralKind : byte
 }
 
 /// <summary>
-/// Why a request that has been carried out is answered later, and by another thread: no session thread waits for a device, or for the kernel, which
-/// may itself wait for an answer of ours.
+/// Why a request that has been carried out is answered later, and by another thread: no session thread waits for a device, or for
+/// the kernel, which may itself wait for an answer of ours.
 /// <para>
-/// An operation of a file system says so by an out parameter (<see cref="IFileSystem.Sync"/> does), and answers Ok: it is done, and what is left to do is in here.
-/// The transport notes it where a successor finds it, frees the thread, and sends the answer when what it waits for has happened. Another operation gets such a
-/// parameter the same way: IFileSystem, its method of the dispatcher (which has the deferral at hand), and nothing else.
-/// A process that dies meanwhile leaves it to the next, which has the request sent again, or does what is noted: see docs/crash-safety.md.
+/// An operation of a file system says so by an out parameter (<see cref="IFileSystem.Sync"/> does), and answers Ok: it is done,
+/// and what is left to do is in here. The transport notes it where a successor finds it, frees the thread, and sends the answer
+/// when what it waits for has happened. Another operation gets such a parameter the same way: IFileSystem, its method of the
+/// dispatcher (which has the deferral at hand), and nothing else. A process that dies meanwhile leaves it to the next, which has
+/// the request sent again, or does what is noted: see docs/crash-safety.md.
 /// </para>
 /// </summary>
 /// <param name="Kind">What is waited for.</param>
@@ -50,10 +55,12 @@ internal readonly record struct Deferral(DeferralKind Kind, NodeId Node = defaul
     public static Deferral Durable => new(DeferralKind.Durable);
 
     /// <summary>
-    /// The answer to a WRITE of so many bytes, which waits until no reader sees what the kernel kept of the range. Only for one that goes round the page cache
-    /// (it names the owner of its locks): the kernel holds the pages of any other until it is answered, and the two would wait for each other.
+    /// The answer to a WRITE of so many bytes, which waits until no reader sees what the kernel kept of the range. Only for one
+    /// that goes round the page cache (it names the owner of its locks): the kernel holds the pages of any other until it is
+    /// answered, and the two would wait for each other.
     /// </summary>
-    public static Deferral Invalidated(NodeId node, ulong offset, uint written) => new(DeferralKind.Invalidated, node, offset, written);
+    public static Deferral Invalidated(NodeId node, ulong offset, uint written) =>
+        new(DeferralKind.Invalidated, node, offset, written);
 
     /// <summary>The same, and it waits until no reader sees what the kernel kept of any part of the file.</summary>
     public static Deferral AllInvalidated(NodeId node, uint written) => new(DeferralKind.AllInvalidated, node, 0, written);

@@ -5,8 +5,8 @@ using Tmem.Fuse.Abi;
 namespace Tmem.Fuse.Protocol;
 
 /// <summary>
-/// Packs directory entries into the reply of READDIR (fuse_dirent) or READDIRPLUS (fuse_direntplus), each record padded to 8 bytes.
-/// The file system asks <see cref="Plus"/> to know whether it must supply the full entry and count a lookup.
+/// Packs directory entries into the reply of READDIR (fuse_dirent) or READDIRPLUS (fuse_direntplus), each record padded to 8
+/// bytes. The file system asks <see cref="Plus"/> to know whether it must supply the full entry and count a lookup.
 /// </summary>
 internal ref struct DirectoryWriter
 {
@@ -19,7 +19,9 @@ internal ref struct DirectoryWriter
         Length = 0;
     }
 
-    /// <summary>True for READDIRPLUS: every entry added with a node id other than 0 (all but "." and "..") counts as one lookup.</summary>
+    /// <summary>
+    /// True for READDIRPLUS: every entry added with a node id other than 0 (all but "." and "..") counts as one lookup.
+    /// </summary>
     public bool Plus { get; }
 
     /// <summary>Bytes written so far.</summary>

@@ -55,7 +55,8 @@ internal sealed partial class Dispatcher<TFileSystem>
         return Errno.Ok;
     }
 
-    private Errno ReadDirectory(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body, bool plus)
+    private Errno ReadDirectory(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body,
+        bool plus)
     {
         if (!arguments.TryRead(out FuseReadIn input)) return Errno.EINVAL;
         // Fewer entries than would fit are no end of the directory: only an empty answer is.
@@ -86,7 +87,8 @@ internal sealed partial class Dispatcher<TFileSystem>
         return error == Errno.Ok ? AnswerAttribute(ref body, room.Length, length) : error;
     }
 
-    private Errno ListExtendedAttributes(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body)
+    private Errno ListExtendedAttributes(in FuseInHeader header, in Caller caller, ref RequestReader arguments,
+        ref ReplyWriter body)
     {
         if (!arguments.TryRead(out FuseGetxattrIn input)) return Errno.EINVAL;
         var room = AttributeRoom(in body, input.Size);

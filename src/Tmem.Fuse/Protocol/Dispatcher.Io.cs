@@ -50,7 +50,8 @@ internal sealed partial class Dispatcher<TFileSystem>
         return error;
     }
 
-    private Errno Write(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body, out Deferral deferral)
+    private Errno Write(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body,
+        out Deferral deferral)
     {
         deferral = default;
         if (!arguments.TryRead(out FuseWriteIn input) || Overflows(input.Offset, input.Size)) return Errno.EINVAL;

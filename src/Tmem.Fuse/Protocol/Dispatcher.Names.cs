@@ -43,7 +43,8 @@ internal sealed partial class Dispatcher<TFileSystem>
         return Errno.Ok;
     }
 
-    private uint ForgottenBefore(in FuseInHeader header, in Caller caller) => IsResent(in header) ? _fileSystem.Forgotten(caller) : 0;
+    private uint ForgottenBefore(in FuseInHeader header, in Caller caller) => IsResent(in header) ? _fileSystem.Forgotten(caller)
+        : 0;
 
     private Errno MakeNode(in FuseInHeader header, in Caller caller, ref RequestReader arguments, ref ReplyWriter body)
     {

@@ -4,12 +4,13 @@ using Tmem.Fuse.Abi;
 namespace Tmem.Fuse.Protocol;
 
 /// <summary>
-/// The protocol: decodes one request, asks the file system, encodes the reply. Bytes in, bytes out; it knows no descriptor and needs no
-/// kernel. Thread-safe, and free of managed allocation on everything but INIT and faults. A malformed message is answered with an
-/// errno (EINVAL for the most part) and changes nothing; an exception out of the file system is a bug, is caught here alone, answered
-/// with EIO and logged, and the daemon lives on. The other files of this class hold the operations by theme.
+/// The protocol: decodes one request, asks the file system, encodes the reply. Bytes in, bytes out; it knows no descriptor and
+/// needs no kernel. Thread-safe, and free of managed allocation on everything but INIT and faults. A malformed message is
+/// answered with an errno (EINVAL for the most part) and changes nothing; an exception out of the file system is a bug, is caught
+/// here alone, answered with EIO and logged, and the daemon lives on. The other files of this class hold the operations by theme.
 /// </summary>
-/// <typeparam name="TFileSystem">The file system, a type parameter so that its calls need no interface dispatch where it is a struct.</typeparam>
+/// <typeparam name="TFileSystem">The file system, a type parameter so that its calls need no interface dispatch where it is a
+/// struct.</typeparam>
 internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TFileSystem : IFileSystem
 {
     /// <summary>A READ or WRITE of up to this many bytes counts as quick.</summary>
@@ -25,12 +26,15 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
     private SessionParameters _parameters;
     private volatile bool _agreed;
 
-    /// <summary>A dispatcher for a new connection, or, with <paramref name="inherited"/>, for one that another process opened.</summary>
+    /// <summary>
+    /// A dispatcher for a new connection, or, with <paramref name="inherited"/>, for one that another process opened.
+    /// </summary>
     /// <param name="fileSystem">The file system.</param>
     /// <param name="onFault">Told one line for each bug caught and each message that could not be understood at all.</param>
     /// <param name="inherited">What was agreed on the connection before.</param>
     /// <param name="onAgreed">Told what was agreed, before the kernel is.</param>
-    public Dispatcher(TFileSystem fileSystem, Action<string> onFault, SessionParameters? inherited = null, Action<SessionParameters>? onAgreed = null)
+    public Dispatcher(TFileSystem fileSystem, Action<string> onFault, SessionParameters? inherited = null,
+        Action<SessionParameters>? onAgreed = null)
     {
         _fileSystem = fileSystem;
         _onFault = onFault;
@@ -66,7 +70,8 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         var unique = header.Unique;
         header.Unique |= FuseProtocol.UniqueResend;
         // What lies behind the message in its buffer is of an earlier one.
-        return Answer(in header, request[..(int)Math.Min(header.Length, (uint)request.Length)], reply, thread, unique, out deferral);
+        return Answer(in header, request[..(int)Math.Min(header.Length, (uint)request.Length)], reply, thread, unique,
+            out deferral);
     }
 
     /// <inheritdoc/>
@@ -145,14 +150,16 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         }
     }
 
-    private int Answer(in FuseInHeader header, ReadOnlySpan<byte> request, Span<byte> reply, int thread, ulong unique, out Deferral deferral)
+    private int Answer(in FuseInHeader header, ReadOnlySpan<byte> request, Span<byte> reply, int thread, ulong unique,
+        out Deferral deferral)
     {
         deferral = default;
         ref readonly var info = ref OpcodeTable.Find(header.Opcode);
         var body = new ReplyWriter(reply[FuseProtocol.OutHeaderSize..]);
         var error = Validate(in header, in info, request.Length);
         if (error == Errno.Ok)
-            error = Guard(in header, CallerOf(in header, thread), in info, request[FuseProtocol.InHeaderSize..], ref body, ref deferral);
+            error = Guard(in header, CallerOf(in header, thread), in info, request[FuseProtocol.InHeaderSize..], ref body,
+                ref deferral);
         if (!info.HasReply) return 0;
         // There is nothing to wait for in a failure.
         if (error != Errno.Ok) deferral = default;
@@ -182,7 +189,8 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         return bytes - FuseProtocol.InHeaderSize < info.MinimumArguments ? Errno.EINVAL : Errno.Ok;
     }
 
-    private Errno Guard(in FuseInHeader header, in Caller caller, in OpcodeInfo info, ReadOnlySpan<byte> arguments, ref ReplyWriter body,
+    private Errno Guard(in FuseInHeader header, in Caller caller, in OpcodeInfo info, ReadOnlySpan<byte> arguments,
+        ref ReplyWriter body,
         ref Deferral deferral)
     {
         try
@@ -203,14 +211,18 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         }
         catch (Engine.Records.DamagedRecordException damaged)
         {
-            _onFault($"{info.Name} on node {header.NodeId}: {damaged.Message}; sent EIO, and 'tmemctl check' names what is damaged.");
+            _onFault(
+                $"{info.Name} on node {header.NodeId}: {damaged.Message}; sent EIO, and 'tmemctl check' names what is damaged.");
             return Errno.EIO;
         }
-#pragma warning disable CA1031 // The one place where a bug in an operation is kept from taking the daemon, and the swap on it, down.
+        // The one place where a bug in an operation is kept from taking the daemon, and the swap on it, down.
+#pragma warning disable CA1031
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            _onFault($"{info.Name} on node {header.NodeId} failed inside the file system, sent EIO: {e.ToString().ReplaceLineEndings(" | ")}");
+            _onFault(
+                $"{info.Name} on node {header.NodeId} failed inside the file system, sent EIO: "
+                + $"{e.ToString().ReplaceLineEndings(" | ")}");
             return Errno.EIO;
         }
     }

@@ -8,14 +8,16 @@ internal interface IRequestHandler
     /// <summary>Carries one request out.</summary>
     /// <param name="request">One whole message as the kernel sent it.</param>
     /// <param name="reply">Room for the answer, at least <see cref="MinimumReply"/> bytes.</param>
-    /// <param name="thread">The number of the session thread, from 0: no two requests are carried out under one number at a time.</param>
+    /// <param name="thread">The number of the session thread, from 0: no two requests are carried out under one number at a
+    /// time.</param>
     /// <param name="deferral">What has to happen before the reply is sent, on a thread that may wait.</param>
     /// <returns>How many bytes of <paramref name="reply"/> to send; 0 if the message is not answered.</returns>
     int Dispatch(ReadOnlySpan<byte> request, Span<byte> reply, int thread, out Deferral deferral);
 
     /// <summary>
-    /// Finishes a message that a process read and may have carried out not at all, in part, or wholly before it died: as if the kernel had sent it again, but
-    /// answered under the number that it has. Each node of a FORGET is forgotten once, however often this is called.
+    /// Finishes a message that a process read and may have carried out not at all, in part, or wholly before it died: as if the
+    /// kernel had sent it again, but answered under the number that it has. Each node of a FORGET is forgotten once, however
+    /// often this is called.
     /// </summary>
     /// <param name="request">A buffer that begins with the message.</param>
     /// <inheritdoc cref="Dispatch"/>
@@ -45,6 +47,8 @@ internal interface IRequestHandler
     /// <summary>True if the message may take long, so that another thread should be ready for the next one meanwhile.</summary>
     bool MayTakeLong(ReadOnlySpan<byte> request);
 
-    /// <summary>The least room for a reply, in bytes: the header and the longest answer of bounded size, that to READLINK.</summary>
+    /// <summary>
+    /// The least room for a reply, in bytes: the header and the longest answer of bounded size, that to READLINK.
+    /// </summary>
     const int MinimumReply = 16 + 4096;
 }

@@ -4,13 +4,16 @@ using Tmem.Fuse.Abi;
 
 namespace Tmem.Fuse.Protocol;
 
-/// <summary>What kernel and daemon agreed on: a plain value, so that a successor can serve the same connection without a new INIT.</summary>
+/// <summary>
+/// What kernel and daemon agreed on: a plain value, so that a successor can serve the same connection without a new INIT.
+/// </summary>
 /// <param name="Minor">Minor version spoken, at most ours.</param>
 /// <param name="Flags">What both sides do.</param>
 /// <param name="MaxWrite">Largest data of a WRITE, in bytes.</param>
 /// <param name="MaxPages">Most pages of 4096 bytes in a request.</param>
 /// <param name="MaxReadahead">Bytes the kernel may read ahead.</param>
-internal readonly record struct SessionParameters(uint Minor, FuseInitFlags Flags, uint MaxWrite, ushort MaxPages, uint MaxReadahead)
+internal readonly record struct SessionParameters(uint Minor, FuseInitFlags Flags, uint MaxWrite, ushort MaxPages,
+    uint MaxReadahead)
 {
     public bool Has(FuseInitFlags flag) => (Flags & flag) == flag;
 }
@@ -28,10 +31,10 @@ internal enum NegotiationVerdict
 
 /// <summary>
 /// INIT as a pure function: the kernel's offer in, the answer out. Only what the kernel offers is answered.
-/// Left out on purpose: WRITEBACK_CACHE (delays writes, and can deadlock when the kernel reclaims memory by swapping to us), AUTO_INVAL_DATA
-/// (this file system changes only through its mount, so EXPLICIT_INVAL_DATA holds), DONT_MASK (the kernel applies the umask), POSIX_ACL,
-/// the lock flags (the kernel keeps locks), the SPLICE flags (requests are read into a buffer), SETXATTR_EXT (serves ACLs only),
-/// NO_OPENDIR_SUPPORT (directories have handles).
+/// Left out on purpose: WRITEBACK_CACHE (delays writes, and can deadlock when the kernel reclaims memory by swapping to us),
+/// AUTO_INVAL_DATA (this file system changes only through its mount, so EXPLICIT_INVAL_DATA holds), DONT_MASK (the kernel applies
+/// the umask), POSIX_ACL, the lock flags (the kernel keeps locks), the SPLICE flags (requests are read into a buffer),
+/// SETXATTR_EXT (serves ACLs only), NO_OPENDIR_SUPPORT (directories have handles).
 /// </summary>
 internal static class Negotiation
 {
@@ -71,7 +74,8 @@ internal static class Negotiation
     /// <param name="reply">The answer; only the first <paramref name="length"/> bytes are sent.</param>
     /// <param name="length">Bytes of <paramref name="reply"/> that this kernel takes: 64, 24 or 8; 0 when refused.</param>
     /// <param name="parameters">What was agreed; meaningful with <see cref="NegotiationVerdict.Agreed"/> only.</param>
-    public static NegotiationVerdict Negotiate(in FuseInitIn offer, out FuseInitOut reply, out int length, out SessionParameters parameters)
+    public static NegotiationVerdict Negotiate(in FuseInitIn offer, out FuseInitOut reply, out int length,
+        out SessionParameters parameters)
     {
         reply = default;
         parameters = default;

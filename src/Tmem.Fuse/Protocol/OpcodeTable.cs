@@ -18,7 +18,9 @@ internal enum OpcodeKind : byte
 {
     /// <summary>Answered ENOSYS.</summary>
     Unsupported,
-    /// <summary>Carried out and answered in a few microseconds, whatever its arguments (READ and WRITE: while they are small).</summary>
+    /// <summary>
+    /// Carried out and answered in a few microseconds, whatever its arguments (READ and WRITE: while they are small).
+    /// </summary>
     Quick,
     /// <summary>Carried out and answered; may take long.</summary>
     Slow,
@@ -97,8 +99,8 @@ internal static class OpcodeTable
         Add(FuseOpcode.Listxattr, Unsafe.SizeOf<FuseGetxattrIn>(), OpcodeKind.Quick);
         Add(FuseOpcode.Removexattr, Name, OpcodeKind.Quick);
 
-        // Locks stay in the kernel; memory-mapped, device and polling operations have no meaning here; COPY_FILE_RANGE falls back to
-        // read and write by itself; STATX is asked for its birth time only.
+        // Locks stay in the kernel; memory-mapped, device and polling operations have no meaning here; COPY_FILE_RANGE falls back
+        // to read and write by itself; STATX is asked for its birth time only.
         foreach (var opcode in new[]
         {
             FuseOpcode.Getlk, FuseOpcode.Setlk, FuseOpcode.Setlkw, FuseOpcode.Bmap, FuseOpcode.Destroy, FuseOpcode.Ioctl,

@@ -3,7 +3,9 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Fuse.Protocol;
 
-/// <summary>The body of a reply, written straight into memory the transport owns. More than there is room for is a bug, not an outcome.</summary>
+/// <summary>
+/// The body of a reply, written straight into memory the transport owns. More than there is room for is a bug, not an outcome.
+/// </summary>
 internal ref struct ReplyWriter
 {
     private readonly Span<byte> _body;

@@ -5,8 +5,8 @@ using Tmem.Fuse.Abi;
 namespace Tmem.Fuse.Protocol;
 
 /// <summary>
-/// A bounded cursor over a request's bytes after its header. Nothing outside the span is ever looked at; "short" and "malformed" are
-/// return values. A failed read leaves the cursor where it was.
+/// A bounded cursor over a request's bytes after its header. Nothing outside the span is ever looked at; "short" and "malformed"
+/// are return values. A failed read leaves the cursor where it was.
 /// </summary>
 internal ref struct RequestReader
 {
@@ -43,7 +43,9 @@ internal ref struct RequestReader
         return Errno.Ok;
     }
 
-    /// <summary>Reads an extended attribute's name: 1 to 255 bytes up to a NUL; '/' is allowed. ERANGE if longer, as xattr(7) has it.</summary>
+    /// <summary>
+    /// Reads an extended attribute's name: 1 to 255 bytes up to a NUL; '/' is allowed. ERANGE if longer, as xattr(7) has it.
+    /// </summary>
     public Errno TryReadAttributeName(out ReadOnlySpan<byte> name) => TryReadString(MaximumName, Errno.ERANGE, out name);
 
     /// <summary>Reads a symbolic link's target: 1 to 4095 bytes up to a NUL.</summary>

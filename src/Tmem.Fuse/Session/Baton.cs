@@ -1,8 +1,9 @@
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// Leadership of a session: at most one thread holds it. Followers sleep in the order the monitor keeps and are woken one at a time. A
-/// plain monitor, without the spinning of SemaphoreSlim: a follower that spins takes the core from the client that it waits for.
+/// Leadership of a session: at most one thread holds it. Followers sleep in the order the monitor keeps and are woken one at a
+/// time. A plain monitor, without the spinning of SemaphoreSlim: a follower that spins takes the core from the client that it
+/// waits for.
 /// </summary>
 internal sealed class Baton
 {

@@ -30,9 +30,10 @@ internal struct DeferredReply
 /// <summary>
 /// The answers that wait, in the memory that holds the requests too, so that a successor finds what its predecessor owed.
 /// <para>
-/// As many as there can be: a request waits for its answer in a thread of its own, of a client or of the kernel, and the kernel has no more than
-/// <c>kernel.threads-max</c>. An entry has 40 bytes where such a thread takes the kernel 20 KiB and more. The first few thousand are there from the start;
-/// the others take memory when they are first used, as the region does, and no more than the highest number that ever waited at once.
+/// As many as there can be: a request waits for its answer in a thread of its own, of a client or of the kernel, and the kernel
+/// has no more than <c>kernel.threads-max</c>. An entry has 40 bytes where such a thread takes the kernel 20 KiB and more. The
+/// first few thousand are there from the start; the others take memory when they are first used, as the region does, and no more
+/// than the highest number that ever waited at once.
 /// </para>
 /// One thread at a time.
 /// </summary>
@@ -56,7 +57,8 @@ internal sealed unsafe class DeferredTable : IDisposable
     {
         var bytes = Libc.lseek(file, 0, Libc.SEEK_END) - offset;
         _mapped = (nuint)bytes;
-        // Without access a mapping is not populated, whatever is locked: the pages that are needed are touched here, the others when they are.
+        // Without access a mapping is not populated, whatever is locked: the pages that are needed are touched here, the others
+        // when they are.
         var address = Libc.mmap(null, _mapped, 0, Libc.MAP_SHARED, file, (nint)offset);
         if ((nint)address == -1 || Libc.mprotect(address, _mapped, Libc.PROT_READ | Libc.PROT_WRITE) != 0)
             throw new StartupException($"No memory for the table of answers that wait: {Libc.Describe(Libc.LastError)}.");
@@ -86,7 +88,8 @@ internal sealed unsafe class DeferredTable : IDisposable
         return PageSize + (((long)entries * sizeof(DeferredReply) + PageSize - 1) & -PageSize);
     }
 
-    public ref DeferredReply this[int entry] => ref Unsafe.AsRef<DeferredReply>(_base + PageSize + (nint)entry * sizeof(DeferredReply));
+    public ref DeferredReply this[int entry] =>
+        ref Unsafe.AsRef<DeferredReply>(_base + PageSize + (nint)entry * sizeof(DeferredReply));
 
     /// <summary>The entries that have ever been used: a successor looks no further.</summary>
     private ref int Used => ref Unsafe.AsRef<int>(_base);

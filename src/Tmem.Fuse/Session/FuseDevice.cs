@@ -4,9 +4,9 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// A descriptor of /dev/fuse: the connection's first one, or a clone of it, which reads from the same queue and must itself write the
-/// replies to what was read through it. Kept O_CLOEXEC: a descriptor that leaks into a process which then waits on the mount can
-/// make that process unkillable.
+/// A descriptor of /dev/fuse: the connection's first one, or a clone of it, which reads from the same queue and must itself write
+/// the replies to what was read through it. Kept O_CLOEXEC: a descriptor that leaks into a process which then waits on the mount
+/// can make that process unkillable.
 /// </summary>
 internal sealed unsafe class FuseDevice : IDisposable
 {
@@ -26,9 +26,11 @@ internal sealed unsafe class FuseDevice : IDisposable
         var error = Libc.LastError;
         throw new StartupException(error switch
         {
-            Errno.ENOENT => $"{Path} is missing. Load the module with `modprobe fuse`; in a container, start it with --device {Path}.",
+            Errno.ENOENT =>
+                $"{Path} is missing. Load the module with `modprobe fuse`; in a container, start it with --device {Path}.",
             Errno.ENODEV or Errno.ENXIO => $"{Path} has no driver behind it. Load the module with `modprobe fuse`.",
-            Errno.EACCES or Errno.EPERM => $"{Path} may not be opened: {Libc.Describe(error)}. Run tmemd as root, or in a container with --device {Path}.",
+            Errno.EACCES or Errno.EPERM =>
+                $"{Path} may not be opened: {Libc.Describe(error)}. Run tmemd as root, or in a container with --device {Path}.",
             _ => $"{Path} cannot be opened: {Libc.Describe(error)}.",
         });
     }
@@ -91,9 +93,10 @@ internal sealed unsafe class FuseDevice : IDisposable
     }
 
     /// <summary>
-    /// Whether the kernel still waits for the answer to a request that was wholly read through this descriptor. Asked by the answer to an interrupt of that request,
-    /// which is refused (ENOENT) where there is no such request, and changes nothing where there is: fuse_dev_do_write looks the request up, and looks at no
-    /// error but ENOSYS and EAGAIN. So it has been since there are interrupts (Linux 2.6.14).
+    /// Whether the kernel still waits for the answer to a request that was wholly read through this descriptor. Asked by the
+    /// answer to an interrupt of that request, which is refused (ENOENT) where there is no such request, and changes nothing
+    /// where there is: fuse_dev_do_write looks the request up, and looks at no error but ENOSYS and EAGAIN. So it has been since
+    /// there are interrupts (Linux 2.6.14).
     /// </summary>
     public bool IsUnanswered(ulong unique)
     {
@@ -106,8 +109,8 @@ internal sealed unsafe class FuseDevice : IDisposable
     }
 
     /// <summary>
-    /// Has the kernel let go of what it keeps of a file's pages; ENOENT if it knows no such file. It waits for those pages that are being read or written, which
-    /// takes others' answers: never on a thread that serves.
+    /// Has the kernel let go of what it keeps of a file's pages; ENOENT if it knows no such file. It waits for those pages that
+    /// are being read or written, which takes others' answers: never on a thread that serves.
     /// </summary>
     public Errno Invalidate(NodeId node, ulong offset, uint length)
     {
@@ -138,8 +141,8 @@ internal sealed unsafe class FuseDevice : IDisposable
     }
 
     /// <summary>
-    /// Asks the kernel to put every request that was read and not answered back in the queue, marked as sent again. Before anybody reads here,
-    /// and once: what is answered afterwards under its unmarked number would be refused.
+    /// Asks the kernel to put every request that was read and not answered back in the queue, marked as sent again. Before
+    /// anybody reads here, and once: what is answered afterwards under its unmarked number would be refused.
     /// </summary>
     public Errno ResendUnanswered()
     {

@@ -10,7 +10,8 @@ namespace Tmem.Fuse.Session;
 /// <param name="Requests">Where requests are read to.</param>
 /// <param name="Deferred">What answers later; started already. The session stops it when it ends, and disposes of it.</param>
 /// <param name="PrepareThread">Run on each session thread before its first request.</param>
-internal sealed record SessionOptions(TimeSpan Spin, RequestBuffers Requests, DeferredReplies Deferred, Action? PrepareThread = null);
+internal sealed record SessionOptions(TimeSpan Spin, RequestBuffers Requests, DeferredReplies Deferred,
+    Action? PrepareThread = null);
 
 /// <summary>Why a session ended.</summary>
 internal enum SessionEnd
@@ -26,12 +27,13 @@ internal enum SessionEnd
 }
 
 /// <summary>
-/// Serves a connection with dedicated threads, one a descriptor: read, dispatch, write. Leader and followers: one thread reads, the others
-/// sleep, because waking a thread costs more than a small request does. The leader answers quick requests itself; it passes the lead before
-/// one that may take long, or when more wait. After a request it polls for the next one a while before it sleeps, which saves its own waking:
-/// random 4 KiB direct reads of one client took 18 us with 100 us of polling and 56 us without (2 cores, an in-memory file system); yielding the
-/// core between two polls was measured too and gained nothing. No thread here waits for a device: see <see cref="DeferredReplies"/>. Descriptors never block, so that the leader alone waits, in poll(2).
-/// Threads have small stacks and everything they touch is allocated and locked before the first request is read.
+/// Serves a connection with dedicated threads, one a descriptor: read, dispatch, write. Leader and followers: one thread reads,
+/// the others sleep, because waking a thread costs more than a small request does. The leader answers quick requests itself; it
+/// passes the lead before one that may take long, or when more wait. After a request it polls for the next one a while before it
+/// sleeps, which saves its own waking: random 4 KiB direct reads of one client took 18 us with 100 us of polling and 56 us
+/// without (2 cores, an in-memory file system); yielding the core between two polls was measured too and gained nothing. No
+/// thread here waits for a device: see <see cref="DeferredReplies"/>. Descriptors never block, so that the leader alone waits, in
+/// poll(2). Threads have small stacks and everything they touch is allocated and locked before the first request is read.
 /// </summary>
 internal sealed class FuseSession : IDisposable
 {
@@ -60,7 +62,9 @@ internal sealed class FuseSession : IDisposable
         for (var i = 0; i < devices.Count; i++) _workers.Add(new Worker(this, devices[i], i));
         var unlocked = _workers.Select(w => w.LockError).FirstOrDefault(e => e != Errno.Ok);
         if (unlocked != Errno.Ok)
-            Log.Warning($"The session buffers cannot be locked in memory: {Libc.Describe(unlocked)}. Give tmemd CAP_IPC_LOCK or raise its memlock limit.");
+            Log.Warning(
+                $"The session buffers cannot be locked in memory: {Libc.Describe(unlocked)}. Give tmemd CAP_IPC_LOCK or raise "
+                + "its memlock limit.");
     }
 
     /// <summary>Completes when the last thread has ended.</summary>
@@ -75,7 +79,10 @@ internal sealed class FuseSession : IDisposable
         ready.Wait();
     }
 
-    /// <summary>Stops reading; <see cref="Ended"/> completes when everything that was read is answered, or noted as what a successor has to answer.</summary>
+    /// <summary>
+    /// Stops reading; <see cref="Ended"/> completes when everything that was read is answered, or noted as what a successor has
+    /// to answer.
+    /// </summary>
     public void Quiesce()
     {
         _options.Deferred.StopNotifying();
@@ -190,10 +197,14 @@ internal sealed class FuseSession : IDisposable
             var reply = _reply.Span;
             var length = _session._handler.Dispatch(message, reply, _number, out var deferral);
             if (length == 0) return;
-            if (deferral.Kind == DeferralKind.None || !TryDefer(message, in deferral, ref passed)) _device.Reply(reply[..length], message);
+            if (deferral.Kind == DeferralKind.None || !TryDefer(message, in deferral, ref passed))
+                _device.Reply(reply[..length], message);
         }
 
-        /// <summary>Leaves the answer to <see cref="DeferredReplies"/>. False if this thread had to wait itself, for which it passed the lead; the answer is to be sent then.</summary>
+        /// <summary>
+        /// Leaves the answer to <see cref="DeferredReplies"/>. False if this thread had to wait itself, for which it passed the
+        /// lead; the answer is to be sent then.
+        /// </summary>
         private bool TryDefer(ReadOnlySpan<byte> message, in Deferral deferral, ref bool passed)
         {
             var deferred = _session._options.Deferred;

@@ -3,9 +3,9 @@ using Tmem.Fuse.Abi;
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// A session thread's buffer: native, touched and locked before the first request, so that serving one never takes a page fault. The data
-/// of a message begins on a page boundary: <see cref="Span"/> starts as many bytes before one as the message's header has. It is private memory,
-/// or a part of a memory file, where a process that follows this one finds what was in it.
+/// A session thread's buffer: native, touched and locked before the first request, so that serving one never takes a page fault.
+/// The data of a message begins on a page boundary: <see cref="Span"/> starts as many bytes before one as the message's header
+/// has. It is private memory, or a part of a memory file, where a process that follows this one finds what was in it.
 /// </summary>
 internal sealed unsafe class LockedBuffer : IDisposable
 {
@@ -29,7 +29,8 @@ internal sealed unsafe class LockedBuffer : IDisposable
         var kind = file < 0 ? Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS : Libc.MAP_SHARED;
         var address = Libc.mmap(null, _mapped, Libc.PROT_READ | Libc.PROT_WRITE, kind | Libc.MAP_POPULATE, file, (nint)offset);
         if ((nint)address == -1)
-            throw new StartupException($"No memory for a session buffer of {_mapped} bytes: {Libc.Describe(Libc.LastError)}. Use fewer --threads.");
+            throw new StartupException(
+                $"No memory for a session buffer of {_mapped} bytes: {Libc.Describe(Libc.LastError)}. Use fewer --threads.");
         _base = (byte*)address;
         // What clients read and write is none of a dump's business.
         _ = Libc.madvise(address, _mapped, Libc.MADV_DONTDUMP);

@@ -6,9 +6,10 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// The buffers that session threads read requests into: a memory file, one part a thread, and behind them the table of answers that wait. The
-/// length in a message's header is its done word: it is 0 unless a message was read that is not carried out yet. So a process that takes
-/// over finds in the buffers what its predecessor had in hand when it was killed (<see cref="Takeover"/>).
+/// The buffers that session threads read requests into: a memory file, one part a thread, and behind them the table of answers
+/// that wait. The length in a message's header is its done word: it is 0 unless a message was read that is not carried out yet.
+/// So a process that takes over finds in the buffers what its predecessor had in hand when it was killed
+/// (<see cref="Takeover"/>).
 /// </summary>
 internal sealed class RequestBuffers(int descriptor)
 {
@@ -16,7 +17,8 @@ internal sealed class RequestBuffers(int descriptor)
     private const int CarrierBytes = 4096;
 
     /// <summary>Behind the buffers: one more page of the buffers' shape, and then the table to the end of the file.</summary>
-    private static readonly long s_carrierOffset = (long)LockedBuffer.MappedBytes((int)Negotiation.MaxWrite) * HandoverPage.MaximumDevices;
+    private static readonly long s_carrierOffset =
+        (long)LockedBuffer.MappedBytes((int)Negotiation.MaxWrite) * HandoverPage.MaximumDevices;
     private static readonly long s_tableOffset = s_carrierOffset + LockedBuffer.MappedBytes(CarrierBytes);
 
     public int Descriptor { get; } = descriptor;
@@ -29,7 +31,8 @@ internal sealed class RequestBuffers(int descriptor)
 
     /// <summary>A thread's buffer.</summary>
     /// <exception cref="StartupException">No memory.</exception>
-    public LockedBuffer Map(int thread) => new(Lead, (int)Negotiation.MaxWrite, Descriptor, (long)LockedBuffer.MappedBytes((int)Negotiation.MaxWrite) * thread);
+    public LockedBuffer Map(int thread) =>
+        new(Lead, (int)Negotiation.MaxWrite, Descriptor, (long)LockedBuffer.MappedBytes((int)Negotiation.MaxWrite) * thread);
 
     /// <summary>The answers that wait.</summary>
     /// <exception cref="StartupException">No memory.</exception>

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// Which deaths a request has seen: before the message in its buffer. It is a suspect only of those in which it was in hand, and only while no other
-/// explanation is known: a worker that was killed from outside, by SIGKILL say, was not killed by a request.
+/// Which deaths a request has seen: before the message in its buffer. It is a suspect only of those in which it was in hand, and
+/// only while no other explanation is known: a worker that was killed from outside, by SIGKILL say, was not killed by a request.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct RequestNote
@@ -12,8 +12,8 @@ internal struct RequestNote
     /// <summary>The request, without the mark of one that was sent again; another one's note counts for nothing.</summary>
     public ulong Unique;
     /// <summary>
-    /// The processes that died with it: positive while it is not known how, negative once it is known that it was a fault; 0 for none. One store
-    /// each, so that a process that dies while it counts leaves nothing to be counted twice.
+    /// The processes that died with it: positive while it is not known how, negative once it is known that it was a fault; 0 for
+    /// none. One store each, so that a process that dies while it counts leaves nothing to be counted twice.
     /// </summary>
     public int First;
     public int Second;
@@ -38,7 +38,10 @@ internal struct RequestNote
         else if (Second == 0) Second = process;
     }
 
-    /// <summary>Whether it is unknown of two deaths whether they were faults: then it has to be found out before the request is tried again.</summary>
+    /// <summary>
+    /// Whether it is unknown of two deaths whether they were faults: then it has to be found out before the request is tried
+    /// again.
+    /// </summary>
     public readonly bool MustBeJudged => First != 0 && Second != 0 && !IsGuilty;
 
     /// <summary>Takes in what is known of the deaths: how one was, or null.</summary>
@@ -65,6 +68,9 @@ internal struct CarrierNote
 {
     /// <summary>The process that carries requests out, or died doing so.</summary>
     public int Process;
-    /// <summary>The buffer, counted from 1, whose request an earlier process left and this one carries out, with nothing else in hand; 0: none.</summary>
+    /// <summary>
+    /// The buffer, counted from 1, whose request an earlier process left and this one carries out, with nothing else in hand; 0:
+    /// none.
+    /// </summary>
     public int Repeating;
 }

@@ -4,8 +4,8 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// Answers that wait for long work, and the thread that does it: a step of each in turn, so that a little does not wait for a lot,
-/// and between two of them a step of what nobody waits for.
+/// Answers that wait for long work, and the thread that does it: a step of each in turn, so that a little does not wait for a
+/// lot, and between two of them a step of what nobody waits for.
 /// </summary>
 internal sealed class Stepper
 {

@@ -5,16 +5,18 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// What a process does with the requests that its predecessor had read, before it reads any: whatever lies in the buffers is carried out and answered from
-/// there, on every kernel. Whether a request still waits is asked of the kernel first (<see cref="FuseDevice.IsUnanswered"/>), so that one whose answer
-/// had left is not carried out again, and one that the kernel gave up while it copied it (its buffer is half of one message and half of another) is not at all.
+/// What a process does with the requests that its predecessor had read, before it reads any: whatever lies in the buffers is
+/// carried out and answered from there, on every kernel. Whether a request still waits is asked of the kernel first
+/// (<see cref="FuseDevice.IsUnanswered"/>), so that one whose answer had left is not carried out again, and one that the kernel
+/// gave up while it copied it (its buffer is half of one message and half of another) is not at all.
 /// <para>
-/// What the buffers cannot know is asked for afterwards (FUSE_NOTIFY_RESEND, Linux 6.9): by then it is at most those that waited for a device, which are then
-/// sent again. A kernel that cannot do that leaves them in the table, and they are answered from there.
+/// What the buffers cannot know is asked for afterwards (FUSE_NOTIFY_RESEND, Linux 6.9): by then it is at most those that waited
+/// for a device, which are then sent again. A kernel that cannot do that leaves them in the table, and they are answered from
+/// there.
 /// </para>
 /// <para>
-/// One after the other, with nothing else in hand: who dies of a request here has shown which one it was. A request that has killed two workers is not
-/// tried a third time.
+/// One after the other, with nothing else in hand: who dies of a request here has shown which one it was. A request that has
+/// killed two workers is not tried a third time.
 /// </para>
 /// </summary>
 /// <param name="buffers">Where the requests lie.</param>
@@ -23,7 +25,8 @@ namespace Tmem.Fuse.Session;
 /// <param name="deferred">Takes the answers that have to wait; not started yet.</param>
 /// <param name="wasFault">Whether a process died by a fault of its own; null if it is not known, or not known yet.</param>
 internal sealed class Takeover(
-    RequestBuffers buffers, IReadOnlyList<FuseDevice> devices, IRequestHandler handler, DeferredReplies deferred, Func<int, bool?> wasFault)
+    RequestBuffers buffers, IReadOnlyList<FuseDevice> devices, IRequestHandler handler, DeferredReplies deferred, Func<int,
+        bool?> wasFault)
 {
     /// <summary>How long a death's cause may take to be known: as long as the kernel takes the dead one's memory apart.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
@@ -93,7 +96,8 @@ internal sealed class Takeover(
         if (!hasReply || devices[thread].IsUnanswered(header.Unique))
         {
             ref readonly var note = ref RequestBuffers.NoteOf(buffer);
-            if (note.IsGuilty && note.Unique == (header.Unique & ~FuseProtocol.UniqueResend)) Refuse(thread, buffer.Span, hasReply, in note);
+            if (note.IsGuilty && note.Unique == (header.Unique & ~FuseProtocol.UniqueResend))
+                Refuse(thread, buffer.Span, hasReply, in note);
             else
             {
                 Volatile.Write(ref carrier.Repeating, thread + 1);
@@ -112,14 +116,17 @@ internal sealed class Takeover(
         var length = handler.Repeat(message, _reply.Span, thread, out var deferral);
         if (length == 0) return;
         if (deferral.Kind == DeferralKind.None) devices[thread].Reply(_reply.Span[..length], message);
-        else if (!deferred.TryAdd(unique, thread, in deferral)) devices[thread].Reply(unique, deferred.Await(in deferral), message);
+        else if (!deferred.TryAdd(unique, thread, in deferral))
+            devices[thread].Reply(unique, deferred.Await(in deferral), message);
     }
 
     private void Refuse(int thread, ReadOnlySpan<byte> message, bool hasReply, in RequestNote note)
     {
         Refused++;
         var header = MemoryMarshal.Read<FuseInHeader>(message);
-        var what = $"{OpcodeTable.NameOf(message)} of process {header.Pid} (user {header.Uid}) has killed two workers, {-note.First} and {-note.Second}";
+        var what =
+            $"{OpcodeTable.NameOf(message)} of process {header.Pid} (user {header.Uid}) has killed two workers, {-note.First} "
+            + $"and {-note.Second}";
         if (!hasReply)
         {
             Log.Error($"{what}; it is left out, and the file stays known to the kernel until the next mount. Run tmemctl check");

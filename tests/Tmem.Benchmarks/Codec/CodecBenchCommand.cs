@@ -5,9 +5,9 @@ using Tmem.Benchmarks.Linux;
 namespace Tmem.Benchmarks.Codec;
 
 /// <summary>
-/// <c>codec</c>: what a page costs in the codec alone, encode and decode, ours beside the stock ones in the same run. In every round each
-/// codec goes once over the whole corpus, so that what disturbs the machine disturbs all of them; the minimum says what the code can do,
-/// the median what it did on this machine today. Ratios are of medians.
+/// <c>codec</c>: what a page costs in the codec alone, encode and decode, ours beside the stock ones in the same run. In every
+/// round each codec goes once over the whole corpus, so that what disturbs the machine disturbs all of them; the minimum says
+/// what the code can do, the median what it did on this machine today. Ratios are of medians.
 /// </summary>
 internal static unsafe class CodecBenchCommand
 {
@@ -38,7 +38,8 @@ internal static unsafe class CodecBenchCommand
         var copy = new List<double>();
         var crossed = new List<double>();
 
-        // One round more than is counted: the first meets cold code and cold memory, and is the one that is checked byte for byte.
+        // One round more than is counted: the first meets cold code and cold memory, and is the one that is checked byte for
+        // byte.
         for (var round = -1; round < runs; round++)
         {
             var start = Stopwatch.GetTimestamp();
@@ -91,7 +92,9 @@ internal static unsafe class CodecBenchCommand
     private static void Print(int runs, int pages, List<double> copy, Subject[] subjects, Subject? native)
     {
         double all = (long)pages * Page;
-        Console.WriteLine($"{runs} interleaved rounds over {pages} pages, ns a page, minimum / median; speed and ratio beside liblz4's (medians)");
+        Console.WriteLine(
+            $"{runs} interleaved rounds over {pages} pages, ns a page, minimum / median; speed and ratio beside liblz4's "
+            + "(medians)");
         Console.WriteLine($"{"",-24}{"encode",15}{"decode",15}{"ratio",8}{"encode",9}{"decode",8}{"ratio",8}");
         Console.WriteLine($"{"memcpy",-24}{Times(copy),15}");
         foreach (var s in subjects)
@@ -102,7 +105,8 @@ internal static unsafe class CodecBenchCommand
         }
         foreach (var s in subjects)
             Console.WriteLine($"{s.Name}: ratio {all / s.Stored:F3} with the {s.Raw} pages that do not shrink kept raw");
-        if (native == null) Console.WriteLine("liblz4.so.1 is not installed (Debian: liblz4-1): no comparison with it and no verdicts.");
+        if (native == null)
+            Console.WriteLine("liblz4.so.1 is not installed (Debian: liblz4-1): no comparison with it and no verdicts.");
     }
 
     private static void Verdicts(Subject own, Subject native, List<double> crossed)

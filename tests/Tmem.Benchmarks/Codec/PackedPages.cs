@@ -3,7 +3,9 @@ using Tmem.Benchmarks.Linux;
 
 namespace Tmem.Benchmarks.Codec;
 
-/// <summary>Each encoded page in a place of its own, as in a store: decoding finds its input where memory put it, not in the cache.</summary>
+/// <summary>
+/// Each encoded page in a place of its own, as in a store: decoding finds its input where memory put it, not in the cache.
+/// </summary>
 internal sealed unsafe class PackedPages(int pages) : IDisposable
 {
     /// <summary>Bytes of a place: what a page that does not shrink may need.</summary>

@@ -3,7 +3,9 @@ using Tmem.Engine.Codec;
 
 namespace Tmem.Benchmarks.Codec;
 
-/// <summary>A codec under measurement, by whole passes over the corpus: the call of a page is direct, as the engine's is.</summary>
+/// <summary>
+/// A codec under measurement, by whole passes over the corpus: the call of a page is direct, as the engine's is.
+/// </summary>
 internal abstract unsafe class Subject(string name)
 {
     public string Name => name;
@@ -31,14 +33,16 @@ internal sealed unsafe class PageSubject() : Subject("page codec")
 {
     public override void Encode(PageFile pages, PackedPages packed)
     {
-        for (var page = 0; page < pages.Count; page++) packed.Lengths[page] = PageLz4Encoder.Encode(pages[page], packed.Room(page));
+        for (var page = 0; page < pages.Count; page++)
+            packed.Lengths[page] = PageLz4Encoder.Encode(pages[page], packed.Room(page));
     }
 
     public override int Decode(PackedPages packed, byte* page)
     {
         var wrong = 0;
         for (var number = 0; number < packed.Lengths.Length; number++)
-            if (PageLz4Decoder.Decode(packed.Block(number), new Span<byte>(page, PageFile.PageSize)) != PageFile.PageSize) wrong++;
+            if (PageLz4Decoder.Decode(packed.Block(number), new Span<byte>(page, PageFile.PageSize)) != PageFile.PageSize)
+                wrong++;
         return wrong;
     }
 }
@@ -57,7 +61,8 @@ internal sealed unsafe class K4osSubject() : Subject("K4os L00_FAST")
     {
         var wrong = 0;
         for (var number = 0; number < packed.Lengths.Length; number++)
-            if (LZ4Codec.Decode(packed.Pointer(number), packed.Lengths[number], page, PageFile.PageSize) != PageFile.PageSize) wrong++;
+            if (LZ4Codec.Decode(packed.Pointer(number), packed.Lengths[number], page, PageFile.PageSize) != PageFile.PageSize)
+                wrong++;
         return wrong;
     }
 }
@@ -68,14 +73,16 @@ internal sealed unsafe class NativeSubject() : Subject($"liblz4 {NativeLz4.Versi
     public override void Encode(PageFile pages, PackedPages packed)
     {
         for (var page = 0; page < pages.Count; page++)
-            packed.Lengths[page] = NativeLz4.LZ4_compress_default(pages.Pointer(page), packed.Pointer(page), PageFile.PageSize, PackedPages.Bound);
+            packed.Lengths[page] = NativeLz4.LZ4_compress_default(pages.Pointer(page), packed.Pointer(page), PageFile.PageSize,
+                PackedPages.Bound);
     }
 
     public override int Decode(PackedPages packed, byte* page)
     {
         var wrong = 0;
         for (var number = 0; number < packed.Lengths.Length; number++)
-            if (NativeLz4.LZ4_decompress_safe(packed.Pointer(number), page, packed.Lengths[number], PageFile.PageSize) != PageFile.PageSize) wrong++;
+            if (NativeLz4.LZ4_decompress_safe(packed.Pointer(number), page, packed.Lengths[number],
+                PageFile.PageSize) != PageFile.PageSize) wrong++;
         return wrong;
     }
 }

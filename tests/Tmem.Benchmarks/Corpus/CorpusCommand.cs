@@ -6,8 +6,9 @@ using System.Text;
 namespace Tmem.Benchmarks.Corpus;
 
 /// <summary>
-/// <c>corpus</c>: makes the data of every benchmark, a file of real memory pages in seeded order, and a manifest that says what is
-/// in it. Compression figures depend on data more than on anything else; a synthetic pattern would decide the outcome by itself.
+/// <c>corpus</c>: makes the data of every benchmark, a file of real memory pages in seeded order, and a manifest that says what
+/// is in it. Compression figures depend on data more than on anything else; a synthetic pattern would decide the outcome by
+/// itself.
 /// </summary>
 internal static class CorpusCommand
 {
@@ -19,8 +20,10 @@ internal static class CorpusCommand
         var bytes = Options.Size("--bytes", 64 << 20, "How much of it.");
         var seed = Options.With("--seed", 1, "Decides the sample and the order.");
         var fresh = Options.With("--fresh", false, "Make it anew even if there is one of that size.");
-        var command = new Command("corpus", "Makes a corpus of real memory pages from processes that it starts.") { folder, bytes, seed, fresh };
-        command.SetAction(parse => Make(parse.GetValue(folder)!, parse.GetValue(bytes), parse.GetValue(seed), parse.GetValue(fresh)));
+        var command = new Command("corpus", "Makes a corpus of real memory pages from processes that it starts.") { folder, bytes,
+            seed, fresh };
+        command.SetAction(
+            parse => Make(parse.GetValue(folder)!, parse.GetValue(bytes), parse.GetValue(seed), parse.GetValue(fresh)));
         return command;
     }
 
@@ -39,7 +42,8 @@ internal static class CorpusCommand
         var chosen = Share(sources, wanted);
         var order = sources.SelectMany((s, i) => s.Pages.Take(chosen[i])).ToArray();
         if (order.Length < wanted)
-            throw new BenchmarkException($"only {order.Length} of {wanted} pages found in the processes started; ask for fewer --bytes.");
+            throw new BenchmarkException(
+                $"only {order.Length} of {wanted} pages found in the processes started; ask for fewer --bytes.");
         new Random(seed).Shuffle(order);
         Directory.CreateDirectory(folder);
         // Written aside and renamed, so that a run that was interrupted leaves no half of a corpus behind.
@@ -78,7 +82,8 @@ internal static class CorpusCommand
         text.Append(CultureInfo.InvariantCulture, $"sha256 {digest}\n");
         text.Append("source      taken    found     zero (left out)\n");
         for (var i = 0; i < chosen.Length; i++)
-            text.Append(CultureInfo.InvariantCulture, $"{sources[i].Name,-10}{chosen[i],7}{sources[i].Seen,9}{sources[i].Zero,9}\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"{sources[i].Name,-10}{chosen[i],7}{sources[i].Seen,9}{sources[i].Zero,9}\n");
         return text.ToString();
     }
 

@@ -70,7 +70,8 @@ internal static class CorpusSources
             File.WriteAllText(source, CSource.Write(20_000, new Random(seed)));
             // The driver knows where the headers are; cc1 is started by ourselves because it is its memory that is wanted.
             Child.Run("gcc", "-E", source, "-o", unit);
-            return SubjectProcess.StartUntilItHolds(bytes + (32 << 20), cc1, "-fpreprocessed", "-quiet", "-O2", "-w", unit, "-o", "/dev/null");
+            return SubjectProcess.StartUntilItHolds(bytes + (32 << 20), cc1, "-fpreprocessed", "-quiet", "-O2", "-w", unit, "-o",
+                "/dev/null");
         }
         finally
         {
@@ -80,5 +81,6 @@ internal static class CorpusSources
     }
 
     private static SubjectProcess DotNet(long bytes) => SubjectProcess.StartUntilItReports(
-        "dotnet", Path.Combine(AppContext.BaseDirectory, "Tmem.Benchmarks.dll"), "corpus-subject", "--megabytes", (bytes >> 20).ToString());
+        "dotnet", Path.Combine(AppContext.BaseDirectory, "Tmem.Benchmarks.dll"), "corpus-subject", "--megabytes",
+            (bytes >> 20).ToString());
 }

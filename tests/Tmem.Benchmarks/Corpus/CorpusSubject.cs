@@ -15,7 +15,8 @@ internal static class CorpusSubject
     public static Command Create()
     {
         var megabytes = Options.With("--megabytes", 48, "How much managed memory to hold.");
-        var command = new Command("corpus-subject", "Fills its memory, prints its process id and waits. Started by 'corpus'.") { megabytes };
+        var command = new Command("corpus-subject",
+            "Fills its memory, prints its process id and waits. Started by 'corpus'.") { megabytes };
         command.Hidden = true;
         command.SetAction(parse => Hold(parse.GetValue(megabytes)));
         return command;
@@ -44,7 +45,8 @@ internal static class CorpusSubject
                 if (!words.TryGetValue(split[i], out var places)) words[split[i]] = places = [];
                 places.Add(i);
             }
-            log.Append(file.LastWriteTimeUtc).Append(' ').Append(file.FullName).Append(' ').Append(split.Length).Append(" words\n");
+            log.Append(file.LastWriteTimeUtc).Append(' ').Append(file.FullName).Append(' ').Append(split.Length)
+                .Append(" words\n");
         }
         Console.WriteLine(Environment.ProcessId);
         Console.In.ReadToEnd();

@@ -26,7 +26,8 @@ internal static class ProcessMemory
         using var map = Open($"/proc/{process}/pagemap");
         var page = new byte[Page];
         var entries = new byte[512 * 8];
-        foreach (var (start, end) in File.ReadAllLines($"/proc/{process}/maps").Select(l => Range(l, kind)).Where(r => r.End > r.Start))
+        foreach (var (start, end) in File.ReadAllLines($"/proc/{process}/maps").Select(l => Range(l, kind))
+            .Where(r => r.End > r.Start))
         {
             for (var at = start; at < end;)
             {

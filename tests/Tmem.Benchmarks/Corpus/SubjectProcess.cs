@@ -3,7 +3,9 @@ using Tmem.Benchmarks.Linux;
 
 namespace Tmem.Benchmarks.Corpus;
 
-/// <summary>A process we started whose memory becomes part of the corpus: let run until it holds enough, stopped, read, killed.</summary>
+/// <summary>
+/// A process we started whose memory becomes part of the corpus: let run until it holds enough, stopped, read, killed.
+/// </summary>
 internal sealed class SubjectProcess : IDisposable
 {
     private readonly Child _child;
@@ -11,7 +13,9 @@ internal sealed class SubjectProcess : IDisposable
 
     private SubjectProcess(Child child, int id) => (_child, _id) = (child, id);
 
-    /// <summary>Starts a program that prints its process id once it holds its data, and then waits for its input to end.</summary>
+    /// <summary>
+    /// Starts a program that prints its process id once it holds its data, and then waits for its input to end.
+    /// </summary>
     public static SubjectProcess StartUntilItReports(string program, params string[] arguments)
     {
         var child = Child.Start(program, arguments);
@@ -21,7 +25,9 @@ internal sealed class SubjectProcess : IDisposable
         throw new BenchmarkException($"{program} did not get its data ready within a minute.");
     }
 
-    /// <summary>Starts a program that never reports, and waits until it holds that much memory (or half a minute has passed).</summary>
+    /// <summary>
+    /// Starts a program that never reports, and waits until it holds that much memory (or half a minute has passed).
+    /// </summary>
     public static SubjectProcess StartUntilItHolds(long bytes, string program, params string[] arguments)
     {
         var child = Child.Start(program, arguments);
@@ -53,7 +59,8 @@ internal sealed class SubjectProcess : IDisposable
     /// <summary>Stops the process; its memory stands still from then on.</summary>
     public int Freeze()
     {
-        if (Native.kill(_id, Native.SigStop) != 0) throw new BenchmarkException($"process {_id} ended before its memory was read.");
+        if (Native.kill(_id, Native.SigStop) != 0)
+            throw new BenchmarkException($"process {_id} ended before its memory was read.");
         for (var tries = 0; tries < 500; tries++)
         {
             if (File.ReadAllText($"/proc/{_id}/stat").Contains(") T ", StringComparison.Ordinal)) break;

@@ -33,7 +33,8 @@ internal static class TextFiles
     {
         try
         {
-            if (!file.EndsWith(".gz", StringComparison.Ordinal)) return new FileInfo(file).Length < 4 << 20 ? File.ReadAllBytes(file) : null;
+            if (!file.EndsWith(".gz", StringComparison.Ordinal))
+                return new FileInfo(file).Length < 4 << 20 ? File.ReadAllBytes(file) : null;
             using var unpacked = new MemoryStream();
             using var packed = new GZipStream(File.OpenRead(file), CompressionMode.Decompress);
             packed.CopyTo(unpacked);

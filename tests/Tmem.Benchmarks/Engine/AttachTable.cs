@@ -5,8 +5,9 @@ using Tmem.Engine;
 namespace Tmem.Benchmarks.Engine;
 
 /// <summary>
-/// <c>attach</c>: seconds from the opening of a region that another engine left to the first operation. The region is a memfd that stays, as
-/// it does when a worker is replaced; the figure holds the walk that makes everything derived anew and the mapping's first faults.
+/// <c>attach</c>: seconds from the opening of a region that another engine left to the first operation. The region is a memfd
+/// that stays, as it does when a worker is replaced; the figure holds the walk that makes everything derived anew and the
+/// mapping's first faults.
 /// </summary>
 internal static class AttachTable
 {

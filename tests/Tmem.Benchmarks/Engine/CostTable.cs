@@ -6,8 +6,8 @@ using Tmem.Engine.Codec;
 namespace Tmem.Benchmarks.Engine;
 
 /// <summary>
-/// <c>cost</c>: what the store adds to its codec. A put over an older page (a store in its steady state) and a get, beside the codec's
-/// own encode and decode and a copy of the page, each once over all pages in every round.
+/// <c>cost</c>: what the store adds to its codec. A put over an older page (a store in its steady state) and a get, beside the
+/// codec's own encode and decode and a copy of the page, each once over all pages in every round.
 /// </summary>
 internal static unsafe class CostTable
 {
@@ -27,17 +27,20 @@ internal static unsafe class CostTable
         {
             fresh.Time(round, pages.Count, () => { for (var i = 0; i < pages.Count; i++) store.Put(i, pages[i]); });
             over.Time(round, pages.Count, () => { for (var i = 0; i < pages.Count; i++) store.Put(i, pages[i]); });
-            get.Time(round, pages.Count, () => { for (var i = 0; i < pages.Count; i++) store.Get(i, new Span<byte>(room.Page(0), Page)); });
+            get.Time(round, pages.Count, () =>
+                { for (var i = 0; i < pages.Count; i++) store.Get(i, new Span<byte>(room.Page(0), Page)); });
             encode.Time(round, pages.Count, () => Encode(codec, pages, room.Page(0)));
             if (round == -EngineBench.WarmUp) format = Pack(codec, pages, packed);
             decode.Time(round, pages.Count, () => Decode(packed, format, room.Page(0)));
-            copy.Time(round, pages.Count, () => { for (var i = 0; i < pages.Count; i++) pages[i].CopyTo(new Span<byte>(room.Page(0), Page)); });
+            copy.Time(round, pages.Count, () =>
+                { for (var i = 0; i < pages.Count; i++) pages[i].CopyTo(new Span<byte>(room.Page(0), Page)); });
             if (round == -EngineBench.WarmUp) for (var i = 0; i < pages.Count; i++) store.Check(i, pages[i]);
             flush.Time(round, pages.Count, () => { for (var i = 0; i < pages.Count; i++) store.Flush(i); });
             bench.Check();
         }
 
-        Console.WriteLine($"cost: ns a page, minimum / median of {bench.Rounds} rounds over {pages.Count} pages, codec '{codec}'");
+        Console.WriteLine(
+            $"cost: ns a page, minimum / median of {bench.Rounds} rounds over {pages.Count} pages, codec '{codec}'");
         Console.WriteLine($"  put, new handle    {fresh,16}   (after a flush of all: spans come from the system again)");
         Console.WriteLine($"  put, over a page   {over,16}   codec's encode {encode,16}");
         Console.WriteLine($"  get                {get,16}   codec's decode {decode,16}");
@@ -55,7 +58,8 @@ internal static unsafe class CostTable
     private static int Pack(TmemCodec codec, PageFile pages, PackedPages packed)
     {
         var format = 0;
-        for (var i = 0; i < pages.Count; i++) packed.Lengths[i] = PageCodecs.Encode(codec, pages[i], packed.Room(i)[..Page], out format);
+        for (var i = 0; i < pages.Count; i++)
+            packed.Lengths[i] = PageCodecs.Encode(codec, pages[i], packed.Room(i)[..Page], out format);
         return format;
     }
 

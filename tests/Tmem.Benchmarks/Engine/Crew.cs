@@ -4,12 +4,15 @@ using Tmem.Benchmarks.Linux;
 namespace Tmem.Benchmarks.Engine;
 
 /// <summary>
-/// Some threads that start together. Two times: by the clock, from the start of the first to the end of the last, and the most processor
-/// time that one of them took. On a machine of their own the two agree; where others work too, the clock counts what those took.
+/// Some threads that start together. Two times: by the clock, from the start of the first to the end of the last, and the most
+/// processor time that one of them took. On a machine of their own the two agree; where others work too, the clock counts what
+/// those took.
 /// </summary>
 internal static class Crew
 {
-    /// <summary>Runs <paramref name="work"/> on each of the threads (its argument is the thread's number). Returns nanoseconds.</summary>
+    /// <summary>
+    /// Runs <paramref name="work"/> on each of the threads (its argument is the thread's number). Returns nanoseconds.
+    /// </summary>
     public static double Run(int threads, Action prepare, Action<int> work) => Run(threads, prepare, work, out _);
 
     /// <param name="threads">How many.</param>

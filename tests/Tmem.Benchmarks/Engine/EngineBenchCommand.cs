@@ -3,7 +3,9 @@ using Tmem.Benchmarks.Swap;
 
 namespace Tmem.Benchmarks.Engine;
 
-/// <summary><c>engine</c>: the engine against its codec, zram, itself on two threads, itself with more pages, and other eviction policies.</summary>
+/// <summary>
+/// <c>engine</c>: the engine against its codec, zram, itself on two threads, itself with more pages, and other eviction policies.
+/// </summary>
 internal static class EngineBenchCommand
 {
     private static readonly (string Name, Func<EngineBench, long> Run)[] Tables =
@@ -26,9 +28,12 @@ internal static class EngineBenchCommand
         var only = Options.With("--only", names, "Which tables, separated by commas.");
         var many = Options.With("--many", 8_000_000L, "Pages of the large store of the tables flat and attach.");
         var whole = Options.With("--whole", false, "Corpus pages instead of slices of them there: 8 million take 14 GiB.");
-        var huge = Options.With("--huge", false, "In the table flat, hold the region in pages of 2 MiB (EngineOptions.HugePages).");
-        var trace = Options.With<string?>("--trace", null, "A trace for the table eviction: page numbers, one a line, or libCacheSim's oracleGeneral.");
-        var command = new Command("engine", "Measures the engine; tables with targets and verdicts.") { rounds, pages, corpus, only, many, whole, huge, trace };
+        var huge = Options.With("--huge", false,
+            "In the table flat, hold the region in pages of 2 MiB (EngineOptions.HugePages).");
+        var trace = Options.With<string?>("--trace", null,
+            "A trace for the table eviction: page numbers, one a line, or libCacheSim's oracleGeneral.");
+        var command = new Command("engine", "Measures the engine; tables with targets and verdicts.") { rounds, pages, corpus,
+            only, many, whole, huge, trace };
         command.SetAction(parse =>
         {
             if (parse.GetValue(rounds) < 1) throw new UsageException("--rounds must be 1 or more.");
@@ -39,7 +44,8 @@ internal static class EngineBenchCommand
             MachineFacts.Print(parse.GetValue(corpus)!);
             using var data = PageFile.Load(parse.GetValue(corpus)!, parse.GetValue(pages));
             using var interrupt = new Interrupt();
-            var bench = new EngineBench(data, parse.GetValue(rounds), parse.GetValue(many), parse.GetValue(whole), parse.GetValue(huge), parse.GetValue(trace), interrupt);
+            var bench = new EngineBench(data, parse.GetValue(rounds), parse.GetValue(many), parse.GetValue(whole),
+                parse.GetValue(huge), parse.GetValue(trace), interrupt);
             long wrong = 0;
             foreach (var (name, run) in Tables)
             {

@@ -6,9 +6,10 @@ using Tmem.Engine;
 namespace Tmem.Benchmarks.Engine;
 
 /// <summary>
-/// <c>eviction</c>: hit ratios of an ephemeral pool whose gets keep (a miss puts the page), beside other policies that hold as many pages.
-/// How many the engine's capacity holds is counted while the trace runs; what its index takes is so charged to the engine. Pages do not shrink,
-/// so that all are of one size; a last line has corpus pages of all sizes, where the others hold the engine's average number of pages.
+/// <c>eviction</c>: hit ratios of an ephemeral pool whose gets keep (a miss puts the page), beside other policies that hold as
+/// many pages. How many the engine's capacity holds is counted while the trace runs; what its index takes is so charged to the
+/// engine. Pages do not shrink, so that all are of one size; a last line has corpus pages of all sizes, where the others hold the
+/// engine's average number of pages.
 /// </summary>
 internal static class EvictionTable
 {
@@ -18,8 +19,11 @@ internal static class EvictionTable
 
     public static long Run(EngineBench bench)
     {
-        Console.WriteLine($"eviction: hits in 100 accesses; {Length} accesses a trace, seed {Seed}, room for about {Cache} pages");
-        Console.WriteLine($"  {"trace",-28}{"pages",8}{"held",8}{"engine",9}{string.Concat(Policy.All(1).Select(p => $"{p.Name,9}"))}{"evict ns",10}");
+        Console.WriteLine(
+            $"eviction: hits in 100 accesses; {Length} accesses a trace, seed {Seed}, room for about {Cache} pages");
+        Console.WriteLine(
+            $"  {"trace",-28}{"pages",8}{"held",8}{"engine",9}"
+                + $"{string.Concat(Policy.All(1).Select(p => $"{p.Name,9}"))}{"evict ns",10}");
         var verdicts = new List<(string Trace, double Engine, double Lru)>();
         long wrong = 0;
         AccessTrace[] traces = bench.Trace is { } path
@@ -34,7 +38,9 @@ internal static class EvictionTable
         foreach (var (trace, engine, lru) in verdicts)
         {
             // On the ground that is LRU's own, made to see what is given up for the others, nothing is claimed.
-            if (trace == Traces.LruGround) Console.WriteLine($"  {$"{trace}: hits beyond LRU's, in 100 accesses",-64}{100 * (engine - lru),9:F3}   no target");
+            if (trace == Traces.LruGround)
+                Console.WriteLine(
+                    $"  {$"{trace}: hits beyond LRU's, in 100 accesses",-64}{100 * (engine - lru),9:F3}   no target");
             else Verdict.AtLeast($"{trace}: hits beyond LRU's, in 100 accesses", 100 * (engine - lru), 0);
         }
         return wrong;
@@ -53,7 +59,8 @@ internal static class EvictionTable
         return wrong;
     }
 
-    private static (long Hits, double Held, double EvictNanoseconds, long Wrong) OnEngine(EngineBench bench, AccessTrace trace, int room, bool mixed)
+    private static (long Hits, double Held, double EvictNanoseconds, long Wrong) OnEngine(EngineBench bench, AccessTrace trace,
+        int room, bool mixed)
     {
         // A page that does not shrink takes a slot of 4,112 bytes; what the index takes comes to that.
         var each = mixed ? 1900 : 4500;

@@ -6,11 +6,13 @@ using Tmem.Engine.Region;
 namespace Tmem.Benchmarks.Engine;
 
 /// <summary>
-/// <c>flat</c>: what an operation costs in a store of 8 million pages beside one of 100,000. Both stand at once and take turns. Each
-/// operation touches so many pages in both, in index order from a place chosen by seed, or in random order over the whole store. In random
-/// order the small store lies in the processor's cache and the large one does not: that difference is the machine's, and in the figures.
-/// <para>So its price is measured in the same run: one dependent read of a random cache line of each store's memory. A flush waits for one (its
-/// leaf), a get and a put for two (a leaf and a slot); a second verdict on the random orders takes their difference off.</para>
+/// <c>flat</c>: what an operation costs in a store of 8 million pages beside one of 100,000. Both stand at once and take turns.
+/// Each operation touches so many pages in both, in index order from a place chosen by seed, or in random order over the whole
+/// store. In random order the small store lies in the processor's cache and the large one does not: that difference is the
+/// machine's, and in the figures.
+/// <para>So its price is measured in the same run: one dependent read of a random cache line of each store's memory. A flush
+/// waits for one (its leaf), a get and a put for two (a leaf and a slot); a second verdict on the random orders takes their
+/// difference off.</para>
 /// </summary>
 internal static class FlatTable
 {
@@ -55,14 +57,18 @@ internal static class FlatTable
         return new Store(capacity, PoolFlags.Shared, memory.Duplicate(), bench.HugePages);
     }
 
-    /// <summary>All at once, what the engine does by and by. A block that the system has no memory in one piece for is passed by, as it is there.</summary>
+    /// <summary>
+    /// All at once, what the engine does by and by. A block that the system has no memory in one piece for is passed by, as it is
+    /// there.
+    /// </summary>
     private static void MakeHuge(Store store)
     {
         var huge = store.Engine.Huge!;
         var clock = Stopwatch.StartNew();
         for (var refused = 0; refused < 200;) refused = huge.Step() ? 0 : refused + 1;
         var all = store.Engine.Statistics().UsedBytes / (double)HugeBlocks.BlockBytes;
-        Console.WriteLine($"  {huge.Count} blocks of 2 MiB made in {clock.Elapsed.TotalSeconds:F1} s, {huge.Count / all:P0} of the store");
+        Console.WriteLine(
+            $"  {huge.Count} blocks of 2 MiB made in {clock.Elapsed.TotalSeconds:F1} s, {huge.Count / all:P0} of the store");
     }
 
     private static void Evict(EngineBench bench, Store[] stores, Dictionary<(string, bool, int), Series> times)
@@ -84,11 +90,14 @@ internal static class FlatTable
                 {
                     Choose(numbers, sizes[which], random, round);
                     var store = stores[which];
-                    Of(times, "put", random, which).Time(round, Touches, () => { foreach (var n in numbers) store.Put(n, data[n]); });
-                    Of(times, "get", random, which).Time(round, Touches, () => { foreach (var n in numbers) store.Get(n, room); });
+                    Of(times, "put", random, which)
+                        .Time(round, Touches, () => { foreach (var n in numbers) store.Put(n, data[n]); });
+                    Of(times, "get", random, which)
+                        .Time(round, Touches, () => { foreach (var n in numbers) store.Get(n, room); });
                     if (round < 0) foreach (var n in numbers) store.Check(n, data[n]);
                     Of(times, "flush", random, which).Time(round, Touches, () => { foreach (var n in numbers) store.Flush(n); });
-                    Of(times, "put back", random, which).Time(round, Touches, () => { foreach (var n in numbers) store.Put(n, data[n]); });
+                    Of(times, "put back", random, which)
+                        .Time(round, Touches, () => { foreach (var n in numbers) store.Put(n, data[n]); });
                 }
             bench.Check();
         }
@@ -105,12 +114,14 @@ internal static class FlatTable
             var span = (uint)random.NextInt64(spans.HighWater);
             ref var entry = ref spans.Table[span];
             if (entry.Kind != SpanKind.EphemeralPages || entry.Present == 0) continue;
-            places[i++] = spans.PlaceOf(span) + (ulong)random.Next(entry.Present * PageFile.PageSize / sizeof(ulong)) * sizeof(ulong);
+            places[i++] = spans.PlaceOf(span)
+                + (ulong)random.Next(entry.Present * PageFile.PageSize / sizeof(ulong)) * sizeof(ulong);
         }
         // 0, which the compiler cannot know: it makes each read wait for the one before.
         var nothing = (ulong)Environment.ProcessorCount >> 32;
         ulong zero = 0;
-        series.Time(round, Touches, () => { foreach (var place in places) zero = *(ulong*)store.Engine.Slabs.At(place + zero) & nothing; });
+        series.Time(round, Touches, () =>
+            { foreach (var place in places) zero = *(ulong*)store.Engine.Slabs.At(place + zero) & nothing; });
     }
 
     /// <summary>Different pages of a store: a run of them, or a random sample in random order.</summary>
@@ -128,7 +139,9 @@ internal static class FlatTable
     private static void Print(
         EngineBench bench, long[] sizes, SlicedPages data, double bytes, Dictionary<(string, bool, int), Series> times)
     {
-        Console.WriteLine($"flat: ns an operation, minimum / median of {bench.Rounds} rounds of {Touches} touches; {sizes[1]} pages beside {sizes[0]}");
+        Console.WriteLine(
+            $"flat: ns an operation, minimum / median of {bench.Rounds} rounds of {Touches} touches; {sizes[1]} pages beside "
+            + $"{sizes[0]}");
         Console.WriteLine($"  pages: {data.Name}; {bytes:F0} bytes each when compressed");
         Console.WriteLine($"  {"",-24}{sizes[0],16}{sizes[1],16}{"more ns",10}");
         foreach (var random in (bool[])[false, true])
@@ -143,7 +156,8 @@ internal static class FlatTable
         {
             var (few, many) = (times[(operation, true, 0)].Median, times[(operation, true, 1)].Median);
             var misses = operation == "flush" ? 1 : 2;
-            Verdict.AtMost($"{operation}, random, less the machine's price of {misses} cold read{(misses == 1 ? "" : "s")}", (many - misses * miss) / few, 1.2);
+            Verdict.AtMost($"{operation}, random, less the machine's price of {misses} cold read{(misses == 1 ? "" : "s")}",
+                (many - misses * miss) / few, 1.2);
         }
 
         void Line(string operation, bool random)
@@ -153,7 +167,8 @@ internal static class FlatTable
         }
 
         void Judge(string operation, bool random) => Verdict.AtMost(
-            $"{Name(operation, random)}: {sizes[1]} pages / {sizes[0]}", times[(operation, random, 1)].Median / times[(operation, random, 0)].Median, 1.2);
+            $"{Name(operation, random)}: {sizes[1]} pages / {sizes[0]}",
+                times[(operation, random, 1)].Median / times[(operation, random, 0)].Median, 1.2);
     }
 
     private static string Name(string operation, bool random) =>

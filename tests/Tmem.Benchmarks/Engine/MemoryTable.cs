@@ -5,11 +5,12 @@ using Tmem.Engine.Pam;
 namespace Tmem.Benchmarks.Engine;
 
 /// <summary>
-/// <c>memory</c>: what the store takes beside the compressed bytes of its pages, after ten passes that each flush a quarter of the pages and
-/// then write all of them in random order, with another corpus page each time; and after a flush of every other page. The same writes and discards
-/// go to a zram device. The system's own account stands beside the store's: the blocks of the memfd that the region lies in.
-/// <para>zram's <c>mem_used_total</c> leaves out its table (16 bytes a page of the disk, used or not) and the allocator's handles (8 bytes a
-/// stored page), while ours has everything of the kind; so there is a verdict on either figure.</para>
+/// <c>memory</c>: what the store takes beside the compressed bytes of its pages, after ten passes that each flush a quarter of
+/// the pages and then write all of them in random order, with another corpus page each time; and after a flush of every other
+/// page. The same writes and discards go to a zram device. The system's own account stands beside the store's: the blocks of the
+/// memfd that the region lies in.
+/// <para>zram's <c>mem_used_total</c> leaves out its table (16 bytes a page of the disk, used or not) and the allocator's handles
+/// (8 bytes a stored page), while ours has everything of the kind; so there is a verdict on either figure.</para>
 /// </summary>
 internal static unsafe class MemoryTable
 {
@@ -56,13 +57,17 @@ internal static unsafe class MemoryTable
         }
         for (var i = 0; i < pages; i++) store.Check(i, bench.Corpus[PageOf(bench, i, Passes)]);
 
-        Console.WriteLine($"memory: {pages} pages ({pages * Page / MiB:F0} MiB), {Passes} overwrites of each with flushes of a quarter between; MiB, and times the compressed bytes");
+        Console.WriteLine(
+            $"memory: {pages} pages ({pages * Page / MiB:F0} MiB), {Passes} overwrites of each with flushes of a quarter "
+            + "between; MiB, and times the compressed bytes");
         Console.WriteLine($"  {"",-34}{"compressed",12}{"store says",18}{"system says",18}{"zram's mem_used_total",22}");
         _ = Measure("after the churn", compact: false);
         var full = Measure("after the churn, compacted", compact: true);
         var kernel = KernelMemory.Now().Since(before);
-        Console.WriteLine($"  beside mem_used_total, zram: table and handles {pages * (ZramTableBytes + ZramHandleBytes) / MiB:F2} by count; "
-            + $"the kernel's vmalloc grew by {kernel.Vmalloc / MiB:F2}, its slabs by {kernel.Slab / MiB:F2} (others' growth included)");
+        Console.WriteLine(
+            $"  beside mem_used_total, zram: table and handles {pages * (ZramTableBytes + ZramHandleBytes) / MiB:F2} by count; "
+            + $"the kernel's vmalloc grew by {kernel.Vmalloc / MiB:F2}, its slabs by {kernel.Slab / MiB:F2} (others' growth "
+            + "included)");
         random.Shuffle(order);
         Drop(order.AsSpan(0, order.Length / 2));
         _ = Measure("half of them flushed", compact: false);
@@ -93,13 +98,16 @@ internal static unsafe class MemoryTable
             var now = store.Engine.Statistics();
             var (system, compressed) = (region.Bytes, (double)now.Total.CompressedBytes);
             var (zramCompressed, zram) = device.Memory();
-            Console.WriteLine($"  {when,-34}{compressed / MiB,12:F2}{now.UsedBytes / MiB,10:F2} {now.UsedBytes / compressed,6:F3}x"
+            Console.WriteLine(
+                $"  {when,-34}{compressed / MiB,12:F2}{now.UsedBytes / MiB,10:F2} {now.UsedBytes / compressed,6:F3}x"
                 + $"{system / MiB,10:F2} {system / compressed,6:F3}x{zram / MiB,14:F2} {(double)zram / zramCompressed,6:F3}x");
-            // Headers, leaves, nodes and objects, and what belongs to no span; not the rounding and the holes, which the ratio has.
+            // Headers, leaves, nodes and objects, and what belongs to no span; not the rounding and the holes, which the ratio
+            // has.
             var stored = now.Total.Pages - now.Total.SameFilledPages;
             var tables = now.UsedBytes - now.PageSpanBytes - now.RecordSpanBytes - now.ReadySpanBytes;
             var whole = zram + pages * ZramTableBytes + stored * ZramHandleBytes;
-            return (system / compressed, (double)(stored * SlotHeader.Bytes + tables) / now.Total.Pages, (double)system / zram, (double)system / whole);
+            return (system / compressed, (double)(stored * SlotHeader.Bytes + tables) / now.Total.Pages, (double)system / zram,
+                (double)system / whole);
         }
     }
 

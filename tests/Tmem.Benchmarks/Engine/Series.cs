@@ -14,9 +14,9 @@ internal sealed class Series
     public void Add(double value) => _values.Add(value);
 
     /// <summary>
-    /// Runs a pass and notes its nanoseconds of processor time an operation, unless the round is a warm-up (below 0). The thread's time and
-    /// not the clock's: what others take of the machine is in neither figure. A pass that waits for nothing takes as much on the clock of an
-    /// idle machine.
+    /// Runs a pass and notes its nanoseconds of processor time an operation, unless the round is a warm-up (below 0). The
+    /// thread's time and not the clock's: what others take of the machine is in neither figure. A pass that waits for nothing
+    /// takes as much on the clock of an idle machine.
     /// </summary>
     public void Time(int round, long operations, Action pass)
     {

@@ -3,9 +3,9 @@ using Tmem.Benchmarks.Linux;
 namespace Tmem.Benchmarks.Engine;
 
 /// <summary>
-/// Pages for stores of millions: a slice of a real page and then zeros, so that 8 million take 2 GiB and not 13. There are few different
-/// ones and they stay in the cache, so what grows with the store is the store's own cost. Their codec time is a fraction of a real page's, which
-/// makes any growth show more than it would with real pages.
+/// Pages for stores of millions: a slice of a real page and then zeros, so that 8 million take 2 GiB and not 13. There are few
+/// different ones and they stay in the cache, so what grows with the store is the store's own cost. Their codec time is a
+/// fraction of a real page's, which makes any growth show more than it would with real pages.
 /// </summary>
 internal sealed unsafe class SlicedPages : IDisposable
 {

@@ -4,8 +4,8 @@ using Tmem.Engine.Reclaim;
 namespace Tmem.Benchmarks.Engine;
 
 /// <summary>
-/// An engine with one client and one pool, its pages by number: 65,536 to an object, as files of 256 MiB would have them. Whatever is not
-/// the answer a benchmark expects is counted as a wrong page, and the run then ends with code 4.
+/// An engine with one client and one pool, its pages by number: 65,536 to an object, as files of 256 MiB would have them.
+/// Whatever is not the answer a benchmark expects is counted as a wrong page, and the run then ends with code 4.
 /// </summary>
 internal sealed unsafe class Store : IDisposable
 {
@@ -15,7 +15,10 @@ internal sealed unsafe class Store : IDisposable
 
     public Store(long capacity, PoolFlags flags, int descriptor = -1, bool huge = false)
     {
-        Engine = TmemEngine.Open(new EngineOptions { CapacityBytes = capacity, MaximumCapacityBytes = capacity, RegionDescriptor = descriptor, HugePages = huge });
+        Engine = TmemEngine.Open(new EngineOptions
+        {
+            CapacityBytes = capacity, MaximumCapacityBytes = capacity, RegionDescriptor = descriptor, HugePages = huge,
+        });
         Client = Engine.Client(new ClientId(1));
         if (Client.Pools() is [var pool, ..]) Pool = pool;
         else if (Client.NewPool(new PoolOptions(flags), out pool) == TmemStatus.Ok) Pool = pool;

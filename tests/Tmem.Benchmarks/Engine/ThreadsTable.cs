@@ -4,10 +4,12 @@ using Tmem.Engine;
 namespace Tmem.Benchmarks.Engine;
 
 /// <summary>
-/// <c>threads</c>: how much two threads do in the time of one. On one object they take turns page by page (thread t has the indexes with
-/// i mod 2 = t), so they share every node of its tree and the latch of its bucket; on two objects they share neither.
-/// <para>By the clock, this needs cores of its own. So each pass is also taken by processor time, which counts waiting for a latch (that is
-/// spinning) and leaves out what others of the machine took; the verdicts are on the clock if the threads had their cores, else on that.</para>
+/// <c>threads</c>: how much two threads do in the time of one. On one object they take turns page by page (thread t has the
+/// indexes with i mod 2 = t), so they share every node of its tree and the latch of its bucket; on two objects they share
+/// neither.
+/// <para>By the clock, this needs cores of its own. So each pass is also taken by processor time, which counts waiting for a
+/// latch (that is spinning) and leaves out what others of the machine took; the verdicts are on the clock if the threads had
+/// their cores, else on that.</para>
 /// </summary>
 internal static unsafe class ThreadsTable
 {
@@ -38,30 +40,38 @@ internal static unsafe class ThreadsTable
             foreach (var work in Enum.GetValues<Work>())
             {
                 // One thread does half of what two do together: the same pages a thread.
-                Note(one[work], round, pages.Count / Threads, Crew.Run(1, () => store.Engine.PrepareThread(), t => Pass(work, t, apart: false), out var alone));
+                Note(one[work], round, pages.Count / Threads,
+                    Crew.Run(1, () => store.Engine.PrepareThread(), t => Pass(work, t, apart: false), out var alone));
                 Note(oneAlone[work], round, pages.Count / Threads, alone);
                 var clock = Crew.Run(Threads, () => store.Engine.PrepareThread(), t => Pass(work, t, apart: false), out alone);
                 Note(shared[work], round, pages.Count, clock);
                 Note(sharedAlone[work], round, pages.Count, alone);
                 if (round >= 0) had.Add(alone / clock);
-                Note(apart[work], round, pages.Count, Crew.Run(Threads, () => store.Engine.PrepareThread(), t => Pass(work, t, apart: true)));
+                Note(apart[work], round, pages.Count,
+                    Crew.Run(Threads, () => store.Engine.PrepareThread(), t => Pass(work, t, apart: true)));
             }
             bench.Check();
         }
         for (uint i = 0; i < pages.Count; i++) Compare(i);
 
-        Console.WriteLine($"threads: millions of pages a second, medians of {bench.Rounds} rounds; {Threads} threads on this machine of {Environment.ProcessorCount} cores");
+        Console.WriteLine(
+            $"threads: millions of pages a second, medians of {bench.Rounds} rounds; {Threads} threads on this machine of "
+            + $"{Environment.ProcessorCount} cores");
         Console.WriteLine($"  {"",-10}{"one thread",12}{"one object",12}{"two objects",13}");
         foreach (var work in Enum.GetValues<Work>())
             Console.WriteLine($"  {work,-10}{one[work].Median,12:F3}{shared[work].Median,12:F3}{apart[work].Median,13:F3}"
                 + $"   two objects / one thread {apart[work].Median / one[work].Median:F2}");
         var undisturbed = had.Median >= HadTheirCores;
-        Console.WriteLine($"  of the clock's time on one object the busier thread had a processor for {had.Median:P0}; verdicts by {(undisturbed ? "the clock" : "processor time")}");
+        Console.WriteLine(
+            $"  of the clock's time on one object the busier thread had a processor for {had.Median:P0}; verdicts by "
+            + $"{(undisturbed ? "the clock" : "processor time")}");
         foreach (var work in Enum.GetValues<Work>())
         {
             var byClock = shared[work].Median / one[work].Median;
             var byProcessor = sharedAlone[work].Median / oneAlone[work].Median;
-            Console.WriteLine($"  {work,-10}two threads on one object / one thread: {byClock:F2} by the clock, {byProcessor:F2} by processor time");
+            Console.WriteLine(
+                $"  {work,-10}two threads on one object / one thread: {byClock:F2} by the clock, {byProcessor:F2} by "
+                + "processor time");
             Verdict.AtLeast($"{work}: two threads on one object / one thread", undisturbed ? byClock : byProcessor, 1.8);
         }
         return wrong;
@@ -74,7 +84,8 @@ internal static unsafe class ThreadsTable
             {
                 // In the mixed pass every other page is read; what was put in the first pass is there for it.
                 var put = work == Work.Puts || (work == Work.Mixed && (i / Threads & 1) == 0);
-                var status = put ? store.Client.Put(store.Pool, id, (uint)i, pages[i]) : store.Client.Get(store.Pool, id, (uint)i, room);
+                var status = put ? store.Client.Put(store.Pool, id, (uint)i, pages[i])
+                    : store.Client.Get(store.Pool, id, (uint)i, room);
                 if (status != TmemStatus.Ok) Interlocked.Increment(ref wrong);
             }
         }

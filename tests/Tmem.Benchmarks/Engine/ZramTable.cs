@@ -5,8 +5,8 @@ using Tmem.Engine;
 namespace Tmem.Benchmarks.Engine;
 
 /// <summary>
-/// <c>zram</c>: the same pages through the engine and through a zram block device (lz4) with O_DIRECT, 4 KiB a call, from the same
-/// page-aligned memory outside the managed heap; on one thread, and on two of which each has half of the pages.
+/// <c>zram</c>: the same pages through the engine and through a zram block device (lz4) with O_DIRECT, 4 KiB a call, from the
+/// same page-aligned memory outside the managed heap; on one thread, and on two of which each has half of the pages.
 /// </summary>
 internal static unsafe class ZramTable
 {
@@ -40,14 +40,20 @@ internal static unsafe class ZramTable
             if (!pages[i].SequenceEqual(new Span<byte>(rooms.Page(0), Page))) wrong++;
         }
 
-        Console.WriteLine($"zram: ns a page and call, minimum / median of {bench.Rounds} rounds over {pages.Count} pages, both sides over older pages");
+        Console.WriteLine(
+            $"zram: ns a page and call, minimum / median of {bench.Rounds} rounds over {pages.Count} pages, both sides over "
+            + "older pages");
         for (var threads = 1; threads <= MostThreads; threads++)
-            Console.WriteLine($"  {threads} thread{(threads > 1 ? "s" : " ")}  put {times[("put", threads)],14}   pwrite {times[("pwrite", threads)],14}"
+            Console.WriteLine(
+                $"  {threads} thread{(threads > 1 ? "s" : " ")}  put {times[("put", threads)],14}   pwrite "
+                + $"{times[("pwrite", threads)],14}"
                 + $"   get {times[("get", threads)],14}   pread {times[("pread", threads)],14}");
         for (var threads = 1; threads <= MostThreads; threads++)
         {
-            Verdict.Below($"put / pwrite, {threads} thread(s)", times[("put", threads)].Median / times[("pwrite", threads)].Median, 1);
-            Verdict.Below($"get / pread, {threads} thread(s)", times[("get", threads)].Median / times[("pread", threads)].Median, 1);
+            Verdict.Below($"put / pwrite, {threads} thread(s)",
+                times[("put", threads)].Median / times[("pwrite", threads)].Median, 1);
+            Verdict.Below($"get / pread, {threads} thread(s)", times[("get", threads)].Median / times[("pread", threads)].Median,
+                1);
         }
         return wrong + store.Wrong;
 

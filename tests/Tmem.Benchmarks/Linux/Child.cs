@@ -9,7 +9,9 @@ internal sealed class Child : IDisposable
 
     public Process Process { get; }
 
-    /// <summary>Starts a program with its input and output in our hands; its error output goes where ours goes, or into a file.</summary>
+    /// <summary>
+    /// Starts a program with its input and output in our hands; its error output goes where ours goes, or into a file.
+    /// </summary>
     public static Child Start(string program, params string[] arguments)
     {
         var info = new ProcessStartInfo(program) { RedirectStandardInput = true, RedirectStandardOutput = true };
@@ -28,10 +30,13 @@ internal sealed class Child : IDisposable
     public static string Run(string program, params string[] arguments)
     {
         var (code, output) = TryRun(program, arguments);
-        return code == 0 ? output : throw new BenchmarkException($"{program} {string.Join(' ', arguments)} failed ({code}): {output.Trim()}");
+        return code == 0 ? output
+            : throw new BenchmarkException($"{program} {string.Join(' ', arguments)} failed ({code}): {output.Trim()}");
     }
 
-    /// <summary>Runs a program to its end and returns its exit code (-1 when it took over two minutes) with all it printed.</summary>
+    /// <summary>
+    /// Runs a program to its end and returns its exit code (-1 when it took over two minutes) with all it printed.
+    /// </summary>
     public static (int Code, string Output) TryRun(string program, params string[] arguments)
     {
         var info = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true };

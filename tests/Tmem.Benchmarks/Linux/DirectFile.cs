@@ -13,7 +13,8 @@ internal sealed unsafe class DirectFile : IDisposable
     {
         fixed (byte* name = Encoding.UTF8.GetBytes(path + "\0"))
             _descriptor = LibC.open(name, LibC.O_RDWR | LibC.O_DIRECT | LibC.O_CLOEXEC);
-        if (_descriptor < 0) throw new BenchmarkException($"cannot open {path} with O_DIRECT: {Marshal.GetPInvokeErrorMessage(LibC.errno)}.");
+        if (_descriptor < 0)
+            throw new BenchmarkException($"cannot open {path} with O_DIRECT: {Marshal.GetPInvokeErrorMessage(LibC.errno)}.");
     }
 
     public void Read(byte* page, long offset)

@@ -3,8 +3,9 @@ using System.Globalization;
 namespace Tmem.Benchmarks.Linux;
 
 /// <summary>
-/// What of the kernel's own memory a zram device takes beside <c>mem_used_total</c>: its table is vmalloc memory, its handles and zspage headers
-/// are slab objects. Measured as growth, so a machine on which others work adds its noise; a negative growth is noise alone.
+/// What of the kernel's own memory a zram device takes beside <c>mem_used_total</c>: its table is vmalloc memory, its handles and
+/// zspage headers are slab objects. Measured as growth, so a machine on which others work adds its noise; a negative growth is
+/// noise alone.
 /// </summary>
 internal readonly record struct KernelMemory(long Vmalloc, long Slab)
 {

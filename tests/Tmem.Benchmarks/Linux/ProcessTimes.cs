@@ -12,7 +12,8 @@ internal static class ProcessTimes
     public static double CpuSeconds(int process)
     {
         var fields = Stat($"/proc/{process}/stat");
-        return fields is null ? 0 : (Number(fields, 11) + Number(fields, 12) + Number(fields, 13) + Number(fields, 14)) / TicksASecond;
+        return fields is null ? 0
+            : (Number(fields, 11) + Number(fields, 12) + Number(fields, 13) + Number(fields, 14)) / TicksASecond;
     }
 
     /// <summary>Nanoseconds of processor time that the calling thread has had, user and system.</summary>
@@ -32,7 +33,8 @@ internal static class ProcessTimes
     {
         var fields = File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..];
         // user nice system idle iowait irq softirq: idle and iowait are not work; steal and guest are others' or counted twice.
-        return fields.Take(7).Where((_, i) => i is not 3 and not 4).Sum(f => double.Parse(f, CultureInfo.InvariantCulture)) / TicksASecond;
+        return fields.Take(7).Where((_, i) => i is not 3 and not 4)
+            .Sum(f => double.Parse(f, CultureInfo.InvariantCulture)) / TicksASecond;
     }
 
     /// <summary>A field of /proc/PID/status in bytes, such as VmRSS or VmSwap; 0 when there is none.</summary>
@@ -40,9 +42,11 @@ internal static class ProcessTimes
     {
         try
         {
-            var line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(l => l.StartsWith(field + ":", StringComparison.Ordinal));
+            var line = File.ReadLines($"/proc/{process}/status")
+                .FirstOrDefault(l => l.StartsWith(field + ":", StringComparison.Ordinal));
             // "VmRSS:	   1234 kB"
-            return line is null ? 0 : long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
+            return line is null ? 0
+                : long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
         }
         catch (IOException)
         {

@@ -23,7 +23,8 @@ internal sealed class TmemDaemon : IDisposable
         _binaries = binaries;
         _folder = Path.Combine(Path.GetTempPath(), $"tmem-bench-{Environment.ProcessId}-{name}");
         foreach (var program in new[] { "tmemd", "tmemctl" })
-            if (!File.Exists(Path.Combine(binaries, program))) throw new BenchmarkException($"no {program} in {binaries}; run scripts/build.");
+            if (!File.Exists(Path.Combine(binaries, program)))
+                throw new BenchmarkException($"no {program} in {binaries}; run scripts/build.");
         Directory.CreateDirectory(Mount);
         try
         {
@@ -72,15 +73,18 @@ internal sealed class TmemDaemon : IDisposable
             {
                 _ = Control("swap", "off", "--force");
                 _ = Control("stop");
-                if (!_daemon.WaitForExit(30_000) && File.ReadAllText("/proc/swaps").Contains("/dev/loop", StringComparison.Ordinal))
-                    throw new BenchmarkException($"tmemd (process {_daemon.Id}) does not end, and a loop device is swapped to; left running: {_folder}");
+                if (!_daemon.WaitForExit(30_000)
+                    && File.ReadAllText("/proc/swaps").Contains("/dev/loop", StringComparison.Ordinal))
+                    throw new BenchmarkException(
+                        $"tmemd (process {_daemon.Id}) does not end, and a loop device is swapped to; left running: {_folder}");
                 if (!_daemon.HasExited) _ = Native.kill(_daemon.Id, Native.SigKill);
                 _daemon.WaitForExit(10_000);
             }
             _daemon.Dispose();
             _daemon = null;
         }
-        if (File.ReadAllText("/proc/mounts").Contains($" {Mount} ", StringComparison.Ordinal)) _ = Child.TryRun("umount", "--lazy", Mount);
+        if (File.ReadAllText("/proc/mounts").Contains($" {Mount} ", StringComparison.Ordinal))
+            _ = Child.TryRun("umount", "--lazy", Mount);
         if (Directory.Exists(_folder)) Directory.Delete(_folder, recursive: true);
     }
 
@@ -88,7 +92,8 @@ internal sealed class TmemDaemon : IDisposable
     {
         // Through a shell only for the log: the daemon's output goes to a file, and exec keeps the process id ours.
         var info = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true };
-        string[] words = ["-c", "log=$1; shift; exec \"$@\" >\"$log\" 2>&1 </dev/null", "sh", LogFile, .. realTime ? RealTime : [], Path.Combine(_binaries, "tmemd"),
+        string[] words = ["-c", "log=$1; shift; exec \"$@\" >\"$log\" 2>&1 </dev/null", "sh", LogFile, .. realTime ? RealTime
+            : [], Path.Combine(_binaries, "tmemd"),
             "--mount", Mount, "--socket", Socket, "--capacity", capacity.ToString(CultureInfo.InvariantCulture), .. arguments];
         foreach (var word in words) info.ArgumentList.Add(word);
         _daemon = Process.Start(info)!;
@@ -96,7 +101,8 @@ internal sealed class TmemDaemon : IDisposable
         while (!File.Exists(Socket) || Control("status").Code != 0)
         {
             if (_daemon.HasExited || watch.Elapsed.TotalSeconds > StartSeconds)
-                throw new BenchmarkException($"tmemd did not get ready; its log:\n{(File.Exists(LogFile) ? File.ReadAllText(LogFile) : "")}");
+                throw new BenchmarkException(
+                    $"tmemd did not get ready; its log:\n{(File.Exists(LogFile) ? File.ReadAllText(LogFile) : "")}");
             Thread.Sleep(20);
         }
     }

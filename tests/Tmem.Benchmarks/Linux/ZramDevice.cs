@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Tmem.Benchmarks.Linux;
 
-/// <summary>A zram device with lz4, made for the run and taken away on dispose: the kernel's own compressed store, the yardstick.</summary>
+/// <summary>
+/// A zram device with lz4, made for the run and taken away on dispose: the kernel's own compressed store, the yardstick.
+/// </summary>
 internal sealed class ZramDevice : IDisposable
 {
     private const string Control = "/sys/class/zram-control";
@@ -19,7 +21,8 @@ internal sealed class ZramDevice : IDisposable
             _number = int.Parse(File.ReadAllText($"{Control}/hot_add").Trim(), CultureInfo.InvariantCulture);
             _added = true;
         }
-        else if (File.Exists("/sys/block/zram0/initstate") && File.ReadAllText("/sys/block/zram0/initstate").Trim() == "0") _number = 0;
+        else if (File.Exists("/sys/block/zram0/initstate") && File.ReadAllText("/sys/block/zram0/initstate").Trim() == "0")
+            _number = 0;
         else throw new BenchmarkException("no free zram device: load the module zram, or free /dev/zram0.");
         try
         {

@@ -39,7 +39,8 @@ internal abstract unsafe class DenseFileLoad(LoadSizes sizes) : Load(sizes)
         for (long at = 0; at < bytes; at += Part)
         {
             if (!shrinks)
-                for (var page = 0; page < Part / PageFile.PageSize; page++) random.NextBytes(new Span<byte>(part.Page(page), 2048));
+                for (var page = 0; page < Part / PageFile.PageSize; page++)
+                    random.NextBytes(new Span<byte>(part.Page(page), 2048));
             Must(Native.pwrite(descriptor, part.Page(0), (nuint)Math.Min(Part, bytes - at), at), "write");
         }
     }
@@ -51,7 +52,9 @@ internal sealed class SeekLoad(LoadSizes sizes) : DenseFileLoad(sizes)
     public override void Act(int caller) => Must(Native.lseek(File, 0, Native.SeekHole), "lseek");
 }
 
-/// <summary>Large files without holes, one for each caller, who all act at once: more of them than the daemon has threads.</summary>
+/// <summary>
+/// Large files without holes, one for each caller, who all act at once: more of them than the daemon has threads.
+/// </summary>
 internal abstract class DenseFilesLoad(LoadSizes sizes) : Load(sizes)
 {
     private int[] _files = [];
@@ -84,7 +87,8 @@ internal sealed class TruncateLoad(LoadSizes sizes) : DenseFilesLoad(sizes)
 /// <summary>One hole over all of each of the large files.</summary>
 internal sealed class PunchLoad(LoadSizes sizes) : DenseFilesLoad(sizes)
 {
-    public override void Act(int caller) => Must(Native.fallocate(FileOf(caller), Native.PunchHoleKeepSize, 0, Sizes.Bytes), "punch");
+    public override void Act(int caller) =>
+        Must(Native.fallocate(FileOf(caller), Native.PunchHoleKeepSize, 0, Sizes.Bytes), "punch");
 }
 
 /// <summary>Large files removed and then closed, which is when their pages go.</summary>

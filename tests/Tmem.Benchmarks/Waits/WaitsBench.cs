@@ -21,6 +21,7 @@ internal sealed class WaitsBench : IDisposable
     private const uint OtherUser = 65534;
     private const long ClientBytes = 256 << 20;
     private const long Capacity = 3L << 30;
+    private const string RealTimeNote = "; daemon and client in the real-time class, a millisecond between two calls";
 
     private readonly WaitsOptions _options;
     private readonly Interrupt _interrupt;
@@ -43,7 +44,8 @@ internal sealed class WaitsBench : IDisposable
         new("list", "the large directory listed", true, bench => bench.InLargeDirectory("list")),
         new("backwards", "the large directory listed backwards", true, bench => bench.InLargeDirectory("backwards")),
         new("check", "tmemctl check", true, bench => bench.Managed("check")),
-        new("destroy", "tmemctl pool destroy --force of the large directory", true, bench => bench.Managed("pool", "destroy", "--force", "many")),
+        new("destroy", "tmemctl pool destroy --force of the large directory", true,
+            bench => bench.Managed("pool", "destroy", "--force", "many")),
         new("sync", "fsync with a region file", true, bench => bench.Sync()),
     ];
 
@@ -54,16 +56,23 @@ internal sealed class WaitsBench : IDisposable
     /// <summary>Measures the rows wanted; returns the exit code.</summary>
     public int Run(IReadOnlyList<string> wanted)
     {
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"a client reads and writes 4 KiB at random places of a file of {ClientBytes >> 20} MiB (O_DIRECT, one call after the other); "
-            + $"beside it, {_options.Callers} callers, a dense file of {_options.FileBytes >> 20} MiB, a directory of {_options.Names} files, {_options.SyncBytes >> 20} MiB to be made durable{(_options.RealTime ? "; daemon and client in the real-time class, a millisecond between two calls" : "")}"));
-        Console.WriteLine($"{"",-12}{"milliseconds:",-52}{"calls",9}{"median",9}{"99.9 %",9}{"longest",9}   target {_options.Target:F0}");
+        Console.WriteLine(
+            string.Create(CultureInfo.InvariantCulture,
+                $"a client reads and writes 4 KiB at random places of a file of {ClientBytes >> 20} MiB (O_DIRECT, one call "
+            + $"after the other); "
+            + $"beside it, {_options.Callers} callers, a dense file of {_options.FileBytes >> 20} MiB, a directory of "
+            + $"{_options.Names} files, {_options.SyncBytes >> 20} MiB to be made "
+            + $"durable{(_options.RealTime ? RealTimeNote : "")}"));
+        Console.WriteLine(
+            $"{"",-12}{"milliseconds:",-52}{"calls",9}{"median",9}{"99.9 %",9}{"longest",9}   target {_options.Target:F0}");
         foreach (var row in Rows.Where(row => wanted.Contains(row.Name)))
         {
             _interrupt.Check();
             var found = row.Measure(this);
             var verdict = !row.Counts ? "-" : found.Longest / 1000 <= _options.Target ? "met" : "MISSED";
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{row.Name,-12}{row.What,-52}{found.Calls,9}{found.Median / 1000,9:F2}{found.P999 / 1000,9:F2}{found.Longest / 1000,9:F1}   {verdict}"));
+                $"{row.Name,-12}{row.What,-52}{found.Calls,9}{found.Median / 1000,9:F2}{found.P999 / 1000,9:F2}"
+                + $"{found.Longest / 1000,9:F1}   {verdict}"));
         }
         return 0;
     }
@@ -83,7 +92,8 @@ internal sealed class WaitsBench : IDisposable
         return Measure(Here, load);
     }
 
-    private Waited WorstOf(string kind) => Enumerable.Range(0, _options.Rounds).Select(_ => Beside(kind)).MaxBy(found => found.Longest)!;
+    private Waited WorstOf(string kind) =>
+        Enumerable.Range(0, _options.Rounds).Select(_ => Beside(kind)).MaxBy(found => found.Longest)!;
 
     private Waited Measure(Place place, RunningLoad load)
     {
@@ -146,14 +156,16 @@ internal sealed class WaitsBench : IDisposable
         public Place(WaitsOptions options, string name, params string[] arguments)
         {
             _options = options;
-            Daemon = new TmemDaemon(options.Binaries, name, Capacity, options.RealTime, options.RealTime ? [.. arguments, "--spin", "0"] : arguments);
+            Daemon = new TmemDaemon(options.Binaries, name, Capacity, options.RealTime, options.RealTime
+                ? [.. arguments, "--spin", "0"] : arguments);
             try
             {
                 var swap = Path.Combine(Daemon.Mount, "swap");
                 Directory.CreateDirectory(swap);
                 File.SetUnixFileMode(swap, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
                 _ = FolderOf("user");
-                _client = Benchmarks(options.RealTime, "waits-client", "--file", Path.Combine(swap, "file"), "--bytes", Text(ClientBytes),
+                _client = Benchmarks(options.RealTime, "waits-client", "--file", Path.Combine(swap, "file"), "--bytes",
+                    Text(ClientBytes),
                     "--paced", options.RealTime ? "true" : "false");
                 Expect(_client, "ready");
                 // The first measurement meets code that is not compiled yet.
@@ -182,7 +194,8 @@ internal sealed class WaitsBench : IDisposable
             return JsonSerializer.Deserialize(Line(_client!), WaitedJson.Default.Waited)!;
         }
 
-        public RunningLoad Load(string kind, string folder, long bytes) => new(Benchmarks(false, "waits-load", kind, "--folder", folder, "--callers", Text(_options.Callers),
+        public RunningLoad Load(string kind, string folder, long bytes) =>
+            new(Benchmarks(false, "waits-load", kind, "--folder", folder, "--callers", Text(_options.Callers),
             "--bytes", Text(bytes), "--names", Text(_options.Names), "--user", Text(OtherUser)));
 
         public void Dispose()
@@ -197,7 +210,8 @@ internal sealed class WaitsBench : IDisposable
             var path = Path.Combine(Daemon.Mount, pool);
             if (Directory.Exists(path)) return path;
             Directory.CreateDirectory(path);
-            return Native.chown(path, OtherUser, OtherUser) == 0 ? path : throw new BenchmarkException($"cannot give {path} to user {OtherUser}.");
+            return Native.chown(path, OtherUser, OtherUser) == 0 ? path
+                : throw new BenchmarkException($"cannot give {path} to user {OtherUser}.");
         }
 
         private static Child Benchmarks(bool realTime, params string[] arguments)
@@ -256,7 +270,9 @@ internal sealed class WaitsBench : IDisposable
     private static string Line(Child child)
     {
         var line = child.Process.StandardOutput.ReadLineAsync();
-        if (!line.Wait(TimeSpan.FromMinutes(20))) throw new BenchmarkException("no answer within twenty minutes; the daemon hangs, or the machine is too slow for these sizes.");
+        if (!line.Wait(TimeSpan.FromMinutes(20)))
+            throw new BenchmarkException(
+                "no answer within twenty minutes; the daemon hangs, or the machine is too slow for these sizes.");
         return line.Result ?? throw new BenchmarkException("the client or the load ended early; see above.");
     }
 

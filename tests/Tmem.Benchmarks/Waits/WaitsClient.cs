@@ -14,9 +14,9 @@ internal sealed record Waited(long Calls, double Median, double P999, double Lon
 internal sealed partial class WaitedJson : JsonSerializerContext;
 
 /// <summary>
-/// <c>waits-client</c>: what a swap device does to its file, without swap: 4 KiB at random places, read and written in turn, O_DIRECT, one
-/// after the other without a pause. A process of its own, so that nothing the bench does beside it stops its thread; while it
-/// measures it allocates nothing.
+/// <c>waits-client</c>: what a swap device does to its file, without swap: 4 KiB at random places, read and written in turn,
+/// O_DIRECT, one after the other without a pause. A process of its own, so that nothing the bench does beside it stops its
+/// thread; while it measures it allocates nothing.
 /// </summary>
 internal static unsafe class WaitsClient
 {
@@ -28,7 +28,9 @@ internal static unsafe class WaitsClient
         var file = Options.With("--file", "", "The file, made and filled by it.");
         var bytes = Options.Size("--bytes", 256 << 20, "The file's size.");
         var paced = Options.With("--paced", false, "A millisecond's pause after each call.");
-        var command = new Command("waits-client", "Reads and writes 4 KiB at random places. Each line on the input begins or ends a measurement.") { file, bytes, paced };
+        var command = new Command("waits-client",
+            "Reads and writes 4 KiB at random places. Each line on the input begins or ends a measurement.") { file, bytes,
+                paced };
         command.SetAction(parse => Run(parse.GetValue(file)!, parse.GetValue(bytes), parse.GetValue(paced)));
         return command;
     }

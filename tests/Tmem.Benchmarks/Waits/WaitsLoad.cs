@@ -46,7 +46,8 @@ internal abstract class Load(LoadSizes sizes)
         if (answer < 0) throw Failed(what, "");
     }
 
-    private static BenchmarkException Failed(string what, string path) => new($"{what} {path}: {Marshal.GetLastPInvokeErrorMessage()}");
+    private static BenchmarkException Failed(string what, string path) =>
+        new($"{what} {path}: {Marshal.GetLastPInvokeErrorMessage()}");
 }
 
 /// <summary><c>waits-load</c>: a load as a program of its own and, unless told otherwise, as an ordinary user's.</summary>
@@ -75,14 +76,18 @@ internal static unsafe class WaitsLoad
         var bytes = Options.Size("--bytes", 4L << 30, "Size of large files.");
         var names = Options.With("--names", 1_000_000, "Files of the large directory.");
         var user = Options.With("--user", 65534u, "Whose process it becomes.");
-        var command = new Command("waits-load", "Prepares, says ready, and acts from a line on the input to the next.") { kind, folder, callers, bytes, names, user };
+        var command = new Command("waits-load", "Prepares, says ready, and acts from a line on the input to the next.") { kind,
+            folder, callers, bytes, names, user };
         command.SetAction(parse =>
         {
             var id = parse.GetValue(user);
-            if (id != 0 && (Native.setgroups(0, null) != 0 || Native.setresgid(id, id, id) != 0 || Native.setresuid(id, id, id) != 0))
+            if (id != 0
+                && (Native.setgroups(0, null) != 0 || Native.setresgid(id, id, id) != 0 || Native.setresuid(id, id, id) != 0))
                 throw new BenchmarkException($"cannot become user {id}: {Marshal.GetLastPInvokeErrorMessage()}; run as root.");
-            var sizes = new LoadSizes(parse.GetValue(folder)!, parse.GetValue(callers), parse.GetValue(bytes), parse.GetValue(names));
-            if (!s_kinds.TryGetValue(parse.GetValue(kind)!, out var make)) throw new UsageException($"no load '{parse.GetValue(kind)}'.");
+            var sizes = new LoadSizes(parse.GetValue(folder)!, parse.GetValue(callers), parse.GetValue(bytes),
+                parse.GetValue(names));
+            if (!s_kinds.TryGetValue(parse.GetValue(kind)!, out var make))
+                throw new UsageException($"no load '{parse.GetValue(kind)}'.");
             return Run(make(sizes), sizes.Callers);
         });
         return command;

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Tmem.Engine.Tests.Codec;
 
 /// <summary>
-/// Memory with an unreadable page right before and right after it: a span at either edge turns one byte too far into a fault that ends the
-/// test process, which is the loudest failure there is.
+/// Memory with an unreadable page right before and right after it: a span at either edge turns one byte too far into a fault that
+/// ends the test process, which is the loudest failure there is.
 /// </summary>
 internal sealed unsafe partial class GuardedBuffer : IDisposable
 {

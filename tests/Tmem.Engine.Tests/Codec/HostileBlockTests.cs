@@ -4,8 +4,8 @@ using Tmem.Engine.Codec;
 namespace Tmem.Engine.Tests.Codec;
 
 /// <summary>
-/// Blocks that no encoder made, decoded between guard pages: whatever the block, the answer is a length within the page or -1, and nothing
-/// outside the two buffers is touched. TMEM_FUZZ_BLOCKS says how many (300,000 without it).
+/// Blocks that no encoder made, decoded between guard pages: whatever the block, the answer is a length within the page or -1,
+/// and nothing outside the two buffers is touched. TMEM_FUZZ_BLOCKS says how many (300,000 without it).
 /// </summary>
 public sealed class HostileBlockTests
 {
@@ -39,7 +39,8 @@ public sealed class HostileBlockTests
         }
         // Mutations of both outcomes, or the fuzzer explores one path alone.
         Assert.True(taken > count / 100 && refused > count / 100, $"{taken} taken, {refused} refused");
-        TestContext.Current.TestOutputHelper?.WriteLine($"{count} blocks: {taken} decoded as the model did, {refused} refused as it did");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{count} blocks: {taken} decoded as the model did, {refused} refused as it did");
     }
 
     private Span<byte> Mutate(Random random, GuardedBuffer buffer)

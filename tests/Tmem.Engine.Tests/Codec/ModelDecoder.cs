@@ -1,6 +1,8 @@
 namespace Tmem.Engine.Tests.Codec;
 
-/// <summary>The block format read as its description reads: a byte at a time, with checked spans. What the fast decoder must agree with.</summary>
+/// <summary>
+/// The block format read as its description reads: a byte at a time, with checked spans. What the fast decoder must agree with.
+/// </summary>
 internal static class ModelDecoder
 {
     /// <summary>The length decoded, or -1.</summary>

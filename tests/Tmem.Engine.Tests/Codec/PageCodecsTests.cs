@@ -2,7 +2,9 @@ using Tmem.Engine.Codec;
 
 namespace Tmem.Engine.Tests.Codec;
 
-/// <summary>Every codec a pool can choose, between guard pages: what it stores comes back, and what is no page is refused.</summary>
+/// <summary>
+/// Every codec a pool can choose, between guard pages: what it stores comes back, and what is no page is refused.
+/// </summary>
 public sealed class PageCodecsTests
 {
     private const int Largest = 65536;
@@ -56,7 +58,8 @@ public sealed class PageCodecsTests
             var length = PageCodecs.Encode(codec, page, block, out var format);
             var damaged = packed.AtEnd(random.Next(4) == 0 ? random.Next(1, length + 1) : length);
             block.AsSpan(0, damaged.Length).CopyTo(damaged);
-            for (var times = 1 << random.Next(4); times > 0; times--) damaged[random.Next(damaged.Length)] ^= (byte)(1 << random.Next(8));
+            for (var times = 1 << random.Next(4); times > 0; times--)
+                damaged[random.Next(damaged.Length)] ^= (byte)(1 << random.Next(8));
             if (PageCodecs.Decode(format, damaged, output.At((round & 1) == 0, 4096))) taken++;
             else refused++;
         }

@@ -94,8 +94,8 @@ public sealed class PageLz4Tests
     }
 
     /// <summary>
-    /// A destination of the block's length or more takes the block, and always the same one; a shorter one is refused. The guard pages show
-    /// that none is overrun.
+    /// A destination of the block's length or more takes the block, and always the same one; a shorter one is refused. The guard
+    /// pages show that none is overrun.
     /// </summary>
     [Fact]
     public void A_destination_of_any_size_is_kept_to()
@@ -112,12 +112,15 @@ public sealed class PageLz4Tests
                 var destination = buffers.Block.At((room & 1) == 0, room);
                 var made = PageLz4Encoder.Encode(page, destination);
                 Assert.Equal(room < length ? 0 : length, made);
-                Assert.True(made == 0 || destination[..made].SequenceEqual(block.AsSpan(0, length)), $"{kind}: another block in {room} bytes");
+                Assert.True(made == 0 || destination[..made].SequenceEqual(block.AsSpan(0, length)),
+                    $"{kind}: another block in {room} bytes");
             }
         }
     }
 
-    /// <summary>A page that is longer than the one encoded is filled in part; one that is shorter is an error, never an overrun.</summary>
+    /// <summary>
+    /// A page that is longer than the one encoded is filled in part; one that is shorter is an error, never an overrun.
+    /// </summary>
     [Fact]
     public void A_page_of_any_size_is_kept_to()
     {
@@ -137,7 +140,9 @@ public sealed class PageLz4Tests
         }
     }
 
-    /// <summary>Two earlier places begin alike, and the one that goes on for longer is copied from, be it the older or the newer.</summary>
+    /// <summary>
+    /// Two earlier places begin alike, and the one that goes on for longer is copied from, be it the older or the newer.
+    /// </summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -149,7 +154,8 @@ public sealed class PageLz4Tests
         var sequences = 0;
         for (var start = 8; start < 8 + Pages; start++)
         {
-            // Random bytes, and in them a piece, the start of it, and the piece once more; or the start first. So near that no position is left out.
+            // Random bytes, and in them a piece, the start of it, and the piece once more; or the start first. So near that no
+            // position is left out.
             var page = new byte[300];
             random.NextBytes(page);
             var piece = page.AsSpan(2, Piece).ToArray();
@@ -160,12 +166,15 @@ public sealed class PageLz4Tests
             var length = PageLz4Encoder.Encode(page, block);
             sequences += ModelDecoder.Sequences(block.AsSpan(0, length));
         }
-        // The start, the whole, and the literals at the end. With the shorter of the two the whole takes two; so it does where chance gave another
-        // position the same place in the table.
+        // The start, the whole, and the literals at the end. With the shorter of the two the whole takes two; so it does where
+        // chance gave another position the same place in the table.
         Assert.InRange(sequences, 3 * Pages, 3 * Pages + Pages / 4);
     }
 
-    /// <summary>After many misses not every position is looked at, and what a match has before the place where it was found is still its own.</summary>
+    /// <summary>
+    /// After many misses not every position is looked at, and what a match has before the place where it was found is still its
+    /// own.
+    /// </summary>
     [Fact]
     public void A_match_found_late_is_written_from_its_beginning()
     {

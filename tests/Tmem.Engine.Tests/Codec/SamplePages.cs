@@ -6,11 +6,12 @@ namespace Tmem.Engine.Tests.Codec;
 /// <summary>Pages of the kinds memory is made of, by kind and seed, of any length.</summary>
 internal static class SamplePages
 {
-    public static readonly string[] Kinds = ["zero", "filled", "pattern", "sparse", "text", "structs", "pointers", "random", "half", "runs"];
+    public static readonly string[] Kinds =
+        ["zero", "filled", "pattern", "sparse", "text", "structs", "pointers", "random", "half", "runs"];
 
     private static readonly string[] s_words =
-        "the page was put into a pool of the store and a handle names it when memory is short evict flush return status error static int void"
-            .Split(' ');
+        ("the page was put into a pool of the store and a handle names it when memory is short evict flush return "
+        + "status error static int void").Split(' ');
 
     public static byte[] Make(string kind, int bytes, int seed)
     {
@@ -26,7 +27,8 @@ internal static class SamplePages
             case "structs": Structs(page, random); break;
             case "pointers": Pointers(page, random); break;
             case "random": random.NextBytes(page); break;
-            case "half": random.NextBytes(page.AsSpan(0, bytes / 2)); page.AsSpan(0, bytes / 2).CopyTo(page.AsSpan(bytes / 2)); break;
+            case "half": random.NextBytes(page.AsSpan(0, bytes / 2)); page.AsSpan(0, bytes / 2)
+                .CopyTo(page.AsSpan(bytes / 2)); break;
             case "runs": Runs(page, random); break;
             default: throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such kind of page");
         }
@@ -42,7 +44,8 @@ internal static class SamplePages
     private static void Text(Span<byte> page, Random random)
     {
         var text = new StringBuilder();
-        while (text.Length < page.Length) text.Append(s_words[random.Next(s_words.Length)]).Append(random.Next(9) == 0 ? ".\n" : " ");
+        while (text.Length < page.Length)
+            text.Append(s_words[random.Next(s_words.Length)]).Append(random.Next(9) == 0 ? ".\n" : " ");
         Encoding.ASCII.GetBytes(text.ToString(0, page.Length), page);
     }
 
@@ -59,7 +62,8 @@ internal static class SamplePages
     private static void Pointers(Span<byte> page, Random random)
     {
         for (var at = 0; at + 8 <= page.Length; at += 8)
-            BinaryPrimitives.WriteInt64LittleEndian(page[at..], random.Next(3) == 0 ? 0 : 0x7f3a_0000_0000 + random.Next(1 << 12) * 16);
+            BinaryPrimitives.WriteInt64LittleEndian(page[at..], random.Next(3) == 0 ? 0
+                : 0x7f3a_0000_0000 + random.Next(1 << 12) * 16);
     }
 
     // Literal runs and matches of every length around the limits of the fields, and of several further bytes.

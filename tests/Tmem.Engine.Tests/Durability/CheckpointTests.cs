@@ -35,7 +35,8 @@ public sealed class CheckpointTests
         Engines.AssertSound(again);
         Assert.Equal(3000 - 30, Engines.Figures(again.Client(s_client), pool).Pages);
 
-        int Waiting() => Enumerable.Range(0, SizeClasses.Count).Sum(sizeClass => engine.Slabs.Waiting(SpanKind.PersistentPages, sizeClass));
+        int Waiting() => Enumerable.Range(0, SizeClasses.Count)
+            .Sum(sizeClass => engine.Slabs.Waiting(SpanKind.PersistentPages, sizeClass));
     }
 
     [Theory]
@@ -53,7 +54,8 @@ public sealed class CheckpointTests
         });
         s_pages.Fill(engine, 10);
         // A word that no latch protects; nobody reads it.
-        engine.Checkpoint!.OnStep = step => { if (step == CheckpointStep.Look && looks++ < changes) ++*(long*)(engine.Memory.Start + 2048); };
+        engine.Checkpoint!.OnStep = step =>
+            { if (step == CheckpointStep.Look && looks++ < changes) ++*(long*)(engine.Memory.Start + 2048); };
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         Assert.InRange(looks, 2, 64);
         engine.Checkpoint.OnStep = null;
@@ -75,7 +77,8 @@ public sealed class CheckpointTests
         reached.Wait();
         // Under way already: it may have copied before this, so those who come now need another.
         s_pages.Put(engine, pool, 3, 99);
-        var others = Enumerable.Range(0, 8).Select(_ => Task.Factory.StartNew(engine.Sync, TaskCreationOptions.LongRunning)).ToArray();
+        var others = Enumerable.Range(0, 8).Select(_ => Task.Factory.StartNew(engine.Sync, TaskCreationOptions.LongRunning))
+            .ToArray();
         while (engine.SyncsWaiting < 9) Thread.Sleep(1);
         Assert.DoesNotContain(others, one => one.IsCompleted);
         go.Set();
@@ -100,7 +103,8 @@ public sealed class CheckpointTests
         go.Set();
         Assert.Equal(TmemStatus.Ok, engine.EndSync(others[^1]));
         // In their order: whoever has the last one's answer has all.
-        Assert.All([first, .. others], ticket => Assert.True(engine.TryEndSync(ticket, out var status) && status == TmemStatus.Ok));
+        Assert.All([first, .. others],
+            ticket => Assert.True(engine.TryEndSync(ticket, out var status) && status == TmemStatus.Ok));
         // The first may have begun before the others asked.
         Assert.InRange(engine.Statistics().Durability.Checkpoints, 1, 2);
         using var again = Open(new SimulatedDisk(disk.Contents));
@@ -242,7 +246,8 @@ public sealed class CheckpointTests
         var disk = new SimulatedDisk();
         using var engine = Open(disk, TimeSpan.FromMilliseconds(20));
         var pool = s_pages.Fill(engine, 100);
-        Assert.True(SpinWait.SpinUntil(() => DurablePages() == 100, TimeSpan.FromSeconds(60)), $"{DurablePages()} pages are durable");
+        Assert.True(SpinWait.SpinUntil(() => DurablePages() == 100, TimeSpan.FromSeconds(60)),
+            $"{DurablePages()} pages are durable");
         using var again = Open(new SimulatedDisk(disk.Contents));
         AssertFilled(again, pool, 100);
 

@@ -4,7 +4,10 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests.Durability;
 
-/// <summary>A disk that fills: what is promised has its room, what failed gives its room back, and all of it gets better when there is room again.</summary>
+/// <summary>
+/// A disk that fills: what is promised has its room, what failed gives its room back, and all of it gets better when there is
+/// room again.
+/// </summary>
 public sealed class FullDiskTests
 {
     private const int Many = 800;
@@ -104,13 +107,15 @@ public sealed class FullDiskTests
         for (var i = 0; i < 3; i++) Assert.Equal(TmemStatus.DiskFull, engine.Sync());
         disk.Size = long.MaxValue;
         // Nobody asks, and there is no interval.
-        Assert.True(SpinWait.SpinUntil(() => !engine.Statistics().Durability.LastFailed, TimeSpan.FromSeconds(60)), "a failed sync was not tried again");
+        Assert.True(SpinWait.SpinUntil(() => !engine.Statistics().Durability.LastFailed, TimeSpan.FromSeconds(60)),
+            "a failed sync was not tried again");
         Assert.True(SpinWait.SpinUntil(() => { lock (notices) return notices.Count >= 2; }, TimeSpan.FromSeconds(60)));
         AssertHolds(disk.Contents, pool, 300);
         lock (notices)
         {
             Assert.Equal(2, notices.Count);
-            Assert.True(notices[0].IsProblem && notices[0].Sentence.Contains("cannot be written: No space left", StringComparison.Ordinal));
+            Assert.True(notices[0].IsProblem
+                && notices[0].Sentence.Contains("cannot be written: No space left", StringComparison.Ordinal));
             Assert.True(!notices[1].IsProblem && notices[1].Sentence.Contains("written again", StringComparison.Ordinal));
         }
     }
@@ -225,7 +230,8 @@ public sealed class FullDiskTests
             for (uint i = 0; i < 500; i++) engine.Client(s_client).Put(transient, new ObjectId(2), i, Pages.Text((int)i));
         }
         using var less = Open(disk, capacity: 4, notice: notices.Add);
-        Assert.Contains(notices, one => one.IsProblem && one.Sentence.Contains("more than the capacity of 4 MiB", StringComparison.Ordinal));
+        Assert.Contains(notices, one => one.IsProblem
+            && one.Sentence.Contains("more than the capacity of 4 MiB", StringComparison.Ordinal));
         // What may go has gone, what has to stay is there, and nothing new is taken.
         Assert.Equal(0, Engines.Figures(less.Client(s_client), transient).Pages);
         s_pages.AssertHolds(less, pool, 4000);
@@ -249,10 +255,12 @@ public sealed class FullDiskTests
         return (journaled!, pool);
     }
 
-    private static TmemEngine Open(SimulatedDisk disk, int memory = -1, bool isSuccessor = false, int capacity = 16, Action<TmemNotice>? notice = null) =>
+    private static TmemEngine Open(SimulatedDisk disk, int memory = -1, bool isSuccessor = false, int capacity = 16,
+        Action<TmemNotice>? notice = null) =>
         TmemEngine.Open(new EngineOptions
         {
-            CapacityBytes = capacity * Engines.Mebi, MaximumCapacityBytes = capacity == 32 ? 256 * Engines.Mebi : 0, ImageFile = disk, RegionDescriptor = memory,
+            CapacityBytes = capacity * Engines.Mebi, MaximumCapacityBytes = capacity == 32 ? 256 * Engines.Mebi
+                : 0, ImageFile = disk, RegionDescriptor = memory,
             IsSuccessor = isSuccessor, SyncInterval = TimeSpan.Zero, CompactInBackground = false, Notice = notice,
         });
 

@@ -58,8 +58,8 @@ public sealed class ImageTests
     }
 
     /// <summary>
-    /// A hole is no write to the kernel: memory that stood ready when a checkpoint was made, and is given back before the next, comes
-    /// back with what was in it, for the slots of a span that is of another kind by then.
+    /// A hole is no write to the kernel: memory that stood ready when a checkpoint was made, and is given back before the next,
+    /// comes back with what was in it, for the slots of a span that is of another kind by then.
     /// </summary>
     [Fact]
     public void TheImageIsTheMemoryWhereItWasPunchedToo()
@@ -215,7 +215,8 @@ public sealed class ImageTests
         Open(disk, capacity: 32).Dispose();
         var memory = RegionMemory.CreateDescriptor();
         using var engine = Open(new SimulatedDisk(), memory: LibC.dup(memory));
-        Assert.Contains("another region", Assert.Throws<RegionException>(() => Open(disk, memory: memory)).Message, StringComparison.Ordinal);
+        Assert.Contains("another region", Assert.Throws<RegionException>(() => Open(disk, memory: memory)).Message,
+            StringComparison.Ordinal);
     }
 
     private static TmemEngine Open(SimulatedDisk disk, int memory = -1, int capacity = 16)

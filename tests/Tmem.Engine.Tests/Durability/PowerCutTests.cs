@@ -5,9 +5,9 @@ using Tmem.Engine.Durability;
 namespace Tmem.Engine.Tests.Durability;
 
 /// <summary>
-/// The power is cut at any moment of a concurrent workload with syncs, on a disk that keeps what was synced and any part of what was not.
-/// What opens must be sound, hold everything that a sync had promised, and be a state that the store was in: of what one thread did in order,
-/// a beginning.
+/// The power is cut at any moment of a concurrent workload with syncs, on a disk that keeps what was synced and any part of what
+/// was not. What opens must be sound, hold everything that a sync had promised, and be a state that the store was in: of what one
+/// thread did in order, a beginning.
 /// </summary>
 public sealed class PowerCutTests
 {
@@ -47,7 +47,8 @@ public sealed class PowerCutTests
     {
         var engine = TmemEngine.Open(new EngineOptions
         {
-            CapacityBytes = 2 * Engines.Mebi, ImageFile = disk, SyncInterval = TimeSpan.Zero, WithoutWriteTracking = withoutTracking,
+            CapacityBytes = 2 * Engines.Mebi, ImageFile = disk, SyncInterval = TimeSpan.Zero, WithoutWriteTracking =
+                withoutTracking,
         });
         Trackers.AssertIs(engine, withoutTracking);
         return engine;
@@ -108,7 +109,8 @@ public sealed class PowerCutTests
             // The writer's last change that is in this state; every earlier one must be, and no later one.
             var states = history.StatesOf(writer, key => Read(client, pool, key));
             Assert.True(states.Any(version => version >= promised[writer]),
-                $"cut at {moment}: writer {writer} was promised change {promised[writer]}, the state is that after {string.Join(", ", states)}");
+                $"cut at {moment}: writer {writer} was promised change {promised[writer]}, the state is that after "
+                + $"{string.Join(", ", states)}");
         }
     }
 
@@ -142,7 +144,8 @@ public sealed class PowerCutTests
     /// <summary>What the writers did and what they were promised.</summary>
     private sealed class History
     {
-        private readonly ConcurrentQueue<(Key Key, int Version, bool Absent)>[] _changes = [.. Enumerable.Range(0, Writers).Select(_ => new ConcurrentQueue<(Key, int, bool)>())];
+        private readonly ConcurrentQueue<(Key Key, int Version, bool Absent)>[] _changes =
+            [.. Enumerable.Range(0, Writers).Select(_ => new ConcurrentQueue<(Key, int, bool)>())];
         private readonly int[] _done = new int[Writers];
         private readonly List<(int Moment, int[] Versions)> _promises = [];
 
@@ -161,7 +164,8 @@ public sealed class PowerCutTests
             lock (_promises)
             {
                 var before = _promises.Where(one => one.Moment <= moment).ToList();
-                return before.Count == 0 ? null : [.. Enumerable.Range(0, Writers).Select(writer => before.Max(one => one.Versions[writer]))];
+                return before.Count == 0 ? null
+                    : [.. Enumerable.Range(0, Writers).Select(writer => before.Max(one => one.Versions[writer]))];
             }
         }
 
@@ -170,7 +174,8 @@ public sealed class PowerCutTests
         {
             var found = new Dictionary<Key, int>();
             for (var number = 0; number < Objects; number++)
-                for (uint index = 0; index < Indices; index++) { var key = new Key(writer, number, index); found[key] = read(key); }
+                for (uint index = 0; index < Indices; index++) { var key = new Key(writer, number, index); found[key] =
+                    read(key); }
             var differing = found.Values.Count(version => version != 0);
             var now = found.Keys.ToDictionary(key => key, _ => 0);
             var states = new List<int>();

@@ -16,7 +16,8 @@ public sealed class RegionFileTests : IDisposable
     {
         Open(At("r")).Dispose();
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(At("r")));
-        File.SetUnixFileMode(At("r"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+        File.SetUnixFileMode(At("r"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead
+            | UnixFileMode.OtherRead);
         Open(At("r")).Dispose();
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(At("r")));
         File.SetUnixFileMode(At("r"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherWrite);
@@ -30,20 +31,23 @@ public sealed class RegionFileTests : IDisposable
         Open(At("link")).Dispose();
         Assert.True(File.Exists(At("r")));
         File.SetUnixFileMode(_folder, (UnixFileMode)0x3FF /* 1777 */);
-        Assert.Contains("symbolic link", Assert.Throws<RegionException>(() => Open(At("link"))).Message, StringComparison.Ordinal);
+        Assert.Contains("symbolic link", Assert.Throws<RegionException>(() => Open(At("link"))).Message,
+            StringComparison.Ordinal);
         Open(At("r")).Dispose();
     }
 
     [Fact]
     public void LookingAtAFileLeavesItAsItIs()
     {
-        Assert.Contains("No such file", Assert.Throws<RegionException>(() => Open(At("none"), readOnly: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("No such file", Assert.Throws<RegionException>(() => Open(At("none"), readOnly: true)).Message,
+            StringComparison.Ordinal);
         PoolId pool;
         using (var engine = Open(At("r")))
         {
             pool = Engines.Pool(engine.Client(new ClientId(1)));
             for (uint i = 0; i < 1000; i++) engine.Client(new ClientId(1)).Put(pool, new ObjectId(1), i, Pages.Text((int)i));
-            Assert.Contains("in use", Assert.Throws<RegionException>(() => Open(At("r"), readOnly: true)).Message, StringComparison.Ordinal);
+            Assert.Contains("in use", Assert.Throws<RegionException>(() => Open(At("r"), readOnly: true)).Message,
+                StringComparison.Ordinal);
         }
         var before = SHA256.HashData(File.ReadAllBytes(At("r")));
         using (var look = Open(At("r"), readOnly: true))
@@ -58,6 +62,7 @@ public sealed class RegionFileTests : IDisposable
 
     private static TmemEngine Open(string path, bool readOnly = false) => TmemEngine.Open(new EngineOptions
     {
-        CapacityBytes = readOnly ? EngineOptions.MinimumCapacity : 8 * Engines.Mebi, RegionPath = path, ReadOnly = readOnly, CompactInBackground = false,
+        CapacityBytes = readOnly ? EngineOptions.MinimumCapacity
+            : 8 * Engines.Mebi, RegionPath = path, ReadOnly = readOnly, CompactInBackground = false,
     });
 }

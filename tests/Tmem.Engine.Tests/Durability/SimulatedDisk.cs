@@ -4,8 +4,8 @@ using Xunit;
 namespace Tmem.Engine.Tests.Durability;
 
 /// <summary>
-/// A disk that remembers every write in order, and can tell what it might hold had the power gone at any moment: all that was written before
-/// the last sync that completed, and any part of what was written since, in any order, sector by sector.
+/// A disk that remembers every write in order, and can tell what it might hold had the power gone at any moment: all that was
+/// written before the last sync that completed, and any part of what was written since, in any order, sector by sector.
 /// </summary>
 internal sealed unsafe class SimulatedDisk : IImageFile
 {
@@ -40,13 +40,17 @@ internal sealed unsafe class SimulatedDisk : IImageFile
     /// <summary>Writes so far since a moment, by name.</summary>
     public int Count(string what, int from = 0) { lock (_lock) return _log.Skip(from).Count(one => one.Kind == what); }
 
-    /// <summary>Bytes that the disk has for the file, its blocks of a page each; of what is not there yet it wants new ones.</summary>
+    /// <summary>
+    /// Bytes that the disk has for the file, its blocks of a page each; of what is not there yet it wants new ones.
+    /// </summary>
     public long Size { get; set; } = long.MaxValue;
 
     /// <summary>Bytes that the file takes, with what was promised to it.</summary>
     public long UsedBytes { get { lock (_lock) return (_now.PageCount + _reserved.Count) * 4096L; } }
 
-    /// <summary>Whether room can be promised. If not, it is asked for in vain, as of a file system that does not know how.</summary>
+    /// <summary>
+    /// Whether room can be promised. If not, it is asked for in vain, as of a file system that does not know how.
+    /// </summary>
     public bool CanReserve { get; set; } = true;
 
     public long FreeBytes => Size == long.MaxValue ? -1 : Math.Max(0, Size - UsedBytes);
@@ -83,9 +87,11 @@ internal sealed unsafe class SimulatedDisk : IImageFile
         return Log(new Operation("write", offset, length, new ReadOnlySpan<byte>(data, length).ToArray()));
     }
 
-    public int Punch(long offset, long length) => Ask("punch") is var error and not 0 ? error : Log(new Operation("punch", offset, length, null));
+    public int Punch(long offset, long length) => Ask("punch") is var error and not 0 ? error
+        : Log(new Operation("punch", offset, length, null));
 
-    public int SetLength(long length) => Ask("length") is var error and not 0 ? error : Log(new Operation("length", length, 0, null));
+    public int SetLength(long length) => Ask("length") is var error and not 0 ? error
+        : Log(new Operation("length", length, 0, null));
 
     public int Sync()
     {
@@ -133,7 +139,9 @@ internal sealed unsafe class SimulatedDisk : IImageFile
         return disk;
     }
 
-    /// <summary>What a failed sync does on Linux: some of what was to be written never will be, and the next sync says nothing of it.</summary>
+    /// <summary>
+    /// What a failed sync does on Linux: some of what was to be written never will be, and the next sync says nothing of it.
+    /// </summary>
     private void LoseUnsynced()
     {
         lock (_lock)
@@ -153,7 +161,8 @@ internal sealed unsafe class SimulatedDisk : IImageFile
         lock (_lock)
         {
             var wanted = 0L;
-            for (var page = offset / 4096; page < (offset + length) / 4096; page++) wanted += _now.Has(page) || _reserved.Contains(page) ? 0 : 4096;
+            for (var page = offset / 4096; page < (offset + length) / 4096; page++)
+                wanted += _now.Has(page) || _reserved.Contains(page) ? 0 : 4096;
             return UsedBytes + wanted <= Size;
         }
     }
@@ -171,7 +180,9 @@ internal sealed unsafe class SimulatedDisk : IImageFile
             _log.Add(operation);
             operation.Apply(_now);
             if (operation.Kind == "write") _reserved.RemoveWhere(_now.Has);
-            if (operation.Kind == "punch") _reserved.RemoveWhere(page => page >= operation.Offset / 4096 && page < (operation.Offset + operation.Count) / 4096);
+            if (operation.Kind == "punch")
+                _reserved.RemoveWhere(page => page >= operation.Offset / 4096
+                    && page < (operation.Offset + operation.Count) / 4096);
             if (operation.Kind == "length") _reserved.RemoveWhere(page => page >= operation.Offset / 4096);
         }
         return 0;

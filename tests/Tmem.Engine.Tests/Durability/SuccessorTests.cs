@@ -5,8 +5,8 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Tests.Durability;
 
 /// <summary>
-/// A process dies with the memory held by somebody else: its successor knows what the image lacks without reading it, at whatever moment that
-/// was.
+/// A process dies with the memory held by somebody else: its successor knows what the image lacks without reading it, at whatever
+/// moment that was.
 /// </summary>
 public sealed unsafe class SuccessorTests
 {
@@ -42,8 +42,8 @@ public sealed unsafe class SuccessorTests
     }
 
     /// <summary>
-    /// At every operation of the disk and every step of a checkpoint: what is said of the image for sure is so once the journal is carried out, and a
-    /// successor's image is its memory.
+    /// At every operation of the disk and every step of a checkpoint: what is said of the image for sure is so once the journal
+    /// is carried out, and a successor's image is its memory.
     /// </summary>
     [Theory]
     [InlineData(false)]
@@ -71,7 +71,8 @@ public sealed unsafe class SuccessorTests
         for (var round = 0; round < 14; round++)
         {
             Work();
-            if (diskFails && round % 3 == 1) disk.Fails = what => what is "sync" or "punch" && random.Next(2) == 0 ? LibC.ENOSPC : 0;
+            if (diskFails && round % 3 == 1)
+                disk.Fails = what => what is "sync" or "punch" && random.Next(2) == 0 ? LibC.ENOSPC : 0;
             _ = engine.Sync();
             disk.Fails = null;
         }
@@ -183,6 +184,7 @@ public sealed unsafe class SuccessorTests
 
     private static TmemEngine Open(SimulatedDisk disk, int memory) => TmemEngine.Open(new EngineOptions
     {
-        CapacityBytes = 8 * Engines.Mebi, ImageFile = disk, RegionDescriptor = memory, SyncInterval = TimeSpan.Zero, CompactInBackground = false,
+        CapacityBytes = 8 * Engines.Mebi, ImageFile = disk, RegionDescriptor = memory, SyncInterval =
+            TimeSpan.Zero, CompactInBackground = false,
     });
 }

@@ -2,7 +2,10 @@ using System.IO.Compression;
 
 namespace Tmem.Engine.Tests.Embedding;
 
-/// <summary>The package that <c>dotnet pack</c> makes has in it what it must, and a program outside the repository builds and runs with it.</summary>
+/// <summary>
+/// The package that <c>dotnet pack</c> makes has in it what it must, and a program outside the repository builds and runs with
+/// it.
+/// </summary>
 public sealed class PackageTests : IDisposable
 {
     private const string Project = """
@@ -65,13 +68,18 @@ public sealed class PackageTests : IDisposable
         foreach (var framework in s_frameworks)
         {
             var consumer = Directory.CreateDirectory(Path.Combine(_directory, framework)).FullName;
-            File.WriteAllText(Path.Combine(consumer, "Consumer.csproj"), Project.Replace("FRAMEWORK", framework, StringComparison.Ordinal));
+            File.WriteAllText(Path.Combine(consumer, "Consumer.csproj"),
+                Project.Replace("FRAMEWORK", framework, StringComparison.Ordinal));
             File.WriteAllText(Path.Combine(consumer, "Program.cs"), Program);
-            // Only this package is new; what it depends on is where building the engine has left it, so that no network is needed.
+            // Only this package is new; what it depends on is where building the engine has left it, so that no network is
+            // needed.
             Repository.Run(consumer, "dotnet", "build", "--nologo", "-o", Path.Combine(consumer, "out"),
-                $"-p:RestoreSources={feed}", $"-p:RestorePackagesPath={Path.Combine(_directory, "packages")}", $"-p:RestoreFallbackFolders={Packages()}");
-            // A program of an older framework runs on a newer runtime if it is let: that is the older one's assembly all the same.
-            Assert.Equal("Ok 7 True\n", Repository.Run(consumer, "dotnet", "--roll-forward", "Major", Path.Combine("out", "Consumer.dll")));
+                $"-p:RestoreSources={feed}", $"-p:RestorePackagesPath={Path.Combine(_directory, "packages")}",
+                    $"-p:RestoreFallbackFolders={Packages()}");
+            // A program of an older framework runs on a newer runtime if it is let: that is the older one's assembly all the
+            // same.
+            Assert.Equal("Ok 7 True\n",
+                Repository.Run(consumer, "dotnet", "--roll-forward", "Major", Path.Combine("out", "Consumer.dll")));
         }
     }
 
@@ -87,7 +95,8 @@ public sealed class PackageTests : IDisposable
     private static string About(string package)
     {
         using var archive = ZipFile.OpenRead(package);
-        using var reader = new StreamReader(archive.Entries.Single(entry => entry.FullName.EndsWith(".nuspec", StringComparison.Ordinal)).Open());
+        using var reader = new StreamReader(
+            archive.Entries.Single(entry => entry.FullName.EndsWith(".nuspec", StringComparison.Ordinal)).Open());
         return reader.ReadToEnd();
     }
 }

@@ -5,8 +5,9 @@ using System.Text;
 namespace Tmem.Engine.Tests.Embedding;
 
 /// <summary>
-/// The public surface is what PublicSurface.txt says: it grows on purpose and before somebody's eyes, or not at all. After a change that is
-/// meant: <c>TMEM_APPROVE=1 scripts/test Tmem.Engine.Tests</c> (or the test executable alone) writes the file anew; read the difference.
+/// The public surface is what PublicSurface.txt says: it grows on purpose and before somebody's eyes, or not at all. After a
+/// change that is meant: <c>TMEM_APPROVE=1 scripts/test Tmem.Engine.Tests</c> (or the test executable alone) writes the file
+/// anew; read the difference.
 /// </summary>
 public sealed class PublicSurfaceTests
 {
@@ -19,40 +20,46 @@ public sealed class PublicSurfaceTests
         var expected = File.ReadAllLines(approved);
         var found = surface.Split('\n')[..^1];
         Assert.True(expected.SequenceEqual(found),
-            $"the public surface is not the approved one (TMEM_APPROVE=1 approves it):\n{string.Join('\n', found.Except(expected).Select(l => "+ " + l))}\n"
+            "the public surface is not the approved one (TMEM_APPROVE=1 approves "
+            + $"it):\n{string.Join('\n', found.Except(expected).Select(l => "+ " + l))}\n"
             + string.Join('\n', expected.Except(found).Select(l => "- " + l)));
     }
 
     /// <summary>
-    /// Safe code that uses the library reads, writes and frees what it was given by a handle, and nothing else: no public member takes or gives
-    /// a place, a pointer, a reference into memory, a span of the region or a raw descriptor.
+    /// Safe code that uses the library reads, writes and frees what it was given by a handle, and nothing else: no public member
+    /// takes or gives a place, a pointer, a reference into memory, a span of the region or a raw descriptor.
     /// </summary>
     [Fact]
     public void NoPublicMemberReachesMemoryByAnythingButAHandle()
     {
-        const BindingFlags declared = BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+        const BindingFlags declared = BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static
+            | BindingFlags.DeclaredOnly;
         var types = typeof(TmemEngine).Assembly.GetExportedTypes();
         Assert.DoesNotContain(types, type => type.Namespace is not ("Tmem.Engine" or "Tmem.Engine.Diagnostics"));
         var methods = types.SelectMany(type => type.GetMethods(declared)).ToList();
-        Assert.DoesNotContain(methods, method => GivesMemory(method.ReturnType) || method.Name.Contains("Descriptor", StringComparison.Ordinal));
+        Assert.DoesNotContain(methods, method => GivesMemory(method.ReturnType)
+            || method.Name.Contains("Descriptor", StringComparison.Ordinal));
         Assert.DoesNotContain(methods, method => method.GetParameters().Any(parameter => IsRaw(parameter.ParameterType)));
         Assert.DoesNotContain(types.SelectMany(type => type.GetFields(declared)), field => IsRaw(field.FieldType));
 
         static bool GivesMemory(Type type) => type.IsByRef || type.IsByRefLike || IsRaw(type);
         static bool IsRaw(Type type) => type.IsPointer || type.IsFunctionPointer || type == typeof(nint) || type == typeof(nuint)
-            || (type.IsByRef && IsRaw(type.GetElementType()!)) || typeof(System.Runtime.InteropServices.SafeHandle).IsAssignableFrom(type);
+            || (type.IsByRef && IsRaw(type.GetElementType()!))
+            || typeof(System.Runtime.InteropServices.SafeHandle).IsAssignableFrom(type);
     }
 
     private static string Describe(Assembly assembly)
     {
         var text = new StringBuilder();
-        foreach (var space in assembly.GetExportedTypes().GroupBy(type => type.Namespace).OrderBy(group => group.Key, StringComparer.Ordinal))
+        foreach (var space in assembly.GetExportedTypes().GroupBy(type => type.Namespace)
+            .OrderBy(group => group.Key, StringComparer.Ordinal))
         {
             text.Append(space.Key).Append('\n');
             foreach (var type in space.OrderBy(type => type.Name, StringComparer.Ordinal))
             {
                 text.Append("  ").Append(Kind(type)).Append(' ').Append(Name(type)).Append('\n');
-                foreach (var member in Members(type).Order(StringComparer.Ordinal)) text.Append("    ").Append(member).Append('\n');
+                foreach (var member in Members(type).Order(StringComparer.Ordinal))
+                    text.Append("    ").Append(member).Append('\n');
             }
         }
         return text.ToString();
@@ -76,23 +83,27 @@ public sealed class PublicSurfaceTests
             foreach (var name in Enum.GetNames(type)) yield return $"{Convert.ToUInt64(Enum.Parse(type, name)),3} {name}";
             yield break;
         }
-        const BindingFlags declared = BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+        const BindingFlags declared = BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static
+            | BindingFlags.DeclaredOnly;
         foreach (var member in type.GetMembers(declared))
         {
-            if (member.Name is "Equals" or "GetHashCode" or "ToString" or "Deconstruct" or "op_Equality" or "op_Inequality" or "<Clone>$") continue;
+            if (member.Name is "Equals" or "GetHashCode" or "ToString" or "Deconstruct" or "op_Equality" or "op_Inequality"
+                or "<Clone>$") continue;
             switch (member)
             {
                 case ConstructorInfo made:
                     yield return $"new({Parameters(made)})";
                     break;
                 case PropertyInfo property:
-                    yield return $"{Static(property.GetMethod!)}{Name(property.PropertyType)} {property.Name} {Accessors(property)}";
+                    yield return $"{Static(property.GetMethod!)}{Name(property.PropertyType)} {property.Name} "
+                        + $"{Accessors(property)}";
                     break;
                 case FieldInfo field:
                     yield return $"{(field.IsLiteral ? "const " : "static ")}{Name(field.FieldType)} {field.Name}";
                     break;
                 case MethodInfo method when !method.IsSpecialName || method.Name.StartsWith("op_", StringComparison.Ordinal):
-                    yield return $"{Static(method)}{Name(method.ReturnType)} {method.Name}{(method.IsGenericMethod ? "<T>" : "")}({Parameters(method)})";
+                    yield return $"{Static(method)}{Name(method.ReturnType)} "
+                        + $"{method.Name}{(method.IsGenericMethod ? "<T>" : "")}({Parameters(method)})";
                     break;
             }
         }
@@ -100,12 +111,14 @@ public sealed class PublicSurfaceTests
 
     private static string Accessors(PropertyInfo property) =>
         property.SetMethod is not { IsPublic: true } setter ? "{ get; }"
-        : setter.ReturnParameter.GetRequiredCustomModifiers().Contains(typeof(IsExternalInit)) ? "{ get; init; }" : "{ get; set; }";
+        : setter.ReturnParameter.GetRequiredCustomModifiers().Contains(typeof(IsExternalInit)) ? "{ get; init; }"
+        : "{ get; set; }";
 
     private static string Static(MethodBase method) => method.IsStatic ? "static " : "";
 
     private static string Parameters(MethodBase method) => string.Join(", ", method.GetParameters().Select(parameter =>
-        $"{(parameter.IsOut ? "out " : parameter.IsIn ? "in " : parameter.ParameterType.IsByRef ? "ref " : "")}{Name(parameter.ParameterType)} {parameter.Name}"));
+        (parameter.IsOut ? "out " : parameter.IsIn ? "in " : parameter.ParameterType.IsByRef ? "ref " : "")
+        + $"{Name(parameter.ParameterType)} {parameter.Name}"));
 
     private static string Name(Type type)
     {

@@ -7,7 +7,9 @@ internal static class Repository
 {
     public static string Root { get; } = Find();
 
-    /// <summary>Far above what any of them takes: a program that hangs is a failure with a name, and not the end of the whole run.</summary>
+    /// <summary>
+    /// Far above what any of them takes: a program that hangs is a failure with a name, and not the end of the whole run.
+    /// </summary>
     private static readonly TimeSpan s_longest = TimeSpan.FromMinutes(3);
 
     /// <summary>For the pipes to end after the program did.</summary>
@@ -30,18 +32,21 @@ internal static class Repository
         if (!ended) process.Kill(entireProcessTree: true);
         var told = Task.WaitAll([output, errors], s_grace);
         Assert.True(ended && told && process.ExitCode == 0,
-            $"{program} {string.Join(' ', arguments)} {(ended ? $"ended with {process.ExitCode}" : $"was not done after {s_longest}")}:\n"
+            $"{program} {string.Join(' ', arguments)} "
+            + $"{(ended ? $"ended with {process.ExitCode}" : $"was not done after {s_longest}")}:\n"
             + $"{Said(output)}{Said(errors)}");
         return output.Result;
     }
 
-    private static string Said(Task<string> stream) => stream.IsCompletedSuccessfully ? stream.Result : "(somebody keeps the pipe open)";
+    private static string Said(Task<string> stream) => stream.IsCompletedSuccessfully ? stream.Result
+        : "(somebody keeps the pipe open)";
 
     private static string Find()
     {
         var directory = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(directory, "Tmem.sln")))
-            directory = Path.GetDirectoryName(directory) ?? throw new InvalidOperationException($"no Tmem.sln above {AppContext.BaseDirectory}");
+            directory = Path.GetDirectoryName(directory)
+                ?? throw new InvalidOperationException($"no Tmem.sln above {AppContext.BaseDirectory}");
         return directory;
     }
 }

@@ -18,6 +18,8 @@ public sealed partial class SampleTests
         Assert.True(memory <= 8 && holds > 1.5 * memory && hits > 60, output);
     }
 
-    [GeneratedRegex(@"^file .*\ncache +(?<memory>[\d.]+) MiB of real memory hold \d+ pages, (?<holds>[\d.]+) MiB\nsaved .*\nreads +\d+, (?<hits>[\d.]+) % from the cache\n$")]
+    [GeneratedRegex(
+        @"^file .*\ncache +(?<memory>[\d.]+) MiB of real memory hold \d+ pages, (?<holds>[\d.]+) MiB\n"
+            + @"saved .*\nreads +\d+, (?<hits>[\d.]+) % from the cache\n$")]
     private static partial Regex Figures();
 }

@@ -2,9 +2,9 @@ namespace Tmem.Engine.Tests.Linearizability;
 
 /// <summary>
 /// The contract of one handle, one call at a time. The state is the number of the page stored, or <see cref="Absent"/>.
-/// <para>Flushing an object is not one step for those who look on (docs/contract.md). For each single handle it is: at some moment between
-/// call and answer that page was gone. So each handle's history has the flush in it with the same two stamps, and nothing ties the moments
-/// together; "miss" says that the page was absent, "ok" says nothing about this one.</para>
+/// <para>Flushing an object is not one step for those who look on (docs/contract.md). For each single handle it is: at some
+/// moment between call and answer that page was gone. So each handle's history has the flush in it with the same two stamps, and
+/// nothing ties the moments together; "miss" says that the page was absent, "ok" says nothing about this one.</para>
 /// </summary>
 /// <param name="GetConsumes">The private ephemeral kind: a get takes the page away.</param>
 /// <param name="MayVanish">Somebody evicts pages beside the calls of the history.</param>

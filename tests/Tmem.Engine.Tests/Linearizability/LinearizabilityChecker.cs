@@ -3,12 +3,13 @@ using System.Numerics;
 namespace Tmem.Engine.Tests.Linearizability;
 
 /// <summary>
-/// Whether the calls on one handle can be put into an order, each between its call and its answer, in which the sequential model allows
-/// every answer (Herlihy and Wing, 1990; handles are checked one by one, because linearizability is local).
-/// <para>Wing and Gong's search with Lowe's just-in-time order and memory ("Testing for linearizability", 2016): the events are gone through
-/// in time, and what is kept is the set of all situations possible so far: which of the calls under way have taken effect, and the
-/// state. A call has to take effect only when it returns. With a handful of threads the set stays in the tens, so that a history of a hundred
-/// thousand calls is checked in the time it took to record; the plain search is exponential in the number of calls.</para>
+/// Whether the calls on one handle can be put into an order, each between its call and its answer, in which the sequential model
+/// allows every answer (Herlihy and Wing, 1990; handles are checked one by one, because linearizability is local).
+/// <para>Wing and Gong's search with Lowe's just-in-time order and memory ("Testing for linearizability", 2016): the events are
+/// gone through in time, and what is kept is the set of all situations possible so far: which of the calls under way have taken
+/// effect, and the state. A call has to take effect only when it returns. With a handful of threads the set stays in the tens, so
+/// that a history of a hundred thousand calls is checked in the time it took to record; the plain search is exponential in the
+/// number of calls.</para>
 /// </summary>
 internal static class LinearizabilityChecker
 {
@@ -63,7 +64,9 @@ internal static class LinearizabilityChecker
         return next;
     }
 
-    /// <summary>In time; at one stamp calls come before returns, so that what the clock cannot tell apart counts as concurrent.</summary>
+    /// <summary>
+    /// In time; at one stamp calls come before returns, so that what the clock cannot tell apart counts as concurrent.
+    /// </summary>
     private static List<(long Time, bool IsReturn, int Number)> Events(IReadOnlyList<Operation> history)
     {
         var events = new List<(long Time, bool IsReturn, int Number)>(2 * history.Count);
@@ -79,8 +82,10 @@ internal static class LinearizabilityChecker
     private static string Explain(IReadOnlyList<Operation> history, int number, HashSet<(ulong Done, long State)> possible)
     {
         var culprit = history[number];
-        var near = history.Where(call => call.Invoked <= culprit.Returned).OrderByDescending(call => call.Returned).Take(12).Reverse();
-        return $"no order explains {culprit}; possible before it: {string.Join(", ", possible.Select(s => s.State).Distinct().Order())}; "
+        var near = history.Where(call => call.Invoked <= culprit.Returned).OrderByDescending(call => call.Returned).Take(12)
+            .Reverse();
+        return $"no order explains {culprit}; possible before it: "
+            + $"{string.Join(", ", possible.Select(s => s.State).Distinct().Order())}; "
             + $"the calls before and beside it:{Environment.NewLine}  {string.Join(Environment.NewLine + "  ", near)}";
     }
 }

@@ -88,7 +88,8 @@ public sealed class LinearizabilityCheckerTests
             Assert.Equal(expected, LinearizabilityChecker.Check(history, model) is null);
             Interlocked.Increment(ref verdicts[expected ? 1 : 0]);
         }, iter: 20_000, threads: 1);
-        Assert.True(verdicts.Min() > 1000, $"{verdicts[0]} histories were wrong and {verdicts[1]} right: too much of one to show anything");
+        Assert.True(verdicts.Min() > 1000,
+            $"{verdicts[0]} histories were wrong and {verdicts[1]} right: too much of one to show anything");
     }
 
     private static Operation RandomCall(Random random)
@@ -106,7 +107,9 @@ public sealed class LinearizabilityCheckerTests
         };
     }
 
-    /// <summary>The definition, word by word: some order of all calls, none before one that had returned when it was called.</summary>
+    /// <summary>
+    /// The definition, word by word: some order of all calls, none before one that had returned when it was called.
+    /// </summary>
     private static bool AnyOrder(Operation[] history, int done, long state, HandleModel model)
     {
         if (done == (1 << history.Length) - 1) return true;
@@ -116,15 +119,19 @@ public sealed class LinearizabilityCheckerTests
             var isFirst = true;
             for (var j = 0; j < history.Length && isFirst; j++)
                 isFirst = (done >> j & 1) != 0 || history[j].Returned >= history[i].Invoked;
-            if (isFirst && model.Step(history[i], state, out var after) && AnyOrder(history, done | 1 << i, after, model)) return true;
+            if (isFirst && model.Step(history[i], state, out var after) && AnyOrder(history, done | 1 << i, after, model))
+                return true;
         }
         return false;
     }
 
     private static Operation Put(long value, long from, long to) => new(Act.Put, value, TmemStatus.Ok, from, to);
     private static Operation Got(long value, long from, long to) => new(Act.Get, value, TmemStatus.Ok, from, to);
-    private static Operation Said(long from, long to, Act act = Act.Get, TmemStatus status = TmemStatus.Miss) => new(act, 0, status, from, to);
+    private static Operation Said(long from, long to, Act act = Act.Get, TmemStatus status = TmemStatus.Miss) =>
+        new(act, 0, status, from, to);
 
-    private static void Holds(HandleModel model, params Operation[] history) => Assert.Null(LinearizabilityChecker.Check(history, model));
-    private static void Fails(HandleModel model, params Operation[] history) => Assert.NotNull(LinearizabilityChecker.Check(history, model));
+    private static void Holds(HandleModel model, params Operation[] history) =>
+        Assert.Null(LinearizabilityChecker.Check(history, model));
+    private static void Fails(HandleModel model, params Operation[] history) =>
+        Assert.NotNull(LinearizabilityChecker.Check(history, model));
 }

@@ -1,6 +1,8 @@
 namespace Tmem.Engine.Tests.Linearizability;
 
-/// <summary>Calls that run at the same time on one handle have an order: the contract holds for threads as it does for one caller.</summary>
+/// <summary>
+/// Calls that run at the same time on one handle have an order: the contract holds for threads as it does for one caller.
+/// </summary>
 public sealed class LinearizabilityTests
 {
     private const int Rounds = 12;
@@ -25,8 +27,8 @@ public sealed class LinearizabilityTests
     }
 
     /// <summary>
-    /// A third party keeps the store full and moves what is stored about: persistent puts are refused now and then, ephemeral pages vanish under
-    /// the callers, pages and nodes change their places.
+    /// A third party keeps the store full and moves what is stored about: persistent puts are refused now and then, ephemeral
+    /// pages vanish under the callers, pages and nodes change their places.
     /// </summary>
     [Theory]
     [InlineData(PoolFlags.Persistent)]
@@ -38,7 +40,8 @@ public sealed class LinearizabilityTests
         var client = engine.Client(new ClientId(1));
         var pool = Engines.Pool(client, flags);
         var ballast = Engines.Pool(client, flags == PoolFlags.Persistent ? PoolFlags.Persistent : PoolFlags.Shared);
-        var model = new HandleModel(GetConsumes: flags == PoolFlags.None, MayVanish: flags != PoolFlags.Persistent, MayRefuse: true);
+        var model = new HandleModel(GetConsumes: flags == PoolFlags.None, MayVanish: flags != PoolFlags.Persistent,
+            MayRefuse: true);
         using var stop = new CancellationTokenSource();
         var presser = new Thread(() =>
         {
@@ -47,7 +50,8 @@ public sealed class LinearizabilityTests
             for (uint i = 0; !stop.IsCancellationRequested; i++)
             {
                 if (i % 16 == 0) engine.Compact(64);
-                if (client.Put(ballast, new ObjectId(i % 64), i / 64 % 16, page) == TmemStatus.NoRoom) client.FlushObject(ballast, new ObjectId(i % 64));
+                if (client.Put(ballast, new ObjectId(i % 64), i / 64 % 16, page) == TmemStatus.NoRoom)
+                    client.FlushObject(ballast, new ObjectId(i % 64));
             }
         });
         presser.Start();

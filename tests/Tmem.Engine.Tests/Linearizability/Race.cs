@@ -3,8 +3,9 @@ using System.Diagnostics;
 namespace Tmem.Engine.Tests.Linearizability;
 
 /// <summary>
-/// Threads that call at random on a few handles, and the history that this makes, handle by handle. Two handles are pages 0 and 70 of one
-/// object: what comes and goes at 70 makes the object's tree rise and fall, and moves page 0 between the object and a node each time.
+/// Threads that call at random on a few handles, and the history that this makes, handle by handle. Two handles are pages 0 and
+/// 70 of one object: what comes and goes at 70 makes the object's tree rise and fall, and moves page 0 between the object and a
+/// node each time.
 /// </summary>
 internal static class Race
 {

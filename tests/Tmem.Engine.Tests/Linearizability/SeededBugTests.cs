@@ -3,7 +3,10 @@ using Tmem.Engine.Pam;
 
 namespace Tmem.Engine.Tests.Linearizability;
 
-/// <summary>A race test that has never failed proves nothing: the same race, on engines with a mistake in them, finds each of the mistakes.</summary>
+/// <summary>
+/// A race test that has never failed proves nothing: the same race, on engines with a mistake in them, finds each of the
+/// mistakes.
+/// </summary>
 public sealed class SeededBugTests
 {
     /// <summary>Each mistake shows in the first round or the first few; this many say that the race has gone blind.</summary>
@@ -21,7 +24,8 @@ public sealed class SeededBugTests
     public void AReplacementInTwoStepsIsFound() => Found((client, pool) => new TwoStepReplace(client, pool), s_keeps);
 
     [Fact]
-    public void AConsumingGetInTwoStepsIsFound() => Found((client, pool) => new TwoStepGet(client, pool), s_keeps with { GetConsumes = true });
+    public void AConsumingGetInTwoStepsIsFound() =>
+        Found((client, pool) => new TwoStepGet(client, pool), s_keeps with { GetConsumes = true });
 
     [Fact]
     public void AGetOfTwoHalvesIsFound() => Found((client, pool) => new TornGet(client, pool), s_keeps);
@@ -31,7 +35,8 @@ public sealed class SeededBugTests
 
     [Fact]
     public void AStaleReadIsFoundWherePagesMayVanishToo() =>
-        Found((client, pool) => new TwicePut(client, pool), new HandleModel(GetConsumes: false, MayVanish: true, MayRefuse: true));
+        Found((client, pool) => new TwicePut(client, pool),
+            new HandleModel(GetConsumes: false, MayVanish: true, MayRefuse: true));
 
     [Fact]
     public void ACopyAfterTheLatchIsFound()

@@ -7,8 +7,8 @@ using Tmem.Engine.Reclaim;
 
 namespace Tmem.Engine.Tests.Linearizability;
 
-// Engines with one mistake each, of the kinds that a store like this can have. Where two steps should be one, Thread.Yield between them
-// makes the mistake show in a short race; it never makes a right program wrong.
+// Engines with one mistake each, of the kinds that a store like this can have. Where two steps should be one, Thread.Yield
+// between them makes the mistake show in a short race; it never makes a right program wrong.
 
 /// <summary>A put that is answered before it is done: each thread's waits for its next call.</summary>
 internal sealed class LatePut(TmemClient client, PoolId pool) : Subject(client, pool)
@@ -48,7 +48,9 @@ internal sealed class TwicePut(TmemClient client, PoolId pool) : Subject(client,
     }
 }
 
-/// <summary>A replacement in two steps, old page out, new page in: for a moment a page that was there all the time is not.</summary>
+/// <summary>
+/// A replacement in two steps, old page out, new page in: for a moment a page that was there all the time is not.
+/// </summary>
 internal sealed class TwoStepReplace(TmemClient client, PoolId pool) : Subject(client, pool)
 {
     public override TmemStatus Replace(in ObjectId obj, uint index, ReadOnlySpan<byte> page)
@@ -99,11 +101,15 @@ internal sealed class SubjectOver<TPam>(TmemEngine engine, PoolId id, TPam pam) 
     where TPam : struct, IPamOps
 {
     private readonly Pool _pool = engine.PoolTable.Find(id)!;
-    private readonly PageOperations<RegionHost, TPam> _operations = new(new RegionHost(engine.Slabs), pam, new NoReclaimer(), engine.Intent);
+    private readonly PageOperations<RegionHost, TPam> _operations =
+        new(new RegionHost(engine.Slabs), pam, new NoReclaimer(), engine.Intent);
 
-    public override TmemStatus Put(in ObjectId obj, uint index, ReadOnlySpan<byte> page) => _operations.Put(_pool, _pool.Owner, obj, index, page, keepOld: false);
-    public override TmemStatus Replace(in ObjectId obj, uint index, ReadOnlySpan<byte> page) => _operations.Put(_pool, _pool.Owner, obj, index, page, keepOld: true);
-    public override TmemStatus Get(in ObjectId obj, uint index, Span<byte> page) => _operations.Get(_pool, obj, index, page, out _);
+    public override TmemStatus Put(in ObjectId obj, uint index, ReadOnlySpan<byte> page) =>
+        _operations.Put(_pool, _pool.Owner, obj, index, page, keepOld: false);
+    public override TmemStatus Replace(in ObjectId obj, uint index, ReadOnlySpan<byte> page) =>
+        _operations.Put(_pool, _pool.Owner, obj, index, page, keepOld: true);
+    public override TmemStatus Get(in ObjectId obj, uint index, Span<byte> page) =>
+        _operations.Get(_pool, obj, index, page, out _);
 
     private sealed class NoReclaimer : IReclaimer
     {
@@ -114,16 +120,18 @@ internal sealed class SubjectOver<TPam>(TmemEngine engine, PoolId id, TPam pam) 
 }
 
 /// <summary>
-/// A page store whose get notes under the latch where the page is and copies it after: by then the slot may be another page's. The mistake
-/// that the copy under the latch is there to prevent.
+/// A page store whose get notes under the latch where the page is and copies it after: by then the slot may be another page's.
+/// The mistake that the copy under the latch is there to prevent.
 /// </summary>
 internal readonly struct LateGrab(CompressedStore store) : IPamOps
 {
     [ThreadStatic] private static ulong t_descriptor;
     [ThreadStatic] private static ulong t_leaf;
 
-    public TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, out ulong descriptor) => store.Create(page, owner, out descriptor);
-    public TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, out ulong descriptor) => store.Keep(stored, format, owner, out descriptor);
+    public TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, out ulong descriptor) =>
+        store.Create(page, owner, out descriptor);
+    public TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, out ulong descriptor) =>
+        store.Keep(stored, format, owner, out descriptor);
     public bool KnowsFormat(uint format) => store.KnowsFormat(format);
     public void Bind(ulong descriptor, ulong leaf) => store.Bind(descriptor, leaf);
     public void Free(ulong descriptor) => store.Free(descriptor);
@@ -131,7 +139,8 @@ internal readonly struct LateGrab(CompressedStore store) : IPamOps
     public void Release(ulong place) => store.Release(place);
     public bool IsAt(ulong descriptor, ulong place) => store.IsAt(descriptor, place);
     public ulong Move(ulong descriptor, ulong place, ulong leaf) => store.Move(descriptor, place, leaf);
-    public void Rebind(ulong descriptor, ulong leaf, int poolPlace, int bucket) => store.Rebind(descriptor, leaf, poolPlace, bucket);
+    public void Rebind(ulong descriptor, ulong leaf, int poolPlace, int bucket) =>
+        store.Rebind(descriptor, leaf, poolPlace, bucket);
     public bool IsBound(ulong descriptor, ulong leaf) => store.IsBound(descriptor, leaf);
     public bool Holds(ulong descriptor, ulong leaf, Scratch scratch) => store.Holds(descriptor, leaf, scratch);
 

@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace Tmem.Engine.Tests.Linearizability;
 
 /// <summary>
-/// Pages that are numbers: each call puts one that nobody else ever puts, and a page that is a mixture of two is noticed. A quarter each is
-/// same-filled, does not shrink, or shrinks to two sizes, so that neighbours in time lie in slots of different classes or in none.
+/// Pages that are numbers: each call puts one that nobody else ever puts, and a page that is a mixture of two is noticed. A
+/// quarter each is same-filled, does not shrink, or shrinks to two sizes, so that neighbours in time lie in slots of different
+/// classes or in none.
 /// </summary>
 internal static class StampedPage
 {

@@ -5,7 +5,8 @@ internal class Subject(TmemClient client, PoolId pool)
 {
     public virtual TmemStatus Put(in ObjectId obj, uint index, ReadOnlySpan<byte> page) => client.Put(pool, obj, index, page);
 
-    public virtual TmemStatus Replace(in ObjectId obj, uint index, ReadOnlySpan<byte> page) => client.Replace(pool, obj, index, page);
+    public virtual TmemStatus Replace(in ObjectId obj, uint index, ReadOnlySpan<byte> page) =>
+        client.Replace(pool, obj, index, page);
 
     public virtual TmemStatus Get(in ObjectId obj, uint index, Span<byte> page) => client.Get(pool, obj, index, page);
 

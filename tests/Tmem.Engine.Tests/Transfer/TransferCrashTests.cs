@@ -5,7 +5,8 @@ namespace Tmem.Engine.Tests.Transfer;
 /// <summary>A process that dies while it restores leaves nothing of it, wherever it was.</summary>
 public sealed class TransferCrashTests : IDisposable
 {
-    private readonly string _path = Path.Combine(Path.GetTempPath(), $"tmem-transfer-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
+    private readonly string _path =
+        Path.Combine(Path.GetTempPath(), $"tmem-transfer-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
 
     public void Dispose()
     {
@@ -31,7 +32,8 @@ public sealed class TransferCrashTests : IDisposable
             using (var copy = Open(_path + ".copy")) CheckNothingCame(copy, kept);
             // Nor is the client, after another attach, a member of the pool that somebody else has made of that id since.
             using var again = Open(_path + ".copy");
-            Assert.Equal(TmemStatus.ForeignClient, again.Client(new ClientId(1)).DestroyPool(again.Client(new ClientId(2)).Pools().Single()));
+            Assert.Equal(TmemStatus.ForeignClient,
+                again.Client(new ClientId(1)).DestroyPool(again.Client(new ClientId(2)).Pools().Single()));
         });
         Assert.Equal(TransferStatus.Ok, client.Restore(stream).Status);
         Assert.True(looks > 10);
@@ -75,7 +77,8 @@ public sealed class TransferCrashTests : IDisposable
         Assert.Equal(kept, Assert.Single(copy.Statistics().Pools).Id);
         Assert.Equal(1, copy.Statistics().Total.Pages);
         copy.Authorise(new ClientId(2), new SharedId(3, 4));
-        Assert.Equal(TmemStatus.Ok, copy.Client(new ClientId(2)).NewPool(new PoolOptions(PoolFlags.Shared, SharedId: new SharedId(3, 4)), out _));
+        Assert.Equal(TmemStatus.Ok, copy.Client(new ClientId(2))
+            .NewPool(new PoolOptions(PoolFlags.Shared, SharedId: new SharedId(3, 4)), out _));
     }
 
     private unsafe void CopyRegion(TmemEngine engine)
@@ -85,7 +88,8 @@ public sealed class TransferCrashTests : IDisposable
         using var to = File.Create(_path + ".copy");
         to.SetLength(engine.Memory.Length);
         Copy(0, (long)spans.PlaceOf(0));
-        for (uint span = 0; span < spans.HighWater; span++) Copy((long)spans.PlaceOf(span), spans.Table[span].Present * (long)RegionLayout.PageSize);
+        for (uint span = 0; span < spans.HighWater; span++)
+            Copy((long)spans.PlaceOf(span), spans.Table[span].Present * (long)RegionLayout.PageSize);
 
         void Copy(long at, long length)
         {
@@ -94,5 +98,6 @@ public sealed class TransferCrashTests : IDisposable
         }
     }
 
-    private static TmemEngine Open(string path) => TmemEngine.Open(new EngineOptions { CapacityBytes = 4 * Engines.Mebi, RegionPath = path });
+    private static TmemEngine Open(string path) =>
+        TmemEngine.Open(new EngineOptions { CapacityBytes = 4 * Engines.Mebi, RegionPath = path });
 }

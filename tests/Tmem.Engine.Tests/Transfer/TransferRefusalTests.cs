@@ -1,6 +1,8 @@
 namespace Tmem.Engine.Tests.Transfer;
 
-/// <summary>What cannot be restored whole is refused by name and leaves nothing; what cannot be saved true is not saved.</summary>
+/// <summary>
+/// What cannot be restored whole is refused by name and leaves nothing; what cannot be saved true is not saved.
+/// </summary>
 public sealed class TransferRefusalTests
 {
     private readonly ObjectId _object = new(1, 2, 3);
@@ -26,7 +28,9 @@ public sealed class TransferRefusalTests
             if (at % 500 == 0) AssertNothingLeft(engine, before);
         }
         AssertNothingLeft(engine, before);
-        Assert.Superset(new HashSet<TransferStatus>([TransferStatus.NotASave, TransferStatus.UnknownVersion, TransferStatus.UnknownContent, TransferStatus.Damaged]), seen);
+        Assert.Superset(
+            new HashSet<TransferStatus>([TransferStatus.NotASave, TransferStatus.UnknownVersion, TransferStatus.UnknownContent,
+                TransferStatus.Damaged]), seen);
         Assert.Equal(TransferStatus.Ok, client.Restore(new MemoryStream(saved)).Status);
     }
 
@@ -47,7 +51,8 @@ public sealed class TransferRefusalTests
     [Fact]
     public void WhatIsWellFormedAndUnknownIsRefusedByName()
     {
-        // Offsets: the head's version and reserve; the pool's flags, policy, limit, shared id; the first page's length, format, reserve.
+        // Offsets: the head's version and reserve; the pool's flags, policy, limit, shared id; the first page's length, format,
+        // reserve.
         const int pool = 16, page = 64;
         Refuses(8, 2u, TransferStatus.UnknownVersion, "version 2");
         Refuses(12, 1u, TransferStatus.UnknownContent, "head");

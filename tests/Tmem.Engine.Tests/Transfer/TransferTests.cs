@@ -5,7 +5,8 @@ namespace Tmem.Engine.Tests.Transfer;
 /// <summary>What was saved is there again, page for page.</summary>
 public sealed class TransferTests
 {
-    private static readonly PoolFlags[] s_kinds = [PoolFlags.Persistent, PoolFlags.None, PoolFlags.Shared, PoolFlags.Persistent | PoolFlags.Shared];
+    private static readonly PoolFlags[] s_kinds =
+        [PoolFlags.Persistent, PoolFlags.None, PoolFlags.Shared, PoolFlags.Persistent | PoolFlags.Shared];
     private readonly ObjectId _object = new(1, 2, 3);
     private readonly byte[] _page = new byte[Pages.Size];
 
@@ -54,7 +55,8 @@ public sealed class TransferTests
             Assert.Equal(options[i], info!.Options);
             var there = before[i].Statistics;
             Assert.Equal((model[i].Count, there.CompressedBytes, there.SlotBytes, there.SameFilledPages, there.RawPages),
-                ((int)info.Statistics.Pages, info.Statistics.CompressedBytes, info.Statistics.SlotBytes, info.Statistics.SameFilledPages, info.Statistics.RawPages));
+                ((int)info.Statistics.Pages, info.Statistics.CompressedBytes, info.Statistics.SlotBytes,
+                    info.Statistics.SameFilledPages, info.Statistics.RawPages));
             foreach (var ((id, index), page) in model[i])
             {
                 Assert.Equal(TmemStatus.Ok, other.Get(restored.Pools[i], id, index, _page));
@@ -97,15 +99,18 @@ public sealed class TransferTests
         List<PoolOptions> shapes = [new(PoolFlags.Persistent | PoolFlags.Precompressed)];
         foreach (var size in PoolShapes.PageSizes)
         {
-            foreach (var codec in Enum.GetValues<TmemCodec>()) shapes.Add(new PoolOptions(PoolFlags.Persistent.WithPageSize(size), Codec: codec));
+            foreach (var codec in Enum.GetValues<TmemCodec>())
+                shapes.Add(new PoolOptions(PoolFlags.Persistent.WithPageSize(size), Codec: codec));
         }
         byte[] PageOf(PoolOptions shape, int seed) =>
             (shape.Flags & PoolFlags.Precompressed) != 0 ? Pages.Random(seed, 100 + seed * 300)
-            : seed == 0 ? Pages.Filled(77, shape.Flags.PageSize()) : seed == 1 ? Pages.Random(seed, shape.Flags.PageSize()) : Pages.Text(seed, shape.Flags.PageSize());
+            : seed == 0 ? Pages.Filled(77, shape.Flags.PageSize()) : seed == 1 ? Pages.Random(seed, shape.Flags.PageSize())
+            : Pages.Text(seed, shape.Flags.PageSize());
         foreach (var shape in shapes)
         {
             Assert.Equal(TmemStatus.Ok, client.NewPool(shape, out var pool));
-            for (var seed = 0; seed < 6; seed++) Assert.Equal(TmemStatus.Ok, client.Put(pool, _object, (uint)seed, PageOf(shape, seed)));
+            for (var seed = 0; seed < 6; seed++)
+                Assert.Equal(TmemStatus.Ok, client.Put(pool, _object, (uint)seed, PageOf(shape, seed)));
         }
         var stream = new MemoryStream();
         Assert.Equal(TransferStatus.Ok, client.Save(stream).Status);

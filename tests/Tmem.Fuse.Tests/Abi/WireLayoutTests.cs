@@ -11,8 +11,9 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Abi;
 
 /// <summary>
-/// Every struct of the Abi namespace against C: a program of _Static_asserts on the system's linux/fuse.h is generated and compiled. What
-/// the header does not have, or has in an older form, is declared in the program itself, after the protocol's 7.45 definition.
+/// Every struct of the Abi namespace against C: a program of _Static_asserts on the system's linux/fuse.h is generated and
+/// compiled. What the header does not have, or has in an older form, is declared in the program itself, after the protocol's 7.45
+/// definition.
 /// </summary>
 public sealed partial class WireLayoutTests
 {
@@ -20,7 +21,8 @@ public sealed partial class WireLayoutTests
 
     private static readonly Dictionary<Type, (string Name, string Definition)> s_literal = new()
     {
-        [typeof(FuseSetxattrCompatIn)] = ("tmem_setxattr_compat_in", "struct tmem_setxattr_compat_in { uint32_t size; uint32_t flags; };"),
+        [typeof(FuseSetxattrCompatIn)] =
+            ("tmem_setxattr_compat_in", "struct tmem_setxattr_compat_in { uint32_t size; uint32_t flags; };"),
         [typeof(FuseInitOut)] = ("tmem_init_out", """
             struct tmem_init_out {
                 uint32_t major; uint32_t minor; uint32_t max_readahead; uint32_t flags; uint16_t max_background;
@@ -57,7 +59,8 @@ public sealed partial class WireLayoutTests
     private static Type[] Structs() =>
     [
         .. typeof(FuseInHeader).Assembly.GetTypes()
-            .Where(t => t.Namespace == typeof(FuseInHeader).Namespace && t is { IsValueType: true, IsEnum: false, IsNested: false, IsPrimitive: false }),
+            .Where(t => t.Namespace == typeof(FuseInHeader).Namespace
+                && t is { IsValueType: true, IsEnum: false, IsNested: false, IsPrimitive: false }),
     ];
 
     [Fact]
@@ -70,7 +73,9 @@ public sealed partial class WireLayoutTests
     [Fact]
     public void A_wrong_offset_is_noticed()
     {
-        var program = Generate([typeof(FuseReadIn)]).Replace("offsetof(struct fuse_read_in, size) == 16", "offsetof(struct fuse_read_in, size) == 20", StringComparison.Ordinal);
+        var program = Generate([typeof(FuseReadIn)])
+            .Replace("offsetof(struct fuse_read_in, size) == 16", "offsetof(struct fuse_read_in, size) == 20",
+                StringComparison.Ordinal);
         Assert.Contains("static assertion failed", Compile(program), StringComparison.Ordinal);
     }
 
@@ -84,11 +89,13 @@ public sealed partial class WireLayoutTests
         var program = new StringBuilder("#include <stddef.h>\n#include <stdint.h>\n#include <linux/fuse.h>\n");
         foreach (var type in types)
         {
-            var name = s_literal.TryGetValue(type, out var literal) ? literal.Name : WordPattern().Replace(type.Name, "_$1").ToLowerInvariant();
+            var name = s_literal.TryGetValue(type, out var literal) ? literal.Name
+                : WordPattern().Replace(type.Name, "_$1").ToLowerInvariant();
             if (literal.Definition is not null) program.AppendLine(literal.Definition);
             var original = literal.Definition is not null ? Definitions(literal.Definition)[name]
                 : system.TryGetValue(name, out var found) ? found
-                : throw new InvalidOperationException($"{type.Name}: no struct {name} in {Header}, and no literal definition here");
+                : throw new InvalidOperationException(
+                    $"{type.Name}: no struct {name} in {Header}, and no literal definition here");
             Compare(program, type, name, original);
         }
         return program.AppendLine("int main(void) { return 0; }").ToString();
@@ -105,7 +112,9 @@ public sealed partial class WireLayoutTests
             Assert.Equal(Plain(original[i]), Plain(expected));
             var offset = (int)Marshal.OffsetOf(type, fields[i].Name);
             program.AppendLine($"_Static_assert(offsetof(struct {name}, {original[i]}) == {offset}, \"{name}.{original[i]}\");");
-            program.AppendLine($"_Static_assert(sizeof(((struct {name} *)0)->{original[i]}) == {SizeOf(fields[i].FieldType)}, \"size of {name}.{original[i]}\");");
+            program.AppendLine(
+                $"_Static_assert(sizeof(((struct {name} *)0)->{original[i]}) == {SizeOf(fields[i].FieldType)}, \"size of "
+                + $"{name}.{original[i]}\");");
         }
     }
 
@@ -121,7 +130,8 @@ public sealed partial class WireLayoutTests
         foreach (Match match in StructPattern().Matches(CommentPattern().Replace(text, "")))
             found[match.Groups[1].Value] =
             [
-                .. FieldPattern().Matches(match.Groups[2].Value).Where(f => f.Groups[2].Value != "[]").Select(f => f.Groups[1].Value),
+                .. FieldPattern().Matches(match.Groups[2].Value).Where(f => f.Groups[2].Value != "[]")
+                    .Select(f => f.Groups[1].Value),
             ];
         return found;
     }
@@ -134,7 +144,10 @@ public sealed partial class WireLayoutTests
         {
             var source = Path.Combine(folder.FullName, "layout.c");
             File.WriteAllText(source, program);
-            using var gcc = Process.Start(new ProcessStartInfo("gcc", ["-std=c11", "-fsyntax-only", source]) { RedirectStandardError = true })!;
+            using var gcc = Process.Start(new ProcessStartInfo("gcc", ["-std=c11", "-fsyntax-only", source])
+            {
+                RedirectStandardError = true,
+            })!;
             var complaints = gcc.StandardError.ReadToEnd();
             gcc.WaitForExit();
             Assert.Equal(gcc.ExitCode == 0, complaints.Length == 0);

@@ -74,5 +74,6 @@ public sealed class ByteSizeTests
     });
 
     [Fact]
-    public void Any_text_is_an_answer_and_never_an_exception() => Gen.String.Sample(text => { _ = ByteSize.TryParse(text, out _); });
+    public void Any_text_is_an_answer_and_never_an_exception() =>
+        Gen.String.Sample(text => { _ = ByteSize.TryParse(text, out _); });
 }

@@ -13,9 +13,12 @@ namespace Tmem.Fuse.Tests.Control;
 /// </summary>
 public sealed class ControlFuzzTests
 {
-    private static readonly string[] s_methods = ["status", "pool.list", "pool.show", "pool.create", "pool.destroy", "check", "stop", "upgrade", "adopt", "nope", "", "stop\0", "status "];
-    private static readonly string[] s_names = ["name", "limit", "ephemeral", "force", "threads", "binary", "spin", "codec", "log", "refuseIncompressible", "x"];
-    private static readonly string[] s_texts = ["..", ".", "a/b", "\0", "", "p", "\ud800", "\u009b2J", "/dev/null", "relative", "zstd", "5"];
+    private static readonly string[] s_methods = ["status", "pool.list", "pool.show", "pool.create", "pool.destroy", "check",
+        "stop", "upgrade", "adopt", "nope", "", "stop\0", "status "];
+    private static readonly string[] s_names =
+        ["name", "limit", "ephemeral", "force", "threads", "binary", "spin", "codec", "log", "refuseIncompressible", "x"];
+    private static readonly string[] s_texts =
+        ["..", ".", "a/b", "\0", "", "p", "\ud800", "\u009b2J", "/dev/null", "relative", "zstd", "5"];
 
     [Theory]
     [InlineData(1)]
@@ -33,7 +36,8 @@ public sealed class ControlFuzzTests
                 for (var lines = random.Next(1, 40); lines > 0; lines--) peer.Send(Line(random));
                 if (random.Next(4) == 0) continue;
                 peer.EndSending();
-                while (peer.Receive() is { } reply) Assert.NotEqual(ControlErrorCode.Internal, reply["error"]?["code"]?.GetValue<int>() ?? 0);
+                while (peer.Receive() is { } reply)
+                    Assert.NotEqual(ControlErrorCode.Internal, reply["error"]?["code"]?.GetValue<int>() ?? 0);
             }
             catch (SocketException)
             {
@@ -61,7 +65,8 @@ public sealed class ControlFuzzTests
                 bytes = [.. Enumerable.Repeat((byte)'[', random.Next(1, 3000)), .. bytes];
                 break;
             case 4:
-                bytes = [.. """{"jsonrpc":"2.0","id":1,"id":2,"method":"status","method":"pool.list","params":{},"params":[]}"""u8];
+                bytes = [.. """{"jsonrpc":"2.0","id":1,"id":2,"method":"status","method":"pool.list","""u8,
+                    .. """ "params":{},"params":[]}"""u8];
                 break;
         }
         return [.. bytes.Select(b => b == (byte)'\n' ? (byte)'?' : b), (byte)'\n'];
@@ -71,10 +76,14 @@ public sealed class ControlFuzzTests
     {
         var parameters = new StringBuilder("{");
         for (var members = random.Next(4); members > 0; members--)
-            parameters.Append(parameters.Length > 1 ? "," : "").Append('"').Append(Pick(random, s_names)).Append("\":").Append(Value(random, 0));
+            parameters.Append(parameters.Length > 1 ? "," : "").Append('"').Append(Pick(random, s_names)).Append("\":")
+                .Append(Value(random, 0));
         parameters.Append('}');
-        var request = $$"""{"jsonrpc":{{(random.Next(10) == 0 ? Value(random, 3) : "\"2.0\"")}},"id":{{(random.Next(5) == 0 ? Value(random, 0) : "7")}},"method":{{Quoted(Pick(random, s_methods))}}""";
-        return request + (random.Next(5) == 0 ? "" : $",\"params\":{(random.Next(12) == 0 ? Value(random, 0) : parameters)}") + "}";
+        var version = random.Next(10) == 0 ? Value(random, 3) : "\"2.0\"";
+        var id = random.Next(5) == 0 ? Value(random, 0) : "7";
+        var request = $$"""{"jsonrpc":{{version}},"id":{{id}},"method":{{Quoted(Pick(random, s_methods))}}""";
+        return request + (random.Next(5) == 0 ? "" : $",\"params\":{(random.Next(12) == 0 ? Value(random, 0) : parameters)}")
+            + "}";
     }
 
     private static string Value(Random random, int depth) => random.Next(12) switch
@@ -93,7 +102,8 @@ public sealed class ControlFuzzTests
     };
 
     // A lone surrogate cannot be spelled in UTF-8, but in an escape.
-    private static string Quoted(string text) => text.Any(char.IsSurrogate) ? "\"\\ud800\"" : JsonValue.Create(text).ToJsonString();
+    private static string Quoted(string text) => text.Any(char.IsSurrogate) ? "\"\\ud800\""
+        : JsonValue.Create(text).ToJsonString();
 
     private static string Pick(Random random, string[] from) => from[random.Next(from.Length)];
 }

@@ -14,7 +14,8 @@ internal sealed class ControlServerFixture : IDisposable
     {
         Folder = Directory.CreateTempSubdirectory("tmem-control-").FullName;
         SocketPath = Path.Combine(Folder, "run", "sock");
-        Server = ControlServer.Start(SocketPath, Listen(SocketPath), Daemon, Store, Store, Log.Enqueue, limits ?? new ControlLimits(), Calls);
+        Server = ControlServer.Start(SocketPath, Listen(SocketPath), Daemon, Store, Store, Log.Enqueue,
+            limits ?? new ControlLimits(), Calls);
     }
 
     public string Folder { get; }
@@ -34,7 +35,8 @@ internal sealed class ControlServerFixture : IDisposable
     }
 
     /// <summary>Another server over the same fakes.</summary>
-    public ControlServer Serve(string path, Socket listener) => ControlServer.Start(path, listener, Daemon, Store, Store, Log.Enqueue, new ControlLimits());
+    public ControlServer Serve(string path, Socket listener) =>
+        ControlServer.Start(path, listener, Daemon, Store, Store, Log.Enqueue, new ControlLimits());
 
     public Peer Connect() => new(SocketPath);
 

@@ -109,7 +109,8 @@ public sealed class ControlServerTests
             peer.Send(junk);
             peer.Send("\n");
             peer.EndSending();
-            while (peer.Receive() is { } reply) Assert.True(reply.Code() is ControlErrorCode.Parse or ControlErrorCode.InvalidRequest);
+            while (peer.Receive() is { } reply)
+                Assert.True(reply.Code() is ControlErrorCode.Parse or ControlErrorCode.InvalidRequest);
         }, iter: 200, threads: 1);
         using var after = fixture.Connect();
         Assert.NotNull(after.Call("status")["result"]);
@@ -140,7 +141,8 @@ public sealed class ControlServerTests
             {
                 var id = worker * 1000 + i;
                 var name = $"pool{id}";
-                Assert.Equal(id, peer.Ask($$$"""{"jsonrpc":"2.0","id":{{{id}}},"method":"pool.create","params":{"name":"{{{name}}}"}}""")["id"]!.GetValue<int>());
+                var request = $$$"""{"jsonrpc":"2.0","id":{{{id}}},"method":"pool.create","params":{"name":"{{{name}}}"}}""";
+                Assert.Equal(id, peer.Ask(request)["id"]!.GetValue<int>());
                 Assert.NotNull(peer.Call("pool.destroy", $$"""{"name":"{{name}}"}""")["result"]);
             }
         });
@@ -150,7 +152,10 @@ public sealed class ControlServerTests
     [Fact]
     public void A_silent_peer_loses_its_place()
     {
-        using var fixture = new ControlServerFixture(new ControlLimits { Connections = 1, Idle = TimeSpan.FromMilliseconds(200) });
+        using var fixture = new ControlServerFixture(new ControlLimits
+        {
+            Connections = 1, Idle = TimeSpan.FromMilliseconds(200),
+        });
         using var silent = fixture.Connect();
         Assert.Null(silent.Receive());
         Assert.NotNull(EventuallyServed(fixture));
@@ -174,7 +179,8 @@ public sealed class ControlServerTests
     [InlineData(1000u, 1000u, true)]
     [InlineData(1001u, 1000u, false)]
     [InlineData(1000u, 0u, false)]
-    public void Root_and_the_daemons_user_may_manage(uint peer, uint daemon, bool may) => Assert.Equal(may, new PeerCredentials(1, peer, 0).MayManage(daemon));
+    public void Root_and_the_daemons_user_may_manage(uint peer, uint daemon, bool may) =>
+        Assert.Equal(may, new PeerCredentials(1, peer, 0).MayManage(daemon));
 
     [Fact]
     public void The_socket_is_for_its_owner_alone_and_goes_with_whoever_made_it()
@@ -262,7 +268,8 @@ public sealed class ControlServerTests
     [InlineData("")]
     [InlineData("/tmp/a\0b")]
     [InlineData("/dev/null/sock")]
-    [InlineData("/tmp/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345")]
+    [InlineData(
+        "/tmp/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345")]
     public void A_path_that_cannot_be_a_socket_is_named(string path)
     {
         using var fixture = new ControlServerFixture();

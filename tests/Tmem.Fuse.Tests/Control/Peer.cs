@@ -7,7 +7,10 @@ namespace Tmem.Fuse.Tests.Control;
 /// <summary>A client that says exactly the bytes it is told to.</summary>
 internal sealed class Peer : IDisposable
 {
-    private readonly Socket _socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = 20_000, SendTimeout = 20_000 };
+    private readonly Socket _socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+    {
+        ReceiveTimeout = 20_000, SendTimeout = 20_000,
+    };
     private readonly List<byte> _unread = [];
 
     public Peer(string path) => _socket.Connect(new UnixDomainSocketEndPoint(path));

@@ -32,7 +32,8 @@ public sealed class AnswerTests : IDisposable
         var messages = new List<byte[]>();
         for (var process = 0; process < 2; process++)
         {
-            for (var thread = 0; thread < Answers.MaximumThreads; thread++) messages.Add(Carry(MakeNode("p", $"{process}.{thread}"), thread));
+            for (var thread = 0; thread < Answers.MaximumThreads; thread++)
+                messages.Add(Carry(MakeNode("p", $"{process}.{thread}"), thread));
             _volume.Reopen();
         }
         messages.Reverse();
@@ -46,7 +47,8 @@ public sealed class AnswerTests : IDisposable
         var messages = new List<byte[]>();
         for (var process = 0; process < 2; process++)
         {
-            for (var thread = 0; thread < Answers.MaximumThreads; thread++) messages.Add(Carry(MakeNode("p", $"{process}.{thread}"), thread));
+            for (var thread = 0; thread < Answers.MaximumThreads; thread++)
+                messages.Add(Carry(MakeNode("p", $"{process}.{thread}"), thread));
             _volume.Reopen();
         }
         // The first slot of all, and the oldest: with every slot in use the next thread would take it, were it nobody's.
@@ -169,7 +171,10 @@ public sealed class AnswerTests : IDisposable
 
     private static readonly Request s_forget = Forget(volume => volume.Node("p/f"), 1);
 
-    /// <summary>The least of a few rounds: while code is still being recompiled, the compiler's own allocations are counted to this thread.</summary>
+    /// <summary>
+    /// The least of a few rounds: while code is still being recompiled, the compiler's own allocations are counted to this
+    /// thread.
+    /// </summary>
     private long AllocatedBy(Request request, Request undo)
     {
         Carry(MakeNode("p", "f"));

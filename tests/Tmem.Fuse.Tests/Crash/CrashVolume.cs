@@ -13,9 +13,9 @@ using Answer = Tmem.Fuse.Tests.Protocol.Answer;
 namespace Tmem.Fuse.Tests.Crash;
 
 /// <summary>
-/// A file system in a memory file, served one request at a time through the dispatcher, that can be killed at any store which counts, and taken
-/// up by an engine and a file system that know nothing but the region. A kill is an exception out of the store; from then on every
-/// store throws, so that no cleanup on the way out changes anything.
+/// A file system in a memory file, served one request at a time through the dispatcher, that can be killed at any store which
+/// counts, and taken up by an engine and a file system that know nothing but the region. A kill is an exception out of the store;
+/// from then on every store throws, so that no cleanup on the way out changes anything.
 /// </summary>
 internal sealed class CrashVolume : IDisposable
 {
@@ -64,7 +64,10 @@ internal sealed class CrashVolume : IDisposable
 
     private void Open()
     {
-        _engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 4 << 20, RegionDescriptor = LibC.dup(_descriptor), CompactInBackground = false });
+        _engine = TmemEngine.Open(new EngineOptions
+        {
+            CapacityBytes = 4 << 20, RegionDescriptor = LibC.dup(_descriptor), CompactInBackground = false,
+        });
         _engine.Records.BeforeStore = Count;
         _engine.Slabs.FaultInjector = () =>
         {
@@ -73,7 +76,9 @@ internal sealed class CrashVolume : IDisposable
         };
         _files = new TmemFileSystem(_engine, _engine.Client(new ClientId(1)));
         // The dispatcher catches what a bug in an operation throws, and says so: a kill is passed on from there.
-        _dispatcher = new Dispatcher<TmemFileSystem>(_files, fault => throw (fault.Contains(nameof(Killed), StringComparison.Ordinal) ? new Killed() : new InvalidOperationException(fault)), default(SessionParameters));
+        _dispatcher = new Dispatcher<TmemFileSystem>(_files,
+            fault => throw (fault.Contains(nameof(Killed), StringComparison.Ordinal) ? new Killed()
+                : new InvalidOperationException(fault)), default(SessionParameters));
     }
 
     private void Count()

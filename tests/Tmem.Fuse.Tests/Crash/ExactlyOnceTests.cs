@@ -13,8 +13,8 @@ using static Tmem.Fuse.Tests.Crash.Requests;
 namespace Tmem.Fuse.Tests.Crash;
 
 /// <summary>
-/// Every operation is killed before each of its stores, and after the last one but before its answer; the region is taken up anew and the request
-/// sent again. What is then there, and what was answered, must be what one undisturbed execution gives.
+/// Every operation is killed before each of its stores, and after the last one but before its answer; the region is taken up anew
+/// and the request sent again. What is then there, and what was answered, must be what one undisturbed execution gives.
 /// </summary>
 public sealed class ExactlyOnceTests
 {
@@ -45,7 +45,10 @@ public sealed class ExactlyOnceTests
         var f = Was("p/f");
         var e = Was("p/e");
         var empty = new FuseSetattrIn { Valid = FuseSetattrValid.Size };
-        var owner = new FuseSetattrIn { Valid = FuseSetattrValid.Uid | FuseSetattrValid.Mode | FuseSetattrValid.Mtime, Uid = 7, Mode = 0x9FF, Mtime = 5 };
+        var owner = new FuseSetattrIn
+        {
+            Valid = FuseSetattrValid.Uid | FuseSetattrValid.Mode | FuseSetattrValid.Mtime, Uid = 7, Mode = 0x9FF, Mtime = 5,
+        };
         return new Dictionary<string, Scenario>
         {
             ["lookup"] = new(Lookup("p", "f")),
@@ -66,7 +69,8 @@ public sealed class ExactlyOnceTests
             ["opendir"] = new(OpenDirectory("p/d")),
             ["release"] = new(Release(At("p/f")), Open("p/f"), Open("p/f")),
             ["release of a removed file"] = new(Release(f), Open("p/f"), Note(f), Unlink("p", "f"), Forget(f, 1)),
-            ["releasedir of a removed directory"] = new(Release(e, directory: true), OpenDirectory("p/e"), Note(e), RemoveDirectory("p", "e"), Forget(e, 1)),
+            ["releasedir of a removed directory"] =
+                new(Release(e, directory: true), OpenDirectory("p/e"), Note(e), RemoveDirectory("p", "e"), Forget(e, 1)),
             ["link"] = new(Link("p/f", "p/d", "n")),
             ["unlink"] = new(Unlink("p", "f")),
             ["unlink of a file nobody knows"] = new(Unlink("p", "f"), Forget(At("p/f"), 1)),
@@ -98,7 +102,8 @@ public sealed class ExactlyOnceTests
                 BatchForget((f, 1), (At("p/d"), 1), (volume => 12345, 1), (At("p/d"), 1), (e, 1)),
                 Note(f), Note(e), Lookup("p", "d"), Lookup("p", "d"), Unlink("p", "f"), RemoveDirectory("p", "e")),
             ["listing"] = new(List("p")),
-            ["listing of many"] = new(List("p/m"), [MakeDirectory("p", "m"), .. Enumerable.Range(0, ManyFiles).Select(i => MakeNode("p/m", $"{i}"))]),
+            ["listing of many"] = new(List("p/m"),
+                [MakeDirectory("p", "m"), .. Enumerable.Range(0, ManyFiles).Select(i => MakeNode("p/m", $"{i}"))]),
             ["truncate"] = new(Change("p/f", empty with { Size = 5000 }), SetAttribute("p/f", "security.capability", "c")),
             ["growth"] = new(Change("p/f", empty with { Size = 50_000 })),
             ["chown"] = new(Change("p/f", owner), SetAttribute("p/f", "security.capability", "c")),
@@ -112,7 +117,8 @@ public sealed class ExactlyOnceTests
 
     private static readonly Request[] s_base =
     [
-        MakeDirectory("", "p"), Create("p", "f"), Release(At("p/f")), Write("p/f", 0, TestVolume.Noise(3 * 4096, 1)), SetAttribute("p/f", "user.a", "old"),
+        MakeDirectory("", "p"), Create("p", "f"), Release(At("p/f")), Write("p/f", 0, TestVolume.Noise(3 * 4096, 1)),
+            SetAttribute("p/f", "user.a", "old"),
         MakeDirectory("p", "d"), MakeDirectory("p", "e"), MakeNode("p/d", "x"), Write("p/d/x", 0, TestVolume.Noise(5000, 2)),
     ];
 
@@ -124,7 +130,9 @@ public sealed class ExactlyOnceTests
         return volume;
     }
 
-    /// <summary>An answer in words that do not depend on where records lie. Of a listing only the error: its order is that of hashes.</summary>
+    /// <summary>
+    /// An answer in words that do not depend on where records lie. Of a listing only the error: its order is that of hashes.
+    /// </summary>
     private static string Words(CrashVolume volume, byte[] message, Answer answer)
     {
         var opcode = MemoryMarshal.Read<FuseInHeader>(message).Opcode;
@@ -132,13 +140,16 @@ public sealed class ExactlyOnceTests
         if (opcode == FuseOpcode.Readdirplus) return answer.Body.Length > 0 ? "entries" : "none";
         var at = 0;
         var words = "";
-        if (opcode is FuseOpcode.Lookup or FuseOpcode.Mknod or FuseOpcode.Mkdir or FuseOpcode.Symlink or FuseOpcode.Link or FuseOpcode.Create)
+        if (opcode is FuseOpcode.Lookup or FuseOpcode.Mknod or FuseOpcode.Mkdir or FuseOpcode.Symlink or FuseOpcode.Link
+            or FuseOpcode.Create)
         {
             var entry = answer.As<FuseEntryOut>();
             at = Unsafe.SizeOf<FuseEntryOut>();
             ref var inode = ref volume.Records.Get<InodeRecord>(new Engine.Records.RecordRef(entry.NodeId));
             Assert.Equal((inode.Generation, entry.NodeId), (entry.Generation, entry.Attr.Ino));
-            words = $"entry {entry.EntryValid} {entry.AttrValid} {entry.Attr.Mode:x} {entry.Attr.Size} {entry.Attr.Nlink} {entry.Attr.Uid} ";
+            words =
+                $"entry {entry.EntryValid} {entry.AttrValid} {entry.Attr.Mode:x} {entry.Attr.Size} {entry.Attr.Nlink} "
+                + $"{entry.Attr.Uid} ";
         }
         if (opcode is FuseOpcode.Open or FuseOpcode.Opendir or FuseOpcode.Create)
         {
@@ -220,8 +231,10 @@ public sealed class ExactlyOnceTests
     }
 
     [Theory]
-    [InlineData("create"), InlineData("rename over a file nobody knows"), InlineData("setxattr of one that is there"), InlineData("batch forget")]
-    [InlineData("rmdir of a pool"), InlineData("listing"), InlineData("unlink of a file nobody knows"), InlineData("mkdir of a pool")]
+    [InlineData("create"), InlineData("rename over a file nobody knows"), InlineData("setxattr of one that is there"),
+        InlineData("batch forget")]
+    [InlineData("rmdir of a pool"), InlineData("listing"), InlineData("unlink of a file nobody knows"),
+        InlineData("mkdir of a pool")]
     public void ARecoveryKilledAtAnyStoreIsTakenUpByTheNext(string name)
     {
         var scenario = Scenarios()[name];

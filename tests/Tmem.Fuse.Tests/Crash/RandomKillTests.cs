@@ -6,21 +6,23 @@ using static Tmem.Fuse.Tests.Crash.Requests;
 namespace Tmem.Fuse.Tests.Crash;
 
 /// <summary>
-/// Sequences of requests from several threads against a volume that is killed now and then, with requests half done and answers not yet out, and
-/// the same sequence against one that never is. The kernel's part is played too: what was not answered is sent again, in any order, before
-/// anything else or after it.
+/// Sequences of requests from several threads against a volume that is killed now and then, with requests half done and answers
+/// not yet out, and the same sequence against one that never is. The kernel's part is played too: what was not answered is sent
+/// again, in any order, before anything else or after it.
 /// </summary>
 public sealed class RandomKillTests
 {
     private static readonly string[] s_directories = ["p", "p/d", "p/e"];
     private static readonly string[] s_names = ["a", "b", "c"];
 
-    /// <param name="Fate">0 to 5: answered. 6 or 7: carried out, the answer not yet sent. 8: killed with all its answers out; more: killed at a store.</param>
+    /// <param name="Fate">0 to 5: answered. 6 or 7: carried out, the answer not yet sent. 8: killed with all its answers out;
+    /// more: killed at a store.</param>
     private sealed record Step(int Operation, int Directory, int Name, int OtherDirectory, int OtherName, int Variant, int Fate);
 
     private static readonly Gen<Step> s_step = Gen.Select(
         Gen.Int[0, 13], Gen.Int[0, 2], Gen.Int[0, 2], Gen.Int[0, 2], Gen.Int[0, 2], Gen.Int[0, 2], Gen.Int[0, 20],
-        (operation, directory, name, other, otherName, variant, fate) => new Step(operation, directory, name, other, otherName, variant, fate));
+        (operation, directory, name, other, otherName, variant, fate) =>
+            new Step(operation, directory, name, other, otherName, variant, fate));
 
     [Fact]
     public void KillsLeaveNoTrace() => s_step.List[1, 40].Sample(Run, iter: 300, threads: 1);
@@ -60,7 +62,8 @@ public sealed class RandomKillTests
                 killed.KillAt = 0;
                 Assert.Equal(expected, answer.Error);
                 // A failure is found out again, which may then be none; a listing is made again.
-                var stays = step.Fate is 6 or 7 && answer.Error == Errno.Ok && step.Operation != 13 && _unanswered.Count < Threads - 1;
+                var stays = step.Fate is 6 or 7 && answer.Error == Errno.Ok && step.Operation != 13
+                    && _unanswered.Count < Threads - 1;
                 if (stays && answer.Length > 0) _unanswered[thread] = (message, expected);
                 if (step.Fate == 8) Kill(step.Variant);
             }

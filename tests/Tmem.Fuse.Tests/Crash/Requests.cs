@@ -27,10 +27,12 @@ internal static class Requests
         new Message(FuseOpcode.Symlink, volume.Node(directory), unique).Name(name).Name(target);
 
     public static Request Create(string directory, string name, uint flags = 0) => (volume, unique) =>
-        new Message(FuseOpcode.Create, volume.Node(directory), unique).With(new FuseCreateIn { Flags = flags, Mode = RegularMode }).Name(name);
+        new Message(FuseOpcode.Create, volume.Node(directory), unique)
+            .With(new FuseCreateIn { Flags = flags, Mode = RegularMode }).Name(name);
 
     public static Request Link(string path, string directory, string name) => (volume, unique) =>
-        new Message(FuseOpcode.Link, volume.Node(directory), unique).With(new FuseLinkIn { OldNodeId = volume.Node(path) }).Name(name);
+        new Message(FuseOpcode.Link, volume.Node(directory), unique).With(new FuseLinkIn { OldNodeId = volume.Node(path) })
+            .Name(name);
 
     public static Request Unlink(string directory, string name) =>
         (volume, unique) => new Message(FuseOpcode.Unlink, volume.Node(directory), unique).Name(name);
@@ -38,7 +40,8 @@ internal static class Requests
     public static Request RemoveDirectory(string directory, string name) =>
         (volume, unique) => new Message(FuseOpcode.Rmdir, volume.Node(directory), unique).Name(name);
 
-    public static Request Rename(string directory, string name, string newDirectory, string newName, uint flags = 0) => (volume, unique) =>
+    public static Request Rename(string directory, string name, string newDirectory, string newName, uint flags = 0) =>
+        (volume, unique) =>
         new Message(FuseOpcode.Rename2, volume.Node(directory), unique)
             .With(new FuseRename2In { NewDir = volume.Node(newDirectory), Flags = flags }).Name(name).Name(newName);
 
@@ -67,7 +70,8 @@ internal static class Requests
 
     public static Request SetAttribute(string path, string name, string value, uint flags = 0) => (volume, unique) =>
         new Message(FuseOpcode.Setxattr, volume.Node(path), unique)
-            .With(new FuseSetxattrCompatIn { Size = (uint)value.Length, Flags = flags }).Name(name).Bytes(Encoding.Latin1.GetBytes(value));
+            .With(new FuseSetxattrCompatIn { Size = (uint)value.Length, Flags = flags }).Name(name)
+                .Bytes(Encoding.Latin1.GetBytes(value));
 
     public static Request RemoveAttribute(string path, string name) =>
         (volume, unique) => new Message(FuseOpcode.Removexattr, volume.Node(path), unique).Name(name);
@@ -76,8 +80,10 @@ internal static class Requests
         (volume, unique) => new Message(FuseOpcode.Setattr, volume.Node(path), unique).With(change);
 
     public static Request Write(string path, ulong offset, byte[] data) => (volume, unique) =>
-        new Message(FuseOpcode.Write, volume.Node(path), unique).With(new FuseWriteIn { Offset = offset, Size = (uint)data.Length }).Bytes(data);
+        new Message(FuseOpcode.Write, volume.Node(path), unique)
+            .With(new FuseWriteIn { Offset = offset, Size = (uint)data.Length }).Bytes(data);
 
     public static Request Allocate(string path, ulong offset, ulong length, uint mode) => (volume, unique) =>
-        new Message(FuseOpcode.Fallocate, volume.Node(path), unique).With(new FuseFallocateIn { Offset = offset, Length = length, Mode = mode });
+        new Message(FuseOpcode.Fallocate, volume.Node(path), unique)
+            .With(new FuseFallocateIn { Offset = offset, Length = length, Mode = mode });
 }

@@ -10,8 +10,9 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Tests.Crash;
 
 /// <summary>
-/// All that a file system means, in words that are the same for two regions which mean the same: names, which of them are one file, what the
-/// kernel holds of each, attributes, contents, nameless files, pools, and how many records are in use. Numbers of inodes and times are left out.
+/// All that a file system means, in words that are the same for two regions which mean the same: names, which of them are one
+/// file, what the kernel holds of each, attributes, contents, nameless files, pools, and how many records are in use. Numbers of
+/// inodes and times are left out.
 /// </summary>
 internal static class Snapshot
 {
@@ -38,9 +39,12 @@ internal static class Snapshot
         {
             if (!seen.ContainsKey(inode.Value)) nameless.Add(inode.Value);
         });
-        foreach (var line in nameless.Select(inode => Describe(volume, inode)).Order(StringComparer.Ordinal)) text.AppendLine("nameless " + line);
-        foreach (var pool in volume.Files.Pools()) text.AppendLine(CultureInfo.InvariantCulture, $"pool {pool.Name} {pool.Options}");
-        text.AppendLine(CultureInfo.InvariantCulture, $"{volume.Engine.Statistics().Total.Pages} pages, {UsedRecords(volume)} records");
+        foreach (var line in nameless.Select(inode => Describe(volume, inode)).Order(StringComparer.Ordinal))
+            text.AppendLine("nameless " + line);
+        foreach (var pool in volume.Files.Pools())
+            text.AppendLine(CultureInfo.InvariantCulture, $"pool {pool.Name} {pool.Options}");
+        text.AppendLine(CultureInfo.InvariantCulture,
+            $"{volume.Engine.Statistics().Total.Pages} pages, {UsedRecords(volume)} records");
         return text.ToString();
     }
 
@@ -67,7 +71,8 @@ internal static class Snapshot
             contents = Convert.ToHexString(System.IO.Hashing.XxHash3.Hash(bytes.AsSpan(0, length)));
         }
         return string.Create(CultureInfo.InvariantCulture,
-            $"mode {record.Mode:x} links {record.Links} uid {record.Uid} gid {record.Gid} device {record.Device} flags {record.Flags} size {record.Size} "
+            $"mode {record.Mode:x} links {record.Links} uid {record.Uid} gid {record.Gid} device {record.Device} flags "
+            + $"{record.Flags} size {record.Size} "
             + $"lookups {record.Lookups} opens {record.Opens} [{Attributes(volume, inode)}] {contents}");
     }
 
@@ -79,7 +84,8 @@ internal static class Snapshot
             var record = volume.Records.Get<AttributeRecord>(attribute);
             if (record.Owner != inode) return;
             var bytes = volume.Records.Bytes(attribute)[Unsafe.SizeOf<AttributeRecord>()..];
-            values.Add(Encoding.UTF8.GetString(bytes[..(int)record.NameLength]) + "=" + Convert.ToHexString(bytes[(int)record.NameLength..]));
+            values.Add(Encoding.UTF8.GetString(bytes[..(int)record.NameLength]) + "="
+                + Convert.ToHexString(bytes[(int)record.NameLength..]));
         });
         return string.Join(' ', values.Order(StringComparer.Ordinal));
     }

@@ -25,7 +25,8 @@ public sealed class CommandLineTests
     public void The_least_that_is_needed()
     {
         var options = Run("--mount", "/mnt/tmem", "--capacity", "2GiB").Options!;
-        Assert.Equal(("/mnt/tmem", 2L << 30, null, 4), (options.MountPoint, options.CapacityBytes, options.RegionPath, options.Threads));
+        Assert.Equal(("/mnt/tmem", 2L << 30, null, 4),
+            (options.MountPoint, options.CapacityBytes, options.RegionPath, options.Threads));
         Assert.Equal(DaemonOptions.DefaultSocketPath, options.SocketPath);
         Assert.False(options.HugePages);
         Assert.Equal(TimeSpan.FromMicroseconds(DaemonOptions.DefaultSpinMicroseconds), options.Spin);
@@ -34,10 +35,12 @@ public sealed class CommandLineTests
     [Fact]
     public void Everything()
     {
-        var options = Run("--mount", "m", "--capacity", "1M", "--region", "r", "--sync-interval", "0", "--drop-damaged", "--socket", "s", "--threads", "8", "--spin", "0", "--log", "debug").Options;
+        var options = Run("--mount", "m", "--capacity", "1M", "--region", "r", "--sync-interval", "0", "--drop-damaged",
+            "--socket", "s", "--threads", "8", "--spin", "0", "--log", "debug").Options;
         Assert.Equal(new DaemonOptions
         {
-            MountPoint = "m", CapacityBytes = 1 << 20, RegionPath = "r", SyncInterval = TimeSpan.Zero, SocketPath = "s", Threads = 8, Spin = TimeSpan.Zero, DropDamaged = true, LogLevel = LogLevel.Debug,
+            MountPoint = "m", CapacityBytes = 1 << 20, RegionPath = "r", SyncInterval = TimeSpan.Zero, SocketPath = "s", Threads =
+                8, Spin = TimeSpan.Zero, DropDamaged = true, LogLevel = LogLevel.Debug,
         }, options);
     }
 
@@ -55,7 +58,8 @@ public sealed class CommandLineTests
     [InlineData("leave --mount out", "--check-region", "f", "--mount", "m")]
     [InlineData("--sync-interval is about", "--mount", "m", "--capacity", "1M", "--sync-interval", "5")]
     [InlineData("--drop-damaged is about", "--mount", "m", "--capacity", "1M", "--drop-damaged")]
-    [InlineData("--huge-pages is for a store without a file", "--mount", "m", "--capacity", "1M", "--region", "r", "--huge-pages")]
+    [InlineData("--huge-pages is for a store without a file", "--mount", "m", "--capacity", "1M", "--region", "r",
+        "--huge-pages")]
     public void Options_that_contradict_one_another(string says, params string[] arguments)
     {
         var (options, output, code) = Run(arguments);
@@ -98,7 +102,8 @@ public sealed class CommandLineTests
     public void Help_shows_an_example_for_every_option()
     {
         var help = string.Join(' ', Run("--help").Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        foreach (var option in (string[])["--mount", "--capacity", "--region", "--socket", "--threads", "--spin", "--huge-pages", "--log"])
+        foreach (var option in (string[])["--mount", "--capacity", "--region", "--socket", "--threads", "--spin", "--huge-pages",
+            "--log"])
             Assert.Contains($"Example: {option} ", help, StringComparison.Ordinal);
     }
 
@@ -121,17 +126,23 @@ public sealed class CommandLineTests
     {
         string[] words =
         [
-            "--mount", "--capacity", "--region", "--socket", "--threads", "--spin", "--sync-interval", "--huge-pages", "--log", "--help", "--version", "--", "=", "--mount=", "[diagram]", "@/etc/passwd",
-            "", " ", "m", "1G", "1M", "-5M", "0", "99999999999999999999", "NaN", "debug", "\0", "a\nb", "\e[31m", "\ud800", new string('x', 5000),
+            "--mount", "--capacity", "--region", "--socket", "--threads", "--spin", "--sync-interval", "--huge-pages", "--log",
+                "--help", "--version", "--", "=", "--mount=", "[diagram]", "@/etc/passwd",
+            "", " ", "m", "1G", "1M", "-5M", "0", "99999999999999999999", "NaN", "debug", "\0", "a\nb", "\e[31m", "\ud800",
+                new string('x', 5000),
         ];
         var random = new Random(seed);
         for (var round = 0; round < 1000; round++)
         {
             string[] arguments = [.. Enumerable.Range(0, random.Next(7)).Select(_ => words[random.Next(words.Length)])];
-            var (options, output, code) = Run(random.Next(2) == 0 ? arguments : ["--mount", "m", "--capacity", "1G", .. arguments]);
+            var (options, output, code) = Run(random.Next(2) == 0 ? arguments
+                : ["--mount", "m", "--capacity", "1G", .. arguments]);
             Assert.True(code is 0 or Usage.Wrong, $"{string.Join(' ', arguments)}: exit code {code}, {output}");
-            Assert.False(output.Contains("   at ", StringComparison.Ordinal) || output.Contains("Exception", StringComparison.Ordinal), $"{string.Join(' ', arguments)}: {output}");
-            if (code == Usage.Wrong) Assert.True(options is null && output.EndsWith("; see tmemd --help\n", StringComparison.Ordinal) && output.Count(letter => letter == '\n') == 1, output);
+            Assert.False(output.Contains("   at ", StringComparison.Ordinal)
+                || output.Contains("Exception", StringComparison.Ordinal), $"{string.Join(' ', arguments)}: {output}");
+            if (code == Usage.Wrong)
+                Assert.True(options is null && output.EndsWith("; see tmemd --help\n", StringComparison.Ordinal)
+                    && output.Count(letter => letter == '\n') == 1, output);
         }
     }
 }

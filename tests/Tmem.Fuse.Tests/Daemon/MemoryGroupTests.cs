@@ -45,13 +45,18 @@ public sealed class MemoryGroupTests : IDisposable
     [InlineData("1048576", Unlimited, "0", null)]
     public void VersionOne(string max, string both, string swappiness, string? limit)
     {
-        Write("proc/self/mountinfo", "29 24 0:25 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n30 24 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory");
+        Write("proc/self/mountinfo",
+            "29 24 0:25 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n30 24 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup "
+            + "rw,memory");
         Write("proc/self/cgroup", "5:cpu:/\n4:memory:/a");
-        Group("sys/fs/cgroup/memory/a", ("memory.limit_in_bytes", max), ("memory.memsw.limit_in_bytes", both), ("memory.swappiness", swappiness));
+        Group("sys/fs/cgroup/memory/a", ("memory.limit_in_bytes", max), ("memory.memsw.limit_in_bytes", both),
+            ("memory.swappiness", swappiness));
         AssertDanger(limit, "sys/fs/cgroup/memory/a/memory.swappiness");
     }
 
-    /// <summary>A container that shows its own part of the tree as all there is, and names its group as the machine does.</summary>
+    /// <summary>
+    /// A container that shows its own part of the tree as all there is, and names its group as the machine does.
+    /// </summary>
     [Fact]
     public void APartOfTheTreeMayBeMounted()
     {

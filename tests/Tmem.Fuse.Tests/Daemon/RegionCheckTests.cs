@@ -9,7 +9,8 @@ namespace Tmem.Fuse.Tests.Daemon;
 /// <summary>A region's file is looked at as a start would read it, told what is wrong, and left as it is.</summary>
 public sealed class RegionCheckTests : IDisposable
 {
-    private readonly string _path = Path.Combine(Path.GetTempPath(), $"tmem-check-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
+    private readonly string _path =
+        Path.Combine(Path.GetTempPath(), $"tmem-check-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
 
     public void Dispose() => File.Delete(_path);
 
@@ -17,7 +18,8 @@ public sealed class RegionCheckTests : IDisposable
     public void A_sound_file_is_sound_and_a_flipped_bit_is_named()
     {
         var contents = TestVolume.Noise(3 * TestVolume.Page, 4);
-        using (var volume = new TestVolume(8 * TestVolume.Mebi, _path)) volume.File(volume.Directory(volume.Pool(), "d"), "f", contents);
+        using (var volume = new TestVolume(8 * TestVolume.Mebi, _path))
+            volume.File(volume.Directory(volume.Pool(), "d"), "f", contents);
         var (code, report) = Check();
         Assert.Equal(0, code);
         Assert.Contains("1 pools, 3 pages of 1 objects", report, StringComparison.Ordinal);

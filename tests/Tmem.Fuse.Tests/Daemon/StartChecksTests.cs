@@ -45,6 +45,9 @@ public sealed class StartChecksTests : IDisposable
     private DaemonOptions Options(string mount, string socket)
     {
         Directory.CreateDirectory(Path.Combine(_folder, mount));
-        return new DaemonOptions { MountPoint = Path.Combine(_folder, mount), CapacityBytes = 1 << 20, SocketPath = Path.Combine(_folder, socket) };
+        return new DaemonOptions
+        {
+            MountPoint = Path.Combine(_folder, mount), CapacityBytes = 1 << 20, SocketPath = Path.Combine(_folder, socket),
+        };
     }
 }

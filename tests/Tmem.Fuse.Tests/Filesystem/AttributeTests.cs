@@ -25,7 +25,8 @@ public sealed class AttributeTests : IDisposable
     {
         Assert.Equal(Errno.Ok, _volume.Set(node, new FuseSetattrIn
         {
-            Valid = FuseSetattrValid.Atime | FuseSetattrValid.Mtime | FuseSetattrValid.Ctime, Atime = 100, Mtime = 200, Ctime = 300,
+            Valid = FuseSetattrValid.Atime | FuseSetattrValid.Mtime
+                | FuseSetattrValid.Ctime, Atime = 100, Mtime = 200, Ctime = 300,
         }));
         return _volume.Attributes(node);
     }
@@ -43,7 +44,8 @@ public sealed class AttributeTests : IDisposable
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn
         {
-            Valid = FuseSetattrValid.Atime | FuseSetattrValid.Mtime, Atime = 4_294_967_296, AtimeNsec = 1, Mtime = unchecked((ulong)-5L), MtimeNsec = 999_999_999,
+            Valid = FuseSetattrValid.Atime | FuseSetattrValid.Mtime, Atime = 4_294_967_296, AtimeNsec = 1, Mtime =
+                unchecked((ulong)-5L), MtimeNsec = 999_999_999,
         }));
         var attributes = _volume.Attributes(file);
         Assert.Equal((4_294_967_296UL, 1u), (attributes.Atime, attributes.AtimeNsec));
@@ -58,9 +60,11 @@ public sealed class AttributeTests : IDisposable
     }
 
     [Theory]
-    [InlineData(0, 0u), InlineData(0, 999_999_999u), InlineData(-1, 1u), InlineData(4_294_967_296, 5u), InlineData(9_223_372_037, 6u)]
+    [InlineData(0, 0u), InlineData(0, 999_999_999u), InlineData(-1, 1u), InlineData(4_294_967_296, 5u),
+        InlineData(9_223_372_037, 6u)]
     // The first and the last second of those that have fractions, 1901 and 2446, and what comes before and after.
-    [InlineData(-2_147_483_648, 7u), InlineData(15_032_385_535, 999_999_999u), InlineData(-2_147_483_649, 0u), InlineData(15_032_385_536, 0u)]
+    [InlineData(-2_147_483_648, 7u), InlineData(15_032_385_535, 999_999_999u), InlineData(-2_147_483_649, 0u),
+        InlineData(15_032_385_536, 0u)]
     [InlineData((1L << 59) - 1, 0u), InlineData(-(1L << 59), 0u), InlineData(-10_000_000_000, 0u), InlineData(1L << 40, 0u)]
     public void TimesAreHeldAsTheyWereSet(long seconds, uint nanoseconds)
     {
@@ -80,18 +84,22 @@ public sealed class AttributeTests : IDisposable
     {
         var file = _volume.File(_pool, "f");
         Old(file);
-        Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Mtime, Mtime = 20_000_000_000, MtimeNsec = 5 }));
+        Assert.Equal(Errno.Ok,
+            _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Mtime, Mtime = 20_000_000_000, MtimeNsec = 5 }));
         Assert.Equal((20_000_000_000UL, 0u), (_volume.Attributes(file).Mtime, _volume.Attributes(file).MtimeNsec));
         var before = _volume.Attributes(file);
         foreach (var seconds in new[] { 1UL << 59, (ulong)long.MaxValue, 1UL << 63, unchecked((ulong)(-(1L << 59) - 1)) })
         {
             Assert.Equal(Errno.EINVAL, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Atime, Atime = seconds }));
-            Assert.Equal(Errno.EINVAL, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Mtime | FuseSetattrValid.Size, Mtime = seconds, Size = 7 }));
+            Assert.Equal(Errno.EINVAL, _volume.Set(file,
+                new FuseSetattrIn { Valid = FuseSetattrValid.Mtime | FuseSetattrValid.Size, Mtime = seconds, Size = 7 }));
         }
         Assert.Equal(before, _volume.Attributes(file));
     }
 
-    /// <summary>What somebody wrote to a mapping before the time was set reaches the file after it: the time that was set stays.</summary>
+    /// <summary>
+    /// What somebody wrote to a mapping before the time was set reaches the file after it: the time that was set stays.
+    /// </summary>
     [Fact]
     public void ATimeThatWasSetOutlivesWhatIsWrittenBackFromAMapping()
     {
@@ -166,7 +174,8 @@ public sealed class AttributeTests : IDisposable
             (() => Assert.Equal(Errno.Ok, _volume.Truncate(file, 5)), true),
             (() => Assert.Equal(Errno.Ok, _volume.Files.Allocate(TestVolume.Root, file, 0, 0, 100, 0x10)), true),
             (() => Assert.Equal(Errno.Ok, _volume.Files.Allocate(TestVolume.Root, file, 0, 0, 100, 3)), true),
-            (() => Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Mode, Mode = 0x180 })), false),
+            (() => Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Mode, Mode = 0x180 })),
+                false),
             (() => Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Uid, Uid = 5 })), false),
             (() => Assert.Equal(Errno.Ok, _volume.Link(file, _pool, "g")), false),
             (() => Assert.Equal(Errno.Ok, _volume.Unlink(_pool, "g")), false),
@@ -210,8 +219,10 @@ public sealed class AttributeTests : IDisposable
     public void ASetGroupIdDirectoryPassesItsGroupOn()
     {
         var directory = _volume.Directory(_pool, "d");
-        Assert.Equal(Errno.Ok, _volume.Set(directory, new FuseSetattrIn { Valid = FuseSetattrValid.Gid | FuseSetattrValid.Mode, Gid = 77, Mode = 0x5FF }));
-        Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.User, directory, "f"u8, InodeMode.Regular | 0x1A4, 0, out var file));
+        Assert.Equal(Errno.Ok, _volume.Set(directory,
+            new FuseSetattrIn { Valid = FuseSetattrValid.Gid | FuseSetattrValid.Mode, Gid = 77, Mode = 0x5FF }));
+        Assert.Equal(Errno.Ok,
+            _volume.Files.MakeNode(TestVolume.User, directory, "f"u8, InodeMode.Regular | 0x1A4, 0, out var file));
         Assert.Equal((1000u, 77u, 0x81A4u), (file.Attr.Uid, file.Attr.Gid, file.Attr.Mode));
         Assert.Equal(Errno.Ok, _volume.Files.MakeDirectory(TestVolume.User, directory, "e"u8, 0x1ED, out var inner));
         Assert.Equal((77u, 0x45EDu), (inner.Attr.Gid, inner.Attr.Mode));
@@ -230,19 +241,30 @@ public sealed class AttributeTests : IDisposable
         Check(0, () => Assert.Equal(Errno.Ok, _volume.TryWrite(file, 0, [1], out _)), killed: false);
         Check(1, () => Assert.Equal(Errno.Ok, _volume.Files.Write(user, file, 0, 0, [1], 4, out _, out _)), killed: true);
         Check(2, () => Assert.Equal(Errno.Ok, _volume.Truncate(file, 0)), killed: false);
-        Check(3, () => Assert.Equal(Errno.Ok, _volume.Files.SetAttributes(user, file, new FuseSetattrIn { Valid = FuseSetattrValid.Size | FuseSetattrValid.KillSuidGid }, out _)), killed: true);
+        Check(3,
+            () =>
+                Assert.Equal(Errno.Ok, _volume.Files.SetAttributes(user, file,
+                    new FuseSetattrIn { Valid = FuseSetattrValid.Size | FuseSetattrValid.KillSuidGid }, out _)), killed: true);
         foreach (var mode in new[] { 3u, 0x10u, 0x11u })
         {
-            Check(6, () => Assert.Equal(Errno.Ok, _volume.Files.Allocate(TestVolume.Root, file, 0, 0, 5000, mode)), killed: false);
+            Check(6, () => Assert.Equal(Errno.Ok, _volume.Files.Allocate(TestVolume.Root, file, 0, 0, 5000, mode)),
+                killed: false);
             Check(7, () => Assert.Equal(Errno.Ok, _volume.Files.Allocate(user, file, 0, 0, 5000, mode)), killed: true);
         }
-        Check(8, () => Assert.Equal(Errno.Ok, _volume.Files.SetAttributes(user, file, new FuseSetattrIn { Valid = FuseSetattrValid.Uid, Uid = 3 }, out _)), killed: true);
-        Check(9, () => Assert.Equal(Errno.Ok, _volume.Files.SetAttributes(user, file, new FuseSetattrIn { Valid = FuseSetattrValid.Gid, Gid = 3 }, out _)), killed: true);
+        Check(8,
+            () =>
+                Assert.Equal(Errno.Ok, _volume.Files.SetAttributes(user, file,
+                    new FuseSetattrIn { Valid = FuseSetattrValid.Uid, Uid = 3 }, out _)), killed: true);
+        Check(9,
+            () =>
+                Assert.Equal(Errno.Ok, _volume.Files.SetAttributes(user, file,
+                    new FuseSetattrIn { Valid = FuseSetattrValid.Gid, Gid = 3 }, out _)), killed: true);
 
         void Check(int step, Action change, bool killed)
         {
             Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Gid, Gid = group }));
-            Assert.Equal(Errno.Ok, _volume.Files.SetAttributes(TestVolume.Root, file, new FuseSetattrIn { Valid = FuseSetattrValid.Mode, Mode = before }, out var told));
+            Assert.Equal(Errno.Ok, _volume.Files.SetAttributes(TestVolume.Root, file,
+                new FuseSetattrIn { Valid = FuseSetattrValid.Mode, Mode = before }, out var told));
             // The kernel must ask each time, or it would go on believing in them after a write, when it executes the file too.
             Assert.Equal(0UL, told.AttrValid);
             Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "security.capability", [1, 2, 3]));
@@ -257,7 +279,8 @@ public sealed class AttributeTests : IDisposable
     {
         var directory = _volume.Directory(_pool, "d");
         Assert.Equal(Errno.Ok, _volume.Set(directory, new FuseSetattrIn { Valid = FuseSetattrValid.Mode, Mode = 0xFED }));
-        Assert.Equal(Errno.Ok, _volume.Set(directory, new FuseSetattrIn { Valid = FuseSetattrValid.Uid | FuseSetattrValid.Gid, Uid = 3, Gid = 4 }));
+        Assert.Equal(Errno.Ok,
+            _volume.Set(directory, new FuseSetattrIn { Valid = FuseSetattrValid.Uid | FuseSetattrValid.Gid, Uid = 3, Gid = 4 }));
         var attributes = _volume.Attributes(directory);
         Assert.Equal((0x4FEDu, 3u, 4u), (attributes.Mode, attributes.Uid, attributes.Gid));
     }

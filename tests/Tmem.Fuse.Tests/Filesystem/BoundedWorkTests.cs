@@ -8,12 +8,15 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// The management holds the namespace lock for so many steps at a time, and nothing of it grows with the number of files: shown by counting
-/// steps and managed bytes, not by a clock.
+/// The management holds the namespace lock for so many steps at a time, and nothing of it grows with the number of files: shown
+/// by counting steps and managed bytes, not by a clock.
 /// </summary>
 public sealed class BoundedWorkTests
 {
-    /// <summary>Files in one directory, directories nested in one another, attributes on one file, a file that has lost the name it was remembered by.</summary>
+    /// <summary>
+    /// Files in one directory, directories nested in one another, attributes on one file, a file that has lost the name it was
+    /// remembered by.
+    /// </summary>
     private static NodeId Populate(TestVolume volume, int files, int depth)
     {
         var pool = volume.Pool();
@@ -52,7 +55,8 @@ public sealed class BoundedWorkTests
         var few = Measure(2_000, 100);
         var many = Measure(22_000, 3_100);
         // A hold is a thousand records, and costs nothing; all else is the same.
-        for (var i = 0; i < few.Length; i++) Assert.True(many[i] - few[i] < 16_000, $"step {i}: {few[i]} bytes with 2,000 files, {many[i]} with 22,000");
+        for (var i = 0; i < few.Length; i++)
+            Assert.True(many[i] - few[i] < 16_000, $"step {i}: {few[i]} bytes with 2,000 files, {many[i]} with 22,000");
 
         static long[] Measure(int files, int depth)
         {
@@ -63,7 +67,8 @@ public sealed class BoundedWorkTests
             return
             [
                 Bytes(volume.Attach), Bytes(() => Assert.Empty(volume.Files.Verify())), Bytes(() => volume.Engine.Verify()),
-                Bytes(() => Assert.Equal(Errno.Ok, volume.Files.DestroyPool("p", force: true))), Bytes(volume.Files.DropKernelReferences),
+                Bytes(() => Assert.Equal(Errno.Ok, volume.Files.DestroyPool("p", force: true))),
+                    Bytes(volume.Files.DropKernelReferences),
                 // A removal that a kill has cut short: the next process does the rest.
                 Bytes(() => CutPoolOff(other)), Bytes(other.Attach), Bytes(other.Files.DropKernelReferences),
             ];
@@ -95,7 +100,8 @@ public sealed class BoundedWorkTests
         var pools = new[] { volume.Pool("a"), volume.Pool("b") };
         using var stop = new CancellationTokenSource();
         var workers = Enumerable.Range(0, 2).Select(number => Task.Factory.StartNew(
-            () => Change(volume, pools[number], number, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)).ToArray();
+            () => Change(volume, pools[number], number, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning,
+                TaskScheduler.Default)).ToArray();
         try
         {
             for (var round = 0; round < 25; round++) Assert.Empty(volume.Files.Verify());
@@ -123,16 +129,22 @@ public sealed class BoundedWorkTests
             switch (random.Next(9))
             {
                 case 0 or 1:
-                    if (volume.Files.MakeNode(caller, from, name, InodeMode.Regular | 0x1A4, 0, out var made) == Errno.Ok) node = new NodeId(made.NodeId);
+                    if (volume.Files.MakeNode(caller, from, name, InodeMode.Regular | 0x1A4, 0, out var made) == Errno.Ok)
+                        node = new NodeId(made.NodeId);
                     if (node != default) volume.TryWrite(node, 0, TestVolume.Noise(3000, 1), out _);
                     break;
-                case 2: if (volume.Files.MakeDirectory(caller, from, name, 0x1ED, out var directory) == Errno.Ok) node = new NodeId(directory.NodeId); break;
+                case 2: if (volume.Files.MakeDirectory(caller, from, name, 0x1ED, out var directory) == Errno.Ok) node =
+                    new NodeId(directory.NodeId); break;
                 case 3: volume.Files.Unlink(caller, from, name); break;
                 case 4: volume.Files.RemoveDirectory(caller, from, name); break;
                 case 5: volume.Files.Rename(caller, from, name, to, newName, (uint)random.Next(3)); break;
-                case 6: if (volume.Files.Lookup(caller, from, name, out var found) == Errno.Ok && volume.Files.Link(caller, node = new NodeId(found.NodeId), to, newName, out _) == Errno.Ok) volume.Files.Forget(caller, node, 1); break;
-                case 7: if (volume.Files.Lookup(caller, from, name, out found) == Errno.Ok) volume.SetAttribute(node = new NodeId(found.NodeId), $"user.{random.Next(5)}", new byte[random.Next(100)]); break;
-                default: if (volume.Files.SymbolicLink(caller, from, name, "t"u8, out var link) == Errno.Ok) node = new NodeId(link.NodeId); break;
+                case 6: if (volume.Files.Lookup(caller, from, name, out var found) == Errno.Ok
+                    && volume.Files.Link(caller, node = new NodeId(found.NodeId), to, newName,
+                        out _) == Errno.Ok) volume.Files.Forget(caller, node, 1); break;
+                case 7: if (volume.Files.Lookup(caller, from, name, out found) == Errno.Ok) volume.SetAttribute(
+                    node = new NodeId(found.NodeId), $"user.{random.Next(5)}", new byte[random.Next(100)]); break;
+                default: if (volume.Files.SymbolicLink(caller, from, name, "t"u8, out var link) == Errno.Ok) node =
+                    new NodeId(link.NodeId); break;
             }
             if (node != default) volume.Files.Forget(caller, node, 1);
         }

@@ -19,7 +19,8 @@ public sealed class DirectoryTests
         for (var i = 0; i < 300; i++) volume.File(directory, $"goes {i}");
         var seen = new List<Listed>();
         var random = new Random(1);
-        for (var (part, round) = (volume.ListFrom(directory, 0, 200), 0); part.Count > 0; part = volume.ListFrom(directory, seen[^1].Cookie, 200), round++)
+        for (var (part, round) = (volume.ListFrom(directory, 0, 200), 0); part.Count > 0; part =
+            volume.ListFrom(directory, seen[^1].Cookie, 200), round++)
         {
             seen.AddRange(part);
             volume.Unlink(directory, $"goes {random.Next(300)}");
@@ -30,7 +31,8 @@ public sealed class DirectoryTests
         }
         Assert.Equal(
             Enumerable.Range(0, 300).Select(i => $"stays {i}").Order(StringComparer.Ordinal),
-            seen.Select(one => one.Name).Where(name => name.StartsWith("stays", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+            seen.Select(one => one.Name).Where(name => name.StartsWith("stays", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal));
         Assert.True(seen.Zip(seen.Skip(1)).All(pair => pair.First.Cookie < pair.Second.Cookie));
         Assert.All(seen, one => Assert.InRange(one.Cookie, 1UL, (ulong)long.MaxValue));
         volume.AssertSound();

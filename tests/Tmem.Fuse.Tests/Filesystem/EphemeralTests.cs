@@ -25,7 +25,8 @@ public sealed class EphemeralTests : IDisposable
         _volume.Dispose();
     }
 
-    private void Lose(uint page) => Assert.Equal(Errno.Ok, _volume.Files.Allocate(TestVolume.Root, _file, 0, page * 4096UL, 4096, 3));
+    private void Lose(uint page) =>
+        Assert.Equal(Errno.Ok, _volume.Files.Allocate(TestVolume.Root, _file, 0, page * 4096UL, 4096, 3));
 
     [Fact]
     public void AReadDoesNotConsume()

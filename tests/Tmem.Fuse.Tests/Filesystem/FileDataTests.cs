@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;
 
-/// <summary>Contents of files in persistent pools where the model does not reach: limits, lack of room, allocation, threads.</summary>
+/// <summary>
+/// Contents of files in persistent pools where the model does not reach: limits, lack of room, allocation, threads.
+/// </summary>
 public sealed class FileDataTests
 {
     private const ulong Maximum = 1UL << 44;
@@ -84,13 +86,15 @@ public sealed class FileDataTests
         for (var page = 0; page < kept; page++)
         {
             var data = volume.Read(file, (ulong)page * 4096, 4096);
-            Assert.True(data.AsSpan().SequenceEqual(TestVolume.Noise(4096, page)) || data.AsSpan().SequenceEqual(TestVolume.Noise(4096, 1000 + page)));
+            Assert.True(data.AsSpan().SequenceEqual(TestVolume.Noise(4096, page))
+                || data.AsSpan().SequenceEqual(TestVolume.Noise(4096, 1000 + page)));
         }
         // A long write stores what fits and says how much.
         Assert.Equal(Errno.Ok, volume.Files.Allocate(TestVolume.Root, file, 0, (ulong)(kept - 10) * 4096, 10 * 4096, 3));
         Assert.Equal(Errno.Ok, volume.TryWrite(file, (ulong)(kept - 10) * 4096, TestVolume.Noise(40 * 4096, 7), out var written));
         Assert.True(written is > 0 and < 40 * 4096 && written % 4096 == 0);
-        Assert.Equal(TestVolume.Noise(40 * 4096, 7).AsSpan(0, (int)written).ToArray(), volume.Read(file, (ulong)(kept - 10) * 4096, (int)written));
+        Assert.Equal(TestVolume.Noise(40 * 4096, 7).AsSpan(0, (int)written).ToArray(),
+            volume.Read(file, (ulong)(kept - 10) * 4096, (int)written));
         Assert.Equal(Errno.Ok, volume.Unlink(pool, "f"));
         volume.AssertSound();
     }
@@ -183,7 +187,8 @@ public sealed class FileDataTests
         var data = TestVolume.Noise(64 * 1024, 1);
         var buffer = new byte[64 * 1024];
         Assert.Equal(0, Work(2000));
-        // The least of three: on a busy machine the runtime may still prepare a rare path, once; what the path itself allocates comes each time.
+        // The least of three: on a busy machine the runtime may still prepare a rare path, once; what the path itself allocates
+        // comes each time.
         var allocated = long.MaxValue;
         for (var round = 0; round < 3 && allocated != 0; round++)
         {
@@ -201,8 +206,10 @@ public sealed class FileDataTests
             {
                 var offset = (ulong)(i & 63) * 65536;
                 if (i % 8 == 0 && (volume.TryWrite(file, offset, data, out var all) != Errno.Ok || all != data.Length)) failed++;
-                if (i > 512 && volume.TryWrite(file, offset + 100, data.AsSpan(0, 5000), out _) != Errno.Ok && kind == PoolFlags.Persistent) failed++;
-                if (volume.Files.Read(file, 0, offset + 10, buffer, 0, out _) != Errno.Ok && kind == PoolFlags.Persistent) failed++;
+                if (i > 512 && volume.TryWrite(file, offset + 100, data.AsSpan(0, 5000), out _) != Errno.Ok
+                    && kind == PoolFlags.Persistent) failed++;
+                if (volume.Files.Read(file, 0, offset + 10, buffer, 0, out _) != Errno.Ok && kind == PoolFlags.Persistent)
+                    failed++;
                 if (volume.Files.GetAttributes(file, out _) != Errno.Ok) failed++;
                 if (volume.Files.GetExtendedAttribute(file, "security.capability"u8, [], out _) != Errno.ENODATA) failed++;
                 if (volume.Files.Lookup(TestVolume.Root, pool, "f"u8, out _) != Errno.Ok) failed++;
@@ -225,7 +232,9 @@ public sealed class FileDataTests
         volume.AssertSound();
     }
 
-    /// <summary>One thread replaces a whole page while another changes two bytes of it: the rest of the page is always the first one's.</summary>
+    /// <summary>
+    /// One thread replaces a whole page while another changes two bytes of it: the rest of the page is always the first one's.
+    /// </summary>
     [Fact]
     public void AWholePageIsNotLostToAChangeOfAPart()
     {
@@ -238,7 +247,9 @@ public sealed class FileDataTests
         volume.AssertSound();
     }
 
-    /// <summary>One thread fills and punches a page while another changes two bytes of it: what was punched does not come back.</summary>
+    /// <summary>
+    /// One thread fills and punches a page while another changes two bytes of it: what was punched does not come back.
+    /// </summary>
     [Fact]
     public void APunchedPageDoesNotComeBackWithAChangeOfAPart()
     {
@@ -256,7 +267,8 @@ public sealed class FileDataTests
         volume.AssertSound();
     }
 
-    private static bool WriteAndCompare(TestVolume volume, NodeId file, ulong offset, int length, int round, int compare = int.MaxValue)
+    private static bool WriteAndCompare(TestVolume volume, NodeId file, ulong offset, int length, int round,
+        int compare = int.MaxValue)
     {
         var data = new byte[length];
         data.AsSpan().Fill((byte)round);
@@ -293,7 +305,9 @@ public sealed class FileDataTests
         {
             var random = new Random(1);
             var data = TestVolume.Noise(20_000, 1);
-            while (!Volatile.Read(ref stop)) volume.Files.Write(TestVolume.Root, file, 0, (ulong)random.Next(40_000), data.AsSpan(0, random.Next(20_000)), 0, out _, out _);
+            while (!Volatile.Read(ref stop))
+                volume.Files.Write(TestVolume.Root, file, 0, (ulong)random.Next(40_000), data.AsSpan(0, random.Next(20_000)), 0,
+                    out _, out _);
         });
         writer.Start();
         var random = new Random(2);

@@ -7,21 +7,25 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// Sequences of operations on a tree of files against a model of dictionaries and byte arrays: every answer, then all names, contents,
-/// attributes and holes, and both verifiers. Names collide in their hash, and the file system is rebuilt from its records now and then.
+/// Sequences of operations on a tree of files against a model of dictionaries and byte arrays: every answer, then all names,
+/// contents, attributes and holes, and both verifiers. Names collide in their hash, and the file system is rebuilt from its
+/// records now and then.
 /// </summary>
 public sealed class FileSystemModelTests
 {
     private const int MaximumSize = 9 * TestVolume.Page;
     private static readonly string[] s_names = ["a", "b", "c", "d", "e"];
 
-    private enum Operation { File, Directory, Write, Truncate, Punch, Zero, Extend, Read, Rename, Unlink, RemoveDirectory, Link, SeekData, SeekHole, Attribute, Attach }
+    private enum Operation { File, Directory, Write, Truncate, Punch, Zero, Extend, Read, Rename, Unlink, RemoveDirectory, Link,
+        SeekData, SeekHole, Attribute, Attach }
 
-    private sealed record Step(Operation Operation, int Directory, int Name, int OtherDirectory, int OtherName, int Offset, int Length, int Seed);
+    private sealed record Step(Operation Operation, int Directory, int Name, int OtherDirectory, int OtherName, int Offset,
+        int Length, int Seed);
 
     private static readonly Gen<Operation> s_operation = Gen.Frequency(
         (4, Gen.Const(Operation.File)), (3, Gen.Const(Operation.Directory)), (10, Gen.Const(Operation.Write)),
-        (3, Gen.Const(Operation.Truncate)), (4, Gen.Const(Operation.Punch)), (2, Gen.Const(Operation.Zero)), (1, Gen.Const(Operation.Extend)),
+        (3, Gen.Const(Operation.Truncate)), (4, Gen.Const(Operation.Punch)), (2, Gen.Const(Operation.Zero)),
+            (1, Gen.Const(Operation.Extend)),
         (5, Gen.Const(Operation.Read)), (6, Gen.Const(Operation.Rename)), (2, Gen.Const(Operation.Unlink)),
         (1, Gen.Const(Operation.RemoveDirectory)), (2, Gen.Const(Operation.Link)), (2, Gen.Const(Operation.SeekData)),
         (2, Gen.Const(Operation.SeekHole)), (3, Gen.Const(Operation.Attribute)), (1, Gen.Const(Operation.Attach)));
@@ -83,7 +87,8 @@ public sealed class FileSystemModelTests
         {
             var all = new List<Node> { Root };
             for (var i = 0; i < all.Count; i++)
-                all.AddRange(all[i].Children!.OrderBy(child => child.Key, StringComparer.Ordinal).Select(child => child.Value).Where(child => child.IsDirectory));
+                all.AddRange(all[i].Children!.OrderBy(child => child.Key, StringComparer.Ordinal).Select(child => child.Value)
+                    .Where(child => child.IsDirectory));
             return all;
         }
 
@@ -135,19 +140,22 @@ public sealed class FileSystemModelTests
                 if (node is null) directory.Children[name] = new Node();
                 return;
             case Operation.Directory:
-                Assert.Equal(node is null ? Errno.Ok : Errno.EEXIST, volume.Files.MakeDirectory(TestVolume.Root, parent, TestVolume.Bytes(name), 0x1ED, out _));
+                Assert.Equal(node is null ? Errno.Ok : Errno.EEXIST,
+                    volume.Files.MakeDirectory(TestVolume.Root, parent, TestVolume.Bytes(name), 0x1ED, out _));
                 if (node is not null) return;
                 directory.Children[name] = new Node { Parent = directory, Children = [], Links = 2 };
                 directory.Links++;
                 return;
             case Operation.Unlink:
-                Assert.Equal(node is null ? Errno.ENOENT : node.IsDirectory ? Errno.EISDIR : Errno.Ok, volume.Unlink(parent, name));
+                Assert.Equal(node is null ? Errno.ENOENT : node.IsDirectory ? Errno.EISDIR : Errno.Ok,
+                    volume.Unlink(parent, name));
                 if (node is not { IsDirectory: false }) return;
                 node.Links--;
                 directory.Children.Remove(name);
                 return;
             case Operation.RemoveDirectory:
-                var expected = node is null ? Errno.ENOENT : !node.IsDirectory ? Errno.ENOTDIR : node.Children!.Count > 0 ? Errno.ENOTEMPTY : Errno.Ok;
+                var expected = node is null ? Errno.ENOENT : !node.IsDirectory ? Errno.ENOTDIR : node.Children!.Count > 0
+                    ? Errno.ENOTEMPTY : Errno.Ok;
                 Assert.Equal(expected, volume.RemoveDirectory(parent, name));
                 if (expected != Errno.Ok) return;
                 directory.Links--;
@@ -231,7 +239,8 @@ public sealed class FileSystemModelTests
             var value = TestVolume.Noise(step.Seed, step.Seed);
             if (step.Seed % 3 == 0)
             {
-                Assert.Equal(node.Attributes.Remove(key) ? Errno.Ok : Errno.ENODATA, volume.Files.RemoveExtendedAttribute(TestVolume.Root, found, TestVolume.Bytes(key)));
+                Assert.Equal(node.Attributes.Remove(key) ? Errno.Ok : Errno.ENODATA,
+                    volume.Files.RemoveExtendedAttribute(TestVolume.Root, found, TestVolume.Bytes(key)));
                 return;
             }
             Assert.Equal(Errno.Ok, volume.SetAttribute(found, key, value));
@@ -262,8 +271,10 @@ public sealed class FileSystemModelTests
                 node.Size = offset;
                 return;
             case Operation.Punch or Operation.Zero or Operation.Extend:
-                var mode = step.Operation switch { Operation.Punch => 3u, Operation.Zero => 0x10u | (uint)(step.Seed & 1), _ => (uint)(step.Seed & 1) };
-                Assert.Equal(length == 0 ? Errno.EINVAL : mode > 1 ? Errno.Ok : Errno.EOPNOTSUPP, volume.Files.Allocate(TestVolume.Root, found, 0, (ulong)offset, (ulong)length, mode));
+                var mode = step.Operation switch { Operation.Punch => 3u, Operation.Zero => 0x10u | (uint)(step.Seed & 1),
+                    _ => (uint)(step.Seed & 1) };
+                Assert.Equal(length == 0 ? Errno.EINVAL : mode > 1 ? Errno.Ok : Errno.EOPNOTSUPP,
+                    volume.Files.Allocate(TestVolume.Root, found, 0, (ulong)offset, (ulong)length, mode));
                 if (length == 0 || mode <= 1) return;
                 node.Clear(offset, end >= node.Size ? (end + TestVolume.Page - 1) / TestVolume.Page * TestVolume.Page : end);
                 if ((mode & 1) == 0) node.Size = Math.Max(node.Size, end);
@@ -285,7 +296,8 @@ public sealed class FileSystemModelTests
         var seekData = step.Operation == Operation.SeekData;
         var error = volume.Files.Seek(found, 0, (ulong)step.Offset, seekData ? 3u : 4u, out var place);
         var at = step.Offset;
-        while (at < node.Size && node.Pages.Contains(at / TestVolume.Page) != seekData) at = (at / TestVolume.Page + 1) * TestVolume.Page;
+        while (at < node.Size && node.Pages.Contains(at / TestVolume.Page) != seekData)
+            at = (at / TestVolume.Page + 1) * TestVolume.Page;
         if (step.Offset >= node.Size || (seekData && at >= node.Size)) Assert.Equal(Errno.ENXIO, error);
         else Assert.Equal((Errno.Ok, (ulong)Math.Min(at, node.Size)), (error, place));
     }
@@ -297,7 +309,8 @@ public sealed class FileSystemModelTests
             var node = state.NodeOf(directory);
             Assert.Equal((uint)directory.Links, state.Volume.Attributes(node).Nlink);
             var listed = state.Volume.List(node);
-            Assert.Equal(directory.Children!.Keys.Order(StringComparer.Ordinal), listed.Select(one => one.Name).Order(StringComparer.Ordinal));
+            Assert.Equal(directory.Children!.Keys.Order(StringComparer.Ordinal),
+                listed.Select(one => one.Name).Order(StringComparer.Ordinal));
             foreach (var one in listed)
             {
                 var child = directory.Children[one.Name];
@@ -309,7 +322,8 @@ public sealed class FileSystemModelTests
 
     private static void CompareNode(TestVolume volume, Node child, NodeId node)
     {
-        Assert.Equal(child.Attributes.Keys.Order(StringComparer.Ordinal), volume.AttributeNames(node).Order(StringComparer.Ordinal));
+        Assert.Equal(child.Attributes.Keys.Order(StringComparer.Ordinal),
+            volume.AttributeNames(node).Order(StringComparer.Ordinal));
         foreach (var (name, value) in child.Attributes)
         {
             Assert.Equal(Errno.Ok, volume.GetAttribute(node, name, out var stored));
@@ -317,7 +331,8 @@ public sealed class FileSystemModelTests
         }
         if (child.IsDirectory) return;
         var attributes = volume.Attributes(node);
-        Assert.Equal(((uint)child.Links, (ulong)child.Size, (ulong)child.Pages.Count * 8), (attributes.Nlink, attributes.Size, attributes.Blocks));
+        Assert.Equal(((uint)child.Links, (ulong)child.Size, (ulong)child.Pages.Count * 8),
+            (attributes.Nlink, attributes.Size, attributes.Blocks));
         Assert.Equal(Expected(child, 0, MaximumSize), volume.Read(node, 0, MaximumSize + 100));
     }
 }

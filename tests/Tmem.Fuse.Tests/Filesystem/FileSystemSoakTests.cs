@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;
 
-/// <summary>Several threads at everything at once on the same names, the verifier running meanwhile, and at the end nothing left over.</summary>
+/// <summary>
+/// Several threads at everything at once on the same names, the verifier running meanwhile, and at the end nothing left over.
+/// </summary>
 public sealed class FileSystemSoakTests
 {
     private const int Threads = 4;
@@ -48,7 +50,9 @@ public sealed class FileSystemSoakTests
         Assert.Equal(0, volume.Engine.Statistics().Total.Pages);
     }
 
-    /// <summary>A thread that behaves as a kernel does: it uses only nodes it has looked up, and forgets what it was given.</summary>
+    /// <summary>
+    /// A thread that behaves as a kernel does: it uses only nodes it has looked up, and forgets what it was given.
+    /// </summary>
     private sealed class Worker(TestVolume volume, int seed, NodeId[] pools)
     {
         private readonly Random _random = new(seed);
@@ -91,13 +95,16 @@ public sealed class FileSystemSoakTests
 
         private void UseFile(NodeId parent, byte[] name)
         {
-            if (volume.Files.Create(TestVolume.Root, parent, name, (uint)_random.Next(2) * 0x200, 0x1A4, 0, out var entry, out var open) != Errno.Ok) return;
+            if (volume.Files.Create(TestVolume.Root, parent, name, (uint)_random.Next(2) * 0x200, 0x1A4, 0, out var entry,
+                out var open) != Errno.Ok) return;
             var node = new NodeId(entry.NodeId);
             for (var i = 0; i < 3; i++)
             {
                 var offset = (ulong)_random.Next(40_000);
-                volume.Files.Write(TestVolume.Root, node, open.Fh, offset, _data.AsSpan(0, _random.Next(_data.Length)), 0, out _, out _);
-                volume.Files.Allocate(TestVolume.Root, node, open.Fh, (ulong)_random.Next(40_000), (ulong)_random.Next(1, 20_000), 3);
+                volume.Files.Write(TestVolume.Root, node, open.Fh, offset, _data.AsSpan(0, _random.Next(_data.Length)), 0, out _,
+                    out _);
+                volume.Files.Allocate(TestVolume.Root, node, open.Fh, (ulong)_random.Next(40_000), (ulong)_random.Next(1, 20_000),
+                    3);
                 volume.Files.SetExtendedAttribute(TestVolume.Root, node, "user.a"u8, _data.AsSpan(0, _random.Next(100)), 0);
                 if (_random.Next(3) == 0) volume.Truncate(node, (ulong)_random.Next(60_000));
                 volume.TryRead(node, 0, 1000, out _);
@@ -111,7 +118,8 @@ public sealed class FileSystemSoakTests
         private (NodeId Node, bool Owned) Directory()
         {
             var pool = pools[_random.Next(pools.Length)];
-            if (_random.Next(2) == 0 || volume.Files.Lookup(TestVolume.Root, pool, Name(), out var entry) != Errno.Ok) return (pool, false);
+            if (_random.Next(2) == 0 || volume.Files.Lookup(TestVolume.Root, pool, Name(), out var entry) != Errno.Ok)
+                return (pool, false);
             if ((entry.Attr.Mode & 0xF000) == 0x4000) return (new NodeId(entry.NodeId), true);
             volume.Files.Forget(TestVolume.Root, new NodeId(entry.NodeId), 1);
             return (pool, false);

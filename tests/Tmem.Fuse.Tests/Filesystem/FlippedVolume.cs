@@ -13,8 +13,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// A populated file system of which one bit of one record flips, while it is in use or before it is taken up anew. It then must go on: every call
-/// ends, with what is right or with an error, and all but the one thing that was damaged is as it was.
+/// A populated file system of which one bit of one record flips, while it is in use or before it is taken up anew. It then must
+/// go on: every call ends, with what is right or with an error, and all but the one thing that was damaged is as it was.
 /// </summary>
 internal sealed unsafe class FlippedVolume : IDisposable
 {
@@ -60,9 +60,11 @@ internal sealed unsafe class FlippedVolume : IDisposable
             foreach (var directory in (string[])["", "/d", "/d/e", "/x"])
             {
                 var path = $"{pool}{directory}";
-                if (directory.Length > 0) Made(_files.MakeDirectory(TestVolume.Root, Parent(path, out var name), name, 0x1ED, out _));
+                if (directory.Length > 0)
+                    Made(_files.MakeDirectory(TestVolume.Root, Parent(path, out var name), name, 0x1ED, out _));
                 for (var i = 0; i < 4; i++) MakeFile($"{path}/f{i}");
-                Made(_files.SymbolicLink(TestVolume.Root, Parent($"{path}/l", out var link), link, Encoding.UTF8.GetBytes($"to {path}"), out _));
+                Made(_files.SymbolicLink(TestVolume.Root, Parent($"{path}/l", out var link), link,
+                    Encoding.UTF8.GetBytes($"to {path}"), out _));
             }
             Made(_files.Link(TestVolume.Root, Find($"{pool}/f1"), Parent($"{pool}/x/hard", out var hard), hard, out _));
         }
@@ -74,7 +76,8 @@ internal sealed unsafe class FlippedVolume : IDisposable
         var contents = TestVolume.Noise(_random.Next(1, 9000), _random.Next());
         Assert.Equal(Errno.Ok, _files.Write(TestVolume.Root, new NodeId(entry.NodeId), 0, 0, contents, 0, out _, out _));
         for (var i = _random.Next(3); i > 0; i--)
-            Assert.Equal(Errno.Ok, _files.SetExtendedAttribute(TestVolume.Root, new NodeId(entry.NodeId), Encoding.UTF8.GetBytes($"user.{i}"), Encoding.UTF8.GetBytes(path), 0));
+            Assert.Equal(Errno.Ok, _files.SetExtendedAttribute(TestVolume.Root, new NodeId(entry.NodeId),
+                Encoding.UTF8.GetBytes($"user.{i}"), Encoding.UTF8.GetBytes(path), 0));
         _contents.Add(path, contents);
         // Half of them are known to the kernel when the bit flips.
         if (_random.Next(2) == 0) _files.Forget(TestVolume.Root, new NodeId(entry.NodeId), 1);
@@ -142,7 +145,8 @@ internal sealed unsafe class FlippedVolume : IDisposable
             var word = _random.Next(2) == 0 ? _random.Next(Math.Min(size / 8, 22)) : _random.Next(size / 8);
             var bit = _random.Next(64);
             words[word] ^= 1UL << bit;
-            Flipped = string.Create(CultureInfo.InvariantCulture, $"bit {bit} of word {word} of record {place >> 4}, kind {kind}");
+            Flipped = string.Create(CultureInfo.InvariantCulture,
+                $"bit {bit} of word {word} of record {place >> 4}, kind {kind}");
             return;
         }
     }
@@ -156,9 +160,13 @@ internal sealed unsafe class FlippedVolume : IDisposable
         if (_files.Damage.Any) Outcome = "named";
     }
 
-    /// <summary>Reads everything. What is not as it was must be one file, or, of a directory, what lies in it; and <c>check</c> names what is gone.</summary>
+    /// <summary>
+    /// Reads everything. What is not as it was must be one file, or, of a directory, what lies in it; and <c>check</c> names what
+    /// is gone.
+    /// </summary>
     /// <param name="inUse">
-    /// The bit has flipped under the file system: links that it had derived may lead nowhere, and names beyond them are out of reach until the next process.
+    /// The bit has flipped under the file system: links that it had derived may lead nowhere, and names beyond them are out of
+    /// reach until the next process.
     /// </param>
     public void ReadAll(bool inUse)
     {
@@ -189,7 +197,8 @@ internal sealed unsafe class FlippedVolume : IDisposable
         foreach (var path in (string[])["p/l", "p/d/l", "e/x/l"])
         {
             var length = 0;
-            if (TryFind(path, out var node) != Errno.Ok || Call(() => _files.ReadLink(node, _buffer, out length)) != Errno.Ok) continue;
+            if (TryFind(path, out var node) != Errno.Ok || Call(() => _files.ReadLink(node, _buffer, out length)) != Errno.Ok)
+                continue;
             Assert.Equal($"to {path[..^2]}", Encoding.UTF8.GetString(_buffer, 0, length));
         }
         var problems = _files.Verify();
@@ -203,7 +212,8 @@ internal sealed unsafe class FlippedVolume : IDisposable
             Assert.True(depth > 1, $"more was lost than one name: {string.Join(' ', gone)}");
         Assert.True(problems.Count > 0, $"nothing names the loss of {string.Join(' ', gone)}");
 
-        static bool Below(string path, string[] ancestor, int depth) => path == string.Join('/', ancestor[..depth]) || path.StartsWith(string.Join('/', ancestor[..depth]) + "/", StringComparison.Ordinal);
+        static bool Below(string path, string[] ancestor, int depth) => path == string.Join('/', ancestor[..depth])
+            || path.StartsWith(string.Join('/', ancestor[..depth]) + "/", StringComparison.Ordinal);
     }
 
     /// <summary>All kinds of changes, everywhere; then the pools are destroyed.</summary>

@@ -187,7 +187,8 @@ public sealed class NamespaceTests : IDisposable
     {
         Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.Root, _pool, "fifo"u8, InodeMode.Fifo | 0x1A4, 0, out _));
         Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.Root, _pool, "socket"u8, InodeMode.Socket | 0x1A4, 0, out _));
-        Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.Root, _pool, "c"u8, InodeMode.Character | 0x1A4, 0x103, out var device));
+        Assert.Equal(Errno.Ok,
+            _volume.Files.MakeNode(TestVolume.Root, _pool, "c"u8, InodeMode.Character | 0x1A4, 0x103, out var device));
         Assert.Equal((InodeMode.Character | 0x1A4, 0x103u), (device.Attr.Mode, device.Attr.Rdev));
         Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.Root, _pool, "b"u8, InodeMode.Block | 0x1A4, 0x700, out device));
         Assert.Equal((InodeMode.Block | 0x1A4, 0x700u), (device.Attr.Mode, device.Attr.Rdev));
@@ -214,7 +215,8 @@ public sealed class NamespaceTests : IDisposable
     public void StrangeNodeIdsAreStale()
     {
         var file = _volume.File(_pool, "f");
-        ulong[] strangers = [0, 2, 3, file.Value + 1, file.Value - 1, ulong.MaxValue, 1UL << 44, 1UL << 60, _volume.Engine.Records.Root.Value];
+        ulong[] strangers = [0, 2, 3, file.Value + 1, file.Value - 1, ulong.MaxValue, 1UL << 44, 1UL << 60,
+            _volume.Engine.Records.Root.Value];
         foreach (var stranger in strangers.Select(value => new NodeId(value)))
         {
             Assert.Equal(Errno.ESTALE, _volume.Files.GetAttributes(stranger, out _));
@@ -280,7 +282,8 @@ public sealed class NamespaceTests : IDisposable
     {
         Assert.Equal(Errno.Ok, _volume.Files.Create(TestVolume.User, _pool, "f"u8, 0, 0x1A4, 0, out var entry, out var open));
         var node = new NodeId(entry.NodeId);
-        Assert.Equal((0x81A4u, 1000u, 1000u, FuseOpenFlags.KeepCache), (entry.Attr.Mode, entry.Attr.Uid, entry.Attr.Gid, open.OpenFlags));
+        Assert.Equal((0x81A4u, 1000u, 1000u, FuseOpenFlags.KeepCache),
+            (entry.Attr.Mode, entry.Attr.Uid, entry.Attr.Gid, open.OpenFlags));
         _volume.Write(node, 0, "abc"u8);
         Assert.Equal(Errno.EEXIST, _volume.Files.Create(TestVolume.User, _pool, "f"u8, 0x80, 0x1A4, 0, out _, out _));
         Assert.Equal(Errno.Ok, _volume.Files.Create(TestVolume.User, _pool, "f"u8, 0, 0x1A4, 0, out var again, out _));
@@ -303,7 +306,8 @@ public sealed class NamespaceTests : IDisposable
         Assert.Equal((0UL, 1UL), (pool.EntryValid, pool.AttrValid));
         Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.Root, _pool, "f"u8, InodeMode.Regular, 0, out var file));
         Assert.Equal((60UL, 60UL), (file.EntryValid, file.AttrValid));
-        Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.Root, _volume.Pool("e", Engine.PoolFlags.None), "f"u8, InodeMode.Regular, 0, out file));
+        Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.Root, _volume.Pool("e", Engine.PoolFlags.None), "f"u8,
+            InodeMode.Regular, 0, out file));
         Assert.Equal((60UL, 1UL), (file.EntryValid, file.AttrValid));
     }
 }

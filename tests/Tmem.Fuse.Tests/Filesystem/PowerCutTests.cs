@@ -8,8 +8,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// Names and contents after a power cut: each thread works in a directory of its own, and what is found there later is exactly what it had
-/// made of it at some moment, no earlier than its last fsync that returned.
+/// Names and contents after a power cut: each thread works in a directory of its own, and what is found there later is exactly
+/// what it had made of it at some moment, no earlier than its last fsync that returned.
 /// </summary>
 public sealed class PowerCutTests
 {
@@ -68,7 +68,9 @@ public sealed class PowerCutTests
     private static TestVolume Open(SimulatedDisk disk) =>
         new(new EngineOptions { CapacityBytes = 4 * TestVolume.Mebi, ImageFile = disk, SyncInterval = TimeSpan.Zero });
 
-    /// <summary>A thread, and what its directory was after each thing it did: the version of each file's page, 0 if it is empty.</summary>
+    /// <summary>
+    /// A thread, and what its directory was after each thing it did: the version of each file's page, 0 if it is empty.
+    /// </summary>
     private sealed class Worker(int number, int seed)
     {
         private readonly List<Dictionary<string, int>> _states = [[]];
@@ -138,7 +140,8 @@ public sealed class PowerCutTests
             }
             var least = promises.Max(one => one.Done);
             var matches = Enumerable.Range(0, _states.Count).Where(at => Same(_states[at], found)).ToList();
-            Assert.True(matches.Any(at => at >= least), $"cut at {moment}: directory {number} was promised state {least}, and is as in {string.Join(", ", matches)}: "
+            Assert.True(matches.Any(at => at >= least),
+                $"cut at {moment}: directory {number} was promised state {least}, and is as in {string.Join(", ", matches)}: "
                 + string.Join(" ", found.OrderBy(one => one.Key).Select(one => $"{one.Key}={one.Value}")));
         }
 

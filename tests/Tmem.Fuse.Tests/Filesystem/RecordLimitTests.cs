@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;
 
-/// <summary>Nothing that a user makes is free: each record counts against its pool, across an attach too, and until it is gone.</summary>
+/// <summary>
+/// Nothing that a user makes is free: each record counts against its pool, across an attach too, and until it is gone.
+/// </summary>
 public sealed class RecordLimitTests
 {
     private const long Limit = TestVolume.Mebi;
@@ -42,8 +44,10 @@ public sealed class RecordLimitTests
                     if (error == Errno.Ok) error = volume.SetAttribute(owner, "user.a", new byte[32_000]);
                     break;
                 case "files": error = volume.TryFile(pool, name, out _); break;
-                case "directories": error = volume.Files.MakeDirectory(TestVolume.Root, pool, TestVolume.Bytes(name), 0x1ED, out _); break;
-                case "symlinks": error = volume.Files.SymbolicLink(TestVolume.Root, pool, TestVolume.Bytes(name), new byte[1000], out _); break;
+                case "directories": error = volume.Files.MakeDirectory(TestVolume.Root, pool, TestVolume.Bytes(name), 0x1ED,
+                    out _); break;
+                case "symlinks": error = volume.Files.SymbolicLink(TestVolume.Root, pool, TestVolume.Bytes(name), new byte[1000],
+                    out _); break;
                 default: error = volume.Link(file, pool, name); break;
             }
         }
@@ -52,7 +56,8 @@ public sealed class RecordLimitTests
         volume.AssertSound();
         // The neighbour has its room, and a page of the pool's own has none.
         volume.File(other, "f", TestVolume.Noise(100_000, 1));
-        Assert.Equal(Errno.ENOSPC, volume.TryWrite(file, 0, TestVolume.Noise(100_000, 2), out var written) == Errno.Ok && written == 100_000 ? Errno.Ok : Errno.ENOSPC);
+        Assert.Equal(Errno.ENOSPC, volume.TryWrite(file, 0, TestVolume.Noise(100_000, 2), out var written) == Errno.Ok
+            && written == 100_000 ? Errno.Ok : Errno.ENOSPC);
         for (var i = 0; i < made; i++)
             if (volume.RemoveDirectory(pool, $"{i}") == Errno.ENOTDIR) volume.Unlink(pool, $"{i}");
         volume.Unlink(pool, "file");
@@ -71,7 +76,8 @@ public sealed class RecordLimitTests
             using (var volume = new TestVolume(path: path))
             {
                 var pool = volume.Pool(limit: Limit);
-                for (var i = 0; i < 100; i++) Assert.Equal(Errno.Ok, volume.SetAttribute(volume.File(pool, $"{i}"), "user.a", new byte[i * 10]));
+                for (var i = 0; i < 100; i++)
+                    Assert.Equal(Errno.Ok, volume.SetAttribute(volume.File(pool, $"{i}"), "user.a", new byte[i * 10]));
                 for (var i = 0; i < 100; i += 3) volume.Unlink(pool, $"{i}");
                 volume.Files.DropKernelReferences();
                 before = RecordBytes(volume);
@@ -107,7 +113,8 @@ public sealed class RecordLimitTests
     {
         using var volume = new TestVolume();
         var file = volume.File(volume.Pool(), "f");
-        for (var i = 0; i < ExtendedAttributes.MaximumCount; i++) Assert.Equal(Errno.Ok, volume.SetAttribute(file, $"user.{i}", "1"u8));
+        for (var i = 0; i < ExtendedAttributes.MaximumCount; i++)
+            Assert.Equal(Errno.Ok, volume.SetAttribute(file, $"user.{i}", "1"u8));
         Assert.Equal(Errno.ENOSPC, volume.SetAttribute(file, "user.more", ""u8));
         Assert.Equal(Errno.Ok, volume.SetAttribute(file, "user.7", "another"u8));
         Assert.Equal(ExtendedAttributes.MaximumCount, volume.AttributeNames(file).Length);

@@ -9,8 +9,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// What a process leaves when it dies between two stores is made by hand, step by step, on the records; then another file system takes
-/// the region up.
+/// What a process leaves when it dies between two stores is made by hand, step by step, on the records; then another file system
+/// takes the region up.
 /// </summary>
 public sealed class RecoveryTests : IDisposable
 {
@@ -57,7 +57,8 @@ public sealed class RecoveryTests : IDisposable
 
     private RecordRef AddEntry(ulong parent, ulong child, ulong key, string name, bool commit = true)
     {
-        Assert.Equal(TmemStatus.Ok, Records.Allocate(RecordKind.Entry, Unsafe.SizeOf<EntryRecord>() + name.Length, out var entry));
+        Assert.Equal(TmemStatus.Ok,
+            Records.Allocate(RecordKind.Entry, Unsafe.SizeOf<EntryRecord>() + name.Length, out var entry));
         ref var record = ref Records.Get<EntryRecord>(entry);
         record.Key = key;
         record.Parent = parent;
@@ -70,7 +71,8 @@ public sealed class RecoveryTests : IDisposable
         return entry;
     }
 
-    private ulong KeyOf(string name) => NameHash.FirstKey(new NameHash(in Volume.HashKey, NameHash.Full).Of(TestVolume.Bytes(name))) | 1;
+    private ulong KeyOf(string name) =>
+        NameHash.FirstKey(new NameHash(in Volume.HashKey, NameHash.Full).Of(TestVolume.Bytes(name))) | 1;
 
     [Fact]
     public void AFileOfThisProcessIsThereInTheNext()
@@ -87,7 +89,8 @@ public sealed class RecoveryTests : IDisposable
                 Assert.Equal(Errno.Ok, volume.Link(file, directory, "g"));
                 Assert.Equal(Errno.Ok, volume.SetAttribute(file, "user.a", "value"u8));
                 Assert.Equal(Errno.Ok, volume.Files.SymbolicLink(TestVolume.Root, directory, "l"u8, "target"u8, out _));
-                Assert.Equal(Errno.Ok, volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Mode | FuseSetattrValid.Uid, Mode = 0x180, Uid = 9 }));
+                Assert.Equal(Errno.Ok, volume.Set(file,
+                    new FuseSetattrIn { Valid = FuseSetattrValid.Mode | FuseSetattrValid.Uid, Mode = 0x180, Uid = 9 }));
                 volume.File(volume.Pool("e", PoolFlags.None), "x", data);
                 before = volume.Attributes(file);
             }
@@ -186,7 +189,8 @@ public sealed class RecoveryTests : IDisposable
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.a", "old"u8));
-        Assert.Equal(TmemStatus.Ok, Records.Allocate(RecordKind.Attribute, Unsafe.SizeOf<AttributeRecord>() + 9, out var attribute));
+        Assert.Equal(TmemStatus.Ok,
+            Records.Allocate(RecordKind.Attribute, Unsafe.SizeOf<AttributeRecord>() + 9, out var attribute));
         ref var record = ref Records.Get<AttributeRecord>(attribute);
         record.Owner = file.Value;
         record.Key = KeyOf("user.a") + 1;
@@ -205,7 +209,8 @@ public sealed class RecoveryTests : IDisposable
         var file = _volume.File(_pool, "f", "contents"u8);
         ref var log = ref Records.Get<JournalRecord>(new RecordRef(Volume.Journal));
         // A count that has flipped finds the notes of operations that have ended; a note may name any place.
-        foreach (var (count, place) in ((ulong, ulong)[])[(1, 4096), (4, Records.PlaceOf(ref Inode(file).Size)), (ulong.MaxValue, ulong.MaxValue)])
+        foreach (var (count, place) in ((ulong, ulong)[])[(1, 4096), (4, Records.PlaceOf(ref Inode(file).Size)),
+            (ulong.MaxValue, ulong.MaxValue)])
         {
             log.Notes[0].Place = place;
             log.Count = count;
@@ -266,7 +271,8 @@ public sealed class RecoveryTests : IDisposable
         Assert.Contains("version 99", refusal.Message, StringComparison.Ordinal);
         SetVersion(RootRecord.CurrentVersion);
 
-        void SetVersion(ulong version) => Records.ForEach(RecordKind.Root, root => Records.Get<RootRecord>(root).Version = version);
+        void SetVersion(ulong version) =>
+            Records.ForEach(RecordKind.Root, root => Records.Get<RootRecord>(root).Version = version);
     }
 
     /// <summary>All is found by the root record: there are two, and either is enough.</summary>
@@ -275,7 +281,8 @@ public sealed class RecoveryTests : IDisposable
     {
         var file = _volume.File(_pool, "f", "contents"u8);
         var generation = Inode(file).Generation;
-        foreach (var damage in (Action[])[() => Volume.RootInode ^= 64, () => Volume.Version ^= 1, () => Records.Root = new RecordRef(Records.Root.Value ^ 1), () => Records.Root = RecordRef.None])
+        foreach (var damage in (Action[])[() => Volume.RootInode ^= 64, () => Volume.Version ^= 1,
+            () => Records.Root = new RecordRef(Records.Root.Value ^ 1), () => Records.Root = RecordRef.None])
         {
             damage();
             _volume.Attach();
@@ -311,7 +318,8 @@ public sealed class RecoveryTests : IDisposable
         Damage("does not belong to an inode that has it", ref Inode(file).Attributes, 0UL);
         Damage("counts 9 extended attributes", ref Inode(file).AttributeCount, 9u);
         Damage("/p/l is damaged", ref Inode(symlink).Target, entry.Value);
-        Damage("/p/l has no target of its own", ref Inode(symlink).Target, entry.Value, () => Inode(symlink).Sum = RecordSum.Of(new RecordRef(link.NodeId), in Inode(symlink)));
+        Damage("/p/l has no target of its own", ref Inode(symlink).Target, entry.Value,
+            () => Inode(symlink).Sum = RecordSum.Of(new RecordRef(link.NodeId), in Inode(symlink)));
         Damage("/p/f is damaged", ref Inode(file).Pool, 999u);
         Damage("another pool", ref Inode(file).Pool, 999u, SumInode);
         Damage("objects that are no files", ref Inode(file).Generation, 999UL, SumInode);
@@ -319,7 +327,8 @@ public sealed class RecoveryTests : IDisposable
         Damage("is not found by its name", ref Inode(_pool).Children, 0UL);
         Assert.Equal(root, Inode(_pool).Children);
 
-        void SumEntry() => Records.Get<EntryRecord>(entry).SumAndLength = RecordSum.OfEntry(Records, entry, Records.Get<EntryRecord>(entry).Child);
+        void SumEntry() => Records.Get<EntryRecord>(entry).SumAndLength =
+            RecordSum.OfEntry(Records, entry, Records.Get<EntryRecord>(entry).Child);
         void SumInode() => Inode(file).Sum = RecordSum.Of(node, in Inode(file));
 
         void Damage<T>(string expected, ref T field, T wrong, Action? sum = null)

@@ -3,7 +3,9 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;
 
-/// <summary>The vectors of the paper and of its reference program: the key is 00 01 .. 0f, the input 00 01 .. of each length.</summary>
+/// <summary>
+/// The vectors of the paper and of its reference program: the key is 00 01 .. 0f, the input 00 01 .. of each length.
+/// </summary>
 public sealed class SipHashTests
 {
     [Theory]

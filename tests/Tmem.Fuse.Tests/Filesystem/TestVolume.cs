@@ -12,8 +12,8 @@ namespace Tmem.Fuse.Tests.Filesystem;
 internal sealed record Listed(string Name, ulong Inode, uint Type, ulong Cookie);
 
 /// <summary>
-/// A file system over an engine of its own, without a kernel. <see cref="Attach"/> builds a second file system over the same region, which
-/// is what a new process finds: nothing but the records.
+/// A file system over an engine of its own, without a kernel. <see cref="Attach"/> builds a second file system over the same
+/// region, which is what a new process finds: nothing but the records.
 /// </summary>
 internal sealed class TestVolume : IDisposable
 {
@@ -178,7 +178,8 @@ internal sealed class TestVolume : IDisposable
     public List<Listed> List(NodeId directory, int buffer = 128)
     {
         var all = new List<Listed>();
-        for (var part = ListFrom(directory, 0, buffer); part.Count > 0; part = ListFrom(directory, all[^1].Cookie, buffer)) all.AddRange(part);
+        for (var part = ListFrom(directory, 0, buffer); part.Count > 0; part = ListFrom(directory, all[^1].Cookie, buffer))
+            all.AddRange(part);
         Assert.Equal([".", ".."], all.Take(2).Select(one => one.Name));
         return all[2..];
     }

@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Keeper;
 
-/// <summary>What shows that a worker ends before the kernel is done with it, and that nothing shows it which still runs.</summary>
+/// <summary>
+/// What shows that a worker ends before the kernel is done with it, and that nothing shows it which still runs.
+/// </summary>
 public sealed unsafe class DeathWatchTests : IDisposable
 {
     private static readonly TimeSpan s_far = TimeSpan.FromSeconds(30);

@@ -14,7 +14,11 @@ public sealed class KeeperLineTests
     [InlineData(3, 0, 0, "process 12 ended by itself, exit code 3 before it served")]
     [InlineData(-1, 0, 1, "process 12 ended, how is not known (it was another keeper's child) after serving 61.007 s")]
     public void A_death_in_words(int number, int bySignal, int served, string words) =>
-        Assert.Equal(words, DeathWords.Describe(new WorkerDeath { Process = 12, Number = number, BySignal = bySignal, HadServed = served, ServedMilliseconds = 61_007 }));
+        Assert.Equal(words,
+            DeathWords.Describe(new WorkerDeath
+            {
+                Process = 12, Number = number, BySignal = bySignal, HadServed = served, ServedMilliseconds = 61_007,
+            }));
 
     [Fact]
     public void A_line_takes_no_managed_memory_and_never_more_than_its_room()

@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Keeper;
 
-/// <summary>What stands for memory that is never swapped on a kernel before Linux 6.4. It works on every kernel, and so is tested here.</summary>
+/// <summary>
+/// What stands for memory that is never swapped on a kernel before Linux 6.4. It works on every kernel, and so is tested here.
+/// </summary>
 public sealed unsafe class LockedSegmentTests
 {
     private const int PageSize = 4096;
@@ -30,7 +32,8 @@ public sealed unsafe class LockedSegmentTests
             for (var page = 0; page < touched; page++) memory[(nint)page * PageSize * 4] = (byte)page;
             Assert.InRange(KibibytesOf(descriptor), touched * 4, touched * 4 + 64);
             // Pages come to the list of those that stay in batches.
-            Assert.InRange(Enumerable.Range(0, touched).Count(page => Stays(memory + (nint)page * PageSize * 4)), touched * 8 / 10, touched);
+            Assert.InRange(Enumerable.Range(0, touched).Count(page => Stays(memory + (nint)page * PageSize * 4)),
+                touched * 8 / 10, touched);
             Assert.Equal(0, Tmds.Linux.LibC.madvise(memory, Bytes / 8, MADV_REMOVE));
             Assert.InRange(KibibytesOf(descriptor), touched * 2, touched * 2 + 64);
             Assert.Equal(0, memory[0]);
@@ -47,12 +50,16 @@ public sealed unsafe class LockedSegmentTests
     }
 
     /// <summary>Bytes of this process's mappings of segments.</summary>
-    private static long Mapped() => File.ReadLines("/proc/self/maps").Where(line => line.Contains("/SYSV", StringComparison.Ordinal))
-        .Select(line => line.Split(' ')[0].Split('-').Select(address => Convert.ToInt64(address, 16)).ToArray()).Sum(range => range[1] - range[0]);
+    private static long Mapped() =>
+        File.ReadLines("/proc/self/maps").Where(line => line.Contains("/SYSV", StringComparison.Ordinal))
+        .Select(line => line.Split(' ')[0].Split('-').Select(address => Convert.ToInt64(address, 16)).ToArray())
+            .Sum(range => range[1] - range[0]);
 
     private static long KibibytesOf(int descriptor)
     {
-        using var stat = Process.Start(new ProcessStartInfo("stat", ["-L", "-c", "%b", $"/proc/{Environment.ProcessId}/fd/{descriptor}"]) { RedirectStandardOutput = true })!;
+        using var stat = Process.Start(
+            new ProcessStartInfo("stat",
+                ["-L", "-c", "%b", $"/proc/{Environment.ProcessId}/fd/{descriptor}"]) { RedirectStandardOutput = true })!;
         return long.Parse(stat.StandardOutput.ReadToEnd(), CultureInfo.InvariantCulture) / 2;
     }
 

@@ -78,7 +78,8 @@ public sealed class WorkerLivesTests
             Assert.Equal(200, lives.Delay);
             var line = new KeeperLine(0, 0);
             lives.AppendCause(ref line);
-            Assert.Contains("out-of-memory killer ends them. Raise the limit. ", Encoding.UTF8.GetString(line.Text), StringComparison.Ordinal);
+            Assert.Contains("out-of-memory killer ends them. Raise the limit. ", Encoding.UTF8.GetString(line.Text),
+                StringComparison.Ordinal);
         }
         finally
         {

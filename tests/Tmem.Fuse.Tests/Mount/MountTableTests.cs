@@ -61,7 +61,8 @@ public sealed class SwapGuardTests : IDisposable
     public void A_loop_device_on_a_file_of_the_mount()
     {
         Loop("loop3", "/mnt/tmem/swap/file");
-        Assert.Equal(["/dev/loop3 (on /mnt/tmem/swap/file)"], Find("/dev/loop3                              partition\t1048572\t0\t5"));
+        Assert.Equal(["/dev/loop3 (on /mnt/tmem/swap/file)"],
+            Find("/dev/loop3                              partition\t1048572\t0\t5"));
     }
 
     [Fact]
@@ -77,7 +78,8 @@ public sealed class SwapGuardTests : IDisposable
     {
         Loop("real/loop4", "/mnt/tmem/x");
         Directory.CreateDirectory(Path.Combine(_blocks.FullName, "real/loop4/loop4p1"));
-        Directory.CreateSymbolicLink(Path.Combine(_blocks.FullName, "loop4p1"), Path.Combine(_blocks.FullName, "real/loop4/loop4p1"));
+        Directory.CreateSymbolicLink(Path.Combine(_blocks.FullName, "loop4p1"),
+            Path.Combine(_blocks.FullName, "real/loop4/loop4p1"));
         Directory.CreateSymbolicLink(Path.Combine(_blocks.FullName, "loop4"), Path.Combine(_blocks.FullName, "real/loop4"));
         Directory.CreateDirectory(Path.Combine(_blocks.FullName, "dm-0/slaves/loop4"));
         Assert.Equal(2, Find("/dev/loop4p1 partition 1 0 5", "/dev/dm-0 partition 1 0 5").Count);

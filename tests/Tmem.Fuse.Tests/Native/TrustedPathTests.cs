@@ -26,7 +26,9 @@ public sealed class TrustedPathTests : IDisposable
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
         Assert.True(Open(path, new PathWish { OnlyOurs = true }) is { IsOpen: true, Made: false });
         Assert.Contains("No such file", Open(path + "no", new PathWish()).Problem, StringComparison.Ordinal);
-        Assert.Contains("No such file", Open(Path.Combine(_folder, "no/file"), new PathWish { Flags = ReadWrite | Create }).Problem, StringComparison.Ordinal);
+        Assert.Contains("No such file",
+            Open(Path.Combine(_folder, "no/file"), new PathWish { Flags = ReadWrite | Create }).Problem,
+                StringComparison.Ordinal);
     }
 
     [Fact]
@@ -40,7 +42,8 @@ public sealed class TrustedPathTests : IDisposable
         var through = Open(Path.Combine(_folder, "a/all/./b/../b/file"), new PathWish { OnlyOurs = true });
         Assert.True(through.IsOpen, through.Problem);
         Assert.Contains("too many", Open(Path.Combine(_folder, "round"), new PathWish()).Problem, StringComparison.Ordinal);
-        Assert.Contains("no directory", Open(Path.Combine(_folder, "a/b/file/x"), new PathWish()).Problem, StringComparison.Ordinal);
+        Assert.Contains("no directory", Open(Path.Combine(_folder, "a/b/file/x"), new PathWish()).Problem,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -52,11 +55,13 @@ public sealed class TrustedPathTests : IDisposable
         Assert.True(Open(Path.Combine(pub, "file"), new PathWish()).IsOpen, "root's link in a sticky directory is root's");
         GiveAway(Path.Combine(pub, "file"));
         Assert.Contains("symbolic link", Open(Path.Combine(pub, "file"), new PathWish()).Problem, StringComparison.Ordinal);
-        Assert.Contains("symbolic link", Open(Path.Combine(pub, "file"), new PathWish { Flags = ReadWrite | Create }).Problem, StringComparison.Ordinal);
+        Assert.Contains("symbolic link", Open(Path.Combine(pub, "file"), new PathWish { Flags = ReadWrite | Create }).Problem,
+            StringComparison.Ordinal);
         // Nor in the middle of a path, nor one that leads nowhere yet.
         Directory.CreateSymbolicLink(Path.Combine(pub, "folder"), _folder);
         GiveAway(Path.Combine(pub, "folder"));
-        Assert.Contains("symbolic link", Open(Path.Combine(pub, "folder/victim"), new PathWish()).Problem, StringComparison.Ordinal);
+        Assert.Contains("symbolic link", Open(Path.Combine(pub, "folder/victim"), new PathWish()).Problem,
+            StringComparison.Ordinal);
         // In a directory that is not sticky, root's own link may be exchanged.
         var open = Public("open", "0777");
         File.CreateSymbolicLink(Path.Combine(open, "file"), Path.Combine(_folder, "victim"));
@@ -70,7 +75,8 @@ public sealed class TrustedPathTests : IDisposable
         File.WriteAllText(file, "x");
         Assert.Contains("others may write to", Open(file, new PathWish()).Exposed, StringComparison.Ordinal);
         Assert.Contains("others may write to", Open(file, new PathWish { OnlyOurs = true }).Problem, StringComparison.Ordinal);
-        Assert.Contains("is not made there", Open(file + "2", new PathWish { Flags = ReadWrite | Create, OnlyOurs = true }).Problem, StringComparison.Ordinal);
+        Assert.Contains("is not made there",
+            Open(file + "2", new PathWish { Flags = ReadWrite | Create, OnlyOurs = true }).Problem, StringComparison.Ordinal);
         Assert.False(File.Exists(file + "2"));
 
         var sticky = Path.Combine(Public("sticky", "1777"), "file");
@@ -80,10 +86,13 @@ public sealed class TrustedPathTests : IDisposable
         Assert.Contains("others may write to", Open(sticky, new PathWish { OnlyOurs = true }).Problem, StringComparison.Ordinal);
         Run("chmod", "0600", sticky);
         GiveAway(sticky);
-        Assert.Contains($"belongs to user {Somebody}", Open(sticky, new PathWish { OnlyOurs = true }).Problem, StringComparison.Ordinal);
+        Assert.Contains($"belongs to user {Somebody}", Open(sticky, new PathWish { OnlyOurs = true }).Problem,
+            StringComparison.Ordinal);
 
-        Assert.True(Open(Path.Combine(_folder, "open"), new PathWish { IsDirectory = true, OnlyOurs = true }) is { IsOpen: false });
-        Assert.True(Open(Path.Combine(_folder, "sticky"), new PathWish { IsDirectory = true, OnlyOurs = true }) is { IsOpen: true });
+        Assert.True(Open(Path.Combine(_folder, "open"), new PathWish { IsDirectory = true, OnlyOurs = true })
+            is { IsOpen: false });
+        Assert.True(Open(Path.Combine(_folder, "sticky"), new PathWish { IsDirectory = true, OnlyOurs = true })
+            is { IsOpen: true });
     }
 
     [Fact]
@@ -113,7 +122,8 @@ public sealed class TrustedPathTests : IDisposable
         var asked = 0;
         var path = Path.Combine(_folder, "file");
         File.WriteAllText(path, "x");
-        Assert.Contains("file system", Open(path, new PathWish { IsForbidden = (_, _) => ++asked > 0 }).Problem, StringComparison.Ordinal);
+        Assert.Contains("file system", Open(path, new PathWish { IsForbidden = (_, _) => ++asked > 0 }).Problem,
+            StringComparison.Ordinal);
         Assert.Equal(1, asked);
     }
 

@@ -19,7 +19,10 @@ public sealed class DispatchAllocationTests
         return LeastAllocated(() => _bench.Dispatcher.Dispatch(request, _reply, 0, out _) > 0);
     }
 
-    /// <summary>The least of a few rounds: while code is still being recompiled, the compiler's own allocations are counted to this thread.</summary>
+    /// <summary>
+    /// The least of a few rounds: while code is still being recompiled, the compiler's own allocations are counted to this
+    /// thread.
+    /// </summary>
     private static long LeastAllocated(Func<bool> operation)
     {
         var least = long.MaxValue;
@@ -38,7 +41,8 @@ public sealed class DispatchAllocationTests
     public void Read() => Assert.Equal(0, AllocatedBy(new Message(FuseOpcode.Read, 2).With(new FuseReadIn { Size = 4096 })));
 
     [Fact]
-    public void Write() => Assert.Equal(0, AllocatedBy(new Message(FuseOpcode.Write, 2).With(new FuseWriteIn { Size = 4096 }).Bytes(new byte[4096])));
+    public void Write() => Assert.Equal(0,
+        AllocatedBy(new Message(FuseOpcode.Write, 2).With(new FuseWriteIn { Size = 4096 }).Bytes(new byte[4096])));
 
     [Fact]
     public void Getattr() => Assert.Equal(0, AllocatedBy(new Message(FuseOpcode.Getattr, 2).With(default(FuseGetattrIn))));

@@ -22,19 +22,23 @@ public sealed class MalformedRequestTests
     }
 
     public static TheoryData<uint> KnownWithArguments =>
-        [.. OpcodeTable.Known().Where(o => OpcodeTable.Find(o) is { HasReply: true, MinimumArguments: > 0 }).Select(o => (uint)o)];
+        [.. OpcodeTable.Known().Where(o => OpcodeTable.Find(o) is { HasReply: true, MinimumArguments: > 0 })
+            .Select(o => (uint)o)];
 
     public static TheoryData<uint> Unsupported =>
-        [.. OpcodeTable.Known().Where(o => OpcodeTable.Find(o).Kind == OpcodeKind.Unsupported).Select(o => (uint)o), 0u, 7u, 19u, 54u, 4096u, uint.MaxValue];
+        [.. OpcodeTable.Known().Where(o => OpcodeTable.Find(o).Kind == OpcodeKind.Unsupported).Select(o => (uint)o), 0u, 7u, 19u,
+            54u, 4096u, uint.MaxValue];
 
     [Theory]
     [MemberData(nameof(KnownWithArguments))]
     public void Every_operation_one_byte_short(uint opcode) =>
-        Refused(Errno.EINVAL, new Message((FuseOpcode)opcode).Bytes(new byte[OpcodeTable.Find((FuseOpcode)opcode).MinimumArguments - 1]));
+        Refused(Errno.EINVAL, new Message((FuseOpcode)opcode)
+            .Bytes(new byte[OpcodeTable.Find((FuseOpcode)opcode).MinimumArguments - 1]));
 
     [Theory]
     [MemberData(nameof(Unsupported))]
-    public void Unsupported_operations(uint opcode) => Refused(Errno.ENOSYS, new Message((FuseOpcode)opcode).Bytes(new byte[100]));
+    public void Unsupported_operations(uint opcode) =>
+        Refused(Errno.ENOSYS, new Message((FuseOpcode)opcode).Bytes(new byte[100]));
 
     [Theory]
     [InlineData(0)]
@@ -51,7 +55,8 @@ public sealed class MalformedRequestTests
     [InlineData(41u)]
     [InlineData(43u)]
     [InlineData(uint.MaxValue)]
-    public void A_length_that_is_not_the_messages(uint length) => Refused(Errno.EINVAL, new Message(FuseOpcode.Lookup) { Length = length }.Name("f"));
+    public void A_length_that_is_not_the_messages(uint length) =>
+        Refused(Errno.EINVAL, new Message(FuseOpcode.Lookup) { Length = length }.Name("f"));
 
     [Theory]
     [InlineData("", Errno.EINVAL)]
@@ -108,7 +113,8 @@ public sealed class MalformedRequestTests
     [InlineData(ulong.MaxValue >> 1, 4u)]
     public void Offsets_past_2_63(ulong offset, uint size)
     {
-        Refused(Errno.EINVAL, new Message(FuseOpcode.Write, 2).With(new FuseWriteIn { Offset = offset, Size = size }).Bytes(new byte[size]));
+        Refused(Errno.EINVAL, new Message(FuseOpcode.Write, 2).With(new FuseWriteIn { Offset = offset, Size = size })
+            .Bytes(new byte[size]));
         Refused(Errno.EINVAL, new Message(FuseOpcode.Read, 2).With(new FuseReadIn { Offset = offset, Size = size }));
         Refused(Errno.EINVAL, new Message(FuseOpcode.Fallocate, 2).With(new FuseFallocateIn { Offset = offset, Length = size }));
         Refused(Errno.EINVAL, new Message(FuseOpcode.Fallocate, 2).With(new FuseFallocateIn { Offset = size, Length = offset }));
@@ -119,15 +125,18 @@ public sealed class MalformedRequestTests
     {
         Refused(Errno.EINVAL, new Message(FuseOpcode.Read, 2).With(new FuseReadIn { Size = (1 << 20) + 1 }));
         Refused(Errno.EINVAL, new Message(FuseOpcode.Read, 2).With(new FuseReadIn { Size = uint.MaxValue }));
-        Refused(Errno.EINVAL, new Message(FuseOpcode.Setattr, 2).With(new FuseSetattrIn { Valid = FuseSetattrValid.Size, Size = 1UL << 63 }));
+        Refused(Errno.EINVAL, new Message(FuseOpcode.Setattr, 2)
+            .With(new FuseSetattrIn { Valid = FuseSetattrValid.Size, Size = 1UL << 63 }));
         Refused(Errno.EINVAL, new Message(FuseOpcode.Lseek, 2).With(new FuseLseekIn { Offset = 1UL << 63, Whence = 3 }));
         Refused(Errno.EINVAL, new Message(FuseOpcode.Lseek, 2).With(new FuseLseekIn { Whence = 0 }));
         Refused(Errno.EINVAL, new Message(FuseOpcode.Fallocate, 2).With(new FuseFallocateIn { Length = 0 }));
         Refused(Errno.EOPNOTSUPP, new Message(FuseOpcode.Fallocate, 2).With(new FuseFallocateIn { Length = 1, Mode = 2 }));
         Refused(Errno.EOPNOTSUPP, new Message(FuseOpcode.Fallocate, 2).With(new FuseFallocateIn { Length = 1, Mode = 8 }));
         Refused(Errno.EINVAL, new Message(FuseOpcode.Access, 2).With(8u).With(0u));
-        Refused(Errno.EINVAL, new Message(FuseOpcode.Rename2).With(new FuseRename2In { NewDir = 1, Flags = 3 }).Name("f").Name("g"));
-        Refused(Errno.EINVAL, new Message(FuseOpcode.Rename2).With(new FuseRename2In { NewDir = 1, Flags = 4 }).Name("f").Name("g"));
+        Refused(Errno.EINVAL, new Message(FuseOpcode.Rename2).With(new FuseRename2In { NewDir = 1, Flags = 3 }).Name("f")
+            .Name("g"));
+        Refused(Errno.EINVAL, new Message(FuseOpcode.Rename2).With(new FuseRename2In { NewDir = 1, Flags = 4 }).Name("f")
+            .Name("g"));
         Refused(Errno.E2BIG, new Message(FuseOpcode.Setxattr, 2).With(65537u).With(0u).Name("user.a").Bytes(new byte[65537]));
         Refused(Errno.EINVAL, new Message(FuseOpcode.Setxattr, 2).With(6u).With(0u).Name("user.a").Bytes(new byte[5]));
     }
@@ -173,7 +182,8 @@ public sealed class MalformedRequestTests
         bench.Files.Recording = false;
         var reply = new byte[room + guard];
         var opcode = Gen.Frequency((9, Gen.UInt[0, 60]), (1, Gen.UInt));
-        var arguments = Gen.Frequency((2, Gen.Byte.Array[0, 120]), (1, Gen.Frequency((3, Gen.Const((byte)0)), (1, Gen.Byte)).Array[0, 400]));
+        var arguments = Gen.Frequency((2, Gen.Byte.Array[0, 120]),
+            (1, Gen.Frequency((3, Gen.Const((byte)0)), (1, Gen.Byte)).Array[0, 400]));
         Gen.Select(opcode, Gen.ULong[0, 4], arguments, Gen.Bool).Sample((op, node, bytes, honest) =>
         {
             var message = new Message((FuseOpcode)op, node) { Length = honest ? null : 77 }.Bytes(bytes).Build();
@@ -193,6 +203,7 @@ public sealed class MalformedRequestTests
         var bench = new Bench();
         bench.Files.Recording = false;
         var reply = new byte[8192];
-        Gen.Byte.Array[0, 200].Sample(bytes => bench.Dispatcher.Dispatch(bytes, reply, 0, out _) is >= 0 and <= 8192, iter: 50_000, threads: 1);
+        Gen.Byte.Array[0, 200].Sample(bytes => bench.Dispatcher.Dispatch(bytes, reply, 0, out _) is >= 0 and <= 8192,
+            iter: 50_000, threads: 1);
     }
 }

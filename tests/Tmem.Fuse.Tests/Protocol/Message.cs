@@ -33,7 +33,8 @@ internal sealed class Message(FuseOpcode opcode, ulong node = 1, ulong unique = 
     {
         var header = new FuseInHeader
         {
-            Length = Length ?? (uint)(40 + _arguments.Count), Opcode = opcode, Unique = unique, NodeId = node, Uid = 5, Gid = 6, Pid = 7,
+            Length = Length ?? (uint)(40 + _arguments.Count), Opcode = opcode, Unique = unique, NodeId = node, Uid = 5, Gid =
+                6, Pid = 7,
         };
         return [.. MemoryMarshal.AsBytes(new ReadOnlySpan<FuseInHeader>(in header)), .. _arguments];
     }

@@ -7,7 +7,10 @@ namespace Tmem.Fuse.Tests.Protocol;
 public sealed class NegotiationTests
 {
     /// <summary>What Linux 6.18 offers.</summary>
-    private static readonly FuseInitIn s_modern = new() { Major = 7, Minor = 45, MaxReadahead = 131072, Flags = 0x73fffffb, Flags2 = 0x7fd };
+    private static readonly FuseInitIn s_modern = new()
+    {
+        Major = 7, Minor = 45, MaxReadahead = 131072, Flags = 0x73fffffb, Flags2 = 0x7fd,
+    };
 
     private static (NegotiationVerdict Verdict, FuseInitOut Reply, int Length, SessionParameters Parameters) Ask(FuseInitIn offer)
     {
@@ -57,7 +60,8 @@ public sealed class NegotiationTests
 
     [Fact]
     public void High_flags_count_only_with_INIT_EXT() =>
-        Assert.False(Ask(s_modern with { Flags = s_modern.Flags & ~(uint)FuseInitFlags.InitExt }).Parameters.Has(FuseInitFlags.HasResend));
+        Assert.False(
+            Ask(s_modern with { Flags = s_modern.Flags & ~(uint)FuseInitFlags.InitExt }).Parameters.Has(FuseInitFlags.HasResend));
 
     [Fact]
     public void Without_MAX_PAGES_requests_stay_at_128_KiB()
@@ -100,7 +104,8 @@ public sealed class NegotiationTests
     public void INIT_over_the_dispatcher_in_both_lengths_and_only_once()
     {
         var bench = new Bench();
-        var answer = bench.Send(new Message(FuseOpcode.Init, node: 0).With(7u).With(22u).With(65536u).With((uint)FuseInitFlags.BigWrites));
+        var answer = bench.Send(new Message(FuseOpcode.Init, node: 0).With(7u).With(22u).With(65536u)
+            .With((uint)FuseInitFlags.BigWrites));
         Assert.Equal((Errno.Ok, 16 + 24), (answer.Error, answer.Length));
         Assert.Equal(22u, bench.Dispatcher.Parameters!.Value.Minor);
         Assert.Equal(Errno.EINVAL, bench.Send(new Message(FuseOpcode.Init, node: 0).With(s_modern)).Error);

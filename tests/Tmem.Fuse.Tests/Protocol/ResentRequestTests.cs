@@ -10,14 +10,18 @@ public sealed class ResentRequestTests
     private const ulong Unique = 42;
     private readonly Bench _bench = new();
 
-    private static Message Mkdir(ulong unique) => new Message(FuseOpcode.Mkdir, unique: unique).With(new FuseMkdirIn { Mode = 0x1ED }).Name("d");
+    private static Message Mkdir(ulong unique) =>
+        new Message(FuseOpcode.Mkdir, unique: unique).With(new FuseMkdirIn { Mode = 0x1ED }).Name("d");
 
     [Fact]
     public void A_request_that_is_remembered_is_answered_and_not_carried_out()
     {
         var remembered = new Recollection
         {
-            HasEntry = true, HasOpen = true, Entry = new FuseEntryOut { NodeId = 7, Generation = 8 }, Open = new FuseOpenOut { Fh = 9 },
+            HasEntry = true, HasOpen = true, Entry = new FuseEntryOut { NodeId = 7, Generation = 8 }, Open = new FuseOpenOut
+            {
+                Fh = 9,
+            },
         };
         _bench.Files.Remembered = (Unique, remembered);
         var answer = _bench.Send(Mkdir(Unique | FuseProtocol.UniqueResend));
@@ -48,7 +52,8 @@ public sealed class ResentRequestTests
     public void Forgets_are_repeated_from_where_they_stopped()
     {
         var message = new Message(FuseOpcode.BatchForget, unique: Unique).With(new FuseBatchForgetIn { Count = 3 })
-            .With(new FuseForgetOne { NodeId = 5, Nlookup = 1 }).With(new FuseForgetOne { NodeId = 6, Nlookup = 2 }).With(new FuseForgetOne { NodeId = 7, Nlookup = 3 });
+            .With(new FuseForgetOne { NodeId = 5, Nlookup = 1 }).With(new FuseForgetOne { NodeId = 6, Nlookup = 2 })
+                .With(new FuseForgetOne { NodeId = 7, Nlookup = 3 });
         _bench.Files.ForgottenBefore = (Unique, 1);
         _bench.Repeat([.. message.Build(), 1, 2, 3]);
         Assert.Equal(["forget 6 2", "forget 7 3"], _bench.Files.Calls);
@@ -77,13 +82,15 @@ public sealed class ResentRequestTests
         var offer = new FuseInitIn { Major = 7, Minor = 45, MaxReadahead = 131072, Flags = 0x73fffffb, Flags2 = 0x7fd };
         var reply = new byte[IRequestHandler.MinimumReply];
         SessionParameters? agreed = null;
-        var first = new Dispatcher<MemoryFileSystem>(new MemoryFileSystem(), _ => { }, onAgreed: parameters => agreed = parameters);
+        var first = new Dispatcher<MemoryFileSystem>(new MemoryFileSystem(), _ => { },
+            onAgreed: parameters => agreed = parameters);
         var length = first.Dispatch(new Message(FuseOpcode.Init, 0).With(offer).Build(), reply, 0, out _);
         Assert.Equal(first.Parameters, agreed);
         var answer = reply[16..length];
 
         var next = new Dispatcher<MemoryFileSystem>(new MemoryFileSystem(), _ => { }, agreed);
-        Assert.Equal(length, next.Dispatch(new Message(FuseOpcode.Init, 0, FuseProtocol.UniqueResend | 2).With(offer).Build(), reply, 0, out _));
+        Assert.Equal(length,
+            next.Dispatch(new Message(FuseOpcode.Init, 0, FuseProtocol.UniqueResend | 2).With(offer).Build(), reply, 0, out _));
         Assert.Equal(answer, reply[16..length]);
         Assert.Equal(16, next.Dispatch(new Message(FuseOpcode.Init, 0).With(offer).Build(), reply, 0, out _));
     }

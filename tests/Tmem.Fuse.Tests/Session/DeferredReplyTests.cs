@@ -9,7 +9,10 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Session;
 
-/// <summary>Answers that wait: who gets which, what a successor finds, and that none is lost. Pairs of sockets stand for descriptors of the kernel's.</summary>
+/// <summary>
+/// Answers that wait: who gets which, what a successor finds, and that none is lost. Pairs of sockets stand for descriptors of
+/// the kernel's.
+/// </summary>
 public sealed class DeferredReplyTests : IDisposable
 {
     private readonly RequestBuffers _requests = RequestBuffers.Create(out _);
@@ -53,7 +56,8 @@ public sealed class DeferredReplyTests : IDisposable
         var message = stackalloc byte[128];
         var poll = new PollDescriptor { Descriptor = _kernel[0].Descriptor, Events = Libc.POLLIN };
         Assert.True(Libc.poll(&poll, 1, 20_000) > 0, "nothing was told");
-        Assert.Equal(FuseProtocol.OutHeaderSize + sizeof(FuseNotifyInvalInodeOut), (int)Libc.read(_kernel[0].Descriptor, message, 128));
+        Assert.Equal(FuseProtocol.OutHeaderSize + sizeof(FuseNotifyInvalInodeOut),
+            (int)Libc.read(_kernel[0].Descriptor, message, 128));
         Assert.Equal(0UL, ((FuseOutHeader*)message)->Unique);
         var told = *(FuseNotifyInvalInodeOut*)(message + FuseProtocol.OutHeaderSize);
         return (told.Ino, told.Off, told.Len);
@@ -81,12 +85,14 @@ public sealed class DeferredReplyTests : IDisposable
         deferred.Start();
         Assert.True(deferred.TryAdd(2, 1, Deferral.Durable));
         Assert.True(begun.Wait(20_000, TestContext.Current.CancellationToken));
-        for (ulong unique = 4; unique <= 40; unique += 2) Assert.True(deferred.TryAdd(unique, (int)(unique / 2 % 2), Deferral.Durable));
+        for (ulong unique = 4; unique <= 40; unique += 2)
+            Assert.True(deferred.TryAdd(unique, (int)(unique / 2 % 2), Deferral.Durable));
         disk.Release();
         Assert.Equal((2UL, Errno.Ok, 16), Received(1));
         NothingMore(0);
         disk.Release();
-        for (ulong unique = 4; unique <= 40; unique += 2) Assert.Equal((unique, Errno.ENOSPC, 16), Received((int)(unique / 2 % 2)));
+        for (ulong unique = 4; unique <= 40; unique += 2)
+            Assert.Equal((unique, Errno.ENOSPC, 16), Received((int)(unique / 2 % 2)));
     }
 
     [Fact]
@@ -124,8 +130,8 @@ public sealed class DeferredReplyTests : IDisposable
     }
 
     /// <summary>
-    /// A removed file of which the kernel keeps much: it is told to let go of a part at a time, and who waits for little meanwhile
-    /// waits for a part at most.
+    /// A removed file of which the kernel keeps much: it is told to let go of a part at a time, and who waits for little
+    /// meanwhile waits for a part at most.
     /// </summary>
     [Fact]
     public void The_last_of_a_large_file_is_let_go_of_in_steps_beside_which_others_are_answered()
@@ -169,7 +175,8 @@ public sealed class DeferredReplyTests : IDisposable
         Assert.True(table.Capacity >= Math.Min(threads, 4 << 20), $"{table.Capacity} entries for {threads} threads");
         for (var round = 0; round < 3; round++)
         {
-            for (var number = 0; number < table.Capacity; number++) Assert.True(table.TryAdd((ulong)number * 2 + 2, 1, Deferral.Durable, out _));
+            for (var number = 0; number < table.Capacity; number++)
+                Assert.True(table.TryAdd((ulong)number * 2 + 2, 1, Deferral.Durable, out _));
             Assert.False(table.TryAdd(1UL << 40, 1, Deferral.Durable, out _));
             for (var entry = 0; entry < table.Capacity; entry++) table.Remove(entry);
         }
@@ -190,7 +197,8 @@ public sealed class DeferredReplyTests : IDisposable
     public void A_table_takes_memory_as_it_is_used()
     {
         using var table = _requests.MapTable();
-        using var stat = Process.Start(new ProcessStartInfo("stat", ["-L", "-c", "%b", $"/proc/{Environment.ProcessId}/fd/{_requests.Descriptor}"])
+        using var stat = Process.Start(
+            new ProcessStartInfo("stat", ["-L", "-c", "%b", $"/proc/{Environment.ProcessId}/fd/{_requests.Descriptor}"])
         {
             RedirectStandardOutput = true,
         })!;

@@ -57,7 +57,8 @@ public sealed class LongWorkTests : IDisposable
         var file = _volume.File(_pool, name);
         var part = new byte[1 << 20];
         part.AsSpan().Fill(7);
-        for (var at = 0; at < pages * Page; at += part.Length) _volume.Write(file, (ulong)at, part.AsSpan(0, Math.Min(part.Length, pages * Page - at)));
+        for (var at = 0; at < pages * Page; at += part.Length)
+            _volume.Write(file, (ulong)at, part.AsSpan(0, Math.Min(part.Length, pages * Page - at)));
         return file;
     }
 
@@ -67,16 +68,20 @@ public sealed class LongWorkTests : IDisposable
         var before = Volatile.Read(ref _steps);
         var length = _dispatcher.Dispatch(message.Build(), _reply, 0, out var deferral);
         Assert.InRange(_steps - before, 0, FewSteps);
-        return (length == 0 ? Errno.Ok : (Errno)(-System.Runtime.InteropServices.MemoryMarshal.Read<FuseOutHeader>(_reply).Error), deferral);
+        return (length == 0 ? Errno.Ok : (Errno)(-System.Runtime.InteropServices.MemoryMarshal.Read<FuseOutHeader>(_reply).Error),
+            deferral);
     }
 
-    private static Message Truncation(NodeId file, ulong unique, ulong size = 0) => new Message(FuseOpcode.Setattr, file.Value, unique)
+    private static Message Truncation(NodeId file, ulong unique, ulong size = 0) =>
+        new Message(FuseOpcode.Setattr, file.Value, unique)
         .With(new FuseSetattrIn { Valid = FuseSetattrValid.Size, Size = size });
 
-    private static Message Hole(NodeId file, ulong unique, ulong from, ulong end) => new Message(FuseOpcode.Fallocate, file.Value, unique)
+    private static Message Hole(NodeId file, ulong unique, ulong from, ulong end) =>
+        new Message(FuseOpcode.Fallocate, file.Value, unique)
         .With(new FuseFallocateIn { Offset = from, Length = end - from, Mode = 3 });
 
-    private static Message Forget(NodeId file) => new Message(FuseOpcode.Forget, file.Value, 1000).With(new FuseForgetIn { Nlookup = 1 });
+    private static Message Forget(NodeId file) =>
+        new Message(FuseOpcode.Forget, file.Value, 1000).With(new FuseForgetIn { Nlookup = 1 });
 
     private unsafe Answer Received()
     {

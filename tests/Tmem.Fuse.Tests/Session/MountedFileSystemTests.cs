@@ -9,8 +9,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Session;
 
 /// <summary>
-/// The whole path through the kernel: a small in-memory file system is mounted and used. File operations run in another process where
-/// one that hangs could take the test runner with it, each under a time limit.
+/// The whole path through the kernel: a small in-memory file system is mounted and used. File operations run in another process
+/// where one that hangs could take the test runner with it, each under a time limit.
 /// </summary>
 public sealed class MountedFileSystemTests : IDisposable
 {
@@ -53,7 +53,8 @@ public sealed class MountedFileSystemTests : IDisposable
     {
         var deferred = new DeferredReplies(_requests.MapTable(), connection.Devices, _dispatcher);
         deferred.Start();
-        _served = ServedMount.Start(_dispatcher, connection, new SessionOptions(TimeSpan.FromMicroseconds(spin), _requests, deferred));
+        _served = ServedMount.Start(_dispatcher, connection,
+            new SessionOptions(TimeSpan.FromMicroseconds(spin), _requests, deferred));
     }
 
     private string Shell(string script, int expected = 0)
@@ -116,7 +117,9 @@ public sealed class MountedFileSystemTests : IDisposable
         Serve(4, 100);
         Shell("""
             for i in 1 2 3 4 5 6 7 8; do
-              (for j in 1 2 3 4 5; do head -c 300000 /dev/urandom > $M/f$i; a=$(md5sum < $M/f$i); dd if=$M/f$i of=$M/g$i bs=4k oflag=direct conv=sync status=none
+              (for j in 1 2 3 4 5; do
+                head -c 300000 /dev/urandom > $M/f$i; a=$(md5sum < $M/f$i)
+                dd if=$M/f$i of=$M/g$i bs=4k oflag=direct conv=sync status=none
                b=$(head -c 300000 $M/g$i | md5sum); test "$a" = "$b"; rm $M/f$i $M/g$i; done; touch $M/ok$i) &
             done; wait; test $(ls $M | wc -l) = 8
             """);
@@ -139,10 +142,13 @@ public sealed class MountedFileSystemTests : IDisposable
         Serve(threads, 100);
         Shell("head -c 300000 /dev/urandom > $M/data; for i in 0 1 2 3 4 5 6 7 8 9 10 11; do mkdir $M/d$i; done");
         var callers = Enumerable.Range(0, 12).Select(number => Task.Factory.StartNew(
-            () => Shell(number % 2 == 0 ? "dd if=/dev/zero of=$M/f$$ bs=4k count=1 conv=fsync status=none" : $"sync $M/d{number}"), TaskCreationOptions.LongRunning)).ToList();
+            () => Shell(number % 2 == 0 ? "dd if=/dev/zero of=$M/f$$ bs=4k count=1 conv=fsync status=none"
+                : $"sync $M/d{number}"), TaskCreationOptions.LongRunning)).ToList();
         AwaitWaiting(12);
         Shell("""
-            a=$(md5sum < $M/data); for i in 1 2 3 4 5 6 7 8; do dd if=$M/data of=$M/copy bs=64k iflag=direct oflag=direct conv=sync status=none
+            a=$(md5sum < $M/data)
+            for i in 1 2 3 4 5 6 7 8; do
+              dd if=$M/data of=$M/copy bs=64k iflag=direct oflag=direct conv=sync status=none
             test "$(head -c 300000 $M/copy | md5sum)" = "$a"; mv $M/copy $M/moved; rm $M/moved; done
             """);
         Assert.All(callers, caller => Assert.False(caller.IsCompleted));
@@ -168,7 +174,8 @@ public sealed class MountedFileSystemTests : IDisposable
         var caller = Task.Factory.StartNew(() => Shell("sync $M/f"), TaskCreationOptions.LongRunning);
         AwaitWaiting(1);
         _served!.Quiesce();
-        Assert.Equal(SessionEnd.Quiesced, await _served.Ended.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
+        Assert.Equal(SessionEnd.Quiesced,
+            await _served.Ended.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
         Assert.False(caller.IsCompleted);
         disk.Set();
         _served.Dispose();
@@ -180,7 +187,10 @@ public sealed class MountedFileSystemTests : IDisposable
         AwaitWaiting(0);
     }
 
-    /// <summary>A write that goes round the page cache, beside a reader that uses it. One through it holds its pages itself: nothing may be invalidated for that.</summary>
+    /// <summary>
+    /// A write that goes round the page cache, beside a reader that uses it. One through it holds its pages itself: nothing may
+    /// be invalidated for that.
+    /// </summary>
     [Fact]
     public void A_direct_write_is_answered_after_the_kernel_has_let_go_of_its_pages()
     {
@@ -244,7 +254,8 @@ public sealed class MountedFileSystemTests : IDisposable
     {
         Serve();
         Shell("umount $M");
-        Assert.Equal(SessionEnd.Unmounted, await _served!.Ended.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
+        Assert.Equal(SessionEnd.Unmounted,
+            await _served!.Ended.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
     }
 
     [Fact]

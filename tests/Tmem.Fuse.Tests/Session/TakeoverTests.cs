@@ -11,8 +11,9 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Session;
 
 /// <summary>
-/// What a process finds in the buffers of one that died, with the kernel's own requests: the test is the dead one, which reads a request and goes no further, and
-/// the one that takes over. The kernel is not asked to send anything again, as one before Linux 6.9 could not.
+/// What a process finds in the buffers of one that died, with the kernel's own requests: the test is the dead one, which reads a
+/// request and goes no further, and the one that takes over. The kernel is not asked to send anything again, as one before Linux
+/// 6.9 could not.
 /// </summary>
 public sealed class TakeoverTests : IDisposable
 {
@@ -53,7 +54,8 @@ public sealed class TakeoverTests : IDisposable
         Assert.Equal(2, TakeOver(101));
         await Done(first);
         await Done(second);
-        Assert.Equal(["mkdir 1 a", "write 2 77"], _files.Calls.Select(call => string.Join(' ', call.Split(' ').Take(3))).Where(call => call[0] is 'm' or 'w'));
+        Assert.Equal(["mkdir 1 a", "write 2 77"],
+            _files.Calls.Select(call => string.Join(' ', call.Split(' ').Take(3))).Where(call => call[0] is 'm' or 'w'));
         Assert.Equal(0, TakeOver(102));
     }
 
@@ -97,7 +99,8 @@ public sealed class TakeoverTests : IDisposable
         // Under its old number nobody waits any more.
         Assert.Equal(0, TakeOver(101));
         ServeUntil(2, FuseOpcode.Mkdir);
-        using (var buffer = _buffers.Map(2)) Assert.NotEqual(0UL, MemoryMarshal.Read<FuseInHeader>(buffer.Span).Unique & FuseProtocol.UniqueResend);
+        using (var buffer = _buffers.Map(2))
+            Assert.NotEqual(0UL, MemoryMarshal.Read<FuseInHeader>(buffer.Span).Unique & FuseProtocol.UniqueResend);
         Assert.Equal(1, TakeOver(102));
         await Done(client);
     }
@@ -144,7 +147,8 @@ public sealed class TakeoverTests : IDisposable
         var client = Client("mkdir $M/a");
         ServeUntil(1, FuseOpcode.Mkdir);
         _handler.KilledBy = FuseOpcode.Mkdir;
-        for (var process = 101; process < 106; process++) Assert.Throws<Death>(() => TakeOver(process, dead => oneWasAFault && dead == 103));
+        for (var process = 101; process < 106; process++)
+            Assert.Throws<Death>(() => TakeOver(process, dead => oneWasAFault && dead == 103));
         _handler.KilledBy = 0;
         Assert.Equal(1, TakeOver(106, dead => oneWasAFault && dead == 103));
         await Done(client);
@@ -171,11 +175,17 @@ public sealed class TakeoverTests : IDisposable
         }
     }
 
-    /// <summary>As the thread that tells the kernel what to let go of may be: a successor must not wait for it, as it waits for the successor.</summary>
+    /// <summary>
+    /// As the thread that tells the kernel what to let go of may be: a successor must not wait for it, as it waits for the
+    /// successor.
+    /// </summary>
     [Fact]
     public void A_thread_that_waits_for_an_answer_keeps_nobody_from_seeing_that_its_process_has_ended()
     {
-        using var client = Process.Start(new ProcessStartInfo("stat", [Path.Combine(_folder, "f")]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using var client = Process.Start(new ProcessStartInfo("stat", [Path.Combine(_folder, "f")])
+        {
+            RedirectStandardError = true, RedirectStandardOutput = true,
+        })!;
         ServeUntil(1, FuseOpcode.Lookup);
         Assert.False(ProcessThreads.AllEnd(client.Id));
         client.Kill();
@@ -262,7 +272,8 @@ public sealed class TakeoverTests : IDisposable
             handler.Dispatch(request, reply, thread, out deferral);
 
         public int Repeat(ReadOnlySpan<byte> request, Span<byte> reply, int thread, out Deferral deferral) =>
-            MemoryMarshal.Read<FuseInHeader>(request).Opcode == KilledBy ? throw new Death() : handler.Repeat(request, reply, thread, out deferral);
+            MemoryMarshal.Read<FuseInHeader>(request).Opcode == KilledBy ? throw new Death()
+                : handler.Repeat(request, reply, thread, out deferral);
 
         public Errno MakeDurable() => handler.MakeDurable();
 
@@ -274,7 +285,8 @@ public sealed class TakeoverTests : IDisposable
 
         public ulong SizeOf(NodeId node) => handler.SizeOf(node);
 
-        public Errno Conclude(in Deferral deferral, Span<byte> body, out int length) => handler.Conclude(in deferral, body, out length);
+        public Errno Conclude(in Deferral deferral, Span<byte> body, out int length) =>
+            handler.Conclude(in deferral, body, out length);
 
         public bool MayTakeLong(ReadOnlySpan<byte> request) => handler.MayTakeLong(request);
     }

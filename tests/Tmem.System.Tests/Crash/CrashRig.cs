@@ -4,7 +4,9 @@ using Xunit;
 
 namespace Tmem.System.Tests.Crash;
 
-/// <summary>A daemon with pages in it, a client that measures, and one that exercises names; all must be well in the end.</summary>
+/// <summary>
+/// A daemon with pages in it, a client that measures, and one that exercises names; all must be well in the end.
+/// </summary>
 internal sealed class CrashRig : IDisposable
 {
     private readonly ITestOutputHelper? _output = TestContext.Current.TestOutputHelper;
@@ -48,19 +50,25 @@ internal sealed class CrashRig : IDisposable
         Prober.Dispose();
         Daemon.Control("check").Succeeds();
         Assert.Equal(0, Daemon.Figure("processes.keeperAllocatedBytes"));
-        Say($"{phase}: {Extent.Pages} pages stored besides, {Killer.Kills} kills: 0 wrong pages, 0 errors, 0 stuck requests, {Names.Operations} operations on names");
+        Say(
+            $"{phase}: {Extent.Pages} pages stored besides, {Killer.Kills} kills: 0 wrong pages, 0 errors, 0 stuck requests, "
+            + $"{Names.Operations} operations on names");
         Judge($"{phase}: stall at the client after a kill", Killer.Stalls, Extent.MostMillisecondsAfterKill);
     }
 
     public void Say(string line) => _output?.WriteLine(line);
 
-    /// <summary>A line with figure, target and verdict; the verdict is scripts/soak's to count, since a shared machine makes no test of time.</summary>
+    /// <summary>
+    /// A line with figure, target and verdict; the verdict is scripts/soak's to count, since a shared machine makes no test of
+    /// time.
+    /// </summary>
     public void Judge(string what, IReadOnlyList<double> milliseconds, int target)
     {
         if (milliseconds.Count == 0) return;
         var sorted = milliseconds.Order().ToArray();
         Say(string.Create(CultureInfo.InvariantCulture,
-            $"{what}, of {sorted.Length}: median {sorted[sorted.Length / 2]:F0} ms, longest {sorted[^1]:F0} ms, target {target} ms: {(sorted[^1] <= target ? "met" : "MISSED")}"));
+            $"{what}, of {sorted.Length}: median {sorted[sorted.Length / 2]:F0} ms, longest {sorted[^1]:F0} ms, target {target} "
+            + $"ms: {(sorted[^1] <= target ? "met" : "MISSED")}"));
     }
 
     public void Dispose()

@@ -6,7 +6,10 @@ using Xunit;
 
 namespace Tmem.System.Tests.Crash;
 
-/// <summary>With <c>--huge-pages</c> the store's memory is in pages of 2 MiB after a while, also for the worker after one that died, and every byte is as it was.</summary>
+/// <summary>
+/// With <c>--huge-pages</c> the store's memory is in pages of 2 MiB after a while, also for the worker after one that died, and
+/// every byte is as it was.
+/// </summary>
 public class HugePagesTests
 {
     private const int MiB = 1 << 20;

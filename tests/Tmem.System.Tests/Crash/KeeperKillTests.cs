@@ -49,12 +49,14 @@ public class KeeperKillTests
         Assert.Contains("lost: ", outcome.Output, StringComparison.Ordinal);
         Assert.Empty(MachineState.Of(daemon.Folder));
         Assert.False(File.Exists(daemon.Socket));
-        Assert.Contains("nothing to recover", Command.RunFor(60, Built.Control, "--socket", daemon.Socket, "recover").Output, StringComparison.Ordinal);
+        Assert.Contains("nothing to recover", Command.RunFor(60, Built.Control, "--socket", daemon.Socket, "recover").Output,
+            StringComparison.Ordinal);
 
         Assert.Contains("not touched", Recover(bystander).Output, StringComparison.Ordinal);
         bystander.Pool("still");
         bystander.Stop();
     }
 
-    private static Outcome Recover(Daemon daemon) => Command.RunFor(60, Built.Control, "--socket", daemon.Socket, "recover", "--mount", daemon.Mount);
+    private static Outcome Recover(Daemon daemon) =>
+        Command.RunFor(60, Built.Control, "--socket", daemon.Socket, "recover", "--mount", daemon.Mount);
 }

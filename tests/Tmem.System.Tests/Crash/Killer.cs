@@ -17,14 +17,18 @@ internal sealed class Killer(Daemon daemon, Prober prober, int seed)
     /// <summary>The child of the keeper: what serves, or will.</summary>
     public int? Worker => Child(daemon.Id);
 
-    /// <summary>The worker among a keeper's children, or what will be one, without asking anybody; null if it has none now.</summary>
+    /// <summary>
+    /// The worker among a keeper's children, or what will be one, without asking anybody; null if it has none now.
+    /// </summary>
     public static int? Child(int parent)
     {
         try
         {
-            var children = File.ReadAllText($"/proc/{parent}/task/{parent}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            var children = File.ReadAllText($"/proc/{parent}/task/{parent}/children")
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries);
             // The youngest: one that was killed before may still be there, whose memory the kernel takes apart.
-            var worker = children.LastOrDefault(child => File.ReadAllText($"/proc/{child}/comm") == "tmemd-worker\n") ?? children.FirstOrDefault();
+            var worker = children.LastOrDefault(child => File.ReadAllText($"/proc/{child}/comm") == "tmemd-worker\n")
+                ?? children.FirstOrDefault();
             return worker is null ? null : int.Parse(worker, CultureInfo.InvariantCulture);
         }
         catch (IOException)

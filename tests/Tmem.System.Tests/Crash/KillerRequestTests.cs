@@ -7,8 +7,8 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// A request of which every worker dies, in the real thing: the program is a copy of tmemd in which the operation behind readlink(2) begins with an instruction that
-/// there is none of.
+/// A request of which every worker dies, in the real thing: the program is a copy of tmemd in which the operation behind
+/// readlink(2) begins with an instruction that there is none of.
 /// </summary>
 public sealed partial class KillerRequestTests
 {
@@ -24,7 +24,8 @@ public sealed partial class KillerRequestTests
             File.WriteAllText(Path.Combine(pool, "f"), "whole");
             File.CreateSymbolicLink(Path.Combine(pool, "link"), "f");
         });
-        daemon.Control("upgrade", "--binary", Break(daemon.Folder, "tmemd_Tmem_Fuse_Filesystem_TmemFileSystem__ReadLink")).Succeeds();
+        daemon.Control("upgrade", "--binary", Break(daemon.Folder, "tmemd_Tmem_Fuse_Filesystem_TmemFileSystem__ReadLink"))
+            .Succeeds();
 
         for (var times = 1; times <= 2; times++)
         {
@@ -39,7 +40,8 @@ public sealed partial class KillerRequestTests
         daemon.Stop();
     }
 
-    [GeneratedRegex("READLINK on node [0-9]+ of process [0-9]+ .user 0. has killed two workers, [0-9]+ and [0-9]+; it is answered EIO")]
+    [GeneratedRegex(
+        "READLINK on node [0-9]+ of process [0-9]+ .user 0. has killed two workers, [0-9]+ and [0-9]+; it is answered EIO")]
     private static partial Regex KilledTwo();
 
     /// <summary>A copy of the program that dies at the start of a method.</summary>
@@ -47,7 +49,8 @@ public sealed partial class KillerRequestTests
     {
         var symbols = Built.Daemon + ".dbg";
         if (!File.Exists(symbols)) Assert.Skip($"{symbols} is missing; run scripts/build.");
-        var line = Command.Run("nm", symbols).Succeeds().Output.Split('\n').SingleOrDefault(l => l.EndsWith(" t " + symbol, StringComparison.OrdinalIgnoreCase));
+        var line = Command.Run("nm", symbols).Succeeds().Output.Split('\n')
+            .SingleOrDefault(l => l.EndsWith(" t " + symbol, StringComparison.OrdinalIgnoreCase));
         Assert.True(line is not null, $"{symbols} has no {symbol}; name another method");
         var program = File.ReadAllBytes(Built.Daemon);
         var at = OffsetOf(program, ulong.Parse(line.Split(' ')[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture));
@@ -63,14 +66,17 @@ public sealed partial class KillerRequestTests
     private static ulong OffsetOf(byte[] elf, ulong address)
     {
         const uint load = 1;
-        var (headers, size, count) = (BinaryPrimitives.ReadUInt64LittleEndian(elf.AsSpan(32)), BinaryPrimitives.ReadUInt16LittleEndian(elf.AsSpan(54)),
+        var (headers, size, count) = (BinaryPrimitives.ReadUInt64LittleEndian(elf.AsSpan(32)),
+            BinaryPrimitives.ReadUInt16LittleEndian(elf.AsSpan(54)),
             BinaryPrimitives.ReadUInt16LittleEndian(elf.AsSpan(56)));
         for (var number = 0; number < count; number++)
         {
             var header = elf.AsSpan((int)headers + number * size);
-            var (offset, start, bytes) = (BinaryPrimitives.ReadUInt64LittleEndian(header[8..]), BinaryPrimitives.ReadUInt64LittleEndian(header[16..]),
+            var (offset, start, bytes) = (BinaryPrimitives.ReadUInt64LittleEndian(header[8..]),
+                BinaryPrimitives.ReadUInt64LittleEndian(header[16..]),
                 BinaryPrimitives.ReadUInt64LittleEndian(header[32..]));
-            if (BinaryPrimitives.ReadUInt32LittleEndian(header) == load && address >= start && address < start + bytes) return address - start + offset;
+            if (BinaryPrimitives.ReadUInt32LittleEndian(header) == load && address >= start && address < start + bytes)
+                return address - start + offset;
         }
         throw new InvalidOperationException($"nothing is loaded at {address:x}");
     }

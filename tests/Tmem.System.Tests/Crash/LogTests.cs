@@ -53,7 +53,8 @@ public class LogTests
                 Assert.Matches(@"\n\S+ warning [0-9]+ lines of the log are lost: nobody took them", log);
                 Assert.Contains("was killed by SIGKILL", log, StringComparison.Ordinal);
                 daemon.Stop();
-                Assert.Contains("is unmounted; ending", Drain(end, text => text.Contains("ending", StringComparison.Ordinal)), StringComparison.Ordinal);
+                Assert.Contains("is unmounted; ending", Drain(end, text => text.Contains("ending", StringComparison.Ordinal)),
+                    StringComparison.Ordinal);
             }
         }
         finally
@@ -79,7 +80,8 @@ public class LogTests
         using var daemon = Daemon.StartBy("exec \"$@\" 0<&- 1>&- 2>&-");
         SurviveAll(daemon);
         foreach (var process in daemon.AwaitAll())
-            Assert.All(new[] { 0, 1 }, standard => Assert.Equal("/dev/null", new FileInfo($"/proc/{process}/fd/{standard}").LinkTarget));
+            Assert.All(new[] { 0, 1 }, standard =>
+                Assert.Equal("/dev/null", new FileInfo($"/proc/{process}/fd/{standard}").LinkTarget));
         daemon.Stop();
     }
 
@@ -113,7 +115,8 @@ public class LogTests
         {
             long read;
             fixed (byte* start = bytes)
-                while ((read = Syscall.read(pipe, start, 4096)) > 0) text.Append(global::System.Text.Encoding.UTF8.GetString(bytes[..(int)read]));
+                while ((read = Syscall.read(pipe, start, 4096)) > 0)
+                    text.Append(global::System.Text.Encoding.UTF8.GetString(bytes[..(int)read]));
             Thread.Sleep(10);
         }
         return text.ToString();

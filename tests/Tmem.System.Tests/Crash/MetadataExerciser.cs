@@ -4,8 +4,8 @@ using Mono.Unix.Native;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// A client that makes, renames, links and removes files and attributes in a directory of its own, and knows what each call must answer: an
-/// operation carried out twice shows as EEXIST, ENOENT or a wrong link count, one that was lost as a name too few.
+/// A client that makes, renames, links and removes files and attributes in a directory of its own, and knows what each call must
+/// answer: an operation carried out twice shows as EEXIST, ENOENT or a wrong link count, one that was lost as a name too few.
 /// </summary>
 internal sealed class MetadataExerciser : IDisposable
 {
@@ -65,7 +65,8 @@ internal sealed class MetadataExerciser : IDisposable
 
     private void Create(int name)
     {
-        var descriptor = Syscall.open(PathOf(name), OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_RDWR, FilePermissions.S_IRUSR | FilePermissions.S_IWUSR);
+        var descriptor = Syscall.open(PathOf(name), OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_RDWR,
+            FilePermissions.S_IRUSR | FilePermissions.S_IWUSR);
         Expect(descriptor < 0 ? -1 : 0, _names[name] is null ? 0 : Errno.EEXIST, $"create {name}");
         if (descriptor < 0) return;
         _names[name] = new Node { Links = 1, Size = _random.Next(20_000) };
@@ -75,7 +76,8 @@ internal sealed class MetadataExerciser : IDisposable
 
     private void MakeDirectory(int name)
     {
-        Expect(Syscall.mkdir(PathOf(name), FilePermissions.ACCESSPERMS), _names[name] is null ? 0 : Errno.EEXIST, $"mkdir {name}");
+        Expect(Syscall.mkdir(PathOf(name), FilePermissions.ACCESSPERMS), _names[name] is null ? 0 : Errno.EEXIST,
+            $"mkdir {name}");
         _names[name] ??= new Node { IsDirectory = true, Links = 2 };
     }
 
@@ -123,7 +125,8 @@ internal sealed class MetadataExerciser : IDisposable
         var stamp = $"{Operations}";
         if (node.Stamp is null)
         {
-            Expect(Syscall.setxattr(PathOf(name), Attribute, Encoding.ASCII.GetBytes(stamp), XattrFlags.XATTR_CREATE), 0, $"set an attribute of {name}");
+            Expect(Syscall.setxattr(PathOf(name), Attribute, Encoding.ASCII.GetBytes(stamp), XattrFlags.XATTR_CREATE), 0,
+                $"set an attribute of {name}");
             node.Stamp = stamp;
             return;
         }
@@ -136,14 +139,18 @@ internal sealed class MetadataExerciser : IDisposable
         var node = _names[name];
         Expect(Syscall.lstat(PathOf(name), out var status), node is null ? Errno.ENOENT : 0, $"stat {name}");
         if (node is null || _problem is not null) return;
-        if (node.IsDirectory ? (status.st_mode & FilePermissions.S_IFMT) != FilePermissions.S_IFDIR : status.st_size != node.Size || (int)status.st_nlink != node.Links)
-            _problem = $"operation {Operations}: {name} has {status.st_nlink} links and {status.st_size} bytes, not {node.Links} and {node.Size}";
+        if (node.IsDirectory ? (status.st_mode & FilePermissions.S_IFMT) != FilePermissions.S_IFDIR : status.st_size != node.Size
+            || (int)status.st_nlink != node.Links)
+            _problem =
+                $"operation {Operations}: {name} has {status.st_nlink} links and {status.st_size} bytes, not {node.Links} and "
+                + $"{node.Size}";
     }
 
     private void CheckNames()
     {
         var found = Directory.EnumerateFileSystemEntries(_folder).Select(Path.GetFileName).Order().ToArray();
-        var expected = Enumerable.Range(0, Names).Where(name => _names[name] is not null).Select(name => $"n{name}").Order().ToArray();
+        var expected = Enumerable.Range(0, Names).Where(name => _names[name] is not null).Select(name => $"n{name}").Order()
+            .ToArray();
         if (!found.SequenceEqual(expected)) _problem = $"names are {string.Join(' ', found)}, not {string.Join(' ', expected)}";
         for (var name = 0; name < Names && _problem is null; name++) Stat(name);
     }

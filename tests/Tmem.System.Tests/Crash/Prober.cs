@@ -7,8 +7,8 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// A client that writes one page of a file and reads it back, past the page cache, as fast as it can, and notes how long each round took:
-/// the longest one around a kill is what the kill cost a client.
+/// A client that writes one page of a file and reads it back, past the page cache, as fast as it can, and notes how long each
+/// round took: the longest one around a kill is what the kill cost a client.
 /// </summary>
 internal sealed unsafe class Prober : IDisposable
 {
@@ -45,7 +45,9 @@ internal sealed unsafe class Prober : IDisposable
         }
     }
 
-    /// <summary>The longest round since the last call, in milliseconds; one under way counts for what it has taken so far.</summary>
+    /// <summary>
+    /// The longest round since the last call, in milliseconds; one under way counts for what it has taken so far.
+    /// </summary>
     public double TakeLongest()
     {
         var running = Stopwatch.GetTimestamp() - Volatile.Read(ref _roundStarted);
@@ -75,7 +77,8 @@ internal sealed unsafe class Prober : IDisposable
             if (Syscall.pwrite(_descriptor, _page, PageSize, offset) != PageSize) _problem = $"write: {Stdlib.GetLastError()}";
             words.Clear();
             if (Syscall.pread(_descriptor, _page, PageSize, offset) != PageSize) _problem ??= $"read: {Stdlib.GetLastError()}";
-            if (_problem is null && (words[1] != ~_round || words[2..].ContainsAnyExcept(_round))) _problem = $"page {offset / PageSize} read back wrong in round {_round}";
+            if (_problem is null && (words[1] != ~_round || words[2..].ContainsAnyExcept(_round)))
+                _problem = $"page {offset / PageSize} read back wrong in round {_round}";
             var took = Stopwatch.GetTimestamp() - _roundStarted;
             if (took > Volatile.Read(ref _longest)) Volatile.Write(ref _longest, took);
             Volatile.Write(ref _round, _round + 1);

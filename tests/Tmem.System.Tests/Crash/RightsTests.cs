@@ -30,11 +30,13 @@ public class RightsTests
         Examine(daemon, daemon.AwaitAll());
         // Who holds the mount is named although it is another user's process: what is in reserve is there when it is needed.
         Requires.Programs("setpriv");
-        using var holder = global::System.Diagnostics.Process.Start("sh", ["-c", $"cd {daemon.Mount} && exec setpriv --reuid=4321 --clear-groups sleep 100"])!;
+        using var holder = global::System.Diagnostics.Process.Start("sh",
+            ["-c", $"cd {daemon.Mount} && exec setpriv --reuid=4321 --clear-groups sleep 100"])!;
         try
         {
             string said;
-            for (var tries = 0; !(said = daemon.Control("stop").All).Contains($"process {holder.Id} (sleep)", StringComparison.Ordinal); tries++, Thread.Sleep(50))
+            for (var tries = 0; !(said = daemon.Control("stop").All)
+                .Contains($"process {holder.Id} (sleep)", StringComparison.Ordinal); tries++, Thread.Sleep(50))
                 Assert.True(tries < 100 && said.Contains("tmemd goes on", StringComparison.Ordinal), said);
         }
         finally
@@ -52,7 +54,8 @@ public class RightsTests
         using var daemon = Daemon.StartBy("exec 7</etc/passwd 9</etc/group; exec \"$@\"");
         foreach (var process in daemon.AwaitAll())
         {
-            var open = Directory.GetFileSystemEntries($"/proc/{process}/fd").Select(link => new FileInfo(link).LinkTarget).ToList();
+            var open = Directory.GetFileSystemEntries($"/proc/{process}/fd").Select(link => new FileInfo(link).LinkTarget)
+                .ToList();
             Assert.DoesNotContain("/etc/passwd", open);
             Assert.DoesNotContain("/etc/group", open);
         }
@@ -67,7 +70,8 @@ public class RightsTests
             Assert.Equal("1", status["NoNewPrivs"]);
             Assert.Equal(0UL, Number(status["CapPrm"]) & ~(Always | InReserve));
             Assert.Equal(0UL, Number(status["CapInh"]) | Number(status["CapAmb"]));
-            Assert.Contains("Max core file size        1                    1", File.ReadAllText($"/proc/{process}/limits"), StringComparison.Ordinal);
+            Assert.Contains("Max core file size        1                    1", File.ReadAllText($"/proc/{process}/limits"),
+                StringComparison.Ordinal);
             // The page that all share, and the requests as they come.
             Assert.All(Mappings(process), flags => Assert.Contains(" dd", flags, StringComparison.Ordinal));
         }
@@ -82,7 +86,8 @@ public class RightsTests
     private static Dictionary<string, string> Status(string file) =>
         File.ReadLines(file).Select(line => line.Split(':', 2)).ToDictionary(parts => parts[0], parts => parts[1].Trim());
 
-    private static ulong Number(string hexadecimal) => ulong.Parse(hexadecimal, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+    private static ulong Number(string hexadecimal) =>
+        ulong.Parse(hexadecimal, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
     /// <summary>
     /// The flags of what is mapped of nameless or memory files that may be written to, but for the region's, which is the
@@ -98,7 +103,10 @@ public class RightsTests
             if (fields[0].Contains('-', StringComparison.Ordinal))
             {
                 var ends = fields[0].Split('-');
-                var isOurs = fields[1] == "rw-s" && (fields[^1].StartsWith("/#", StringComparison.Ordinal) || fields[^2].StartsWith("/memfd:", StringComparison.Ordinal) || fields[^2].StartsWith("/#", StringComparison.Ordinal));
+                var isOurs = fields[1] == "rw-s"
+                    && (fields[^1].StartsWith("/#", StringComparison.Ordinal)
+                        || fields[^2].StartsWith("/memfd:", StringComparison.Ordinal)
+                        || fields[^2].StartsWith("/#", StringComparison.Ordinal));
                 bytes = isOurs ? (long)(Number(ends[1]) - Number(ends[0])) : -1;
             }
             else if (bytes >= 0 && fields[0] == "VmFlags:") found.Add((bytes, line));

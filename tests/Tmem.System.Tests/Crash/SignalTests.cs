@@ -16,7 +16,8 @@ public partial class SignalTests
     /// <summary>
     /// HUP USR1 USR2 PIPE ALRM STKFLT CHLD CONT TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR, and some real-time ones.
     /// </summary>
-    private static readonly int[] s_harmless = [1, 10, 12, 13, 14, 16, 17, 18, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 35, 50, 64];
+    private static readonly int[] s_harmless =
+        [1, 10, 12, 13, 14, 16, 17, 18, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 35, 50, 64];
 
     [Fact]
     public void Two_stop_signals_a_moment_apart_are_one_orderly_end()
@@ -57,7 +58,8 @@ public partial class SignalTests
             if (round > 0) Syscall.kill(worker, Signum.SIGKILL);
             for (var sent = 0; sent < 400; sent++)
             {
-                foreach (var process in Children(daemon.Id).Append(daemon.Id)) _ = kill(process, s_harmless[random.Next(s_harmless.Length)]);
+                foreach (var process in Children(daemon.Id).Append(daemon.Id))
+                    _ = kill(process, s_harmless[random.Next(s_harmless.Length)]);
                 if (sent % 8 == 0) Thread.Sleep(1);
             }
             daemon.AwaitRestarts(round);
@@ -93,7 +95,8 @@ public partial class SignalTests
     {
         try
         {
-            return [.. File.ReadAllText($"/proc/{process}/task/{process}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
+            return [.. File.ReadAllText($"/proc/{process}/task/{process}/children")
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
         }
         catch (IOException)
         {

@@ -5,8 +5,8 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// Nothing of the store goes to the swap device that the store serves, not even while no worker lives and nobody has it locked: whoever
-/// needed such a page would wait for himself.
+/// Nothing of the store goes to the swap device that the store serves, not even while no worker lives and nobody has it locked:
+/// whoever needed such a page would wait for himself.
 /// </summary>
 public class UnswappableTests
 {

@@ -4,7 +4,10 @@ using Xunit;
 
 namespace Tmem.System.Tests.Crash;
 
-/// <summary>An upgrade beside a call of the management API that takes longer than anybody waits for replies: the call is carried out and answered.</summary>
+/// <summary>
+/// An upgrade beside a call of the management API that takes longer than anybody waits for replies: the call is carried out and
+/// answered.
+/// </summary>
 public class UpgradeBesideManagementTests
 {
     [Fact]
@@ -23,7 +26,8 @@ public class UpgradeBesideManagementTests
         peer.Ask("pool.list");
         var thread = Assert.Single(Peers(worker).Except(before));
         Command.Run("chrt", "--idle", "--pid", "0", thread).Succeeds();
-        var busy = Enumerable.Range(0, 2 * Environment.ProcessorCount).Select(_ => Process.Start("sh", ["-c", "while :; do :; done"])).ToList();
+        var busy = Enumerable.Range(0, 2 * Environment.ProcessorCount)
+            .Select(_ => Process.Start("sh", ["-c", "while :; do :; done"])).ToList();
         try
         {
             var destroyed = Task.Run(() => peer.Ask("pool.destroy", """{"name":"p","force":true}"""));
@@ -50,7 +54,9 @@ public class UpgradeBesideManagementTests
     /// <summary>The threads of a worker that serve connections of the management API.</summary>
     private static string[] Peers(int worker) =>
     [
-        .. Directory.GetDirectories($"/proc/{worker}/task").Where(task => Comm(task).StartsWith("control peer", StringComparison.Ordinal)).Select(task => Path.GetFileName(task)!),
+        .. Directory.GetDirectories($"/proc/{worker}/task")
+            .Where(task => Comm(task).StartsWith("control peer", StringComparison.Ordinal))
+                .Select(task => Path.GetFileName(task)!),
     ];
 
     private static string Comm(string task)

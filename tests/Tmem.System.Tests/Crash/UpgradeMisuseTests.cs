@@ -25,7 +25,8 @@ public class UpgradeMisuseTests
             while (DateTime.UtcNow < until)
             {
                 var answer = Ask(daemon.Socket);
-                if (answer is not null) Interlocked.Increment(ref answers[answer.Contains("\"result\"", StringComparison.Ordinal) ? 1 : 0]);
+                if (answer is not null)
+                    Interlocked.Increment(ref answers[answer.Contains("\"result\"", StringComparison.Ordinal) ? 1 : 0]);
             }
         })).ToList();
         clients.ForEach(client => client.Start());
@@ -62,8 +63,10 @@ public class UpgradeMisuseTests
         var worker = daemon.Worker;
         foreach (var (path, why) in new[]
         {
-            (Path.Combine(pool, "tmemd"), "of this daemon's kind"), (In("link"), "of this daemon's kind"), (In("fifo"), "is no regular file"),
-            (In("open"), "others may write to"), (In("theirs"), $"belongs to user {Somebody}"), (In("public/tmemd"), "others may write to"), ("/dev/zero", "is no regular file"),
+            (Path.Combine(pool, "tmemd"), "of this daemon's kind"), (In("link"), "of this daemon's kind"), (In("fifo"),
+                "is no regular file"),
+            (In("open"), "others may write to"), (In("theirs"), $"belongs to user {Somebody}"),
+                (In("public/tmemd"), "others may write to"), ("/dev/zero", "is no regular file"),
             (daemon.Folder, "is a directory"),
         })
         {

@@ -29,7 +29,8 @@ public class UpgradeTests
                 rig.Prober.AwaitRound();
                 stalls.Add(rig.Prober.TakeLongest());
             }
-            Assert.All(Workload.Phases((await workload).Succeeds()).Values, phase => Assert.Equal(0, phase["wrongPages"]!.GetValue<long>()));
+            Assert.All(Workload.Phases((await workload).Succeeds()).Values,
+                phase => Assert.Equal(0, phase["wrongPages"]!.GetValue<long>()));
         }
         while (stalls.Count < Extent.Upgrades);
         files.Finish();
@@ -127,7 +128,8 @@ public class UpgradeTests
         Bounded.Run(() => File.WriteAllText(Path.Combine(pool, "f"), "here"));
         var file = Path.Combine(daemon.Folder, "fickle");
         // Says that it is ready (5), waits for its turn, and dies. The protocol of the line is in Keeper/Link.cs.
-        File.WriteAllText(file, "#!/usr/bin/env python3\nimport os, socket\nline = socket.socket(fileno=int(os.environ['TMEMD_ROLE'].split()[2]))\n"
+        File.WriteAllText(file,
+            "#!/usr/bin/env python3\nimport os, socket\nline = socket.socket(fileno=int(os.environ['TMEMD_ROLE'].split()[2]))\n"
             + "line.send(bytes([5]))\nline.recv(1)\nos.kill(os.getpid(), 6)\n");
         Command.Run("chmod", "0755", file).Succeeds();
         var outcome = daemon.Control("upgrade", "--binary", file);

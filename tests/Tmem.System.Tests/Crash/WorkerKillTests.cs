@@ -39,8 +39,9 @@ public class WorkerKillTests
     }
 
     /// <summary>
-    /// The workload's group is at its limit all the time; so is the daemon's: a twentieth more than it has needed, which the cache of a file takes. With
-    /// less, a round that needs more than the one before has it killed as out of memory, and rightly so.
+    /// The workload's group is at its limit all the time; so is the daemon's: a twentieth more than it has needed, which the
+    /// cache of a file takes. With less, a round that needs more than the one before has it killed as out of memory, and rightly
+    /// so.
     /// </summary>
     [Fact]
     public async Task With_the_daemon_at_the_limit_of_its_own_group_a_killed_worker_is_not_noticed()
@@ -120,7 +121,9 @@ public class WorkerKillTests
         daemon.Stop();
     }
 
-    /// <summary>The kernel takes 10 ms or more to take the memory of such a store apart; who stands by has the word before.</summary>
+    /// <summary>
+    /// The kernel takes 10 ms or more to take the memory of such a store apart; who stands by has the word before.
+    /// </summary>
     [Fact]
     public void Who_stands_by_takes_over_before_the_dead_workers_memory_is_gone()
     {
@@ -159,7 +162,10 @@ public class WorkerKillTests
         daemon.Stop();
     }
 
-    /// <summary>Kills workers as long as one run of the verified swap workload lasts, or a few times spread over a short one; returns how many.</summary>
+    /// <summary>
+    /// Kills workers as long as one run of the verified swap workload lasts, or a few times spread over a short one; returns how
+    /// many.
+    /// </summary>
     private static async Task<int> KillUnderSwap(CrashRig rig)
     {
         var kills = 0;

@@ -9,7 +9,8 @@ internal static class Built
     public static bool FolderIsGiven => Environment.GetEnvironmentVariable("TMEM_OUT") is { Length: > 0 };
 
     public static string Folder =>
-        FolderIsGiven ? Path.GetFullPath(Environment.GetEnvironmentVariable("TMEM_OUT")!, Repository) : Path.Combine(Repository, "out");
+        FolderIsGiven ? Path.GetFullPath(Environment.GetEnvironmentVariable("TMEM_OUT")!, Repository)
+            : Path.Combine(Repository, "out");
 
     public static string Daemon => Path.Combine(Folder, "tmemd");
 
@@ -18,7 +19,9 @@ internal static class Built
     /// <summary>The benchmark program, built with these tests in the same configuration.</summary>
     public static string Benchmarks => Path.Combine(Beside("tests/Tmem.Benchmarks"), "Tmem.Benchmarks.dll");
 
-    /// <summary>The daemon as it is developed: a program that the runtime compiles as it goes, without ".dll" its own start.</summary>
+    /// <summary>
+    /// The daemon as it is developed: a program that the runtime compiles as it goes, without ".dll" its own start.
+    /// </summary>
     public static string CompiledDaemon => Path.Combine(Beside("src/Tmem.Fuse"), "tmemd.dll");
 
     private static string Beside(string project)

@@ -4,8 +4,8 @@ using Mono.Unix.Native;
 namespace Tmem.System.Tests.Support;
 
 /// <summary>
-/// Keeps a memory group at its limit with memory that the kernel can take back: a process in the group reads a file over and over, whose cache counts
-/// there. Whoever else in the group needs memory then has to reclaim some first.
+/// Keeps a memory group at its limit with memory that the kernel can take back: a process in the group reads a file over and
+/// over, whose cache counts there. Whoever else in the group needs memory then has to reclaim some first.
 /// </summary>
 internal sealed class CacheFiller : IDisposable
 {
@@ -23,10 +23,13 @@ internal sealed class CacheFiller : IDisposable
             for (long written = 0; written < bytes; written += block.Length) file.Write(block);
             file.Flush(flushToDisk: true);
             // What is in the cache already counts where it was written.
-            _ = Syscall.posix_fadvise((int)file.SafeFileHandle.DangerousGetHandle(), 0, 0, PosixFadviseAdvice.POSIX_FADV_DONTNEED);
+            _ = Syscall.posix_fadvise((int)file.SafeFileHandle.DangerousGetHandle(), 0, 0,
+                PosixFadviseAdvice.POSIX_FADV_DONTNEED);
         }
         var info = new ProcessStartInfo("nice") { RedirectStandardOutput = true };
-        foreach (var word in new[] { "-n", "19", "sh", "-c", "echo $$ > \"$0\"; while :; do cat \"$1\" > /dev/null; sleep 0.1; done", Path.Combine(group.Folder, "cgroup.procs"), _file })
+        foreach (
+            var word in new[] { "-n", "19", "sh", "-c", "echo $$ > \"$0\"; while :; do cat \"$1\" > /dev/null; sleep 0.1; done",
+                Path.Combine(group.Folder, "cgroup.procs"), _file })
             info.ArgumentList.Add(word);
         _process = Process.Start(info)!;
     }

@@ -3,7 +3,9 @@ using System.Diagnostics;
 
 namespace Tmem.System.Tests.Support;
 
-/// <summary>What a program did: its exit code (-1 when it was killed for taking too long), and all it printed on each stream.</summary>
+/// <summary>
+/// What a program did: its exit code (-1 when it was killed for taking too long), and all it printed on each stream.
+/// </summary>
 internal sealed record Outcome(string Line, int Code, string Output, string Errors)
 {
     public string All => Output + Errors;
@@ -23,12 +25,17 @@ internal static class Command
 {
     public static Outcome Run(string program, params string[] arguments) => RunIn(null, 60, program, arguments);
 
-    public static Outcome RunFor(int seconds, string program, params string[] arguments) => RunIn(null, seconds, program, arguments);
+    public static Outcome RunFor(int seconds, string program, params string[] arguments) =>
+        RunIn(null, seconds, program, arguments);
 
-    public static Outcome RunIn(string? folder, int seconds, string program, string[] arguments, params (string Name, string Value)[] environment)
+    public static Outcome RunIn(string? folder, int seconds, string program, string[] arguments,
+        params (string Name, string Value)[] environment)
     {
         var line = $"{program} {string.Join(' ', arguments)}";
-        var info = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var info = new ProcessStartInfo(program)
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        };
         if (folder is not null) info.WorkingDirectory = folder;
         foreach (var argument in arguments) info.ArgumentList.Add(argument);
         foreach (var (name, value) in environment) info.Environment[name] = value;
@@ -55,5 +62,6 @@ internal static class Command
 
     /// <summary>True when a program of that name is on the path or in the folders for administrators.</summary>
     public static bool Exists(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin:/sbin").Split(':').Any(f => File.Exists(Path.Combine(f, program)));
+        (Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin:/sbin").Split(':')
+            .Any(f => File.Exists(Path.Combine(f, program)));
 }

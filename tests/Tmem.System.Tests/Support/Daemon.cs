@@ -6,8 +6,8 @@ using Xunit;
 namespace Tmem.System.Tests.Support;
 
 /// <summary>
-/// One tmemd in a private folder with its own mount and socket. Dispose takes everything away again by its own ids, in the order a
-/// user would and then, whatever is stuck by then, by force; it never leaves the next test a mount, a loop device or a process.
+/// One tmemd in a private folder with its own mount and socket. Dispose takes everything away again by its own ids, in the order
+/// a user would and then, whatever is stuck by then, by force; it never leaves the next test a mount, a loop device or a process.
 /// </summary>
 internal sealed class Daemon : IDisposable
 {
@@ -21,14 +21,21 @@ internal sealed class Daemon : IDisposable
     /// <param name="ownsFolder">Whether it goes with the daemon.</param>
     /// <param name="arguments">Beside mount and socket.</param>
     /// <param name="mount">How its mount point is named to it.</param>
-    /// <param name="shell">What a shell does before it becomes the daemon, and that script's "$0"; the daemon's command line is "$@".</param>
-    private Daemon(string folder, bool ownsFolder, string[] arguments, string? mount = null, (string Script, string Argument)? shell = null)
+    /// <param name="shell">What a shell does before it becomes the daemon, and that script's "$0"; the daemon's command line is
+    /// "$@".</param>
+    private Daemon(string folder, bool ownsFolder, string[] arguments, string? mount = null,
+        (string Script, string Argument)? shell = null)
     {
         (Folder, _ownsFolder) = (folder, ownsFolder);
         Directory.CreateDirectory(Mount);
-        var info = new ProcessStartInfo(shell is null ? Built.Daemon : "sh") { RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
-        if (shell is var (script, argument)) foreach (var word in new[] { "-c", script, argument, Built.Daemon }) info.ArgumentList.Add(word);
-        foreach (var word in new[] { "--mount", mount ?? Mount, "--socket", Socket }.Concat(arguments)) info.ArgumentList.Add(word);
+        var info = new ProcessStartInfo(shell is null ? Built.Daemon : "sh")
+        {
+            RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true,
+        };
+        if (shell is var (script, argument))
+            foreach (var word in new[] { "-c", script, argument, Built.Daemon }) info.ArgumentList.Add(word);
+        foreach (var word in new[] { "--mount", mount ?? Mount, "--socket", Socket }.Concat(arguments))
+            info.ArgumentList.Add(word);
         _process = Process.Start(info)!;
         _process.StandardInput.Close();
         _output = new Collector(_process.StandardOutput);
@@ -48,7 +55,8 @@ internal sealed class Daemon : IDisposable
     public int Worker => (int)Figure("processes.workerPid");
 
     /// <summary>The file that the worker's program was copied from.</summary>
-    public string Program => JsonNode.Parse(Control("status", "--json").Succeeds().Output)!["processes"]!["program"]!.GetValue<string>();
+    public string Program =>
+        JsonNode.Parse(Control("status", "--json").Succeeds().Output)!["processes"]!["program"]!.GetValue<string>();
 
     public bool IsAlive => !_process.HasExited;
 
@@ -98,7 +106,8 @@ internal sealed class Daemon : IDisposable
         Await(new Daemon(NewFolder(), true, ["--capacity", capacity], shell: ("exec \"$@\" 2>\"$0\"", log)), null);
 
     /// <summary>The same, with something that a shell does before: the daemon's command line is "$@".</summary>
-    public static Daemon StartBy(string script, string capacity = "64M") => Await(new Daemon(NewFolder(), true, ["--capacity", capacity], shell: (script, "sh")), null);
+    public static Daemon StartBy(string script, string capacity = "64M") =>
+        Await(new Daemon(NewFolder(), true, ["--capacity", capacity], shell: (script, "sh")), null);
 
     /// <summary>The same, with something done to the process that was started before it serves.</summary>
     public static Daemon StartWith(Action<int> meddle) => Await(new Daemon(NewFolder(), true, ["--capacity", "64M"]), meddle);
@@ -111,7 +120,8 @@ internal sealed class Daemon : IDisposable
             var watch = Stopwatch.StartNew();
             while (daemon.Control("status").Code != 0)
             {
-                if (!daemon.IsAlive || watch.Elapsed.TotalSeconds > 30) Assert.Fail($"tmemd did not get ready\n{daemon._log.Text(1)}");
+                if (!daemon.IsAlive || watch.Elapsed.TotalSeconds > 30)
+                    Assert.Fail($"tmemd did not get ready\n{daemon._log.Text(1)}");
                 Thread.Sleep(20);
             }
             daemon._connection = FuseConnection.Of(daemon.Mount);
@@ -222,7 +232,8 @@ internal sealed class Daemon : IDisposable
         if (MachineState.IsMounted(Mount))
         {
             // What cannot be swapped in, because nobody serves it, must not hold up those who come after this test.
-            if (MachineState.Loops().Any(l => Below(l.File)) && Control("swap", "off", "--force").Code != 0 && _connection is not null) FuseConnection.Abort(_connection);
+            if (MachineState.Loops().Any(l => Below(l.File)) && Control("swap", "off", "--force").Code != 0
+                && _connection is not null) FuseConnection.Abort(_connection);
             Command.RunFor(20, Built.Control, "--socket", Socket, "stop");
             WaitForEnd(10);
         }
@@ -249,7 +260,8 @@ internal sealed class Daemon : IDisposable
         {
             try
             {
-                if (Directory.EnumerateDirectories($"/proc/{process}/task").All(task => File.ReadAllText(task + "/stat").Split(") ")[1][0] == state)) return;
+                if (Directory.EnumerateDirectories($"/proc/{process}/task")
+                    .All(task => File.ReadAllText(task + "/stat").Split(") ")[1][0] == state)) return;
             }
             catch (IOException)
             {

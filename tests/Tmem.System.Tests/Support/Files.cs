@@ -47,7 +47,8 @@ internal static unsafe class Files
     }
 
     /// <summary>Sets a file's length; 0 or the reason why not.</summary>
-    public static Errno Truncate(int descriptor, long length) => Syscall.ftruncate(descriptor, length) == 0 ? 0 : Stdlib.GetLastError();
+    public static Errno Truncate(int descriptor, long length) => Syscall.ftruncate(descriptor, length) == 0 ? 0
+        : Stdlib.GetLastError();
 
     /// <summary>Closes, and fails the test if even that fails.</summary>
     public static void Close(int descriptor) => Assert.Equal(0, Syscall.close(descriptor));

@@ -4,8 +4,8 @@ namespace Tmem.System.Tests.Support;
 internal static class MachineState
 {
     /// <summary>
-    /// One line for each mount, loop device, swap device and daemon that has to do with a folder. Only those: other daemons may come
-    /// and go on the machine meanwhile.
+    /// One line for each mount, loop device, swap device and daemon that has to do with a folder. Only those: other daemons may
+    /// come and go on the machine meanwhile.
     /// </summary>
     public static string[] Of(string folder)
     {
@@ -41,8 +41,10 @@ internal static class MachineState
     /// <summary>True when a file system is mounted on that folder.</summary>
     public static bool IsMounted(string folder) => File.ReadLines("/proc/self/mountinfo").Any(l => l.Split(' ')[4] == folder);
 
-    private static IEnumerable<(string Id, string Line)> Daemons() => Directory.EnumerateDirectories("/proc").Select(d => Path.GetFileName(d)!)
-        .Where(n => char.IsAsciiDigit(n[0]) && TryRead($"/proc/{n}/comm").StartsWith("tmemd", StringComparison.Ordinal)).Select(n => (n, TryRead($"/proc/{n}/cmdline")));
+    private static IEnumerable<(string Id, string Line)> Daemons() =>
+        Directory.EnumerateDirectories("/proc").Select(d => Path.GetFileName(d)!)
+        .Where(n => char.IsAsciiDigit(n[0]) && TryRead($"/proc/{n}/comm").StartsWith("tmemd", StringComparison.Ordinal))
+            .Select(n => (n, TryRead($"/proc/{n}/cmdline")));
 
     // Devices and processes may go while they are listed.
     private static string TryRead(string path)

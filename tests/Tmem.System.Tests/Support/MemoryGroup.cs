@@ -26,13 +26,15 @@ internal sealed class MemoryGroup : IDisposable
     public string Folder { get; }
 
     public static bool IsPossible => IsOne
-        || (File.Exists($"{Two}/cgroup.controllers") && File.ReadAllText($"{Two}/cgroup.controllers").Contains("memory", StringComparison.Ordinal));
+        || (File.Exists($"{Two}/cgroup.controllers")
+            && File.ReadAllText($"{Two}/cgroup.controllers").Contains("memory", StringComparison.Ordinal));
 
     private static bool IsOne => File.Exists($"{One}/memory.limit_in_bytes");
 
     /// <summary>Bytes of the group that lie on a swap device.</summary>
     public long Swapped => IsOne
-        ? long.Parse(File.ReadLines(Path.Combine(Folder, "memory.stat")).First(l => l.StartsWith("swap ", StringComparison.Ordinal)).Split(' ')[1])
+        ? long.Parse(File.ReadLines(Path.Combine(Folder, "memory.stat"))
+            .First(l => l.StartsWith("swap ", StringComparison.Ordinal)).Split(' ')[1])
         : long.Parse(File.ReadAllText(Path.Combine(Folder, "memory.swap.current")));
 
     /// <summary>Whatever its limit, nothing of the group is swapped: as a group must be in which the daemon is.</summary>
@@ -41,7 +43,9 @@ internal sealed class MemoryGroup : IDisposable
     /// <summary>Moves a process into the group: what it takes from now on counts.</summary>
     public void Add(int process) => File.WriteAllText(Path.Combine(Folder, "cgroup.procs"), $"{process}");
 
-    /// <summary>Makes the kernel take back what it can of the group's memory; so many bytes at the least, if it lets itself be told.</summary>
+    /// <summary>
+    /// Makes the kernel take back what it can of the group's memory; so many bytes at the least, if it lets itself be told.
+    /// </summary>
     public void Reclaim(long bytes)
     {
         try

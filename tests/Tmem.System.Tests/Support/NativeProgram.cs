@@ -8,7 +8,8 @@ internal static class NativeProgram
     {
         Requires.Programs("gcc");
         var program = Path.Combine(folder, name);
-        Command.Run("gcc", "-O1", "-Wall", "-Werror", "-pthread", "-o", program, Path.Combine(AppContext.BaseDirectory, "Programs", name + ".c")).Succeeds();
+        Command.Run("gcc", "-O1", "-Wall", "-Werror", "-pthread", "-o", program,
+            Path.Combine(AppContext.BaseDirectory, "Programs", name + ".c")).Succeeds();
         return program;
     }
 }

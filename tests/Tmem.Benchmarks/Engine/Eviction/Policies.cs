@@ -1,6 +1,8 @@
 namespace Tmem.Benchmarks.Engine.Eviction;
 
-/// <summary>A cache of a fixed number of pages that knows only which pages it holds: what the engine's hit ratio is compared with.</summary>
+/// <summary>
+/// A cache of a fixed number of pages that knows only which pages it holds: what the engine's hit ratio is compared with.
+/// </summary>
 internal abstract class Policy(string name)
 {
     public string Name => name;
@@ -79,7 +81,9 @@ internal sealed class Clock(int pages) : Policy("CLOCK")
     }
 }
 
-/// <summary>SIEVE (Zhang et al., NSDI 2024): pages in order of arrival; the hand goes from old to new and kept pages keep their place.</summary>
+/// <summary>
+/// SIEVE (Zhang et al., NSDI 2024): pages in order of arrival; the hand goes from old to new and kept pages keep their place.
+/// </summary>
 internal sealed class Sieve(int pages) : Policy("SIEVE")
 {
     private sealed class Entry { public long Page; public bool Visited; }
@@ -113,8 +117,8 @@ internal sealed class Sieve(int pages) : Policy("SIEVE")
 }
 
 /// <summary>
-/// S3-FIFO (Yang et al., SOSP 2023): a small queue of a tenth for newcomers, a main one for what was used there or is remembered by the
-/// ghost queue, counts up to 3.
+/// S3-FIFO (Yang et al., SOSP 2023): a small queue of a tenth for newcomers, a main one for what was used there or is remembered
+/// by the ghost queue, counts up to 3.
 /// </summary>
 internal sealed class S3Fifo(int pages) : Policy("S3-FIFO")
 {

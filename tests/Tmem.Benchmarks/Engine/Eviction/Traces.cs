@@ -32,7 +32,9 @@ internal sealed class Traces(int cache, int length, int seed)
         return new($"Zipf {alpha:F1}", Make(_ => draw.Next()));
     }
 
-    /// <summary>Zipf 1.0, and after each cache's worth of it a scan over half a cache's worth of pages that never come again.</summary>
+    /// <summary>
+    /// Zipf 1.0, and after each cache's worth of it a scan over half a cache's worth of pages that never come again.
+    /// </summary>
     private AccessTrace Polluted()
     {
         var draw = new ZipfDraw(10 * cache, 1.0, seed);
@@ -43,14 +45,18 @@ internal sealed class Traces(int cache, int length, int seed)
     /// <summary>Round and round over a quarter more than the cache holds: where LRU and FIFO find nothing.</summary>
     private AccessTrace Loop() => new("loop of 1.25 caches", Make(i => i % (5 * cache / 4)));
 
-    /// <summary>Half of the accesses go round a loop of two caches, half are Zipf 1.0: a database's scan beside its lookups.</summary>
+    /// <summary>
+    /// Half of the accesses go round a loop of two caches, half are Zipf 1.0: a database's scan beside its lookups.
+    /// </summary>
     private AccessTrace LoopAndZipf()
     {
         var draw = new ZipfDraw(10 * cache, 1.0, seed);
         return new("loop and Zipf 1.0", Make(i => i % 2 == 0 ? Once + i / 2 % (2 * cache) : draw.Next()));
     }
 
-    /// <summary>What is new is what is wanted: popularity by age, Zipf 1.0, a new page every 16 accesses. Counting uses misleads here.</summary>
+    /// <summary>
+    /// What is new is what is wanted: popularity by age, Zipf 1.0, a new page every 16 accesses. Counting uses misleads here.
+    /// </summary>
     private AccessTrace News()
     {
         var draw = new ZipfDraw(10 * cache, 1.0, seed);
@@ -58,7 +64,8 @@ internal sealed class Traces(int cache, int length, int seed)
     }
 
     /// <summary>
-    /// Nine in ten accesses repeat one made d accesses ago, log d even from 1 to 8 caches; the tenth is a new page. LRU's own ground.
+    /// Nine in ten accesses repeat one made d accesses ago, log d even from 1 to 8 caches; the tenth is a new page. LRU's own
+    /// ground.
     /// </summary>
     private AccessTrace Recency()
     {
@@ -81,8 +88,8 @@ internal sealed class Traces(int cache, int length, int seed)
     }
 
     /// <summary>
-    /// A trace from a file: page numbers as text, one a line, or the oracleGeneral format of libCacheSim (24 bytes an access, the object id
-    /// at byte 4), known by its name.
+    /// A trace from a file: page numbers as text, one a line, or the oracleGeneral format of libCacheSim (24 bytes an access, the
+    /// object id at byte 4), known by its name.
     /// </summary>
     public static AccessTrace Load(string path, int most)
     {
@@ -92,8 +99,10 @@ internal sealed class Traces(int cache, int length, int seed)
         {
             var accesses = name.Contains("oracleGeneral", StringComparison.OrdinalIgnoreCase)
                 ? Binary(path, most)
-                : [.. File.ReadLines(path).Where(l => l.Length > 0).Take(most).Select(l => long.Parse(l, CultureInfo.InvariantCulture))];
-            return accesses.Length > 0 ? new AccessTrace(name, accesses) : throw new BenchmarkException($"{path} holds no access.");
+                : [.. File.ReadLines(path).Where(l => l.Length > 0).Take(most)
+                    .Select(l => long.Parse(l, CultureInfo.InvariantCulture))];
+            return accesses.Length > 0 ? new AccessTrace(name, accesses)
+                : throw new BenchmarkException($"{path} holds no access.");
         }
         catch (FormatException)
         {
