@@ -11,9 +11,9 @@ namespace Tmem.Fuse.Keeper;
 internal sealed record MemoryAdvice(string Group, string? Counter = null);
 
 /// <summary>
-/// How the last workers lived, and what follows for the next one: a worker that was killed by somebody is replaced at once; one
-/// that died of itself, or of the out-of-memory killer, before it had served for long, will likely die again, and its
-/// successors come at longer and longer intervals.
+/// How the last workers lived, and what follows for the next one: a worker that was killed by somebody is replaced at once, or
+/// in a moment if it did not serve yet; one that died of itself, or of the out-of-memory killer, before it had served for long,
+/// will likely die again, and its successors come at longer and longer intervals.
 /// </summary>
 internal sealed unsafe class WorkerLives
 {
@@ -78,7 +78,8 @@ internal sealed unsafe class WorkerLives
         var forMemory = struck > _struck && death is { Number: NativeProcess.SIGKILL, BySignal: 1 };
         _struck = struck;
         var byItself = forMemory || (death.Number >= 0 && (death.BySignal == 0 || death.Number != NativeProcess.SIGKILL));
-        if (!hadBegun) _unserved++;
+        // Somebody's kills promise no more of them: one pause, but not longer and longer ones, however early they come.
+        if (!hadBegun) _unserved = byItself || _counters < 0 ? _unserved + 1 : Math.Max(_unserved, 1);
         else if (byItself && death.ServedMilliseconds < SteadyMilliseconds) _short++;
         else _short = 0;
         _killedForMemory = InARow > 0 && (forMemory || (_killedForMemory && !byItself));

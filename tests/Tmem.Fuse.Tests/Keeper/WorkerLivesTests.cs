@@ -24,6 +24,22 @@ public sealed class WorkerLivesTests
     }
 
     [Fact]
+    public void Kills_before_serving_cost_a_pause_that_does_not_grow()
+    {
+        var lives = new WorkerLives(new MemoryAdvice(""));
+        for (var kill = 0; kill < 100; kill++)
+        {
+            lives.CountDeath(in s_killed, hadBegun: false);
+            Assert.Equal(100, lives.Delay);
+            Assert.False(lives.IsTimeForLastWord);
+        }
+        // They do not make those shorter that are due to faults.
+        lives.CountDeath(in s_faulted, hadBegun: false);
+        lives.CountDeath(in s_killed, hadBegun: false);
+        Assert.Equal(200, lives.Delay);
+    }
+
+    [Fact]
     public void Faults_soon_after_the_start_cost_ever_longer_pauses_and_a_last_word_though_each_had_served()
     {
         var lives = new WorkerLives(new MemoryAdvice(""));
@@ -91,9 +107,9 @@ public sealed class WorkerLivesTests
     public void Deaths_before_serving_cost_pauses_until_one_serves()
     {
         var lives = new WorkerLives(new MemoryAdvice("Raise the limit. "));
-        lives.CountDeath(in s_killed, hadBegun: false);
+        lives.CountDeath(in s_faulted, hadBegun: false);
         Assert.Equal(100, lives.Delay);
-        lives.CountDeath(in s_killed, hadBegun: false);
+        lives.CountDeath(in s_faulted, hadBegun: false);
         Assert.Equal(200, lives.Delay);
         lives.CountServing();
         Assert.Equal(0, lives.Delay);
