@@ -37,6 +37,8 @@ internal sealed class FakeServer : IDisposable
     public ProcessFigures Processes { get; set; } = new() { WorkerPid = 4712, KeeperPid = 4711, Restarts = 2, Upgrades = 1 };
     /// <summary>Sent as it is instead of any reply.</summary>
     public string? Raw { get; set; }
+    /// <summary>Every pool.create is refused so.</summary>
+    public RpcError? CreateError { get; set; }
     /// <summary>Takes requests and answers none; <see cref="Closes"/>: and hangs up.</summary>
     public bool Mute { get; set; }
     public bool Closes { get; set; }
@@ -119,6 +121,7 @@ internal sealed class FakeServer : IDisposable
             case ControlMethod.PoolCreate:
                 var wanted = request.Params!.Value.Deserialize(ControlJson.Default.PoolCreateParameters)!;
                 Reserved = wanted.Reserve;
+                if (CreateError is { } refusal) return (null, refusal);
                 if (!Pools.TryAdd(name, wanted.Ephemeral ? "ephemeral" : "persistent")) return (null, new RpcError(ControlErrorCode.Exists, $"pool '{name}' is there", new RpcErrorData(name, "choose another name")));
                 if (RealDirectories) Directory.CreateDirectory(Path.Combine(Mount, name));
                 return (Pool(name, Pools[name], wanted.Limit, wanted.Reserve), null);

@@ -1,4 +1,5 @@
 using Tmem.Ctl.Swap;
+using Tmem.Fuse.Control.Messages;
 using Xunit;
 
 namespace Tmem.Ctl.Tests;
@@ -34,6 +35,17 @@ public sealed class SwapCommandTests : IDisposable
         Assert.Equal(["swapoff", "detach", "unlink"], _system.Done);
         Assert.True(_system.IsClean);
         Assert.Empty(_server.Pools);
+    }
+
+    [Fact]
+    public void A_pool_that_cannot_be_made_is_told_with_its_remedy()
+    {
+        _server.CreateError = new RpcError(ControlErrorCode.NoRoom, "pool 'swap' cannot be created: no room",
+            new RpcErrorData("swap", "reserve less"));
+        var on = Run("swap", "on", "--reserve", "1G");
+        Assert.Equal((ExitCode.Failed, ""), (on.Code, on.Output));
+        Assert.Contains("pool 'swap' cannot be created: no room (reserve less)", on.Error);
+        Assert.True(_system.IsClean);
     }
 
     [Fact]

@@ -36,6 +36,7 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
     {
         if (Unusable(parameters.Name) is { } problem) return problem;
         var name = parameters.Name!;
+        if (Unshowable(name) is { } unshowable) return unshowable;
         if (UnusableLimit(name, parameters.Limit) is { } refusal) return refusal;
         if (Unreservable(name, parameters) is { } unreservable) return unreservable;
         var flags = parameters.Ephemeral ? PoolFlags.Shared : PoolFlags.Persistent;
@@ -43,11 +44,12 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
         if (!wanted()) return GivenUp(name);
         var errno = directory.CreatePool(name, in options, Mode, out var id);
         if (errno == Errno.ENOSPC && directory.Pools().Count >= MostPools)
-            return RpcAnswer.Fail(ControlErrorCode.NoRoom, $"pool '{name}' cannot be created: there are {MostPools} already, and no store can have more", name,
+            return RpcAnswer.Fail(ControlErrorCode.NoRoom,
+                $"pool '{name}' cannot be created: there are {MostPools} already, and no store can have more", name,
                 "destroy one that is not needed, or make a directory in one that is there");
         return errno == Errno.Ok
             ? RpcAnswer.Of(Figures.Reply(new NamedPool(name, id, options), Snapshot(id)), ControlJson.Default.PoolReply)
-            : Refusal(name, parameters.Reserve == 0 ? "cannot be created" : $"cannot be created with a reserve of {ByteSize.Format(parameters.Reserve)}", errno);
+            : PoolRefusal.Of(name, "be created" + With(parameters.Reserve), errno, parameters.Reserve > 0);
     }
 
     /// <summary>pool.reserve: guarantees a pool memory from now on, or ends a guarantee.</summary>
@@ -65,16 +67,30 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
         var errno = directory.ReservePool(name, parameters.Reserve);
         return errno == Errno.Ok
             ? RpcAnswer.Of(Figures.Reply(pool, Snapshot(pool.Id)), ControlJson.Default.PoolReply)
-            : Refusal(name, $"cannot be guaranteed {ByteSize.Format(parameters.Reserve)}", errno);
+            : PoolRefusal.Of(name, $"be guaranteed {ByteSize.Format(parameters.Reserve)}", errno, reserving: true);
     }
 
-    private static RpcAnswer? Unreservable(string name, PoolCreateParameters wish)
+    private static string With(long reserve) => reserve == 0 ? "" : $" with a reserve of {ByteSize.Format(reserve)}";
+
+    private RpcAnswer? Unreservable(string name, PoolCreateParameters wish)
     {
-        if (wish.Reserve < 0) return RpcParameters.Invalid(name, $"pool '{name}': the reserve {wish.Reserve} is negative", "give bytes, 0 for none");
+        if (wish.Reserve < 0)
+            return RpcParameters.Invalid(name, $"pool '{name}': the reserve {wish.Reserve} is negative",
+                "give bytes, 0 for none");
         if (wish.Reserve > 0 && wish.Ephemeral)
-            return RpcParameters.Invalid(name, $"pool '{name}' is ephemeral: its pages may go at any time, so it can have no reserve", "reserve for a persistent pool");
-        return wish.Limit > 0 && wish.Reserve > wish.Limit
-            ? RpcParameters.Invalid(name, $"pool '{name}': the reserve {ByteSize.Format(wish.Reserve)} is above its limit {ByteSize.Format(wish.Limit)}", "reserve no more than the limit")
+            return RpcParameters.Invalid(name,
+                $"pool '{name}' is ephemeral: its pages may go at any time, so it can have no reserve",
+                "reserve for a persistent pool");
+        var reserve = ByteSize.Format(wish.Reserve);
+        if (wish.Limit > 0 && wish.Reserve > wish.Limit)
+            return RpcParameters.Invalid(name,
+                $"pool '{name}': the reserve {reserve} is above its limit {ByteSize.Format(wish.Limit)}",
+                "reserve no more than the limit");
+        var capacity = engine.Statistics().CapacityBytes;
+        return wish.Reserve > capacity
+            ? RpcParameters.Invalid(name,
+                $"pool '{name}': a reserve of {reserve} is more than the store's capacity of {ByteSize.Format(capacity)}",
+                "reserve less")
             : null;
     }
 
@@ -89,7 +105,7 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
         var errno = directory.DestroyPool(name, parameters.Force);
         return errno == Errno.Ok
             ? RpcAnswer.Of(new PoolDestroyReply(name, pages), ControlJson.Default.PoolDestroyReply)
-            : Refusal(name, "cannot be destroyed", errno);
+            : PoolRefusal.Of(name, "be destroyed", errno, reserving: false);
     }
 
     /// <summary>A limit under which nothing could be stored, or that the store ends before, is a typing mistake.</summary>
@@ -119,38 +135,25 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
             : null;
     }
 
+    /// <summary>
+    /// A name that could never be shown as it is, or that is not what was typed: bytes that are no UTF-8 have become U+FFFD.
+    /// </summary>
+    private static RpcAnswer? Unshowable(string name)
+    {
+        var shown = $"pool name '{Usage.Printable(name)}'";
+        foreach (var letter in name)
+            if (char.IsControl(letter))
+                return RpcParameters.Invalid(name, $"{shown} has a control character in it (U+{(int)letter:X4})",
+                    "use a name without control characters");
+        return name.Contains(PoolRefusal.NoUtf8)
+            ? RpcParameters.Invalid(name, $"{shown} is not UTF-8", "use a name in UTF-8, without U+FFFD")
+            : null;
+    }
+
     /// <summary>For the log of a proxy at most: whoever asked has gone.</summary>
     private static RpcAnswer GivenUp(string name) =>
         RpcAnswer.Fail(ControlErrorCode.Busy, $"pool '{name}': the caller hung up, so nothing was done", name, "ask again");
 
     private static RpcAnswer NoSuchPool(string name) =>
         RpcAnswer.Fail(ControlErrorCode.NotFound, $"no pool '{name}'", name, "see 'tmemctl pool list'");
-
-    private static RpcAnswer Refusal(string name, string what, Errno errno)
-    {
-        var (code, why, remedy) = errno switch
-        {
-            Errno.ENOENT => (ControlErrorCode.NotFound, "it does not exist", "see 'tmemctl pool list'"),
-            Errno.EEXIST => (ControlErrorCode.Exists, "the name is taken", "choose another name, or destroy the old one first"),
-            Errno.ENOTEMPTY => (ControlErrorCode.NotEmpty, "it holds files", "remove them, or force it (--force)"),
-            Errno.EBUSY => (ControlErrorCode.Busy, "a file of it is open", HasSwap() ? "close it; if swap is on it, with 'tmemctl swap off'" : "close it ('lsof' names who has it open)"),
-            Errno.ENOSPC or Errno.ENOMEM or Errno.EDQUOT => (ControlErrorCode.NoRoom, "the store has no room for it beside what is stored and reserved", "free memory in the store, reserve less, or start tmemd with more --capacity"),
-            Errno.EINVAL or Errno.ENAMETOOLONG => (ControlErrorCode.InvalidParameters, "name or options are not valid", "check name, kind and limit"),
-            _ => (ControlErrorCode.Internal, "an unexpected error", "look at the daemon's log"),
-        };
-        return RpcAnswer.Fail(code, $"pool '{name}' {what}: {why} ({errno})", name, remedy);
-    }
-
-    /// <summary>Whether the machine swaps at all: where it does not, a hint at swap sends people looking.</summary>
-    private static bool HasSwap()
-    {
-        try
-        {
-            return File.ReadLines("/proc/swaps").Skip(1).Any();
-        }
-        catch (IOException)
-        {
-            return true;
-        }
-    }
 }

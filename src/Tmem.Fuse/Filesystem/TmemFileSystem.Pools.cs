@@ -18,6 +18,8 @@ internal sealed partial class TmemFileSystem
     public Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id)
     {
         id = default;
+        // What is made by name can be shown. mkdir takes any name, and what it made can be named below.
+        if (name.Any(char.IsControl)) return Errno.EINVAL;
         var error = EncodeName(name, out var bytes);
         if (error != Errno.Ok) return error;
         // The kernel may drop its copy of a page without a word, so a read must not consume ours.
@@ -184,13 +186,11 @@ internal sealed partial class TmemFileSystem
         lock (_names) _pools.Ending--;
     }
 
-    /// <summary>A pool's name as bytes: EINVAL for one that could not be a directory's or not be shown, ENAMETOOLONG.</summary>
+    /// <summary>A pool's name as bytes: EINVAL for one that could not be a directory's, ENAMETOOLONG.</summary>
     private static Errno EncodeName(string name, out byte[] bytes)
     {
         bytes = [];
         if (string.IsNullOrEmpty(name) || name is "." or ".." || name.Contains('/', StringComparison.Ordinal)) return Errno.EINVAL;
-        foreach (var character in name)
-            if (char.IsControl(character)) return Errno.EINVAL;
         try
         {
             bytes = StrictUtf8.GetBytes(name);

@@ -149,8 +149,13 @@ internal sealed class SwapOn(CommandContext context)
         Problem(context.Client.Call(ControlMethod.PoolDestroy, new PoolDestroyParameters { Name = pool },
         ControlJson.Default.PoolDestroyParameters, ControlReplyJson.Default.PoolDestroyReply));
 
-    private static string? Problem<T>(Reply<T> reply) where T : class => reply.Value is not null ? null : reply.Error?.Message
-        ?? reply.Unreachable;
+    private static string? Problem<T>(Reply<T> reply) where T : class => reply switch
+    {
+        { Value: not null } => null,
+        { Error: { Data.Remedy: { Length: > 0 } remedy } refused } => $"{refused.Message} ({remedy})",
+        { Error: { } refused } => refused.Message,
+        _ => reply.Unreachable,
+    };
 
     private int Report(StepFailure failure) => _terminal.Fail(ExitCode.Failed,
         $"swap on failed at the step '{failure.Step}': {failure.Reason}",

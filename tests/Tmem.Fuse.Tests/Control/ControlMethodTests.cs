@@ -179,6 +179,60 @@ public sealed class ControlMethodTests : IDisposable
         Assert.Empty(_fixture.Store.Pools());
     }
 
+    [Theory]
+    [InlineData("""a\tb""", """pool name 'a\tb' has a control character in it (U+0009)""", "without control characters")]
+    [InlineData("""\u001b[31m""", """pool name '\x1b[31m' has a control character in it (U+001B)""", "without control")]
+    [InlineData("""a\ufffdb""", "is not UTF-8", "in UTF-8")]
+    [InlineData("""a/b""", "'a/b' is no file name", "without '/'")]
+    public void A_name_that_cannot_be_shown_is_refused_with_its_reason(string name, string says, string remedy)
+    {
+        var reply = _peer.Call("pool.create", $$"""{"name":"{{name}}"}""");
+        Assert.Equal(ControlErrorCode.InvalidParameters, reply.Code());
+        Assert.Contains(says, reply.Message());
+        Assert.Contains(remedy, reply["error"]!["data"]!["remedy"]!.GetValue<string>());
+        Assert.Empty(_fixture.Store.Pools());
+    }
+
+    /// <summary>mkdir takes any name: what it made is shown, and destroyed, by the name that it has.</summary>
+    [Fact]
+    public void A_pool_that_mkdir_made_can_be_named_whatever_its_name()
+    {
+        var directory = _fixture.Store;
+        Assert.Equal(Errno.Ok, directory.CreatePool("a\tb", default, 0, out _));
+        Assert.Equal("a\tb", _peer.Call("pool.show", """{"name":"a\tb"}""")["result"]!["name"]!.GetValue<string>());
+        Assert.NotNull(_peer.Call("pool.destroy", """{"name":"a\tb"}""")["result"]);
+        // Bytes that are no UTF-8 are shown as U+FFFD, by which the file system does not find them.
+        Assert.Equal(Errno.Ok, directory.CreatePool("\ufffd", default, 0, out _));
+        _fixture.Store.DestroyAnswers = Errno.ENOENT;
+        var reply = _peer.Call("pool.destroy", """{"name":"\ufffd"}""");
+        Assert.Contains("its name is not UTF-8", reply.Message());
+        Assert.Contains("through the mount", reply["error"]!["data"]!["remedy"]!.GetValue<string>());
+    }
+
+    /// <summary>A refusal is about what was asked for: no word of a reserve where there was none.</summary>
+    [Theory]
+    [InlineData(nameof(Errno.ENOSPC), 0, "no room for it", "free memory in the store, or start")]
+    [InlineData(nameof(Errno.ENOSPC), 4096, "with a reserve of 4.0 KiB: the store has not so much room", "reserve less")]
+    [InlineData(nameof(Errno.EINVAL), 4096, "no pools of this kind with this limit and reserve", "--reserve")]
+    [InlineData(nameof(Errno.ENAMETOOLONG), 0, "its name is too long", "shorter")]
+    [InlineData(nameof(Errno.EIO), 0, "is damaged", "tmemctl check")]
+    public void A_refusal_of_the_file_system_has_its_reason_and_remedy(string errno, long reserve, string says, string remedy)
+    {
+        _fixture.Store.CreateAnswers = Enum.Parse<Errno>(errno);
+        var reply = _peer.Call("pool.create", $$"""{"name":"x","reserve":{{reserve}}}""");
+        Assert.Contains(says, reply.Message());
+        Assert.Contains(remedy, reply["error"]!["data"]!["remedy"]!.GetValue<string>());
+        Assert.DoesNotContain("not valid", reply.Message());
+    }
+
+    [Fact]
+    public void A_reserve_beyond_the_capacity_is_refused_as_that()
+    {
+        var reply = _peer.Call("pool.create", $$"""{"name":"x","reserve":{{(1L << 30) + 1}}}""");
+        Assert.Equal(ControlErrorCode.InvalidParameters, reply.Code());
+        Assert.Contains("more than the store's capacity of 1.0 GiB", reply.Message());
+    }
+
     [Fact]
     public void One_pool_too_many_is_told_so_and_not_that_memory_is_short()
     {

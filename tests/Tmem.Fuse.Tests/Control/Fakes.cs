@@ -62,6 +62,7 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
     public List<string> EngineProblems { get; } = [];
     public List<string> NameProblems { get; } = [];
     public Errno CreateAnswers { get; set; } = Errno.Ok;
+    public Errno DestroyAnswers { get; set; } = Errno.Ok;
     public HashSet<string> Busy { get; } = [];
     public HashSet<string> Filled { get; } = [];
     public ManualResetEventSlim? HoldVerify { get; set; }
@@ -94,6 +95,7 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
 
     public Errno DestroyPool(string name, bool force)
     {
+        if (DestroyAnswers != Errno.Ok) return DestroyAnswers;
         lock (_gate)
         {
             if (Busy.Contains(name)) return Errno.EBUSY;

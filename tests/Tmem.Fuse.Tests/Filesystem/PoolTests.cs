@@ -34,6 +34,16 @@ public sealed class PoolTests : IDisposable
         Assert.Equal(2, _volume.Client.Pools().Count);
     }
 
+    /// <summary>mkdir takes names that pool.create would not: what it made can be reserved for and destroyed.</summary>
+    [Fact]
+    public void APoolThatMkdirMadeIsFoundByAnyName()
+    {
+        _volume.Directory(NodeId.Root, "a\tb");
+        Assert.Equal(Errno.Ok, _volume.Files.ReservePool("a\tb", 4096));
+        Assert.Equal(Errno.Ok, _volume.Files.DestroyPool("a\tb", force: false));
+        Assert.Empty(_volume.Client.Pools());
+    }
+
     [Fact]
     public void PoolsAreListedByName()
     {

@@ -1,0 +1,60 @@
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Control.Messages;
+
+namespace Tmem.Fuse.Control;
+
+/// <summary>
+/// What the file system would not do to a pool, in words: its error number says which of few reasons it was, and each has a
+/// remedy of its own. What can be told from the parameters alone was told before (<see cref="PoolMethods"/>).
+/// </summary>
+internal static class PoolRefusal
+{
+    /// <summary>What stands in a name for bytes that are no UTF-8.</summary>
+    public const char NoUtf8 = '\uFFFD';
+
+    /// <summary>The answer.</summary>
+    /// <param name="name">The pool.</param>
+    /// <param name="what">What it could not: "be destroyed".</param>
+    /// <param name="errno">Why.</param>
+    /// <param name="reserving">Whether memory was to be reserved.</param>
+    public static RpcAnswer Of(string name, string what, Errno errno, bool reserving)
+    {
+        var (code, why, remedy) = errno switch
+        {
+            // It was in the list a moment ago: the name that the list shows for it is not the one it has.
+            Errno.ENOENT when name.Contains(NoUtf8) => (ControlErrorCode.InvalidParameters,
+                "its name is not UTF-8, so it cannot be named here",
+                "reach it through the mount: rename its directory with 'mv', or remove it with 'rm -r'"),
+            Errno.ENOENT or Errno.ESTALE => (ControlErrorCode.NotFound, "it does not exist any more", "see 'tmemctl pool list'"),
+            Errno.EEXIST => (ControlErrorCode.Exists, "the name is taken", "choose another name, or destroy the old one first"),
+            Errno.ENOTEMPTY => (ControlErrorCode.NotEmpty, "it holds files", "remove them, or force it (--force)"),
+            Errno.EBUSY => (ControlErrorCode.Busy, "a file of it is open",
+                HasSwap() ? "close it; if swap is on it, with 'tmemctl swap off'" : "close it ('lsof' names who has it open)"),
+            Errno.ENOSPC or Errno.ENOMEM or Errno.EDQUOT when reserving => (ControlErrorCode.NoRoom,
+                "the store has not so much room beside what is stored and reserved",
+                "reserve less, free memory in the store, or start tmemd with more --capacity"),
+            Errno.ENOSPC or Errno.ENOMEM or Errno.EDQUOT => (ControlErrorCode.NoRoom,
+                "the store has no room for it beside what is stored and reserved",
+                "free memory in the store, or start tmemd with more --capacity"),
+            Errno.EINVAL => (ControlErrorCode.InvalidParameters,
+                "the store has no pools of this kind with this limit and reserve", "leave --limit and --reserve out"),
+            Errno.ENAMETOOLONG => (ControlErrorCode.InvalidParameters, "its name is too long", "use a shorter name"),
+            Errno.EIO => (ControlErrorCode.Internal, "what the store keeps about it is damaged", "'tmemctl check' names what is"),
+            _ => (ControlErrorCode.Internal, "an unexpected error", "look at the daemon's log"),
+        };
+        return RpcAnswer.Fail(code, $"pool '{name}' cannot {what}: {why} ({errno})", name, remedy);
+    }
+
+    /// <summary>Whether the machine swaps at all: where it does not, a hint at swap sends people looking.</summary>
+    private static bool HasSwap()
+    {
+        try
+        {
+            return File.ReadLines("/proc/swaps").Skip(1).Any();
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+}
