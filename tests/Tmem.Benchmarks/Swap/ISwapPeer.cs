@@ -3,7 +3,7 @@ namespace Tmem.Benchmarks.Swap;
 /// <summary>What a swap device's store holds at one moment.</summary>
 /// <param name="SwapUsedBytes">Bytes of pages out on the device, as /proc/swaps counts them.</param>
 /// <param name="StoreBytes">Memory the store itself says it uses for them, metadata included.</param>
-/// <param name="ProcessBytes">All memory resident in the process that serves the device; 0 where there is none.</param>
+/// <param name="ProcessBytes">All memory resident in the processes that serve the device; 0 where there are none.</param>
 internal readonly record struct StoreUse(long SwapUsedBytes, long StoreBytes, long ProcessBytes);
 
 /// <summary>One kind of swap device under comparison: made by <see cref="Start"/>, undone by Dispose even after half a start.</summary>
@@ -17,6 +17,6 @@ internal interface ISwapPeer : IDisposable
 
     StoreUse Use();
 
-    /// <summary>Processor seconds of the process that serves the device so far; null where the kernel serves it.</summary>
+    /// <summary>Processor seconds of the processes that serve the device so far; null where the kernel serves it.</summary>
     double? DaemonCpuSeconds();
 }

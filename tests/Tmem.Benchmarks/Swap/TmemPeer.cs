@@ -21,9 +21,9 @@ internal sealed class TmemPeer(string binaries, string[] daemonArguments) : ISwa
     }
 
     public StoreUse Use() => new(SwapDevice.UsedBytes(_device), _daemon!.UsedBytes(),
-        ProcessTimes.StatusBytes(_daemon.Id.ToString(CultureInfo.InvariantCulture), "VmRSS"));
+        ProcessFamily.ResidentBytes(_daemon.Id));
 
-    public double? DaemonCpuSeconds() => ProcessTimes.CpuSeconds(_daemon!.Id);
+    public double? DaemonCpuSeconds() => ProcessFamily.CpuSeconds(_daemon!.Id);
 
     public void Dispose()
     {
