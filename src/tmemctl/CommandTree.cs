@@ -30,25 +30,37 @@ internal static class CommandTree
             DefaultValueFactory = _ => ControlProtocol.DefaultSocket,
         };
         socket.AcceptPaths(ControlProtocol.LongestSocketPath);
-        var json = new Option<bool>("--json") { Description = "Print JSON for programs instead of text for people.", Recursive = true };
+        var json = new Option<bool>("--json")
+        {
+            Description = "Print JSON for programs instead of text for people.", Recursive = true,
+        };
         var timeout = new Option<double?>("--timeout")
         {
-            Description = "Seconds to wait for the daemon's answer, for example --timeout 5. Default: 30, and 10 minutes for what may take long.",
+            Description =
+                "Seconds to wait for the daemon's answer, for example --timeout 5. Default: 30, and 10 minutes for what may "
+                + "take long.",
             HelpName = "SECONDS",
             Recursive = true,
             CustomParser = argument =>
             {
-                if (double.TryParse(argument.Tokens[0].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds is >= ShortestTimeout and <= LongestTimeout)
+                if (double.TryParse(argument.Tokens[0].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture,
+                    out var seconds) && seconds is >= ShortestTimeout and <= LongestTimeout)
                     return seconds;
-                argument.AddError($"--timeout: '{argument.Tokens[0].Value}' is not a number of seconds from {ShortestTimeout} to {LongestTimeout}");
+                argument.AddError(
+                    $"--timeout: '{argument.Tokens[0].Value}' is not a number of seconds from {ShortestTimeout} to "
+                    + $"{LongestTimeout}");
                 return null;
             },
         };
         CommandContext Context(ParseResult parse) => new(
-            new ControlClient(parse.GetRequiredValue(socket)) { Patience = parse.GetValue(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null },
+            new ControlClient(parse.GetRequiredValue(socket))
+            {
+                Patience = parse.GetValue(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+            },
             system, mounts, new Terminal(output, error, parse.GetValue(json)));
 
-        var root = new RootCommand("Manages tmemd, the compressed page store: its pools, and swap on it.\n" + ExitCode.Help) { socket, json, timeout };
+        var root = new RootCommand("Manages tmemd, the compressed page store: its pools, and swap on it.\n"
+            + ExitCode.Help) { socket, json, timeout };
         root.Add(StatusCommand.Create(Context));
         root.Add(new Command("pool", "Pools: the directories at the first level of the mount.")
         {
@@ -58,7 +70,8 @@ internal static class CommandTree
             PoolReserveCommand.Create(Context),
             PoolDestroyCommand.Create(Context),
         });
-        root.Add(new Command("swap", "Swap on the store: a file in a persistent pool, a loop device with direct I/O over it, swapon.")
+        root.Add(
+            new Command("swap", "Swap on the store: a file in a persistent pool, a loop device with direct I/O over it, swapon.")
         {
             SwapOnCommand.Create(Context),
             SwapOffCommand.Create(Context),
@@ -71,7 +84,8 @@ internal static class CommandTree
         root.Add(StopCommand.Create(Context));
         root.Add(RecoverCommand.CreateProbe());
 
-        return Usage.Run(root, "tmemctl", args, new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null });
+        return Usage.Run(root, "tmemctl", args,
+            new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null });
     }
 
     /// <summary>An argument that is a size.</summary>

@@ -10,10 +10,13 @@ namespace Tmem.Ctl;
 /// <param name="Value">The result.</param>
 /// <param name="Error">The daemon's refusal.</param>
 /// <param name="Unreachable">Why there is no answer: a sentence with the remedy.</param>
-/// <param name="MayBeDone">With it: whether the daemon may have begun what was asked for, so that it may yet be done. Never for what changes nothing.</param>
+/// <param name="MayBeDone">With it: whether the daemon may have begun what was asked for, so that it may yet be done. Never for
+/// what changes nothing.</param>
 internal sealed record Reply<T>(T? Value, RpcError? Error, string? Unreachable, bool MayBeDone = false) where T : class;
 
-/// <summary>The daemon at the other end of its socket. Each call is a connection of its own: tmemctl makes a handful and ends.</summary>
+/// <summary>
+/// The daemon at the other end of its socket. Each call is a connection of its own: tmemctl makes a handful and ends.
+/// </summary>
 internal sealed class ControlClient(string socketPath)
 {
     /// <summary>What an ordinary call may take before the daemon counts as not answering.</summary>
@@ -29,10 +32,12 @@ internal sealed class ControlClient(string socketPath)
     public string SocketPath { get; } = socketPath;
 
     /// <summary>A call without parameters.</summary>
-    public Reply<T> Call<T>(string method, JsonTypeInfo<T> type, TimeSpan? patience = null) where T : class => Call(method, null, type, patience);
+    public Reply<T> Call<T>(string method, JsonTypeInfo<T> type, TimeSpan? patience = null)
+        where T : class => Call(method, null, type, patience);
 
     /// <summary>A call with parameters.</summary>
-    public Reply<T> Call<TParameters, T>(string method, TParameters parameters, JsonTypeInfo<TParameters> parametersType, JsonTypeInfo<T> type, TimeSpan? patience = null) where T : class =>
+    public Reply<T> Call<TParameters, T>(string method, TParameters parameters, JsonTypeInfo<TParameters> parametersType,
+        JsonTypeInfo<T> type, TimeSpan? patience = null) where T : class =>
         Call(method, JsonSerializer.SerializeToElement(parameters, parametersType), type, patience);
 
     private Reply<T> Call<T>(string method, JsonElement? parameters, JsonTypeInfo<T> type, TimeSpan? wanted) where T : class
@@ -41,7 +46,8 @@ internal sealed class ControlClient(string socketPath)
         var sent = false;
         try
         {
-            var line = Exchange(new RpcRequest("2.0", 1, method, parameters), (int)Math.Max(patience.TotalMilliseconds, 0), ref sent);
+            var line = Exchange(new RpcRequest("2.0", 1, method, parameters), (int)Math.Max(patience.TotalMilliseconds, 0),
+                ref sent);
             var reply = JsonSerializer.Deserialize(line, ControlReplyJson.Default.RpcReply);
             if (reply?.Error is { } error) return new Reply<T>(null, error, null);
             if (reply?.Result is { } result && result.Deserialize(type) is { } value) return new Reply<T>(value, null, null);
@@ -67,7 +73,8 @@ internal sealed class ControlClient(string socketPath)
 
     private Reply<T> Nobody<T>(string why) where T : class => new(null, null, $"no daemon reached on {SocketPath}: {why}");
 
-    private Reply<T> Foreign<T>() where T : class => Nobody<T>("what answers does not speak the management protocol; is it tmemd, and of this version?");
+    private Reply<T> Foreign<T>() where T : class =>
+        Nobody<T>("what answers does not speak the management protocol; is it tmemd, and of this version?");
 
     /// <summary>
     /// The request was handed over and no answer came. By now the socket is closed: a daemon that had not begun never will
@@ -76,17 +83,22 @@ internal sealed class ControlClient(string socketPath)
     private Reply<T> Unknown<T>(string method, SocketError error, TimeSpan patience) where T : class
     {
         var see = method.StartsWith("pool.", StringComparison.Ordinal) ? "pool list" : "status";
-        var what = error is SocketError.TimedOut or SocketError.WouldBlock ? $"gave no answer within {patience.TotalSeconds:0.#} s"
+        var what = error is SocketError.TimedOut or SocketError.WouldBlock
+            ? $"gave no answer within {patience.TotalSeconds:0.#} s"
             : "closed the connection without an answer";
-        return new Reply<T>(null, null, $"the daemon on {SocketPath} was sent '{method}' and {what}: it does not begin it any more, but if it had begun, it carries it out; "
+        return new Reply<T>(null, null,
+            $"the daemon on {SocketPath} was sent '{method}' and {what}: it does not begin it any more, but if it had begun, it "
+            + "carries it out; "
             + $"see with 'tmemctl {see}' what came of it, and look at the daemon's log", MayBeDone: true);
     }
 
     private static string Explain(SocketError code, string message) => code switch
     {
         SocketError.AccessDenied => "permission denied; run as root",
-        SocketError.ConnectionRefused => "the socket is left over and nobody listens; start tmemd (scripts/up), or clean up with 'tmemctl recover'",
-        SocketError.AddressNotAvailable or SocketError.NotSocket => "there is no such socket; start tmemd (scripts/up) or name its socket with --socket",
+        SocketError.ConnectionRefused =>
+            "the socket is left over and nobody listens; start tmemd (scripts/up), or clean up with 'tmemctl recover'",
+        SocketError.AddressNotAvailable or SocketError.NotSocket =>
+            "there is no such socket; start tmemd (scripts/up) or name its socket with --socket",
         SocketError.TimedOut or SocketError.WouldBlock => "it does not answer; look at its log",
         SocketError.ConnectionReset or SocketError.Shutdown => "it closed the connection; look at its log",
         _ => message,
@@ -96,7 +108,10 @@ internal sealed class ControlClient(string socketPath)
     {
         if (!Path.Exists(SocketPath)) throw new SocketException((int)SocketError.AddressNotAvailable);
         var started = Stopwatch.GetTimestamp();
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = timeout, SendTimeout = timeout };
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+        {
+            ReceiveTimeout = timeout, SendTimeout = timeout,
+        };
         socket.Connect(new UnixDomainSocketEndPoint(SocketPath));
         sent = Send(socket, [.. JsonSerializer.SerializeToUtf8Bytes(request, ControlJson.Default.RpcRequest), (byte)'\n']);
         var buffer = new byte[16 * 1024];
@@ -104,7 +119,8 @@ internal sealed class ControlClient(string socketPath)
         while (true)
         {
             // The whole answer within the time, not each piece of it.
-            if (timeout > 0) socket.ReceiveTimeout = Math.Max(timeout - (int)Stopwatch.GetElapsedTime(started).TotalMilliseconds, 1);
+            if (timeout > 0)
+                socket.ReceiveTimeout = Math.Max(timeout - (int)Stopwatch.GetElapsedTime(started).TotalMilliseconds, 1);
             var received = socket.Receive(buffer.AsSpan(length));
             if (received == 0) throw new SocketException((int)SocketError.ConnectionReset);
             var newline = buffer.AsSpan(length, received).IndexOf((byte)'\n');

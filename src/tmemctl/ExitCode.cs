@@ -18,6 +18,7 @@ internal static class ExitCode
 
     /// <summary>The list for <c>--help</c>.</summary>
     public const string Help =
-        "Exit codes: 0 done; 1 refused or failed, by the daemon or in a step; 2 wrong usage; 3 daemon not reachable, nothing was done; "
+        "Exit codes: 0 done; 1 refused or failed, by the daemon or in a step; 2 wrong usage; 3 daemon not reachable, nothing "
+        + "was done; "
         + "4 check found problems; 5 sent but not answered: it may have been done.";
 }

@@ -28,7 +28,8 @@ public sealed class CommandTests : IDisposable
     {
         using var error = new StringWriter();
         using var full = new FullWriter();
-        Assert.Equal(ExitCode.Failed, CommandTree.Run([.. arguments, "--socket", _server.SocketPath], full, error, new FakeSwapSystem(), new NoMounts()));
+        Assert.Equal(ExitCode.Failed,
+            CommandTree.Run([.. arguments, "--socket", _server.SocketPath], full, error, new FakeSwapSystem(), new NoMounts()));
         Assert.Contains("No space left on device", error.ToString());
         Assert.DoesNotContain("   at ", error.ToString());
     }
@@ -37,7 +38,8 @@ public sealed class CommandTests : IDisposable
     public void Status_says_whether_the_daemon_is_protected()
     {
         Assert.Contains("protected       yes: keeper 4711 replaces worker 4712 if it dies", Ctl.Run(_server, "status").Lines);
-        _server.Processes = _server.Processes with { KeeperPid = 0, LastDeath = "process 9 was killed by SIGKILL", LastDeathAt = DateTimeOffset.UnixEpoch };
+        _server.Processes = _server.Processes with { KeeperPid = 0, LastDeath = "process 9 was killed by SIGKILL",
+            LastDeathAt = DateTimeOffset.UnixEpoch };
         var lines = Ctl.Run(_server, "status").Lines;
         Assert.Contains(lines, line => line.StartsWith("protected       NO", StringComparison.Ordinal));
         Assert.Contains("last death      1970-01-01 00:00:00 UTC: process 9 was killed by SIGKILL", lines);
@@ -57,7 +59,8 @@ public sealed class CommandTests : IDisposable
         var late = Ctl.Run(_server, "upgrade");
         Assert.Equal(ExitCode.Failed, late.Code);
         Assert.Contains("the new worker died", late.Error);
-        _server.UpgradeError = new RpcError(ControlErrorCode.UpgradeRefused, "tmemd serves on as it was: no such program", new RpcErrorData("upgrade", "name another"));
+        _server.UpgradeError = new RpcError(ControlErrorCode.UpgradeRefused, "tmemd serves on as it was: no such program",
+            new RpcErrorData("upgrade", "name another"));
         var refused = Ctl.Run(_server, "upgrade", "--binary", "/nowhere");
         Assert.Equal(ExitCode.Failed, refused.Code);
         Assert.Contains("no such program", refused.Error);
@@ -84,10 +87,13 @@ public sealed class CommandTests : IDisposable
         _server.Pools.Add(new string('n', 255), "ephemeral");
         var lines = Ctl.Run(_server, "pool", "list").Lines;
         Assert.Equal(4, lines.Length);
-        Assert.Equal(["NAME", "KIND", "PAGES", "ORIGINAL", "COMPRESSED", "RATIO", "MEMORY", "LIMIT", "RESERVE"], lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(["NAME", "KIND", "PAGES", "ORIGINAL", "COMPRESSED", "RATIO", "MEMORY", "LIMIT", "RESERVE"],
+            lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries));
         Assert.StartsWith("a\\x1b[31mb\\nc ", lines[1]);
-        Assert.Equal(["data", "persistent", "1000", "3.9", "MiB", "1.6", "MiB", "2.50", "1.6", "MiB", "none", "-"], lines[2].Split(' ', StringSplitOptions.RemoveEmptyEntries));
-        Assert.Equal(lines[0].IndexOf("KIND", StringComparison.Ordinal), lines[2].IndexOf("persistent", StringComparison.Ordinal));
+        Assert.Equal(["data", "persistent", "1000", "3.9", "MiB", "1.6", "MiB", "2.50", "1.6", "MiB", "none", "-"],
+            lines[2].Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(lines[0].IndexOf("KIND", StringComparison.Ordinal),
+            lines[2].IndexOf("persistent", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -104,7 +110,8 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public void A_pool_is_guaranteed_memory()
     {
-        Assert.Equal("created persistent pool swap, limit none, 64.0 MiB reserved\n", Ctl.Run(_server, "pool", "create", "swap", "--reserve", "64M").Output);
+        Assert.Equal("created persistent pool swap, limit none, 64.0 MiB reserved\n",
+            Ctl.Run(_server, "pool", "create", "swap", "--reserve", "64M").Output);
         Assert.Equal("pool swap is guaranteed 8.0 MiB\n", Ctl.Run(_server, "pool", "reserve", "swap", "8M").Output);
         Assert.Equal("pool swap has no reserve\n", Ctl.Run(_server, "pool", "reserve", "swap", "0").Output);
         Assert.Equal(ExitCode.Failed, Ctl.Run(_server, "pool", "reserve", "nowhere", "8M").Code);
@@ -146,7 +153,8 @@ public sealed class CommandTests : IDisposable
     [Theory]
     [InlineData("--help")]
     [InlineData("swap", "on", "--help")]
-    public void Asking_for_help_is_no_error(params string[] arguments) => Assert.Equal(ExitCode.Done, Ctl.Run(_server, arguments).Code);
+    public void Asking_for_help_is_no_error(params string[] arguments) =>
+        Assert.Equal(ExitCode.Done, Ctl.Run(_server, arguments).Code);
 
     [Fact]
     public void The_version_is_printed()
@@ -188,7 +196,8 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public void Check_is_exit_code_4_when_something_is_wrong()
     {
-        Assert.Equal((ExitCode.Done, "checked 7 pages, 2 objects, 1 spans in 0.3 s: all is well\n"), (Ctl.Run(_server, "check").Code, Ctl.Run(_server, "check").Output));
+        Assert.Equal((ExitCode.Done, "checked 7 pages, 2 objects, 1 spans in 0.3 s: all is well\n"),
+            (Ctl.Run(_server, "check").Code, Ctl.Run(_server, "check").Output));
         _server.Problems.Add("slot 5 is torn");
         var outcome = Ctl.Run(_server, "check");
         Assert.Equal(ExitCode.Problems, outcome.Code);
@@ -200,7 +209,8 @@ public sealed class CommandTests : IDisposable
     public void Stop_tells_what_stands_in_the_way()
     {
         Assert.Equal(ExitCode.Done, Ctl.Run(_server, "stop").Code);
-        _server.StopError = new RpcError(ControlErrorCode.StopRefused, "tmemd goes on: swap is on", new RpcErrorData("x", "turn it off"));
+        _server.StopError = new RpcError(ControlErrorCode.StopRefused, "tmemd goes on: swap is on",
+            new RpcErrorData("x", "turn it off"));
         var outcome = Ctl.Run(_server, "stop");
         Assert.Equal((ExitCode.Failed, "tmemctl: tmemd goes on: swap is on; turn it off\n"), (outcome.Code, outcome.Error));
     }
@@ -217,7 +227,8 @@ public sealed class CommandTests : IDisposable
         _server.Mute = true;
         var late = Ctl.Run(_server, [.. command, "--timeout", "0.2"]);
         Assert.Equal((ExitCode.Unknown, ""), (late.Code, late.Output));
-        Assert.Contains("no answer within 0.2 s: it does not begin it any more, but if it had begun, it carries it out", late.Error);
+        Assert.Contains("no answer within 0.2 s: it does not begin it any more, but if it had begun, it carries it out",
+            late.Error);
         Assert.Contains($"'tmemctl {see}'", late.Error);
         (_server.Mute, _server.Closes) = (false, true);
         Assert.Equal(ExitCode.Unknown, Ctl.Run(_server, command).Code);

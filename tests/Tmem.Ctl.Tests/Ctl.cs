@@ -21,7 +21,8 @@ internal static class Ctl
         return new Outcome(code, output.ToString(), error.ToString());
     }
 
-    public static Outcome Run(FakeServer server, params string[] arguments) => Run(new FakeSwapSystem(), server.SocketPath, arguments);
+    public static Outcome Run(FakeServer server, params string[] arguments) =>
+        Run(new FakeSwapSystem(), server.SocketPath, arguments);
 }
 
 /// <summary>A machine without tmem mounts: a test of the command line recovers nothing of the real one.</summary>

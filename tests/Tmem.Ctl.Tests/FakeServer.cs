@@ -4,7 +4,9 @@ using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Tests;
 
-/// <summary>A daemon of a few lines: keeps pools in a dictionary, answers with the message types, and notes what it was asked.</summary>
+/// <summary>
+/// A daemon of a few lines: keeps pools in a dictionary, answers with the message types, and notes what it was asked.
+/// </summary>
 internal sealed class FakeServer : IDisposable
 {
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -47,9 +49,12 @@ internal sealed class FakeServer : IDisposable
 
     public static PoolFigures Figures { get; } = new()
     {
-        Pages = 1000, Objects = 1, OriginalBytes = 4096000, CompressedBytes = 1638400, SlotBytes = 1700000, IndexBytes = 9000, SameFilledPages = 12, RawPages = 3,
-        Puts = 2000, PutsStored = 1990, PutsReplaced = 990, PutsNoRoom = 6, PutsPoolLimit = 4, PutsClientLimit = 0, PutsFrozen = 0, PutsIncompressible = 0, Gets = 50, GetHits = 45, GetMisses = 5,
-        PageFlushesFound = 1, PageFlushesNotFound = 2, ObjectFlushesFound = 3, ObjectFlushesNotFound = 4, PagesFlushed = 5, Evictions = 0, CorruptPages = 0,
+        Pages = 1000, Objects = 1, OriginalBytes = 4096000, CompressedBytes = 1638400, SlotBytes = 1700000, IndexBytes =
+            9000, SameFilledPages = 12, RawPages = 3,
+        Puts = 2000, PutsStored = 1990, PutsReplaced = 990, PutsNoRoom = 6, PutsPoolLimit = 4, PutsClientLimit = 0,
+            PutsFrozen = 0, PutsIncompressible = 0, Gets = 50, GetHits = 45, GetMisses = 5,
+        PageFlushesFound = 1, PageFlushesNotFound = 2, ObjectFlushesFound = 3, ObjectFlushesNotFound = 4, PagesFlushed = 5,
+            Evictions = 0, CorruptPages = 0,
     };
 
     public void Dispose()
@@ -96,7 +101,8 @@ internal sealed class FakeServer : IDisposable
 
     private (string? Result, RpcError? Error) Carry(RpcRequest request)
     {
-        var name = request.Params is { ValueKind: JsonValueKind.Object } given && given.TryGetProperty("name", out var text) ? text.GetString()! : "";
+        var name = request.Params is { ValueKind: JsonValueKind.Object } given && given.TryGetProperty("name", out var text)
+            ? text.GetString()! : "";
         switch (request.Method)
         {
             case ControlMethod.Status:
@@ -104,15 +110,19 @@ internal sealed class FakeServer : IDisposable
             case ControlMethod.Check:
                 return (JsonSerializer.Serialize(new CheckReply(7, 2, 1, 0.25, Problems), ControlJson.Default.CheckReply), null);
             case ControlMethod.Stop:
-                return StopError is null ? (JsonSerializer.Serialize(new StopReply(4711), ControlJson.Default.StopReply), null) : (null, StopError);
+                return StopError is null ? (JsonSerializer.Serialize(new StopReply(4711), ControlJson.Default.StopReply), null)
+                    : (null, StopError);
             case ControlMethod.Upgrade:
-                return UpgradeError is null ? (JsonSerializer.Serialize(new UpgradeReply(4710, 0), ControlJson.Default.UpgradeReply), null) : (null, UpgradeError);
+                return UpgradeError is null
+                    ? (JsonSerializer.Serialize(new UpgradeReply(4710, 0), ControlJson.Default.UpgradeReply), null)
+                    : (null, UpgradeError);
             case ControlMethod.Adopt:
                 return (JsonSerializer.Serialize(new AdoptReply(4711), ControlJson.Default.AdoptReply), null);
             case ControlMethod.PoolList:
                 var pools = Pools.Select(pool => new PoolSummary
                 {
-                    Name = pool.Key, Id = IdOf(pool.Key), Kind = pool.Value, PageSize = 4096, LimitBytes = 0, RefuseIncompressible = false,
+                    Name = pool.Key, Id = IdOf(pool.Key), Kind = pool.Value, PageSize = 4096, LimitBytes =
+                        0, RefuseIncompressible = false,
                     Pages = 1000, OriginalBytes = 4096000, CompressedBytes = 1638400, MemoryBytes = 1709000,
                 }).ToList();
                 return (JsonSerializer.Serialize(new PoolListReply(pools), ControlJson.Default.PoolListReply), null);
@@ -122,12 +132,15 @@ internal sealed class FakeServer : IDisposable
                 var wanted = request.Params!.Value.Deserialize(ControlJson.Default.PoolCreateParameters)!;
                 Reserved = wanted.Reserve;
                 if (CreateError is { } refusal) return (null, refusal);
-                if (!Pools.TryAdd(name, wanted.Ephemeral ? "ephemeral" : "persistent")) return (null, new RpcError(ControlErrorCode.Exists, $"pool '{name}' is there", new RpcErrorData(name, "choose another name")));
+                if (!Pools.TryAdd(name, wanted.Ephemeral ? "ephemeral" : "persistent"))
+                    return (null, new RpcError(ControlErrorCode.Exists, $"pool '{name}' is there",
+                        new RpcErrorData(name, "choose another name")));
                 if (RealDirectories) Directory.CreateDirectory(Path.Combine(Mount, name));
                 return (Pool(name, Pools[name], wanted.Limit, wanted.Reserve), null);
             case ControlMethod.PoolReserve:
                 return Pools.TryGetValue(name, out var its)
-                    ? (Pool(name, its, 0, request.Params!.Value.Deserialize(ControlJson.Default.PoolReserveParameters)!.Reserve), null)
+                    ? (Pool(name, its, 0, request.Params!.Value.Deserialize(ControlJson.Default.PoolReserveParameters)!.Reserve),
+                        null)
                     : (null, NotFound(name));
             case ControlMethod.PoolDestroy:
                 if (!Pools.Remove(name)) return (null, NotFound(name));
@@ -138,24 +151,29 @@ internal sealed class FakeServer : IDisposable
         }
     }
 
-    private static RpcError NotFound(string name) => new(ControlErrorCode.NotFound, $"no pool '{name}'", new RpcErrorData(name, "see the list"));
+    private static RpcError NotFound(string name) =>
+        new(ControlErrorCode.NotFound, $"no pool '{name}'", new RpcErrorData(name, "see the list"));
 
     /// <summary>The same for the same name in all runs.</summary>
     public static uint IdOf(string name) => name.Aggregate(1000u, (id, letter) => unchecked(id * 31 + letter));
 
     private static string Pool(string name, string kind, long limit, long reserve = 0) => JsonSerializer.Serialize(new PoolReply
     {
-        Name = name, Id = IdOf(name), Kind = kind, PageSize = 4096, LimitBytes = limit, ReserveBytes = reserve, RefuseIncompressible = false, Figures = Figures,
+        Name = name, Id = IdOf(name), Kind = kind, PageSize = 4096, LimitBytes = limit, ReserveBytes =
+            reserve, RefuseIncompressible = false, Figures = Figures,
     }, ControlJson.Default.PoolReply);
 
     private StatusReply Status() => new()
     {
-        Version = "9.8.7", Pid = 4711, Processes = Processes, MountPoint = Mount, Connection = Connection, SocketPath = SocketPath, Region = "anonymous memory", StartedAt = DateTimeOffset.UnixEpoch,
+        Version = "9.8.7", Pid = 4711, Processes = Processes, MountPoint = Mount, Connection = Connection, SocketPath =
+            SocketPath, Region = "anonymous memory", StartedAt = DateTimeOffset.UnixEpoch,
         UptimeSeconds = 200, Threads = 4, Pools = Pools.Count, Total = Figures,
         Store = new StoreFigures
         {
-            CapacityBytes = 1L << 30, UsedBytes = UsedBytes, PeakUsedBytes = 300 << 20, PageSpanBytes = 250 << 20, MetadataBytes = 6 << 20,
-            ReadySpanBytes = 1 << 20, RecordSpanBytes = 2 << 20, SlackBytes = 3 << 20, SlotsMoved = 44, Spans = 77, SpansReturned = 5, Generation = 3,
+            CapacityBytes = 1L << 30, UsedBytes = UsedBytes, PeakUsedBytes = 300 << 20, PageSpanBytes = 250 << 20, MetadataBytes =
+                6 << 20,
+            ReadySpanBytes = 1 << 20, RecordSpanBytes = 2 << 20, SlackBytes = 3 << 20, SlotsMoved = 44, Spans = 77,
+                SpansReturned = 5, Generation = 3,
         },
     };
 }

@@ -39,12 +39,16 @@ internal sealed class FakeSwapSystem : ISwapSystem
 
     public FakeFile Add(string path, uint owner = 0, string? mark = null, string? oldMark = null)
     {
-        var file = new FakeFile { Identity = new FileIdentity(0, Minor, _inodes++), Owner = owner, Mark = mark, OldMark = oldMark };
+        var file = new FakeFile
+        {
+            Identity = new FileIdentity(0, Minor, _inodes++), Owner = owner, Mark = mark, OldMark = oldMark,
+        };
         Files.Add(path, file);
         return file;
     }
 
-    public void Attach(string device, string path, FileIdentity? file, string note = "") => Attached[device] = new LoopBacking(device, path, file, note);
+    public void Attach(string device, string path, FileIdentity? file, string note = "") =>
+        Attached[device] = new LoopBacking(device, path, file, note);
 
     private string? Do(string action, Action change)
     {
@@ -71,7 +75,9 @@ internal sealed class FakeSwapSystem : ISwapSystem
         public uint Owner => system.Folders.GetValueOrDefault(pool).Owner;
         public uint Permissions => system.Folders.TryGetValue(pool, out var folder) ? folder.Mode : 0x1EDu;
         public string? CloseToOthers() => system.Do("chmod", () => system.Folders[pool] = (Owner, 0x1C0));
-        public IReadOnlyList<string> Names() => [.. system.Files.Keys.Where(path => path.StartsWith(pool + "/", StringComparison.Ordinal)).Select(path => path[(pool.Length + 1)..])];
+        public IReadOnlyList<string> Names() =>
+            [.. system.Files.Keys.Where(path => path.StartsWith(pool + "/", StringComparison.Ordinal))
+                .Select(path => path[(pool.Length + 1)..])];
 
         public string? Create(string name, long size, string mark, out ISwapFile? file)
         {
@@ -92,7 +98,8 @@ internal sealed class FakeSwapSystem : ISwapSystem
             ? new FoundFile(file.Identity, file.Owner, file.Mode, 1, file.Mark, file.OldMark)
             : null;
 
-        public string? Remove(string name, FileIdentity file) => Find(name)?.Identity == file ? system.Do("unlink", () => system.Files.Remove($"{pool}/{name}")) : null;
+        public string? Remove(string name, FileIdentity file) => Find(name)?.Identity == file
+            ? system.Do("unlink", () => system.Files.Remove($"{pool}/{name}")) : null;
 
         public void Dispose()
         {

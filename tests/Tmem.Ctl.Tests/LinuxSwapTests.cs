@@ -89,12 +89,15 @@ public sealed class LinuxSwapTests : IDisposable
         Assert.Null(_system.DetachLoop("/dev/nonexistent-loop"));
     }
 
-    /// <summary>A file system without a device of its own, as the real mount is, and with attributes that only root sets.</summary>
+    /// <summary>
+    /// A file system without a device of its own, as the real mount is, and with attributes that only root sets.
+    /// </summary>
     private Unmounter MountTmpfs()
     {
         if (Environment.UserName != "root") Assert.Skip("loop devices and swap need root");
         if (!File.Exists("/dev/loop-control")) Assert.Skip("/dev/loop-control is missing; load the module loop");
-        if (NativeMethods.Mount("tmpfs", _server.Mount, "tmpfs", 0, null) != 0) Assert.Skip($"no tmpfs can be mounted: {NativeMethods.LastError()}");
+        if (NativeMethods.Mount("tmpfs", _server.Mount, "tmpfs", 0, null) != 0)
+            Assert.Skip($"no tmpfs can be mounted: {NativeMethods.LastError()}");
         Assert.Equal(0, NativeMethods.Status(-100, _server.Mount, 0, FileStatus.Basic, out var status));
         _server.Connection = (int)status.DeviceMinor;
         return new Unmounter(_server.Mount);

@@ -19,7 +19,8 @@ public sealed class MemoryRoomTests
     public void The_machine(long available, long stored, long free, bool isShort)
     {
         var room = new MemoryRoom(available * MiB, []);
-        Assert.Equal(isShort, room.Shortage(s_device, [s_device, new SwapEntry("/dev/sda2", free * MiB, 0, -2)], stored * MiB) is not null);
+        Assert.Equal(isShort, room.Shortage(s_device, [s_device, new SwapEntry("/dev/sda2", free * MiB, 0, -2)], stored * MiB)
+            is not null);
     }
 
     [Theory]
@@ -32,7 +33,8 @@ public sealed class MemoryRoomTests
     {
         var room = new MemoryRoom(1L << 40, [new GroupRoom("/g", limit * MiB, used * MiB, swapped * MiB)]);
         var other = new SwapEntry("/dev/sda2", elsewhere * MiB, elsewhere * MiB, -2);
-        Assert.Equal(isShort, room.Shortage(s_device, [s_device, other], 0)?.Contains("memory group /g", StringComparison.Ordinal) == true);
+        Assert.Equal(isShort,
+            room.Shortage(s_device, [s_device, other], 0)?.Contains("memory group /g", StringComparison.Ordinal) == true);
     }
 
     [Fact]

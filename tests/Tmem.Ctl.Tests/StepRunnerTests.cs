@@ -17,7 +17,8 @@ public sealed class StepRunnerTests
     [Fact]
     public void A_failure_undoes_what_was_done_in_reverse_order()
     {
-        var failure = StepRunner.Run([Good("a"), new Step("plain", () => null), Good("b"), new Step("bad", () => "no", () => throw new InvalidOperationException("never done")), Good("c")]);
+        var failure = StepRunner.Run([Good("a"), new Step("plain", () => null), Good("b"),
+            new Step("bad", () => "no", () => throw new InvalidOperationException("never done")), Good("c")]);
         Assert.Equal(("bad", "no"), (failure!.Step, failure.Reason));
         Assert.Equal(["a", "b", "undo b", "undo a"], _log);
         Assert.Empty(failure.NotUndone);
@@ -34,7 +35,8 @@ public sealed class StepRunnerTests
     [Fact]
     public void An_exception_is_a_failed_step_on_the_way_there_and_back()
     {
-        var failure = StepRunner.Run([Good("a"), new Step("thrower", () => null, () => throw new IOException("gone")), new Step("bad", () => throw new IOException("broken"))]);
+        var failure = StepRunner.Run([Good("a"), new Step("thrower", () => null, () => throw new IOException("gone")),
+            new Step("bad", () => throw new IOException("broken"))]);
         Assert.Equal(("bad", "broken"), (failure!.Step, failure.Reason));
         Assert.Equal("thrower (gone)", Assert.Single(failure.NotUndone));
         Assert.Equal(["a", "undo a"], _log);

@@ -21,7 +21,8 @@ public sealed class SwapCommandTests : IDisposable
     public void On_does_every_step_in_order_and_off_undoes_them()
     {
         var on = Run("swap", "on");
-        Assert.Equal((ExitCode.Done, $"swap is on: /dev/loop7, 755.2 MiB, priority 100, file {SwapPath}\n"), (on.Code, on.Output));
+        Assert.Equal((ExitCode.Done, $"swap is on: /dev/loop7, 755.2 MiB, priority 100, file {SwapPath}\n"),
+            (on.Code, on.Output));
         Assert.Equal(["chmod", "create", "attach", "dio", "cap", "mkswap", "sole", "swapon"], _system.Done);
         Assert.Equal(Sure, _system.Files[Key].Size);
         Assert.Equal(new SwapMark(FakeServer.IdOf("swap"), true).Text, _system.Files[Key].Mark);
@@ -223,7 +224,8 @@ public sealed class SwapCommandTests : IDisposable
         _server.Pools["theirs"] = _server.Pools["admins"] = "persistent";
         _system.Folders["theirs"] = (1000, 0x1C0);
         _system.Add("theirs/swapfile", owner: 1000, oldMark: "pool made");
-        _system.Add("admins/swapfile", owner: 1000, oldMark: "pool made", mark: new SwapMark(FakeServer.IdOf("admins"), true).Text);
+        _system.Add("admins/swapfile", owner: 1000, oldMark: "pool made",
+            mark: new SwapMark(FakeServer.IdOf("admins"), true).Text);
         Assert.Equal(ExitCode.Done, Run("swap", "on").Code);
         Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
         Assert.Equal(["admins", "theirs"], _server.Pools.Keys);
@@ -286,7 +288,9 @@ public sealed class SwapCommandTests : IDisposable
         Assert.Contains("/dev/loop7  2.0 GiB  100.0 MiB       100  swap", lines[1]);
         Assert.EndsWith(SwapPath, lines[1]);
         // The fake pool's figures are of too few pages to tell a ratio; the fake device has 1.9 GiB unused.
-        Assert.Equal("/dev/loop7: 755.2 MiB more at the present ratio, 755.2 MiB if nothing shrinks; the device has 1.9 GiB unused, and writes fail beyond what the store holds", lines[2]);
+        Assert.Equal(
+            "/dev/loop7: 755.2 MiB more at the present ratio, 755.2 MiB if nothing shrinks; the device has 1.9 GiB unused, and "
+            + "writes fail beyond what the store holds", lines[2]);
         var device = Run("swap", "status", "--json").Json["devices"]![0]!;
         Assert.Equal(2.5, device["ratio"]!.GetValue<double>());
         Assert.Equal(100 << 20, device["usedBytes"]!.GetValue<long>());
@@ -329,8 +333,11 @@ public sealed class SwapCommandTests : IDisposable
     [Fact]
     public void Proc_swaps_is_read_in_bytes()
     {
-        var entries = LinuxSwapSystem.ParseSwaps("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/loop0                              partition\t1048572\t\t12\t\t100\n/my\\040file file 8 4 -2\njunk\n");
-        Assert.Equal([new SwapEntry("/dev/loop0", 1048572L * 1024, 12 * 1024, 100), new SwapEntry("/my\\040file", 8192, 4096, -2)], entries);
+        var entries = LinuxSwapSystem.ParseSwaps(
+            "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/loop0                              "
+            + "partition\t1048572\t\t12\t\t100\n/my\\040file file 8 4 -2\njunk\n");
+        Assert.Equal([new SwapEntry("/dev/loop0", 1048572L * 1024, 12 * 1024, 100),
+            new SwapEntry("/my\\040file", 8192, 4096, -2)], entries);
     }
 
     private Outcome Run(params string[] arguments) => Ctl.Run(_system, _server.SocketPath, arguments);

@@ -146,7 +146,9 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
         return true;
     }
 
-    /// <summary>Takes what the peer is still sending, within reason: closing on unread bytes would reset the connection under our reply.</summary>
+    /// <summary>
+    /// Takes what the peer is still sending, within reason: closing on unread bytes would reset the connection under our reply.
+    /// </summary>
     private void Drain()
     {
         try

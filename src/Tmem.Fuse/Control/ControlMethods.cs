@@ -14,19 +14,24 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
     /// <summary>Carries out a method. Whatever the parameters hold, the answer is a value or an error.</summary>
     /// <param name="method">Its name.</param>
     /// <param name="parameters">As they came.</param>
-    /// <param name="wanted">Whether the caller still waits: asked again after whatever may have taken long and before what cannot be undone.</param>
+    /// <param name="wanted">Whether the caller still waits: asked again after whatever may have taken long and before what cannot
+    /// be undone.</param>
     public RpcAnswer Call(string method, JsonElement? parameters, Func<bool> wanted) => method switch
     {
         ControlMethod.Status => WithoutParameters(method, parameters) ?? Status(),
         ControlMethod.Check => WithoutParameters(method, parameters) ?? Check(),
         ControlMethod.Stop => WithoutParameters(method, parameters) ?? Stop(wanted),
-        ControlMethod.Upgrade => RpcParameters.Read(method, parameters, ControlJson.Default.UpgradeParameters, wish => Upgrade(wish, wanted)),
+        ControlMethod.Upgrade =>
+            RpcParameters.Read(method, parameters, ControlJson.Default.UpgradeParameters, wish => Upgrade(wish, wanted)),
         ControlMethod.Adopt => WithoutParameters(method, parameters) ?? Adopt(),
         ControlMethod.PoolList => WithoutParameters(method, parameters) ?? _pools.List(),
         ControlMethod.PoolShow => RpcParameters.Read(method, parameters, ControlJson.Default.PoolNameParameters, _pools.Show),
-        ControlMethod.PoolCreate => RpcParameters.Read(method, parameters, ControlJson.Default.PoolCreateParameters, wish => _pools.Create(wish, wanted)),
-        ControlMethod.PoolReserve => RpcParameters.Read(method, parameters, ControlJson.Default.PoolReserveParameters, wish => _pools.Reserve(wish, wanted)),
-        ControlMethod.PoolDestroy => RpcParameters.Read(method, parameters, ControlJson.Default.PoolDestroyParameters, wish => _pools.Destroy(wish, wanted)),
+        ControlMethod.PoolCreate =>
+            RpcParameters.Read(method, parameters, ControlJson.Default.PoolCreateParameters, wish => _pools.Create(wish, wanted)),
+        ControlMethod.PoolReserve => RpcParameters.Read(method, parameters, ControlJson.Default.PoolReserveParameters,
+            wish => _pools.Reserve(wish, wanted)),
+        ControlMethod.PoolDestroy => RpcParameters.Read(method, parameters, ControlJson.Default.PoolDestroyParameters,
+            wish => _pools.Destroy(wish, wanted)),
         _ => RpcAnswer.Fail(ControlErrorCode.MethodNotFound, $"no method '{Shorten(method)}'", Shorten(method),
             "use status, pool.list, pool.show, pool.create, pool.reserve, pool.destroy, check, upgrade, adopt or stop"),
     };
@@ -67,7 +72,8 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
             var started = Stopwatch.GetTimestamp();
             var report = engine.Verify();
             var known = report.CorruptPages.ToDictionary(page => page.ToString(), page => directory.Describe(page));
-            IReadOnlyList<string> problems = [.. report.Problems.Select(problem => InWords(problem, known)), .. directory.Verify()];
+            IReadOnlyList<string> problems =
+                [.. report.Problems.Select(problem => InWords(problem, known)), .. directory.Verify()];
             return RpcAnswer.Of(new CheckReply(report.PagesChecked, report.ObjectsChecked, report.SpansChecked,
                 Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3), problems), ControlJson.Default.CheckReply);
         }
@@ -92,22 +98,27 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
     private RpcAnswer Upgrade(UpgradeParameters wish, Func<bool> wanted)
     {
         if (wish.Threads is < 1 or > ControlProtocol.MaximumThreads)
-            return RpcParameters.Invalid("threads", $"threads {wish.Threads} is out of range", $"give a number from 1 to {ControlProtocol.MaximumThreads}");
+            return RpcParameters.Invalid("threads", $"threads {wish.Threads} is out of range",
+                $"give a number from 1 to {ControlProtocol.MaximumThreads}");
         if (wish.Spin is < 0 or > ControlProtocol.MaximumSpin)
-            return RpcParameters.Invalid("spin", $"spin {wish.Spin} is out of range", $"give a number of microseconds from 0 to {ControlProtocol.MaximumSpin}");
+            return RpcParameters.Invalid("spin", $"spin {wish.Spin} is out of range",
+                $"give a number of microseconds from 0 to {ControlProtocol.MaximumSpin}");
         if (wish.Binary is { } binary && !Path.IsPathFullyQualified(binary))
-            return RpcParameters.Invalid("binary", $"binary '{Shorten(binary)}' is not an absolute path", "give the program's whole path");
+            return RpcParameters.Invalid("binary", $"binary '{Shorten(binary)}' is not an absolute path",
+                "give the program's whole path");
         if (wish.Codec is { } codec && !Enum.IsDefined(codec))
             return RpcParameters.Invalid("codec", $"codec {(int)codec} is not known", "give pool, lz4, lz4-reference or zstd");
         var before = daemon.Processes;
         return daemon.TryUpgrade(wish, wanted, out var reason)
             ? RpcAnswer.Of(new UpgradeReply(before.WorkerPid, before.Upgrades), ControlJson.Default.UpgradeReply)
-            : RpcAnswer.Fail(ControlErrorCode.UpgradeRefused, $"tmemd serves on as it was: {reason}", wish.Binary ?? "upgrade", "remove the cause and upgrade again");
+            : RpcAnswer.Fail(ControlErrorCode.UpgradeRefused, $"tmemd serves on as it was: {reason}", wish.Binary ?? "upgrade",
+                "remove the cause and upgrade again");
     }
 
     private RpcAnswer Adopt() => daemon.TryAdopt(out var reason)
         ? RpcAnswer.Of(new AdoptReply(daemon.Processes.KeeperPid), ControlJson.Default.AdoptReply)
-        : RpcAnswer.Fail(ControlErrorCode.NotAdopted, $"no keeper: {reason}", "keeper", "look at the daemon's log, then run adopt again");
+        : RpcAnswer.Fail(ControlErrorCode.NotAdopted, $"no keeper: {reason}", "keeper",
+            "look at the daemon's log, then run adopt again");
 
     private static string Shorten(string text) => text.Length <= 100 ? text : text[..100] + "…";
 }

@@ -10,7 +10,9 @@ namespace Tmem.Fuse.Control;
 /// <summary>How the server guards itself; the defaults are the daemon's, tests use shorter times.</summary>
 internal sealed record ControlLimits
 {
-    /// <summary>Connections served at once; each costs a thread of <see cref="ControlServer.StackSize"/>, which is locked memory.</summary>
+    /// <summary>
+    /// Connections served at once; each costs a thread of <see cref="ControlServer.StackSize"/>, which is locked memory.
+    /// </summary>
     public int Connections { get; init; } = 16;
 
     /// <summary>A connection that says nothing for this long is closed.</summary>
@@ -27,8 +29,9 @@ internal sealed record ControlLimits
 }
 
 /// <summary>
-/// The management API's server: a Unix socket, one thread that accepts, one small thread a connection. Blocking sockets and threads were chosen
-/// over the thread pool because the pool's threads and timers would stay in locked memory for good; here an idle daemon has one thread asleep.
+/// The management API's server: a Unix socket, one thread that accepts, one small thread a connection. Blocking sockets and
+/// threads were chosen over the thread pool because the pool's threads and timers would stay in locked memory for good; here an
+/// idle daemon has one thread asleep.
 /// </summary>
 internal sealed class ControlServer : IDisposable
 {
@@ -70,7 +73,8 @@ internal sealed class ControlServer : IDisposable
     /// <param name="gate">What calls pass through.</param>
     /// <param name="log">Gets one line for each event worth a warning.</param>
     public static ControlServer Start(
-        string path, Socket listener, IDaemon daemon, TmemEngine engine, IPoolDirectory directory, ControlGate gate, Action<string> log) =>
+        string path, Socket listener, IDaemon daemon, TmemEngine engine, IPoolDirectory directory, ControlGate gate,
+            Action<string> log) =>
         Start(path, listener, daemon, new EngineView(engine), directory, log, new ControlLimits(), gate);
 
     /// <inheritdoc cref="Start(string, Socket, IDaemon, TmemEngine, IPoolDirectory, ControlGate, Action{string})"/>
@@ -85,8 +89,8 @@ internal sealed class ControlServer : IDisposable
     }
 
     /// <summary>
-    /// Stops accepting and gives replies under way two seconds to leave: the answer to <c>stop</c> is one of them. Whoever connects from now on
-    /// waits for the next one to serve the socket.
+    /// Stops accepting and gives replies under way two seconds to leave: the answer to <c>stop</c> is one of them. Whoever
+    /// connects from now on waits for the next one to serve the socket.
     /// </summary>
     public void Dispose()
     {
@@ -166,7 +170,8 @@ internal sealed class ControlServer : IDisposable
             }
             if (served) return;
         }
-        connection.Refuse(RpcAnswer.Fail(ControlErrorCode.TooManyConnections, $"{_limits.Connections} requests are under way already", SocketPath,
+        connection.Refuse(RpcAnswer.Fail(ControlErrorCode.TooManyConnections,
+            $"{_limits.Connections} requests are under way already", SocketPath,
             "try again when one of them is done"));
     }
 
@@ -205,7 +210,8 @@ internal sealed class ControlServer : IDisposable
         var peer = PeerCredentials.Of(socket);
         if (_limits.MayManage(peer)) return null;
         _log($"control: refused process {peer.Pid} of user {peer.Uid} on {SocketPath}");
-        return RpcAnswer.Fail(ControlErrorCode.NotPermitted, $"user {peer.Uid} may not manage this daemon", SocketPath, "run as root or as the daemon's own user");
+        return RpcAnswer.Fail(ControlErrorCode.NotPermitted, $"user {peer.Uid} may not manage this daemon", SocketPath,
+            "run as root or as the daemon's own user");
     }
 
     private void Serve(ControlConnection connection)

@@ -9,10 +9,10 @@ using static Tmds.Linux.LibC;
 namespace Tmem.Fuse.Control;
 
 /// <summary>
-/// Binds the control socket: refuses when a daemon answers there, replaces the file when nobody does. The whole sequence runs under a lock on
-/// the directory, so that of two daemons that start at once one sees the other's live socket instead of unlinking it. The
-/// directory is one that nobody else can change (<see cref="TrustedPath"/>): another user's socket in this one's place would get
-/// what is meant for the daemon.
+/// Binds the control socket: refuses when a daemon answers there, replaces the file when nobody does. The whole sequence runs
+/// under a lock on the directory, so that of two daemons that start at once one sees the other's live socket instead of unlinking
+/// it. The directory is one that nobody else can change (<see cref="TrustedPath"/>): another user's socket in this one's place
+/// would get what is meant for the daemon.
 /// </summary>
 internal static partial class ControlSocket
 {
@@ -25,7 +25,8 @@ internal static partial class ControlSocket
     private const uint NotOwner = 0x7F; // 0177
 
     /// <summary>Returns a listening socket of mode 0600.</summary>
-    /// <exception cref="ControlException">A daemon serves there, something else is in the way, or the directory cannot be written.</exception>
+    /// <exception cref="ControlException">A daemon serves there, something else is in the way, or the directory cannot be
+    /// written.</exception>
     public static Socket Listen(string path) => Prepare(path, Bind);
 
     /// <summary>Refuses as <see cref="Listen"/> would, before anything else is begun.</summary>
@@ -35,9 +36,11 @@ internal static partial class ControlSocket
     private static T Prepare<T>(string path, Func<string, T> then)
     {
         if (path.Length == 0 || path[0] != '/' || path.Contains('\0'))
-            throw new ControlException($"control socket '{path}': not an absolute path; give one, for example --socket /run/tmem/tmemd.sock");
+            throw new ControlException(
+                $"control socket '{path}': not an absolute path; give one, for example --socket /run/tmem/tmemd.sock");
         if (Encoding.UTF8.GetByteCount(path) > LongestPath)
-            throw new ControlException($"control socket {path}: longer than {LongestPath} bytes, which Unix sockets cannot be; give a shorter --socket");
+            throw new ControlException(
+                $"control socket {path}: longer than {LongestPath} bytes, which Unix sockets cannot be; give a shorter --socket");
         var (directory, name) = (Path.GetDirectoryName(path) ?? "/", Path.GetFileName(path));
         if (name.Length == 0)
             throw new ControlException($"control socket {path}: that is a directory; give the socket a name in it");
@@ -71,7 +74,8 @@ internal static partial class ControlSocket
         while (Flock(descriptor, LockExclusive) < 0)
         {
             if (Marshal.GetLastPInvokeError() == EINTR) continue;
-            throw new ControlException($"control socket directory {directory}: cannot lock it; give a --socket on a local file system");
+            throw new ControlException(
+                $"control socket directory {directory}: cannot lock it; give a --socket on a local file system");
         }
     }
 
@@ -80,7 +84,8 @@ internal static partial class ControlSocket
         var type = FileType(directory, name);
         if (type == 0) return;
         if (type != TypeSocket)
-            throw new ControlException($"control socket {path}: something that is not a socket has this name; remove it or give another --socket");
+            throw new ControlException(
+                $"control socket {path}: something that is not a socket has this name; remove it or give another --socket");
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
@@ -93,9 +98,13 @@ internal static partial class ControlSocket
         }
         catch (SocketException error)
         {
-            throw new ControlException($"control socket {path}: cannot tell whether a daemon serves it ({error.Message}); remove the file or give another --socket", error);
+            throw new ControlException(
+                $"control socket {path}: cannot tell whether a daemon serves it ({error.Message}); remove the file or give "
+                + "another --socket", error);
         }
-        throw new ControlException($"control socket {path}: a daemon serves it already; stop it with 'tmemctl --socket {path} stop', or give this one another --socket");
+        throw new ControlException(
+            $"control socket {path}: a daemon serves it already; stop it with 'tmemctl --socket {path} stop', or give this one "
+            + "another --socket");
     }
 
     private static unsafe uint FileType(int directory, string name)
@@ -137,7 +146,8 @@ internal static partial class ControlSocket
         catch (Exception error) when (error is SocketException or IOException or UnauthorizedAccessException)
         {
             socket.Dispose();
-            throw new ControlException($"control socket {path}: cannot listen there ({error.Message}); run as root or give another --socket", error);
+            throw new ControlException(
+                $"control socket {path}: cannot listen there ({error.Message}); run as root or give another --socket", error);
         }
     }
 }

@@ -13,7 +13,10 @@ internal interface IDaemon
     /// <summary>Where the file system is mounted: absolute, symbolic links resolved.</summary>
     string MountPoint { get; }
 
-    /// <summary>The minor number of the mount's device (the major one is 0), which is its directory under /sys/fs/fuse/connections; -1 if unknown.</summary>
+    /// <summary>
+    /// The minor number of the mount's device (the major one is 0), which is its directory under /sys/fs/fuse/connections; -1 if
+    /// unknown.
+    /// </summary>
     int Connection { get; }
 
     /// <summary>The region for people: a file's path, or what it is instead ("memory").</summary>
@@ -29,10 +32,11 @@ internal interface IDaemon
     string? Codec { get; }
 
     /// <summary>
-    /// Decides whether the daemon may end and, if so, sets its end in motion and returns without waiting for it. The reply of the caller is
-    /// still sent: <see cref="ControlServer.Dispose"/> waits for it.
+    /// Decides whether the daemon may end and, if so, sets its end in motion and returns without waiting for it. The reply of the
+    /// caller is still sent: <see cref="ControlServer.Dispose"/> waits for it.
     /// </summary>
-    /// <param name="wanted">Asked before what cannot be undone: whether the caller still waits. If it does not, nothing is done.</param>
+    /// <param name="wanted">Asked before what cannot be undone: whether the caller still waits. If it does not, nothing is
+    /// done.</param>
     /// <param name="reason">When false: what stands in the way, a sentence that names it; else empty.</param>
     bool TryStop(Func<bool> wanted, out string reason);
 
@@ -40,7 +44,8 @@ internal interface IDaemon
     ProcessFigures Processes { get; }
 
     /// <summary>
-    /// Has a new worker get ready beside this one. True when it is, and this one is about to end for it, once the reply of the caller is sent.
+    /// Has a new worker get ready beside this one. True when it is, and this one is about to end for it, once the reply of the
+    /// caller is sent.
     /// </summary>
     /// <param name="wish">What is to change.</param>
     /// <param name="wanted">Asked before it is begun: whether the caller still waits. If it does not, nothing is done.</param>

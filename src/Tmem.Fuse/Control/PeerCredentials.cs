@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace Tmem.Fuse.Control;
 
-/// <summary>Who is at the other end of a Unix socket, as the kernel recorded it at connect(2) (struct ucred: pid, uid, gid).</summary>
+/// <summary>
+/// Who is at the other end of a Unix socket, as the kernel recorded it at connect(2) (struct ucred: pid, uid, gid).
+/// </summary>
 internal readonly record struct PeerCredentials(int Pid, uint Uid, uint Gid)
 {
     private const int SolSocket = 1;
@@ -21,6 +23,9 @@ internal readonly record struct PeerCredentials(int Pid, uint Uid, uint Gid)
             BinaryPrimitives.ReadUInt32LittleEndian(credentials[8..]));
     }
 
-    /// <summary>The rule: root, or the user the daemon runs as. The socket's mode says the same; this holds even if somebody changes the mode.</summary>
+    /// <summary>
+    /// The rule: root, or the user the daemon runs as. The socket's mode says the same; this holds even if somebody changes the
+    /// mode.
+    /// </summary>
     public bool MayManage(uint daemonUid) => Uid == 0 || Uid == daemonUid;
 }

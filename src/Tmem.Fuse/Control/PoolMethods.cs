@@ -31,7 +31,9 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
             : NoSuchPool(parameters.Name!);
     }
 
-    /// <summary>pool.create. Ephemeral pools of files are of the shared kind: a read must not consume the page it copies.</summary>
+    /// <summary>
+    /// pool.create. Ephemeral pools of files are of the shared kind: a read must not consume the page it copies.
+    /// </summary>
     public RpcAnswer Create(PoolCreateParameters parameters, Func<bool> wanted)
     {
         if (Unusable(parameters.Name) is { } problem) return problem;
@@ -60,7 +62,8 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
         if (Find(name) is not { } pool) return NoSuchPool(name);
         var wish = new PoolCreateParameters
         {
-            Reserve = parameters.Reserve, Ephemeral = (pool.Options.Flags & PoolFlags.Persistent) == 0, Limit = pool.Options.LimitBytes,
+            Reserve = parameters.Reserve, Ephemeral = (pool.Options.Flags & PoolFlags.Persistent) == 0, Limit =
+                pool.Options.LimitBytes,
         };
         if (Unreservable(name, wish) is { } unreservable) return unreservable;
         if (!wanted()) return GivenUp(name);
@@ -111,12 +114,16 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
     /// <summary>A limit under which nothing could be stored, or that the store ends before, is a typing mistake.</summary>
     private RpcAnswer? UnusableLimit(string name, long limit)
     {
-        if (limit < 0) return RpcParameters.Invalid(name, $"pool '{name}': the limit {limit} is negative", "give bytes, 0 for no limit");
+        if (limit < 0)
+            return RpcParameters.Invalid(name, $"pool '{name}': the limit {limit} is negative", "give bytes, 0 for no limit");
         if (limit is > 0 and < ControlProtocol.SmallestLimit)
-            return RpcParameters.Invalid(name, $"pool '{name}': a limit of {ByteSize.Format(limit)} leaves room for nothing", $"give at least {ByteSize.Format(ControlProtocol.SmallestLimit)}");
+            return RpcParameters.Invalid(name, $"pool '{name}': a limit of {ByteSize.Format(limit)} leaves room for nothing",
+                $"give at least {ByteSize.Format(ControlProtocol.SmallestLimit)}");
         var capacity = engine.Statistics().CapacityBytes;
         return limit > capacity
-            ? RpcParameters.Invalid(name, $"pool '{name}': a limit of {ByteSize.Format(limit)} is more than the store's capacity of {ByteSize.Format(capacity)}",
+            ? RpcParameters.Invalid(name,
+                $"pool '{name}': a limit of {ByteSize.Format(limit)} is more than the store's capacity of "
+                + $"{ByteSize.Format(capacity)}",
                 "give less, or leave the limit out")
             : null;
     }
@@ -127,11 +134,14 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
 
     private static RpcAnswer? Unusable(string? name)
     {
-        if (string.IsNullOrEmpty(name)) return RpcParameters.Invalid("name", "parameter name is missing or empty", "name the pool");
+        if (string.IsNullOrEmpty(name))
+            return RpcParameters.Invalid("name", "parameter name is missing or empty", "name the pool");
         if (name is "." or ".." || name.AsSpan().IndexOfAny('/', '\0') >= 0)
-            return RpcParameters.Invalid(name, $"pool name '{name}' is no file name", "use a name without '/' and NUL other than . and ..");
+            return RpcParameters.Invalid(name, $"pool name '{name}' is no file name",
+                "use a name without '/' and NUL other than . and ..");
         return Encoding.UTF8.GetByteCount(name) > LongestName
-            ? RpcParameters.Invalid("name", $"the pool name has {Encoding.UTF8.GetByteCount(name)} bytes", $"use at most {LongestName} bytes")
+            ? RpcParameters.Invalid("name", $"the pool name has {Encoding.UTF8.GetByteCount(name)} bytes",
+                $"use at most {LongestName} bytes")
             : null;
     }
 

@@ -5,19 +5,25 @@ using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Fuse.Control;
 
-/// <summary>A line in, a line out: everything of JSON-RPC 2.0 that needs no socket. Bad input of any kind is an error reply, never an exception.</summary>
+/// <summary>
+/// A line in, a line out: everything of JSON-RPC 2.0 that needs no socket. Bad input of any kind is an error reply, never an
+/// exception.
+/// </summary>
 internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Action<string> log)
 {
-    private const string OneRequest = "send one JSON-RPC 2.0 request object a line, for example {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}";
+    private const string OneRequest =
+        "send one JSON-RPC 2.0 request object a line, for example {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}";
 
     /// <summary>The reply to a line that was too long to be read.</summary>
     public static RpcAnswer TooLong { get; } = RpcAnswer.Fail(ControlErrorCode.InvalidRequest,
-        $"the request line is longer than {ControlProtocol.MaximumRequest} bytes", "request", "send shorter requests; the connection is closed");
+        $"the request line is longer than {ControlProtocol.MaximumRequest} bytes", "request",
+            "send shorter requests; the connection is closed");
 
     /// <summary>Carries out a request.</summary>
     /// <param name="line">Any bytes.</param>
     /// <param name="wanted">Whether the peer still waits for the answer; asked before what cannot be undone.</param>
-    /// <param name="output">Gets the reply line; nothing for a notification (a request without an id), as the standard asks.</param>
+    /// <param name="output">Gets the reply line; nothing for a notification (a request without an id), as the standard
+    /// asks.</param>
     public void Handle(ReadOnlyMemory<byte> line, Func<bool> wanted, ArrayBufferWriter<byte> output)
     {
         JsonDocument document;
@@ -28,7 +34,8 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Acti
         }
         catch (JsonException error)
         {
-            RpcAnswer.Fail(ControlErrorCode.Parse, "the line is not JSON: " + error.Message, "request", OneRequest).Write(output, null);
+            RpcAnswer.Fail(ControlErrorCode.Parse, "the line is not JSON: " + error.Message, "request", OneRequest)
+                .Write(output, null);
             return;
         }
         using (document)
@@ -51,7 +58,8 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Acti
         catch (Exception error)
         {
             log($"control: a request failed inside the daemon: {error}");
-            answer = RpcAnswer.Fail(ControlErrorCode.Internal, $"the daemon failed to carry out the request: {error.Message}", "tmemd",
+            answer = RpcAnswer.Fail(ControlErrorCode.Internal, $"the daemon failed to carry out the request: {error.Message}",
+                "tmemd",
                 "look at the daemon's log; the daemon is still up");
         }
         if (!notification) answer.Write(output, id);
@@ -72,7 +80,8 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Acti
     }
 
     /// <summary>Takes a request apart. Returns what is wrong with it, or null.</summary>
-    private static string? Decode(JsonElement root, out JsonElement? id, out bool notification, out string method, out JsonElement? parameters)
+    private static string? Decode(JsonElement root, out JsonElement? id, out bool notification, out string method,
+        out JsonElement? parameters)
     {
         id = null;
         notification = false;
@@ -82,23 +91,29 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Acti
         if (root.ValueKind != JsonValueKind.Object) return "the line is JSON but not an object";
         if (root.TryGetProperty("id"u8, out var given))
         {
-            if (given.ValueKind is not (JsonValueKind.String or JsonValueKind.Number or JsonValueKind.Null)) return "\"id\" is neither string, number nor null";
+            if (given.ValueKind is not (JsonValueKind.String or JsonValueKind.Number or JsonValueKind.Null))
+                return "\"id\" is neither string, number nor null";
             if (!IsText(given)) return "\"id\" is not valid text";
             id = given;
         }
-        if (!root.TryGetProperty("jsonrpc"u8, out var version) || version.ValueKind != JsonValueKind.String || !version.ValueEquals("2.0"u8)) return "\"jsonrpc\" is not \"2.0\"";
-        if (!root.TryGetProperty("method"u8, out var name) || name.ValueKind != JsonValueKind.String || !IsText(name)) return "\"method\" is missing or not a string";
+        if (!root.TryGetProperty("jsonrpc"u8, out var version) || version.ValueKind != JsonValueKind.String
+            || !version.ValueEquals("2.0"u8)) return "\"jsonrpc\" is not \"2.0\"";
+        if (!root.TryGetProperty("method"u8, out var name) || name.ValueKind != JsonValueKind.String || !IsText(name))
+            return "\"method\" is missing or not a string";
         method = name.GetString()!;
         if (root.TryGetProperty("params"u8, out var values))
         {
-            if (values.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array)) return "\"params\" is neither object nor array";
+            if (values.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array))
+                return "\"params\" is neither object nor array";
             parameters = values;
         }
         notification = id is null;
         return null;
     }
 
-    /// <summary>JSON escapes can spell half a surrogate pair, which is no text; found here, so that nothing behind has to expect it.</summary>
+    /// <summary>
+    /// JSON escapes can spell half a surrogate pair, which is no text; found here, so that nothing behind has to expect it.
+    /// </summary>
     private static bool IsText(JsonElement element)
     {
         if (element.ValueKind != JsonValueKind.String) return true;

@@ -20,7 +20,8 @@ internal static class RpcParameters
     }
 
     /// <summary>Reads the parameters and goes on with <paramref name="call"/>.</summary>
-    public static RpcAnswer Read<T>(string method, JsonElement? parameters, JsonTypeInfo<T> type, Func<T, RpcAnswer> call) where T : class
+    public static RpcAnswer Read<T>(string method, JsonElement? parameters, JsonTypeInfo<T> type, Func<T, RpcAnswer> call)
+        where T : class
     {
         if (parameters is not { ValueKind: JsonValueKind.Object } values)
             return Invalid(method, $"{method} needs parameters by name", "send \"params\" as an object");
@@ -32,7 +33,8 @@ internal static class RpcParameters
         catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
             var path = (error as JsonException)?.Path;
-            return Invalid(method, $"{method}: parameter {path ?? "text"} is unknown, given twice or of the wrong type", "look at the parameters of " + method);
+            return Invalid(method, $"{method}: parameter {path ?? "text"} is unknown, given twice or of the wrong type",
+                "look at the parameters of " + method);
         }
         return read is null ? Invalid(method, $"{method} needs parameters", "send \"params\" as an object") : call(read);
     }

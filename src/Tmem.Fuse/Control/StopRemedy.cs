@@ -9,10 +9,12 @@ internal static class StopRemedy
     /// <summary>A clause without a full stop.</summary>
     public static string For(string reason)
     {
-        if (reason.Contains("region's file", StringComparison.OrdinalIgnoreCase)) return "make room on the disk of the region's file";
+        if (reason.Contains("region's file", StringComparison.OrdinalIgnoreCase))
+            return "make room on the disk of the region's file";
         if (reason.Contains("swap is ", StringComparison.OrdinalIgnoreCase)) return "turn swap off with 'tmemctl swap off'";
         if (reason.Contains("loop device", StringComparison.OrdinalIgnoreCase))
             return "detach the loop device (losetup --detach), after 'tmemctl swap off' if swap is on it";
-        return reason.Contains("busy", StringComparison.OrdinalIgnoreCase) ? "end what uses files below the mount" : "remove the cause";
+        return reason.Contains("busy", StringComparison.OrdinalIgnoreCase) ? "end what uses files below the mount"
+            : "remove the cause";
     }
 }

@@ -12,7 +12,10 @@ internal static class CommandLine
     /// <summary>Builds the command; <paramref name="run"/> gets the checked options and returns the exit code.</summary>
     public static RootCommand Create(Func<DaemonOptions, int> run) => Create(run, PhysicalMemory(), RegionCheck.Run);
 
-    /// <summary>The same on a machine of the given memory; <paramref name="checkRegion"/> gets the file to be looked at, and returns the exit code.</summary>
+    /// <summary>
+    /// The same on a machine of the given memory; <paramref name="checkRegion"/> gets the file to be looked at, and returns the
+    /// exit code.
+    /// </summary>
     public static RootCommand Create(Func<DaemonOptions, int> run, long physicalMemory, Func<string, int> checkRegion)
     {
         var mount = new Option<string>("--mount")
@@ -22,13 +25,16 @@ internal static class CommandLine
         };
         var capacity = new Option<long>("--capacity")
         {
-            Description = "Most real memory the store may take, its metadata included; needed. Example: --capacity 512M, --capacity 2GiB",
+            Description =
+                "Most real memory the store may take, its metadata included; needed. Example: --capacity 512M, --capacity 2GiB",
             HelpName = "SIZE",
             CustomParser = result => ParseCapacity(result, physicalMemory),
         };
         var region = new Option<string?>("--region")
         {
-            Description = "File that keeps the store across restarts and power cuts; made if missing, read if it holds one. Without it the store ends with the daemon. Example: --region /var/lib/tmem/region",
+            Description =
+                "File that keeps the store across restarts and power cuts; made if missing, read if it holds one. Without it "
+                + "the store ends with the daemon. Example: --region /var/lib/tmem/region",
             HelpName = "FILE",
         };
         var socket = new Option<string>("--socket")
@@ -37,31 +43,42 @@ internal static class CommandLine
             HelpName = "PATH",
             DefaultValueFactory = _ => DaemonOptions.DefaultSocketPath,
         };
-        var threads = Number("--threads", "Threads that serve requests. Example: --threads 8", DaemonOptions.DefaultThreads, 1, DaemonOptions.MaximumThreads);
+        var threads = Number("--threads", "Threads that serve requests. Example: --threads 8", DaemonOptions.DefaultThreads, 1,
+            DaemonOptions.MaximumThreads);
         var spin = Number("--spin",
-            "Microseconds a thread polls for the next request before it sleeps: a shorter wait for a little processor time; 0 never polls. Example: --spin 0",
+            "Microseconds a thread polls for the next request before it sleeps: a shorter wait for a little processor time; 0 "
+            + "never polls. Example: --spin 0",
             DaemonOptions.DefaultSpinMicroseconds, 0, DaemonOptions.MaximumSpinMicroseconds);
         var sync = Number("--sync-interval",
-            "Seconds that a change waits at most before it is written to the region's file, which is what a power cut loses; 0 waits for an fsync. Example: --sync-interval 30",
+            "Seconds that a change waits at most before it is written to the region's file, which is what a power cut loses; 0 "
+            + "waits for an fsync. Example: --sync-interval 30",
             DaemonOptions.DefaultSyncSeconds, 0, DaemonOptions.MaximumSyncSeconds);
         var huge = new Option<bool>("--huge-pages")
         {
-            Description = "Hold full parts of a store without a file in pages of 2 MiB: a large store is read faster and taken over sooner when the daemon is replaced, "
-                + "but while one is made (some milliseconds, a few a second while the store grows) requests for that part wait. Linux 6.1. Example: --huge-pages",
+            Description =
+                "Hold full parts of a store without a file in pages of 2 MiB: a large store is read faster and taken over "
+                + "sooner when the daemon is replaced, "
+                + "but while one is made (some milliseconds, a few a second while the store grows) requests for that part wait. "
+                + "Linux 6.1. Example: --huge-pages",
         };
         var drop = new Option<bool>("--drop-damaged")
         {
-            Description = "If the region's file is damaged, serve it without exactly what is damaged, and log what that was. Look first, with --check-region, and keep a copy. Example: --drop-damaged",
+            Description =
+                "If the region's file is damaged, serve it without exactly what is damaged, and log what that was. Look first, "
+                + "with --check-region, and keep a copy. Example: --drop-damaged",
         };
         var check = new Option<string?>("--check-region")
         {
-            Description = "Read a region's file that no daemon has open, say whether it is sound, and end: 0 if it is, 1 if not. Nothing is mounted, and nothing is written to the file; "
+            Description =
+                "Read a region's file that no daemon has open, say whether it is sound, and end: 0 if it is, 1 if not. Nothing "
+                + "is mounted, and nothing is written to the file; "
                 + "it takes as much memory as the store. Example: --check-region /var/lib/tmem/region",
             HelpName = "FILE",
         };
         var log = new Option<LogLevel>("--log")
         {
-            Description = "Least level of events to write to standard error: debug, info, warning or error. Example: --log warning",
+            Description =
+                "Least level of events to write to standard error: debug, info, warning or error. Example: --log warning",
             HelpName = "LEVEL",
             DefaultValueFactory = _ => LogLevel.Info,
             CustomParser = ParseLevel,
@@ -72,7 +89,8 @@ internal static class CommandLine
         check.AcceptPaths(LongestPath, optional: true);
         socket.AcceptPaths(ControlProtocol.LongestSocketPath);
 
-        var root = new RootCommand("tmemd keeps compressed pages in memory and serves them as a file system that a machine can swap to.\n"
+        var root = new RootCommand(
+            "tmemd keeps compressed pages in memory and serves them as a file system that a machine can swap to.\n"
             + "Exit codes: 0 ended in order; 1 could not start, or the connection broke; 2 wrong usage.")
         {
             mount, capacity, region, sync, socket, threads, spin, huge, drop, check, log,
@@ -89,11 +107,14 @@ internal static class CommandLine
             if (!IsGiven(result, capacity)) result.AddError("Option '--capacity' is required.");
             if (IsGiven(result, region))
             {
-                if (IsGiven(result, huge)) result.AddError("--huge-pages is for a store without a file: leave it or --region out.");
+                if (IsGiven(result, huge))
+                    result.AddError("--huge-pages is for a store without a file: leave it or --region out.");
                 return;
             }
-            if (IsGiven(result, sync)) result.AddError("--sync-interval is about the region's file: name one with --region, or leave it out.");
-            if (IsGiven(result, drop)) result.AddError("--drop-damaged is about the region's file: name one with --region, or leave it out.");
+            if (IsGiven(result, sync))
+                result.AddError("--sync-interval is about the region's file: name one with --region, or leave it out.");
+            if (IsGiven(result, drop))
+                result.AddError("--drop-damaged is about the region's file: name one with --region, or leave it out.");
         });
         root.SetAction(parsed => parsed.GetValue(check) is { } file ? checkRegion(file) : run(new DaemonOptions
         {
@@ -123,7 +144,8 @@ internal static class CommandLine
         CustomParser = result =>
         {
             var text = result.Tokens[0].Value;
-            if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most) return number;
+            if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least
+                && number <= most) return number;
             result.AddError($"{name} {text}: give a whole number from {least} to {most}.");
             return 0;
         },
@@ -135,7 +157,8 @@ internal static class CommandLine
         if (!ByteSize.TryParse(text, out var bytes))
             result.AddError($"--capacity {text} is not a size. Write it as 512M, 2GiB, 1.5G or a number of bytes.");
         else if (bytes < EngineOptions.MinimumCapacity)
-            result.AddError($"--capacity {text} is too small: the store needs at least {ByteSize.Format(EngineOptions.MinimumCapacity)}.");
+            result.AddError(
+                $"--capacity {text} is too small: the store needs at least {ByteSize.Format(EngineOptions.MinimumCapacity)}.");
         else if (bytes > physicalMemory)
             result.AddError($"--capacity {text} is more than the {ByteSize.Format(physicalMemory)} of memory this machine has. "
                 + $"Choose less; a quarter of it, {physicalMemory / 4 >> 20}M, is a good start.");

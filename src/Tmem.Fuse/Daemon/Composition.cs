@@ -53,9 +53,12 @@ internal sealed class Composition : IDisposable
         if (status == TmemStatus.Ok) return null;
         var behind = ByteSize.Format(_engine.Statistics().Durability.BytesBehind);
         return status == TmemStatus.DiskFull
-            ? $"the disk of {RegionName} has no room (DiskFull) for what has changed since it was last written, {behind} of the region, once for the journal and "
-                + "once where the image has no place for it yet, and that would be lost; make room on that disk, or delete files of the store"
-            : $"{RegionName} cannot be written ({status}), and {behind} of the region that it lacks would be lost; see to its disk";
+            ? $"the disk of {RegionName} has no room (DiskFull) for what has changed since it was last written, {behind} of the "
+                + "region, once for the journal and "
+                + "once where the image has no place for it yet, and that would be lost; make room on that disk, or delete "
+                + "files of the store"
+            : $"{RegionName} cannot be written ({status}), and {behind} of the region that it lacks would be lost; see to "
+                + "its disk";
     }
 
     /// <summary>Opens the store and puts the file system on it.</summary>
@@ -69,13 +72,17 @@ internal sealed class Composition : IDisposable
         var engine = Sparse(memory, () => prepared?.Open() ?? TmemEngine.Open(options));
         try
         {
-            Log.Info((engine.Attached ? $"attached to the store in {NameOf(handover)}" : $"new store in {NameOf(handover)}") + Tracking(engine));
+            Log.Info((engine.Attached ? $"attached to the store in {NameOf(handover)}" : $"new store in {NameOf(handover)}")
+                + Tracking(engine));
             foreach (var dropped in engine.Dropped) Log.Warning($"dropped, as it was damaged: {dropped}");
-            if (engine.DroppedCount > engine.Dropped.Count) Log.Warning($"dropped {engine.DroppedCount - engine.Dropped.Count} more that were damaged");
+            if (engine.DroppedCount > engine.Dropped.Count)
+                Log.Warning($"dropped {engine.DroppedCount - engine.Dropped.Count} more that were damaged");
             var fileSystem = new TmemFileSystem(engine, engine.Client(FileSystemClient));
             foreach (var sentence in fileSystem.Damage.Sentences) Log.Error($"damage in {NameOf(handover)}: {sentence}");
             if (fileSystem.Damage.Any)
-                Log.Error($"{fileSystem.Damage.Count} damaged records of the file system: what they named is lost or in lost+found of its pool; 'tmemctl check' names them");
+                Log.Error(
+                    $"{fileSystem.Damage.Count} damaged records of the file system: what they named is lost or in lost+found of "
+                    + "its pool; 'tmemctl check' names them");
             // A new connection: nobody will ever forget or release what an earlier one had looked up or opened.
             if (handover.Page.ConnectionUsed == 0) fileSystem.DropKernelReferences();
             handover.NoteRegion();
@@ -106,7 +113,9 @@ internal sealed class Composition : IDisposable
         ControlServer.Start(handover.SocketPath, new Socket(new SafeSocketHandle(handover.Page.Listener, ownsHandle: false)),
             worker, _engine, _fileSystem, gate, Log.Warning);
 
-    /// <summary>Leaves the region to a successor, once no request is served any more; false if only the end of the process does that.</summary>
+    /// <summary>
+    /// Leaves the region to a successor, once no request is served any more; false if only the end of the process does that.
+    /// </summary>
     public bool TryRest()
     {
         if (_handover.RegionPath is not null) return false;
@@ -122,15 +131,19 @@ internal sealed class Composition : IDisposable
     }
 
     /// <summary>
-    /// The last chance of what is in memory alone, after the mount was taken away by somebody who did not ask (umount): whoever reads the log in time can make room.
+    /// The last chance of what is in memory alone, after the mount was taken away by somebody who did not ask (umount): whoever
+    /// reads the log in time can make room.
     /// </summary>
     private void AwaitDurable()
     {
         var status = _engine.Sync();
         if (status == TmemStatus.Ok) return;
-        Log.Error($"{RegionName} cannot be written ({status}), and this process has what it lacks: it tries again for {s_lastChance.TotalSeconds:0} s and then ends without. "
+        Log.Error(
+            $"{RegionName} cannot be written ({status}), and this process has what it lacks: it tries again for "
+            + $"{s_lastChance.TotalSeconds:0} s and then ends without. "
             + "Make room on its disk now");
-        for (var until = Environment.TickCount64 + (long)s_lastChance.TotalMilliseconds; status != TmemStatus.Ok && Environment.TickCount64 < until; status = _engine.Sync())
+        for (var until = Environment.TickCount64 + (long)s_lastChance.TotalMilliseconds; status != TmemStatus.Ok
+            && Environment.TickCount64 < until; status = _engine.Sync())
             Thread.Sleep(s_betweenTries);
         if (status == TmemStatus.Ok) Log.Info($"{RegionName} is written");
         else Log.Error($"{RegionName} could not be written ({status}): it holds the store as it was when it last could");
@@ -163,7 +176,9 @@ internal sealed class Composition : IDisposable
     private static string Tracking(TmemEngine engine) => engine.Statistics().Durability.Tracking switch
     {
         ChangeTracking.WriteProtection => "; the kernel tells what is written to it",
-        ChangeTracking.Hashes => "; this kernel or sandbox cannot tell what is written to it (Linux 6.7 and userfaultfd can), so each sync reads all of it",
+        ChangeTracking.Hashes =>
+            "; this kernel or sandbox cannot tell what is written to it (Linux 6.7 and userfaultfd can), so each sync reads all "
+            + "of it",
         _ => "",
     };
 

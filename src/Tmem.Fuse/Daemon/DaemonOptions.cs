@@ -14,7 +14,9 @@ internal sealed record DaemonOptions
     /// <summary>The region's file; null for a memfd.</summary>
     public string? RegionPath { get; init; }
 
-    /// <summary>The longest that a change waits before it is made durable in the region's file; zero waits for an fsync.</summary>
+    /// <summary>
+    /// The longest that a change waits before it is made durable in the region's file; zero waits for an fsync.
+    /// </summary>
     public TimeSpan SyncInterval { get; init; } = TimeSpan.FromSeconds(DefaultSyncSeconds);
 
     /// <summary>The management API's socket.</summary>

@@ -7,8 +7,8 @@ using Tmem.Fuse.Session;
 namespace Tmem.Fuse.Daemon;
 
 /// <summary>
-/// What a user starts: makes everything that has to outlive a worker (region, socket, mount, clones, buffers), and becomes its keeper. An error
-/// here takes back what was made before it.
+/// What a user starts: makes everything that has to outlive a worker (region, socket, mount, clones, buffers), and becomes its
+/// keeper. An error here takes back what was made before it.
 /// </summary>
 internal static unsafe class Founder
 {
@@ -48,7 +48,8 @@ internal static unsafe class Founder
             page.Listener = (int)listener.Handle;
             var connection = FuseConnection.Open(options.MountPoint, options.Threads);
             Describe(connection, ref page);
-            handover.SetPaths(connection.Mount.MountPoint, socketPath, options.RegionPath is { } path ? Path.GetFullPath(path) : null);
+            handover.SetPaths(connection.Mount.MountPoint, socketPath, options.RegionPath is { } path ? Path.GetFullPath(path)
+                : null);
             ProcessRights.EndStart();
             return Keep(handover, connection, group.AdviceFor(options.CapacityBytes));
         }

@@ -5,9 +5,9 @@ using Tmem.Fuse.Mount;
 namespace Tmem.Fuse.Daemon;
 
 /// <summary>
-/// The memory cgroup that the daemon is in. One that limits it must have room for the store, and must not swap: a worker that starts has pages that it
-/// has not locked yet, and the group, once full, would put them on the very device that this worker is to serve. Formats: cgroup-v2 and
-/// cgroup-v1/memory of the kernel's admin guide.
+/// The memory cgroup that the daemon is in. One that limits it must have room for the store, and must not swap: a worker that
+/// starts has pages that it has not locked yet, and the group, once full, would put them on the very device that this worker is
+/// to serve. Formats: cgroup-v2 and cgroup-v1/memory of the kernel's admin guide.
 /// </summary>
 /// <param name="Folder">Where it is shown.</param>
 /// <param name="LimitBytes">Its limit, or that of a group above, if lower; <see cref="NoLimit"/> if there is none.</param>
@@ -24,20 +24,27 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
 
     /// <summary>What makes it dangerous to swap to a daemon in this group; null if nothing does.</summary>
     public SwapDanger? Danger => LimitBytes >= NoLimit || SwapFile is null ? null
-        : new SwapDanger($"the daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)} and may swap: once it is full, the daemon's own memory "
-            + "can be put on the swap device that it serves, and then both wait for ever", $"write 0 to {SwapFile} before anything is swapped to it");
+        : new SwapDanger(
+            $"the daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)} and may swap: once it is full, the "
+            + "daemon's own memory "
+            + "can be put on the swap device that it serves, and then both wait for ever",
+                $"write 0 to {SwapFile} before anything is swapped to it");
 
     /// <summary>Why a store of this capacity does not fit, and what to do; null if it does.</summary>
     public string? TooSmallFor(long capacity) => LimitBytes - Beside >= capacity ? null
-        : $"The daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)}, and the capacity is {ByteSize.Format(capacity)}: a store that fills up makes the kernel kill "
+        : $"The daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)}, and the capacity is "
+            + $"{ByteSize.Format(capacity)}: a store that fills up makes the kernel kill "
             + $"the daemon. Give a capacity of at most {ByteSize.Format(Math.Max(LimitBytes - Beside, 0))}, or raise the limit.";
 
     /// <summary>What the keeper says of it when the out-of-memory killer ends worker after worker.</summary>
     public Keeper.MemoryAdvice AdviceFor(long capacity) => new(LimitBytes >= NoLimit ? ""
         : $"The daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)}, and the store may take "
-            + $"{ByteSize.Format(capacity)}: raise the limit to {ByteSize.Format(capacity + Beside)} or more (memory.max; in version 1 memory.limit_in_bytes). ", OutOfMemoryCounter);
+            + $"{ByteSize.Format(capacity)}: raise the limit to {ByteSize.Format(capacity + Beside)} or more (memory.max; in "
+            + "version 1 memory.limit_in_bytes). ", OutOfMemoryCounter);
 
-    /// <summary>Where the kernel counts whom it has ended in this group, in version 2 and in version 1; null if it does not.</summary>
+    /// <summary>
+    /// Where the kernel counts whom it has ended in this group, in version 2 and in version 1; null if it does not.
+    /// </summary>
     private string? OutOfMemoryCounter => Folder.Length == 0 ? null
         : s_counters.Select(file => Path.Combine(Folder, file)).FirstOrDefault(File.Exists);
 
@@ -55,7 +62,8 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
                 if (line.Split(':', 3) is not [_, var controllers, var path]) continue;
                 var unified = controllers.Length == 0;
                 if (!unified && !controllers.Split(',').Contains("memory")) continue;
-                var mount = mounts.FirstOrDefault(m => unified ? m.FileSystemType == "cgroup2" : m.FileSystemType == "cgroup" && m.Options.Split(',').Contains("memory"));
+                var mount = mounts.FirstOrDefault(m => unified ? m.FileSystemType == "cgroup2" : m.FileSystemType == "cgroup"
+                    && m.Options.Split(',').Contains("memory"));
                 if (mount.MountPoint is null) continue;
                 // A container may see a part of the tree only.
                 if (mount.Root != "/" && MountTable.IsBelow(path, mount.Root)) path = path[mount.Root.Length..];
@@ -101,13 +109,18 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
 
     private static IEnumerable<string> Upwards(string group, string top)
     {
-        for (var folder = group; folder is not null && folder.Length >= top.Length; folder = Path.GetDirectoryName(folder)) yield return folder;
+        for (var folder = group; folder is not null && folder.Length >= top.Length; folder = Path.GetDirectoryName(folder))
+            yield return folder;
     }
 
-    /// <summary>A number, or <see cref="NoLimit"/> for "max", for version 1's largest number of whole pages, and for a file that is not there.</summary>
+    /// <summary>
+    /// A number, or <see cref="NoLimit"/> for "max", for version 1's largest number of whole pages, and for a file that is not
+    /// there.
+    /// </summary>
     private static long Figure(string folder, string file)
     {
         var path = Path.Combine(folder, file);
-        return File.Exists(path) && long.TryParse(File.ReadAllText(path), CultureInfo.InvariantCulture, out var value) ? Math.Min(value, NoLimit) : NoLimit;
+        return File.Exists(path) && long.TryParse(File.ReadAllText(path), CultureInfo.InvariantCulture, out var value)
+            ? Math.Min(value, NoLimit) : NoLimit;
     }
 }

@@ -44,10 +44,12 @@ internal static class RegionCheck
         var found = report.Problems.Select(problem => ControlMethods.InWords(problem, known));
         List<string> problems = [.. dropped, .. found, .. directory.Verify()];
         var statistics = engine.Statistics();
-        output.WriteLine($"{file}: generation {statistics.Generation - 1}, {statistics.Pools.Count} pools, {report.PagesChecked} pages "
+        output.WriteLine(
+            $"{file}: generation {statistics.Generation - 1}, {statistics.Pools.Count} pools, {report.PagesChecked} pages "
             + $"of {report.ObjectsChecked} objects in {ByteSize.Format(statistics.UsedBytes)}");
         foreach (var problem in problems) output.WriteLine("  " + problem);
-        if (engine.DroppedCount > dropped.Count) output.WriteLine($"  and {engine.DroppedCount - dropped.Count} more that are damaged");
+        if (engine.DroppedCount > dropped.Count)
+            output.WriteLine($"  and {engine.DroppedCount - dropped.Count} more that are damaged");
         output.WriteLine(problems.Count == 0
             ? "sound"
             : "DAMAGED: restore it from a copy, or start tmemd with --drop-damaged to serve the rest");

@@ -80,7 +80,8 @@ internal sealed class ServedMount : IDisposable
         // EINVAL: it is no mount any more.
         if (error is not (Errno.Ok or Errno.EINVAL)) return $"{MountPoint} cannot be unmounted: {Libc.Describe(error)}";
         return Await(() => _session.Ended.IsCompleted) ? null
-            : $"{MountPoint} is unmounted, but something that cannot be seen from here still uses its files, and is served until it lets go";
+            : $"{MountPoint} is unmounted, but something that cannot be seen from here still uses its files, and is served "
+                + "until it lets go";
     }
 
     private static bool Await(Func<bool> done)

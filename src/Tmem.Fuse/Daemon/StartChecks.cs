@@ -19,12 +19,16 @@ internal static class StartChecks
         var most = MostThreadsAProcessor * Environment.ProcessorCount;
         if (options.Threads > most)
         {
-            warnings.Add($"--threads {options.Threads} on a machine with {Environment.ProcessorCount} processors: more than {most} only wait for each other. "
+            warnings.Add(
+                $"--threads {options.Threads} on a machine with {Environment.ProcessorCount} processors: more than {most} only "
+                + "wait for each other. "
                 + $"Each takes locked memory; {DaemonOptions.DefaultThreads} is the usual number.");
         }
         // A mount whose daemon is gone cannot be looked into, and is refused by name later.
         if (MountTable.At(mount, MountTable.Read()) is null && IsFull(mount))
-            warnings.Add($"{mount} is not empty: what is in it is out of sight until the daemon ends. Mount on an empty directory if you did not mean that.");
+            warnings.Add(
+                $"{mount} is not empty: what is in it is out of sight until the daemon ends. Mount on an empty directory if you "
+                + "did not mean that.");
         return warnings;
     }
 
@@ -32,7 +36,9 @@ internal static class StartChecks
     {
         var folder = Resolve(Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/");
         if (MountTable.IsBelow(folder, mount))
-            throw new StartupException($"{option} {path} lies below the mount point {mount}, where nobody would find it once that is mounted. Give a place outside, as in {option} {example}.");
+            throw new StartupException(
+                $"{option} {path} lies below the mount point {mount}, where nobody would find it once that is mounted. Give a "
+                + $"place outside, as in {option} {example}.");
     }
 
     private static string Resolve(string path)

@@ -9,9 +9,9 @@ using Tmem.Fuse.Session;
 namespace Tmem.Fuse.Daemon;
 
 /// <summary>
-/// The life of a worker: take over what the keeper holds, attach to the region, serve, and end only when nobody needs the mount any more or
-/// another worker takes over. A stop that is refused (swap is on it, somebody has a file open, the region's file cannot be written) is logged and changes nothing; asking again
-/// later is the way.
+/// The life of a worker: take over what the keeper holds, attach to the region, serve, and end only when nobody needs the mount
+/// any more or another worker takes over. A stop that is refused (swap is on it, somebody has a file open, the region's file
+/// cannot be written) is logged and changes nothing; asking again later is the way.
 /// </summary>
 internal sealed unsafe class Worker : IDaemon
 {
@@ -80,7 +80,8 @@ internal sealed unsafe class Worker : IDaemon
                 Restarts = page.Restarts,
                 Upgrades = page.Upgrades,
                 LastDeath = page.LastDeath.Process == 0 ? null : DeathWords.Describe(in page.LastDeath),
-                LastDeathAt = page.LastDeath.Process == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(page.LastDeath.UnixMilliseconds),
+                LastDeathAt = page.LastDeath.Process == 0 ? null
+                    : DateTimeOffset.FromUnixTimeMilliseconds(page.LastDeath.UnixMilliseconds),
                 KeeperAllocatedBytes = page.KeeperAllocatedBytes,
                 SwapDanger = MemoryGroup.Read().Danger,
                 Program = Handover.ProgramPathOf(in page.Current),
@@ -130,8 +131,9 @@ internal sealed unsafe class Worker : IDaemon
     /// <inheritdoc/>
     public bool TryStop(Func<bool> wanted, out string reason)
     {
-        // First, while everything can still be refused: an end with a file that cannot be written loses what is not in it. It may take long, and so may
-        // the wait for another who stops: who has been told meanwhile that it failed does not want it any more.
+        // First, while everything can still be refused: an end with a file that cannot be written loses what is not in it. It may
+        // take long, and so may the wait for another who stops: who has been told meanwhile that it failed does not want it any
+        // more.
         using var rights = ProcessRights.Raise();
         lock (_stopLock)
         {
@@ -226,7 +228,8 @@ internal sealed unsafe class Worker : IDaemon
         deferred.Start();
         page.ConnectionUsed = 1;
         page.BufferCount = Math.Max(page.BufferCount, settings.Threads);
-        var session = new SessionOptions(TimeSpan.FromMicroseconds(settings.SpinMicroseconds), requests, deferred, composition.PrepareThread);
+        var session = new SessionOptions(TimeSpan.FromMicroseconds(settings.SpinMicroseconds), requests, deferred,
+            composition.PrepareThread);
         DeathWatch.ShowLife(handover);
         page.ServingProcess = Environment.ProcessId;
         using var mount = ServedMount.Start(composition.Handler, connection, session);
@@ -236,7 +239,9 @@ internal sealed unsafe class Worker : IDaemon
         using (worker._control = composition.StartControl(worker, handover, worker._calls))
         {
             new Thread(() => worker.HandleSignals(signals), SignalStackBytes) { IsBackground = true, Name = "signals" }.Start();
-            Log.Info($"serving {mount.MountPoint} (FUSE connection {mount.Connection}) with {settings.Threads} threads and a capacity of "
+            Log.Info(
+                $"serving {mount.MountPoint} (FUSE connection {mount.Connection}) with {settings.Threads} threads and a "
+                + "capacity of "
                 + $"{ByteSize.Format(settings.CapacityBytes)}; control socket {handover.SocketPath}");
             GroupStatistics.KeepFresh();
             var end = mount.Ended.GetAwaiter().GetResult();
@@ -259,8 +264,8 @@ internal sealed unsafe class Worker : IDaemon
     }
 
     /// <summary>
-    /// The connection's descriptors as the keeper holds them. Those beyond the threads' have nothing to be read that these do not see too, but what was read through
-    /// one, by a thread that there was before, is answered through it.
+    /// The connection's descriptors as the keeper holds them. Those beyond the threads' have nothing to be read that these do not
+    /// see too, but what was read through one, by a thread that there was before, is answered through it.
     /// </summary>
     private static List<FuseDevice> Devices(ref HandoverPage page)
     {
@@ -269,7 +274,10 @@ internal sealed unsafe class Worker : IDaemon
         return devices;
     }
 
-    /// <summary>Whether the kernel sends again what is not answered. Before Linux 6.9 it cannot, and what waits is answered from the table.</summary>
+    /// <summary>
+    /// Whether the kernel sends again what is not answered. Before Linux 6.9 it cannot, and what waits is answered from the
+    /// table.
+    /// </summary>
     private static bool AskForUnanswered(FuseDevice device)
     {
         var error = device.ResendUnanswered();
@@ -315,7 +323,8 @@ internal sealed unsafe class Worker : IDaemon
         }
         Errno error;
         using (ProcessRights.Raise()) error = _mount.RemoveStaleMount();
-        var rest = error == Errno.Ok ? "It is unmounted." : $"It cannot be unmounted ({Libc.Describe(error)}): run tmemctl recover --mount '{MountPoint}'.";
+        var rest = error == Errno.Ok ? "It is unmounted."
+            : $"It cannot be unmounted ({Libc.Describe(error)}): run tmemctl recover --mount '{MountPoint}'.";
         Log.Error(end == SessionEnd.Aborted
             ? $"the connection of {MountPoint} was aborted through /sys/fs/fuse/connections/{_mount.Connection}. {rest}"
             : $"serving {MountPoint} failed. {rest}");

@@ -7,8 +7,8 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Pools: a first-level directory each. The pool is made before its directory and ended after it, so that a crash leaves at most a pool
-/// without a directory, which recovery ends; with it go the files below a directory that has lost its name.
+/// Pools: a first-level directory each. The pool is made before its directory and ended after it, so that a crash leaves at most
+/// a pool without a directory, which recovery ends; with it go the files below a directory that has lost its name.
 /// </summary>
 internal sealed partial class TmemFileSystem
 {
@@ -23,12 +23,14 @@ internal sealed partial class TmemFileSystem
         var error = EncodeName(name, out var bytes);
         if (error != Errno.Ok) return error;
         // The kernel may drop its copy of a page without a word, so a read must not consume ours.
-        var shared = (options.Flags & PoolFlags.Persistent) == 0 ? options with { Flags = options.Flags | PoolFlags.Shared } : options;
+        var shared = (options.Flags & PoolFlags.Persistent) == 0 ? options with { Flags = options.Flags | PoolFlags.Shared }
+            : options;
         try
         {
             lock (_names)
             {
-                error = MakePool(default, bytes, InodeMode.Directory | (mode & InodeMode.PermissionMask), shared, out var directory);
+                error = MakePool(default, bytes, InodeMode.Directory | (mode & InodeMode.PermissionMask), shared,
+                    out var directory);
                 if (error != Errno.Ok) return error;
                 Conclude(default);
                 id = new PoolId(_inodes[directory].Pool);
@@ -82,7 +84,8 @@ internal sealed partial class TmemFileSystem
     }
 
     /// <summary>
-    /// Takes a pool's directory away, which is held from then on: the rest is done without the lock. Once the name is gone recovery would do it.
+    /// Takes a pool's directory away, which is held from then on: the rest is done without the lock. Once the name is gone
+    /// recovery would do it.
     /// </summary>
     private Errno TakeOff(byte[] name, bool force, out RecordRef directory, out PoolState? pool)
     {
@@ -104,7 +107,9 @@ internal sealed partial class TmemFileSystem
         }
     }
 
-    /// <summary>How many times files of all pools are open now, as the kernel has told: an open device counts as much as a process.</summary>
+    /// <summary>
+    /// How many times files of all pools are open now, as the kernel has told: an open device counts as much as a process.
+    /// </summary>
     public long OpenFiles()
     {
         lock (_names) return _pools.All().Sum(pool => pool.OpenFiles);
@@ -118,7 +123,8 @@ internal sealed partial class TmemFileSystem
         {
             lock (_names)
             {
-                for (var at = _index.Next(_inodes.Root, 0); !at.IsNone; at = _index.Next(_inodes.Root, _records.Get<EntryRecord>(at).Key + 1))
+                for (var at = _index.Next(_inodes.Root, 0); !at.IsNone; at =
+                    _index.Next(_inodes.Root, _records.Get<EntryRecord>(at).Key + 1))
                     if (Follow(at, out var directory) == Errno.Ok && PoolOf(directory) is { } pool)
                         named.Add(new NamedPool(Encoding.UTF8.GetString(_index.Name(at)), pool.Id, pool.Options));
             }
@@ -141,7 +147,8 @@ internal sealed partial class TmemFileSystem
             try
             {
                 return new FileSystemVerifier(
-                    _client, _records, _journal, _inodes, _index, _attributes, _pools, _data, check, _steps, _names, PathOf, () => _dying).Run();
+                    _client, _records, _journal, _inodes, _index, _attributes, _pools, _data, check, _steps, _names, PathOf, () =>
+                        _dying).Run();
             }
             finally
             {
@@ -172,7 +179,9 @@ internal sealed partial class TmemFileSystem
         return Errno.Ok;
     }
 
-    /// <summary>Takes a pool off the file system: nothing more is made in it. Under the namespace lock; <see cref="EndPool"/> follows.</summary>
+    /// <summary>
+    /// Takes a pool off the file system: nothing more is made in it. Under the namespace lock; <see cref="EndPool"/> follows.
+    /// </summary>
     private void Disown(PoolState pool)
     {
         _pools.Remove(pool);
@@ -190,7 +199,8 @@ internal sealed partial class TmemFileSystem
     private static Errno EncodeName(string name, out byte[] bytes)
     {
         bytes = [];
-        if (string.IsNullOrEmpty(name) || name is "." or ".." || name.Contains('/', StringComparison.Ordinal)) return Errno.EINVAL;
+        if (string.IsNullOrEmpty(name) || name is "." or ".." || name.Contains('/', StringComparison.Ordinal))
+            return Errno.EINVAL;
         try
         {
             bytes = StrictUtf8.GetBytes(name);

@@ -10,7 +10,8 @@ internal static class CheckCommand
 {
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        var command = new Command("check", "Reads and cross-checks everything stored, while the daemon serves on. Exit code 4 if something is wrong.");
+        var command = new Command("check",
+            "Reads and cross-checks everything stored, while the daemon serves on. Exit code 4 if something is wrong.");
         command.SetAction(parse => Run(context(parse)));
         return command;
     }
@@ -28,6 +29,7 @@ internal static class CheckCommand
         foreach (var problem in report.Problems) output.WriteLine("problem: " + Table.Printable(problem));
         var verdict = report.Problems.Count switch { 0 => "all is well", 1 => "1 problem", var many => $"{many} problems" };
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"checked {report.PagesChecked} pages, {report.ObjectsChecked} objects, {report.SpansChecked} spans in {report.Seconds:0.0} s: {verdict}"));
+            $"checked {report.PagesChecked} pages, {report.ObjectsChecked} objects, {report.SpansChecked} spans in "
+            + $"{report.Seconds:0.0} s: {verdict}"));
     }
 }

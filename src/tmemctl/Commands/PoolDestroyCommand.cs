@@ -12,15 +12,18 @@ internal static class PoolDestroyCommand
         var name = new Argument<string>("NAME") { Description = "The pool." };
         var force = new Option<bool>("--force") { Description = "Destroy it although it holds files." };
         var command = new Command("destroy", "Destroys a pool and every page in it.") { name, force };
-        command.SetAction(parse => Run(context(parse), new PoolDestroyParameters { Name = parse.GetRequiredValue(name), Force = parse.GetValue(force) }));
+        command.SetAction(parse => Run(context(parse),
+            new PoolDestroyParameters { Name = parse.GetRequiredValue(name), Force = parse.GetValue(force) }));
         return command;
     }
 
     private static int Run(CommandContext context, PoolDestroyParameters parameters)
     {
-        var reply = context.Client.Call(ControlMethod.PoolDestroy, parameters, ControlJson.Default.PoolDestroyParameters, ControlReplyJson.Default.PoolDestroyReply, ControlClient.Long);
+        var reply = context.Client.Call(ControlMethod.PoolDestroy, parameters, ControlJson.Default.PoolDestroyParameters,
+            ControlReplyJson.Default.PoolDestroyReply, ControlClient.Long);
         return context.Terminal.Take(reply, out var gone, out var exit)
-            ? context.Terminal.Done(gone, CtlJson.Default.PoolDestroyReply, output => output.WriteLine($"destroyed pool {Table.Printable(gone.Name)}, {gone.PagesFreed} pages"))
+            ? context.Terminal.Done(gone, CtlJson.Default.PoolDestroyReply,
+                output => output.WriteLine($"destroyed pool {Table.Printable(gone.Name)}, {gone.PagesFreed} pages"))
             : exit;
     }
 }

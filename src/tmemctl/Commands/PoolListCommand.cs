@@ -23,7 +23,8 @@ internal static class PoolListCommand
     }
 
     private static void Write(TextWriter output, IReadOnlyList<PoolSummary> pools) =>
-        Table.Write(output, ["NAME", "KIND", "PAGES>", "ORIGINAL>", "COMPRESSED>", "RATIO>", "MEMORY>", "LIMIT>", "RESERVE>"], pools.Select(pool => (IReadOnlyList<string>)
+        Table.Write(output, ["NAME", "KIND", "PAGES>", "ORIGINAL>", "COMPRESSED>", "RATIO>", "MEMORY>", "LIMIT>", "RESERVE>"],
+            pools.Select(pool => (IReadOnlyList<string>)
         [
             pool.Name, pool.Kind, Words.Count(pool.Pages), Words.Size(pool.OriginalBytes), Words.Size(pool.CompressedBytes),
             Words.Ratio(pool.OriginalBytes, pool.CompressedBytes), Words.Size(pool.MemoryBytes), Words.Limit(pool.LimitBytes),

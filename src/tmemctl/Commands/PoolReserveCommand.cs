@@ -12,16 +12,19 @@ internal static class PoolReserveCommand
         var name = new Argument<string>("NAME") { Description = "The pool." };
         var size = CommandTree.SizeArgument("SIZE", "Memory it is guaranteed from now on, for example 256M; 0 for none.");
         var command = new Command("reserve", "Guarantees a pool memory, whatever other pools store.") { name, size };
-        command.SetAction(parse => Run(context(parse), new PoolReserveParameters { Name = parse.GetRequiredValue(name), Reserve = parse.GetRequiredValue(size) }));
+        command.SetAction(parse => Run(context(parse),
+            new PoolReserveParameters { Name = parse.GetRequiredValue(name), Reserve = parse.GetRequiredValue(size) }));
         return command;
     }
 
     private static int Run(CommandContext context, PoolReserveParameters parameters)
     {
-        var reply = context.Client.Call(ControlMethod.PoolReserve, parameters, ControlJson.Default.PoolReserveParameters, ControlReplyJson.Default.PoolReply);
+        var reply = context.Client.Call(ControlMethod.PoolReserve, parameters, ControlJson.Default.PoolReserveParameters,
+            ControlReplyJson.Default.PoolReply);
         return context.Terminal.Take(reply, out var pool, out var exit)
             ? context.Terminal.Done(pool, CtlJson.Default.PoolReply, output => output.WriteLine(
-                pool.ReserveBytes == 0 ? $"pool {Table.Printable(pool.Name)} has no reserve" : $"pool {Table.Printable(pool.Name)} is guaranteed {Words.Size(pool.ReserveBytes)}"))
+                pool.ReserveBytes == 0 ? $"pool {Table.Printable(pool.Name)} has no reserve"
+                    : $"pool {Table.Printable(pool.Name)} is guaranteed {Words.Size(pool.ReserveBytes)}"))
             : exit;
     }
 }

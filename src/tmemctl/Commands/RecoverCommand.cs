@@ -14,7 +14,8 @@ internal static class RecoverCommand
         var mount = new Option<string?>("--mount") { Description = "Look at this mount alone.", HelpName = "DIR" };
         mount.AcceptPaths(LongestPath, optional: true);
         var command = new Command("recover",
-            "Cleans up after a daemon of which no process is left: swap, loop devices, mount, socket. Says what was lost. Touches only what the kernel says is dead; "
+            "Cleans up after a daemon of which no process is left: swap, loop devices, mount, socket. Says what was lost. "
+            + "Touches only what the kernel says is dead; "
             + "exit code 1 if something is left.")
         { mount };
         command.SetAction(parse =>

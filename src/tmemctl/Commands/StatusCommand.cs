@@ -29,18 +29,30 @@ internal static class StatusCommand
         var (store, total) = (status.Store, status.Total);
         Table.WritePairs(output,
         [
-            ("daemon", $"tmemd {status.Version}, process {status.Pid}, {status.Threads} threads{(status.Codec is { } codec ? $", new pages {codec}" : "")}, up {Words.Duration(status.UptimeSeconds)}"),
+            ("daemon",
+                $"tmemd {status.Version}, process {status.Pid}, {status.Threads} threads"
+                + (status.Codec is { } codec ? $", new pages {codec}" : "") + $", up {Words.Duration(status.UptimeSeconds)}"),
             .. Processes(status.Processes),
             ("mount", status.MountPoint),
             ("socket", status.SocketPath),
             ("region", $"{status.Region}, generation {store.Generation}"),
             .. Rows(store.Durability),
             ("capacity", Words.Size(store.CapacityBytes)),
-            ("used", $"{Words.Size(store.UsedBytes)} ({Words.Share(store.UsedBytes, store.CapacityBytes)}), peak {Words.Size(store.PeakUsedBytes)}"),
+            ("used",
+                $"{Words.Size(store.UsedBytes)} ({Words.Share(store.UsedBytes, store.CapacityBytes)}), peak "
+                + $"{Words.Size(store.PeakUsedBytes)}"),
             .. Reserve(store),
-            ("  pages", $"{Words.Size(store.PageSpanBytes)}, {Words.Size(store.SlackBytes)} of all slabs not in use, {store.SlotsMoved} slots moved to close holes"),
-            ("  metadata", $"{Words.Size(store.MetadataBytes)}, of it {Words.Size(store.RecordSpanBytes)} files and names, {Words.Size(store.ReadySpanBytes)} kept ready"),
-            .. swap.Select(device => ("swap", $"{device.Device}, {Words.Size(device.UsedBytes)} of {Words.Size(device.SizeBytes)}; room for {SwapStatus.Room(device)}")),
+            ("  pages",
+                $"{Words.Size(store.PageSpanBytes)}, {Words.Size(store.SlackBytes)} of all slabs not in use, {store.SlotsMoved} "
+                + "slots moved to close holes"),
+            ("  metadata",
+                $"{Words.Size(store.MetadataBytes)}, of it {Words.Size(store.RecordSpanBytes)} files and names, "
+                + $"{Words.Size(store.ReadySpanBytes)} kept ready"),
+            .. swap.Select(
+                device =>
+                    ("swap",
+                        $"{device.Device}, {Words.Size(device.UsedBytes)} of {Words.Size(device.SizeBytes)}; room for "
+                        + $"{SwapStatus.Room(device)}")),
             ("pools", Words.Count(status.Pools)),
             .. FigureTable.Rows(total),
         ]);
@@ -48,16 +60,21 @@ internal static class StatusCommand
 
     private static IEnumerable<(string, string)> Reserve(StoreFigures store)
     {
-        if (store.ReservedBytes != 0) yield return ("reserved", $"{Words.Size(store.ReservedBytes)} for pools, {Words.Size(store.UnmetReserveBytes)} of it not in use");
+        if (store.ReservedBytes != 0)
+            yield return ("reserved",
+                $"{Words.Size(store.ReservedBytes)} for pools, {Words.Size(store.UnmetReserveBytes)} of it not in use");
     }
 
     private static IEnumerable<(string, string)> Processes(ProcessFigures processes)
     {
         yield return ("protected", processes.KeeperPid != 0
-            ? $"yes: keeper {processes.KeeperPid} replaces worker {processes.WorkerPid} if it dies{(processes.StandbyPid != 0 ? $", {processes.StandbyPid} stands by" : "")}"
-            : $"NO: the keeper is dead, and if worker {processes.WorkerPid} dies, the mount and what is swapped to it are lost; run 'tmemctl adopt'");
+            ? $"yes: keeper {processes.KeeperPid} replaces worker {processes.WorkerPid} if it "
+                + $"dies{(processes.StandbyPid != 0 ? $", {processes.StandbyPid} stands by" : "")}"
+            : $"NO: the keeper is dead, and if worker {processes.WorkerPid} dies, the mount and what is swapped to it are lost; "
+                + "run 'tmemctl adopt'");
         yield return ("workers", $"{processes.Restarts} restarts, {processes.Upgrades} upgrades");
-        if (processes.LastDeath is { } death) yield return ("last death", $"{processes.LastDeathAt:yyyy-MM-dd HH:mm:ss} UTC: {death}");
+        if (processes.LastDeath is { } death)
+            yield return ("last death", $"{processes.LastDeathAt:yyyy-MM-dd HH:mm:ss} UTC: {death}");
         if (processes.SwapDanger is var (what, remedy)) yield return ("do not swap", $"{what}; {remedy}");
         if (processes.UpgradeProblem is { } problem) yield return ("last upgrade", "refused: " + problem);
     }
@@ -65,7 +82,9 @@ internal static class StatusCommand
     private static IEnumerable<(string, string)> Rows(DurabilityFigures figures)
     {
         if (figures.Tracking == "none") yield break;
-        var state = figures.LastFailed ? $"THE LAST TIME FAILED, {Words.Size(figures.BytesBehind)} are in memory alone: see to the disk of the region's file; " : "";
+        var state = figures.LastFailed
+            ? $"THE LAST TIME FAILED, {Words.Size(figures.BytesBehind)} are in memory alone: see to the disk of the region's "
+                + "file; " : "";
         var unquiet = figures.Unquiet > 0 ? $", {figures.Unquiet} not quiet" : "";
         yield return ("  made durable", $"{state}{figures.Checkpoints} times, {figures.Failures} failures{unquiet}, "
             + $"longest standstill {figures.LongestStandstillMicroseconds} us, changes known by {figures.Tracking}");

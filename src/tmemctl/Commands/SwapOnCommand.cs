@@ -31,11 +31,14 @@ internal static class SwapOnCommand
             + "for example --reserve 1GiB. Default: none.");
         var pool = new Option<string>("--pool")
         {
-            Description = "The persistent pool for the swap file, made if it does not exist, for example --pool swap. One that exists must be root's, with mode 700.",
+            Description =
+                "The persistent pool for the swap file, made if it does not exist, for example --pool swap. One that exists "
+                + "must be root's, with mode 700.",
             HelpName = "NAME",
             DefaultValueFactory = _ => "swap",
         };
-        var command = new Command("on", "Makes a swap device on the store and turns it on. If a step fails, those before are undone.")
+        var command = new Command("on",
+            "Makes a swap device on the store and turns it on. If a step fails, those before are undone.")
         {
             size, priority, reserve, pool,
         };

@@ -16,22 +16,34 @@ internal static class UpgradeCommand
     {
         var binary = new Option<string?>("--binary")
         {
-            Description = "The program to go on with, a file that root alone can change; without it, what now lies where the running one was started from. "
+            Description =
+                "The program to go on with, a file that root alone can change; without it, what now lies where the running one "
+                + "was started from. "
                 + "Example: --binary /usr/local/sbin/tmemd",
             HelpName = "PATH",
         };
         var threads = new Option<int?>("--threads") { Description = "Threads that serve requests.", HelpName = "N" };
         var spin = new Option<int?>("--spin") { Description = "Microseconds a thread polls before it sleeps.", HelpName = "N" };
-        var log = new Option<LogWish?>("--log") { Description = "Least level of events to log: debug, info, warning or error.", HelpName = "LEVEL" };
-        var codec = new Option<string?>("--codec") { Description = "What new pages are compressed with: lz4, lz4-reference, zstd, or pool for each pool's own codec.", HelpName = "CODEC" };
+        var log = new Option<LogWish?>("--log")
+        {
+            Description = "Least level of events to log: debug, info, warning or error.", HelpName = "LEVEL",
+        };
+        var codec = new Option<string?>("--codec")
+        {
+            Description =
+                "What new pages are compressed with: lz4, lz4-reference, zstd, or pool for each pool's own codec.",
+                    HelpName = "CODEC",
+        };
         codec.AcceptOnlyFromAmong("pool", "lz4", "lz4-reference", "zstd");
         binary.AcceptPaths(LongestPath, optional: true);
         var command = new Command("upgrade",
-            "Goes on with another program or other settings while the mount is in use: no request fails. If the new worker does not get ready, the old one serves on.")
+            "Goes on with another program or other settings while the mount is in use: no request fails. If the new worker does "
+            + "not get ready, the old one serves on.")
         { binary, threads, spin, log, codec };
         command.SetAction(parse => Run(context(parse), new UpgradeParameters
         {
-            Binary = parse.GetValue(binary) is { } program ? Path.GetFullPath(program) : null, Threads = parse.GetValue(threads), Spin = parse.GetValue(spin), Log = parse.GetValue(log),
+            Binary = parse.GetValue(binary) is { } program ? Path.GetFullPath(program)
+                : null, Threads = parse.GetValue(threads), Spin = parse.GetValue(spin), Log = parse.GetValue(log),
             Codec = WishOf(parse.GetValue(codec)),
         }));
         return command;
@@ -48,16 +60,20 @@ internal static class UpgradeCommand
 
     private static int Run(CommandContext context, UpgradeParameters wish)
     {
-        var call = context.Client.Call(ControlMethod.Upgrade, wish, ControlJson.Default.UpgradeParameters, ControlReplyJson.Default.UpgradeReply, ControlClient.Long);
+        var call = context.Client.Call(ControlMethod.Upgrade, wish, ControlJson.Default.UpgradeParameters,
+            ControlReplyJson.Default.UpgradeReply, ControlClient.Long);
         if (!context.Terminal.Take(call, out var old, out var exit)) return exit;
         for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < Patience; Thread.Sleep(10))
         {
             // Between two workers a connection may end without an answer.
-            if (context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply) is not { Value.Processes: var now }) continue;
+            if (context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply)
+                is not { Value.Processes: var now }) continue;
             if (now.Upgrades > old.Upgrades)
-                return context.Terminal.Done(now, CtlJson.Default.ProcessFigures, output => output.WriteLine($"worker {now.WorkerPid} serves in the place of {old.WorkerPid}"));
+                return context.Terminal.Done(now, CtlJson.Default.ProcessFigures,
+                    output => output.WriteLine($"worker {now.WorkerPid} serves in the place of {old.WorkerPid}"));
             if (now.UpgradeProblem is { } problem)
-                return context.Terminal.Fail(ExitCode.Failed, "tmemd serves on as it was: " + problem, "remove the cause and upgrade again");
+                return context.Terminal.Fail(ExitCode.Failed, "tmemd serves on as it was: " + problem,
+                    "remove the cause and upgrade again");
         }
         return context.Terminal.Fail(ExitCode.Failed, "the new worker was ready and does not serve", "look at the daemon's log");
     }

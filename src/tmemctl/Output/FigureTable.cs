@@ -8,14 +8,22 @@ internal static class FigureTable
     /// <summary>Name and value of each row.</summary>
     public static IEnumerable<(string Name, string Value)> Rows(PoolFigures figures)
     {
-        yield return ("stored", $"{figures.Pages} pages in {figures.Objects} objects: {Words.Size(figures.OriginalBytes)} as {Words.Size(figures.CompressedBytes)}, ratio {Words.Ratio(figures.OriginalBytes, figures.CompressedBytes)}");
-        yield return ("  memory", $"{Words.Size(figures.SlotBytes)} slots, {Words.Size(figures.IndexBytes)} index, {Words.Size(figures.RecordBytes)} names and attributes");
+        yield return ("stored",
+            $"{figures.Pages} pages in {figures.Objects} objects: {Words.Size(figures.OriginalBytes)} as "
+            + $"{Words.Size(figures.CompressedBytes)}, ratio {Words.Ratio(figures.OriginalBytes, figures.CompressedBytes)}");
+        yield return ("  memory",
+            $"{Words.Size(figures.SlotBytes)} slots, {Words.Size(figures.IndexBytes)} index, {Words.Size(figures.RecordBytes)} "
+            + "names and attributes");
         yield return ("  same-filled", Words.Count(figures.SameFilledPages));
         yield return ("  raw", Words.Count(figures.RawPages));
-        yield return ("puts", $"{figures.Puts}: {figures.PutsStored} stored ({figures.PutsReplaced} replaced), refused {figures.PutsNoRoom} no room, {figures.PutsReserved} reserved for others, {figures.PutsPoolLimit} pool limit, {figures.PutsClientLimit} client limit, {figures.PutsFrozen} frozen, {figures.PutsIncompressible} incompressible");
+        yield return ("puts",
+            $"{figures.Puts}: {figures.PutsStored} stored ({figures.PutsReplaced} replaced), refused {figures.PutsNoRoom} no "
+            + $"room, {figures.PutsReserved} reserved for others, {figures.PutsPoolLimit} pool limit, {figures.PutsClientLimit} "
+            + $"client limit, {figures.PutsFrozen} frozen, {figures.PutsIncompressible} incompressible");
         yield return ("gets", $"{figures.Gets}: {figures.GetHits} found, {figures.GetMisses} not");
         yield return ("page flushes", $"{figures.PageFlushesFound} found, {figures.PageFlushesNotFound} not");
-        yield return ("object flushes", $"{figures.ObjectFlushesFound} found, {figures.ObjectFlushesNotFound} not, {figures.PagesFlushed} pages");
+        yield return ("object flushes",
+            $"{figures.ObjectFlushesFound} found, {figures.ObjectFlushesNotFound} not, {figures.PagesFlushed} pages");
         yield return ("evicted", Words.Count(figures.Evictions));
         yield return ("corrupt", Words.Count(figures.CorruptPages));
     }

@@ -5,21 +5,24 @@ using Tmem.Fuse;
 namespace Tmem.Ctl.Output;
 
 /// <summary>
-/// Tables without borders: columns two spaces apart, never wrapped, no colour codes unless a person's terminal is at the other end, so that what
-/// is piped is the same bytes every time and awk finds its columns.
+/// Tables without borders: columns two spaces apart, never wrapped, no colour codes unless a person's terminal is at the other
+/// end, so that what is piped is the same bytes every time and awk finds its columns.
 /// </summary>
 internal static class Table
 {
     private const int NeverWrap = 4096;
 
-    /// <summary>Writes rows under headings. Columns whose heading ends in '&gt;' are aligned to the right (the sign is not printed).</summary>
+    /// <summary>
+    /// Writes rows under headings. Columns whose heading ends in '&gt;' are aligned to the right (the sign is not printed).
+    /// </summary>
     public static void Write(TextWriter output, IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
     {
         var table = Bare();
         foreach (var heading in headings)
         {
             var right = heading.EndsWith('>');
-            var column = new TableColumn(new Text(right ? heading[..^1] : heading, new Style(decoration: Decoration.Bold))) { NoWrap = true, Padding = new Padding(0, 0, 2, 0) };
+            var column = new TableColumn(new Text(right ? heading[..^1] : heading,
+                new Style(decoration: Decoration.Bold))) { NoWrap = true, Padding = new Padding(0, 0, 2, 0) };
             table.AddColumn(right ? column.RightAligned() : column);
         }
         foreach (var row in rows) table.AddRow(row.Select(Cell));
@@ -46,7 +49,8 @@ internal static class Table
 
     private static void Render(TextWriter output, IRenderable table)
     {
-        var person = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("NO_COLOR") is null;
+        var person = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected
+            && Environment.GetEnvironmentVariable("NO_COLOR") is null;
         using var text = new StringWriter();
         var console = AnsiConsole.Create(new AnsiConsoleSettings
         {

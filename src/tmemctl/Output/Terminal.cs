@@ -4,7 +4,9 @@ using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Output;
 
-/// <summary>Where a command writes: results to standard output, errors and notes to standard error, as text or (with --json) as JSON.</summary>
+/// <summary>
+/// Where a command writes: results to standard output, errors and notes to standard error, as text or (with --json) as JSON.
+/// </summary>
 internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
 {
     /// <summary>Whether --json was given.</summary>
@@ -25,7 +27,8 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
         }
         catch (IOException unwritten)
         {
-            return Fail(ExitCode.Failed, $"the command was carried out, but standard output takes no result: {unwritten.Message}", "send it elsewhere");
+            return Fail(ExitCode.Failed, $"the command was carried out, but standard output takes no result: {unwritten.Message}",
+                "send it elsewhere");
         }
     }
 
@@ -47,13 +50,17 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
     /// <summary>An error; returns the exit code given.</summary>
     public int Fail(int exitCode, string message, string remedy = "", int code = 0)
     {
-        if (Json) error.WriteLine(JsonSerializer.Serialize(new ErrorReport(exitCode, code, message, remedy), CtlJson.Default.ErrorReport));
-        else error.WriteLine(remedy.Length == 0 ? "tmemctl: " + Table.Printable(message) : $"tmemctl: {Table.Printable(message)}; {Table.Printable(remedy)}");
+        if (Json)
+            error.WriteLine(
+                JsonSerializer.Serialize(new ErrorReport(exitCode, code, message, remedy), CtlJson.Default.ErrorReport));
+        else error.WriteLine(remedy.Length == 0 ? "tmemctl: " + Table.Printable(message)
+            : $"tmemctl: {Table.Printable(message)}; {Table.Printable(remedy)}");
         return exitCode;
     }
 
     /// <summary>The value of a reply; or says what went wrong and gives the exit code.</summary>
-    public bool Take<T>(Reply<T> reply, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out T? value, out int exitCode) where T : class
+    public bool Take<T>(Reply<T> reply, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out T? value, out int exitCode)
+        where T : class
     {
         value = reply.Value;
         exitCode = ExitCode.Done;

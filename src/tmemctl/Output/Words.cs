@@ -19,7 +19,8 @@ internal static class Words
     public static string Count(long value) => value.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>How many times smaller: "2.63", or "-" when there is nothing to compare.</summary>
-    public static string Ratio(long original, long compressed) => compressed <= 0 ? "-" : ((double)original / compressed).ToString("0.00", CultureInfo.InvariantCulture);
+    public static string Ratio(long original, long compressed) => compressed <= 0 ? "-"
+        : ((double)original / compressed).ToString("0.00", CultureInfo.InvariantCulture);
 
     /// <summary>A share: "12.3 %".</summary>
     public static string Share(long part, long whole) =>

@@ -19,7 +19,8 @@ internal enum MountState
 /// <summary>A tmem mount of root's.</summary>
 /// <param name="MountPoint">Absolute path.</param>
 /// <param name="Connection">Its number under /sys/fs/fuse/connections.</param>
-/// <param name="Holders">Who has it open, where the kernel tells: "tmemd (process 123)". None is no proof: a process may be out of sight.</param>
+/// <param name="Holders">Who has it open, where the kernel tells: "tmemd (process 123)". None is no proof: a process may be out
+/// of sight.</param>
 internal sealed record TmemMount(string MountPoint, int Connection, IReadOnlyList<string> Holders);
 
 /// <summary>What <c>recover</c> needs of the kernel beside swap. Actions return null when done, else why not.</summary>

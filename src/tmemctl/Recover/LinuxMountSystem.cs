@@ -18,7 +18,8 @@ internal sealed class LinuxMountSystem : IMountSystem
     public IReadOnlyList<TmemMount> Mounts()
     {
         // An ordinary user can mount something of this name through fusermount: the kernel notes whose it is.
-        var mounts = MountTable.Read().Where(entry => entry.FileSystemType == FileSystemType && entry.Options.Split(',').Contains("user_id=0")).ToList();
+        var mounts = MountTable.Read()
+            .Where(entry => entry.FileSystemType == FileSystemType && entry.Options.Split(',').Contains("user_id=0")).ToList();
         if (mounts.Count == 0) return [];
         var holders = Holders();
         return
@@ -35,7 +36,10 @@ internal sealed class LinuxMountSystem : IMountSystem
         // In a process of its own: one whose request a daemon has read and does not answer cannot be ended, and would keep this
         // one from ending.
         var program = Environment.ProcessPath ?? "/proc/self/exe";
-        var info = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var info = new ProcessStartInfo(program)
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        };
         if (Path.GetFileNameWithoutExtension(program) == "dotnet") info.ArgumentList.Add(Environment.GetCommandLineArgs()[0]);
         info.ArgumentList.Add(ProbeName);
         info.ArgumentList.Add(mount.MountPoint);
@@ -82,13 +86,16 @@ internal sealed class LinuxMountSystem : IMountSystem
     /// <inheritdoc/>
     public string? Below(TmemMount mount)
     {
-        var below = MountTable.Read().Where(entry => entry.MountPoint != mount.MountPoint && MountTable.IsBelow(entry.MountPoint, mount.MountPoint)).ToList();
-        return below.Count == 0 ? null : $"a {below[^1].FileSystemType} file system is mounted on {below[^1].MountPoint}; unmount that first";
+        var below = MountTable.Read().Where(entry => entry.MountPoint != mount.MountPoint
+            && MountTable.IsBelow(entry.MountPoint, mount.MountPoint)).ToList();
+        return below.Count == 0 ? null
+            : $"a {below[^1].FileSystemType} file system is mounted on {below[^1].MountPoint}; unmount that first";
     }
 
     /// <inheritdoc/>
     public string? Unmount(TmemMount mount, bool lazily) =>
-        NativeMethods.Unmount(mount.MountPoint, NotThroughLinks | (lazily ? NativeMethods.Detach : 0)) == 0 ? null : NativeMethods.LastError();
+        NativeMethods.Unmount(mount.MountPoint, NotThroughLinks | (lazily ? NativeMethods.Detach : 0)) == 0 ? null
+            : NativeMethods.LastError();
 
     /// <inheritdoc/>
     public bool RemoveStaleSocket(string path, out string? left) => StaleSocket.Remove(path, out left);
@@ -99,7 +106,8 @@ internal sealed class LinuxMountSystem : IMountSystem
     private static List<(string Name, int Connection)> Holders()
     {
         var found = new List<(string, int)>();
-        foreach (var process in Directory.EnumerateDirectories("/proc").Where(path => char.IsAsciiDigit(Path.GetFileName(path)[0])))
+        foreach (var process in Directory.EnumerateDirectories("/proc")
+            .Where(path => char.IsAsciiDigit(Path.GetFileName(path)[0])))
         {
             try
             {
@@ -107,7 +115,8 @@ internal sealed class LinuxMountSystem : IMountSystem
                 {
                     if (new FileInfo(descriptor).LinkTarget != Device) continue;
                     if (ConnectionOf($"{process}/fdinfo/{Path.GetFileName(descriptor)}") is { } connection)
-                        found.Add(($"{File.ReadAllText(process + "/comm").Trim()} (process {Path.GetFileName(process)})", connection));
+                        found.Add(
+                            ($"{File.ReadAllText(process + "/comm").Trim()} (process {Path.GetFileName(process)})", connection));
                 }
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -122,6 +131,7 @@ internal sealed class LinuxMountSystem : IMountSystem
     {
         const string key = "fuse_connection:";
         var line = File.ReadLines(information).FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal));
-        return line is not null && int.TryParse(line.AsSpan(key.Length).Trim(), CultureInfo.InvariantCulture, out var number) ? number : null;
+        return line is not null && int.TryParse(line.AsSpan(key.Length).Trim(), CultureInfo.InvariantCulture, out var number)
+            ? number : null;
     }
 }

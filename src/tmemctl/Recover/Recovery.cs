@@ -27,8 +27,11 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
     /// <param name="socket">The control socket to remove if nobody serves it.</param>
     public int Run(string? only, string socket)
     {
-        var found = mounts.Mounts().Where(mount => only is null || mount.MountPoint == Path.TrimEndingDirectorySeparator(only)).ToList();
-        if (only is not null && found.Count == 0) return terminal.Fail(ExitCode.Failed, $"{only} is no tmem mount", "name one that 'grep fuse.tmem /proc/mounts' shows");
+        var found = mounts.Mounts().Where(mount => only is null || mount.MountPoint == Path.TrimEndingDirectorySeparator(only))
+            .ToList();
+        if (only is not null && found.Count == 0)
+            return terminal.Fail(ExitCode.Failed, $"{only} is no tmem mount",
+                "name one that 'grep fuse.tmem /proc/mounts' shows");
         foreach (var mount in found) Recover(mount);
         if (mounts.RemoveStaleSocket(socket, out var left)) Done($"removed the socket {socket}, which nobody listened on");
         else if (left is not null) _left.Add(left);
@@ -65,11 +68,15 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
 
     private static string WhatToDo(TmemMount mount) => mount.Holders.Count > 0
         ? $"{string.Join(", ", mount.Holders)} has its connection open: let it go on, or end it, then run recover again"
-        : "whoever serves it may be stopped, or in another PID namespace: run recover there; if you know that nobody serves it any more, end the connection with "
+        : "whoever serves it may be stopped, or in another PID namespace: run recover there; if you know that nobody serves it "
+            + "any more, end the connection with "
             + $"'echo 1 > /sys/fs/fuse/connections/{mount.Connection}/abort', then run recover again";
 
-    /// <summary>By the device's number, if the kernel can still tell; it cannot of most files whose server is gone, and then by the path.</summary>
-    private static bool IsOn(LoopBacking loop, TmemMount mount) => loop.File is { } file ? file.IsOn(mount.Connection) : MountTable.IsBelow(loop.BackingFile, mount.MountPoint);
+    /// <summary>
+    /// By the device's number, if the kernel can still tell; it cannot of most files whose server is gone, and then by the path.
+    /// </summary>
+    private static bool IsOn(LoopBacking loop, TmemMount mount) => loop.File is { } file ? file.IsOn(mount.Connection)
+        : MountTable.IsBelow(loop.BackingFile, mount.MountPoint);
 
     /// <summary>Ends swap on a loop device and detaches it. Its pages cannot be read any more.</summary>
     private bool Release(LoopBacking loop)
@@ -79,12 +86,16 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
             terminal.Note($"swapoff {loop.Device}: {Words.Size(entry.UsedBytes)} were swapped to it, this may take a while");
             if (swap.SwapOff(loop.Device) is { } stuck)
             {
-                _left.Add($"swap on {loop.Device} stays ({stuck}); end the processes that use it (grep VmSwap /proc/*/status), then run recover again, or restart the machine");
+                _left.Add(
+                    $"swap on {loop.Device} stays ({stuck}); end the processes that use it (grep VmSwap /proc/*/status), then "
+                    + "run recover again, or restart the machine");
                 return false;
             }
             Done($"turned swap on {loop.Device} off");
             if (entry.UsedBytes > 0)
-                _lost.Add($"up to {Words.Size(entry.UsedBytes)} that had been swapped to {loop.Device}: a process that touches a page of it is ended by SIGBUS");
+                _lost.Add(
+                    $"up to {Words.Size(entry.UsedBytes)} that had been swapped to {loop.Device}: a process that touches a page "
+                    + "of it is ended by SIGBUS");
         }
         if (swap.DetachLoop(loop.Device) is { } busy)
         {
@@ -103,8 +114,11 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
             _left.Add($"{where} stays mounted ({refused}); run recover as root");
             return;
         }
-        Done(lazily ? $"unmounted {where} lazily: files on it are open still, and every use of them fails" : $"unmounted {where}");
-        _lost.Add($"what was stored below {where}, unless the daemon had a region file: then 'tmemd --region FILE' with that file brings it back");
+        Done(lazily ? $"unmounted {where} lazily: files on it are open still, and every use of them fails"
+            : $"unmounted {where}");
+        _lost.Add(
+            $"what was stored below {where}, unless the daemon had a region file: then 'tmemd --region FILE' with that file "
+            + "brings it back");
     }
 
     private void Done(string what)

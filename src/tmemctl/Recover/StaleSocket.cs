@@ -51,7 +51,8 @@ internal static unsafe partial class StaleSocket
         var status = stackalloc byte[256]; // struct statx
         if (Statx(folder, name, AtSymlinkNoFollow, TypeAndOwner, status) != 0) return false;
         var owner = *(uint*)(status + 20);
-        if ((*(ushort*)(status + 28) & TypeMask) != TypeSocket) left = $"{path} is no socket: not touched; name the daemon's socket with --socket";
+        if ((*(ushort*)(status + 28) & TypeMask) != TypeSocket)
+            left = $"{path} is no socket: not touched; name the daemon's socket with --socket";
         else if (owner != 0 && owner != EffectiveUser()) left = $"the socket {path} belongs to user {owner}: not touched";
         else if (NobodyListens($"/proc/self/fd/{folder}/{name}")) return UnlinkAt(folder, name, 0) == 0;
         return false;

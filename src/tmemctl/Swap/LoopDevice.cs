@@ -61,7 +61,8 @@ internal sealed class LoopDevice : ISwapDevice
         var started = Stopwatch.GetTimestamp();
         while (File.Exists(Attribute(device, "loop/backing_file")))
         {
-            if (Stopwatch.GetElapsedTime(started) > DetachPatience) return $"{device} is still attached after {DetachPatience.TotalSeconds} s: another process has it open";
+            if (Stopwatch.GetElapsedTime(started) > DetachPatience)
+                return $"{device} is still attached after {DetachPatience.TotalSeconds} s: another process has it open";
             Thread.Sleep(20);
         }
         return null;
@@ -153,7 +154,8 @@ internal sealed class LoopDevice : ISwapDevice
         const string path = "/dev/loop-control";
         number = -1;
         var control = NativeMethods.Open(path, NativeMethods.ReadWrite | NativeMethods.CloseOnExec, 0);
-        if (control < 0) return $"open {path}: {NativeMethods.LastError()}; is this root, and the loop module loaded (modprobe loop)?";
+        if (control < 0)
+            return $"open {path}: {NativeMethods.LastError()}; is this root, and the loop module loaded (modprobe loop)?";
         number = NativeMethods.Control(control, NativeMethods.LoopControlGetFree, null);
         var problem = number < 0 ? $"ask {path} for a free loop device: {NativeMethods.LastError()}" : null;
         _ = NativeMethods.Close(control);

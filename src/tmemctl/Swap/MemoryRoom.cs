@@ -37,13 +37,16 @@ internal sealed record MemoryRoom(long Available, IReadOnlyList<GroupRoom> Group
             var missing = group.Swapped - elsewhere - room - free;
             if (missing > 0)
             {
-                return $"{Words.Size(missing)} of memory are missing in the memory group {group.Folder}: {Words.Size(group.Swapped)} of it are swapped, its limit of "
-                    + $"{Words.Size(group.Limit)} leaves room for {Words.Size(room)}, and other swap devices for {Words.Size(free)}";
+                return $"{Words.Size(missing)} of memory are missing in the memory group {group.Folder}: "
+                    + $"{Words.Size(group.Swapped)} of it are swapped, its limit of "
+                    + $"{Words.Size(group.Limit)} leaves room for {Words.Size(room)}, and other swap devices for "
+                    + $"{Words.Size(free)}";
             }
         }
         var lacking = device.UsedBytes - Available - stored - free;
         return lacking <= 0 ? null
-            : $"{Words.Size(lacking)} of memory are missing on this machine: {Words.Size(device.UsedBytes)} are swapped, {Words.Size(Available)} are available, "
+            : $"{Words.Size(lacking)} of memory are missing on this machine: {Words.Size(device.UsedBytes)} are swapped, "
+                + $"{Words.Size(Available)} are available, "
             + $"the store gives back {Words.Size(stored)}, and other swap devices have room for {Words.Size(free)}";
     }
 

@@ -24,7 +24,8 @@ internal sealed class SwapFileHandle(int descriptor, FileIdentity identity) : IS
             out var status) != 0) return NativeMethods.LastError();
         if (status.Identity != Identity || !status.IsRegular || status.Links != 1 || status.Owner != 0
             || (status.Permissions & RightsOfOthers) != 0)
-            return $"it has {status.Links} names, owner {status.Owner} and mode {Convert.ToString(status.Permissions, 8)} by now: somebody meddles with it";
+            return $"it has {status.Links} names, owner {status.Owner} and mode {Convert.ToString(status.Permissions, 8)} by "
+                + "now: somebody meddles with it";
         if (NativeMethods.FileControl(descriptor, NativeMethods.SetLease, NativeMethods.WriteLease) == 0)
         {
             _ = NativeMethods.FileControl(descriptor, NativeMethods.SetLease, NativeMethods.NoLease);

@@ -22,7 +22,9 @@ internal sealed class SwapOff(CommandContext context)
             || !SwapFile.TryFind(context, before, out var files, out exit)) return exit;
         var ours = files.Where(file => file.IsOurs).ToList();
         foreach (var other in files.Where(file => !file.IsOurs))
-            _terminal.Note($"{other.Device} (file {Table.Printable(other.Path)}) was not made by 'tmemctl swap on' and stays: turn it off with 'swapoff {other.Device}'");
+            _terminal.Note(
+                $"{other.Device} (file {Table.Printable(other.Path)}) was not made by 'tmemctl swap on' and stays: turn it off "
+                + $"with 'swapoff {other.Device}'");
         if (ours.Count == 0)
         {
             return _terminal.Done(new SwapOffReport([], [], before.Store.UsedBytes, before.Store.UsedBytes),
@@ -74,6 +76,7 @@ internal sealed class SwapOff(CommandContext context)
     {
         var pools = report.PoolsRemoved.Count == 0 ? ""
             : $", pool {Table.Printable(string.Join(", ", report.PoolsRemoved))} removed";
-        output.WriteLine($"swap is off{pools}: {Words.Size(report.FreedBytes)} freed, the store uses {Words.Size(after.Store.UsedBytes)}");
+        output.WriteLine(
+            $"swap is off{pools}: {Words.Size(report.FreedBytes)} freed, the store uses {Words.Size(after.Store.UsedBytes)}");
     }
 }

@@ -51,7 +51,9 @@ internal sealed class SwapOn(CommandContext context)
         if (StepRunner.Run(Steps(work, existing is not null, SwapFile.PlaceOf(status), path, bytes, priority), () =>
             interrupt.Requested) is { } failure) return Report(failure);
         if (bytes > sure)
-            _terminal.Note($"of {Words.Size(bytes)} the store surely holds {Words.Size(sure)}: if pages do not shrink, writes fail beyond that while the kernel thinks there is room");
+            _terminal.Note(
+                $"of {Words.Size(bytes)} the store surely holds {Words.Size(sure)}: if pages do not shrink, writes fail beyond "
+                + "that while the kernel thinks there is room");
         var device = work.Device!.Name;
         var report = new SwapOnReport(device, bytes, priority, pool, work.Made, path, sure);
         return _terminal.Done(report, CtlJson.Default.SwapOnReport, output =>
@@ -86,10 +88,12 @@ internal sealed class SwapOn(CommandContext context)
     {
         const uint rightsOfOthers = 0x3F; // 0077
         if (work.Folder!.Owner != 0)
-            return $"it belongs to user {work.Folder.Owner}, who could read and replace what is swapped there; name a pool of root's with --pool, or one that does not exist yet";
+            return $"it belongs to user {work.Folder.Owner}, who could read and replace what is swapped there; name a pool of "
+                + "root's with --pool, or one that does not exist yet";
         if ((work.Folder.Permissions & rightsOfOthers) == 0) return null;
         return work.Made ? work.Folder.CloseToOthers()
-            : $"others may look into it (mode {Convert.ToString(work.Folder.Permissions, 8)}); close it with 'chmod 700 {mount.Path}/{work.Pool}', or name another pool with --pool";
+            : $"others may look into it (mode {Convert.ToString(work.Folder.Permissions, 8)}); close it with 'chmod 700 "
+                + $"{mount.Path}/{work.Pool}', or name another pool with --pool";
     }
 
     private string? Detach(Work work)
@@ -116,7 +120,8 @@ internal sealed class SwapOn(CommandContext context)
             ? _terminal.Fail(ExitCode.Usage, $"--size {Words.Size(given)} is too small for a swap device",
                 $"give at least {Words.Size(Smallest)}")
             : _terminal.Fail(ExitCode.Failed,
-                $"the store has no room left for swap: {Words.Size(status.Store.UsedBytes)} of {Words.Size(status.Store.CapacityBytes)} are used",
+                $"the store has no room left for swap: {Words.Size(status.Store.UsedBytes)} of "
+                + $"{Words.Size(status.Store.CapacityBytes)} are used",
                 "remove files from it, or give it more --capacity");
         return false;
     }

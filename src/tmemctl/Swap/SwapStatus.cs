@@ -78,7 +78,8 @@ internal sealed class SwapStatus(CommandContext context)
         foreach (var device in devices)
         {
             output.WriteLine($"{device.Device}: {Room(device)}");
-            if (!device.Ours) output.WriteLine($"{device.Device}: not made by 'tmemctl swap on'; 'swapoff {device.Device}' turns it off");
+            if (!device.Ours)
+                output.WriteLine($"{device.Device}: not made by 'tmemctl swap on'; 'swapoff {device.Device}' turns it off");
         }
     }
 }

@@ -45,7 +45,8 @@ internal sealed record Wall(long AtWorst, long AtPresent)
 
     /// <summary>In words, for a device with so much of it unused.</summary>
     public string Describe(long unused) =>
-        $"{Words.Size(Math.Min(AtPresent, unused))} more at the present ratio, {Words.Size(Math.Min(AtWorst, unused))} if nothing shrinks"
+        $"{Words.Size(Math.Min(AtPresent, unused))} more at the present ratio, {Words.Size(Math.Min(AtWorst, unused))} if "
+        + "nothing shrinks"
         + (AtWorst < unused ? $"; the device has {Words.Size(unused)} unused, and writes fail beyond what the store holds" : "");
 
     /// <summary>What ephemeral pools hold gives way to what is put; what others are guaranteed does not.</summary>

@@ -42,7 +42,8 @@ internal static class ProcessFamily
     {
         // "Pss:   1234 kB"
         var lines = Read($"/proc/{process}/smaps_rollup").Split('\n');
-        var words = lines.FirstOrDefault(l => l.StartsWith("Pss:", StringComparison.Ordinal))?.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var words = lines.FirstOrDefault(l => l.StartsWith("Pss:", StringComparison.Ordinal))?.Split(' ',
+            StringSplitOptions.RemoveEmptyEntries);
         return words is null ? 0 : long.Parse(words[1], CultureInfo.InvariantCulture) << 10;
     }
 

@@ -6,7 +6,9 @@ namespace Tmem.Benchmarks.Swap;
 /// <param name="ProcessBytes">All memory resident in the processes that serve the device; 0 where there are none.</param>
 internal readonly record struct StoreUse(long SwapUsedBytes, long StoreBytes, long ProcessBytes);
 
-/// <summary>One kind of swap device under comparison: made by <see cref="Start"/>, undone by Dispose even after half a start.</summary>
+/// <summary>
+/// One kind of swap device under comparison: made by <see cref="Start"/>, undone by Dispose even after half a start.
+/// </summary>
 internal interface ISwapPeer : IDisposable
 {
     /// <summary>Its name in tables.</summary>

@@ -15,7 +15,8 @@ internal sealed class Interrupt : IDisposable
 
     public Interrupt() => _registrations =
     [
-        .. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(s => PosixSignalRegistration.Create(s, Handle)),
+        .. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(
+            s => PosixSignalRegistration.Create(s, Handle)),
     ];
 
     /// <summary>Names the process a signal is to end; 0 for none.</summary>

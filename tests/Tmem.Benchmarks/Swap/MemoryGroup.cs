@@ -20,7 +20,8 @@ internal sealed class MemoryGroup : IDisposable
     {
         var first = File.Exists(Path.Combine(VersionOne, "memory.limit_in_bytes"));
         if (!first && !File.Exists(Path.Combine(VersionTwo, "cgroup.controllers")))
-            throw new BenchmarkException("no memory cgroup hierarchy; mount one: mount -t cgroup -o memory cgroup /sys/fs/cgroup/memory.");
+            throw new BenchmarkException(
+                "no memory cgroup hierarchy; mount one: mount -t cgroup -o memory cgroup /sys/fs/cgroup/memory.");
         var group = new MemoryGroup(Path.Combine(first ? VersionOne : VersionTwo, name));
         try
         {

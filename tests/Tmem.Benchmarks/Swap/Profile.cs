@@ -38,7 +38,8 @@ internal sealed class Profile : IDisposable
 
     private string Report(string sort)
     {
-        var (_, text) = Child.TryRun("perf", "report", "-i", _data, "--stdio", "--no-children", "--sort", sort, "--percent-limit", "0.1");
+        var (_, text) = Child.TryRun("perf", "report", "-i", _data, "--stdio", "--no-children", "--sort", sort, "--percent-limit",
+            "0.1");
         var lines = text.Split('\n').Where(l => l.Contains('%') && !l.Contains(" swapper ")).Take(80);
         return string.Concat(lines.Select(l => l.TrimEnd() + "\n")) + "\n";
     }

@@ -12,7 +12,8 @@ internal static class SwapBenchCommand
         var corpus = Options.With("--corpus", "out/corpus/pages.bin", "The file of pages, see scripts/corpus.");
         var seed = Options.With("--seed", 1, "Decides which page goes where.");
         var touches = Options.With("--touches", 50_000, "Random touches a round.");
-        var peers = Options.With("--peers", "zram,tmem", "Which, and in what order: zram, tmem, tmpfs (a plain file behind a loop device).");
+        var peers = Options.With("--peers", "zram,tmem",
+            "Which, and in what order: zram, tmem, tmpfs (a plain file behind a loop device).");
         var binaries = Options.With("--binaries", "out", "The folder of tmemd and tmemctl.");
         var daemon = Options.With("--daemon", "", "More arguments for tmemd, separated by blanks.");
         var priority = Options.With("--priority", 32000, "Priority of the swap device; higher than any other's.");
@@ -22,7 +23,8 @@ internal static class SwapBenchCommand
         command.SetAction(parse =>
         {
             if (parse.GetValue(bytes) > 1L << 40) throw new UsageException("--bytes must be 1T or less.");
-            if (Environment.UserName != "root") throw new BenchmarkException("swap devices and cgroups need root; run with sudo.");
+            if (Environment.UserName != "root")
+                throw new BenchmarkException("swap devices and cgroups need root; run with sudo.");
             if (parse.GetValue(rounds) < 1) throw new UsageException("--rounds must be 1 or more.");
             if (parse.GetValue(bytes) < 32 << 20) throw new UsageException("--bytes must be 32M or more.");
             var names = parse.GetValue(peers)!.Split(',', StringSplitOptions.RemoveEmptyEntries);
@@ -38,10 +40,12 @@ internal static class SwapBenchCommand
                 foreach (var name in names)
                 {
                     var result = SwapRunner.Run(Peer(name, parse.GetValue(binaries)!, arguments), parse.GetValue(bytes),
-                        parse.GetValue(corpus)!, parse.GetValue(seed) + round, parse.GetValue(touches), parse.GetValue(priority), interrupt,
+                        parse.GetValue(corpus)!, parse.GetValue(seed) + round, parse.GetValue(touches), parse.GetValue(priority),
+                            interrupt,
                         round == parse.GetValue(rounds) ? parse.GetValue(profile) : null);
                     runs[name].Add(result);
-                    Console.WriteLine($"round {round} {name}: fill {result.Fill.Seconds:F2} s, in order {result.InOrder.Seconds:F2} s, "
+                    Console.WriteLine(
+                        $"round {round} {name}: fill {result.Fill.Seconds:F2} s, in order {result.InOrder.Seconds:F2} s, "
                         + $"random {result.Random.MeanMicroseconds:F1} us");
                 }
             Console.WriteLine();

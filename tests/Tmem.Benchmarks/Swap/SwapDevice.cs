@@ -26,5 +26,6 @@ internal static class SwapDevice
         ? long.Parse(line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[3]) * 1024
         : 0;
 
-    private static string? Line(string device) => File.ReadLines("/proc/swaps").FirstOrDefault(l => l.Split([' ', '\t'])[0] == device);
+    private static string? Line(string device) =>
+        File.ReadLines("/proc/swaps").FirstOrDefault(l => l.Split([' ', '\t'])[0] == device);
 }

@@ -34,8 +34,10 @@ internal static class SwapTable
         foreach (var (title, value) in Rows)
         {
             var medians = names.Select(n => Median(runs[n].Select(value))).ToArray();
-            var compare = names.Length > 1 && medians[^1] is { } last && medians[0] is > 0 and { } first ? Number(last / first) : "";
-            Console.WriteLine($"{title,-24}{string.Concat(medians.Select(m => $"{(m is { } v ? Number(v) : "-"),12}"))}{compare,16}");
+            var compare = names.Length > 1 && medians[^1] is { } last && medians[0] is > 0 and { } first ? Number(last / first)
+                : "";
+            Console.WriteLine(
+                $"{title,-24}{string.Concat(medians.Select(m => $"{(m is { } v ? Number(v) : "-"),12}"))}{compare,16}");
         }
         long Wrong(string name) => runs[name].Sum(r => r.Fill.WrongPages + r.InOrder.WrongPages + r.Random.WrongPages);
         Console.WriteLine($"{"wrong pages, all rounds",-24}{string.Concat(names.Select(n => $"{Wrong(n),12}"))}");
@@ -49,5 +51,6 @@ internal static class SwapTable
         return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
     }
 
-    private static string Number(double value) => value.ToString(value >= 100 ? "F0" : value >= 10 ? "F1" : "F2", CultureInfo.InvariantCulture);
+    private static string Number(double value) =>
+        value.ToString(value >= 100 ? "F0" : value >= 10 ? "F1" : "F2", CultureInfo.InvariantCulture);
 }

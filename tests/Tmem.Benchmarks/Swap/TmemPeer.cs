@@ -15,7 +15,8 @@ internal sealed class TmemPeer(string binaries, string[] daemonArguments) : ISwa
     {
         _daemon = new TmemDaemon(binaries, "swap", bytes, false, daemonArguments);
         var before = SwapDevice.All();
-        _daemon.Must("swap", "on", "--size", bytes.ToString(CultureInfo.InvariantCulture), "--priority", priority.ToString(CultureInfo.InvariantCulture));
+        _daemon.Must("swap", "on", "--size", bytes.ToString(CultureInfo.InvariantCulture), "--priority",
+            priority.ToString(CultureInfo.InvariantCulture));
         _device = SwapDevice.All().Except(before).FirstOrDefault()
             ?? throw new BenchmarkException("tmemctl swap on succeeded, but /proc/swaps has no new device.");
     }

@@ -7,8 +7,8 @@ namespace Tmem.Benchmarks.Swap;
 /// Three ways to use more memory than there is: fill every page, read all back in order, touch at random.
 /// </summary>
 /// <remarks>
-/// The limit is to hit the working set alone, so that every store is asked for the same. The kernel charges a page to the group its
-/// process was in when the page was first touched, and does not move the charge: so the process runs every phase once on a
+/// The limit is to hit the working set alone, so that every store is asked for the same. The kernel charges a page to the group
+/// its process was in when the page was first touched, and does not move the charge: so the process runs every phase once on a
 /// small working set and has its buffers, its corpus and its compiled code in memory before it joins the group.
 /// </remarks>
 internal sealed class Workload(PageFile corpus, int seed, int touches)

@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace Tmem.Benchmarks.Swap;
 
-/// <summary><c>swap-workload</c>: the workload as a program of its own, so that its memory alone is what a group limits.</summary>
+/// <summary>
+/// <c>swap-workload</c>: the workload as a program of its own, so that its memory alone is what a group limits.
+/// </summary>
 internal static class WorkloadCommand
 {
     public static Command Create()
@@ -12,12 +14,14 @@ internal static class WorkloadCommand
         var corpus = Options.With("--corpus", "out/corpus/pages.bin", "The file of pages it is filled from.");
         var seed = Options.With("--seed", 1, "Decides which page goes where, and which are touched.");
         var touches = Options.With("--touches", 50_000, "How many random touches.");
-        var group = Options.With<string?>("--group", null, "The memory cgroup's folder to join before the working set is mapped.");
+        var group = Options.With<string?>("--group", null,
+            "The memory cgroup's folder to join before the working set is mapped.");
         var fill = Options.With("--fill", false, "Only fill.");
         var all = Options.With("--all", false, "Fill, read in order, touch at random: the default.");
         var pause = Options.With("--pause", false, "After each phase wait for a line on the input.");
         var command = new Command("swap-workload",
-            "Fills memory with stamped pages, reads all back, touches some at random. One JSON line a phase; exit code 4 if a page came back wrong.")
+            "Fills memory with stamped pages, reads all back, touches some at random. One JSON line a phase; exit code 4 if a "
+            + "page came back wrong.")
         { bytes, corpus, seed, touches, group, fill, all, pause };
         command.SetAction(parse =>
         {

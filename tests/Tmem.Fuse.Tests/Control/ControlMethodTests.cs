@@ -74,15 +74,18 @@ public sealed class ControlMethodTests : IDisposable
     public void Every_figure_of_the_engine_reaches_the_message()
     {
         // A figure added to the engine and forgotten here would be invisible to whoever runs the machine.
-        static string[] Names(Type type, params string[] without) => [.. type.GetProperties().Select(property => property.Name).Except(without).Order()];
+        static string[] Names(Type type, params string[] without) =>
+            [.. type.GetProperties().Select(property => property.Name).Except(without).Order()];
         Assert.Equal(Names(typeof(Engine.Diagnostics.PoolStatistics)), Names(typeof(PoolFigures), "EqualityContract"));
-        Assert.Equal(Names(typeof(Engine.Diagnostics.EngineStatistics), "EqualityContract", "Total", "Pools"), Names(typeof(StoreFigures), "EqualityContract"));
+        Assert.Equal(Names(typeof(Engine.Diagnostics.EngineStatistics), "EqualityContract", "Total", "Pools"),
+            Names(typeof(StoreFigures), "EqualityContract"));
     }
 
     [Fact]
     public void A_pool_is_created_listed_shown_and_destroyed()
     {
-        var made = _peer.Call("pool.create", """{"name":"logs","ephemeral":true,"limit":1048576,"refuseIncompressible":true}""")["result"]!;
+        var made = _peer.Call("pool.create",
+            """{"name":"logs","ephemeral":true,"limit":1048576,"refuseIncompressible":true}""")["result"]!;
         Assert.Equal("ephemeral", made["kind"]!.GetValue<string>());
         Assert.Equal(Engine.PoolFlags.Shared, Assert.Single(_fixture.Store.Pools()).Options.Flags);
         _peer.Call("pool.create", """{"name":"data"}""");
@@ -107,14 +110,18 @@ public sealed class ControlMethodTests : IDisposable
     {
         var made = _peer.Call("pool.create", """{"name":"swap","reserve":1048576}""")["result"]!;
         Assert.Equal(1048576, made["reserveBytes"]!.GetValue<long>());
-        Assert.Equal(0, _peer.Call("pool.reserve", """{"name":"swap","reserve":0}""")["result"]!["reserveBytes"]!.GetValue<long>());
-        Assert.Equal(4096, _peer.Call("pool.reserve", """{"name":"swap","reserve":4096}""")["result"]!["reserveBytes"]!.GetValue<long>());
+        Assert.Equal(0, _peer.Call("pool.reserve",
+            """{"name":"swap","reserve":0}""")["result"]!["reserveBytes"]!.GetValue<long>());
+        Assert.Equal(4096, _peer.Call("pool.reserve",
+            """{"name":"swap","reserve":4096}""")["result"]!["reserveBytes"]!.GetValue<long>());
         Assert.Equal(4096, _peer.Call("pool.list")["result"]!["pools"]![0]!["reserveBytes"]!.GetValue<long>());
 
         Assert.Equal(ControlErrorCode.NotFound, _peer.Call("pool.reserve", """{"name":"none","reserve":1}""").Code());
         Assert.Equal(ControlErrorCode.InvalidParameters, _peer.Call("pool.reserve", """{"name":"swap","reserve":-1}""").Code());
-        Assert.Equal(ControlErrorCode.InvalidParameters, _peer.Call("pool.create", """{"name":"e","ephemeral":true,"reserve":1}""").Code());
-        Assert.Equal(ControlErrorCode.InvalidParameters, _peer.Call("pool.create", """{"name":"l","limit":1048576,"reserve":1048577}""").Code());
+        Assert.Equal(ControlErrorCode.InvalidParameters, _peer.Call("pool.create",
+            """{"name":"e","ephemeral":true,"reserve":1}""").Code());
+        Assert.Equal(ControlErrorCode.InvalidParameters, _peer.Call("pool.create",
+            """{"name":"l","limit":1048576,"reserve":1048577}""").Code());
         _fixture.Store.CreateAnswers = Errno.ENOSPC;
         Assert.Equal(ControlErrorCode.NoRoom, _peer.Call("pool.reserve", """{"name":"swap","reserve":8192}""").Code());
     }
@@ -237,7 +244,8 @@ public sealed class ControlMethodTests : IDisposable
     public void One_pool_too_many_is_told_so_and_not_that_memory_is_short()
     {
         Assert.Equal(Engine.Region.RegionLayout.MaximumPools, ControlProtocol.MaximumPools);
-        for (var i = 0; i < ControlProtocol.MaximumPools; i++) Assert.Equal(Errno.Ok, ((Tmem.Fuse.Filesystem.IPoolDirectory)_fixture.Store).CreatePool($"p{i}", default, 0, out _));
+        for (var i = 0; i < ControlProtocol.MaximumPools; i++)
+            Assert.Equal(Errno.Ok, ((Tmem.Fuse.Filesystem.IPoolDirectory)_fixture.Store).CreatePool($"p{i}", default, 0, out _));
         _fixture.Store.CreateAnswers = Errno.ENOSPC;
         var reply = _peer.Call("pool.create", """{"name":"x"}""");
         Assert.Contains("there are 832 already", reply.Message());
@@ -252,7 +260,8 @@ public sealed class ControlMethodTests : IDisposable
     public void The_remedy_of_a_refused_stop_is_about_its_reason(string reason, string remedy, bool named)
     {
         _fixture.Daemon.Obstacle = reason;
-        Assert.Equal(named, _peer.Call("stop")["error"]!["data"]!["remedy"]!.GetValue<string>().Contains(remedy, StringComparison.Ordinal));
+        Assert.Equal(named, _peer.Call("stop")["error"]!["data"]!["remedy"]!.GetValue<string>()
+            .Contains(remedy, StringComparison.Ordinal));
     }
 
     [Theory]
@@ -283,7 +292,8 @@ public sealed class ControlMethodTests : IDisposable
     [Fact]
     public void A_name_of_256_bytes_is_refused_and_one_of_255_is_not()
     {
-        Assert.Equal(ControlErrorCode.InvalidParameters, _peer.Call("pool.create", $$"""{"name":"{{new string('ä', 128)}}"}""").Code());
+        Assert.Equal(ControlErrorCode.InvalidParameters, _peer.Call("pool.create",
+            $$"""{"name":"{{new string('ä', 128)}}"}""").Code());
         Assert.NotNull(_peer.Call("pool.create", $$"""{"name":"{{new string('ä', 127)}}b"}""")["result"]);
     }
 
@@ -307,7 +317,8 @@ public sealed class ControlMethodTests : IDisposable
         _fixture.Store.NameProblems.Add("entry without inode");
         var result = _peer.Call("check")["result"]!;
         Assert.Equal(100, result["pagesChecked"]!.GetValue<long>());
-        Assert.Equal(["slot 5 is torn", "entry without inode"], result["problems"]!.AsArray().Select(problem => problem!.GetValue<string>()));
+        Assert.Equal(["slot 5 is torn", "entry without inode"],
+            result["problems"]!.AsArray().Select(problem => problem!.GetValue<string>()));
     }
 
     [Fact]

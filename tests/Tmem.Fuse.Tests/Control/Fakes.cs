@@ -120,7 +120,8 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
         return new VerifierReport(100, 10, 2, EngineProblems);
     }
 
-    public EngineStatistics Statistics() => Broken ? throw new InvalidOperationException("the fake is broken") : new EngineStatistics
+    public EngineStatistics Statistics() => Broken ? throw new InvalidOperationException("the fake is broken")
+        : new EngineStatistics
     {
         CapacityBytes = 1 << 30,
         UsedBytes = 300 << 20,
@@ -134,6 +135,9 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
         SpansReturned = 5,
         Generation = 3,
         Total = new PoolStatistics { Pages = 1000, OriginalBytes = 4096000, CompressedBytes = 1638400, PutsNoRoom = 6 },
-        Pools = [.. Pools().Select(pool => new PoolSnapshot(pool.Id, new ClientId(1), pool.Options, 4096, new PoolStatistics { Pages = 10 * pool.Id.Value, SlotBytes = 100, IndexBytes = 28, Evictions = 9 }))],
+        Pools = [.. Pools().Select(pool => new PoolSnapshot(pool.Id, new ClientId(1), pool.Options, 4096, new PoolStatistics
+        {
+            Pages = 10 * pool.Id.Value, SlotBytes = 100, IndexBytes = 28, Evictions = 9,
+        }))],
     };
 }

@@ -53,7 +53,8 @@ public sealed class PoolTests : IDisposable
         Assert.Equal(["a", "b"], pools.Select(pool => pool.Name));
         Assert.Equal(new PoolOptions(PoolFlags.Persistent, 4 << 20), pools[0].Options);
         Assert.Equal(PoolFlags.Shared, pools[1].Options.Flags);
-        Assert.Equal(_volume.Client.Pools().Order(Comparer<PoolId>.Create((x, y) => x.Value.CompareTo(y.Value))), pools.Select(pool => pool.Id).Order(Comparer<PoolId>.Create((x, y) => x.Value.CompareTo(y.Value))));
+        Assert.Equal(_volume.Client.Pools().Order(Comparer<PoolId>.Create((x, y) => x.Value.CompareTo(y.Value))),
+            pools.Select(pool => pool.Id).Order(Comparer<PoolId>.Create((x, y) => x.Value.CompareTo(y.Value))));
     }
 
     [Fact]

@@ -4,8 +4,8 @@ using System.Globalization;
 namespace Tmem.Fuse.Control.Messages;
 
 /// <summary>
-/// Sizes as people write and read them. K, M, G… and KiB, MiB, GiB… are powers of 1024, as in the memory tools of Linux; KB, MB, GB… are powers
-/// of 1000; B or nothing is bytes. Case does not matter.
+/// Sizes as people write and read them. K, M, G… and KiB, MiB, GiB… are powers of 1024, as in the memory tools of Linux; KB, MB,
+/// GB… are powers of 1000; B or nothing is bytes. Case does not matter.
 /// </summary>
 internal static class ByteSize
 {

@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace Tmem.Fuse.Control.Messages;
 
-/// <summary>Serialisers made at compile time. Strict: a parameter that nobody knows is an error, not a typing mistake that goes unnoticed.</summary>
+/// <summary>
+/// Serialisers made at compile time. Strict: a parameter that nobody knows is an error, not a typing mistake that goes unnoticed.
+/// </summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,

@@ -1,10 +1,10 @@
 namespace Tmem.Fuse.Control.Messages;
 
 /// <summary>
-/// The management API in one place: JSON-RPC 2.0 over a Unix stream socket, one message a line, UTF-8. Batches are not served: a line is a request.
-/// A request whose peer has hung up before it was begun is not begun: whoever sends one and closes at once, without reading the
-/// answer, asks for nothing. HTTP was weighed and measured: a web server costs the daemon 23 MB more of locked memory than these
-/// lines do.
+/// The management API in one place: JSON-RPC 2.0 over a Unix stream socket, one message a line, UTF-8. Batches are not served: a
+/// line is a request. A request whose peer has hung up before it was begun is not begun: whoever sends one and closes at once,
+/// without reading the answer, asks for nothing. HTTP was weighed and measured: a web server costs the daemon 23 MB more of
+/// locked memory than these lines do.
 /// </summary>
 internal static class ControlProtocol
 {

@@ -8,7 +8,10 @@ internal sealed record StatusReply
     public required int Pid { get; init; }
     public required ProcessFigures Processes { get; init; }
     public required string MountPoint { get; init; }
-    /// <summary>The minor number of the mount's device (the major one is 0); -1 if unknown. It is the same in every mount namespace, whatever the paths are.</summary>
+    /// <summary>
+    /// The minor number of the mount's device (the major one is 0); -1 if unknown. It is the same in every mount namespace,
+    /// whatever the paths are.
+    /// </summary>
     public int Connection { get; init; } = -1;
     public required string SocketPath { get; init; }
     /// <summary>The region's file, or what it is instead ("memory").</summary>
@@ -47,7 +50,9 @@ internal sealed record ProcessFigures
     public string? Program { get; init; }
     /// <summary>What makes it dangerous to swap to this daemon; null if nothing does.</summary>
     public SwapDanger? SwapDanger { get; init; }
-    /// <summary>Managed memory that the keeper has allocated since it began to keep, in bytes: 0, as it allocates nothing then.</summary>
+    /// <summary>
+    /// Managed memory that the keeper has allocated since it began to keep, in bytes: 0, as it allocates nothing then.
+    /// </summary>
     public long KeeperAllocatedBytes { get; init; }
 }
 
@@ -56,7 +61,9 @@ internal sealed record ProcessFigures
 /// <param name="Remedy">What to do about it.</param>
 internal sealed record SwapDanger(string What, string Remedy);
 
-/// <summary>Memory of the whole store, in bytes unless named otherwise; the meaning is that of the engine's EngineStatistics.</summary>
+/// <summary>
+/// Memory of the whole store, in bytes unless named otherwise; the meaning is that of the engine's EngineStatistics.
+/// </summary>
 internal sealed record StoreFigures
 {
     public required long CapacityBytes { get; init; }
@@ -168,12 +175,15 @@ internal sealed record PoolReply : PoolDescription
 internal sealed record PoolDestroyReply(string Name, long PagesFreed);
 
 /// <summary>What <c>check</c> answers: problems are sentences, none when all is well.</summary>
-internal sealed record CheckReply(long PagesChecked, long ObjectsChecked, long SpansChecked, double Seconds, IReadOnlyList<string> Problems);
+internal sealed record CheckReply(long PagesChecked, long ObjectsChecked, long SpansChecked, double Seconds,
+    IReadOnlyList<string> Problems);
 
 /// <summary>What <c>stop</c> answers when the daemon will end; its process ends soon after.</summary>
 internal sealed record StopReply(int Pid);
 
-/// <summary>What <c>upgrade</c> answers when the new worker is ready and this one ends for it; <c>status</c> then tells what came of it.</summary>
+/// <summary>
+/// What <c>upgrade</c> answers when the new worker is ready and this one ends for it; <c>status</c> then tells what came of it.
+/// </summary>
 /// <param name="WorkerPid">The worker that ends.</param>
 /// <param name="Upgrades">How many upgrades there were before this one.</param>
 internal sealed record UpgradeReply(int WorkerPid, int Upgrades);
