@@ -30,11 +30,12 @@ internal static partial class Usage
         root.Directives.Clear();
         invocation.EnableDefaultExceptionHandler = false;
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count == 0 && Twice(parsed) is null) return parsed.Invoke(invocation);
-        // The complaint about a word that nobody knows says more than the one about what is missing because of it.
-        var problem = parsed.UnmatchedTokens.Count > 0 ? $"nobody knows '{parsed.UnmatchedTokens[0]}' here"
-            : Twice(parsed) ?? Plain(parsed.Errors[0].Message);
-        return Refuse(invocation.Error, Path(program, parsed.CommandResult), problem);
+        // The complaint about a word that nobody knows says more than the one about what is missing because of it, and that a
+        // value is missing more than what follows from it.
+        var problem = Unknown(parsed, args) ?? Twice(parsed)
+            ?? (parsed.Errors.Count > 0 ? WithoutValue(parsed) ?? Plain(parsed.Errors[0].Message) : null);
+        return problem is null ? parsed.Invoke(invocation)
+            : Refuse(invocation.Error, Path(program, parsed.CommandResult), problem);
     }
 
     /// <summary>Says what is wrong, for what shows only when the options are taken together; returns the exit code.</summary>
@@ -87,14 +88,64 @@ internal static partial class Usage
         || (letter >= 128 && char.GetUnicodeCategory(letter) is UnicodeCategory.Format or UnicodeCategory.LineSeparator
             or UnicodeCategory.ParagraphSeparator);
 
-    private static string? Twice(ParseResult parsed)
+    /// <summary>
+    /// A word that has no place, or an option that nobody knows in the place of a name: the library takes it for the name, with
+    /// which a pool called "-x" is made by a slip of the hand. Behind "--", and behind "=", it is meant.
+    /// </summary>
+    private static string? Unknown(ParseResult parsed, string[] args)
     {
-        for (SymbolResult? at = parsed.CommandResult; at is CommandResult command; at = at.Parent)
-            foreach (var child in command.Children)
-                if (child is OptionResult { IdentifierTokenCount: > 1 } option)
-                    return $"{option.Option.Name} is given more than once";
+        var words = Array.IndexOf(args, "--") is >= 0 and var end ? args[..end] : args;
+        foreach (var child in Children(parsed))
+            foreach (var value in child.Tokens.Select(token => token.Value).Where(LooksLikeOption).Where(words.Contains))
+                if (child is OptionResult { Option: var option })
+                {
+                    if (Knows(parsed, value)) return $"{option.Name} needs a value, and '{value}' is an option";
+                    if (option.ValueType == typeof(string))
+                        return $"unknown option '{value}'; write it as {option.Name}={value} if it is meant";
+                }
+                else if (child is ArgumentResult)
+                    return $"unknown option '{value}'; write it behind '--' if it is meant";
+        return parsed.UnmatchedTokens is not [var unmatched, ..] ? null
+            : LooksLikeOption(unmatched) ? $"unknown option '{unmatched}'" : $"nobody knows '{unmatched}' here";
+    }
+
+    private static bool Knows(ParseResult parsed, string word)
+    {
+        for (SymbolResult? at = parsed.CommandResult; at is CommandResult { Command: var command }; at = at.Parent)
+            if (command.Options.Any(option => option.Name == word || option.Aliases.Contains(word))) return true;
+        return false;
+    }
+
+    private static bool LooksLikeOption(string word) => word.Length > 1 && word[0] == '-';
+
+    private static string? Twice(ParseResult parsed) =>
+        Children(parsed).OfType<OptionResult>().FirstOrDefault(option => option.IdentifierTokenCount > 1) is { } twice
+            ? $"{twice.Option.Name} is given more than once" : null;
+
+    /// <summary>What is there without its value, or should be there, in the words of all other complaints.</summary>
+    private static string? WithoutValue(ParseResult parsed)
+    {
+        foreach (var child in Children(parsed))
+            if (child is OptionResult { Implicit: false, Tokens.Count: 0 } option
+                && option.Option.Arity.MinimumNumberOfValues > 0)
+                return $"{option.Option.Name} needs a value";
+        var command = parsed.CommandResult.Command;
+        if (command.Subcommands.Count > 0 && command.Action is null)
+            return "a command is missing; give "
+                + Words([.. command.Subcommands.Where(one => !one.Hidden).Select(one => one.Name)]);
+        foreach (var argument in command.Arguments)
+            if (argument.Arity.MinimumNumberOfValues > 0 && parsed.GetResult(argument) is null or { Tokens.Count: 0 })
+                return $"{argument.Name} is missing";
         return null;
     }
+
+    private static IEnumerable<SymbolResult> Children(ParseResult parsed)
+    {
+        for (SymbolResult? at = parsed.CommandResult; at is CommandResult command; at = at.Parent)
+            foreach (var child in command.Children) yield return child;
+    }
+
+    private static string Words(string[] words) => $"{string.Join(", ", words[..^1])} or {words[^1]}";
 
     private static string Path(string program, CommandResult result)
     {

@@ -88,30 +88,41 @@ internal static class CommandTree
             new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null });
     }
 
+    /// <summary>The argument that names a pool; a new one has a name that can be shown.</summary>
+    public static Argument<string> PoolArgument(string description, bool isNew = false)
+    {
+        var name = new Argument<string>("NAME") { Description = description };
+        name.Validators.Add(result =>
+        {
+            if (result.Tokens.Count != 1) return;
+            var given = result.Tokens[0].Value;
+            if ((PoolName.Impossible(given) ?? (isNew ? PoolName.Unshowable(given) : null)) is var (problem, remedy))
+                result.AddError($"{problem}; {remedy}");
+        });
+        return name;
+    }
+
     /// <summary>An argument that is a size.</summary>
     public static Argument<long> SizeArgument(string name, string description) => new(name)
     {
         Description = description,
-        CustomParser = argument =>
-        {
-            var text = argument.Tokens.Count == 1 ? argument.Tokens[0].Value : null;
-            if (ByteSize.TryParse(text, out var bytes)) return bytes;
-            argument.AddError($"{name}: '{text}' is not a size; write it as {ByteSize.Examples}");
-            return 0;
-        },
+        CustomParser = argument => UsageValues.Size(argument, name) ?? 0,
     };
 
     /// <summary>An option that takes a size.</summary>
-    public static Option<long?> SizeOption(string name, string description) => new(name)
+    public static Option<long?> SizeOption(string name, string description, long least = 1, long most = long.MaxValue) => new(
+        name)
     {
         Description = description,
         HelpName = "SIZE",
-        CustomParser = argument =>
-        {
-            var text = argument.Tokens.Count == 1 ? argument.Tokens[0].Value : null;
-            if (ByteSize.TryParse(text, out var bytes) && bytes > 0) return bytes;
-            argument.AddError($"{name}: '{text}' is not a size above 0; write it as {ByteSize.Examples}");
-            return null;
-        },
+        CustomParser = argument => UsageValues.Size(argument, name, least, most),
+    };
+
+    /// <summary>An option that takes a whole number.</summary>
+    public static Option<int?> NumberOption(string name, string description, int least, int most) => new(name)
+    {
+        Description = description,
+        HelpName = "N",
+        CustomParser = argument => UsageValues.Number(argument, name, least, most),
     };
 }

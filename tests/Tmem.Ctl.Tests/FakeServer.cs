@@ -41,6 +41,8 @@ internal sealed class FakeServer : IDisposable
     public string? Raw { get; set; }
     /// <summary>Every pool.create is refused so.</summary>
     public RpcError? CreateError { get; set; }
+    /// <summary>So many times pool.destroy finds the pool busy.</summary>
+    public int Busy { get; set; }
     /// <summary>Takes requests and answers none; <see cref="Closes"/>: and hangs up.</summary>
     public bool Mute { get; set; }
     public bool Closes { get; set; }
@@ -143,6 +145,8 @@ internal sealed class FakeServer : IDisposable
                         null)
                     : (null, NotFound(name));
             case ControlMethod.PoolDestroy:
+                if (Busy-- > 0) return (null, new RpcError(ControlErrorCode.Busy, "a file of it is open",
+                    new RpcErrorData(name, "close it")));
                 if (!Pools.Remove(name)) return (null, NotFound(name));
                 if (RealDirectories) Directory.Delete(Path.Combine(Mount, name));
                 return (JsonSerializer.Serialize(new PoolDestroyReply(name, 1000), ControlJson.Default.PoolDestroyReply), null);

@@ -90,6 +90,31 @@ public sealed class SwapCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_pool_that_is_busy_for_a_moment_more_is_taken_back_too()
+    {
+        _system.FailAt = "mkswap";
+        _server.Busy = 3;
+        Assert.Contains("were undone", Run("swap", "on").Error);
+        Assert.Empty(_server.Pools);
+    }
+
+    /// <summary>What cannot come out well is refused before anything is made.</summary>
+    [Theory]
+    [InlineData("99999T", ExitCode.Usage, "'99999T' is too large; the most is 16.0 TiB")]
+    [InlineData("16777217M", ExitCode.Usage, "the most is 16.0 TiB")]
+    [InlineData("16T", ExitCode.Failed, "a store of 1.0 GiB could not hold so much")]
+    [InlineData("513G", ExitCode.Failed, "it surely holds 755.2 MiB")]
+    [InlineData("4K", ExitCode.Usage, "'4K' is too small; the least is 64.0 KiB")]
+    public void A_size_that_cannot_be_is_refused_beforehand(string size, int code, string says)
+    {
+        var outcome = Run("swap", "on", "--size", size);
+        Assert.Equal((code, ""), (outcome.Code, outcome.Output));
+        Assert.Contains(says, outcome.Error);
+        Assert.DoesNotContain(ControlMethod.PoolCreate, _server.Calls);
+        Assert.Empty(_system.Done);
+    }
+
+    [Fact]
     public void What_could_not_be_undone_is_told_and_swap_off_cleans_it_up()
     {
         _system.FailAt = "mkswap";

@@ -24,14 +24,58 @@ public sealed class UsageTests : IDisposable
 
     [Theory]
     [InlineData("tmemctl: --socket is empty; give a path; see tmemctl status --help", "status", "--socket", "")]
-    [InlineData("tmemctl status: nobody knows '--colour' here; see tmemctl status --help", "status", "--colour")]
+    [InlineData("tmemctl status: unknown option '--colour'; see tmemctl status --help", "status", "--colour")]
     [InlineData("tmemctl pool create: nobody knows 'y' here; see tmemctl pool create --help", "pool", "create", "x", "y")]
     [InlineData("tmemctl pool create: --limit is given more than once; see tmemctl pool create --help", "pool", "create", "x",
         "--limit", "1M", "--limit", "2M")]
-    [InlineData("tmemctl pool create: --limit: '0' is not a size above 0; write it as 512M, 2GiB, 1.5G or 4096; see tmemctl "
-        + "pool create --help", "pool", "create", "x", "--limit", "0")]
-    [InlineData("tmemctl upgrade: --threads: 'a\\nb' is not a whole number in range; see tmemctl upgrade --help", "upgrade",
+    [InlineData("tmemctl pool create: --limit: '0' is too small; the least is 64.0 KiB; see tmemctl pool create --help", "pool",
+        "create", "x", "--limit", "0")]
+    [InlineData("tmemctl pool create: --limit: '1K' is too small; the least is 64.0 KiB; see tmemctl pool create --help", "pool",
+        "create", "x", "--limit", "1K")]
+    [InlineData("tmemctl pool create: --limit: '9E' is more than can be; the most is 8.0 EiB; see tmemctl pool create --help",
+        "pool", "create", "x", "--limit", "9E")]
+    [InlineData("tmemctl pool create: --limit: '' is not a size; write it as 512M, 2GiB, 1.5G or 4096; see tmemctl pool create "
+        + "--help", "pool", "create", "x", "--limit", "")]
+    [InlineData("tmemctl pool create: --limit needs a value, and '--ephemeral' is an option; see tmemctl pool create --help",
+        "pool", "create", "x", "--limit", "--ephemeral")]
+    [InlineData("tmemctl pool create: NAME is missing; see tmemctl pool create --help", "pool", "create")]
+    [InlineData("tmemctl pool reserve: SIZE is missing; see tmemctl pool reserve --help", "pool", "reserve", "x")]
+    [InlineData("tmemctl pool: a command is missing; give list, show, create, reserve or destroy; see tmemctl pool --help",
+        "pool")]
+    [InlineData("tmemctl upgrade: --threads: 'a\\nb' is not a whole number from 1 to 64; see tmemctl upgrade --help", "upgrade",
         "--threads", "a\nb")]
+    [InlineData("tmemctl upgrade: --threads: '0' is not a whole number from 1 to 64; see tmemctl upgrade --help", "upgrade",
+        "--threads", "0")]
+    [InlineData("tmemctl upgrade: --threads: '65' is not a whole number from 1 to 64; see tmemctl upgrade --help", "upgrade",
+        "--threads", "65")]
+    [InlineData("tmemctl upgrade: --spin: '-1' is not a whole number from 0 to 10000; see tmemctl upgrade --help", "upgrade",
+        "--spin", "-1")]
+    [InlineData("tmemctl upgrade: --log: '7' is not known; give debug, info, warning or error; see tmemctl upgrade --help",
+        "upgrade", "--log", "7")]
+    [InlineData("tmemctl upgrade: --log: 'loud' is not known; give debug, info, warning or error; see tmemctl upgrade --help",
+        "upgrade", "--log", "loud")]
+    [InlineData("tmemctl upgrade: --log: 'Debug' is not known; give debug, info, warning or error; see tmemctl upgrade --help",
+        "upgrade", "--log", "Debug")]
+    [InlineData("tmemctl upgrade: --codec: 'gzip' is not known; give lz4, lz4-reference, zstd or pool; see tmemctl upgrade "
+        + "--help", "upgrade", "--codec", "gzip")]
+    [InlineData("tmemctl swap on: --priority: '-1' is not a whole number from 0 to 32767; see tmemctl swap on --help", "swap",
+        "on", "--priority", "-1")]
+    [InlineData("tmemctl pool create: unknown option '-x'; write it behind '--' if it is meant; see tmemctl pool create --help",
+        "pool", "create", "-x")]
+    [InlineData("tmemctl pool destroy: unknown option '--forse'; write it behind '--' if it is meant; see tmemctl pool destroy "
+        + "--help", "pool", "destroy", "--forse")]
+    [InlineData("tmemctl swap on: unknown option '--sise'; write it as --pool=--sise if it is meant; see tmemctl swap on --help",
+        "swap", "on", "--pool", "--sise")]
+    [InlineData("tmemctl pool create: the pool's name is missing or empty; name the pool; see tmemctl pool create --help", "pool",
+        "create", "")]
+    [InlineData("tmemctl pool show: the pool's name is missing or empty; name the pool; see tmemctl pool show --help", "pool",
+        "show", "")]
+    [InlineData("tmemctl swap on: --pool: the pool's name is missing or empty; name the pool; see tmemctl swap on --help", "swap",
+        "on", "--pool", "")]
+    [InlineData("tmemctl pool create: pool name '\\u202etxt' has a character in it that turns the direction of text (U+202E); "
+        + "use a name without; see tmemctl pool create --help", "pool", "create", "\u202etxt")]
+    [InlineData("tmemctl pool create: pool name '  ' consists of blanks only; use a name that can be seen; see tmemctl pool "
+        + "create --help", "pool", "create", "  ")]
     [InlineData("tmemctl upgrade: --binary is empty; give a path; see tmemctl upgrade --help", "upgrade", "--binary", "")]
     [InlineData("tmemctl recover: --mount is empty; give a path; see tmemctl recover --help", "recover", "--mount", "")]
     public void Wrong_usage_is_one_line(string says, params string[] arguments)
@@ -39,6 +83,26 @@ public sealed class UsageTests : IDisposable
         var outcome = arguments.Contains("--socket") ? Run(arguments) : Ctl.Run(_server, arguments);
         Assert.Equal((ExitCode.Usage, ""), (outcome.Code, outcome.Output));
         Assert.Equal(says.Replace("tmemctl: --socket", "tmemctl status: --socket"), outcome.Error.TrimEnd('\n'));
+    }
+
+    [Theory]
+    [InlineData("create")]
+    [InlineData("show")]
+    [InlineData("destroy")]
+    public void A_name_that_no_pool_can_have_is_not_even_sent(string command)
+    {
+        var outcome = Ctl.Run(_server, "pool", command, new string('n', 100_000));
+        Assert.Equal((ExitCode.Usage, $"tmemctl pool {command}: the pool's name has 100000 bytes; use at most 255; see tmemctl "
+            + $"pool {command} --help\n"), (outcome.Code, outcome.Error));
+        Assert.Empty(_server.Calls);
+    }
+
+    [Fact]
+    public void Behind_two_dashes_and_behind_an_equals_sign_a_word_is_what_was_meant()
+    {
+        Assert.Equal(ExitCode.Done, Run("pool", "create", "--socket", _server.SocketPath, "--", "-x").Code);
+        Assert.Equal(ExitCode.Done, Ctl.Run(_server, "swap", "on", "--pool=-y").Code);
+        Assert.Equal(["-x", "-y"], _server.Pools.Keys);
     }
 
     [Theory]

@@ -106,8 +106,6 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         if (wish.Binary is { } binary && !Path.IsPathFullyQualified(binary))
             return RpcParameters.Invalid("binary", $"binary '{Shorten(binary)}' is not an absolute path",
                 "give the program's whole path");
-        if (wish.Codec is { } codec && !Enum.IsDefined(codec))
-            return RpcParameters.Invalid("codec", $"codec {(int)codec} is not known", "give pool, lz4, lz4-reference or zstd");
         var before = daemon.Processes;
         return daemon.TryUpgrade(wish, wanted, out var reason)
             ? RpcAnswer.Of(new UpgradeReply(before.WorkerPid, before.Upgrades), ControlJson.Default.UpgradeReply)

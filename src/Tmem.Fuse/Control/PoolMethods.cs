@@ -1,4 +1,3 @@
-using System.Text;
 using Tmem.Engine;
 using Tmem.Engine.Diagnostics;
 using Tmem.Fuse.Abi;
@@ -11,7 +10,6 @@ namespace Tmem.Fuse.Control;
 internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
 {
     private const uint Mode = 0x1ED; // 0755
-    private const int LongestName = 255;
     private const int MostPools = ControlProtocol.MaximumPools;
 
     /// <summary>pool.list.</summary>
@@ -132,33 +130,14 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
 
     private PoolSnapshot? Snapshot(PoolId id) => engine.Statistics().Pools.FirstOrDefault(pool => pool.Id == id);
 
-    private static RpcAnswer? Unusable(string? name)
-    {
-        if (string.IsNullOrEmpty(name))
-            return RpcParameters.Invalid("name", "parameter name is missing or empty", "name the pool");
-        if (name is "." or ".." || name.AsSpan().IndexOfAny('/', '\0') >= 0)
-            return RpcParameters.Invalid(name, $"pool name '{name}' is no file name",
-                "use a name without '/' and NUL other than . and ..");
-        return Encoding.UTF8.GetByteCount(name) > LongestName
-            ? RpcParameters.Invalid("name", $"the pool name has {Encoding.UTF8.GetByteCount(name)} bytes",
-                $"use at most {LongestName} bytes")
-            : null;
-    }
+    private static RpcAnswer? Unusable(string? name) => Invalid(name, PoolName.Impossible(name));
 
-    /// <summary>
-    /// A name that could never be shown as it is, or that is not what was typed: bytes that are no UTF-8 have become U+FFFD.
-    /// </summary>
-    private static RpcAnswer? Unshowable(string name)
-    {
-        var shown = $"pool name '{Usage.Printable(name)}'";
-        foreach (var letter in name)
-            if (char.IsControl(letter))
-                return RpcParameters.Invalid(name, $"{shown} has a control character in it (U+{(int)letter:X4})",
-                    "use a name without control characters");
-        return name.Contains(PoolRefusal.NoUtf8)
-            ? RpcParameters.Invalid(name, $"{shown} is not UTF-8", "use a name in UTF-8, without U+FFFD")
+    private static RpcAnswer? Unshowable(string name) => Invalid(name, PoolName.Unshowable(name));
+
+    private static RpcAnswer? Invalid(string? name, (string Problem, string Remedy)? refusal) =>
+        refusal is var (problem, remedy)
+            ? RpcParameters.Invalid(name is { Length: > 0 and <= PoolName.Longest } ? name : "name", problem, remedy)
             : null;
-    }
 
     /// <summary>For the log of a proxy at most: whoever asked has gone.</summary>
     private static RpcAnswer GivenUp(string name) =>

@@ -9,9 +9,6 @@ namespace Tmem.Fuse.Control;
 /// </summary>
 internal static class PoolRefusal
 {
-    /// <summary>What stands in a name for bytes that are no UTF-8.</summary>
-    public const char NoUtf8 = '\uFFFD';
-
     /// <summary>The answer.</summary>
     /// <param name="name">The pool.</param>
     /// <param name="what">What it could not: "be destroyed".</param>
@@ -22,7 +19,7 @@ internal static class PoolRefusal
         var (code, why, remedy) = errno switch
         {
             // It was in the list a moment ago: the name that the list shows for it is not the one it has.
-            Errno.ENOENT when name.Contains(NoUtf8) => (ControlErrorCode.InvalidParameters,
+            Errno.ENOENT when name.Contains(PoolName.NoUtf8) => (ControlErrorCode.InvalidParameters,
                 "its name is not UTF-8, so it cannot be named here",
                 "reach it through the mount: rename its directory with 'mv', or remove it with 'rm -r'"),
             Errno.ENOENT or Errno.ESTALE => (ControlErrorCode.NotFound, "it does not exist any more", "see 'tmemctl pool list'"),

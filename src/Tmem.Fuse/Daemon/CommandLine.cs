@@ -81,7 +81,8 @@ internal static class CommandLine
                 "Least level of events to write to standard error: debug, info, warning or error. Example: --log warning",
             HelpName = "LEVEL",
             DefaultValueFactory = _ => LogLevel.Info,
-            CustomParser = ParseLevel,
+            CustomParser = result => UsageValues.OneOf(result, "--log", ("debug", LogLevel.Debug), ("info", LogLevel.Info),
+                ("warning", LogLevel.Warning), ("error", LogLevel.Error)) ?? LogLevel.Info,
         };
 
         mount.AcceptPaths();
@@ -103,8 +104,8 @@ internal static class CommandLine
                     if (IsGiven(result, other)) result.AddError($"--check-region only looks at a file: leave {other.Name} out.");
                 return;
             }
-            if (!IsGiven(result, mount)) result.AddError("Option '--mount' is required.");
-            if (!IsGiven(result, capacity)) result.AddError("Option '--capacity' is required.");
+            if (!IsGiven(result, mount)) result.AddError("--mount is missing; give a directory");
+            if (!IsGiven(result, capacity)) result.AddError($"--capacity is missing; write it as {ByteSize.Examples}");
             if (IsGiven(result, region))
             {
                 if (IsGiven(result, huge))
@@ -141,43 +142,16 @@ internal static class CommandLine
         Description = description,
         HelpName = "N",
         DefaultValueFactory = _ => usual,
-        CustomParser = result =>
-        {
-            var text = result.Tokens[0].Value;
-            if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least
-                && number <= most) return number;
-            result.AddError($"{name} {text}: give a whole number from {least} to {most}.");
-            return 0;
-        },
+        CustomParser = result => UsageValues.Number(result, name, least, most) ?? usual,
     };
 
     private static long ParseCapacity(ArgumentResult result, long physicalMemory)
     {
-        var text = result.Tokens[0].Value;
-        if (!ByteSize.TryParse(text, out var bytes))
-            result.AddError($"--capacity {text} is not a size. Write it as 512M, 2GiB, 1.5G or a number of bytes.");
-        else if (bytes < EngineOptions.MinimumCapacity)
-            result.AddError(
-                $"--capacity {text} is too small: the store needs at least {ByteSize.Format(EngineOptions.MinimumCapacity)}.");
-        else if (bytes > physicalMemory)
-            result.AddError($"--capacity {text} is more than the {ByteSize.Format(physicalMemory)} of memory this machine has. "
-                + $"Choose less; a quarter of it, {physicalMemory / 4 >> 20}M, is a good start.");
+        if (UsageValues.Size(result, "--capacity", EngineOptions.MinimumCapacity) is not { } bytes) return 0;
+        if (bytes > physicalMemory)
+            result.AddError($"--capacity: '{UsageValues.Text(result)}' is more than the {ByteSize.Format(physicalMemory)} of "
+                + $"memory that this machine has; give less (a quarter of it, {physicalMemory / 4 >> 20}M, is a good start)");
         return bytes;
-    }
-
-    private static LogLevel ParseLevel(ArgumentResult result)
-    {
-        var text = result.Tokens[0].Value;
-        switch (text)
-        {
-            case "debug": return LogLevel.Debug;
-            case "info": return LogLevel.Info;
-            case "warning": return LogLevel.Warning;
-            case "error": return LogLevel.Error;
-            default:
-                result.AddError($"--log {text}: give debug, info, warning or error.");
-                return LogLevel.Info;
-        }
     }
 
     /// <summary>MemTotal in bytes.</summary>

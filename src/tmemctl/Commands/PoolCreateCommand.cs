@@ -9,14 +9,15 @@ internal static class PoolCreateCommand
 {
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        var name = new Argument<string>("NAME") { Description = "The new pool: a directory of this name appears in the mount." };
+        var name = CommandTree.PoolArgument("The new pool: a directory of this name appears in the mount.", isNew: true);
         var ephemeral = new Option<bool>("--ephemeral")
         {
             Description =
                 "Pages may vanish when room is needed (reads then fail with ENODATA). Without it the pool is persistent.",
         };
         var limit = CommandTree.SizeOption("--limit",
-            "Most memory the pool's pages may take, for example --limit 512M. Without it the store's capacity is the limit.");
+            "Most memory the pool's pages may take, for example --limit 512M. Without it the store's capacity is the limit.",
+            ControlProtocol.SmallestLimit);
         var reserve = CommandTree.SizeOption("--reserve",
             "Memory the pool is guaranteed, for example --reserve 256M: what other pools store leaves it that room, and caches "
             + "make way.");

@@ -9,7 +9,7 @@ internal static class PoolDestroyCommand
 {
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        var name = new Argument<string>("NAME") { Description = "The pool." };
+        var name = CommandTree.PoolArgument("The pool.");
         var force = new Option<bool>("--force") { Description = "Destroy it although it holds files." };
         var command = new Command("destroy", "Destroys a pool and every page in it.") { name, force };
         command.SetAction(parse => Run(context(parse),

@@ -9,7 +9,7 @@ internal static class PoolReserveCommand
 {
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        var name = new Argument<string>("NAME") { Description = "The pool." };
+        var name = CommandTree.PoolArgument("The pool.");
         var size = CommandTree.SizeArgument("SIZE", "Memory it is guaranteed from now on, for example 256M; 0 for none.");
         var command = new Command("reserve", "Guarantees a pool memory, whatever other pools store.") { name, size };
         command.SetAction(parse => Run(context(parse),

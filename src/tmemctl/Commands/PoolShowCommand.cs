@@ -9,7 +9,7 @@ internal static class PoolShowCommand
 {
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        var name = new Argument<string>("NAME") { Description = "The pool." };
+        var name = CommandTree.PoolArgument("The pool.");
         var command = new Command("show", "Shows everything counted for a pool.") { name };
         command.SetAction(parse => Run(context(parse), parse.GetRequiredValue(name)));
         return command;

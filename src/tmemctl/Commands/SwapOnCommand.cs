@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Tmem.Ctl.Swap;
+using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Commands;
 
@@ -13,19 +14,11 @@ internal static class SwapOnCommand
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
         var size = CommandTree.SizeOption("--size",
-            "Size of the swap device, for example --size 4GiB. Default: what the store holds if no page shrinks.");
-        var priority = new Option<int>("--priority")
-        {
-            Description = "Swap priority from 0 to 32767, for example --priority 10; higher is used first.",
-            HelpName = "N",
-            DefaultValueFactory = _ => DefaultPriority,
-        };
-        priority.Validators.Add(result =>
-        {
-            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out var given)
-                && given is < 0 or > HighestPriority)
-                result.AddError($"--priority: {given} is not between 0 and {HighestPriority}");
-        });
+            "Size of the swap device, for example --size 4GiB. Default: what the store holds if no page shrinks.",
+            SwapOn.Smallest, ControlProtocol.LargestFile);
+        var priority = CommandTree.NumberOption("--priority",
+            "Swap priority from 0 to 32767, for example --priority 10; higher is used first.", 0, HighestPriority);
+        priority.DefaultValueFactory = _ => DefaultPriority;
         var reserve = CommandTree.SizeOption("--reserve",
             "Guarantee the pool that is made for swap this much of the store, so that files never cost swap its room, "
             + "for example --reserve 1GiB. Default: none.");
@@ -37,13 +30,19 @@ internal static class SwapOnCommand
             HelpName = "NAME",
             DefaultValueFactory = _ => "swap",
         };
+        pool.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && PoolName.Impossible(result.Tokens[0].Value) is var (problem, remedy))
+                result.AddError($"--pool: {problem}; {remedy}");
+        });
         var command = new Command("on",
             "Makes a swap device on the store and turns it on. If a step fails, those before are undone.")
         {
             size, priority, reserve, pool,
         };
         command.SetAction(parse => new SwapOn(context(parse)).Run(
-            parse.GetValue(size), parse.GetValue(priority), parse.GetRequiredValue(pool), parse.GetValue(reserve) ?? 0));
+            parse.GetValue(size), parse.GetValue(priority) ?? DefaultPriority, parse.GetRequiredValue(pool),
+            parse.GetValue(reserve) ?? 0));
         return command;
     }
 }

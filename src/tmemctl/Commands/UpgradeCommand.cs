@@ -22,19 +22,22 @@ internal static class UpgradeCommand
                 + "Example: --binary /usr/local/sbin/tmemd",
             HelpName = "PATH",
         };
-        var threads = new Option<int?>("--threads") { Description = "Threads that serve requests.", HelpName = "N" };
-        var spin = new Option<int?>("--spin") { Description = "Microseconds a thread polls before it sleeps.", HelpName = "N" };
+        var threads = CommandTree.NumberOption("--threads", "Threads that serve requests.", 1, ControlProtocol.MaximumThreads);
+        var spin = CommandTree.NumberOption("--spin", "Microseconds a thread polls before it sleeps.", 0,
+            ControlProtocol.MaximumSpin);
         var log = new Option<LogWish?>("--log")
         {
             Description = "Least level of events to log: debug, info, warning or error.", HelpName = "LEVEL",
+            CustomParser = argument => UsageValues.OneOf(argument, "--log", ("debug", LogWish.Debug), ("info", LogWish.Info),
+                ("warning", LogWish.Warning), ("error", LogWish.Error)),
         };
-        var codec = new Option<string?>("--codec")
+        var codec = new Option<CodecWish?>("--codec")
         {
-            Description =
-                "What new pages are compressed with: lz4, lz4-reference, zstd, or pool for each pool's own codec.",
-                    HelpName = "CODEC",
+            Description = "What new pages are compressed with: lz4, lz4-reference, zstd, or pool for each pool's own codec.",
+            HelpName = "CODEC",
+            CustomParser = argument => UsageValues.OneOf(argument, "--codec", ("lz4", CodecWish.Lz4),
+                ("lz4-reference", CodecWish.Lz4Reference), ("zstd", CodecWish.Zstd), ("pool", CodecWish.Pool)),
         };
-        codec.AcceptOnlyFromAmong("pool", "lz4", "lz4-reference", "zstd");
         binary.AcceptPaths(LongestPath, optional: true);
         var command = new Command("upgrade",
             "Goes on with another program or other settings while the mount is in use: no request fails. If the new worker does "
@@ -42,21 +45,14 @@ internal static class UpgradeCommand
         { binary, threads, spin, log, codec };
         command.SetAction(parse => Run(context(parse), new UpgradeParameters
         {
-            Binary = parse.GetValue(binary) is { } program ? Path.GetFullPath(program)
-                : null, Threads = parse.GetValue(threads), Spin = parse.GetValue(spin), Log = parse.GetValue(log),
-            Codec = WishOf(parse.GetValue(codec)),
+            Binary = parse.GetValue(binary) is { } program ? Path.GetFullPath(program) : null,
+            Threads = parse.GetValue(threads),
+            Spin = parse.GetValue(spin),
+            Log = parse.GetValue(log),
+            Codec = parse.GetValue(codec),
         }));
         return command;
     }
-
-    private static CodecWish? WishOf(string? codec) => codec switch
-    {
-        null => null,
-        "lz4" => CodecWish.Lz4,
-        "lz4-reference" => CodecWish.Lz4Reference,
-        "zstd" => CodecWish.Zstd,
-        _ => CodecWish.Pool,
-    };
 
     private static int Run(CommandContext context, UpgradeParameters wish)
     {

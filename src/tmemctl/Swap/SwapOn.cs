@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Tmem.Ctl.Output;
 using Tmem.Fuse.Control.Messages;
@@ -12,9 +13,14 @@ namespace Tmem.Ctl.Swap;
 internal sealed class SwapOn(CommandContext context)
 {
     private const long Page = 4096;
-    private const long Smallest = 16 * Page; // the kernel wants at least ten pages
+    private const long LeastOfAPage = 8; // what the index takes of a page that is one word over and over
+
+    /// <summary>The smallest device: the kernel wants at least ten pages.</summary>
+    public const long Smallest = 16 * Page;
+
     private const int LargestRequestKib = 1024; // FUSE splits at 1 MiB; larger requests would be served as one and a quarter
 
+    private static readonly TimeSpan s_closing = TimeSpan.FromSeconds(2);
     private readonly Terminal _terminal = context.Terminal;
 
     /// <summary>Carries it out; returns the exit code.</summary>
@@ -68,7 +74,7 @@ internal sealed class SwapOn(CommandContext context)
             context.System.OpenPool(mount, work.Pool, out work.Folder) ?? Secure(work, mount)));
         steps.Add(new Step($"create file {path} of {Words.Size(bytes)}", () =>
             work.Folder!.Create(SwapFile.Name, bytes, work.Mark, out work.File),
-            () => work.Folder!.Remove(SwapFile.Name, work.File!.Identity)));
+            () => RemoveFile(work)));
         steps.Add(new Step($"attach a loop device to {path}", () => work.File!.Attach(work.Mark, out work.Device), () =>
             Detach(work)));
         steps.Add(new Step("use direct I/O on the loop device", () => work.Device!.RequireDirectIo()));
@@ -96,11 +102,21 @@ internal sealed class SwapOn(CommandContext context)
                 + $"{mount.Path}/{work.Pool}', or name another pool with --pool";
     }
 
+    private static string? RemoveFile(Work work)
+    {
+        // Open, it would keep its pool from being destroyed.
+        var file = work.File!;
+        file.Dispose();
+        work.File = null;
+        return work.Folder!.Remove(SwapFile.Name, file.Identity);
+    }
+
     private string? Detach(Work work)
     {
         var name = work.Device!.Name;
         // Our own descriptor would keep it attached.
         work.Device.Dispose();
+        work.Device = null;
         return context.System.DetachLoop(name);
     }
 
@@ -115,14 +131,16 @@ internal sealed class SwapOn(CommandContext context)
             out exit)) return false;
         sure = Wall.Sure(status, list.Pools);
         bytes = (size ?? sure) / Page * Page;
-        if (bytes >= Smallest) return true;
-        exit = size is { } given
-            ? _terminal.Fail(ExitCode.Usage, $"--size {Words.Size(given)} is too small for a swap device",
-                $"give at least {Words.Size(Smallest)}")
-            : _terminal.Fail(ExitCode.Failed,
-                $"the store has no room left for swap: {Words.Size(status.Store.UsedBytes)} of "
-                + $"{Words.Size(status.Store.CapacityBytes)} are used",
+        var capacity = Words.Size(status.Store.CapacityBytes);
+        if (bytes / Page > status.Store.CapacityBytes / LeastOfAPage)
+            exit = _terminal.Fail(ExitCode.Failed,
+                $"--size {Words.Size(bytes)}: a store of {capacity} could not hold so much if every page were one word",
+                $"give less; it surely holds {Words.Size(sure)}");
+        else if (bytes < Smallest)
+            exit = _terminal.Fail(ExitCode.Failed,
+                $"the store has no room left for swap: {Words.Size(status.Store.UsedBytes)} of {capacity} are used",
                 "remove files from it, or give it more --capacity");
+        else return true;
         return false;
     }
 
@@ -150,9 +168,20 @@ internal sealed class SwapOn(CommandContext context)
         return Problem(reply);
     }
 
-    private string? DestroyPool(string pool) =>
-        Problem(context.Client.Call(ControlMethod.PoolDestroy, new PoolDestroyParameters { Name = pool },
-        ControlJson.Default.PoolDestroyParameters, ControlReplyJson.Default.PoolDestroyReply));
+    /// <summary>
+    /// A file that was closed a moment ago may count as open for one more: the kernel tells the daemon after close(2) has
+    /// returned.
+    /// </summary>
+    private string? DestroyPool(string pool)
+    {
+        for (var started = Stopwatch.GetTimestamp(); ; Thread.Sleep(20))
+        {
+            var reply = context.Client.Call(ControlMethod.PoolDestroy, new PoolDestroyParameters { Name = pool },
+                ControlJson.Default.PoolDestroyParameters, ControlReplyJson.Default.PoolDestroyReply);
+            if (reply.Error is not { Code: ControlErrorCode.Busy } || Stopwatch.GetElapsedTime(started) > s_closing)
+                return Problem(reply);
+        }
+    }
 
     private static string? Problem<T>(Reply<T> reply) where T : class => reply switch
     {

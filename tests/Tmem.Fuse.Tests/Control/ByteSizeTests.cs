@@ -52,7 +52,13 @@ public sealed class ByteSizeTests
     {
         Assert.False(ByteSize.TryParse(text, out var bytes));
         Assert.Equal(0, bytes);
+        Assert.Equal(text is "8E" or "9223372036854775808" or "9999999999999999999999999999999999G",
+            ByteSize.IsTooLarge(text ?? ""));
     }
+
+    [Fact]
+    public void The_largest_file_is_that_of_the_file_system() =>
+        Assert.Equal(Tmem.Fuse.Filesystem.FilePages.MaximumPages * 4096, (ulong)ControlProtocol.LargestFile);
 
     [Theory]
     [InlineData(0, "0 B")]

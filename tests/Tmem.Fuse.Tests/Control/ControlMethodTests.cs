@@ -55,6 +55,11 @@ public sealed class ControlMethodTests : IDisposable
     [InlineData("""{"spin":10001}""")]
     [InlineData("""{"binary":"tmemd"}""")]
     [InlineData("""{"log":"loud"}""")]
+    [InlineData("""{"log":7}""")]
+    [InlineData("""{"log":1}""")]
+    [InlineData("""{"log":"1"}""")]
+    [InlineData("""{"codec":1}""")]
+    [InlineData("""{"codec":"3"}""")]
     [InlineData("""{"capacity":1}""")]
     public void An_upgrade_to_what_cannot_be_is_refused(string parameters)
     {
@@ -191,6 +196,11 @@ public sealed class ControlMethodTests : IDisposable
     [InlineData("""\u001b[31m""", """pool name '\x1b[31m' has a control character in it (U+001B)""", "without control")]
     [InlineData("""a\ufffdb""", "is not UTF-8", "in UTF-8")]
     [InlineData("""a/b""", "'a/b' is no file name", "without '/'")]
+    [InlineData("""a\u202eb""", """pool name 'a\u202eb' has a character in it that turns the direction""", "without")]
+    [InlineData("""\u2066""", "consists of blanks only", "can be seen")]
+    [InlineData("""a\u2069""", "turns the direction of text (U+2069)", "without")]
+    [InlineData("  ", "consists of blanks only", "can be seen")]
+    [InlineData("""\u00a0\u200b\u3000""", "consists of blanks only", "can be seen")]
     public void A_name_that_cannot_be_shown_is_refused_with_its_reason(string name, string says, string remedy)
     {
         var reply = _peer.Call("pool.create", $$"""{"name":"{{name}}"}""");
@@ -208,6 +218,8 @@ public sealed class ControlMethodTests : IDisposable
         Assert.Equal(Errno.Ok, directory.CreatePool("a\tb", default, 0, out _));
         Assert.Equal("a\tb", _peer.Call("pool.show", """{"name":"a\tb"}""")["result"]!["name"]!.GetValue<string>());
         Assert.NotNull(_peer.Call("pool.destroy", """{"name":"a\tb"}""")["result"]);
+        Assert.Equal(Errno.Ok, directory.CreatePool("\u202e ", default, 0, out _));
+        Assert.NotNull(_peer.Call("pool.destroy", """{"name":"\u202e "}""")["result"]);
         // Bytes that are no UTF-8 are shown as U+FFFD, by which the file system does not find them.
         Assert.Equal(Errno.Ok, directory.CreatePool("\ufffd", default, 0, out _));
         _fixture.Store.DestroyAnswers = Errno.ENOENT;

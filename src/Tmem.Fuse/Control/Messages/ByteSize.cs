@@ -36,6 +36,17 @@ internal static class ByteSize
         return true;
     }
 
+    /// <summary>Of what <see cref="TryParse"/> does not read: whether it is a size, and above 2^63-1 bytes.</summary>
+    public static bool IsTooLarge(string text)
+    {
+        var rest = text.AsSpan().Trim();
+        var digits = rest.IndexOfAnyExcept(Digits);
+        var number = digits < 0 ? rest : rest[..digits];
+        return number.Length > 0 && number[0] != '.' && number[^1] != '.' && number.Count('.') <= 1
+            && TryUnit(digits < 0 ? [] : rest[digits..].TrimStart(), out var factor) && (factor > 1 || !number.Contains('.'))
+            && double.Parse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture) * factor >= long.MaxValue;
+    }
+
     /// <summary>"512 B", "4.0 KiB", "512.0 MiB": one decimal, the largest unit that leaves at least 1.</summary>
     public static string Format(long bytes)
     {

@@ -26,6 +26,9 @@ internal static class ControlProtocol
     /// <summary>Least limit of a pool, in bytes; 0 is none.</summary>
     public const long SmallestLimit = 64 * 1024;
 
+    /// <summary>Largest file of a store, and so the largest swap device, in bytes.</summary>
+    public const long LargestFile = 1L << 44;
+
     /// <summary>Longest polling before a thread sleeps, in microseconds.</summary>
     public const int MaximumSpin = 10_000;
 

@@ -69,8 +69,12 @@ internal sealed record UpgradeParameters
     public CodecWish? Codec { get; init; }
 }
 
+/// <summary>An enumeration by its words alone: a number is refused, whether a value has it or not.</summary>
+internal sealed class WordConverter<T>() : JsonStringEnumConverter<T>(namingPolicy: null, allowIntegerValues: false)
+    where T : struct, Enum;
+
 /// <summary>What new pages are compressed with; beyond the first the order is the engine's own.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<CodecWish>))]
+[JsonConverter(typeof(WordConverter<CodecWish>))]
 internal enum CodecWish
 {
     /// <summary>Each pool's own codec.</summary>
@@ -81,7 +85,7 @@ internal enum CodecWish
 }
 
 /// <summary>A log level by name; the order is the daemon's own.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<LogWish>))]
+[JsonConverter(typeof(WordConverter<LogWish>))]
 internal enum LogWish
 {
     [JsonStringEnumMemberName("debug")] Debug,
