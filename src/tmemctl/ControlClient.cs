@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Tmem.Ctl.Swap;
 using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl;
@@ -97,7 +98,8 @@ internal sealed class ControlClient(string socketPath)
         SocketError.AccessDenied => "permission denied; run as root",
         SocketError.ConnectionRefused =>
             "the socket is left over and nobody listens; start tmemd (scripts/up), or clean up with 'tmemctl recover'",
-        SocketError.AddressNotAvailable or SocketError.NotSocket =>
+        SocketError.NotSocket => "that is no socket; name the one that tmemd listens on with --socket",
+        SocketError.AddressNotAvailable =>
             "there is no such socket; start tmemd (scripts/up) or name its socket with --socket",
         SocketError.TimedOut or SocketError.WouldBlock => "it does not answer; look at its log",
         SocketError.ConnectionReset or SocketError.Shutdown => "it closed the connection; look at its log",
@@ -107,6 +109,9 @@ internal sealed class ControlClient(string socketPath)
     private byte[] Exchange(RpcRequest request, int timeout, ref bool sent)
     {
         if (!Path.Exists(SocketPath)) throw new SocketException((int)SocketError.AddressNotAvailable);
+        // connect(2) says of a file what it says of a socket that nobody listens on.
+        if (NativeMethods.Status(0, Path.GetFullPath(SocketPath), 0, FileStatus.Basic, out var status) == 0 && !status.IsSocket)
+            throw new SocketException((int)SocketError.NotSocket);
         var started = Stopwatch.GetTimestamp();
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
         {

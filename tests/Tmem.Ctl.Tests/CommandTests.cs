@@ -183,6 +183,19 @@ public sealed class CommandTests : IDisposable
     }
 
     [Theory]
+    [InlineData("/etc/passwd", "that is no socket")]
+    [InlineData("/tmp", "that is no socket")]
+    [InlineData("/dev/null", "that is no socket")]
+    [InlineData("/nonexistent/socket", "there is no such socket")]
+    public void What_is_no_socket_is_called_none(string path, string says)
+    {
+        var outcome = Ctl.Run(new FakeSwapSystem(), path, "status");
+        Assert.Equal(ExitCode.Unreachable, outcome.Code);
+        Assert.StartsWith($"tmemctl: no daemon reached on {path}: {says}", outcome.Error);
+        Assert.DoesNotContain("left over", outcome.Error);
+    }
+
+    [Theory]
     [InlineData("hello")]
     [InlineData("{}")]
     [InlineData("""{"jsonrpc":"2.0","id":1,"result":{"version":"1"}}""")]

@@ -14,20 +14,30 @@ internal static class RegionCheck
 {
     /// <summary>Prints a report on standard output.</summary>
     /// <returns>The exit code: 0 if all is well, 1 if something is damaged or the file cannot be read.</returns>
-    public static int Run(string file)
+    public static int Run(string file) => Run(file, Console.Out, Console.Error);
+
+    /// <summary>The same, with somewhere else for the report and for a refusal.</summary>
+    internal static int Run(string file, TextWriter output, TextWriter error)
     {
+        // The engine takes a path apart into folder and name, and "/" has no name.
+        if (Directory.Exists(file)) return Refuse(error, $"region file '{file}' is a directory; name the file in it");
         try
         {
-            return Run(file, Console.Out);
+            return Look(file, output);
         }
         catch (RegionException e)
         {
-            Console.Error.WriteLine(e.Message);
-            return 1;
+            return Refuse(error, e.Message);
         }
     }
 
-    internal static int Run(string file, TextWriter output)
+    private static int Refuse(TextWriter error, string why)
+    {
+        error.WriteLine($"tmemd: {Usage.Printable(why)}");
+        return 1;
+    }
+
+    private static int Look(string file, TextWriter output)
     {
         using var engine = TmemEngine.Open(new EngineOptions
         {

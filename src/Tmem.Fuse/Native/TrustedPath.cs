@@ -24,7 +24,7 @@ internal sealed record PathWish
     /// <summary>The mode of a file that is made; the process's mask does not count.</summary>
     public uint Mode { get; init; } = 0x180; // 0600
 
-    /// <summary>The path names a directory; with O_CREAT, it and those above are made if there are none.</summary>
+    /// <summary>The path names a directory; with O_CREAT, it is made if there is none; those above are not.</summary>
     public bool IsDirectory { get; init; }
 
     /// <summary>Refuse what another user can change: the file, or a directory that leads to it.</summary>
@@ -111,8 +111,11 @@ internal static unsafe partial class TrustedPath
                 _entry = openat(_directory, step, OPath | ONoFollow | OCloexec, 0);
                 if (_entry < 0 && Marshal.GetLastPInvokeError() is var error)
                 {
-                    var mayMake = error == ENOENT && (_wish.Flags & OCreat) != 0 && (isLast || _wish.IsDirectory);
-                    if (!mayMake) return Refuse($"{name}: {Words(error)}");
+                    var isMissing = error == ENOENT && (_wish.Flags & OCreat) != 0;
+                    // What is far from anything that exists was mistyped.
+                    if (isMissing && !isLast && _wish.IsDirectory)
+                        return Refuse($"{name} does not exist; make it first: mkdir -p {Path.GetDirectoryName(_path)}");
+                    if (!isMissing || !isLast) return Refuse($"{name}: {Words(error)}");
                     if (Make(step, name, in above, isLast, out var made) is { } none) return Refuse(none);
                     if (made.IsOpen) return made;
                     continue;

@@ -148,7 +148,7 @@ internal struct FileStatus
     /// </summary>
     public const int OfDescriptor = 0x1000, NoFollow = 0x100, WithoutAsking = 0x4000;
 
-    private const ushort TypeMask = 0xF000, Regular = 0x8000;
+    private const ushort TypeMask = 0xF000, Regular = 0x8000, Socket = 0xC000;
 
     [FieldOffset(16)] public uint Links;
     [FieldOffset(20)] public uint Owner;
@@ -159,6 +159,7 @@ internal struct FileStatus
     [FieldOffset(140)] public uint DeviceMinor;
 
     public readonly bool IsRegular => (Mode & TypeMask) == Regular;
+    public readonly bool IsSocket => (Mode & TypeMask) == Socket;
     public readonly uint Permissions => Mode & 0xFFFu;
     public readonly FileIdentity Identity => new(DeviceMajor, DeviceMinor, Inode);
 }

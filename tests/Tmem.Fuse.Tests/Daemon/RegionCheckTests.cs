@@ -38,14 +38,28 @@ public sealed class RegionCheckTests : IDisposable
         Assert.Equal(1, code);
         Assert.Contains("page 1", report, StringComparison.Ordinal);
         Assert.Contains("--drop-damaged", report, StringComparison.Ordinal);
-        Assert.Equal(1, RegionCheck.Run(_path + ".none"));
+    }
+
+    [Theory]
+    [InlineData("/", "tmemd: region file '/' is a directory; name the file in it\n")]
+    [InlineData("/etc/", "tmemd: region file '/etc/' is a directory; name the file in it\n")]
+    [InlineData("/nowhere/x", "tmemd: cannot open the folder of region file '/nowhere/x': ")]
+    [InlineData("/etc/nothing.region", "tmemd: cannot open region file '/etc/nothing.region': ")]
+    [InlineData("/dev/null", "is not a regular file")]
+    public void What_is_no_regions_file_is_refused_by_the_program(string file, string says)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        Assert.Equal((1, ""), (RegionCheck.Run(file, output, error), output.ToString()));
+        Assert.StartsWith("tmemd: ", error.ToString(), StringComparison.Ordinal);
+        Assert.Contains(says, error.ToString(), StringComparison.Ordinal);
     }
 
     private (int Code, string Report) Check()
     {
         var before = SHA256.HashData(File.ReadAllBytes(_path));
         using var output = new StringWriter();
-        var code = RegionCheck.Run(_path, output);
+        var code = RegionCheck.Run(_path, output, output);
         Assert.Equal(before, SHA256.HashData(File.ReadAllBytes(_path)));
         return (code, output.ToString());
     }

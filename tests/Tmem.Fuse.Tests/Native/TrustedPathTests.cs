@@ -128,10 +128,15 @@ public sealed class TrustedPathTests : IDisposable
     }
 
     [Fact]
-    public void Directories_are_made_on_the_way_to_a_directory()
+    public void A_directory_is_made_and_none_on_the_way_to_it()
     {
-        var path = Path.Combine(_folder, "x/y/z");
-        var opened = Open(path, new PathWish { Flags = Create, IsDirectory = true, OnlyOurs = true });
+        var above = Path.Combine(_folder, "x");
+        var path = Path.Combine(above, "y");
+        var wish = new PathWish { Flags = Create, IsDirectory = true, OnlyOurs = true };
+        Assert.Equal($"{above} does not exist; make it first: mkdir -p {above}", Open(path, wish).Problem);
+        Assert.False(Directory.Exists(above));
+        Directory.CreateDirectory(above);
+        var opened = Open(path, wish);
         Assert.True(opened.IsOpen, opened.Problem);
         Assert.True(Directory.Exists(path));
         Assert.True(Open("/", new PathWish { IsDirectory = true }).IsOpen);
