@@ -51,7 +51,7 @@ public sealed partial class ScriptTests
     [InlineData("engine")]
     public void The_benchmarks_options_are_known_to_the_script(string benchmark)
     {
-        var list = File.ReadLines(Script("bench"))
+        var list = File.ReadAllText(Script("bench")).Replace("\\\n", "", StringComparison.Ordinal).Split('\n')
             .Single(line => line.StartsWith($"{benchmark}) check_options", StringComparison.Ordinal));
         var help = Command.RunFor(60, "dotnet", Built.Benchmarks, benchmark, "--help").Succeeds().Output;
         Assert.Equal(HelpLine().Matches(help).Select(match => match.Groups[1].Value).Order(),
