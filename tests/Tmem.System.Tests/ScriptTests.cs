@@ -30,6 +30,19 @@ public sealed partial class ScriptTests
     }
 
     [Theory]
+    [InlineData("build")]
+    [InlineData("test")]
+    [InlineData("corpus")]
+    [InlineData("bench", "codec")]
+    [InlineData("soak", "flips")]
+    public void Without_a_place_for_temporary_files_what_builds_says_so(string script, params string[] arguments)
+    {
+        var outcome = Command.RunIn("/", 20, Script(script), arguments, ("TMPDIR", "/nowhere"));
+        Assert.Equal((1, $"scripts/{script}: no temporary files can be made in /nowhere; set TMPDIR to a directory that can be "
+            + "written\n"), (outcome.Code, outcome.Errors));
+    }
+
+    [Theory]
     [InlineData("up")]
     [InlineData("down")]
     [InlineData("build")]
