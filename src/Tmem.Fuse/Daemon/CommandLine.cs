@@ -64,8 +64,8 @@ internal static class CommandLine
         var drop = new Option<bool>("--drop-damaged")
         {
             Description =
-                "If the region's file is damaged, serve it without exactly what is damaged, and log what that was. Look first, "
-                + "with --check-region, and keep a copy. Example: --drop-damaged",
+                "If the region's file is damaged, serve it without exactly what is damaged, which then reads as zeros, and log "
+                + "what that was. Look first, with --check-region, and keep a copy. Example: --drop-damaged",
         };
         var check = new Option<string?>("--check-region")
         {

@@ -2,6 +2,7 @@ using Tmem.Engine;
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Control.Messages;
 using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Keeper;
 
 namespace Tmem.Fuse.Daemon;
 
@@ -19,11 +20,11 @@ internal static class RegionCheck
     /// <summary>The same, with somewhere else for the report and for a refusal.</summary>
     internal static int Run(string file, TextWriter output, TextWriter error)
     {
-        // The engine takes a path apart into folder and name, and "/" has no name.
         if (Directory.Exists(file)) return Refuse(error, $"region file '{file}' is a directory; name the file in it");
+        if (RegionFile.TryOpenToRead(file, out var descriptor) is { } problem) return Refuse(error, problem);
         try
         {
-            return Look(file, output);
+            return Look(file, descriptor, output);
         }
         catch (RegionException e)
         {
@@ -37,12 +38,13 @@ internal static class RegionCheck
         return 1;
     }
 
-    private static int Look(string file, TextWriter output)
+    private static int Look(string file, int descriptor, TextWriter output)
     {
         using var engine = TmemEngine.Open(new EngineOptions
         {
             CapacityBytes = EngineOptions.MinimumCapacity,
             RegionPath = file,
+            RegionFileDescriptor = descriptor,
             ReadOnly = true,
             DropDamaged = true,
             CompactInBackground = false,

@@ -26,9 +26,8 @@ internal static partial class RegionFile
             throw new StartupException($"Region file '{path}' cannot be opened ({problem}). "
                 + "Name a file that can be read and written, and that no other user can change.");
         }
-        if (flock(opened.Descriptor, LockExclusive | LockNonBlocking) != 0)
+        if (!TryLock(opened.Descriptor))
         {
-            _ = Libc.close(opened.Descriptor);
             throw new StartupException(
                 $"Region file '{path}' is in use by another process. Stop that one first, or name another file.");
         }
@@ -38,6 +37,24 @@ internal static partial class RegionFile
         _ = fsync(directory);
         _ = Libc.close(directory);
         return opened.Descriptor;
+    }
+
+    /// <summary>Opens and locks a file that is only looked at. A refusal in words, or null and the descriptor.</summary>
+    public static string? TryOpenToRead(string path, out int descriptor)
+    {
+        var opened = TrustedPath.Open(path, new PathWish { Flags = NativeProcess.O_RDONLY, OnlyOurs = true });
+        descriptor = opened.Descriptor;
+        if (opened.Problem is { } problem)
+            return $"cannot open region file '{path}' ({problem}); name one that can be read and that no other user can change";
+        return TryLock(descriptor) ? null : $"region file '{path}' is in use by another process; stop that one first";
+    }
+
+    /// <summary>False, and the file closed, if another process has it.</summary>
+    private static bool TryLock(int descriptor)
+    {
+        if (flock(descriptor, LockExclusive | LockNonBlocking) == 0) return true;
+        _ = Libc.close(descriptor);
+        return false;
     }
 
     [LibraryImport("libc", SetLastError = true)]

@@ -43,9 +43,9 @@ public sealed class RegionCheckTests : IDisposable
     [Theory]
     [InlineData("/", "tmemd: region file '/' is a directory; name the file in it\n")]
     [InlineData("/etc/", "tmemd: region file '/etc/' is a directory; name the file in it\n")]
-    [InlineData("/nowhere/x", "tmemd: cannot open the folder of region file '/nowhere/x': ")]
-    [InlineData("/etc/nothing.region", "tmemd: cannot open region file '/etc/nothing.region': ")]
-    [InlineData("/dev/null", "is not a regular file")]
+    [InlineData("/nowhere/x", "tmemd: cannot open region file '/nowhere/x' (/nowhere: No such file")]
+    [InlineData("/etc/nothing.region", "tmemd: cannot open region file '/etc/nothing.region' (")]
+    [InlineData("/dev/null", "is no regular file")]
     public void What_is_no_regions_file_is_refused_by_the_program(string file, string says)
     {
         using var output = new StringWriter();
@@ -53,6 +53,29 @@ public sealed class RegionCheckTests : IDisposable
         Assert.Equal((1, ""), (RegionCheck.Run(file, output, error), output.ToString()));
         Assert.StartsWith("tmemd: ", error.ToString(), StringComparison.Ordinal);
         Assert.Contains(says, error.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>As with --region: what another user could have put there is not followed.</summary>
+    [Fact]
+    public void A_link_that_another_user_could_have_made_is_not_followed()
+    {
+        if (!Environment.IsPrivilegedProcess) Assert.Skip("Making a folder others may write to and a link of theirs needs root.");
+        var folder = Directory.CreateTempSubdirectory("tmem-check-link-").FullName;
+        try
+        {
+            var link = Path.Combine(folder, "region");
+            File.CreateSymbolicLink(link, "/etc/passwd");
+            File.SetUnixFileMode(folder, (UnixFileMode)0x1FF);
+            using var output = new StringWriter();
+            using var error = new StringWriter();
+            Assert.Equal(1, RegionCheck.Run(link, output, error));
+            Assert.Contains("cannot open region file", error.ToString(), StringComparison.Ordinal);
+            Assert.DoesNotContain("is not a tmem region", error.ToString(), StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     private (int Code, string Report) Check()
