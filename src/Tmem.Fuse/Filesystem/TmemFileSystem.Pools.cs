@@ -27,15 +27,10 @@ internal sealed partial class TmemFileSystem
             : options;
         try
         {
-            lock (_names)
-            {
-                error = MakePool(default, bytes, InodeMode.Directory | (mode & InodeMode.PermissionMask), shared,
-                    out var directory);
-                if (error != Errno.Ok) return error;
-                Conclude(default);
-                id = new PoolId(_inodes[directory].Pool);
-                return Errno.Ok;
-            }
+            error = TryCreatePool(bytes, mode, in shared, out id);
+            // The room of what was removed counts as free, even while it is still being dropped.
+            while (error == Errno.ENOSPC && DropSome()) error = TryCreatePool(bytes, mode, in shared, out id);
+            return error;
         }
         catch (DamagedRecordException)
         {
@@ -43,13 +38,34 @@ internal sealed partial class TmemFileSystem
         }
     }
 
+    private Errno TryCreatePool(ReadOnlySpan<byte> name, uint mode, in PoolOptions options, out PoolId id)
+    {
+        id = default;
+        lock (_names)
+        {
+            var error = MakePool(default, name, InodeMode.Directory | (mode & InodeMode.PermissionMask), options,
+                out var directory);
+            if (error != Errno.Ok) return error;
+            Conclude(default);
+            id = new PoolId(_inodes[directory].Pool);
+            return Errno.Ok;
+        }
+    }
+
     /// <inheritdoc/>
     public Errno ReservePool(string name, long bytes)
     {
         if (EncodeName(name, out var encoded) != Errno.Ok) return Errno.ENOENT;
+        var reserved = TryReserve(encoded, bytes);
+        while (reserved == Errno.ENOSPC && DropSome()) reserved = TryReserve(encoded, bytes);
+        return reserved;
+    }
+
+    private Errno TryReserve(ReadOnlySpan<byte> name, long bytes)
+    {
         lock (_names)
         {
-            var entry = _index.Find(_inodes.Root, encoded);
+            var entry = _index.Find(_inodes.Root, name);
             if (entry.IsNone) return Errno.ENOENT;
             if (Follow(entry, out var directory) is var error and not Errno.Ok) return error;
             if (PoolOf(directory) is not { } pool) return Errno.ENOENT;

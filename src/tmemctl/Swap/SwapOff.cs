@@ -47,7 +47,8 @@ internal sealed class SwapOff(CommandContext context)
 
     private (string What, string Remedy)? TurnOff(SwapEntry entry, string pool, bool force)
     {
-        const string room = "end processes, raise the limit of their memory group or turn on other swap, then run 'tmemctl swap off' again";
+        const string room = "end processes, raise the limit of their memory group or turn on other swap, then run "
+            + "'tmemctl swap off' again";
         if (!force && Shortage(entry, pool) is { } shortage)
         {
             return ($"swap stays on: {shortage}. The kernel would kill processes to make room",

@@ -211,6 +211,41 @@ public sealed class LongWorkTests : IDisposable
         store.AssertSound();
     }
 
+    /// <summary>
+    /// The room of a dead file counts as free to who wants it guaranteed, while its pages are still being dropped.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Room_that_a_dead_file_still_has_can_be_reserved(bool later)
+    {
+        const long reserve = 20L << 20;
+        using var store = new TestVolume(32 * TestVolume.Mebi);
+        var pool = store.Pool();
+        var file = store.File(pool, "f");
+        var page = new byte[Page];
+        var random = new Random(1);
+        for (var at = 0; at < 5000; at++)
+        {
+            random.NextBytes(page);
+            store.Write(file, (ulong)at * Page, page);
+        }
+        store.Files.WorkLeft = () => { };
+        Assert.Equal(Errno.Ok, store.Unlink(pool, "f"));
+        store.Files.Forget(TestVolume.Root, file, 1000);
+        if (later)
+        {
+            store.Pool("q");
+            Assert.Equal(Errno.Ok, store.Files.ReservePool("q", reserve));
+        }
+        else
+        {
+            var options = new PoolOptions(PoolFlags.Persistent, ReserveBytes: reserve);
+            Assert.Equal(Errno.Ok, store.Files.CreatePool("q", in options, 0x1C0, out _));
+        }
+        Assert.Empty(store.Files.Verify());
+    }
+
     [Fact]
     public void A_dead_file_is_gone_whatever_step_of_dropping_it_was_the_last_of_its_process()
     {
