@@ -53,7 +53,7 @@ public class UpgradeTests
         Assert.Equal(daemon.Id, daemon.Figure("pid"));
         Assert.NotEqual(worker, daemon.Worker);
         Assert.Equal(2, daemon.Control("upgrade", "--threads", "many").Code);
-        Assert.Equal(1, daemon.Control("upgrade", "--threads", "65").Code);
+        Assert.Equal(2, daemon.Control("upgrade", "--threads", "65").Code);
         // What dies now comes back with the settings it had.
         daemon.KillWorker();
         Assert.Equal(7, daemon.Figure("threads"));
