@@ -264,7 +264,11 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
     /// <summary>What <see cref="SizeOf"/> answers.</summary>
     public ulong Size { get; set; }
 
-    public ulong SizeOf(NodeId node) => Size;
+    public ulong SizeOf(NodeId node)
+    {
+        if (Broken) Note($"size {node.Value}");
+        return Size;
+    }
 
     public Errno Read(NodeId node, ulong handle, ulong offset, Span<byte> destination, uint readFlags, out int length)
     {

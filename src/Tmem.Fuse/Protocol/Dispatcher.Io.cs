@@ -32,10 +32,12 @@ internal sealed partial class Dispatcher<TFileSystem>
         return error;
     }
 
-    private Errno Release(in FuseInHeader header, in Caller caller, ref RequestReader arguments)
+    private Errno Release(in FuseInHeader header, in Caller caller, ref RequestReader arguments, out Deferral deferral)
     {
+        deferral = default;
         if (!arguments.TryRead(out FuseReleaseIn input)) return Errno.EINVAL;
         _fileSystem.Release(caller, NodeOf(in header), input.Fh);
+        deferral = _fileSystem.Released(NodeOf(in header));
         return Errno.Ok;
     }
 

@@ -126,7 +126,20 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
     }
 
     /// <inheritdoc/>
-    public ulong SizeOf(NodeId node) => _fileSystem.SizeOf(node);
+    public ulong SizeOf(NodeId node)
+    {
+        try
+        {
+            return _fileSystem.SizeOf(node);
+        }
+#pragma warning disable CA1031 // As in Guard.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _onFault($"size of node {node.Value}, taken for none: {e.ToString().ReplaceLineEndings(" | ")}");
+            return 0;
+        }
+    }
 
     /// <inheritdoc/>
     public Errno Conclude(in Deferral deferral, Span<byte> body, out int length)
@@ -163,8 +176,6 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         if (!info.HasReply) return 0;
         // There is nothing to wait for in a failure.
         if (error != Errno.Ok) deferral = default;
-        // One that was carried out before, by a process that died, has to wait like any other.
-        else if (header.Opcode == FuseOpcode.Release) deferral = _fileSystem.Released(NodeOf(in header));
         var length = FuseProtocol.OutHeaderSize + (error == Errno.Ok ? body.Length : 0);
         var answer = new FuseOutHeader { Length = (uint)length, Error = -(int)error, Unique = unique };
         MemoryMarshal.Write(reply, in answer);
@@ -196,7 +207,12 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         try
         {
             var reader = new RequestReader(arguments);
-            if (info.HasReply && IsResent(in header) && TryRecall(caller, ref body)) return Errno.Ok;
+            if (info.HasReply && IsResent(in header) && TryRecall(caller, ref body))
+            {
+                // One that was carried out before, by a process that died, has to wait like any other.
+                if (header.Opcode == FuseOpcode.Release) deferral = _fileSystem.Released(NodeOf(in header));
+                return Errno.Ok;
+            }
             var error = Perform(in header, caller, ref reader, ref body, ref deferral);
             // The room of what was removed counts as free, even while it is still being dropped. What has failed for want of room
             // has changed nothing.
@@ -258,7 +274,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         FuseOpcode.Link => Link(in header, caller, ref arguments, ref body),
         FuseOpcode.Create => Create(in header, caller, ref arguments, ref body),
         FuseOpcode.Open => Open(in header, caller, ref arguments, ref body),
-        FuseOpcode.Release => Release(in header, caller, ref arguments),
+        FuseOpcode.Release => Release(in header, caller, ref arguments, out deferral),
         FuseOpcode.Flush => Flush(in header, ref arguments),
         FuseOpcode.Fsync or FuseOpcode.Fsyncdir => Sync(in header, ref arguments, out deferral),
         FuseOpcode.Fallocate => Allocate(in header, caller, ref arguments, out deferral),

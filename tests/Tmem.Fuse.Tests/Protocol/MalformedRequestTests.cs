@@ -173,6 +173,15 @@ public sealed class MalformedRequestTests
         Assert.Equal(Errno.Ok, _bench.Send(new Message(FuseOpcode.Getattr, 2).With(default(FuseGetattrIn))).Error);
     }
 
+    /// <summary>What threads ask that answer later: nobody above them would catch it, and the process would end.</summary>
+    [Fact]
+    public void A_bug_that_a_thread_beside_the_requests_meets_is_one_line_too()
+    {
+        _bench.Files.Broken = true;
+        Assert.Equal(0UL, _bench.Dispatcher.SizeOf(new NodeId(2)));
+        Assert.Contains("seeded", Assert.Single(_bench.Faults), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Random_messages_never_throw_and_never_write_past_the_reply()
     {
