@@ -40,8 +40,14 @@ internal static class Negotiation
 {
     public const uint MaxWrite = 1 << 20;
     public const ushort MaxPages = 256;
-    public const ushort MaxBackground = 256;
-    public const ushort CongestionThreshold = 192;
+    /// <summary>
+    /// Requests that nobody waits for, of at most 1 MiB each, which the kernel sends before it makes their makers wait. Whoever
+    /// does wait is behind all of them: 256 writes to a swap device were 100 ms. Fewer than 32 cost random writes of 4 KiB.
+    /// </summary>
+    public const ushort MaxBackground = 32;
+
+    /// <summary>From here on the kernel reads nothing ahead that nobody has asked for.</summary>
+    public const ushort CongestionThreshold = 32;
 
     /// <summary>Pages in a request to a kernel without MAX_PAGES.</summary>
     public const ushort LegacyPages = 32;

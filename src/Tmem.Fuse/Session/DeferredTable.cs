@@ -43,6 +43,7 @@ internal sealed unsafe class DeferredTable : IDisposable
     private const int ReadyBytes = 256 << 10;
     private const int FewestEntries = ReadyBytes / 40;
     private const int MostEntries = 4 << 20;
+    private const int MostInBackground = 256;
     private const int PageSize = 4096;
 
     private readonly byte* _base;
@@ -83,8 +84,8 @@ internal sealed unsafe class DeferredTable : IDisposable
         {
             // A machine that does not tell gets the least.
         }
-        // Requests in the background, direct writes say, have no thread that waits.
-        var entries = Math.Clamp(threads, FewestEntries, MostEntries) + Negotiation.MaxBackground;
+        // Requests in the background, direct writes say, have no thread that waits; an administrator may allow more of them.
+        var entries = Math.Clamp(threads, FewestEntries, MostEntries) + MostInBackground;
         return PageSize + (((long)entries * sizeof(DeferredReply) + PageSize - 1) & -PageSize);
     }
 

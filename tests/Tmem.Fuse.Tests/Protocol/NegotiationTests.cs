@@ -27,7 +27,7 @@ public sealed class NegotiationTests
         Assert.Equal((7u, 45u), (reply.Major, reply.Minor));
         Assert.Equal(1u << 20, reply.MaxWrite);
         Assert.Equal(256, reply.MaxPages);
-        Assert.Equal((256, 192), (reply.MaxBackground, reply.CongestionThreshold));
+        Assert.Equal((32, 32), (reply.MaxBackground, reply.CongestionThreshold));
         Assert.Equal(131072u, reply.MaxReadahead);
         Assert.Equal(1u, reply.TimeGranularity);
         Assert.Equal(Negotiation.Wanted, parameters.Flags);
