@@ -106,8 +106,20 @@ internal static partial class Usage
                 else if (child is ArgumentResult)
                     return $"unknown option '{value}'; write it behind '--' if it is meant";
         return parsed.UnmatchedTokens is not [var unmatched, ..] ? null
-            : LooksLikeOption(unmatched) ? $"unknown option '{unmatched}'" : $"nobody knows '{unmatched}' here";
+            : LooksLikeOption(unmatched) ? $"unknown option '{unmatched}'"
+            : WithoutPlace(parsed.CommandResult.Command, unmatched);
     }
+
+    /// <summary>What could stand in the place of a word, or that nothing can.</summary>
+    private static string WithoutPlace(Command command, string word)
+    {
+        if (command.Subcommands.Count > 0) return $"there is no command '{word}'; give {Commands(command)}";
+        return command.Arguments.Count == 0 ? $"it takes options alone, and '{word}' was given"
+            : $"it takes nothing behind {string.Join(' ', command.Arguments.Select(one => one.Name))}, and '{word}' was given";
+    }
+
+    private static string Commands(Command command) => Words([.. command.Subcommands.Where(one => !one.Hidden)
+        .Select(one => one.Name)]);
 
     private static bool Knows(ParseResult parsed, string word)
     {
@@ -131,8 +143,7 @@ internal static partial class Usage
                 return $"{option.Option.Name} needs a value";
         var command = parsed.CommandResult.Command;
         if (command.Subcommands.Count > 0 && command.Action is null)
-            return "a command is missing; give "
-                + Words([.. command.Subcommands.Where(one => !one.Hidden).Select(one => one.Name)]);
+            return "a command is missing; give " + Commands(command);
         foreach (var argument in command.Arguments)
             if (argument.Arity.MinimumNumberOfValues > 0 && parsed.GetResult(argument) is null or { Tokens.Count: 0 })
                 return $"{argument.Name} is missing";

@@ -49,6 +49,21 @@ internal static class UsageValues
         return null;
     }
 
+    /// <summary>A size in bytes, or "none", which is 0. Is 0 within the bounds, it may be written as well.</summary>
+    public static long? SizeOrNone(ArgumentResult result, string name, long least = 0) => Text(result) switch
+    {
+        ByteSize.None => 0,
+        "0" when least > 0 => Refuse(result, $"{name}: '0' is too small; the least is {ByteSize.Format(least)}, or give "
+            + $"{ByteSize.None}"),
+        _ => Size(result, name, least),
+    };
+
+    private static long? Refuse(ArgumentResult result, string problem)
+    {
+        result.AddError(problem);
+        return null;
+    }
+
     /// <summary>The word that was given.</summary>
     public static string Text(ArgumentResult result) => result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
 }

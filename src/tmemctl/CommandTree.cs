@@ -82,10 +82,12 @@ internal static class CommandTree
         root.Add(AdoptCommand.Create(Context));
         root.Add(RecoverCommand.Create(Context));
         root.Add(StopCommand.Create(Context));
+        root.Add(HelpCommand.Create(words => Usage.Run(root, "tmemctl", words, Streams())));
         root.Add(RecoverCommand.CreateProbe());
 
-        return Usage.Run(root, "tmemctl", args,
-            new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null });
+        return Usage.Run(root, "tmemctl", args, Streams());
+
+        InvocationConfiguration Streams() => new() { Output = output, Error = error, ProcessTerminationTimeout = null };
     }
 
     /// <summary>The argument that names a pool; a new one has a name that can be shown.</summary>
@@ -102,11 +104,19 @@ internal static class CommandTree
         return name;
     }
 
-    /// <summary>An argument that is a size.</summary>
-    public static Argument<long> SizeArgument(string name, string description) => new(name)
+    /// <summary>An argument that is a size or "none".</summary>
+    public static Argument<long> SizeOrNoneArgument(string name, string description) => new(name)
     {
         Description = description,
-        CustomParser = argument => UsageValues.Size(argument, name) ?? 0,
+        CustomParser = argument => UsageValues.SizeOrNone(argument, name) ?? 0,
+    };
+
+    /// <summary>An option that takes a size or "none", which is 0.</summary>
+    public static Option<long> SizeOrNoneOption(string name, string description, long least = 0) => new(name)
+    {
+        Description = description,
+        HelpName = "SIZE",
+        CustomParser = argument => UsageValues.SizeOrNone(argument, name, least) ?? 0,
     };
 
     /// <summary>An option that takes a size.</summary>

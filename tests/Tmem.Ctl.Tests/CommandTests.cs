@@ -90,10 +90,20 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(["NAME", "KIND", "PAGES", "ORIGINAL", "COMPRESSED", "RATIO", "MEMORY", "LIMIT", "RESERVE"],
             lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries));
         Assert.StartsWith("a\\x1b[31mb\\nc ", lines[1]);
-        Assert.Equal(["data", "persistent", "1000", "3.9", "MiB", "1.6", "MiB", "2.50", "1.6", "MiB", "none", "-"],
+        Assert.Equal(["data", "persistent", "1000", "3.9", "MiB", "1.6", "MiB", "2.50", "1.6", "MiB", "none", "none"],
             lines[2].Split(' ', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal(lines[0].IndexOf("KIND", StringComparison.Ordinal),
             lines[2].IndexOf("persistent", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("none")]
+    [InlineData("0")]
+    public void What_there_is_none_of_is_written_as_it_is_shown(string none)
+    {
+        Assert.Equal("created persistent pool a, limit none\n",
+            Ctl.Run(_server, "pool", "create", "a", "--limit", "none", "--reserve", none).Output);
+        Assert.Equal("pool a has no reserve\n", Ctl.Run(_server, "pool", "reserve", "a", none).Output);
     }
 
     [Fact]

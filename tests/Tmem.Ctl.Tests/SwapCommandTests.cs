@@ -104,6 +104,8 @@ public sealed class SwapCommandTests : IDisposable
     [InlineData("16777217M", ExitCode.Usage, "the most is 16.0 TiB")]
     [InlineData("16T", ExitCode.Failed, "a store of 1.0 GiB could not hold so much")]
     [InlineData("513G", ExitCode.Failed, "it surely holds 755.2 MiB")]
+    [InlineData("11G", ExitCode.Failed, "more than 10 times the store's capacity of 1.0 GiB")]
+    [InlineData("11G", ExitCode.Failed, "or --force if your pages are known to shrink so well")]
     [InlineData("4K", ExitCode.Usage, "'4K' is too small; the least is 64.0 KiB")]
     public void A_size_that_cannot_be_is_refused_beforehand(string size, int code, string says)
     {
@@ -314,8 +316,8 @@ public sealed class SwapCommandTests : IDisposable
         Assert.EndsWith(SwapPath, lines[1]);
         // The fake pool's figures are of too few pages to tell a ratio; the fake device has 1.9 GiB unused.
         Assert.Equal(
-            "/dev/loop7: 755.2 MiB more at the present ratio, 755.2 MiB if nothing shrinks; the device has 1.9 GiB unused, and "
-            + "writes fail beyond what the store holds", lines[2]);
+            "/dev/loop7: the store has room for 755.2 MiB more if no page shrinks; 1.9 GiB of the device are unused, and once the "
+            + "store is full, writes to it fail", lines[2]);
         var device = Run("swap", "status", "--json").Json["devices"]![0]!;
         Assert.Equal(2.5, device["ratio"]!.GetValue<double>());
         Assert.Equal(100 << 20, device["usedBytes"]!.GetValue<long>());
@@ -324,9 +326,39 @@ public sealed class SwapCommandTests : IDisposable
     }
 
     [Fact]
+    public void Status_tells_what_an_earlier_swap_left()
+    {
+        Assert.Equal($"swap is off: nothing on {_server.Mount} is swapped to; 'tmemctl swap on' turns it on\n",
+            Run("swap", "status").Output);
+        _server.Pools["swap"] = "persistent";
+        _system.Folders["swap"] = (0, 0x1C0);
+        _system.Add(Key, mark: new SwapMark(FakeServer.IdOf("swap"), true).Text);
+        Assert.Equal([$"swap is off: nothing on {_server.Mount} is swapped to",
+            $"left of an earlier swap, and not in use: {SwapPath}; 'tmemctl swap on' makes it anew, 'tmemctl swap off' "
+            + "removes it"], Run("swap", "status").Lines);
+        var report = Run("swap", "status", "--json").Json;
+        Assert.False(report["on"]!.GetValue<bool>());
+        Assert.Equal(SwapPath, report["leftovers"]![0]!["file"]!.GetValue<string>());
+    }
+
+    [Theory]
+    [InlineData(100 << 20, 100 << 20, "the store has room for the 100.0 MiB that are unused, even if no page shrinks")]
+    [InlineData((100 << 20) - 4096, 100 << 20, "the store has room for the 100.0 MiB that are unused, even if no page shrinks")]
+    [InlineData(60 << 20, 60 << 20, "the store has room for 60.0 MiB more if no page shrinks; 100.0 MiB of the device are unused, "
+        + "and once the store is full, writes to it fail")]
+    [InlineData(40 << 20, 90 << 20, "the store has room for 90.0 MiB more at the present ratio, 40.0 MiB more if no page shrinks; "
+        + "100.0 MiB of the device are unused, and once the store is full, writes to it fail")]
+    public void The_wall_is_told_where_there_is_one(long atWorst, long atPresent, string says) =>
+        Assert.Equal(says, new Wall(atWorst, atPresent).Describe(100 << 20));
+
+    [Fact]
     public void A_device_larger_than_what_the_store_surely_holds_comes_with_a_warning()
     {
         Assert.Contains("the store surely holds 755.2 MiB", Run("swap", "on", "--size", "4G").Output);
+        Run("swap", "off");
+        // Far beyond, somebody has to insist.
+        Assert.Contains("the store surely holds 755.2 MiB", Run("swap", "on", "--size", "11G", "--force").Output);
+        Assert.Equal(11L << 30, _system.Files[Key].Size);
         Run("swap", "off");
         _server.UsedBytes = 1L << 30;
         var full = Run("swap", "on");

@@ -25,11 +25,17 @@ public sealed class UsageTests : IDisposable
     [Theory]
     [InlineData("tmemctl: --socket is empty; give a path; see tmemctl status --help", "status", "--socket", "")]
     [InlineData("tmemctl status: unknown option '--colour'; see tmemctl status --help", "status", "--colour")]
-    [InlineData("tmemctl pool create: nobody knows 'y' here; see tmemctl pool create --help", "pool", "create", "x", "y")]
+    [InlineData("tmemctl pool create: it takes nothing behind NAME, and 'y' was given; see tmemctl pool create --help", "pool",
+        "create", "x", "y")]
+    [InlineData("tmemctl status: it takes options alone, and 'pool' was given; see tmemctl status --help", "status", "pool")]
+    [InlineData("tmemctl pool: there is no command 'make'; give list, show, create, reserve or destroy; see tmemctl pool --help",
+        "pool", "make")]
+    [InlineData("tmemctl pool: there is no command 'help'; give list, show, create, reserve or destroy; see tmemctl pool --help",
+        "pool", "help")]
     [InlineData("tmemctl pool create: --limit is given more than once; see tmemctl pool create --help", "pool", "create", "x",
         "--limit", "1M", "--limit", "2M")]
-    [InlineData("tmemctl pool create: --limit: '0' is too small; the least is 64.0 KiB; see tmemctl pool create --help", "pool",
-        "create", "x", "--limit", "0")]
+    [InlineData("tmemctl pool create: --limit: '0' is too small; the least is 64.0 KiB, or give none; see tmemctl pool create "
+        + "--help", "pool", "create", "x", "--limit", "0")]
     [InlineData("tmemctl pool create: --limit: '1K' is too small; the least is 64.0 KiB; see tmemctl pool create --help", "pool",
         "create", "x", "--limit", "1K")]
     [InlineData("tmemctl pool create: --limit: '9E' is more than can be; the most is 8.0 EiB; see tmemctl pool create --help",
@@ -83,6 +89,27 @@ public sealed class UsageTests : IDisposable
         var outcome = arguments.Contains("--socket") ? Run(arguments) : Ctl.Run(_server, arguments);
         Assert.Equal((ExitCode.Usage, ""), (outcome.Code, outcome.Output));
         Assert.Equal(says.Replace("tmemctl: --socket", "tmemctl status: --socket"), outcome.Error.TrimEnd('\n'));
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("pool")]
+    [InlineData("swap", "on")]
+    public void Help_is_a_command_too(params string[] of)
+    {
+        var help = Run(["help", .. of]);
+        Assert.Equal((ExitCode.Done, ""), (help.Code, help.Error));
+        Assert.Equal(Run([.. of, "--help"]).Output, help.Output);
+        Assert.Contains("Usage:", help.Output);
+    }
+
+    [Fact]
+    public void Without_a_command_what_there_is_is_said()
+    {
+        var bare = Run();
+        Assert.Equal((ExitCode.Usage, "tmemctl: a command is missing; give status, pool, swap, check, upgrade, adopt, recover, stop "
+            + "or help; see tmemctl --help\n"), (bare.Code, bare.Error));
+        Assert.Equal(ExitCode.Usage, Run("help", "nothing").Code);
     }
 
     [Theory]

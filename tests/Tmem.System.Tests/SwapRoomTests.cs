@@ -20,7 +20,7 @@ public class SwapRoomTests
         {
             Assert.True(disk.UsedBytes > 64 * MiB, $"only {disk.UsedBytes} bytes went to the disk");
             Assert.Equal(0, daemon.Figure("total.putsNoRoom"));
-            Assert.Contains("if nothing shrinks", daemon.Control("swap", "status").Succeeds().Output, StringComparison.Ordinal);
+            Assert.Contains("if no page shrinks", daemon.Control("swap", "status").Succeeds().Output, StringComparison.Ordinal);
             process.Verify(120);
         }
         daemon.Control("check").Succeeds();

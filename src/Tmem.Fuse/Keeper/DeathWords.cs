@@ -24,15 +24,19 @@ internal static class DeathWords
         },
     };
 
+    /// <summary>Adds the cause to a line of the keeper's log: "ended by itself, exit code 1".</summary>
+    public static void AppendCauseTo(ref KeeperLine line, in WorkerDeath death)
+    {
+        line.AppendFormatted(Cause(in death));
+        if (death.Number < 0 || (death.BySignal != 0 && !Cause(in death).EndsWith("signal", StringComparison.Ordinal))) return;
+        line.AppendLiteral(" ");
+        line.AppendFormatted(death.Number);
+    }
+
     /// <summary>Adds cause and circumstances to a line of the keeper's log.</summary>
     public static void AppendTo(ref KeeperLine line, in WorkerDeath death)
     {
-        line.AppendFormatted(Cause(in death));
-        if (death.Number >= 0 && (death.BySignal == 0 || Cause(in death).EndsWith("signal", StringComparison.Ordinal)))
-        {
-            line.AppendLiteral(" ");
-            line.AppendFormatted(death.Number);
-        }
+        AppendCauseTo(ref line, in death);
         if (death.HadServed == 0)
         {
             line.AppendLiteral(" before it served");

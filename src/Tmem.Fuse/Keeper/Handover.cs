@@ -291,6 +291,13 @@ internal sealed unsafe class Handover
         fixed (byte* start = settings.ProgramPath) return Text(start, HandoverPage.PathBytes);
     }
 
+    /// <summary>The same as it stands there, without its end.</summary>
+    public static ReadOnlySpan<byte> ProgramPathBytes(ref WorkerSettings settings)
+    {
+        ReadOnlySpan<byte> path = MemoryMarshal.CreateReadOnlySpan(ref settings.ProgramPath[0], HandoverPage.PathBytes);
+        return path[..Math.Max(0, path.IndexOf((byte)0))];
+    }
+
     /// <summary>Notes a program's path.</summary>
     public static void SetProgramPath(ref WorkerSettings settings, string path)
     {

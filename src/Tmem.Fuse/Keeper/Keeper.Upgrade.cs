@@ -12,6 +12,10 @@ internal sealed unsafe partial class Keeper
 {
     private const long ReadyPatience = 15_000;
     private const long RetirePatience = 15_000;
+    /// <summary>In the place of a time: the successor has used up its patience.</summary>
+    private const long Overdue = long.MaxValue;
+    /// <summary>Of a path in a message, bytes: the message has more to say.</summary>
+    private const int LongestPath = 512;
 
     private enum UpgradePhase
     {
@@ -103,9 +107,17 @@ internal sealed unsafe partial class Keeper
 
     private void SuccessorDied(in WorkerDeath death)
     {
-        KeeperLine line = $"the new worker ";
-        DeathWords.AppendTo(ref line, in death);
-        line.AppendLiteral("; its messages are in the daemon's log");
+        KeeperLine line = $"{PathOf(ref Page.Proposed)} ";
+        if (_phase == UpgradePhase.Preparing && _deadline == Overdue)
+            line.AppendLiteral("was not ready within 15 s and was ended");
+        else
+        {
+            DeathWords.AppendCauseTo(ref line, in death);
+            line.AppendLiteral(_phase == UpgradePhase.Preparing ? " before it was ready" : " when it had just been ready");
+        }
+        if (_phase == UpgradePhase.Preparing)
+            line.AppendLiteral(": it is no tmemd, or none that can take over from this one");
+        line.AppendLiteral("; what it wrote, if anything, is in the daemon's log");
         // A worker that was told to retire does; then there is no successor, and the program before is started again.
         UpgradeFails(line);
     }
@@ -118,7 +130,11 @@ internal sealed unsafe partial class Keeper
     {
         if (_phase == UpgradePhase.None || Environment.TickCount64 < _deadline) return;
         if (_phase == UpgradePhase.Preparing && _successor.Exists)
+        {
             _ = NativeProcess.kill(_successor.Process, NativeProcess.SIGKILL);
+            _deadline = Overdue;
+            return;
+        }
         else if (_phase == UpgradePhase.Retiring && _worker.Exists)
             _ = NativeProcess.kill(_worker.Process, NativeProcess.SIGKILL);
         _deadline = Environment.TickCount64 + RetirePatience;
@@ -150,13 +166,19 @@ internal sealed unsafe partial class Keeper
 
     private void UpgradeFailedLate(in WorkerDeath death)
     {
+        KeeperLine line = $"{PathOf(ref Page.Current)} ";
+        DeathWords.AppendTo(ref line, in death);
         var failed = Page.Current.Program;
         Page.Current = _before;
         Page.Proposed.Program = failed;
-        KeeperLine line = $"the new worker ";
-        DeathWords.AppendTo(ref line, in death);
         line.AppendLiteral(" although it had been ready; the program before it serves again");
         UpgradeFails(line);
+    }
+
+    private static ReadOnlySpan<byte> PathOf(ref WorkerSettings settings)
+    {
+        var path = Handover.ProgramPathBytes(ref settings);
+        return path[..Math.Min(path.Length, LongestPath)];
     }
 
     private void UpgradeFails(KeeperLine why)

@@ -15,12 +15,12 @@ internal static class PoolCreateCommand
             Description =
                 "Pages may vanish when room is needed (reads then fail with ENODATA). Without it the pool is persistent.",
         };
-        var limit = CommandTree.SizeOption("--limit",
-            "Most memory the pool's pages may take, for example --limit 512M. Without it the store's capacity is the limit.",
+        var limit = CommandTree.SizeOrNoneOption("--limit",
+            "Most memory the pool's pages may take, for example --limit 512M. Default: none, the store's capacity is the limit.",
             ControlProtocol.SmallestLimit);
-        var reserve = CommandTree.SizeOption("--reserve",
+        var reserve = CommandTree.SizeOrNoneOption("--reserve",
             "Memory the pool is guaranteed, for example --reserve 256M: what other pools store leaves it that room, and caches "
-            + "make way.");
+            + "make way. Default: none.");
         var refuse = new Option<bool>("--refuse-incompressible")
         {
             Description = "Refuse pages that do not shrink instead of storing them as they are.",
@@ -30,8 +30,8 @@ internal static class PoolCreateCommand
         {
             Name = parse.GetRequiredValue(name),
             Ephemeral = parse.GetValue(ephemeral),
-            Limit = parse.GetValue(limit) ?? 0,
-            Reserve = parse.GetValue(reserve) ?? 0,
+            Limit = parse.GetValue(limit),
+            Reserve = parse.GetValue(reserve),
             RefuseIncompressible = parse.GetValue(refuse),
         }));
         return command;

@@ -28,6 +28,6 @@ internal static class PoolListCommand
         [
             pool.Name, pool.Kind, Words.Count(pool.Pages), Words.Size(pool.OriginalBytes), Words.Size(pool.CompressedBytes),
             Words.Ratio(pool.OriginalBytes, pool.CompressedBytes), Words.Size(pool.MemoryBytes), Words.Limit(pool.LimitBytes),
-            pool.ReserveBytes == 0 ? "-" : Words.Size(pool.ReserveBytes),
+            Words.Limit(pool.ReserveBytes),
         ]));
 }

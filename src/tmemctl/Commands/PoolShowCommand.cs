@@ -30,7 +30,7 @@ internal static class PoolShowCommand
         ("kind", pool.Kind),
         ("page size", Words.Size(pool.PageSize)),
         ("limit", Words.Limit(pool.LimitBytes)),
-        ("reserve", pool.ReserveBytes == 0 ? "none" : Words.Size(pool.ReserveBytes)),
+        ("reserve", Words.Limit(pool.ReserveBytes)),
         ("incompressible", pool.RefuseIncompressible ? "refused" : "stored raw"),
         .. FigureTable.Rows(pool.Figures),
     ]);

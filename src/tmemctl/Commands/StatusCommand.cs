@@ -19,9 +19,9 @@ internal static class StatusCommand
     {
         var reply = context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply);
         if (!context.Terminal.Take(reply, out var status, out var exit)) return exit;
-        IReadOnlyList<SwapDeviceReport> swap = [];
-        if (!context.Terminal.Json && !new SwapStatus(context).TryDevices(status, out swap, out exit)) return exit;
-        return context.Terminal.Done(status, CtlJson.Default.StatusReply, output => Write(output, status, swap));
+        var swap = SwapStatusReport.Off;
+        if (!context.Terminal.Json && !new SwapStatus(context).TryReport(status, out swap, out exit)) return exit;
+        return context.Terminal.Done(status, CtlJson.Default.StatusReply, output => Write(output, status, swap.Devices));
     }
 
     private static void Write(TextWriter output, StatusReply status, IReadOnlyList<SwapDeviceReport> swap)
@@ -51,8 +51,8 @@ internal static class StatusCommand
             .. swap.Select(
                 device =>
                     ("swap",
-                        $"{device.Device}, {Words.Size(device.UsedBytes)} of {Words.Size(device.SizeBytes)}; room for "
-                        + $"{SwapStatus.Room(device)}")),
+                        $"{device.Device}, {Words.Size(device.UsedBytes)} of {Words.Size(device.SizeBytes)} used; "
+                        + SwapStatus.Room(device))),
             ("pools", Words.Count(status.Pools)),
             .. FigureTable.Rows(total),
         ]);

@@ -19,7 +19,7 @@ internal static class SwapOnCommand
         var priority = CommandTree.NumberOption("--priority",
             "Swap priority from 0 to 32767, for example --priority 10; higher is used first.", 0, HighestPriority);
         priority.DefaultValueFactory = _ => DefaultPriority;
-        var reserve = CommandTree.SizeOption("--reserve",
+        var reserve = CommandTree.SizeOrNoneOption("--reserve",
             "Guarantee the pool that is made for swap this much of the store, so that files never cost swap its room, "
             + "for example --reserve 1GiB. Default: none.");
         var pool = new Option<string>("--pool")
@@ -35,14 +35,19 @@ internal static class SwapOnCommand
             if (result.Tokens.Count == 1 && PoolName.Impossible(result.Tokens[0].Value) is var (problem, remedy))
                 result.AddError($"--pool: {problem}; {remedy}");
         });
+        var force = new Option<bool>("--force")
+        {
+            Description = $"Make it of --size even if that is more than {SwapOn.LikelyRatio} times the store's capacity, for pages "
+                + "that are known to shrink so well.",
+        };
         var command = new Command("on",
             "Makes a swap device on the store and turns it on. If a step fails, those before are undone.")
         {
-            size, priority, reserve, pool,
+            size, priority, reserve, pool, force,
         };
         command.SetAction(parse => new SwapOn(context(parse)).Run(
             parse.GetValue(size), parse.GetValue(priority) ?? DefaultPriority, parse.GetRequiredValue(pool),
-            parse.GetValue(reserve) ?? 0));
+            parse.GetValue(reserve), parse.GetValue(force)));
         return command;
     }
 }

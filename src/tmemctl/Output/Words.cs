@@ -9,8 +9,8 @@ internal static class Words
     /// <summary>Bytes: "512.0 MiB".</summary>
     public static string Size(long bytes) => ByteSize.Format(bytes);
 
-    /// <summary>A limit: "none" for 0.</summary>
-    public static string Limit(long bytes) => bytes == 0 ? "none" : ByteSize.Format(bytes);
+    /// <summary>A limit or a reserve: "none" for 0.</summary>
+    public static string Limit(long bytes) => bytes == 0 ? ByteSize.None : ByteSize.Format(bytes);
 
     /// <summary>A reserve behind what is said of a pool: nothing for 0.</summary>
     public static string Reserve(long bytes) => bytes == 0 ? "" : $", {ByteSize.Format(bytes)} reserved";

@@ -15,7 +15,13 @@ internal sealed record SwapOffReport(IReadOnlyList<string> Devices, IReadOnlyLis
 }
 
 /// <summary>What <c>swap status</c> prints under --json.</summary>
-internal sealed record SwapStatusReport(bool On, IReadOnlyList<SwapDeviceReport> Devices);
+internal sealed record SwapStatusReport(bool On, IReadOnlyList<SwapDeviceReport> Devices, IReadOnlyList<SwapLeftover> Leftovers)
+{
+    public static SwapStatusReport Off { get; } = new(false, [], []);
+}
+
+/// <summary>What is left of a swap that was not turned off in order: a file, a device on it, or both.</summary>
+internal sealed record SwapLeftover(string File, string? Device);
 
 /// <summary>One swap device. The figures are those of its pool.</summary>
 internal sealed record SwapDeviceReport

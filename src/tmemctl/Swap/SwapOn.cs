@@ -18,13 +18,19 @@ internal sealed class SwapOn(CommandContext context)
     /// <summary>The smallest device: the kernel wants at least ten pages.</summary>
     public const long Smallest = 16 * Page;
 
+    /// <summary>
+    /// How well pages may be expected to shrink at the very most, a machine's taken together: beyond this times the capacity a
+    /// device is a slip of the hand, or of somebody who knows his pages and says so (docs/swap.md).
+    /// </summary>
+    public const int LikelyRatio = 10;
+
     private const int LargestRequestKib = 1024; // FUSE splits at 1 MiB; larger requests would be served as one and a quarter
 
     private static readonly TimeSpan s_closing = TimeSpan.FromSeconds(2);
     private readonly Terminal _terminal = context.Terminal;
 
     /// <summary>Carries it out; returns the exit code.</summary>
-    public int Run(long? size, int priority, string pool, long reserve)
+    public int Run(long? size, int priority, string pool, long reserve, bool force)
     {
         if (!_terminal.Take(context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply), out var status,
             out var exit)) return exit;
@@ -44,7 +50,7 @@ internal sealed class SwapOn(CommandContext context)
             _terminal.Note($"took away what an earlier swap had left: {Table.Printable(left.Path)}");
             made |= left.Pool == pool && left.PoolMade;
         }
-        if (!TrySize(size, status, out var bytes, out var sure, out exit)
+        if (!TrySize(size, force, status, out var bytes, out var sure, out exit)
             || !PoolExists(pool, out var existing, out exit)) return exit;
 
         if (reserve > 0 && existing is not null)
@@ -124,7 +130,7 @@ internal sealed class SwapOn(CommandContext context)
     /// By default no more than what the store holds if no page shrinks: a device larger than that promises what cannot always be
     /// kept.
     /// </summary>
-    private bool TrySize(long? size, StatusReply status, out long bytes, out long sure, out int exit)
+    private bool TrySize(long? size, bool force, StatusReply status, out long bytes, out long sure, out int exit)
     {
         (bytes, sure) = (0, 0);
         if (!_terminal.Take(context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply), out var list,
@@ -136,6 +142,11 @@ internal sealed class SwapOn(CommandContext context)
             exit = _terminal.Fail(ExitCode.Failed,
                 $"--size {Words.Size(bytes)}: a store of {capacity} could not hold so much if every page were one word",
                 $"give less; it surely holds {Words.Size(sure)}");
+        else if (bytes / LikelyRatio > status.Store.CapacityBytes && !force)
+            exit = _terminal.Fail(ExitCode.Failed,
+                $"--size {Words.Size(bytes)} is more than {LikelyRatio} times the store's capacity of {capacity}: long before the "
+                + "device is full, the store would be, and writes fail",
+                $"give less; it surely holds {Words.Size(sure)}; or --force if your pages are known to shrink so well");
         else if (bytes < Smallest)
             exit = _terminal.Fail(ExitCode.Failed,
                 $"the store has no room left for swap: {Words.Size(status.Store.UsedBytes)} of {capacity} are used",

@@ -13,28 +13,32 @@ internal sealed class SwapStatus(CommandContext context)
     {
         if (!_terminal.Take(context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply), out var status,
             out var exit)) return exit;
-        if (!TryDevices(status, out var devices, out exit)) return exit;
-        return _terminal.Done(new SwapStatusReport(devices.Count > 0, devices), CtlJson.Default.SwapStatusReport, output =>
-            Write(output, devices, status.MountPoint));
+        if (!TryReport(status, out var report, out exit)) return exit;
+        return _terminal.Done(report, CtlJson.Default.SwapStatusReport, output => Write(output, report, status.MountPoint));
     }
 
-    /// <summary>The swap devices on the store.</summary>
-    public bool TryDevices(StatusReply status, out IReadOnlyList<SwapDeviceReport> devices, out int exit)
+    /// <summary>The swap devices on the store, and what is left of earlier ones.</summary>
+    public bool TryReport(StatusReply status, out SwapStatusReport report, out int exit)
     {
-        devices = [];
+        report = SwapStatusReport.Off;
         if (!_terminal.Take(context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply), out var list,
             out exit)) return false;
-        var found = new List<SwapDeviceReport>();
+        var devices = new List<SwapDeviceReport>();
+        var leftovers = new List<SwapLeftover>();
         foreach (var file in SwapFile.Find(context.System, SwapFile.PlaceOf(status), list.Pools))
         {
-            if (file.Entry is not { } entry) continue;
+            if (file.Entry is not { } entry)
+            {
+                leftovers.Add(new SwapLeftover(file.Path, file.Device));
+                continue;
+            }
             var reply = context.Client.Call(ControlMethod.PoolShow, new PoolNameParameters { Name = file.Pool },
                 ControlJson.Default.PoolNameParameters, ControlReplyJson.Default.PoolReply);
             // A file whose pool nobody can tell is swapped to all the same; the whole store's figures are the nearest.
             var figures = reply.Value?.Figures ?? status.Total;
-            found.Add(Device(file, entry, figures, Wall.Of(status, list.Pools, figures, reply.Value?.ReserveBytes ?? 0)));
+            devices.Add(Device(file, entry, figures, Wall.Of(status, list.Pools, figures, reply.Value?.ReserveBytes ?? 0)));
         }
-        devices = found;
+        report = new SwapStatusReport(devices.Count > 0, devices, leftovers);
         return true;
     }
 
@@ -60,13 +64,17 @@ internal sealed class SwapStatus(CommandContext context)
         Ours = file.IsOurs,
     };
 
-    private static void Write(TextWriter output, IReadOnlyList<SwapDeviceReport> devices, string mount)
+    private static void Write(TextWriter output, SwapStatusReport report, string mount)
     {
+        var devices = report.Devices;
         if (devices.Count == 0)
-        {
-            output.WriteLine($"swap is off: no swap device stands on {Table.Printable(mount)}");
-            return;
-        }
+            output.WriteLine($"swap is off: nothing on {Table.Printable(mount)} is swapped to"
+                + (report.Leftovers.Count == 0 ? "; 'tmemctl swap on' turns it on" : ""));
+        foreach (var left in report.Leftovers)
+            output.WriteLine($"left of an earlier swap, and not in use: {Table.Printable(left.File)}"
+                + (left.Device is { } loop ? $" with {loop}" : "")
+                + "; 'tmemctl swap on' makes it anew, 'tmemctl swap off' removes it");
+        if (devices.Count == 0) return;
         Table.Write(output, ["DEVICE", "SIZE>", "USED>", "PRIORITY>", "POOL", "ORIGINAL>", "COMPRESSED>", "RATIO>", "MEMORY>",
             "FILE"], devices.Select(device => (IReadOnlyList<string>)
         [

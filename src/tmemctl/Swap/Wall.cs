@@ -43,11 +43,18 @@ internal sealed record Wall(long AtWorst, long AtPresent)
             : Math.Max(atWorst, (long)(free * (double)(figures.Pages * Page) / Math.Max(memory, 1)) / Page * Page));
     }
 
-    /// <summary>In words, for a device with so much of it unused.</summary>
-    public string Describe(long unused) =>
-        $"{Words.Size(Math.Min(AtPresent, unused))} more at the present ratio, {Words.Size(Math.Min(AtWorst, unused))} if "
-        + "nothing shrinks"
-        + (AtWorst < unused ? $"; the device has {Words.Size(unused)} unused, and writes fail beyond what the store holds" : "");
+    /// <summary>
+    /// In words, for a device with so much of it unused. A device of the default size has no wall: what is kept back for the
+    /// first page was kept back of it already.
+    /// </summary>
+    public string Describe(long unused)
+    {
+        if (AtWorst + Fixed >= unused)
+            return $"the store has room for the {Words.Size(unused)} that are unused, even if no page shrinks";
+        var atPresent = AtPresent > AtWorst ? $"{Words.Size(Math.Min(AtPresent, unused))} more at the present ratio, " : "";
+        return $"the store has room for {atPresent}{Words.Size(AtWorst)} more if no page shrinks; {Words.Size(unused)} of the "
+            + "device are unused, and once the store is full, writes to it fail";
+    }
 
     /// <summary>What ephemeral pools hold gives way to what is put; what others are guaranteed does not.</summary>
     private static long Free(StatusReply status, IReadOnlyList<PoolSummary> pools, long ownUnmet)

@@ -120,7 +120,7 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("tmemd: --socket is empty; give a path; see tmemd --help", "--socket", "")]
     [InlineData("tmemd: --threads is given more than once; see tmemd --help", "--threads", "1", "--threads", "2")]
-    [InlineData("tmemd: nobody knows 'm2' here; see tmemd --help", "m2")]
+    [InlineData("tmemd: it takes options alone, and 'm2' was given; see tmemd --help", "m2")]
     [InlineData("tmemd: --region is empty; give a path; see tmemd --help", "--region", "")]
     public void Wrong_usage_is_one_line(string says, params string[] more)
     {

@@ -97,8 +97,9 @@ public class UpgradeTests
     }
 
     [Theory]
-    [InlineData("#!/bin/sh\nexit 1\n", true, "exit code 1")]
-    [InlineData("#!/bin/sh\nkill -ABRT $$\n", true, "SIGABRT")]
+    [InlineData("#!/bin/sh\nexit 1\n", true, "/bad ended by itself, exit code 1 before it was ready: it is no tmemd")]
+    [InlineData("#!/bin/sh\nexit 0\n", true, "/bad ended by itself, exit code 0 before it was ready: it is no tmemd")]
+    [InlineData("#!/bin/sh\nkill -ABRT $$\n", true, "/bad was killed by SIGABRT before it was ready")]
     [InlineData("#!/bin/sh\nexit 1\n", false, "cannot be executed")]
     [InlineData("no program", true, "cannot be executed")]
     [InlineData(null, true, "No such file or directory")]
@@ -134,7 +135,7 @@ public class UpgradeTests
         Command.Run("chmod", "0755", file).Succeeds();
         var outcome = daemon.Control("upgrade", "--binary", file);
         Assert.Equal(1, outcome.Code);
-        Assert.Contains("SIGABRT", outcome.All, StringComparison.Ordinal);
+        Assert.Contains($"{file} was killed by SIGABRT", outcome.All, StringComparison.Ordinal);
         Assert.Equal("here", Bounded.Run(() => File.ReadAllText(Path.Combine(pool, "f"))));
         Assert.Equal(0, daemon.Figure("processes.upgrades"));
         Assert.Equal(Built.Daemon, daemon.Program);

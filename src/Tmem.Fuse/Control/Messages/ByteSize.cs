@@ -10,6 +10,8 @@ namespace Tmem.Fuse.Control.Messages;
 internal static class ByteSize
 {
     private const string Units = "KMGTPE";
+    /// <summary>How a limit or a reserve that there is not is written and read.</summary>
+    public const string None = "none";
     /// <summary>What a size may look like, for error messages.</summary>
     public const string Examples = "512M, 2GiB, 1.5G or 4096";
 
