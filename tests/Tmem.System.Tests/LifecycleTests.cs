@@ -148,8 +148,13 @@ public class LifecycleTests
         try
         {
             // Its output is read to the end: up must not leave its daemon holding our pipe.
-            var up = Script("up", 300, settings).Succeeds();
+            var up = Script("up", 300, settings, "--no-swap").Succeeds();
+            Assert.Contains("swap is off", up.Output, StringComparison.Ordinal);
             Assert.Contains(Path.Combine(folder, "mnt"), up.Output, StringComparison.Ordinal);
+            var withoutSwap = MachineState.Of(folder, 4);
+            Assert.Equal(["mount", "process", "process", "process"], withoutSwap.Select(l => l.Split(' ')[0]));
+            var on = Script("up", 60, settings, "--swap-size", "20M", "--swap-priority=7").Succeeds();
+            Assert.Contains("20.0 MiB, priority 7, file", on.Output, StringComparison.Ordinal);
             var running = MachineState.Of(folder, 6);
             Assert.Equal(["mount", "loop", "swap", "process", "process", "process"], running.Select(l => l.Split(' ')[0]));
             // A second call finds it up and changes nothing.
@@ -167,6 +172,6 @@ public class LifecycleTests
         Directory.Delete(folder, recursive: true);
     }
 
-    private static Outcome Script(string name, int seconds, (string, string)[] settings) =>
-        Command.RunIn(Built.Repository, seconds, Path.Combine(Built.Repository, "scripts", name), [], settings);
+    private static Outcome Script(string name, int seconds, (string, string)[] settings, params string[] arguments) =>
+        Command.RunIn(Built.Repository, seconds, Path.Combine(Built.Repository, "scripts", name), arguments, settings);
 }
