@@ -15,6 +15,7 @@ internal static class EngineBenchCommand
         ("threads", ThreadsTable.Run),
         ("flat", FlatTable.Run),
         ("attach", AttachTable.Run),
+        ("names", NamesTable.Run),
         ("memory", MemoryTable.Run),
         ("eviction", EvictionTable.Run),
     ];
