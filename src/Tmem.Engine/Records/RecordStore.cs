@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
@@ -115,12 +116,6 @@ internal sealed unsafe class RecordStore
         _slabs.Free(record.Value << 4);
     }
 
-    /// <summary>Frees every retired record: once the embedder's log has brought back those that are to stay.</summary>
-    public void FreeRetired() => ForEachSlot((record, header) =>
-    {
-        if ((header & States) == (Committed | Retired) && IsSound(record)) Free(record);
-    });
-
     /// <summary>
     /// Makes a record of a slot in use whose header is damaged, committed and empty, for an owner who knows what it was. False if
     /// it does not fit.
@@ -138,7 +133,7 @@ internal sealed unsafe class RecordStore
         return true;
     }
 
-    /// <summary>Lets go of a slot that <see cref="ForEachDamaged"/> has shown. Nobody's account knows of it.</summary>
+    /// <summary>Lets go of a slot that <see cref="RecordState.Damaged"/> was said of. Nobody's account knows of it.</summary>
     public void FreeDamaged(RecordRef record)
     {
         BeforeStore?.Invoke();
@@ -237,22 +232,34 @@ internal sealed unsafe class RecordStore
     public void ForEach(byte kind, Action<RecordRef> visit)
     {
         ArgumentNullException.ThrowIfNull(visit);
-        ForEachSlot((record, _) =>
+        ForEach((record, kindFound, state) =>
         {
-            if (IsRecord(record, kind)) visit(record);
+            if (kindFound == kind && state == RecordState.Committed) visit(record);
         });
     }
 
     /// <summary>
-    /// Calls <paramref name="visit"/> for every slot in use that holds no whole record: one of its header's bits has flipped.
+    /// Calls <paramref name="visit"/> for every record that is or was committed, with its kind and what became of it. As above.
     /// </summary>
-    public void ForEachDamaged(Action<RecordRef> visit)
+    public void ForEach(Action<RecordRef, byte, RecordState> visit)
     {
         ArgumentNullException.ThrowIfNull(visit);
-        ForEachSlot((record, header) =>
+        var spans = _slabs.Spans;
+        for (uint span = 0; span < spans.HighWater; span++)
         {
-            if (header > 1 && !IsSound(record)) visit(record);
-        });
+            ref var entry = ref spans.Table[span];
+            // Read again for each slot: freeing its last record gives the span away.
+            for (var slot = 0; entry.Kind == SpanKind.Records && slot < entry.Bump; slot++)
+            {
+                var size = SizeClasses.Size(entry.Class);
+                var place = spans.PlaceOf(span) + (ulong)((long)slot * size);
+                var words = (ulong*)_slabs.At(place);
+                var header = words[0];
+                if (header <= SlabAllocator.InFlight) continue;
+                visit(new RecordRef(place >> 4), (byte)(header >> KindShift), !IsSound(header, words[1], size)
+                    ? RecordState.Damaged : (header & States) == Committed ? RecordState.Committed : RecordState.Retired);
+            }
+        }
     }
 
     /// <summary>
@@ -297,20 +304,14 @@ internal sealed unsafe class RecordStore
         return false;
     }
 
-    private void ForEachSlot(Action<RecordRef, ulong> visit)
+    /// <summary>Has the processor fetch the beginning of a record, before somebody waits for it.</summary>
+    public void Prefetch(RecordRef record)
     {
-        var spans = _slabs.Spans;
-        for (uint span = 0; span < spans.HighWater; span++)
-        {
-            ref var entry = ref spans.Table[span];
-            // Read again for each slot: freeing its last record gives the span away.
-            for (var slot = 0; entry.Kind == SpanKind.Records && slot < entry.Bump; slot++)
-            {
-                var place = spans.PlaceOf(span) + (ulong)(slot * SizeClasses.Size(entry.Class));
-                var header = *(ulong*)_slabs.At(place);
-                if (header != 0) visit(new RecordRef(place >> 4), header);
-            }
-        }
+        if (!Sse.IsSupported || !_slabs.Spans.Contains(record.Value << 4)) return;
+        var start = _slabs.At(record.Value << 4);
+        Sse.Prefetch0(start);
+        // A slot begins at any multiple of 16, so its first words may lie on two lines.
+        Sse.Prefetch0(start + 48);
     }
 
     /// <summary>

@@ -83,6 +83,10 @@ internal sealed class Composition : IDisposable
                 Log.Error(
                     $"{fileSystem.Damage.Count} damaged records of the file system: what they named is lost or in lost+found of "
                     + "its pool; 'tmemctl check' names them");
+            if (fileSystem.RemovalsLeft > 0)
+                Log.Info(
+                    $"a removal was cut short: it goes on beside what is served, {fileSystem.Inodes} files and directories are "
+                    + "there yet");
             // A new connection: nobody will ever forget or release what an earlier one had looked up or opened.
             if (handover.Page.ConnectionUsed == 0) fileSystem.DropKernelReferences();
             handover.NoteRegion();

@@ -107,6 +107,19 @@ internal sealed class DirectoryIndex
         return _tree.Insert(ref _records.Get<InodeRecord>(new RecordRef(record.Parent)).Children, entry);
     }
 
+    /// <summary>
+    /// For who makes all trees anew: an entry of a directory whose tree is made by <see cref="Build"/> once all were gathered.
+    /// </summary>
+    public void Gather(RecordTreeBuilder<EntryRecord> builder, RecordRef entry) => builder.Push(
+        ref _records.Get<InodeRecord>(new RecordRef(_records.Get<EntryRecord>(entry).Parent)).Children, entry);
+
+    /// <summary>
+    /// Makes the tree of what was gathered for a directory. Returns a list of what is not in it, as its key is taken, which only
+    /// a damaged region can bring about.
+    /// </summary>
+    public RecordRef Build(RecordTreeBuilder<EntryRecord> builder, RecordRef directory) =>
+        builder.Build(ref _records.Get<InodeRecord>(directory).Children);
+
     /// <summary>Whether an entry stands in its directory's tree, at its key.</summary>
     public bool Holds(RecordRef entry)
     {

@@ -81,6 +81,10 @@ internal enum InodeFlags : uint
     /// <see cref="FileClock.Grace"/>.
     /// </summary>
     TimeWasSet = 16,
+    /// <summary>
+    /// Derived. A directory that has lost its name while others were below it: somebody removes them, and it is freed after them.
+    /// </summary>
+    Held = 32,
 
     /// <summary>Those that never change.</summary>
     Lasting = Ephemeral | PoolDirectory,
@@ -120,8 +124,9 @@ internal struct InodeRecord : IRecord
     public ulong Opens;
 
     /// <summary>
-    /// Derived. Directory: the directory that holds its name (of a removed one: that held it; 0 after an attach). Dead file: the
-    /// next one whose pages are still to go; 0 for any other file.
+    /// Derived. Directory: the directory that holds its name (of a removed one: that held it; after an attach 0, or, of one that
+    /// is <see cref="InodeFlags.Held"/>, the next such one). Dead file: the next one whose pages are still to go; 0 for any other
+    /// file.
     /// </summary>
     public ulong Parent;
     /// <summary>Derived. Directory: root of the tree of its entries.</summary>

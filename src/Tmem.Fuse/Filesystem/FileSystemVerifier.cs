@@ -157,8 +157,9 @@ internal sealed class FileSystemVerifier(
         // Of a directory that is being removed with all that is in it only the name is gone.
         if (record.Links != record.Mark && !(record.IsDirectory && record.Links == 0))
             Report($"inode {inode.Value} counts {record.Links} links, {record.Mark} are there");
-        if (inode != inodes.Root && record.IsDead && dying() == 0)
+        if (inode != inodes.Root && record.IsDead && dying() == 0 && !record.Has(InodeFlags.Held))
             Report($"inode {inode.Value} has neither name nor user and is not being freed");
+        CheckRemoval(inode, in record);
         if (record.IsSymbolicLink)
         {
             var target = new RecordRef(record.Target);
@@ -173,6 +174,16 @@ internal sealed class FileSystemVerifier(
         if (record.IsRegular && !record.IsDead) CheckFile(inode);
         else if (record.IsRegular && data.Pages(inode).Count() > 0) _objects.Count(new PoolId(record.Pool));
         return CheckAttributes(inode);
+    }
+
+    /// <summary>Of a directory that has lost its name: what is below it is being removed, and it is held until then.</summary>
+    private void CheckRemoval(RecordRef inode, in InodeRecord record)
+    {
+        var isHeld = record.Has(InodeFlags.Held);
+        if (isHeld && (!record.IsDirectory || record.Links != 0 || pools.Ending == 0))
+            Report($"inode {inode.Value} is held for a removal, and there is none");
+        else if (!isHeld && record.IsDirectory && record.Links == 0 && record.Children != 0)
+            Report($"directory {inode.Value} has lost its name, and what is below it is not being removed");
     }
 
     private int CheckAttributes(RecordRef inode)

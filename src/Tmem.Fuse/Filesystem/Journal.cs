@@ -74,16 +74,11 @@ internal sealed class Journal(RecordStore records, RecordRef log)
     }
 
     /// <summary>
-    /// Undoes an operation cut short and frees what it, or one before it, had retired. May be cut short itself, and is then
+    /// Undoes an operation cut short; what is still retired then is the caller's to free. May be cut short itself, and is then
     /// repeated. Returns how many notes were damaged: they are passed over, and the operation they belong to may then have
     /// happened in part.
     /// </summary>
-    public long Recover()
-    {
-        var damaged = IsOpen ? Undo() : 0;
-        records.FreeRetired();
-        return damaged;
-    }
+    public long Recover() => IsOpen ? Undo() : 0;
 
     private long Undo()
     {

@@ -29,7 +29,7 @@ internal sealed class PoolTable
         return state is not null && state.Id.Value == pool ? state : null;
     }
 
-    /// <summary>Pools that have lost their directory and are being emptied.</summary>
+    /// <summary>Pools that have lost their directory and are being emptied, of pages or of names.</summary>
     public int Ending { get; set; }
 
     public void Add(PoolState state) => _states[state.Id.Value % Places] = state;

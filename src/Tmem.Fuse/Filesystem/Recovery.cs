@@ -7,8 +7,9 @@ namespace Tmem.Fuse.Filesystem;
 /// <summary>
 /// Takes up what a region holds: undoes the operation on names that was cut short, drops what names nothing, and computes every
 /// derived field of the records anew. Runs before anybody else works, and may be cut short itself and run again. A file system
-/// just made passes through it as well, so that there is one way to start. Each pass goes over the records in place: nothing here
-/// grows with their number, and the time of all of them is linear in it but for the walks down trees.
+/// just made passes through it as well, so that there is one way to start. Clients wait, so it makes true what is derived and
+/// leaves to others what is work: a removal cut short is gone on with when they are served (TmemFileSystem.Trees.cs). Four passes
+/// go over the records in place: nothing here grows with their number, and the time of all of them is linear in it.
 /// <para>
 /// No record is believed before its sum holds. One that fails it is left where it is for <c>check</c> to name (or, with leave to
 /// drop what is damaged, freed), and costs what it stood for alone: see <see cref="Salvage"/>.
@@ -25,17 +26,32 @@ internal sealed class Recovery(
     /// <summary>Something without a name could not be given one, and is not to be freed.</summary>
     public bool KeepsNameless { get; private set; }
 
-    public void Run()
+    /// <summary>
+    /// The first of the directories that lead to what is left of removals, held, each counted as a pool that is ending. The next
+    /// one is what <see cref="InodeRecord.Parent"/> says.
+    /// </summary>
+    public RecordRef FirstHeld { get; private set; }
+
+    private readonly RecordTreeBuilder<EntryRecord> _trees = new(records);
+    private long _inodes;
+    private bool _namesAreLost;
+
+    /// <param name="reap">Given each inode that is dead, last.</param>
+    public void Run(Action<RecordRef> reap)
     {
         var notes = journal.Recover();
         if (notes > 0)
             Damage.Note(
                 $"{notes} notes of the journal fail their sum: the operation on names that was under way may have happened "
                 + "in part");
-        records.ForEachDamaged(DropDamaged);
-        ResetInodes();
-        LinkEntries();
-        if (Damage.Any)
+        records.ForEach(Reset);
+        inodes.Adopt(_inodes);
+        inodes[inodes.Root].Links = 2;
+        // An attribute or a target that is damaged costs no name.
+        _namesAreLost = Damage.Any;
+        records.ForEach(Link);
+        records.ForEach(RecordKind.Inode, BuildTree);
+        if (_namesAreLost)
         {
             var salvage = new Salvage(client, records, journal, inodes, index, pools);
             AdoptPools(salvage.AdoptPools);
@@ -45,16 +61,42 @@ internal sealed class Recovery(
         {
             AdoptPools(EndPoolsWithoutDirectory);
         }
-        if (!KeepsNameless) RemoveUnreachable();
-        ChainAttributes();
-        DropTargets();
-        FinishInodes();
+        records.ForEach(RecordKind.Inode, inode => Finish(inode, reap));
     }
 
-    private void DropDamaged(RecordRef record)
+    /// <summary>What is no record any more goes; of inodes, what is derived.</summary>
+    private void Reset(RecordRef record, byte kind, RecordState state)
     {
-        Damage.Note($"record {record.Value} is damaged in its header");
-        if (drops) records.FreeDamaged(record);
+        switch (state)
+        {
+            case RecordState.Retired:
+                records.Free(record);
+                break;
+            case RecordState.Damaged:
+                Damage.Note($"record {record.Value} is damaged in its header");
+                if (drops) records.FreeDamaged(record);
+                break;
+            case RecordState.Committed when kind == RecordKind.Inode:
+                ResetInode(record);
+                break;
+        }
+    }
+
+    private void Link(RecordRef record, byte kind, RecordState state)
+    {
+        if (state != RecordState.Committed) return;
+        switch (kind)
+        {
+            case RecordKind.Entry:
+                LinkEntry(record);
+                break;
+            case RecordKind.Attribute:
+                ChainAttribute(record);
+                break;
+            case RecordKind.Target:
+                DropTarget(record);
+                break;
+        }
     }
 
     /// <summary>
@@ -67,39 +109,35 @@ internal sealed class Recovery(
         if (records.IsSound(record) || drops) Damage.Note(what);
     }
 
-    private void ResetInodes()
+    private void ResetInode(RecordRef inode)
     {
-        var count = 0L;
-        records.ForEach(RecordKind.Inode, inode =>
+        ref var record = ref inodes[inode];
+        record.Parent = 0;
+        record.Children = 0;
+        record.Attributes = 0;
+        record.Entry = 0;
+        record.AttributeCount = record.AttributeBytes = 0;
+        record.Links = 0;
+        record.Lower(InodeFlags.Held);
+        if (!RecordSum.Holds(inode, in record))
         {
-            ref var record = ref inodes[inode];
-            record.Parent = 0;
-            record.Children = 0;
-            record.Attributes = 0;
-            record.Entry = 0;
-            record.AttributeCount = record.AttributeBytes = 0;
-            record.Links = 0;
-            if (!RecordSum.Holds(inode, in record))
-            {
-                FailsSum(inode, $"inode {inode.Value} is damaged");
-                return;
-            }
-            if (record.Size > FilePages.MaximumSize)
-            {
-                Damage.Note($"inode {inode.Value} had a size of {record.Size} bytes; it has {FilePages.MaximumSize} now");
-                record.Size = FilePages.MaximumSize;
-            }
-            count++;
-        });
-        inodes.Adopt(count);
-        inodes[inodes.Root].Links = 2;
+            FailsSum(inode, $"inode {inode.Value} is damaged");
+            return;
+        }
+        if (record.Size > FilePages.MaximumSize)
+        {
+            Damage.Note($"inode {inode.Value} had a size of {record.Size} bytes; it has {FilePages.MaximumSize} now");
+            record.Size = FilePages.MaximumSize;
+        }
+        _inodes++;
     }
 
-    private void LinkEntries() => records.ForEach(RecordKind.Entry, entry =>
+    private void LinkEntry(RecordRef entry)
     {
         if (!RecordSum.EntryHolds(records, entry))
         {
             FailsSum(entry, $"entry {entry.Value} is damaged");
+            _namesAreLost = Damage.Any;
             return;
         }
         ref var record = ref records.Get<EntryRecord>(entry);
@@ -115,11 +153,12 @@ internal sealed class Recovery(
             Lose(entry);
             return;
         }
-        if ((inodes[child].IsDirectory && inodes[child].Parent != 0) || !index.Insert(entry))
+        if (inodes[child].IsDirectory && inodes[child].Parent != 0)
         {
             records.Free(entry);
             return;
         }
+        index.Gather(_trees, entry);
         inodes[child].Entry = entry.Value;
         if (inodes[child].IsDirectory)
         {
@@ -131,7 +170,19 @@ internal sealed class Recovery(
         {
             inodes[child].Links++;
         }
-    });
+    }
+
+    /// <summary>Makes the tree of a directory whose entries are gathered.</summary>
+    private void BuildTree(RecordRef directory)
+    {
+        if (inodes[directory].Children == 0) return;
+        for (var twin = index.Build(_trees, directory); !twin.IsNone;)
+        {
+            var next = _trees.Next(twin);
+            Forget(directory, twin);
+            twin = next;
+        }
+    }
 
     /// <summary>
     /// A name whose inode is gone. It stays, so that who looks for it is told of the loss, and stands for no inode that may come
@@ -140,11 +191,13 @@ internal sealed class Recovery(
     private void Lose(RecordRef entry)
     {
         Damage.Note($"entry {entry.Value} stands for an inode that is damaged");
-        if (drops || !index.Insert(entry))
+        _namesAreLost = true;
+        if (drops)
         {
             records.Free(entry);
             return;
         }
+        index.Gather(_trees, entry);
         if (records.Get<EntryRecord>(entry).Child == 0) return;
         journal.Begin();
         index.Switch(entry, RecordRef.None, journal);
@@ -178,33 +231,16 @@ internal sealed class Recovery(
 
     private void EndPoolsWithoutDirectory(PoolSnapshot pool) => client.DestroyPool(pool.Id);
 
-    /// <summary>
-    /// Names below a directory that has none itself: the removal of a whole pool, cut short. A walk down to what is empty and up
-    /// again by <see cref="InodeRecord.Parent"/>, for directories may be nested without end.
-    /// </summary>
-    private void RemoveUnreachable() => records.ForEach(RecordKind.Inode, inode =>
-    {
-        if (inode == inodes.Root || !inodes.IsWhole(inode) || !inodes[inode].IsDirectory || inodes[inode].Parent != 0) return;
-        for (var at = inode; ;)
-        {
-            var entry = index.Next(at, 0);
-            if (entry.IsNone)
-            {
-                if (at == inode) break;
-                at = new RecordRef(inodes[at].Parent);
-                continue;
-            }
-            var child = new RecordRef(records.Get<EntryRecord>(entry).Child);
-            if (!child.IsNone && inodes[child].IsDirectory && !index.IsEmpty(child)) at = child;
-            else DropName(at, entry);
-        }
-        inodes[inode].Links = 0;
-    });
-
     private void DropName(RecordRef directory, RecordRef entry)
     {
-        var child = new RecordRef(records.Get<EntryRecord>(entry).Child);
         index.Remove(entry);
+        Forget(directory, entry);
+    }
+
+    /// <summary>Frees an entry that is in no tree, and takes it from what its inode counts.</summary>
+    private void Forget(RecordRef directory, RecordRef entry)
+    {
+        var child = new RecordRef(records.Get<EntryRecord>(entry).Child);
         records.Free(entry);
         if (child.IsNone) return;
         ref var inode = ref inodes[child];
@@ -219,7 +255,7 @@ internal sealed class Recovery(
         inode.Links = 0;
     }
 
-    private void ChainAttributes() => records.ForEach(RecordKind.Attribute, attribute =>
+    private void ChainAttribute(RecordRef attribute)
     {
         if (!RecordSum.AttributeHolds(records, attribute))
         {
@@ -230,9 +266,9 @@ internal sealed class Recovery(
         if (!inodes.IsWhole(owner) || !attributes.Find(owner, attributes.Name(attribute)).IsNone
             || !attributes.Insert(owner, attribute))
             records.Free(attribute);
-    });
+    }
 
-    private void DropTargets() => records.ForEach(RecordKind.Target, target =>
+    private void DropTarget(RecordRef target)
     {
         if (!RecordSum.TargetHolds(records, target))
         {
@@ -241,18 +277,39 @@ internal sealed class Recovery(
         }
         var owner = new RecordRef(records.Get<TargetRecord>(target).Owner);
         if (!inodes.IsWhole(owner) || inodes[owner].Target != target.Value) records.Free(target);
-    });
+    }
 
     /// <summary>
+    /// Now that pools and names are known: what is dead goes, and what is below a directory without a name is to go.
+    /// <para>
     /// Pages behind the end of a file come from a write that was cut short, so only files that were open can have them (or from a
-    /// truncation, which goes on later: see FileData.ClearBeyondEnd). Open handles are counted here, when the pools are known.
+    /// truncation, which goes on later: see FileData.ClearBeyondEnd). Open handles are counted here.
+    /// </para>
     /// </summary>
-    private void FinishInodes() => records.ForEach(RecordKind.Inode, inode =>
+    private void Finish(RecordRef inode, Action<RecordRef> reap)
     {
         ref var record = ref inodes[inode];
-        if (!record.IsRegular || record.Opens == 0 || !RecordSum.Holds(inode, in record)) return;
-        if (pools.Find(record.Pool) is not { } pool) return;
-        pool.OpenFiles += record.Handles;
-        data.ClearBeyondEnd(inode);
-    });
+        if (inode == inodes.Root || !RecordSum.Holds(inode, in record)) return;
+        if (record.IsDirectory && record.Parent == 0 && !KeepsNameless)
+        {
+            record.Links = 0;
+            if (record.Children != 0) Hold(inode);
+        }
+        if (record.IsRegular && record.Opens != 0 && pools.Find(record.Pool) is { } pool)
+        {
+            pool.OpenFiles += record.Handles;
+            data.ClearBeyondEnd(inode);
+        }
+        if (record.IsDead && !KeepsNameless && !record.Has(InodeFlags.Held)) reap(inode);
+    }
+
+    /// <summary>Leaves the rest of a removal that was cut short to those who serve.</summary>
+    private void Hold(RecordRef directory)
+    {
+        ref var record = ref inodes[directory];
+        record.Raise(InodeFlags.Held);
+        record.Parent = FirstHeld.Value;
+        FirstHeld = directory;
+        pools.Ending++;
+    }
 }

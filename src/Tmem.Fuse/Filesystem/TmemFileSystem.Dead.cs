@@ -10,8 +10,9 @@ namespace Tmem.Fuse.Filesystem;
 /// thread of a session is held by it.
 /// <para>
 /// Dead files with many pages wait in a chain through a word of their own that a living file does not use; a process that dies
-/// leaves inodes that are dead, as ever, and recovery reaps those. They are worked at in turn. What finds the store full does a
-/// step itself, and tries again: their room counts as free.
+/// leaves inodes that are dead, as ever, and recovery chains those. They are worked at in turn, beside the removal of names that
+/// a dead process has left (TmemFileSystem.Trees.cs). What finds the store full does a step itself, and tries again: their room
+/// counts as free.
 /// </para>
 /// </summary>
 internal sealed partial class TmemFileSystem
@@ -29,7 +30,9 @@ internal sealed partial class TmemFileSystem
     public Action? WorkLeft { set => _workLeft = value; }
 
     /// <inheritdoc/>
-    public bool DropSome()
+    public bool DropSome() => RemoveLeft() | DropPages();
+
+    private bool DropPages()
     {
         RecordRef inode;
         lock (_deadGate)

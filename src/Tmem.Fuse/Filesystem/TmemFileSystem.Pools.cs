@@ -77,31 +77,23 @@ internal sealed partial class TmemFileSystem
     public Errno DestroyPool(string name, bool force)
     {
         if (EncodeName(name, out var bytes) != Errno.Ok) return Errno.ENOENT;
-        // One at a time: each holds the directory that has lost its name.
-        lock (_destroying)
+        try
         {
-            try
-            {
-                var error = TakeOff(bytes, force, out var directory, out var pool);
-                if (error != Errno.Ok) return error;
-                if (pool is not null) EndPool(pool);
-                RemoveTree(directory);
-                return Errno.Ok;
-            }
-            catch (DamagedRecordException)
-            {
-                return Errno.EIO;
-            }
-            finally
-            {
-                Release();
-            }
+            var error = TakeOff(bytes, force, out var directory, out var pool);
+            if (error != Errno.Ok) return error;
+            if (pool is not null) _client.DestroyPool(pool.Id);
+            RemoveTree(directory);
+            return Errno.Ok;
+        }
+        catch (DamagedRecordException)
+        {
+            return Errno.EIO;
         }
     }
 
     /// <summary>
-    /// Takes a pool's directory away, which is held from then on: the rest is done without the lock. Once the name is gone
-    /// recovery would do it.
+    /// Takes a pool's directory away, which is held from then on: the rest is done without the lock, by <see cref="RemoveTree"/>
+    /// or by the next process.
     /// </summary>
     private Errno TakeOff(byte[] name, bool force, out RecordRef directory, out PoolState? pool)
     {
@@ -116,9 +108,18 @@ internal sealed partial class TmemFileSystem
             pool = PoolOf(directory);
             if (pool is { OpenFiles: > 0 }) return Errno.EBUSY;
             if (!force && !_index.IsEmpty(directory)) return Errno.ENOTEMPTY;
-            _held = directory;
-            RemoveDirectoryEntry(default, _inodes.Root, entry);
-            if (pool is not null) Disown(pool);
+            _inodes[directory].Raise(InodeFlags.Held);
+            try
+            {
+                RemoveDirectoryEntry(default, _inodes.Root, entry);
+            }
+            catch (DamagedRecordException)
+            {
+                _inodes[directory].Lower(InodeFlags.Held);
+                throw;
+            }
+            if (pool is not null) _pools.Remove(pool);
+            _pools.Ending++;
             return Errno.Ok;
         }
     }

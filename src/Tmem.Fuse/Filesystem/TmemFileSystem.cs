@@ -45,7 +45,6 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     private readonly ExtendedAttributes _attributes;
     private readonly PoolTable _pools = new();
     private readonly bool _keepsNameless;
-    private RecordRef _held;
     private readonly BoundedHold _steps = new();
     private readonly Lock _checking = new();
     private RunningCheck? _check;
@@ -74,14 +73,17 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
         _attributes = new ExtendedAttributes(_records, _journal, hash);
         var recovery = new Recovery(_client, _records, _journal, _inodes, _index, _attributes, _pools, _data,
             engine.DropsDamaged);
-        recovery.Run();
+        recovery.Run(TakeUpDead);
         Damage = recovery.Damage;
         _keepsNameless = recovery.KeepsNameless;
-        ReapNameless();
+        (_firstLeft, RemovalsLeft) = (recovery.FirstHeld, _pools.Ending);
     }
 
     /// <summary>What was found damaged when the file system was taken up.</summary>
     public Damage Damage { get; }
+
+    /// <summary>Files, directories and whatever else has an inode.</summary>
+    public long Inodes => _inodes.Count;
 
     /// <summary>
     /// To be called after a new mount: a new kernel connection knows no nodes and has nothing open. Forgets answers, lookups and
@@ -95,28 +97,28 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
             _records.ForEach(RecordKind.Inode, inode =>
             {
                 ref var record = ref _inodes[inode];
+                var wasDead = record.IsDead;
                 record.Lookups = 0;
                 record.Opens = 0;
                 record.Kept = 0;
                 record.Lower(InodeFlags.TimeWasSet);
                 // The request that began it does not come again.
                 if (record.IsRegular && _inodes.IsWhole(inode) && !record.IsDead) _data.FinishTruncation(inode);
+                // Nobody else works: the walk frees as it goes.
+                if (!wasDead && !_keepsNameless && inode != _inodes.Root && _inodes.IsWhole(inode) && Dies(inode)) Reap(inode);
             });
             foreach (var pool in _pools.All()) pool.OpenFiles = 0;
         }
-        ReapNameless();
     }
 
-    /// <summary>While nobody else works: the walk frees as it goes.</summary>
-    private void ReapNameless()
+    /// <summary>
+    /// An inode that was dead when its process died. Clients wait, so the pages of a large one go when they are served.
+    /// </summary>
+    private void TakeUpDead(RecordRef inode)
     {
-        if (_keepsNameless) return;
-        _records.ForEach(RecordKind.Inode, inode =>
-        {
-            if (inode == _inodes.Root || !_inodes[inode].IsDead || !_inodes.IsWhole(inode)) return;
-            _dying++;
-            Reap(inode);
-        });
+        _dying++;
+        if (_inodes[inode].IsRegular && _data.Pages(inode).Count() > FewPages) Chain(inode);
+        else FreeDead(inode);
     }
 
     /// <summary>
@@ -124,7 +126,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     /// </summary>
     private bool Dies(RecordRef inode)
     {
-        if (!_inodes[inode].IsDead || inode == _held) return false;
+        if (!_inodes[inode].IsDead || _inodes[inode].Has(InodeFlags.Held)) return false;
         _dying++;
         return true;
     }

@@ -299,6 +299,8 @@ public sealed class ExactlyOnceTests
             volume.AssertSound();
             volume.Files.DropKernelReferences();
             volume.AssertSound();
+            while (volume.Files.DropSome()) { }
+            volume.AssertSound();
             var state = Snapshot.Of(volume);
             Assert.True(state == states.Item1 || state == states.Item2, state);
             seen.Add(state);

@@ -71,6 +71,7 @@ public sealed class BoundedWorkTests
                     Bytes(volume.Files.DropKernelReferences),
                 // A removal that a kill has cut short: the next process does the rest.
                 Bytes(() => CutPoolOff(other)), Bytes(other.Attach), Bytes(other.Files.DropKernelReferences),
+                    Bytes(() => { while (other.Files.DropSome()) { } }),
             ];
         }
 

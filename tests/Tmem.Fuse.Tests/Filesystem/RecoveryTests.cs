@@ -233,6 +233,7 @@ public sealed class RecoveryTests : IDisposable
         AttachAsAfterAMount();
         Assert.Equal(["p"], _volume.Files.Pools().Select(pool => pool.Name));
         Assert.Single(_volume.Client.Pools());
+        while (_volume.Files.DropSome()) { }
         Assert.Equal(Errno.ESTALE, _volume.Files.GetAttributes(file, out _));
         Assert.Equal(0, _volume.Engine.Statistics().Total.Pages);
     }

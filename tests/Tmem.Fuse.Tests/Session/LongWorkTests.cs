@@ -275,6 +275,8 @@ public sealed class LongWorkTests : IDisposable
             }
             volume.Attach();
             volume.AssertSound();
+            while (volume.Files.DropSome()) { }
+            volume.AssertSound();
             Assert.Equal(TmemStatus.Ok, volume.Client.PoolInfo(volume.Client.Pools().Single(), out var info));
             Assert.Equal(0, info!.Statistics.Pages);
             if (!isKilled) break;

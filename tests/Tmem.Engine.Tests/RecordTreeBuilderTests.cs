@@ -1,0 +1,92 @@
+using Tmem.Engine.Records;
+
+namespace Tmem.Engine.Tests;
+
+/// <summary>
+/// A tree made of a list is the tree that inserting one record after the other makes, link for link: there is one that keys and
+/// priorities allow.
+/// </summary>
+public sealed class RecordTreeBuilderTests
+{
+    private struct Node : ITreeRecord<Node>
+    {
+        public ulong Left;
+        public ulong Right;
+        public ulong Number;
+
+        static byte IRecord.Kind => 1;
+        static ulong ITreeRecord<Node>.Key(in Node record) => record.Number;
+        static ref ulong ITreeRecord<Node>.Left(ref Node record) => ref record.Left;
+        static ref ulong ITreeRecord<Node>.Right(ref Node record) => ref record.Right;
+    }
+
+    public enum Keys { Even, InOrder, Backwards, Few, OneHash, Huge }
+
+    public static TheoryData<Keys, int> Shapes()
+    {
+        var shapes = new TheoryData<Keys, int>();
+        foreach (var keys in Enum.GetValues<Keys>())
+            foreach (var count in (int[])[0, 1, 2, 7, 8, 31, 300, 20_000]) shapes.Add(keys, count);
+        return shapes;
+    }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void ATreeOfAListIsTheOneThatInsertionsMake(Keys keys, int count)
+    {
+        using var engine = Engines.Still();
+        var tree = new RecordTree<Node>(engine.Records);
+        var builder = new RecordTreeBuilder<Node>(engine.Records);
+        var random = new Random(count);
+        ulong inserted = 0, built = 0;
+        var twins = new Dictionary<ulong, int>();
+        // Each in both trees: a record twice, as a tree has one pair of links.
+        for (var i = 0; i < count; i++)
+        {
+            var key = KeyOf(keys, random, i);
+            if (!tree.Insert(ref inserted, Make(engine.Records, key))) twins[key] = twins.GetValueOrDefault(key) + 1;
+            builder.Push(ref built, Make(engine.Records, key));
+        }
+        for (var twin = builder.Build(ref built); !twin.IsNone; twin = builder.Next(twin))
+        {
+            var key = engine.Records.Get<Node>(twin).Number;
+            if (--twins[key] == 0) twins.Remove(key);
+        }
+        Assert.Empty(twins);
+        AssertAlike(engine.Records, inserted, built);
+        // Nothing of one tree is in the next.
+        ulong other = 0;
+        builder.Push(ref other, Make(engine.Records, 5));
+        Assert.True(builder.Build(ref other).IsNone);
+        Assert.Equal(0UL, engine.Records.Get<Node>(new RecordRef(other)).Left);
+        Assert.Equal(0UL, engine.Records.Get<Node>(new RecordRef(other)).Right);
+    }
+
+    private static ulong KeyOf(Keys keys, Random random, int i) => keys switch
+    {
+        Keys.Even => (ulong)random.NextInt64() >> 1,
+        Keys.InOrder => (ulong)i,
+        Keys.Backwards => 1_000_000UL - (ulong)i,
+        Keys.Few => (ulong)random.Next(10),
+        Keys.OneHash => 77UL << 40 | (uint)random.Next(1 << 16),
+        _ => ulong.MaxValue - (ulong)random.NextInt64(),
+    };
+
+    private static RecordRef Make(RecordStore records, ulong key)
+    {
+        Assert.Equal(TmemStatus.Ok, records.Allocate(1, 24, out var record));
+        records.Get<Node>(record).Number = key;
+        records.Commit(record);
+        return record;
+    }
+
+    private static void AssertAlike(RecordStore records, ulong one, ulong other)
+    {
+        Assert.Equal(one == 0, other == 0);
+        if (one == 0) return;
+        var (first, second) = (records.Get<Node>(new RecordRef(one)), records.Get<Node>(new RecordRef(other)));
+        Assert.Equal(first.Number, second.Number);
+        AssertAlike(records, first.Left, second.Left);
+        AssertAlike(records, first.Right, second.Right);
+    }
+}
