@@ -88,6 +88,12 @@ public sealed record EngineOptions
     /// </summary>
     internal bool IsSuccessor { get; init; }
 
+    /// <summary>
+    /// The address of a word that outlives the process, where the peak of the memory in use is kept from one process
+    /// that serves the region to the next; 0 for none.
+    /// </summary>
+    internal nint PeakWord { get; init; }
+
     /// <summary>For tests: what stands between durability and the disk.</summary>
     internal Durability.IImageFile? ImageFile { get; init; }
 

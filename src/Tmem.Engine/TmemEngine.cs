@@ -34,7 +34,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
         _memory = memory;
         _superblock = (Superblock*)memory.Start;
         _spans = new SpanPool(memory, _superblock->SpanCount, options.ReadOnly ? RegionLayout.CapacityOf(_superblock->SpanCount)
-            : options.CapacityBytes);
+            : options.CapacityBytes, (long*)options.PeakWord);
         _slabs = new SlabAllocator(memory, _spans);
         ClientTable = new ClientTable(memory);
         PoolTable = new PoolTable(memory, _spans, ClientTable, options.NewPagesCodec);

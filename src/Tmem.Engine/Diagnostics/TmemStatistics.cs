@@ -93,7 +93,8 @@ public sealed record EngineStatistics
     /// <summary>Real memory in use, everything included, in bytes. Never above the capacity.</summary>
     public required long UsedBytes { get; init; }
     /// <summary>
-    /// The highest value of <see cref="UsedBytes"/> since the engine was created, attached or resized; zram's mem_used_max.
+    /// The highest value of <see cref="UsedBytes"/> since the engine was created, attached or resized; zram's mem_used_max. In
+    /// tmemd since the daemon was started, whichever of its processes serves.
     /// </summary>
     public required long PeakUsedBytes { get; init; }
     /// <summary>Of <see cref="UsedBytes"/>: spans that hold page slots.</summary>

@@ -10,6 +10,8 @@ internal sealed unsafe partial class SpanPool
     private readonly long[] _present = new long[6];
     private long _charged;
     private long _peak;
+    /// <summary>Where it is kept for who serves the region after this process; null for nowhere.</summary>
+    private readonly long* _peakWord;
     private long _overrun;
     private long _capacity;
 
@@ -35,7 +37,7 @@ internal sealed unsafe partial class SpanPool
         {
             SpinLatch.Enter(ref _latch);
             _capacity = value;
-            _peak = UsedNow();
+            SetPeak(UsedNow());
             _overrun = 0;
             SpinLatch.Exit(ref _latch);
         }
@@ -128,5 +130,14 @@ internal sealed unsafe partial class SpanPool
         if (over > _overrun) _overrun = over;
     }
 
-    private void NotePeak() => _peak = Math.Max(_peak, UsedNow());
+    private void NotePeak()
+    {
+        if (UsedNow() is var used && used > _peak) SetPeak(used);
+    }
+
+    private void SetPeak(long bytes)
+    {
+        _peak = bytes;
+        if (_peakWord != null) Volatile.Write(ref *_peakWord, bytes);
+    }
 }

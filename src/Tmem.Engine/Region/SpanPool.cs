@@ -25,7 +25,7 @@ internal sealed unsafe partial class SpanPool
     private long _inUse;
     private long _returns;
 
-    public SpanPool(RegionMemory memory, long spans, long capacity)
+    public SpanPool(RegionMemory memory, long spans, long capacity, long* peakWord = null)
     {
         _memory = memory;
         _superblock = (Superblock*)memory.Start;
@@ -33,6 +33,8 @@ internal sealed unsafe partial class SpanPool
         _header = RegionLayout.HeaderBytes(spans);
         Table = (SpanEntry*)(memory.Start + RegionLayout.SpanTableOffset);
         _capacity = capacity;
+        _peakWord = peakWord;
+        if (peakWord != null) _peak = *peakWord;
     }
 
     public SpanEntry* Table { get; }

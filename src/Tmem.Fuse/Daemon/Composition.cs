@@ -167,6 +167,7 @@ internal sealed class Composition : IDisposable
         // Once: what is damaged later is not dropped unasked.
         DropDamaged = handover.Page.DropDamaged != 0 && handover.Page.RegionReady == 0,
         IsSuccessor = handover.Page.RegionReady != 0,
+        PeakWord = handover.PeakWord,
         Notice = Tell,
     };
 

@@ -174,6 +174,9 @@ internal unsafe struct HandoverPage
 
     /// <summary>1 if the first worker may drop what is damaged. Behind all else as well.</summary>
     public int DropDamaged;
+
+    /// <summary>The most real memory that the store has taken. Behind all else as well.</summary>
+    public long PeakUsedBytes;
 }
 
 /// <summary>The shared page, mapped.</summary>
@@ -303,6 +306,9 @@ internal sealed unsafe class Handover
     {
         fixed (byte* start = settings.ProgramPath) SetText(start, HandoverPage.PathBytes, path);
     }
+
+    /// <summary>Where the peak of the store's memory is kept.</summary>
+    public nint PeakWord => (nint)(&_page->PeakUsedBytes);
 
     /// <summary>Where lost lines of the log are counted.</summary>
     public int* LogLost => &_page->LogLost;

@@ -85,6 +85,24 @@ public class UpgradeTests
     }
 
     [Fact]
+    public void The_peak_of_memory_is_the_daemons_and_not_a_workers()
+    {
+        using var daemon = Daemon.Start("64M");
+        var file = Path.Combine(daemon.Pool("p"), "f");
+        var bytes = new byte[16 << 20];
+        new Random(5).NextBytes(bytes);
+        Bounded.Run(() => File.WriteAllBytes(file, bytes));
+        Bounded.Run(() => File.Delete(file));
+        var peak = daemon.Figure("store.peakUsedBytes");
+        Assert.InRange(peak, 16 << 20, 64 << 20);
+        daemon.Control("upgrade", "--threads", "5").Succeeds();
+        Assert.Equal(peak, daemon.Figure("store.peakUsedBytes"));
+        daemon.KillWorker();
+        Assert.Equal(peak, daemon.Figure("store.peakUsedBytes"));
+        daemon.Stop();
+    }
+
+    [Fact]
     public void Another_program_takes_over_and_the_old_file_may_go()
     {
         using var daemon = Daemon.Start("64M");
