@@ -1,6 +1,5 @@
 using Microsoft.Win32.SafeHandles;
 using Tmem.Engine;
-using Tmem.Engine.Diagnostics;
 
 namespace PageCache;
 

@@ -11,6 +11,6 @@ public sealed partial class TmemClient
     {
         found = from;
         var status = Resolve(pool, obj, out var target);
-        return status == TmemStatus.Ok ? _engine.Operations.NextHole(target, obj, from, nodes, out found) : status;
+        return status == TmemStatus.Ok ? _engine.Operations.Search.NextHole(target, obj, from, nodes, out found) : status;
     }
 }

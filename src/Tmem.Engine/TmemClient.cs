@@ -1,9 +1,6 @@
-using Tmem.Engine.Clients;
-using Tmem.Engine.Codec;
-using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
-using Tmem.Engine.Reclaim;
+using Tmem.Engine.Region;
 
 namespace Tmem.Engine;
 
@@ -63,7 +60,7 @@ public sealed partial class TmemClient
         if (status != TmemStatus.Ok) return status;
         if (_engine.PoolTable.TryEnd(target, _state) is not { } ended) return TmemStatus.NoSuchPool;
         if (!ended) return TmemStatus.Ok;
-        _engine.Operations.Drain(target);
+        _engine.Operations.Removal.Drain(target);
         _engine.PoolTable.Forget(target);
         return TmemStatus.Ok;
     }
@@ -94,7 +91,7 @@ public sealed partial class TmemClient
     {
         using var call = _engine.Gate.Enter();
         var status = ResolvePage(pool, obj, page.Length, out var target);
-        return status == TmemStatus.Ok ? _engine.Operations.Put(target, _state, obj, index, page, keepOld: false) : status;
+        return status == TmemStatus.Ok ? _engine.Operations.Pages.Put(target, _state, obj, index, page, keepOld: false) : status;
     }
 
     /// <summary>As <see cref="Put"/>, but if the page cannot be stored the older one stays: what a file system needs.</summary>
@@ -102,7 +99,7 @@ public sealed partial class TmemClient
     {
         using var call = _engine.Gate.Enter();
         var status = ResolvePage(pool, obj, page.Length, out var target);
-        return status == TmemStatus.Ok ? _engine.Operations.Put(target, _state, obj, index, page, keepOld: true) : status;
+        return status == TmemStatus.Ok ? _engine.Operations.Pages.Put(target, _state, obj, index, page, keepOld: true) : status;
     }
 
     /// <summary>
@@ -116,7 +113,7 @@ public sealed partial class TmemClient
         var status = Resolve(pool, obj, out var target);
         if (status != TmemStatus.Ok) return status;
         if (target.IsPrecompressed) return TmemStatus.Precompressed;
-        return page.Length == target.PageSize ? _engine.Operations.Get(target, obj, index, page, out _)
+        return page.Length == target.PageSize ? _engine.Operations.Pages.Get(target, obj, index, page, out _)
             : TmemStatus.InvalidArgument;
     }
 
@@ -130,7 +127,7 @@ public sealed partial class TmemClient
         length = 0;
         var status = Resolve(pool, obj, out var target);
         if (status != TmemStatus.Ok) return status;
-        return page.Length == target.PageSize ? _engine.Operations.Get(target, obj, index, page, out length)
+        return page.Length == target.PageSize ? _engine.Operations.Pages.Get(target, obj, index, page, out length)
             : TmemStatus.InvalidArgument;
     }
 
@@ -142,7 +139,7 @@ public sealed partial class TmemClient
     {
         using var call = _engine.Gate.Enter();
         var status = ResolvePart(pool, obj, offset, part.Length, out var target);
-        return status == TmemStatus.Ok ? _engine.Operations.Read(target, obj, index, offset, part) : status;
+        return status == TmemStatus.Ok ? _engine.Operations.Parts.Read(target, obj, index, offset, part) : status;
     }
 
     /// <summary>
@@ -156,7 +153,7 @@ public sealed partial class TmemClient
     {
         using var call = _engine.Gate.Enter();
         var status = ResolvePart(pool, obj, offset, part.Length, out var target);
-        return status == TmemStatus.Ok ? _engine.Operations.Write(target, _state, obj, index, offset, part) : status;
+        return status == TmemStatus.Ok ? _engine.Operations.Parts.Write(target, _state, obj, index, offset, part) : status;
     }
 
     /// <summary>
@@ -175,7 +172,7 @@ public sealed partial class TmemClient
         if (status != TmemStatus.Ok) return status;
         if (a.Options.Flags != b.Options.Flags || a.Options.RefuseIncompressible != b.Options.RefuseIncompressible)
             return TmemStatus.PoolMismatch;
-        return _engine.Operations.Exchange(_state, new PagePlace(a, objA, indexA), new PagePlace(b, objB, indexB));
+        return _engine.Operations.Exchange.Exchange(_state, new PagePlace(a, objA, indexA), new PagePlace(b, objB, indexB));
     }
 
     /// <summary>Drops one page. Ok if it was there, Miss if not.</summary>
@@ -183,7 +180,7 @@ public sealed partial class TmemClient
     {
         using var call = _engine.Gate.Enter();
         var status = Resolve(pool, obj, out var target);
-        return status == TmemStatus.Ok ? _engine.Operations.FlushPage(target, obj, index) : status;
+        return status == TmemStatus.Ok ? _engine.Operations.Removal.FlushPage(target, obj, index) : status;
     }
 
     /// <summary>Drops all pages an object has when the call begins. Ok if there was any, Miss if not.</summary>
@@ -202,7 +199,7 @@ public sealed partial class TmemClient
         flushed = 0;
         var status = Resolve(pool, obj, out var target);
         if (status == TmemStatus.Ok && first > last) status = TmemStatus.InvalidArgument;
-        return status == TmemStatus.Ok ? _engine.Operations.FlushRange(target, obj, first, last, out flushed) : status;
+        return status == TmemStatus.Ok ? _engine.Operations.Removal.FlushRange(target, obj, first, last, out flushed) : status;
     }
 
     /// <summary>The lowest stored index at or above <paramref name="from"/>. Miss if there is none.</summary>
@@ -211,7 +208,7 @@ public sealed partial class TmemClient
         using var call = _engine.Gate.Enter();
         found = 0;
         var status = Resolve(pool, obj, out var target);
-        return status == TmemStatus.Ok ? _engine.Operations.NextPage(target, obj, from, out found) : status;
+        return status == TmemStatus.Ok ? _engine.Operations.Search.NextPage(target, obj, from, out found) : status;
     }
 
     /// <summary>How many pages the object has now: 0 if it is not there.</summary>
@@ -219,7 +216,7 @@ public sealed partial class TmemClient
     {
         using var call = _engine.Gate.Enter();
         var status = Resolve(pool, obj, out var target);
-        pages = status == TmemStatus.Ok ? _engine.Operations.CountPages(target, obj) : 0;
+        pages = status == TmemStatus.Ok ? _engine.Operations.Search.CountPages(target, obj) : 0;
         return status;
     }
 

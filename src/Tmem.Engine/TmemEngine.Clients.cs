@@ -1,4 +1,4 @@
-using Tmem.Engine.Clients;
+using Tmem.Engine.Pools;
 
 namespace Tmem.Engine;
 
@@ -52,7 +52,7 @@ public sealed partial class TmemEngine
         var settings = client.Settings;
         var ephemeral = client.EphemeralMemory;
         return new ClientInfo(
-            client.Id, settings.Options, settings.IsFrozen, client.Pools.Length, client.Sum(Diagnostics.Count.Pages),
+            client.Id, settings.Options, settings.IsFrozen, client.Pools.Length, client.Sum(Count.Pages),
             client.Memory, ephemeral, ephemeral == 0 ? 0 : shares.Of(client));
     }
 

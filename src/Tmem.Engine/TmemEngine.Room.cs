@@ -1,5 +1,5 @@
+using Tmem.Engine.Format;
 using Tmem.Engine.Pools;
-using Tmem.Engine.Reclaim;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine;

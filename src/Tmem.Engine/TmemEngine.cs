@@ -1,9 +1,10 @@
-using System.Runtime.InteropServices;
-using Tmem.Engine.Clients;
+using Tmem.Engine.Attach;
 using Tmem.Engine.Codec;
 using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Durability;
+using Tmem.Engine.Format;
 using Tmem.Engine.Index;
+using Tmem.Engine.Operations;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Reclaim;
@@ -39,15 +40,14 @@ public sealed unsafe partial class TmemEngine : IDisposable
         ClientTable = new ClientTable(memory);
         PoolTable = new PoolTable(memory, _spans, ClientTable, options.NewPagesCodec);
         var locator = new LeafLocator(_slabs);
-        var hand = new EvictionHand(_slabs, PoolTable, ClientTable, locator);
-        _compactor = new Compactor(_slabs, PoolTable, locator);
+        var index = new RegionIndex(new RegionHost(_slabs), new CompressedStore(_slabs));
+        var removal = new RegionRemoval(index);
+        var hand = new EvictionHand(_slabs, PoolTable, ClientTable, removal, locator);
+        _compactor = new Compactor(_slabs, PoolTable, new RegionRelocation(index), locator);
         _reclaimer = new Reclaimer(_spans, _slabs, hand, _compactor);
-        _slabs.Reclaimer = _reclaimer;
         Intent = new ExchangeIntent(memory);
-        Operations = new RegionOperations(new RegionHost(_slabs), new CompressedStore(_slabs), _reclaimer, Intent);
-        hand.Serve(Operations);
-        _compactor.Serve(Operations);
-        Records = new RecordStore(_slabs, _superblock, PoolTable);
+        Operations = new RegionOperations(index, removal, _reclaimer, Intent);
+        Records = new RecordStore(_slabs, _superblock, PoolTable, _reclaimer);
         _attached = attach;
         if (attach)
         {
@@ -237,7 +237,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
             pages.Run(pool, handle =>
             {
                 _damage!.Found($"{handle} is corrupt: its stored bytes fail their checksum or do not unpack");
-                Operations.FlushPage(pool, handle.Object, handle.Index);
+                Operations.Removal.FlushPage(pool, handle.Object, handle.Index);
             });
         }
     }

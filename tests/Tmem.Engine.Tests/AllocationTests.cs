@@ -1,3 +1,4 @@
+using Tmem.Engine.Format;
 using Tmem.Engine.Tests.Embedding;
 namespace Tmem.Engine.Tests;
 
@@ -130,7 +131,7 @@ public sealed class AllocationTests
         for (uint span = 0; span < engine.Slabs.Spans.HighWater; span++)
         {
             // The one stored page so far: from here on it is corrupt.
-            if (engine.Slabs.Spans.Table[span].Kind == Region.SpanKind.PersistentPages)
+            if (engine.Slabs.Spans.Table[span].Kind == SpanKind.PersistentPages)
                 engine.Slabs.At(engine.Slabs.Spans.PlaceOf(span))[99] ^= 1;
         }
         for (uint i = 0; i < 30; i++) client.Put(limited, new ObjectId(1), i, raw);

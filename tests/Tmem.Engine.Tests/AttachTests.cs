@@ -1,7 +1,8 @@
-using CsCheck;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using CsCheck;
 using Tmds.Linux;
+using Tmem.Engine.Format;
 using Tmem.Engine.Records;
 
 namespace Tmem.Engine.Tests;
@@ -126,7 +127,7 @@ public sealed class AttachTests : IDisposable
     {
         using (var engine = Open()) Engines.Pool(engine.Client(new ClientId(1)));
         // Flags and policy of the first pool table entry.
-        Overwrite(Region.RegionLayout.PoolTableOffset + 8 + offset, value);
+        Overwrite(RegionLayout.PoolTableOffset + 8 + offset, value);
         Assert.Contains("there are none such", Assert.Throws<RegionException>(Open).Message, StringComparison.Ordinal);
     }
 
@@ -140,9 +141,9 @@ public sealed class AttachTests : IDisposable
             pool = Engines.Pool(client);
             client.Put(pool, new ObjectId(1), 0, Pages.Text(1));
             // What a process that dies between the steps of a put leaves: taken slots that nothing refers to.
-            engine.Slabs.Allocate(Region.SpanKind.PersistentPages, 40);
-            engine.Slabs.Allocate(Region.SpanKind.Nodes, Region.SizeClasses.Node);
-            engine.Slabs.Allocate(Region.SpanKind.Objects, Region.SizeClasses.Object);
+            engine.Slabs.Allocate(SpanKind.PersistentPages, 40);
+            engine.Slabs.Allocate(SpanKind.Nodes, SizeClasses.Node);
+            engine.Slabs.Allocate(SpanKind.Objects, SizeClasses.Object);
             Assert.Equal(TmemStatus.Ok, engine.Records.Allocate(7, 100, out _));
         }
         using (var engine = Open())
@@ -168,14 +169,14 @@ public sealed class AttachTests : IDisposable
             // What a process leaves that dies with both records committed.
             var spans = engine.Slabs.Spans;
             uint span = 0;
-            while (spans.Table[span].Kind != Region.SpanKind.Objects) span++;
+            while (spans.Table[span].Kind != SpanKind.Objects) span++;
             var from = spans.PlaceOf(span);
-            var to = engine.Slabs.Allocate(Region.SpanKind.Objects, Region.SizeClasses.Object);
-            ref var record = ref *(Index.ObjectRecord*)engine.Slabs.At(to);
-            record = *(Index.ObjectRecord*)engine.Slabs.At(from);
+            var to = engine.Slabs.Allocate(SpanKind.Objects, SizeClasses.Object);
+            ref var record = ref *(ObjectRecord*)engine.Slabs.At(to);
+            record = *(ObjectRecord*)engine.Slabs.At(from);
             record.Supersedes = from;
             if (nodesTold)
-                ((Index.RadixNode*)engine.Slabs.At(record.RootNode))->Header = Index.RadixNode.MakeHeader(to, record.Height);
+                ((RadixNode*)engine.Slabs.At(record.RootNode))->Header = RadixNode.MakeHeader(to, record.Height);
         }
         using (var engine = Open())
         {

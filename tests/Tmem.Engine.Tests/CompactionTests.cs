@@ -1,3 +1,5 @@
+using Tmem.Engine.Format;
+
 namespace Tmem.Engine.Tests;
 
 /// <summary>
@@ -80,10 +82,10 @@ public sealed class CompactionTests
         {
             if (i % 10 is not (4 or 5)) client.FlushObject(pool, new ObjectId(i));
         }
-        var sparse = engine.Slabs.Spans.BytesOf(Region.SpanKind.Objects);
+        var sparse = engine.Slabs.Spans.BytesOf(SpanKind.Objects);
         engine.Compact();
         Engines.AssertSound(engine);
-        var dense = engine.Slabs.Spans.BytesOf(Region.SpanKind.Objects);
+        var dense = engine.Slabs.Spans.BytesOf(SpanKind.Objects);
         Assert.True(dense < sparse / 2, $"{sparse} bytes of objects became {dense}");
         var read = new byte[Pages.Size];
         for (uint i = 0; i < 20_000; i++)

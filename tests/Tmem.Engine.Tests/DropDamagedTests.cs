@@ -1,6 +1,4 @@
-using Tmem.Engine.Index;
-using Tmem.Engine.Pam;
-using Tmem.Engine.Region;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Tests;
 

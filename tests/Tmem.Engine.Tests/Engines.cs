@@ -1,4 +1,3 @@
-using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
 

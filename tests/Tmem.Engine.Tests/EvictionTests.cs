@@ -1,5 +1,4 @@
-using Tmem.Engine.Pam;
-using Tmem.Engine.Reclaim;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Tests;
 

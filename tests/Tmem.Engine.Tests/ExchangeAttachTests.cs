@@ -1,5 +1,4 @@
-using Tmem.Engine.Pools;
-using Tmem.Engine.Region;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Tests;
 

@@ -1,7 +1,5 @@
 using Tmem.Engine.Diagnostics;
-using Tmem.Engine.Index;
-using Tmem.Engine.Pam;
-using Tmem.Engine.Region;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Tests;
 

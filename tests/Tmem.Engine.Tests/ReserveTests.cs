@@ -1,3 +1,5 @@
+using Tmem.Engine.Format;
+
 namespace Tmem.Engine.Tests;
 
 /// <summary>Memory that a pool is guaranteed: whatever others store, it is there when it is wanted.</summary>
@@ -211,7 +213,7 @@ public sealed class ReserveTests : IDisposable
         using (var engine = Attach(drops: false))
         {
             pool = Reserved(engine.Client(new ClientId(1)), Engines.Mebi).Id;
-            var entries = (Region.PoolEntry*)(engine.Memory.Start + Region.RegionLayout.PoolTableOffset);
+            var entries = (PoolEntry*)(engine.Memory.Start + RegionLayout.PoolTableOffset);
             entries[engine.PoolTable.Find(pool)!.Place].ReserveBytes = damage;
         }
         Assert.Contains("reserve", Assert.Throws<RegionException>(() => Attach(drops: false)).Message, StringComparison.Ordinal);

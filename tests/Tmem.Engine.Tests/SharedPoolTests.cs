@@ -1,3 +1,5 @@
+using Tmem.Engine.Format;
+
 namespace Tmem.Engine.Tests;
 
 /// <summary>Pools found by a 128-bit id, joined by those who were authorised, alive until the last member leaves.</summary>
@@ -240,6 +242,6 @@ public sealed class SharedPoolTests : IDisposable
 
     private TmemEngine Open() => TmemEngine.Open(new EngineOptions { CapacityBytes = 16 * Engines.Mebi, RegionPath = _path });
 
-    private static unsafe Region.PoolEntry* Entry(TmemEngine engine, PoolId pool) =>
-        (Region.PoolEntry*)(engine.Memory.Start + Region.RegionLayout.PoolTableOffset) + (pool.Value & 0x3ff);
+    private static unsafe PoolEntry* Entry(TmemEngine engine, PoolId pool) =>
+        (PoolEntry*)(engine.Memory.Start + RegionLayout.PoolTableOffset) + (pool.Value & 0x3ff);
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Tmem.Engine.Format;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests;

@@ -1,4 +1,4 @@
-using Tmem.Engine.Pam;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Tests;
 

@@ -1,6 +1,5 @@
 using Tmem.Engine.Diagnostics;
-using Tmem.Engine.Pam;
-using Tmem.Engine.Region;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Tests;
 
@@ -20,7 +19,7 @@ public sealed class VerifierTests
         // As DestroyPool does it, which a look may fall into the middle of for as long as the pool is large.
         Assert.True(engine.PoolTable.TryEnd(pool, pool.Owner));
         Engines.AssertClean(engine.Verify());
-        engine.Operations.Drain(pool);
+        engine.Operations.Removal.Drain(pool);
         Engines.AssertClean(engine.Verify());
         engine.PoolTable.Forget(pool);
         Engines.AssertSound(engine);

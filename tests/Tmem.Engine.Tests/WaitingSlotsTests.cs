@@ -1,5 +1,5 @@
 using Tmds.Linux;
-using Tmem.Engine.Pam;
+using Tmem.Engine.Format;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests;

@@ -1,5 +1,5 @@
-using BenchmarkDotNet.Attributes;
 using System.IO.Hashing;
+using BenchmarkDotNet.Attributes;
 using Tmem.Engine.Codec;
 using Tmem.Engine.Pam;
 
@@ -37,10 +37,10 @@ public class PageBenchmarks
     public ulong Checksum() => XxHash3.HashToUInt64(_stored[Next], 1);
 
     [Benchmark(Description = "same-filled test, it is not")]
-    public bool IsSameFilled() => PageDescriptor.IsSameFilled(_pages[Next], out _);
+    public bool IsSameFilled() => SameFill.Is(_pages[Next], out _);
 
     [Benchmark(Description = "same-filled test, it is")]
-    public bool IsSameFilledWhole() => PageDescriptor.IsSameFilled(_filled, out _);
+    public bool IsSameFilledWhole() => SameFill.Is(_filled, out _);
 
     [Benchmark(Description = "memcpy of a page", Baseline = true)]
     public void Copy() => _pages[Next].CopyTo(_room, 0);

@@ -1,7 +1,8 @@
 using BenchmarkDotNet.Attributes;
-using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Format;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
+using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
 
 namespace Tmem.MicroBenchmarks;
@@ -60,7 +61,7 @@ public unsafe class PartBenchmarks : IDisposable
     }
 
     [Benchmark(Description = "counter: add")]
-    public void Counter() => _counters.Add(Tmem.Engine.Diagnostics.Count.Puts);
+    public void Counter() => _counters.Add(Count.Puts);
 
     [GlobalCleanup]
     public void Dispose() => _engine.Dispose();

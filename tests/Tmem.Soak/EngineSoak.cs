@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Tmem.Engine.Diagnostics;
 
 namespace Tmem.Soak;
 

@@ -1,3 +1,5 @@
+using Tmem.Engine.Format;
+
 namespace Tmem.Engine.Codec;
 
 /// <summary>A page codec: a struct, so that what uses it is specialised for it and calls it directly.</summary>

@@ -1,4 +1,5 @@
 using K4os.Compression.LZ4;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Codec;
 

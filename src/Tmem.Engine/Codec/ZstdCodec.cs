@@ -1,3 +1,4 @@
+using Tmem.Engine.Format;
 using ZstdSharp.Unsafe;
 
 namespace Tmem.Engine.Codec;

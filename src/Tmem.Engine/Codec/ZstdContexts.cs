@@ -5,7 +5,7 @@ namespace Tmem.Engine.Codec;
 /// <summary>
 /// Pairs of Zstandard contexts, some 600 KiB each, lent for a page. A few are kept, as many as can be at work at one time; one
 /// more is made for a thread that finds none, and freed when it comes back to a full shelf. What they take is the process's and
-/// not the store's, and is counted (<see cref="Diagnostics.EngineStatistics.WorkingBytes"/>).
+/// not the store's, and is counted (<see cref="EngineStatistics.WorkingBytes"/>).
 /// <para>A thread that was prepared (<see cref="TmemEngine.PrepareThread"/>) has its own and never waits for memory: it may be
 /// the one that swaps.</para>
 /// <para>Weighed against a pair for each thread: 676 MiB after 20,000 short threads, until a collection. Taking and giving back

@@ -1,4 +1,4 @@
-using Tmem.Engine.Index;
+using Tmem.Engine.Format;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Diagnostics;
@@ -23,7 +23,7 @@ internal sealed unsafe partial class LiveVerifier
         for (var slot = 0; slot < used && !_suspects.IsFull; slot++)
         {
             var word = _words[slot];
-            if (word == 0 || (word & SlabAllocator.InFlight) != 0) continue;
+            if (word == 0 || (word & SlotState.InFlight) != 0) continue;
             var place = start + (ulong)(slot * size);
             if (!LeadsBack(kind, place, word)) _suspects.Add(place, word);
         }

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
-using Tmem.Engine.Index;
-using Tmem.Engine.Pam;
+using Tmem.Engine.Format;
+using Tmem.Engine.Operations;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
 

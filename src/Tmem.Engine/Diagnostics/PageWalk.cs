@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Engine.Operations;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 
@@ -18,13 +19,13 @@ internal sealed unsafe class PageWalk(RegionOperations operations) : IDisposable
         for (var number = 0; number < Pool.BucketCount; number++)
         {
             // An object after the other, by its id: a bucket may hold any number of them, and they come and go meanwhile.
-            for (var from = default(ObjectId); operations.NextObject(pool, number, from, out var id); from = id.Next())
+            for (var from = default(ObjectId); operations.Search.NextObject(pool, number, from, out var id); from = id.Next())
             {
                 for (ulong next = 0; next <= uint.MaxValue
-                    && operations.NextPage(pool, id, (uint)next, out var index) == TmemStatus.Ok; next = (ulong)index + 1)
+                    && operations.Search.NextPage(pool, id, (uint)next, out var index) == TmemStatus.Ok; next = (ulong)index + 1)
                 {
                     pages++;
-                    if (operations.Peek(pool, id, index, new Span<byte>(_page, pool.PageSize), out _) == TmemStatus.Corrupt)
+                    if (operations.Pages.Peek(pool, id, index, new Span<byte>(_page, pool.PageSize), out _) == TmemStatus.Corrupt)
                         corrupt(new Handle(pool.Id, id, index));
                 }
             }

@@ -1,4 +1,4 @@
-using Tmem.Engine.Pam;
+using Tmem.Engine.Format;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Diagnostics;

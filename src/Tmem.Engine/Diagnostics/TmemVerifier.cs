@@ -1,7 +1,6 @@
-using Tmem.Engine.Index;
-using Tmem.Engine.Pam;
+using Tmem.Engine.Format;
+using Tmem.Engine.Operations;
 using Tmem.Engine.Pools;
-using Tmem.Engine.Records;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Diagnostics;
@@ -186,7 +185,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
                 + $"{_slabs.SlotBytes(place) - SlotHeader.Bytes}");
         figures.CompressedBytes += length;
         figures.SlotBytes += _slabs.SlotBytes(place);
-        if (PageDescriptor.Format(descriptor) == Codec.PageFormat.Raw) figures.Raw++;
+        if (PageDescriptor.Format(descriptor) == PageFormat.Raw) figures.Raw++;
     }
 
     private void CheckEntry(uint span)
@@ -217,9 +216,9 @@ internal sealed unsafe class TmemVerifier : IDisposable
             live++;
             if (entry.Kind == SpanKind.Records) CountRecord(place);
             // A record not committed yet is its owner's to finish or to free.
-            if (_quiescent && (word & SlabAllocator.InFlight) != 0 && entry.Kind != SpanKind.Records)
+            if (_quiescent && (word & SlotState.InFlight) != 0 && entry.Kind != SpanKind.Records)
                 Problem($"the slot at {place:x} of span {span} ({entry.Kind}) was taken and neither committed nor freed");
-            if ((word & SlabAllocator.InFlight) == 0 && entry.Kind != SpanKind.Records
+            if ((word & SlotState.InFlight) == 0 && entry.Kind != SpanKind.Records
                 && !_reached.Contains(place))
             {
                 _suspects.Add(place, word);
@@ -251,8 +250,8 @@ internal sealed unsafe class TmemVerifier : IDisposable
     {
         var words = (ulong*)_slabs.At(place);
         var size = _slabs.SlotBytes(place);
-        if (!RecordStore.IsSound(words[0], words[1], size)) return;
-        var pool = RecordStore.PoolOf(words[1]);
+        if (!RecordHeader.IsSound(words[0], words[1], size)) return;
+        var pool = RecordHeader.Pool(words[1]);
         _recordBytes[pool] = _recordBytes.GetValueOrDefault(pool) + size;
     }
 

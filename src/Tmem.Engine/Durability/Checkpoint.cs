@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Tmds.Linux;
+using Tmem.Engine.Format;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Durability;

@@ -1,5 +1,6 @@
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
+using Tmem.Engine.Format;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Durability;

@@ -2,6 +2,7 @@ using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Tmds.Linux;
+using Tmem.Engine.Format;
 using Tmem.Engine.Native;
 using Tmem.Engine.Region;
 using static Tmds.Linux.LibC;

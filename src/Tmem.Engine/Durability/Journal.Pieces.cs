@@ -1,4 +1,4 @@
-using Tmem.Engine.Region;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Durability;
 

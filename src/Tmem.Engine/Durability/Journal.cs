@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Engine.Format;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Durability;

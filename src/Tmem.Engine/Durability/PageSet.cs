@@ -1,6 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
-using Tmem.Engine.Region;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Durability;
 

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Tmds.Linux;
+using Tmem.Engine.Format;
 using Tmem.Engine.Native;
 using Tmem.Engine.Region;
 using static Tmds.Linux.LibC;

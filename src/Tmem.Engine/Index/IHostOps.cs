@@ -1,8 +1,10 @@
+using Tmem.Engine.Format;
+
 namespace Tmem.Engine.Index;
 
 /// <summary>
 /// What the index asks of its host: memory for radix nodes and objects (kztmem's <c>tmem_hostops</c>). Places are byte offsets; 0
-/// says there is no room. What is handed out has a first word of <see cref="Region.SlabAllocator.InFlight"/> and is otherwise not
+/// says there is no room. What is handed out has a first word of <see cref="SlotState.InFlight"/> and is otherwise not
 /// cleared.
 /// </summary>
 internal unsafe interface IHostOps

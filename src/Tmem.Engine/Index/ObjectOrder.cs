@@ -1,3 +1,5 @@
+using Tmem.Engine.Format;
+
 namespace Tmem.Engine.Index;
 
 /// <summary>Objects of a bucket, ordered by id.</summary>

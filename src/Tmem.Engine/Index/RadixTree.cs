@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using Tmem.Engine.Pam;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Index;
 
@@ -8,9 +8,9 @@ namespace Tmem.Engine.Index;
 /// crash is one 8-byte store (a leaf, a child, the root word); counts are derived. The caller holds the latch of the object's
 /// bucket.
 /// </summary>
-internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
+internal readonly unsafe struct RadixTree<THost, TBinder>(THost host, TBinder binder)
     where THost : struct, IHostOps
-    where TPam : struct, IPamOps
+    where TBinder : struct, ILeafBinder
 {
     /// <summary>The place of the leaf of an index; 0 if the tree has none there.</summary>
     public ulong FindLeaf(ulong obj, uint index)
@@ -181,7 +181,7 @@ internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
         Unsafe.CopyBlock(host.At(to) + sizeof(ulong), host.At(from) + sizeof(ulong), RadixNode.Bytes - sizeof(ulong));
         for (var slot = 0; level == 1 && slot < RadixNode.Fanout; slot++)
         {
-            if (Node(to).Entries[slot] != 0) pam.Bind(Node(to).Entries[slot], LeafIn(to, slot));
+            if (Node(to).Entries[slot] != 0) binder.Bind(Node(to).Entries[slot], LeafIn(to, slot));
         }
         Volatile.Write(ref Node(to).Header, RadixNode.MakeHeader(obj, level));
         if (parent == 0) Volatile.Write(ref record.Root, ObjectRecord.MakeRoot(to, level));
@@ -194,7 +194,7 @@ internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
     {
         ref var record = ref Object(obj);
         if (record.Height > 0) ReownBelow(record.RootNode, obj, record.Height);
-        else if (record.Page0 != 0) pam.Bind(record.Page0, obj + ObjectRecord.Page0Offset);
+        else if (record.Page0 != 0) binder.Bind(record.Page0, obj + ObjectRecord.Page0Offset);
     }
 
     private void ReownBelow(ulong place, ulong obj, int level)
@@ -250,7 +250,7 @@ internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
             {
                 // The page at index 0 moves from the object into the new node.
                 Node(above).Entries[0] = record.Page0;
-                pam.Bind(record.Page0, LeafIn(above, 0));
+                binder.Bind(record.Page0, LeafIn(above, 0));
             }
             else
             {
@@ -314,7 +314,7 @@ internal readonly unsafe struct RadixTree<THost, TPam>(THost host, TPam pam)
             if (height == 0)
             {
                 record.Page0 = node.Entries[0];
-                pam.Bind(record.Page0, obj + ObjectRecord.Page0Offset);
+                binder.Bind(record.Page0, obj + ObjectRecord.Page0Offset);
                 Volatile.Write(ref record.Root, 0);
             }
             else

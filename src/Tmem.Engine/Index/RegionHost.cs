@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Tmem.Engine.Format;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Index;

@@ -2,7 +2,7 @@ using System.IO.Hashing;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Tmem.Engine.Codec;
-using Tmem.Engine.Reclaim;
+using Tmem.Engine.Format;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Pam;
@@ -19,11 +19,11 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
     private static readonly int[] s_longest = [.. Enumerable.Range(0, PageSizes.Count).Select(
         n => SizeClasses.Size(SizeClasses.For((PageSizes.Smallest << n) + SlotHeader.Bytes) - 1) - SlotHeader.Bytes)];
 
-    public TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, out ulong descriptor)
+    public TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, IRoomMaker maker, out ulong descriptor)
     {
         // Of a page that comes compressed the length counts too, and a descriptor has no room for it.
-        if (owner.Precompressed) return Keep(page, PageFormat.Precompressed, owner, out descriptor);
-        if (PageDescriptor.IsSameFilled(page, out var word))
+        if (owner.Precompressed) return Keep(page, PageFormat.Precompressed, owner, maker, out descriptor);
+        if (SameFill.Is(page, out var word))
         {
             descriptor = PageDescriptor.FromFill(word);
             if (descriptor != 0) return TmemStatus.Ok;
@@ -31,15 +31,15 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
 
         var room = Scratch.For(page.Length).Compressed[..s_longest[PageSizes.Number(page.Length)]];
         var length = PageCodecs.Encode(owner.Codec, page, room, out var format);
-        if (length > 0) return Keep(room[..length], format, owner, out descriptor);
+        if (length > 0) return Keep(room[..length], format, owner, maker, out descriptor);
         descriptor = 0;
-        return owner.RefuseIncompressible ? TmemStatus.Incompressible : Keep(page, PageFormat.Raw, owner, out descriptor);
+        return owner.RefuseIncompressible ? TmemStatus.Incompressible : Keep(page, PageFormat.Raw, owner, maker, out descriptor);
     }
 
-    public TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, out ulong descriptor)
+    public TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, IRoomMaker maker, out ulong descriptor)
     {
         var kind = owner.Persistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
-        var place = slabs.AllocateEvicting(kind, SizeClasses.For(stored.Length + SlotHeader.Bytes));
+        var place = slabs.AllocateEvicting(kind, SizeClasses.For(stored.Length + SlotHeader.Bytes), maker);
         descriptor = 0;
         if (place == 0) return TmemStatus.NoRoom;
         descriptor = PageDescriptor.FromSlot(place, stored.Length, format);

@@ -1,26 +1,30 @@
+using Tmem.Engine.Index;
+using Tmem.Engine.Region;
+
 namespace Tmem.Engine.Pam;
 
 /// <summary>
 /// The page store behind the index (kztmem's <c>tmem_pamops</c>): it turns pages into 64-bit descriptors and back. The index
 /// knows a descriptor only as a word that is not 0. A get is two steps, so that unpacking happens under no lock.
 /// </summary>
-internal interface IPamOps
+internal interface IPamOps : ILeafBinder
 {
     /// <summary>
-    /// Stores a page and names it; no lock is held. The page is not part of the index until <see cref="Bind"/> and the commit.
+    /// Stores a page and names it; no lock is held. The page is not part of the index until <see cref="ILeafBinder.Bind"/> and the commit.
     /// </summary>
-    TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, out ulong descriptor);
+    /// <param name="page">A whole page of the pool.</param>
+    /// <param name="owner">Whose it is to be.</param>
+    /// <param name="maker">Makes room when there is none.</param>
+    /// <param name="descriptor">What to put in the leaf.</param>
+    TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, IRoomMaker maker, out ulong descriptor);
 
     /// <summary>As <see cref="Create"/>, for a page that is stored already: takes its bytes as they are.</summary>
-    TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, out ulong descriptor);
+    TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, IRoomMaker maker, out ulong descriptor);
 
     /// <summary>Whether what is stored in this format can be unpacked.</summary>
     bool KnowsFormat(uint format);
 
-    /// <summary>Notes which leaf a descriptor is about to stand in, or has moved to. Under the bucket's latch.</summary>
-    void Bind(ulong descriptor, ulong leaf);
-
-    /// <summary>As <see cref="Bind"/>, into another pool or bucket. Under the latches of both buckets.</summary>
+    /// <summary>As <see cref="ILeafBinder.Bind"/>, into another pool or bucket. Under the latches of both buckets.</summary>
     void Rebind(ulong descriptor, ulong leaf, int poolPlace, int bucket);
 
     /// <summary>

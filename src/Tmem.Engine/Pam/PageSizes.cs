@@ -1,5 +1,5 @@
 using System.Numerics;
-using Tmem.Engine.Region;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Pam;
 

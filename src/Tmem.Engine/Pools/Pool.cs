@@ -1,8 +1,5 @@
 using System.Runtime.InteropServices;
-using Tmem.Engine.Clients;
-using Tmem.Engine.Diagnostics;
-using Tmem.Engine.Index;
-using Tmem.Engine.Region;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Pools;
 

@@ -1,4 +1,5 @@
 using Tmem.Engine.Codec;
+using Tmem.Engine.Format;
 using Tmem.Engine.Pam;
 
 namespace Tmem.Engine.Pools;
@@ -31,6 +32,6 @@ internal static class PoolOptionsCheck
     /// Whether a pool of these options can have such a reserve. An ephemeral one has none: its pages may go at any time.
     /// </summary>
     public static bool IsReserve(in PoolOptions options, long bytes) =>
-        bytes == 0 || (bytes > 0 && bytes <= Region.RegionLayout.MaximumBytes && (options.Flags & PoolFlags.Persistent) != 0
+        bytes == 0 || (bytes > 0 && bytes <= RegionLayout.MaximumBytes && (options.Flags & PoolFlags.Persistent) != 0
             && (options.LimitBytes == 0 || bytes <= options.LimitBytes));
 }

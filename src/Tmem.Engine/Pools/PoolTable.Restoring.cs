@@ -1,6 +1,5 @@
 using System.Numerics;
-using Tmem.Engine.Clients;
-using Tmem.Engine.Region;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Pools;
 

@@ -1,6 +1,5 @@
-using Tmem.Engine.Clients;
 using Tmem.Engine.Codec;
-using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Format;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Region;
 

@@ -120,7 +120,7 @@ internal sealed class Reserves(SpanPool spans)
         var left = capacity - Margin(capacity) - spans.FixedBytes(capacity);
         // A pool's records are in both figures.
         foreach (var pool in _pools)
-            left -= Math.Max(pool.Memory, pool.ReserveBytes) - Math.Max(0, pool.Counters.Sum(Diagnostics.Count.RecordBytes));
+            left -= Math.Max(pool.Memory, pool.ReserveBytes) - Math.Max(0, pool.Counters.Sum(Pools.Count.RecordBytes));
         return left;
     }
 }

@@ -1,5 +1,5 @@
+using Tmem.Engine.Format;
 using Tmem.Engine.Index;
-using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
 
@@ -20,21 +20,19 @@ internal sealed unsafe class Compactor
     private readonly SpanPool _spans;
     private readonly PoolTable _pools;
     private readonly Func<ulong, (ulong, uint)> _locate;
-    private RegionOperations _operations = null!;
+    private readonly RegionRelocation _relocation;
     private int _latch;
     private int _next;
     private long _moved;
 
-    public Compactor(SlabAllocator slabs, PoolTable pools, LeafLocator locator)
+    public Compactor(SlabAllocator slabs, PoolTable pools, RegionRelocation relocation, LeafLocator locator)
     {
         _slabs = slabs;
         _spans = slabs.Spans;
         _pools = pools;
+        _relocation = relocation;
         _locate = locator.Locate;
     }
-
-    /// <summary>The compactor and the operations need each other; the engine introduces them.</summary>
-    public void Serve(RegionOperations operations) => _operations = operations;
 
     /// <summary>Slots moved since the engine was opened.</summary>
     public long Moved => Volatile.Read(ref _moved);
@@ -152,7 +150,7 @@ internal sealed unsafe class Compactor
         // Read without a latch, and believed by nobody until the leaf has been seen under it.
         var header = *(SlotHeader*)_slabs.At(from);
         if (header.IsCommitted && _pools.AtPlace(header.PoolPlace) is { } pool)
-            return _operations.Relocate(pool, header.Bucket, header.Leaf, from, to, _locate);
+            return _relocation.Relocate(pool, header.Bucket, header.Leaf, from, to, _locate);
         _slabs.Free(to);
         return false;
     }
@@ -164,7 +162,7 @@ internal sealed unsafe class Compactor
         {
             var record = *(ObjectRecord*)_slabs.At(obj);
             if (record.IsCommitted && _pools.Find(record.Pool) is { } pool)
-                return _operations.RelocateNode(pool, record.Bucket, obj, from, to);
+                return _relocation.RelocateNode(pool, record.Bucket, obj, from, to);
         }
         _slabs.Free(to);
         return false;
@@ -174,7 +172,7 @@ internal sealed unsafe class Compactor
     {
         var record = *(ObjectRecord*)_slabs.At(from);
         if (record.IsCommitted && _pools.Find(record.Pool) is { } pool)
-            return _operations.RelocateObject(pool, record.Bucket, from, to);
+            return _relocation.RelocateObject(pool, record.Bucket, from, to);
         _slabs.Free(to);
         return false;
     }

@@ -1,6 +1,5 @@
-using Tmem.Engine.Clients;
+using Tmem.Engine.Format;
 using Tmem.Engine.Index;
-using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
 
@@ -37,7 +36,7 @@ internal sealed unsafe class EvictionHand
     private readonly SlabAllocator _slabs;
     private readonly PoolTable _pools;
     private readonly OverShare _overShare;
-    private RegionOperations _operations = null!;
+    private readonly RegionRemoval _removal;
     private readonly Func<ulong, (ulong, uint)> _locate;
     private int _latch;
     private Position _newcomers;
@@ -55,16 +54,14 @@ internal sealed unsafe class EvictionHand
         public int Slot;
     }
 
-    public EvictionHand(SlabAllocator slabs, PoolTable pools, ClientTable clients, LeafLocator locator)
+    public EvictionHand(SlabAllocator slabs, PoolTable pools, ClientTable clients, RegionRemoval removal, LeafLocator locator)
     {
         _slabs = slabs;
         _pools = pools;
+        _removal = removal;
         _overShare = new OverShare(clients);
         _locate = locator.Locate;
     }
-
-    /// <summary>The hand and the operations need each other; the engine introduces them.</summary>
-    public void Serve(RegionOperations operations) => _operations = operations;
 
     /// <summary>Evicts at least one ephemeral page, of one pool or of any. False if there is none left to evict.</summary>
     public bool EvictOne(Pool? only)
@@ -88,7 +85,7 @@ internal sealed unsafe class EvictionHand
 
     public bool EvictOneOf(ClientState client)
     {
-        if (client.Sum(Diagnostics.Count.Pages, ephemeralOnly: true) <= 0) return false;
+        if (client.Sum(Count.Pages, ephemeralOnly: true) <= 0) return false;
         SpinLatch.Enter(ref _latch);
         try
         {
@@ -168,7 +165,7 @@ internal sealed unsafe class EvictionHand
 
     // Everything read so far was read without a latch; Evict believes none of it until it has seen the leaf under the latch.
     private bool Evict(ulong place, in SlotHeader seen, Pool pool) =>
-        _operations.Evict(pool, seen.Bucket, seen.Leaf, place, _locate);
+        _removal.Evict(pool, seen.Bucket, seen.Leaf, place, _locate);
 
     private bool SweepFills(in EvictionScope scope)
     {
@@ -202,6 +199,6 @@ internal sealed unsafe class EvictionHand
         if (!record.IsCommitted) return false;
         var pool = _pools.Find(record.Pool);
         if (pool is null || pool.IsPersistent || !scope.Covers(pool)) return false;
-        return _operations.EvictFills(pool, record.Bucket, record.Id, first, last);
+        return _removal.EvictFills(pool, record.Bucket, record.Id, first, last);
     }
 }

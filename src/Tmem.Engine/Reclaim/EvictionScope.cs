@@ -1,5 +1,3 @@
-using Tmem.Engine.Clients;
-using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Pools;
 
 namespace Tmem.Engine.Reclaim;

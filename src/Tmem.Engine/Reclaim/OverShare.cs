@@ -1,4 +1,4 @@
-using Tmem.Engine.Clients;
+using Tmem.Engine.Pools;
 
 namespace Tmem.Engine.Reclaim;
 

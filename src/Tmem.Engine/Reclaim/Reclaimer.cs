@@ -1,4 +1,5 @@
-using Tmem.Engine.Clients;
+using Tmem.Engine.Format;
+using Tmem.Engine.Operations;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
 

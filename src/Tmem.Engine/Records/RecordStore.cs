@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
-using Tmem.Engine.Diagnostics;
+using Tmem.Engine.Format;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
 
@@ -11,11 +11,6 @@ namespace Tmem.Engine.Records;
 /// of fixed size and, if it is somebody's, a pool, against whose limit and whose client's its slot counts; it exists, for whoever
 /// attaches later, from <see cref="Commit"/> (one 8-byte store) to <see cref="Free"/>. Allocation is safe from any thread; a
 /// record's contents are the owner's to lock.
-/// <code>
-/// word 0   | payload length : 16 | pool id : 32 | kind : 8 | 0 : 4 | retired : 2 | 1 (committed) | 0 |      1 until committed, 0
-/// when free word 1   the same word 0 will be, kept until the commit
-/// words 2-    payload
-/// </code>
 /// An embedder that changes several records at once keeps a log of words and what they were: word 0 is such a word. A record may
 /// be <em>retired</em> before it is freed: it no longer exists, but its slot and contents stay, across an attach too, so that the
 /// log can bring it back.
@@ -29,30 +24,21 @@ namespace Tmem.Engine.Records;
 /// </summary>
 internal sealed unsafe class RecordStore
 {
-    private const int HeaderBytes = 16;
-    private const ulong Committed = 2;
-    /// <summary>
-    /// Both or neither: one of them alone has flipped, and must not make a record be taken for one that its owner lets go of.
-    /// </summary>
-    private const ulong Retired = 12;
-    private const ulong States = 15;
-    private const int KindShift = 8;
-    private const int PoolShift = 16;
-    private const int LengthShift = 48;
-
     private readonly SlabAllocator _slabs;
     private readonly Superblock* _superblock;
     private readonly PoolTable _pools;
+    private readonly IRoomMaker _maker;
 
-    internal RecordStore(SlabAllocator slabs, Superblock* superblock, PoolTable pools)
+    internal RecordStore(SlabAllocator slabs, Superblock* superblock, PoolTable pools, IRoomMaker maker)
     {
+        _maker = maker;
         _slabs = slabs;
         _superblock = superblock;
         _pools = pools;
     }
 
     /// <summary>Largest payload of a record, in bytes.</summary>
-    public const int MaximumPayload = (32 << 10) - HeaderBytes;
+    public const int MaximumPayload = (32 << 10) - RecordHeader.Bytes;
 
     /// <summary>The one reference the region keeps for the embedder to find its records by. Set with one 8-byte store.</summary>
     public RecordRef Root
@@ -75,12 +61,12 @@ internal sealed unsafe class RecordStore
         record = RecordRef.None;
         var owner = _pools.Find(pool);
         if (owner is null && pool != default) return TmemStatus.NoSuchPool;
-        var sizeClass = SizeClasses.For(payload + HeaderBytes);
+        var sizeClass = SizeClasses.For(payload + RecordHeader.Bytes);
         long asked = SizeClasses.Size(sizeClass);
         if (owner is null && _pools.Reserves is { Any: true } reserves && !reserves.TryAdmit(asked)) return TmemStatus.Reserved;
         // Asked first: nothing is evicted for what is refused anyway.
         if (owner is not null && owner.TryGrow(asked, isRecord: true) is var grown and not TmemStatus.Ok) return grown;
-        var place = _slabs.AllocateEvicting(SpanKind.Records, sizeClass);
+        var place = _slabs.AllocateEvicting(SpanKind.Records, sizeClass, _maker);
         if (place == 0)
         {
             owner?.TryGrow(-asked);
@@ -94,7 +80,7 @@ internal sealed unsafe class RecordStore
         }
         record = new RecordRef(place >> 4);
         var words = (ulong*)_slabs.At(place);
-        words[1] = (ulong)payload << LengthShift | (ulong)pool.Value << PoolShift | (uint)kind << KindShift | Committed;
+        words[1] = RecordHeader.Make(kind, payload, pool);
         new Span<byte>(words + 2, payload).Clear();
         return TmemStatus.Ok;
     }
@@ -124,10 +110,10 @@ internal sealed unsafe class RecordStore
     {
         var place = record.Value << 4;
         if (record.Value >= 1UL << 44 || !_slabs.IsUsedSlot(place, SpanKind.Records, out var bytes)
-            || payload > bytes - HeaderBytes) return false;
+            || payload > bytes - RecordHeader.Bytes) return false;
         var words = (ulong*)_slabs.At(place);
-        if (words[0] <= SlabAllocator.InFlight) return false;
-        words[1] = (ulong)payload << LengthShift | (uint)kind << KindShift | Committed;
+        if (words[0] <= SlotState.InFlight) return false;
+        words[1] = RecordHeader.Make(kind, payload, default);
         new Span<byte>(words + 2, payload).Clear();
         Store(ref words[0], words[1]);
         return true;
@@ -149,7 +135,7 @@ internal sealed unsafe class RecordStore
     public ulong CommittedState(RecordRef record) => At(record)[1];
 
     /// <summary>The state of a record that exists no longer and is not freed yet.</summary>
-    public ulong RetiredState(RecordRef record) => CommittedState(record) | Retired;
+    public ulong RetiredState(RecordRef record) => CommittedState(record) | RecordHeader.Retired;
 
     /// <summary>Changes a word of a record with one 8-byte store, which nothing written before can be seen after.</summary>
     public void Store(ref ulong word, ulong value)
@@ -186,7 +172,7 @@ internal sealed unsafe class RecordStore
     public ref T Get<T>(RecordRef record) where T : unmanaged, IRecord
     {
         var words = At(record);
-        if ((byte)(words[1] >> KindShift) != T.Kind || (int)(words[1] >> LengthShift) < sizeof(T))
+        if (RecordHeader.Kind(words[1]) != T.Kind || RecordHeader.Length(words[1]) < sizeof(T))
             throw new DamagedRecordException(record);
         return ref Unsafe.AsRef<T>(words + 2);
     }
@@ -196,7 +182,7 @@ internal sealed unsafe class RecordStore
     /// what all else goes through is not lost to a bit of its header that flips while it is in use.
     /// </summary>
     public ref T GetKept<T>(RecordRef record)
-        where T : unmanaged, IRecord => ref Unsafe.AsRef<T>(_slabs.At(record.Value << 4) + HeaderBytes);
+        where T : unmanaged, IRecord => ref Unsafe.AsRef<T>(_slabs.At(record.Value << 4) + RecordHeader.Bytes);
 
     /// <summary>As <see cref="Get"/>; a null reference if this is not a committed record of the kind.</summary>
     public ref T TryGet<T>(RecordRef record) where T : unmanaged, IRecord
@@ -204,7 +190,7 @@ internal sealed unsafe class RecordStore
         if (!IsSound(record)) return ref Unsafe.NullRef<T>();
         var words = (ulong*)_slabs.At(record.Value << 4);
         var header = Volatile.Read(ref words[0]);
-        if ((header & States) != Committed || (byte)(header >> KindShift) != T.Kind || (int)(header >> LengthShift) < sizeof(T))
+        if ((header & RecordHeader.States) != RecordHeader.Committed || RecordHeader.Kind(header) != T.Kind || RecordHeader.Length(header) < sizeof(T))
             return ref Unsafe.NullRef<T>();
         return ref Unsafe.AsRef<T>(words + 2);
     }
@@ -214,16 +200,16 @@ internal sealed unsafe class RecordStore
     public Span<byte> Bytes(RecordRef record)
     {
         var words = At(record);
-        return new Span<byte>(words + 2, (int)(words[1] >> LengthShift));
+        return new Span<byte>(words + 2, RecordHeader.Length(words[1]));
     }
 
     /// <summary>True if this reference, which may come from anywhere, is that of a committed record of that kind.</summary>
     public bool IsRecord(RecordRef record, byte kind) =>
-        IsSound(record) && ((ulong*)_slabs.At(record.Value << 4))[0] is var header && (header & States) == Committed
-            && (byte)(header >> KindShift) == kind;
+        IsSound(record) && ((ulong*)_slabs.At(record.Value << 4))[0] is var header && (header & RecordHeader.States) == RecordHeader.Committed
+            && RecordHeader.Kind(header) == kind;
 
     /// <summary>The pool that a record counts against; none for one that is nobody's.</summary>
-    public PoolId PoolOf(RecordRef record) => new((uint)(At(record)[1] >> PoolShift));
+    public PoolId PoolOf(RecordRef record) => RecordHeader.Pool(At(record)[1]);
 
     /// <summary>
     /// Calls <paramref name="visit"/> for every committed record of a kind. Nobody may allocate records meanwhile; the visitor
@@ -257,7 +243,7 @@ internal sealed unsafe class RecordStore
                 var header = words[0];
                 if (header <= SlabAllocator.InFlight) continue;
                 visit(new RecordRef(place >> 4), (byte)(header >> KindShift), !IsSound(header, words[1], size)
-                    ? RecordState.Damaged : (header & States) == Committed ? RecordState.Committed : RecordState.Retired);
+                    ? RecordState.Damaged : (header & RecordHeader.States) == RecordHeader.Committed ? RecordState.Committed : RecordState.Retired);
             }
         }
     }
@@ -314,23 +300,7 @@ internal sealed unsafe class RecordStore
         Sse.Prefetch0(start + 48);
     }
 
-    /// <summary>
-    /// Whether an attach keeps a slot with these first two words: records that exist, retired ones, and what was one of them
-    /// until a bit flipped, which its owner is to hear of.
-    /// </summary>
-    internal static bool IsKept(ulong header, ulong copy) =>
-        header > SlabAllocator.InFlight && ((header & Committed) != 0 || (header & ~States) == (copy & ~States));
-
-    /// <summary>Whether the two copies of a header, of which the first says the state, agree and fit their slot.</summary>
-    internal static bool IsSound(ulong header, ulong copy, int slotBytes) =>
-        (copy & States) == Committed && (byte)(copy >> KindShift) != 0
-        && (int)(copy >> LengthShift) is > 0 and var length && length <= slotBytes - HeaderBytes
-        && (header == SlabAllocator.InFlight || (header ^ copy) is 0 or Retired);
-
-    /// <summary>The pool that the record with this header counts against.</summary>
-    internal static PoolId PoolOf(ulong copy) => new((uint)(copy >> PoolShift));
-
-    private Pool? OwnerOf(ulong copy) => PoolOf(copy) is var id && id != default && _pools.Holding(id) is { } pool ? pool : null;
+    private Pool? OwnerOf(ulong copy) => RecordHeader.Pool(copy) is var id && id != default && _pools.Holding(id) is { } pool ? pool : null;
 
     /// <summary>Whether this reference, which may come from anywhere, is that of a whole record, in whatever state.</summary>
     public bool IsSound(RecordRef record)
@@ -340,7 +310,7 @@ internal sealed unsafe class RecordStore
         // Of a slot never used the memory may not be there, and a look would make it.
         if (!_slabs.IsUsedSlot(place, SpanKind.Records, out var bytes)) return false;
         var words = (ulong*)_slabs.At(place);
-        return IsSound(Volatile.Read(ref words[0]), words[1], bytes);
+        return RecordHeader.IsSound(Volatile.Read(ref words[0]), words[1], bytes);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Tmds.Linux;
+using Tmem.Engine.Format;
 using Tmem.Engine.Native;
 
 namespace Tmem.Engine.Region;

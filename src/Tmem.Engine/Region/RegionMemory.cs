@@ -1,5 +1,6 @@
-using static Tmds.Linux.LibC;
+using Tmem.Engine.Format;
 using Tmem.Engine.Native;
+using static Tmds.Linux.LibC;
 
 namespace Tmem.Engine.Region;
 

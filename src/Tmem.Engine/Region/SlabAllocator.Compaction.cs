@@ -1,3 +1,5 @@
+using Tmem.Engine.Format;
+
 namespace Tmem.Engine.Region;
 
 /// <summary>What the compactor asks of the slabs: a span to empty, places for what it moves, and the span's return.</summary>

@@ -1,3 +1,5 @@
+using Tmem.Engine.Format;
+
 namespace Tmem.Engine.Region;
 
 /// <summary>One class at a time held off, for who looks at a span of it beside the work of others.</summary>

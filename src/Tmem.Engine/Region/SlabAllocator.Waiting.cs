@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Region;
 
@@ -66,7 +67,7 @@ internal sealed unsafe partial class SlabAllocator
             var place = WaitingOf(kind, sizeClass)[--state.Waiting];
             if (IsStillTaken(place, kind, sizeClass))
             {
-                Volatile.Write(ref *(ulong*)(_start + place), InFlight);
+                Volatile.Write(ref *(ulong*)(_start + place), SlotState.InFlight);
                 return place;
             }
             state.Live++;

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Tmem.Engine.Reclaim;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Region;
 
@@ -14,8 +14,6 @@ namespace Tmem.Engine.Region;
 /// </summary>
 internal sealed unsafe partial class SlabAllocator : IDisposable
 {
-    /// <summary>First word of a slot that is taken and not yet committed.</summary>
-    public const ulong InFlight = 1;
 
     private const int Kinds = 6;
     private const int Lists = 4;
@@ -53,20 +51,20 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
 
     public SpanPool Spans => _spans;
 
-    /// <summary>Who makes room; set once by the engine.</summary>
-    internal IReclaimer? Reclaimer { get; set; }
-
     /// <summary>
     /// As <see cref="Allocate"/>, making room until there is some or nothing is left to compact or to evict; then a larger slot
     /// that stands free serves as well. No latch is held.
     /// </summary>
-    public ulong AllocateEvicting(SpanKind kind, int sizeClass)
+    /// <param name="kind">What the slot is for.</param>
+    /// <param name="sizeClass">Its size.</param>
+    /// <param name="maker">Who makes room.</param>
+    public ulong AllocateEvicting(SpanKind kind, int sizeClass, IRoomMaker maker)
     {
         ulong place;
         var search = new RoomSearch();
         while ((place = Allocate(kind, sizeClass)) == 0)
         {
-            if (Reclaimer is null || !Reclaimer.MakeRoom(ref search))
+            if (!maker.MakeRoom(ref search))
                 return FaultInjector is null ? AllocateLarger(kind, sizeClass) : 0;
         }
         return place;
@@ -169,7 +167,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
             slot = entry.Bump++;
         }
         entry.Live++;
-        Volatile.Write(ref *(ulong*)(start + slot * size), InFlight);
+        Volatile.Write(ref *(ulong*)(start + slot * size), SlotState.InFlight);
         return _spans.PlaceOf(span) + (ulong)(slot * size);
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Region;
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Region;
 

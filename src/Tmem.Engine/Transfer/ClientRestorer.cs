@@ -1,7 +1,6 @@
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
-using Tmem.Engine.Clients;
-using Tmem.Engine.Codec;
+using Tmem.Engine.Format;
 using Tmem.Engine.Pools;
 
 namespace Tmem.Engine.Transfer;
@@ -50,7 +49,7 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
         foreach (var pool in _pools)
         {
             engine.PoolTable.EndRestoring(pool);
-            engine.Operations.Drain(pool);
+            engine.Operations.Removal.Drain(pool);
             engine.PoolTable.Forget(pool, countItsPast: false);
         }
         engine.PoolTable.CloseRestore(ticket);
@@ -93,9 +92,9 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
     {
         if (saved.Checksum != XxHash3.HashToUInt64(_record.AsSpan(0, SaveFormat.Summed)))
             return Damaged($"the pool at byte {Start} fails its checksum");
-        if (saved.Reserved0 != 0 || !Region.PoolEntry.IsKnownPolicy(saved.Policy))
+        if (saved.Reserved0 != 0 || !PoolEntry.IsKnownPolicy(saved.Policy))
             return Unknown("the pool", $"has policy {saved.Policy:x}, or something where nothing is defined");
-        var options = Region.PoolEntry.Options(saved.Flags, saved.Policy, saved.LimitBytes,
+        var options = PoolEntry.Options(saved.Flags, saved.Policy, saved.LimitBytes,
             new SharedId(saved.SharedLow, saved.SharedHigh));
         if (PoolOptionsCheck.Of(options) is var check and not TmemStatus.Ok)
             return Unknown("the pool",
@@ -118,7 +117,7 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
         var pool = _pools[^1];
         var id = new ObjectId(saved.Object0, saved.Object1, saved.Object2);
         var isFill = saved.Format == SaveFormat.FillFormat;
-        if (!isFill && !engine.Operations.KnowsFormat(saved.Format))
+        if (!isFill && !engine.Operations.Transfer.KnowsFormat(saved.Format))
             return Unknown("the page", $"was stored in format {saved.Format}");
         if (pool.IsPrecompressed != (saved.Format == PageFormat.Precompressed))
             return Damaged($"the page at byte {start} is of format {saved.Format}, and its pool's are not");
@@ -135,11 +134,11 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
         if (isFill)
         {
             MemoryMarshal.Cast<byte, ulong>(page).Fill(MemoryMarshal.Read<ulong>(stored));
-            status = engine.Operations.Restore(pool, client, id, saved.Index, page);
+            status = engine.Operations.Transfer.Restore(pool, client, id, saved.Index, page);
         }
         else
         {
-            status = engine.Operations.Restore(pool, client, id, saved.Index, stored, (int)saved.Format, saved.Checksum, page);
+            status = engine.Operations.Transfer.Restore(pool, client, id, saved.Index, stored, (int)saved.Format, saved.Checksum, page);
             if (status == TmemStatus.Corrupt) return Damaged($"the page at byte {start} fails its checksum or does not unpack");
         }
         if (status != TmemStatus.Ok)

@@ -1,5 +1,7 @@
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
+using Tmem.Engine.Format;
+using Tmem.Engine.Operations;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 
@@ -47,7 +49,7 @@ internal sealed class ClientSaver(RegionOperations operations, Stream stream)
         {
             Kind = RecordKind.Pool,
             Flags = (uint)options.Flags,
-            Policy = Region.PoolEntry.PolicyOf(options),
+            Policy = PoolEntry.PolicyOf(options),
             LimitBytes = options.LimitBytes,
             SharedLow = options.SharedId.Low,
             SharedHigh = options.SharedId.High,
@@ -60,12 +62,12 @@ internal sealed class ClientSaver(RegionOperations operations, Stream stream)
         for (var bucket = 0; bucket < Pool.BucketCount; bucket++)
         {
             var from = default(ObjectId);
-            while (operations.NextObject(pool, bucket, from, out var id))
+            while (operations.Search.NextObject(pool, bucket, from, out var id))
             {
                 for (ulong next = 0; next <= uint.MaxValue
-                    && operations.NextStored(pool, id, (uint)next, scratch, out var index); next = (ulong)index + 1)
+                    && operations.Transfer.NextStored(pool, id, (uint)next, scratch, out var index); next = (ulong)index + 1)
                 {
-                    if (operations.Unpack(scratch, unpacked) != TmemStatus.Ok)
+                    if (operations.Transfer.Unpack(scratch, unpacked) != TmemStatus.Ok)
                         return Result(TransferStatus.Refused, TmemStatus.Corrupt,
                             $"{new Handle(pool.Id, id, index)} is corrupt; flush it and save again");
                     WritePage(id, index, scratch);

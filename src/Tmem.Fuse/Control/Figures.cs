@@ -1,5 +1,4 @@
 using Tmem.Engine;
-using Tmem.Engine.Diagnostics;
 using Tmem.Fuse.Control.Messages;
 using Tmem.Fuse.Filesystem;
 

@@ -1,7 +1,6 @@
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Mount;
-using Tmem.Fuse.Protocol;
 using Tmem.Fuse.Session;
 
 namespace Tmem.Fuse.Daemon;

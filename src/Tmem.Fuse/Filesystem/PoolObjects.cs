@@ -1,5 +1,4 @@
 using Tmem.Engine;
-using Tmem.Engine.Diagnostics;
 
 namespace Tmem.Fuse.Filesystem;
 

@@ -1,5 +1,4 @@
 using Tmem.Engine;
-using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Records;
 
 namespace Tmem.Fuse.Filesystem;

@@ -1,6 +1,5 @@
 using System.Text;
 using Tmem.Engine;
-using Tmem.Engine.Diagnostics;
 using Tmem.Engine.Records;
 
 namespace Tmem.Fuse.Filesystem;

@@ -1,7 +1,6 @@
 using System.Text;
 using Tmem.Engine;
 using Tmem.Engine.Records;
-using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Filesystem;
 

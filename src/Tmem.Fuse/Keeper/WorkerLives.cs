@@ -1,5 +1,3 @@
-using Tmem.Fuse.Abi;
-
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>What the keeper says when the out-of-memory killer ends worker after worker.</summary>

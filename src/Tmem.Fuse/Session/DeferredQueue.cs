@@ -1,4 +1,3 @@
-using Tmem.Fuse.Abi;
 using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Session;

@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Tmem.Fuse.Abi;
-using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Session;

@@ -1,4 +1,3 @@
-using Tmem.Ctl.Output;
 using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Swap;

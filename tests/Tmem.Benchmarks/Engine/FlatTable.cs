@@ -1,6 +1,7 @@
 using System.Diagnostics;
-using Tmem.Engine;
 using Tmem.Benchmarks.Linux;
+using Tmem.Engine;
+using Tmem.Engine.Format;
 using Tmem.Engine.Region;
 
 namespace Tmem.Benchmarks.Engine;

@@ -1,6 +1,6 @@
 using Tmem.Benchmarks.Linux;
 using Tmem.Engine;
-using Tmem.Engine.Pam;
+using Tmem.Engine.Format;
 
 namespace Tmem.Benchmarks.Engine;
 

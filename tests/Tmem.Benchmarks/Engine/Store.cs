@@ -1,5 +1,5 @@
 using Tmem.Engine;
-using Tmem.Engine.Reclaim;
+using Tmem.Engine.Region;
 
 namespace Tmem.Benchmarks.Engine;
 

@@ -1,4 +1,3 @@
-using Tmds.Linux;
 using Tmem.Benchmarks.Linux;
 using Tmem.Engine;
 

@@ -1,6 +1,6 @@
 using Tmds.Linux;
 using Tmem.Engine.Durability;
-using Tmem.Engine.Region;
+using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Tests.Durability;
 

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using CsCheck;
-using Tmem.Engine.Durability;
 
 namespace Tmem.Engine.Tests.Durability;
 

@@ -1,5 +1,6 @@
 using Tmds.Linux;
 using Tmem.Engine.Durability;
+using Tmem.Engine.Format;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests.Durability;

@@ -1,4 +1,3 @@
-using Tmem.Engine.Codec;
 using Tmem.Engine.Pam;
 
 namespace Tmem.Engine.Tests.Linearizability;

@@ -1,9 +1,8 @@
-using Tmem.Engine.Codec;
-using Tmem.Engine.Clients;
 using Tmem.Engine.Index;
+using Tmem.Engine.Operations;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
-using Tmem.Engine.Reclaim;
+using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests.Linearizability;
 
@@ -101,8 +100,10 @@ internal sealed class SubjectOver<TPam>(TmemEngine engine, PoolId id, TPam pam) 
     where TPam : struct, IPamOps
 {
     private readonly Pool _pool = engine.PoolTable.Find(id)!;
-    private readonly PageOperations<RegionHost, TPam> _operations =
-        new(new RegionHost(engine.Slabs), pam, new NoReclaimer(), engine.Intent);
+    private readonly PageOperations<RegionHost, TPam> _operations = Over(new(new RegionHost(engine.Slabs), pam));
+
+    private static PageOperations<RegionHost, TPam> Over(PageIndex<RegionHost, TPam> index) =>
+        new(index, new PageRemoval<RegionHost, TPam>(index), new NoReclaimer());
 
     public override TmemStatus Put(in ObjectId obj, uint index, ReadOnlySpan<byte> page) =>
         _operations.Put(_pool, _pool.Owner, obj, index, page, keepOld: false);
@@ -128,10 +129,10 @@ internal readonly struct LateGrab(CompressedStore store) : IPamOps
     [ThreadStatic] private static ulong t_descriptor;
     [ThreadStatic] private static ulong t_leaf;
 
-    public TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, out ulong descriptor) =>
-        store.Create(page, owner, out descriptor);
-    public TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, out ulong descriptor) =>
-        store.Keep(stored, format, owner, out descriptor);
+    public TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, IRoomMaker maker, out ulong descriptor) =>
+        store.Create(page, owner, maker, out descriptor);
+    public TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, IRoomMaker maker, out ulong descriptor) =>
+        store.Keep(stored, format, owner, maker, out descriptor);
     public bool KnowsFormat(uint format) => store.KnowsFormat(format);
     public void Bind(ulong descriptor, ulong leaf) => store.Bind(descriptor, leaf);
     public void Free(ulong descriptor) => store.Free(descriptor);

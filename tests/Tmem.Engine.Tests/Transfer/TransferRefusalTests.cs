@@ -1,3 +1,5 @@
+using Tmem.Engine.Format;
+
 namespace Tmem.Engine.Tests.Transfer;
 
 /// <summary>
@@ -168,7 +170,7 @@ public sealed class TransferRefusalTests
         client.Put(pool, _object, 9, Pages.Text(3));
         for (uint span = 0; span < engine.Slabs.Spans.HighWater; span++)
         {
-            if (engine.Slabs.Spans.Table[span].Kind == Region.SpanKind.PersistentPages) engine.Slabs.Spans.Start(span)[40] ^= 1;
+            if (engine.Slabs.Spans.Table[span].Kind == SpanKind.PersistentPages) engine.Slabs.Spans.Start(span)[40] ^= 1;
         }
         var result = client.SavePool(pool, new MemoryStream());
         Assert.Equal((TransferStatus.Refused, TmemStatus.Corrupt), (result.Status, result.Cause));
@@ -223,7 +225,7 @@ public sealed class TransferRefusalTests
     }
 
     /// <summary>An engine that has had the save and lost it again, and its figures then: what is made once is there.</summary>
-    private static TmemEngine Used(byte[] saved, out TmemClient client, out Diagnostics.EngineStatistics before)
+    private static TmemEngine Used(byte[] saved, out TmemClient client, out EngineStatistics before)
     {
         var engine = Engines.Still(4 * Engines.Mebi);
         client = engine.Client(new ClientId(1));
@@ -233,7 +235,7 @@ public sealed class TransferRefusalTests
         return engine;
     }
 
-    private static void AssertNothingLeft(TmemEngine engine, Diagnostics.EngineStatistics before)
+    private static void AssertNothingLeft(TmemEngine engine, EngineStatistics before)
     {
         Engines.AssertSound(engine);
         var now = engine.Statistics();

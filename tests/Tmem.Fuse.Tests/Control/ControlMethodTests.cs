@@ -81,8 +81,8 @@ public sealed class ControlMethodTests : IDisposable
         // A figure added to the engine and forgotten here would be invisible to whoever runs the machine.
         static string[] Names(Type type, params string[] without) =>
             [.. type.GetProperties().Select(property => property.Name).Except(without).Order()];
-        Assert.Equal(Names(typeof(Engine.Diagnostics.PoolStatistics)), Names(typeof(PoolFigures), "EqualityContract"));
-        Assert.Equal(Names(typeof(Engine.Diagnostics.EngineStatistics), "EqualityContract", "Total", "Pools"),
+        Assert.Equal(Names(typeof(Engine.PoolStatistics)), Names(typeof(PoolFigures), "EqualityContract"));
+        Assert.Equal(Names(typeof(Engine.EngineStatistics), "EqualityContract", "Total", "Pools"),
             Names(typeof(StoreFigures), "EqualityContract"));
     }
 
@@ -255,7 +255,7 @@ public sealed class ControlMethodTests : IDisposable
     [Fact]
     public void One_pool_too_many_is_told_so_and_not_that_memory_is_short()
     {
-        Assert.Equal(Engine.Region.RegionLayout.MaximumPools, ControlProtocol.MaximumPools);
+        Assert.Equal(Engine.Format.RegionLayout.MaximumPools, ControlProtocol.MaximumPools);
         for (var i = 0; i < ControlProtocol.MaximumPools; i++)
             Assert.Equal(Errno.Ok, ((Tmem.Fuse.Filesystem.IPoolDirectory)_fixture.Store).CreatePool($"p{i}", default, 0, out _));
         _fixture.Store.CreateAnswers = Errno.ENOSPC;

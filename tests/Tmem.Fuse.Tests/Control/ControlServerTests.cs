@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using System.Text;
 using CsCheck;
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Control.Messages;

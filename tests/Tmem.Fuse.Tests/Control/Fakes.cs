@@ -1,5 +1,4 @@
 using Tmem.Engine;
-using Tmem.Engine.Diagnostics;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Control.Messages;

@@ -1,4 +1,3 @@
-using Tmem.Fuse.Control;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;

@@ -6,7 +6,6 @@ using Tmem.Fuse.Abi;
 using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Protocol;
-using Tmem.Fuse.Tests.Protocol;
 using Xunit;
 using Answer = Tmem.Fuse.Tests.Protocol.Answer;
 

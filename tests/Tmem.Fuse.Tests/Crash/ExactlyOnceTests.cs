@@ -3,12 +3,11 @@ using System.Runtime.InteropServices;
 using Tmem.Engine;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Filesystem;
-using Tmem.Fuse.Protocol;
 using Tmem.Fuse.Tests.Filesystem;
 using Tmem.Fuse.Tests.Protocol;
 using Xunit;
-using Answer = Tmem.Fuse.Tests.Protocol.Answer;
 using static Tmem.Fuse.Tests.Crash.Requests;
+using Answer = Tmem.Fuse.Tests.Protocol.Answer;
 
 namespace Tmem.Fuse.Tests.Crash;
 

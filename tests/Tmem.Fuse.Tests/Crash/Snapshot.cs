@@ -1,9 +1,8 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
+using Tmem.Engine.Format;
 using Tmem.Engine.Records;
-using Tmem.Engine.Region;
-using Tmem.Fuse.Abi;
 using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Protocol;
 

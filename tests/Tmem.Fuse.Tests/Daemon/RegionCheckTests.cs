@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Tmem.Engine;
 using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Tests.Filesystem;
 using Xunit;

@@ -1,6 +1,5 @@
 using Tmem.Engine;
 using Tmem.Fuse.Abi;
-using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Protocol;
 using Xunit;
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Tmem.Fuse.Filesystem;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;

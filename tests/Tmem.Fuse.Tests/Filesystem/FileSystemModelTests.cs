@@ -1,6 +1,5 @@
 using CsCheck;
 using Tmem.Fuse.Abi;
-using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Protocol;
 using Xunit;
 

@@ -1,5 +1,4 @@
 using Tmem.Fuse.Abi;
-using Tmem.Fuse.Protocol;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Protocol;

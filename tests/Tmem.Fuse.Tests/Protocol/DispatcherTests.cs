@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Tmem.Fuse.Abi;
-using Tmem.Fuse.Protocol;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Protocol;

@@ -1,0 +1,114 @@
+using System.Runtime.Intrinsics.X86;
+using Tmem.Engine.Format;
+using Tmem.Engine.Index;
+using Tmem.Engine.Pools;
+
+namespace Tmem.Engine.Attach;
+
+/// <summary>
+/// The pages of the walk: what a leaf says is held against what its slot says, and counted. All but a few of an attach's
+/// instructions are here.
+/// </summary>
+internal sealed unsafe partial class AttachWalk
+{
+    private Tally _tally;
+    private ulong _lookedAt;
+    private ulong _seen;
+
+    /// <summary>
+    /// Asks for the headers of all pages of a node, while those of the node before are adopted: the processor then waits for none
+    /// of them, or, where it cannot be asked, for ten or so at a time, where <see cref="AdoptPage"/> would wait for each.
+    /// </summary>
+    private void LookAhead(ulong node)
+    {
+        if (node == _lookedAt || !_slabs.IsSlot(node, SpanKind.Nodes)) return;
+        _lookedAt = node;
+        var entries = ((RadixNode*)_slabs.At(node))->Entries;
+        for (var slot = 0; slot < RadixNode.Fanout; slot++)
+        {
+            var descriptor = entries[slot];
+            if (!PageDescriptor.IsSlot(descriptor)) continue;
+            var place = PageDescriptor.Slot(descriptor);
+            if (!_spans.Contains(place)) continue;
+            if (Sse.IsSupported) Sse.Prefetch0(_slabs.At(place));
+            else if (_spans.Table[_spans.SpanOf(place)].Kind != SpanKind.Free) _seen ^= *(ulong*)_slabs.At(place);
+        }
+    }
+
+    /// <summary>False, and the leaf empty, if the page is damaged.</summary>
+    private bool AdoptPage(Pool pool, int bucket, ulong leaf, in ObjectId id, uint index)
+    {
+        var descriptor = *(ulong*)_slabs.At(leaf);
+        if (PageDescriptor.IsFill(descriptor))
+        {
+            _tally.Pages++;
+            _tally.SameFilled++;
+            return true;
+        }
+        var place = PageDescriptor.Slot(descriptor);
+        var kind = pool.IsPersistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
+        if (!PageDescriptor.IsSlot(descriptor) || !_slabs.IsSlot(place, kind) || _reached.Contains(place))
+            return Drop(leaf, $"{new Handle(pool.Id, id, index)} refers to {descriptor:x}, which is not a page of its own");
+        ref var header = ref *(SlotHeader*)_slabs.At(place);
+        var size = _slabs.SlotBytes(place);
+        var length = PageDescriptor.Length(descriptor);
+        if (!header.IsCommitted || length > size - SlotHeader.Bytes)
+            return Drop(leaf,
+                $"{new Handle(pool.Id, id, index)}: {length} bytes in its slot at {place:x}, which has header {header.Word:x16}");
+        if (header.Leaf != leaf && IsOfAnotherHandle(header.Leaf, place, pool, id, index))
+            return Drop(leaf, $"{new Handle(pool.Id, id, index)} refers to {descriptor:x}, which is another handle's page");
+        // A page that was moving between the object and a node when the process died still names its old leaf.
+        var word = SlotHeader.MakeWord(leaf, pool.Place, bucket, header.Use);
+        if (header.Word != word) header.Word = word;
+        _reached.Add(place);
+        _tally.Pages++;
+        _tally.CompressedBytes += length;
+        _tally.SlotBytes += size;
+        if (PageDescriptor.Format(descriptor) == PageFormat.Raw) _tally.Raw++;
+        return true;
+    }
+
+    /// <summary>An object's pages at once: a counter costs as much as all else about a page.</summary>
+    private void CountPages(Pool pool)
+    {
+        pool.Adopt(_tally.SlotBytes);
+        var counters = pool.Counters;
+        counters.Add(Count.Pages, _tally.Pages);
+        counters.Add(Count.SameFilled, _tally.SameFilled);
+        counters.Add(Count.CompressedBytes, _tally.CompressedBytes);
+        counters.Add(Count.SlotBytes, _tally.SlotBytes);
+        counters.Add(Count.Raw, _tally.Raw);
+        _tally = default;
+    }
+
+    /// <summary>
+    /// Whether the leaf that a slot names holds it too, for another handle: then the leaf that led here is the damaged one. A
+    /// page caught while its node or object was moving has two leaves as well, but both are one handle's; one caught in an
+    /// exchange is in one leaf alone.
+    /// </summary>
+    private bool IsOfAnotherHandle(ulong named, ulong place, Pool pool, in ObjectId id, uint index)
+    {
+        if (!_slabs.Spans.Contains(named) || !PageDescriptor.IsAt(*(ulong*)_slabs.At(named), place)) return false;
+        var (obj, number) = new LeafLocator(_slabs).Locate(named);
+        if (obj == 0) return false;
+        var owner = *(ObjectRecord*)_slabs.At(obj);
+        return owner.IsCommitted && (owner.Pool != pool.Id || owner.Id != id || number != index);
+    }
+
+    private bool Drop(ulong leaf, string what)
+    {
+        _damage.Found(what);
+        *(ulong*)_slabs.At(leaf) = 0;
+        return false;
+    }
+
+    /// <summary>What the pages of an object come to.</summary>
+    private struct Tally
+    {
+        public long Pages;
+        public long SameFilled;
+        public long CompressedBytes;
+        public long SlotBytes;
+        public long Raw;
+    }
+}

@@ -1,0 +1,257 @@
+using Tmem.Engine.Format;
+using Tmem.Engine.Index;
+using Tmem.Engine.Operations;
+using Tmem.Engine.Pools;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Attach;
+
+/// <summary>
+/// Makes everything derived anew when a process attaches to a region: which slots are in use, free chains, ordered trees, page
+/// counts, back references, counters. The truth it starts from: the pool table, the kind and class of each span, the committed
+/// objects and records, and whatever can be reached from an object's root. Slots that nothing reaches were never committed, or
+/// their page was gone already; they become free. Half-made nodes without pages, and objects without pages, go too.
+/// <para>One walk, one visit a page: the cost is a cache miss for each slot's header, and a fault for each page of memory. The
+/// misses of a node's pages overlap (<see cref="LookAhead"/>), headers are written only where they change, and another thread
+/// takes most of the faults, where a <see cref="RegionTakeover"/> has not taken them before.</para>
+/// <para>Damage is whatever contradicts itself. It refuses the region, or, on request, what is damaged is let go: a page, a
+/// node's pages, an object, a span.</para>
+/// </summary>
+internal sealed unsafe partial class AttachWalk : IDisposable
+{
+    private readonly RegionMemory _memory;
+    private readonly SlabAllocator _slabs;
+    private readonly SpanPool _spans;
+    private readonly PoolTable _pools;
+    private readonly ExchangeIntent _intent;
+    private readonly DamageReport _damage;
+    private readonly ObjectOrder<RegionHost> _order;
+    private readonly HashSet<ulong> _superseded = [];
+    private SlotBitmap _reached = null!;
+
+    public AttachWalk(RegionMemory memory, SlabAllocator slabs, PoolTable pools, ExchangeIntent intent, DamageReport damage)
+    {
+        _memory = memory;
+        _slabs = slabs;
+        _spans = slabs.Spans;
+        _pools = pools;
+        _intent = intent;
+        _damage = damage;
+        _order = new ObjectOrder<RegionHost>(new RegionHost(slabs));
+    }
+
+    public void Run()
+    {
+        CheckSpans();
+        _spans.Adopt();
+        _intent.Complete(_spans, _damage);
+        _reached = new SlotBitmap(_spans);
+        // Holes are punched again in Rebuild; nothing may be made present beside that.
+        using (RegionPresence.Where(_memory, (long)_spans.PlaceOf((uint)_spans.HighWater))) Reach();
+        for (uint span = 0; span < _spans.HighWater; span++)
+        {
+            if (_spans.Table[span].Kind != SpanKind.Free) Rebuild(span);
+        }
+    }
+
+    public void Dispose() => _reached?.Dispose();
+
+    /// <summary>Marks what objects and records in use reach.</summary>
+    private void Reach()
+    {
+        FindSuperseded();
+        for (uint span = 0; span < _spans.HighWater; span++)
+        {
+            switch (_spans.Table[span].Kind)
+            {
+                case SpanKind.Objects:
+                    foreach (var place in SlotsOf(span)) AdoptObject(place);
+                    break;
+                case SpanKind.Records:
+                    foreach (var place in SlotsOf(span))
+                    {
+                        AdoptRecord(place);
+                    }
+                    break;
+            }
+        }
+    }
+
+    /// <summary>
+    /// A record that is none any more costs what it stood for, and no start: it is kept for its owner to see and name, or, with
+    /// leave, let go.
+    /// </summary>
+    private void AdoptRecord(ulong place)
+    {
+        var words = (ulong*)_slabs.At(place);
+        if (!RecordHeader.IsKept(words[0], words[1])) return;
+        var size = _slabs.SlotBytes(place);
+        if (!RecordHeader.IsSound(words[0], words[1], size))
+        {
+            if (_damage.Drops) _damage.Found($"the record at {place:x} has headers {words[0]:x16} and {words[1]:x16}");
+            else _reached.Add(place);
+            return;
+        }
+        _reached.Add(place);
+        if (RecordHeader.Pool(words[1]) is var id && id != default && _pools.Holding(id) is { } pool)
+        {
+            pool.Adopt(size);
+            pool.Counters.Add(Count.RecordBytes, size);
+        }
+    }
+
+    private void CheckSpans()
+    {
+        for (uint span = 0; span < _spans.Count; span++)
+        {
+            ref var entry = ref _spans.Table[span];
+            if (entry.Kind == SpanKind.Free) continue;
+            if (entry.Kind > SpanKind.Records || entry.Class >= SizeClasses.Count || !FitsKind(entry))
+            {
+                _damage.Found($"span {span} has kind {(int)entry.Kind} and class {entry.Class}");
+                entry = default;
+                continue;
+            }
+            entry = new SpanEntry { Kind = entry.Kind, Class = entry.Class };
+        }
+    }
+
+    /// <summary>Objects that were being moved when the process died: the new record counts, and the old one is let go.</summary>
+    private void FindSuperseded()
+    {
+        for (uint span = 0; span < _spans.HighWater; span++)
+        {
+            if (_spans.Table[span].Kind != SpanKind.Objects) continue;
+            foreach (var place in SlotsOf(span))
+            {
+                ref var record = ref *(ObjectRecord*)_slabs.At(place);
+                if (!record.IsCommitted || record.Supersedes == 0) continue;
+                if (_slabs.IsSlot(record.Supersedes, SpanKind.Objects)
+                    && ((ObjectRecord*)_slabs.At(record.Supersedes))->Id == record.Id)
+                    _superseded.Add(record.Supersedes);
+                record.Supersedes = 0;
+            }
+        }
+        foreach (var place in _superseded) ((ObjectRecord*)_slabs.At(place))->Header = 0;
+    }
+
+    private void AdoptObject(ulong place)
+    {
+        ref var record = ref *(ObjectRecord*)_slabs.At(place);
+        if (!record.IsCommitted || _pools.Find(record.Pool) is not { } pool) return;
+        var id = record.Id;
+        if (!id.IsValid || record.Bucket != Pool.BucketOf(id) || record.Height > RadixNode.MaximumHeight)
+        {
+            _damage.Found($"object {id} of {pool.Id} has header {record.Header:x16} and root {record.Root:x16}");
+            return;
+        }
+        record.Pages = 0;
+        var nodes = 0;
+        if (record.Height > 0)
+        {
+            record.Page0 = 0;
+            if (record.Height == 1) LookAhead(record.RootNode);
+            if (AdoptNode(pool, place, record.RootNode, record.Height, 0, ref record.Pages, ref nodes) == 0) record.Root = 0;
+        }
+        else if (record.Page0 != 0)
+        {
+            if (AdoptPage(pool, record.Bucket, place + ObjectRecord.Page0Offset, id, 0)) record.Pages = 1;
+        }
+        CountPages(pool);
+        if (record.Pages == 0) return;
+        _reached.Add(place);
+        record.Left = record.Right = 0;
+        Treap.Insert(_order, ref pool.BucketAt(record.Bucket).Root, place, id);
+        pool.Adopt(nodes * RadixNode.Bytes + ObjectRecord.Bytes);
+        pool.CountIndex(nodes, 1);
+    }
+
+    /// <summary>Returns the entries in use below a node; a node without any is not reached and its parent forgets it.</summary>
+    private int AdoptNode(Pool pool, ulong obj, ulong place, int level, uint first, ref long pages, ref int nodes)
+    {
+        var record = (ObjectRecord*)_slabs.At(obj);
+        if (!_slabs.IsSlot(place, SpanKind.Nodes) || _reached.Contains(place))
+        {
+            _damage.Found(
+                $"object {record->Id} of {pool.Id} refers to {place:x} from index {first} on, which is not a node of its own");
+            return 0;
+        }
+        ref var node = ref *(RadixNode*)_slabs.At(place);
+        if (node.Level != level || node.FirstIndex != first)
+        {
+            _damage.Found($"object {record->Id} of {pool.Id}: the node at {place:x} from index {first} on belongs elsewhere");
+            return 0;
+        }
+        // The nodes of an object that was being moved name its old place.
+        node.Header = RadixNode.MakeHeader(obj, level);
+        node.Used = 0;
+        for (var slot = 0; slot < RadixNode.Fanout; slot++)
+        {
+            var entry = node.Entries[slot];
+            if (entry == 0) continue;
+            if (level == 2)
+            {
+                LookAhead(entry);
+                if (slot + 1 < RadixNode.Fanout) LookAhead(node.Entries[slot + 1]);
+            }
+            var below = first + ((uint)slot << (level - 1) * RadixNode.Shift);
+            if (level == 1)
+            {
+                if (!AdoptPage(pool, record->Bucket, place + RadixNode.EntriesOffset + (ulong)slot * sizeof(ulong), record->Id,
+                    below)) continue;
+                pages++;
+            }
+            else if (AdoptNode(pool, obj, entry, level - 1, below, ref pages, ref nodes) == 0)
+            {
+                node.Entries[slot] = 0;
+                continue;
+            }
+            node.Used++;
+        }
+        if (node.Used == 0) return 0;
+        _reached.Add(place);
+        nodes++;
+        return node.Used;
+    }
+
+    /// <summary>Chains the free slots of a span and hands it to the allocator.</summary>
+    private void Rebuild(uint span)
+    {
+        ref var entry = ref _spans.Table[span];
+        var slots = SizeClasses.SlotsPerSpan(entry.Class);
+        var size = (ulong)SizeClasses.Size(entry.Class);
+        var start = _spans.PlaceOf(span);
+        var clears = entry.Kind is SpanKind.Objects or SpanKind.Records;
+        for (var slot = slots - 1; slot >= 0; slot--)
+        {
+            var place = start + (ulong)slot * size;
+            if (_reached.Contains(place))
+            {
+                if (entry.Bump == 0) entry.Bump = (ushort)(slot + 1);
+                entry.Live++;
+                continue;
+            }
+            var words = (ulong*)_slabs.At(place);
+            if (clears || entry.Bump != 0) words[0] = 0;
+            if (entry.Bump == 0) continue;
+            words[1] = entry.FreeHead;
+            entry.FreeHead = (ushort)(slot + 1);
+        }
+        _slabs.Adopt(span);
+    }
+
+    private static bool FitsKind(in SpanEntry entry) => entry.Kind switch
+    {
+        SpanKind.Nodes => entry.Class == SizeClasses.Node,
+        SpanKind.Objects => entry.Class == SizeClasses.Object,
+        _ => entry.Class < SizeClasses.General,
+    };
+
+    private IEnumerable<ulong> SlotsOf(uint span) => Places(_spans.PlaceOf(span), _spans.Table[span].Class);
+
+    private static IEnumerable<ulong> Places(ulong start, int sizeClass)
+    {
+        for (var slot = 0; slot < SizeClasses.SlotsPerSpan(sizeClass); slot++)
+            yield return start + (ulong)(slot * SizeClasses.Size(sizeClass));
+    }
+}

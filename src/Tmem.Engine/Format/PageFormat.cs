@@ -1,0 +1,19 @@
+namespace Tmem.Engine.Format;
+
+/// <summary>
+/// How a slot's bytes are to be read: three bits of its header, part of the region's format. Several codecs may write one format.
+/// </summary>
+internal static class PageFormat
+{
+    /// <summary>The page itself.</summary>
+    public const int Raw = 0;
+
+    /// <summary>An LZ4 block.</summary>
+    public const int Lz4 = 1;
+
+    /// <summary>A Zstandard frame without its magic number.</summary>
+    public const int Zstd = 2;
+
+    /// <summary>Bytes that the client compressed, of any length up to a page: never interpreted.</summary>
+    public const int Precompressed = 3;
+}

@@ -1,0 +1,50 @@
+namespace Tmem.Engine.Format;
+
+/// <summary>
+/// The two words before a record's payload.
+/// <code>
+/// word 0   | payload length : 16 | pool id : 32 | kind : 8 | 0 : 4 | retired : 2 | 1 (committed) | 0 |
+///          1 until committed, 0 when free
+/// word 1   the same word 0 will be, kept until the commit
+/// words 2- payload
+/// </code>
+/// </summary>
+internal static class RecordHeader
+{
+    public const int Bytes = 16;
+    public const ulong Committed = 2;
+
+    /// <summary>
+    /// Both or neither: one of them alone has flipped, and must not make a record be taken for one that its owner lets go of.
+    /// </summary>
+    public const ulong Retired = 12;
+
+    public const ulong States = 15;
+
+    private const int KindShift = 8;
+    private const int PoolShift = 16;
+    private const int LengthShift = 48;
+
+    /// <summary>Word 0 of a record that exists, and word 1 of any.</summary>
+    public static ulong Make(byte kind, int payload, PoolId pool) =>
+        (ulong)payload << LengthShift | (ulong)pool.Value << PoolShift | (uint)kind << KindShift | Committed;
+
+    public static byte Kind(ulong header) => (byte)(header >> KindShift);
+    public static int Length(ulong header) => (int)(header >> LengthShift);
+
+    /// <summary>The pool that the record counts against; none for one that is nobody's.</summary>
+    public static PoolId Pool(ulong header) => new((uint)(header >> PoolShift));
+
+    /// <summary>
+    /// Whether an attach keeps a slot with these first two words: records that exist, retired ones, and what was one of them
+    /// until a bit flipped, which its owner is to hear of.
+    /// </summary>
+    public static bool IsKept(ulong header, ulong copy) =>
+        header > SlotState.InFlight && ((header & Committed) != 0 || (header & ~States) == (copy & ~States));
+
+    /// <summary>Whether the two copies of a header, of which the first says the state, agree and fit their slot.</summary>
+    public static bool IsSound(ulong header, ulong copy, int slotBytes) =>
+        (copy & States) == Committed && Kind(copy) != 0
+        && Length(copy) is > 0 and var length && length <= slotBytes - Bytes
+        && (header == SlotState.InFlight || (header ^ copy) is 0 or Retired);
+}

@@ -1,0 +1,53 @@
+using Tmem.Engine.Pam;
+using Tmem.Engine.Pools;
+
+namespace Tmem.Engine.Operations;
+
+/// <summary>What pages cost and what became of requests, in their pool's counters.</summary>
+internal static class PageAccount
+{
+    /// <summary>What a put or a write came to.</summary>
+    public static void CountOutcome(Pool pool, TmemStatus status)
+    {
+        var counters = pool.Counters;
+        switch (status)
+        {
+            case TmemStatus.Ok: counters.Add(Count.Stored); break;
+            case TmemStatus.NoRoom: counters.Add(Count.NoRoom); break;
+            case TmemStatus.Reserved: counters.Add(Count.Reserved); break;
+            case TmemStatus.PoolLimit: counters.Add(Count.PoolLimit); break;
+            case TmemStatus.ClientLimit: counters.Add(Count.ClientLimit); break;
+            case TmemStatus.Frozen: counters.Add(Count.Frozen); break;
+            case TmemStatus.Incompressible: counters.Add(Count.Incompressible); break;
+        }
+    }
+
+    /// <summary>So many pages alike came, or, less than none, went.</summary>
+    public static void Add(Pool pool, in PageCost cost, int pages)
+    {
+        var counters = pool.Counters;
+        counters.Add(Count.Pages, pages);
+        if (cost.SameFilled)
+        {
+            counters.Add(Count.SameFilled, pages);
+            return;
+        }
+        counters.Add(Count.CompressedBytes, pages * cost.CompressedBytes);
+        counters.Add(Count.SlotBytes, pages * cost.SlotBytes);
+        if (cost.Raw) counters.Add(Count.Raw, pages);
+    }
+
+    /// <summary>
+    /// As the one page added and the other taken, with an interlocked add only for what differs: half the adds of an overwrite.
+    /// </summary>
+    public static void Replace(Pool pool, in PageCost cost, in PageCost old)
+    {
+        var counters = pool.Counters;
+        counters.Add(Count.Replaced);
+        if (cost.CompressedBytes != old.CompressedBytes)
+            counters.Add(Count.CompressedBytes, cost.CompressedBytes - old.CompressedBytes);
+        if (cost.SlotBytes != old.SlotBytes) counters.Add(Count.SlotBytes, cost.SlotBytes - old.SlotBytes);
+        if (cost.SameFilled != old.SameFilled) counters.Add(Count.SameFilled, cost.SameFilled ? 1 : -1);
+        if (cost.Raw != old.Raw) counters.Add(Count.Raw, cost.Raw ? 1 : -1);
+    }
+}

@@ -1,0 +1,77 @@
+using System.Runtime.CompilerServices;
+using Tmem.Engine.Format;
+using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
+using Tmem.Engine.Pools;
+
+namespace Tmem.Engine.Operations;
+
+/// <summary>
+/// The index of pages over any host and any page store, and what all operations on it share. The shape of each operation is the
+/// same: what costs (compressing, unpacking, evicting) happens under no lock; the bucket's latch is held for finding the leaf and
+/// for one store or one copy of the stored bytes.
+/// </summary>
+internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
+    where THost : struct, IHostOps
+    where TPam : struct, IPamOps
+{
+    public readonly THost Host = host;
+    public readonly TPam Pam = pam;
+    public readonly ObjectOrder<THost> Order = new(host);
+    public readonly RadixTree<THost, TPam> Tree = new(host, pam);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ref ObjectRecord Object(ulong place) => ref *(ObjectRecord*)Host.At(place);
+
+    /// <summary>The object and the leaf of a page that is there; 0 if it is not. Under the bucket's latch.</summary>
+    public ulong FindPage(Pool pool, in ObjectId id, uint index, out ulong leaf)
+    {
+        leaf = 0;
+        var obj = Treap.Find(Order, pool.BucketAt(Pool.BucketOf(id)).Root, id);
+        if (obj != 0) leaf = Tree.FindLeaf(obj, index);
+        return leaf != 0 && *(ulong*)Host.At(leaf) != 0 ? obj : 0;
+    }
+
+    /// <summary>An object without pages, in no tree and not committed; 0 if there is no room.</summary>
+    public ulong NewObject(Pool pool, int bucket, in ObjectId id)
+    {
+        var obj = Host.AllocateObject();
+        if (obj == 0) return 0;
+        ref var record = ref Object(obj);
+        // The header stays "taken, not committed" until the first page is about to be linked.
+        record.Id0 = id.Word0;
+        record.Id1 = id.Word1;
+        record.Id2 = id.Word2;
+        record.Root = record.Page0 = record.Left = record.Right = record.Supersedes = 0;
+        record.Pages = 0;
+        return obj;
+    }
+
+    /// <summary>Takes a page out of the index, and the object with it if it was the last. Under the bucket's latch.</summary>
+    public ulong RemoveLatched(Pool pool, ref Bucket bucket, ulong obj, uint index)
+    {
+        var taken = Tree.Remove(obj, index, out var nodes);
+        if (taken == 0) return 0;
+        var gone = Object(obj).Pages == 0;
+        if (gone)
+        {
+            Treap.Remove(Order, ref bucket.Root, Object(obj).Id);
+            Host.FreeObject(obj);
+        }
+        pool.TryGrow(-(nodes * RadixNode.Bytes + (gone ? ObjectRecord.Bytes : 0)));
+        pool.CountIndex(-nodes, gone ? -1 : 0);
+        return taken;
+    }
+
+    /// <summary>Whether a place holds a committed object of this bucket. Under its latch.</summary>
+    public bool IsIn(ulong obj, Pool pool, int bucket) => Object(obj).Header == ObjectRecord.MakeHeader(pool.Id, bucket);
+
+    /// <summary>Frees a page that is in no leaf any more, and takes it off its pool's account.</summary>
+    public void Drop(Pool pool, ulong descriptor)
+    {
+        var cost = Pam.Cost(descriptor);
+        PageAccount.Add(pool, cost, -1);
+        pool.TryGrow(-cost.SlotBytes);
+        Pam.Free(descriptor);
+    }
+}

@@ -1,0 +1,180 @@
+using Tmem.Engine.Format;
+using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
+using Tmem.Engine.Pools;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Operations;
+
+/// <summary>Put, replace and get: whole pages in and out.</summary>
+internal sealed unsafe class PageOperations<THost, TPam>(
+    PageIndex<THost, TPam> index, PageRemoval<THost, TPam> removal, IReclaimer reclaimer)
+    where THost : struct, IHostOps
+    where TPam : struct, IPamOps
+{
+    private readonly PageIndex<THost, TPam> _index = index;
+    private readonly PageRemoval<THost, TPam> _removal = removal;
+    private readonly IReclaimer _reclaimer = reclaimer;
+    private readonly THost _host = index.Host;
+    private readonly TPam _pam = index.Pam;
+    private readonly ObjectOrder<THost> _order = index.Order;
+    private readonly RadixTree<THost, TPam> _tree = index.Tree;
+
+    /// <summary>Put and replace. They differ in what a failure leaves: put flushes the old page too, replace keeps it.</summary>
+    public TmemStatus Put(Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> page, bool keepOld)
+    {
+        pool.Counters.Add(Count.Puts);
+        var status = writer.IsFrozen ? TmemStatus.Frozen : Store(pool, writer, id, index, page);
+        PageAccount.CountOutcome(pool, status);
+        if (status != TmemStatus.Ok && !keepOld) _removal.Take(pool, id, index);
+        return status;
+    }
+
+    public TmemStatus Store(Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> page)
+    {
+        var status = _pam.Create(page, OwnerOf(pool, id), _reclaimer, out var descriptor);
+        return status == TmemStatus.Ok ? Keep(pool, writer, id, index, descriptor) : status;
+    }
+
+    /// <summary>Puts a created page under its handle, making room if it can be made; on refusal the page is freed.</summary>
+    public TmemStatus Keep(Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor)
+    {
+        var cost = _pam.Cost(descriptor);
+        ulong old;
+        PageCost oldCost;
+        TmemStatus status;
+        var search = new RoomSearch();
+        while ((status = Link(pool, writer, id, index, descriptor, cost, out old, out oldCost)) != TmemStatus.Ok)
+        {
+            var retry = status switch
+            {
+                TmemStatus.NoRoom => _reclaimer.MakeRoom(ref search),
+                TmemStatus.PoolLimit or TmemStatus.ClientLimit => _reclaimer.MakeRoomWithin(pool, status),
+                _ => false,
+            };
+            if (retry) continue;
+            _pam.Free(descriptor);
+            return status;
+        }
+        Settle(pool, cost, old, oldCost);
+        return TmemStatus.Ok;
+    }
+
+    /// <summary>What follows a commit: counts the new page, and frees what stood in its leaf before (0: nothing).</summary>
+    public void Settle(Pool pool, in PageCost cost, ulong old, in PageCost oldCost)
+    {
+        if (old == 0)
+        {
+            PageAccount.Add(pool, cost, 1);
+            return;
+        }
+        PageAccount.Replace(pool, cost, oldCost);
+        _pam.Free(old);
+    }
+
+    /// <summary>Makes the way to the leaf and commits the descriptor there; on refusal nothing half-built stays.</summary>
+    private TmemStatus Link(
+        Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, in PageCost cost, out ulong old,
+            out PageCost oldCost)
+    {
+        old = 0;
+        oldCost = default;
+        var bucketNumber = Pool.BucketOf(id);
+        ref var bucket = ref pool.BucketAt(bucketNumber);
+        SpinLatch.Enter(ref bucket.Latch);
+        try
+        {
+            if (pool.IsEnding) return TmemStatus.NoSuchPool;
+            // Asked again under the latch: whoever froze the client waits for this latch, and then nothing more is stored.
+            if (writer.IsFrozen) return TmemStatus.Frozen;
+            var obj = Treap.Find(_order, bucket.Root, id);
+            var isNew = obj == 0;
+            if (isNew && (obj = _index.NewObject(pool, bucketNumber, id)) == 0) return TmemStatus.NoRoom;
+            var leaf = _tree.MakeLeaf(obj, index, out var nodes);
+            if (leaf == 0)
+            {
+                if (isNew) _host.FreeObject(obj);
+                return TmemStatus.NoRoom;
+            }
+            old = *(ulong*)_host.At(leaf);
+            if (old != 0) oldCost = _pam.Cost(old);
+            var growth = cost.SlotBytes - oldCost.SlotBytes + nodes * RadixNode.Bytes + (isNew ? ObjectRecord.Bytes : 0);
+            if (pool.TryGrow(growth) is var grown and not TmemStatus.Ok)
+            {
+                _tree.Undo(obj, index);
+                if (isNew) _host.FreeObject(obj);
+                return grown;
+            }
+            _pam.Bind(descriptor, leaf);
+            if (isNew)
+            {
+                // The object exists from here on, and may be found empty after a crash; attaching drops such ones.
+                Volatile.Write(ref _index.Object(obj).Header, ObjectRecord.MakeHeader(pool.Id, bucketNumber));
+                Treap.Insert(_order, ref bucket.Root, obj, id);
+            }
+            _tree.Commit(obj, leaf, descriptor);
+            pool.CountIndex(nodes, isNew ? 1 : 0);
+            return TmemStatus.Ok;
+        }
+        finally
+        {
+            SpinLatch.Exit(ref bucket.Latch);
+        }
+    }
+
+    /// <summary>A get into room for a page; the length is less than that for a precompressed page.</summary>
+    public TmemStatus Get(Pool pool, in ObjectId id, uint index, Span<byte> page, out int length)
+    {
+        var counters = pool.Counters;
+        counters.Add(Count.Gets);
+        var scratch = Scratch.For(pool.PageSize);
+        var consumed = Grab(pool, id, index, scratch, pool.GetConsumes, markUsed: !pool.IsPersistent, out var found);
+        length = 0;
+        if (!found)
+        {
+            counters.Add(Count.Misses);
+            return TmemStatus.Miss;
+        }
+        if (consumed != 0) _index.Drop(pool, consumed);
+        var status = _pam.Unpack(scratch, page, out length);
+        if (status == TmemStatus.Ok) counters.Add(Count.Hits);
+        else pool.CountCorrupt(id, index);
+        return status;
+    }
+
+    /// <summary>A get that leaves no trace: keeps the page, counts nothing. For the verifier.</summary>
+    public TmemStatus Peek(Pool pool, in ObjectId id, uint index, Span<byte> page, out int length)
+    {
+        var scratch = Scratch.For(pool.PageSize);
+        Grab(pool, id, index, scratch, consume: false, markUsed: false, out var found);
+        length = 0;
+        return found ? _pam.Unpack(scratch, page, out length) : TmemStatus.Miss;
+    }
+
+    /// <summary>Copies what is stored into the scratch. Returns the descriptor if it was taken out of the index.</summary>
+    public ulong Grab(Pool pool, in ObjectId id, uint index, Scratch scratch, bool consume, bool markUsed, out bool found)
+    {
+        ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
+        SpinLatch.Enter(ref bucket.Latch);
+        try
+        {
+            found = false;
+            var obj = Treap.Find(_order, bucket.Root, id);
+            if (obj == 0) return 0;
+            var leaf = _tree.FindLeaf(obj, index);
+            if (leaf == 0) return 0;
+            var descriptor = *(ulong*)_host.At(leaf);
+            if (descriptor == 0) return 0;
+            found = true;
+            _pam.Grab(descriptor, leaf, scratch, markUsed);
+            return consume ? _index.RemoveLatched(pool, ref bucket, obj, index) : 0;
+        }
+        finally
+        {
+            SpinLatch.Exit(ref bucket.Latch);
+        }
+    }
+
+    public static PageOwner OwnerOf(Pool pool, in ObjectId id) => new(
+        pool.Place, Pool.BucketOf(id), pool.IsPersistent, pool.Options.RefuseIncompressible, pool.Codec, pool.IsPrecompressed);
+}

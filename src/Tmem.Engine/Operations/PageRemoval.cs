@@ -1,0 +1,135 @@
+using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
+using Tmem.Engine.Pools;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Operations;
+
+/// <summary>The operations that take pages away: flushes, evictions, the emptying of a pool that ends.</summary>
+internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> index)
+    where THost : struct, IHostOps
+    where TPam : struct, IPamOps
+{
+    private readonly PageIndex<THost, TPam> _index = index;
+    private readonly THost _host = index.Host;
+    private readonly TPam _pam = index.Pam;
+    private readonly ObjectOrder<THost> _order = index.Order;
+    private readonly RadixTree<THost, TPam> _tree = index.Tree;
+
+    /// <summary>Pages a range flush takes under one hold of the latch.</summary>
+    private const int FlushChunk = 64;
+
+    public TmemStatus FlushPage(Pool pool, in ObjectId id, uint index)
+    {
+        var found = Take(pool, id, index);
+        pool.Counters.Add(found ? Count.PageFlushesFound : Count.PageFlushesNotFound);
+        return found ? TmemStatus.Ok : TmemStatus.Miss;
+    }
+
+    public TmemStatus FlushRange(Pool pool, in ObjectId id, uint first, uint last, out long flushed)
+    {
+        flushed = TakeRange(pool, id, first, last);
+        pool.Counters.Add(flushed > 0 ? Count.ObjectFlushesFound : Count.ObjectFlushesNotFound);
+        return flushed > 0 ? TmemStatus.Ok : TmemStatus.Miss;
+    }
+
+    /// <summary>Empties a pool that ends, bucket by bucket.</summary>
+    public void Drain(Pool pool)
+    {
+        for (var number = 0; number < Pool.BucketCount; number++)
+        {
+            while (true)
+            {
+                ref var bucket = ref pool.BucketAt(number);
+                SpinLatch.Enter(ref bucket.Latch);
+                var first = bucket.Root;
+                var id = first == 0 ? default : _index.Object(first).Id;
+                SpinLatch.Exit(ref bucket.Latch);
+                if (first == 0) break;
+                TakeRange(pool, id, 0, uint.MaxValue);
+            }
+        }
+    }
+
+    /// <summary>Evicts the page of a slot, if the leaf that the slot names still holds it.</summary>
+    public bool Evict(Pool pool, int bucketNumber, ulong leaf, ulong place, Func<ulong, (ulong Object, uint Index)> locate)
+    {
+        ref var bucket = ref pool.BucketAt(bucketNumber);
+        SpinLatch.Enter(ref bucket.Latch);
+        ulong taken = 0;
+        var (obj, index) = locate(leaf);
+        if (obj != 0 && _index.IsIn(obj, pool, bucketNumber) && _pam.IsAt(*(ulong*)_host.At(leaf), place))
+            taken = _index.RemoveLatched(pool, ref bucket, obj, index);
+        SpinLatch.Exit(ref bucket.Latch);
+        if (taken == 0) return false;
+        _index.Drop(pool, taken);
+        pool.Counters.Add(Count.Evictions);
+        return true;
+    }
+
+    /// <summary>
+    /// Evicts the pages of an object that lie in descriptors alone (they have no slot for the hand to find), at most a chunk.
+    /// </summary>
+    public bool EvictFills(Pool pool, int bucketNumber, in ObjectId id, uint first, uint last)
+    {
+        var taken = 0;
+        ref var bucket = ref pool.BucketAt(bucketNumber);
+        SpinLatch.Enter(ref bucket.Latch);
+        var obj = Treap.Find(_order, bucket.Root, id);
+        for (ulong next = first; obj != 0 && next <= last && _tree.Next(obj, (uint)next, out var index) && index <= last;)
+        {
+            next = (ulong)index + 1;
+            var descriptor = *(ulong*)_host.At(_tree.FindLeaf(obj, index));
+            if (!_pam.Cost(descriptor).SameFilled) continue;
+            var isLast = _index.Object(obj).Pages == 1;
+            _index.RemoveLatched(pool, ref bucket, obj, index);
+            taken++;
+            if (isLast) break;
+        }
+        SpinLatch.Exit(ref bucket.Latch);
+        if (taken == 0) return false;
+        PageAccount.Add(pool, new PageCost(0, 0, SameFilled: true, Raw: false), -taken);
+        pool.Counters.Add(Count.Evictions, taken);
+        return true;
+    }
+
+    /// <summary>Takes a page away, whoever wants it gone. False if there was none.</summary>
+    public bool Take(Pool pool, in ObjectId id, uint index)
+    {
+        ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
+        SpinLatch.Enter(ref bucket.Latch);
+        var obj = Treap.Find(_order, bucket.Root, id);
+        var taken = obj == 0 ? 0 : _index.RemoveLatched(pool, ref bucket, obj, index);
+        SpinLatch.Exit(ref bucket.Latch);
+        if (taken == 0) return false;
+        _index.Drop(pool, taken);
+        return true;
+    }
+
+    private long TakeRange(Pool pool, in ObjectId id, uint first, uint last)
+    {
+        var taken = stackalloc ulong[FlushChunk];
+        long flushed = 0;
+        ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
+        ulong next = first;
+        while (next <= last)
+        {
+            var count = 0;
+            SpinLatch.Enter(ref bucket.Latch);
+            var obj = Treap.Find(_order, bucket.Root, id);
+            while (obj != 0 && count < FlushChunk && next <= last && _tree.Next(obj, (uint)next, out var index) && index <= last)
+            {
+                next = (ulong)index + 1;
+                var isLast = _index.Object(obj).Pages == 1;
+                taken[count++] = _index.RemoveLatched(pool, ref bucket, obj, index);
+                if (isLast) obj = 0;
+            }
+            SpinLatch.Exit(ref bucket.Latch);
+            for (var i = 0; i < count; i++) _index.Drop(pool, taken[i]);
+            flushed += count;
+            if (count < FlushChunk) break;
+        }
+        if (flushed > 0) pool.Counters.Add(Count.PagesFlushed, flushed);
+        return flushed;
+    }
+}

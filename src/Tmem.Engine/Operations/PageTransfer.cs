@@ -1,0 +1,60 @@
+using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
+using Tmem.Engine.Pools;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Operations;
+
+/// <summary>What saving and restoring ask of pages: stored pages as they are.</summary>
+internal sealed unsafe class PageTransfer<THost, TPam>(
+    PageIndex<THost, TPam> index, PageOperations<THost, TPam> pages, IReclaimer reclaimer)
+    where THost : struct, IHostOps
+    where TPam : struct, IPamOps
+{
+    private readonly THost _host = index.Host;
+    private readonly TPam _pam = index.Pam;
+    private readonly ObjectOrder<THost> _order = index.Order;
+    private readonly RadixTree<THost, TPam> _tree = index.Tree;
+
+    /// <summary>Copies the first page at or above an index into a scratch, as it is stored, leaving no trace.</summary>
+    public bool NextStored(Pool pool, in ObjectId id, uint from, Scratch scratch, out uint found)
+    {
+        found = 0;
+        ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
+        SpinLatch.Enter(ref bucket.Latch);
+        var obj = Treap.Find(_order, bucket.Root, id);
+        var any = obj != 0 && _tree.Next(obj, from, out found);
+        if (any)
+        {
+            var leaf = _tree.FindLeaf(obj, found);
+            _pam.Grab(*(ulong*)_host.At(leaf), leaf, scratch, markUsed: false);
+        }
+        SpinLatch.Exit(ref bucket.Latch);
+        return any;
+    }
+
+    /// <summary>Unpacks what <see cref="NextStored"/> copied.</summary>
+    public TmemStatus Unpack(Scratch scratch, Span<byte> page) => _pam.Unpack(scratch, page, out _);
+
+    public bool KnowsFormat(uint format) => _pam.KnowsFormat(format);
+
+    /// <summary>Stores a page that came unpacked.</summary>
+    public TmemStatus Restore(Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> page) =>
+        pages.Store(pool, writer, id, index, page);
+
+    /// <summary>Stores a page as it came, after unpacking it has proved it; Corrupt if it does not.</summary>
+    public TmemStatus Restore(
+        Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> stored, int format, uint checksum,
+            Span<byte> unpacked)
+    {
+        var scratch = Scratch.For(pool.PageSize);
+        stored.CopyTo(scratch.Stored);
+        scratch.Kind = GrabKind.Stored;
+        scratch.Length = stored.Length;
+        scratch.Format = format;
+        scratch.Checksum = checksum;
+        if (_pam.Unpack(scratch, unpacked, out _) != TmemStatus.Ok) return TmemStatus.Corrupt;
+        var status = _pam.Keep(stored, format, PageOperations<THost, TPam>.OwnerOf(pool, id), reclaimer, out var descriptor);
+        return status == TmemStatus.Ok ? pages.Keep(pool, writer, id, index, descriptor) : status;
+    }
+}

@@ -1,0 +1,28 @@
+namespace Tmem.Engine.Pools;
+
+/// <summary>What an attach does with damage: refuse the region, or note it and go on without what is damaged.</summary>
+internal sealed class DamageReport(string region, bool drop)
+{
+    private const int MaximumSentences = 100;
+    private readonly List<string> _sentences = [];
+
+    /// <summary>Whether what is damaged is to be dropped.</summary>
+    public bool Drops => drop;
+
+    /// <summary>Damages found.</summary>
+    public long Count { get; private set; }
+
+    /// <summary>One sentence each, of the first hundred.</summary>
+    public IReadOnlyList<string> Sentences => _sentences;
+
+    /// <summary>Notes a damage, if there is leave to drop what is damaged.</summary>
+    /// <exception cref="RegionException">There is not.</exception>
+    public void Found(string what)
+    {
+        if (!drop) throw new RegionException(
+            $"{region} is damaged: {what}; restore it from a copy, open it with leave to drop what is damaged (tmemd "
+            + "--drop-damaged), or remove it to start empty");
+        Count++;
+        if (_sentences.Count < MaximumSentences) _sentences.Add(what);
+    }
+}

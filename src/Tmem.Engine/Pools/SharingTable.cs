@@ -1,0 +1,115 @@
+using Tmem.Engine.Format;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Pools;
+
+/// <summary>
+/// Who may join which shared pool, and who has: one row of the region for a client and a shared id. The rows are few and looked
+/// at only when pools are made, joined and left; what the data path asks is kept with the pool. Guarded by the pool table's lock.
+/// </summary>
+internal sealed unsafe class SharingTable
+{
+    private readonly SharingEntry* _rows;
+
+    public SharingTable(RegionMemory memory) => _rows = (SharingEntry*)(memory.Start + RegionLayout.SharingTableOffset);
+
+    public bool Has(ClientId client, SharedId id, uint state) => Find(client, id) is var row and >= 0
+        && (_rows[row].State & state) != 0;
+
+    /// <summary>Adds to what a client is to a shared id. False if that needs a row and there is none.</summary>
+    public bool TryAdd(ClientId client, SharedId id, uint state)
+    {
+        var row = Find(client, id);
+        if (row >= 0)
+        {
+            Write(row, client, _rows[row].State | state);
+            return true;
+        }
+        for (row = 0; row < RegionLayout.MaximumSharings; row++)
+        {
+            if (_rows[row].Word != 0) continue;
+            _rows[row].Low = id.Low;
+            _rows[row].High = id.High;
+            Write(row, client, state);
+            return true;
+        }
+        return false;
+    }
+
+    /// <summary>
+    /// Takes away from what a client is to a shared id; a row that says nothing any more is free. False if it was not so.
+    /// </summary>
+    public bool Remove(ClientId client, SharedId id, uint state)
+    {
+        var row = Find(client, id);
+        if (row < 0 || (_rows[row].State & state) == 0) return false;
+        Write(row, client, _rows[row].State & ~state);
+        return true;
+    }
+
+    /// <summary>Takes away every authorisation of a client.</summary>
+    public void RevokeAll(ClientId client)
+    {
+        for (var row = 0; row < RegionLayout.MaximumSharings; row++)
+        {
+            if (_rows[row].Client == client.Value) Write(row, client, _rows[row].State & ~SharingEntry.Authorised);
+        }
+    }
+
+    /// <summary>The members of a shared id, in the order of the rows.</summary>
+    public List<ClientId> Members(SharedId id)
+    {
+        var members = new List<ClientId>();
+        for (var row = 0; row < RegionLayout.MaximumSharings; row++)
+        {
+            if ((_rows[row].State & SharingEntry.Member) != 0 && IdOf(row) == id) members.Add(new ClientId(_rows[row].Client));
+        }
+        return members;
+    }
+
+    /// <summary>The clients that have any row.</summary>
+    public HashSet<ClientId> Clients()
+    {
+        var clients = new HashSet<ClientId>();
+        for (var row = 0; row < RegionLayout.MaximumSharings; row++)
+        {
+            if (_rows[row].Word != 0) clients.Add(new ClientId(_rows[row].Client));
+        }
+        return clients;
+    }
+
+    /// <summary>
+    /// Checks an attached table, and ends memberships in pools that are not there: their pool was being restored when the process
+    /// died.
+    /// </summary>
+    public void Adopt(Func<SharedId, bool> lives, DamageReport damage)
+    {
+        for (var row = 0; row < RegionLayout.MaximumSharings; row++)
+        {
+            ref var entry = ref _rows[row];
+            if (entry.Word == 0) continue;
+            if (entry.Client == 0 || (entry.State & ~(SharingEntry.Authorised | SharingEntry.Member)) != 0
+                || IdOf(row) is { IsNone: true } or { IsReserved: true })
+            {
+                damage.Found($"sharing table row {row} holds {entry.Word:x16} for {IdOf(row)}");
+                entry.Word = 0;
+                continue;
+            }
+            if (!lives(IdOf(row))) Write(row, new ClientId(entry.Client), entry.State & ~SharingEntry.Member);
+        }
+    }
+
+    private SharedId IdOf(int row) => new(_rows[row].Low, _rows[row].High);
+
+    private int Find(ClientId client, SharedId id)
+    {
+        for (var row = 0; row < RegionLayout.MaximumSharings; row++)
+        {
+            if (_rows[row].Client == client.Value && IdOf(row) == id) return row;
+        }
+        return -1;
+    }
+
+    private void Write(int row, ClientId client, uint state) =>
+        Volatile.Write(ref _rows[row].Word, state == 0 ? 0 : (ulong)client.Value << 32 | state);
+}
