@@ -32,7 +32,7 @@ internal static unsafe class RegionOpener
                         nameof(options));
             var spans = RegionLayout.SpansFor(maximum);
 
-            image = RegionImage.Open(options);
+            image = ImageOf(options);
             if (image is null && options.RegionDescriptor < 0)
             {
                 attach = false;
@@ -86,6 +86,15 @@ internal static unsafe class RegionOpener
         var memory = RegionMemory.FromDescriptor(options.RegionDescriptor, length, options.LockMemory, name);
         new RegionPresence(memory, length).Dispose();
         return memory;
+    }
+
+    /// <summary>The image that the options name; null if they name none.</summary>
+    private static RegionImage? ImageOf(EngineOptions options)
+    {
+        var file = options.ImageFile;
+        if (options.RegionFileDescriptor >= 0) file = ImageFile.Adopt(options.RegionFileDescriptor, options.RegionPath);
+        else if (options.RegionPath is { } path) file = ImageFile.Open(path, options.ReadOnly);
+        return file is null ? null : new RegionImage(file, !options.WithoutWriteTracking, options.RegionDescriptor >= 0);
     }
 
     private static long Length(long spans) => RegionLayout.HeaderBytes(spans) + spans * RegionLayout.SpanBytes;

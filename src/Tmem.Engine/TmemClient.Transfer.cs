@@ -41,6 +41,6 @@ public sealed partial class TmemClient
     {
         using var call = _engine.Gate.Enter();
         ArgumentNullException.ThrowIfNull(stream);
-        return new ClientRestorer(_engine, _state, stream).Run();
+        return new ClientRestorer(_engine.PoolTable, _engine.Operations, _state, stream).Run();
     }
 }

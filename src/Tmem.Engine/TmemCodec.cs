@@ -1,5 +1,3 @@
-using Tmem.Engine.Codec;
-
 namespace Tmem.Engine;
 
 /// <summary>
@@ -29,5 +27,11 @@ public static class TmemCodecNames
 {
     /// <summary>The name in figures and attributes: "lz4" for the default.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a codec.</exception>
-    public static string Name(this TmemCodec codec) => PageCodecs.Name(codec);
+    public static string Name(this TmemCodec codec) => codec switch
+    {
+        TmemCodec.Page => "lz4",
+        TmemCodec.Lz4 => "lz4-reference",
+        TmemCodec.Zstd => "zstd",
+        _ => throw new ArgumentOutOfRangeException(nameof(codec), codec, "there is no such codec"),
+    };
 }

@@ -8,9 +8,6 @@ internal interface ICodec
     /// <summary>What it writes: one of <see cref="PageFormat"/>.</summary>
     static abstract int Format { get; }
 
-    /// <summary>Its name in figures and attributes.</summary>
-    static abstract string Name { get; }
-
     /// <summary>Compresses a page. Returns the length, or 0 if it does not fit into <paramref name="destination"/>.</summary>
     int Encode(ReadOnlySpan<byte> page, Span<byte> destination);
 

@@ -9,8 +9,6 @@ namespace Tmem.Engine.Codec;
 internal readonly struct Lz4Codec : ICodec
 {
     public static int Format => PageFormat.Lz4;
-    public static string Name => "lz4-reference";
-
     public int Encode(ReadOnlySpan<byte> page, Span<byte> destination) =>
         Math.Max(0, LZ4Codec.Encode(page, destination, LZ4Level.L00_FAST));
 

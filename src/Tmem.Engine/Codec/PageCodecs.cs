@@ -28,14 +28,6 @@ internal static class PageCodecs
 
     public static bool IsKnown(TmemCodec codec) => codec <= TmemCodec.Zstd;
 
-    public static string Name(TmemCodec codec) => codec switch
-    {
-        TmemCodec.Page => PageLz4Codec.Name,
-        TmemCodec.Lz4 => Lz4Codec.Name,
-        TmemCodec.Zstd => ZstdCodec.Name,
-        _ => throw new ArgumentOutOfRangeException(nameof(codec), codec, "there is no such codec"),
-    };
-
     private static int Encode<TCodec>(ReadOnlySpan<byte> page, Span<byte> destination, out int format)
         where TCodec : struct, ICodec
     {

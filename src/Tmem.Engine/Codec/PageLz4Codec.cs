@@ -9,8 +9,6 @@ namespace Tmem.Engine.Codec;
 internal readonly struct PageLz4Codec : ICodec
 {
     public static int Format => PageFormat.Lz4;
-    public static string Name => "lz4";
-
     public int Encode(ReadOnlySpan<byte> page, Span<byte> destination) => PageLz4Encoder.Encode(page, destination);
 
     public bool Decode(ReadOnlySpan<byte> stored, Span<byte> page) => PageLz4Decoder.Decode(stored, page) == page.Length;

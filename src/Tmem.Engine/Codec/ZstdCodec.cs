@@ -10,8 +10,6 @@ namespace Tmem.Engine.Codec;
 internal readonly unsafe struct ZstdCodec : ICodec
 {
     public static int Format => PageFormat.Zstd;
-    public static string Name => "zstd";
-
     public int Encode(ReadOnlySpan<byte> page, Span<byte> destination)
     {
         var contexts = ZstdContexts.Take();

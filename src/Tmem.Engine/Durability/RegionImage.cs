@@ -24,7 +24,7 @@ internal sealed unsafe class RegionImage : IDisposable
     private long _generation;
     private long _bytes;
 
-    private RegionImage(IImageFile file, bool tracksWrites, bool outlives)
+    public RegionImage(IImageFile file, bool tracksWrites, bool outlives)
     {
         _file = file;
         _tracksWrites = tracksWrites;
@@ -60,15 +60,6 @@ internal sealed unsafe class RegionImage : IDisposable
 
     /// <summary>What an attach has written since the image was read.</summary>
     private PageSet? Derived { get; set; }
-
-    /// <summary>The image that the options name; null if they name none.</summary>
-    public static RegionImage? Open(EngineOptions options)
-    {
-        var file = options.ImageFile;
-        if (options.RegionFileDescriptor >= 0) file = ImageFile.Adopt(options.RegionFileDescriptor, options.RegionPath);
-        else if (options.RegionPath is { } path) file = ImageFile.Open(path, options.ReadOnly);
-        return file is null ? null : new RegionImage(file, !options.WithoutWriteTracking, options.RegionDescriptor >= 0);
-    }
 
     /// <summary>Reads the superblock. False for a file that is empty, or that whoever made it had not begun to fill.</summary>
     public bool HasRegion()

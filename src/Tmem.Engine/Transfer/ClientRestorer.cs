@@ -1,6 +1,7 @@
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using Tmem.Engine.Format;
+using Tmem.Engine.Operations;
 using Tmem.Engine.Pools;
 
 namespace Tmem.Engine.Transfer;
@@ -10,7 +11,7 @@ namespace Tmem.Engine.Transfer;
 /// trailer has shown that the stream is whole; until then any way out, the process's death among them, leaves nothing. Each page
 /// is unpacked once, to prove it, and then stored as it came.
 /// </summary>
-internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stream stream)
+internal sealed class ClientRestorer(PoolTable pools, RegionOperations operations, ClientState client, Stream stream)
 {
     private readonly SummedStream _stream = new(stream);
     private readonly List<Pool> _pools = [];
@@ -21,14 +22,14 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
 
     public TransferResult Run()
     {
-        if (!engine.PoolTable.TryBeginRestore(out var ticket))
+        if (!pools.TryBeginRestore(out var ticket))
             return Refused(TmemStatus.TableFull, "64 restores are under way already; try again when one has ended");
         var committed = false;
         try
         {
             var failure = ReadHead() ?? ReadRecords(ticket);
             if (failure is not null) return failure;
-            engine.PoolTable.CommitRestore(ticket, _pools);
+            pools.CommitRestore(ticket, _pools);
             committed = true;
             return Result(TransferStatus.Ok, TmemStatus.Ok,
                 $"restored {_pages} pages in {_pools.Count} pools, {_stream.Position} bytes");
@@ -48,11 +49,11 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
     {
         foreach (var pool in _pools)
         {
-            engine.PoolTable.EndRestoring(pool);
-            engine.Operations.Removal.Drain(pool);
-            engine.PoolTable.Forget(pool, countItsPast: false);
+            pools.EndRestoring(pool);
+            operations.Removal.Drain(pool);
+            pools.Forget(pool, countItsPast: false);
         }
-        engine.PoolTable.CloseRestore(ticket);
+        pools.CloseRestore(ticket);
     }
 
     private TransferResult? ReadHead()
@@ -99,7 +100,7 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
         if (PoolOptionsCheck.Of(options) is var check and not TmemStatus.Ok)
             return Unknown("the pool",
                 $"was made with flags {saved.Flags:x}, limit {saved.LimitBytes}, shared id {options.SharedId}: {check}");
-        var status = engine.PoolTable.MakeRestoring(client, options, ticket, out var pool);
+        var status = pools.MakeRestoring(client, options, ticket, out var pool);
         if (status != TmemStatus.Ok) return Refused(status, $"the pool at byte {Start} cannot be made");
         _pools.Add(pool!);
         if (_page.Length < pool!.PageSize)
@@ -117,7 +118,7 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
         var pool = _pools[^1];
         var id = new ObjectId(saved.Object0, saved.Object1, saved.Object2);
         var isFill = saved.Format == SaveFormat.FillFormat;
-        if (!isFill && !engine.Operations.Transfer.KnowsFormat(saved.Format))
+        if (!isFill && !operations.Transfer.KnowsFormat(saved.Format))
             return Unknown("the page", $"was stored in format {saved.Format}");
         if (pool.IsPrecompressed != (saved.Format == PageFormat.Precompressed))
             return Damaged($"the page at byte {start} is of format {saved.Format}, and its pool's are not");
@@ -134,11 +135,11 @@ internal sealed class ClientRestorer(TmemEngine engine, ClientState client, Stre
         if (isFill)
         {
             MemoryMarshal.Cast<byte, ulong>(page).Fill(MemoryMarshal.Read<ulong>(stored));
-            status = engine.Operations.Transfer.Restore(pool, client, id, saved.Index, page);
+            status = operations.Transfer.Restore(pool, client, id, saved.Index, page);
         }
         else
         {
-            status = engine.Operations.Transfer.Restore(pool, client, id, saved.Index, stored, (int)saved.Format, saved.Checksum, page);
+            status = operations.Transfer.Restore(pool, client, id, saved.Index, stored, (int)saved.Format, saved.Checksum, page);
             if (status == TmemStatus.Corrupt) return Damaged($"the page at byte {start} fails its checksum or does not unpack");
         }
         if (status != TmemStatus.Ok)

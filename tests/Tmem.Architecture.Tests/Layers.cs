@@ -1,0 +1,45 @@
+namespace Tmem.Architecture.Tests;
+
+/// <summary>
+/// The arrows that are allowed: a folder to those it may know. A folder that stands nowhere here may not be there, and an arrow
+/// that nothing uses any more may not stand here; a new one is a decision that shows in the diff. What is looked at is the built
+/// assembly, where a constant of another folder is a number and no arrow.
+/// </summary>
+internal static class Layers
+{
+    /// <summary>
+    /// The words of the public surface (ids, options, status, figures), which everybody speaks and which know
+    /// nobody.
+    /// </summary>
+    public const string Words = "(words)";
+
+    /// <summary>The facade: the engine, its clients, and the opener, which put everything together.</summary>
+    public const string Facade = "(facade)";
+
+    /// <summary>Types of the namespace Tmem.Engine that are no words.</summary>
+    public static readonly string[] EngineFacade =
+        ["TmemEngine", "TmemClient", "CallGate", "EngineOptions", "RegionOpener", "RegionTakeover"];
+
+    public static readonly Dictionary<string, string[]> Engine = new()
+    {
+        ["Native"] = [],
+        ["Format"] = [],
+        ["Codec"] = [],
+        ["Region"] = ["Native", "Format"],
+        ["Index"] = ["Format", "Region"],
+        ["Pam"] = ["Format", "Codec", "Region", "Index"],
+        ["Pools"] = ["Format", "Codec", "Region", "Pam"],
+        ["Operations"] = ["Format", "Region", "Index", "Pam", "Pools"],
+        ["Records"] = ["Format", "Region", "Index", "Pools"],
+        ["Reclaim"] = ["Format", "Region", "Index", "Pam", "Pools", "Operations"],
+        ["Transfer"] = ["Format", "Index", "Pam", "Pools", "Operations"],
+        ["Attach"] = ["Format", "Region", "Index", "Pools", "Operations"],
+        ["Durability"] = ["Native", "Format", "Region"],
+        ["Diagnostics"] = ["Format", "Region", "Index", "Pam", "Pools", "Operations"],
+        [Facade] =
+        [
+            "Native", "Format", "Codec", "Region", "Index", "Pam", "Pools", "Operations", "Records", "Reclaim", "Transfer",
+            "Attach", "Durability", "Diagnostics",
+        ],
+    };
+}
