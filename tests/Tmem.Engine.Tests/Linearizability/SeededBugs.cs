@@ -1,5 +1,6 @@
 using Tmem.Engine.Index;
 using Tmem.Engine.Operations;
+using Tmem.Engine.Tests.Operations;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
@@ -111,13 +112,6 @@ internal sealed class SubjectOver<TPam>(TmemEngine engine, PoolId id, TPam pam) 
         _operations.Put(_pool, _pool.Owner, obj, index, page, keepOld: true);
     public override TmemStatus Get(in ObjectId obj, uint index, Span<byte> page) =>
         _operations.Get(_pool, obj, index, page, out _);
-
-    private sealed class NoReclaimer : IReclaimer
-    {
-        public bool MakeRoom(ref RoomSearch search) => false;
-        public bool EvictOne(Pool pool) => false;
-        public bool EvictOneOf(ClientState client) => false;
-    }
 }
 
 /// <summary>

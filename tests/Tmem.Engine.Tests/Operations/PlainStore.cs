@@ -1,0 +1,62 @@
+using Tmem.Engine.Pam;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Tests.Operations;
+
+/// <summary>
+/// A second page store: pages as they are, in arrays of the managed heap. A descriptor is the number of a page. It keeps which
+/// leaf each page stands in, as its slots would, and finds a page that is freed twice or bound to nothing.
+/// </summary>
+internal readonly struct PlainStore(PlainStore.Shelf shelf) : IPamOps
+{
+    /// <summary>What all copies of the store share.</summary>
+    public sealed class Shelf(int mostPages)
+    {
+        public Dictionary<ulong, (byte[] Page, ulong Leaf)> Pages { get; } = [];
+        public int Most { get; } = mostPages;
+        public ulong Last { get; set; }
+    }
+
+    public TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, IRoomMaker maker, out ulong descriptor) =>
+        Keep(page, 0, owner, maker, out descriptor);
+
+    public TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, IRoomMaker maker, out ulong descriptor)
+    {
+        descriptor = 0;
+        if (shelf.Pages.Count == shelf.Most) return TmemStatus.NoRoom;
+        descriptor = ++shelf.Last;
+        shelf.Pages.Add(descriptor, (stored.ToArray(), 0));
+        return TmemStatus.Ok;
+    }
+
+    public bool KnowsFormat(uint format) => format == 0;
+    public void Bind(ulong descriptor, ulong leaf) => shelf.Pages[descriptor] = (shelf.Pages[descriptor].Page, leaf);
+    public void Rebind(ulong descriptor, ulong leaf, int poolPlace, int bucket) => Bind(descriptor, leaf);
+    public bool IsBound(ulong descriptor, ulong leaf) => shelf.Pages[descriptor].Leaf == leaf;
+    public void Free(ulong descriptor) => Assert.True(shelf.Pages.Remove(descriptor));
+    public PageCost Cost(ulong descriptor) =>
+        new(shelf.Pages[descriptor].Page.Length, shelf.Pages[descriptor].Page.Length, SameFilled: false, Raw: true);
+
+    public void Grab(ulong descriptor, ulong leaf, Scratch scratch, bool markUsed)
+    {
+        scratch.Kind = IsBound(descriptor, leaf) ? GrabKind.Stored : GrabKind.Damaged;
+        scratch.Length = shelf.Pages[descriptor].Page.Length;
+        shelf.Pages[descriptor].Page.CopyTo(scratch.Stored);
+    }
+
+    public bool Holds(ulong descriptor, ulong leaf, Scratch scratch) =>
+        IsBound(descriptor, leaf) && scratch.Stored[..scratch.Length].SequenceEqual(shelf.Pages[descriptor].Page);
+
+    public TmemStatus Unpack(Scratch scratch, Span<byte> page, out int length)
+    {
+        length = scratch.Length;
+        if (scratch.Kind == GrabKind.Damaged) return TmemStatus.Corrupt;
+        scratch.Stored[..length].CopyTo(page);
+        return TmemStatus.Ok;
+    }
+
+    // No page lies in a slot.
+    public bool IsAt(ulong descriptor, ulong place) => false;
+    public ulong Move(ulong descriptor, ulong place, ulong leaf) => throw new NotSupportedException();
+    public void Release(ulong place) => throw new NotSupportedException();
+}
