@@ -19,7 +19,8 @@ internal static class Arrows
             if (FolderOf(type, root, facade) is not { } from) continue;
             foreach (var dependency in type.Dependencies)
             {
-                if (FolderOf(dependency.Target, root, facade) is { } to && to != from && to != Layers.Words) arrows.Add($"{from} -> {to}");
+                if (FolderOf(dependency.Target, root, facade) is { } to && to != from && to != Layers.Words)
+                    arrows.Add($"{from} -> {to}");
             }
         }
         return arrows;

@@ -1,7 +1,8 @@
 /* The clients of scripts/soak guest, each of which knows what it must read.
  *   client memory MEBIBYTES COUNTER    touches its own memory at random, more of it than its group may have
  *   client files DIRECTORY COUNTER     writes, reads back through and round the page cache, renames, syncs and removes files
- * COUNTER is a file whose eight bytes grow with each step. Both end when COUNTER.stop is there, say what they found, and exit with 1 if it was wrong. */
+ * COUNTER is a file whose eight bytes grow with each step. Both end when COUNTER.stop is there,
+ * say what they found, and exit with 1 if it was wrong. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -68,7 +69,8 @@ static int memory(uint64_t mebibytes)
 		}
 	}
 	for (uint64_t i = 0; i < pages; i++) bad += (uint64_t)wrong(start + i * page_bytes, i, versions[i]);
-	printf("client memory: %llu pages, %llu touches, %llu wrong\n", (unsigned long long)pages, (unsigned long long)touches, (unsigned long long)bad);
+	printf("client memory: %llu pages, %llu touches, %llu wrong\n",
+		(unsigned long long)pages, (unsigned long long)touches, (unsigned long long)bad);
 	return bad != 0;
 }
 
@@ -109,7 +111,8 @@ static int files(const char *directory)
 		bad += read_back(moved, O_DIRECT, number, pages, page);
 		if (number % 3 == 0 && unlink(moved) != 0) fail("unlink");
 	}
-	printf("client files: %llu rounds, %llu wrong\n", (unsigned long long)number, (unsigned long long)bad);
+	printf("client files: %llu rounds, %llu wrong\n",
+		(unsigned long long)number, (unsigned long long)bad);
 	return bad != 0;
 }
 

@@ -6,6 +6,8 @@ namespace Tmem.Engine.Format;
 /// </summary>
 internal static class SlotState
 {
-    /// <summary>Taken and not yet committed. Of a page's slot only the lowest bit counts: its owner is in the word already.</summary>
+    /// <summary>
+    /// Taken and not yet committed. Of a page's slot only the lowest bit counts: its owner is in the word already.
+    /// </summary>
     public const ulong InFlight = 1;
 }

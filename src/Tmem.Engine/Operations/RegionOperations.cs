@@ -1,6 +1,9 @@
-global using RegionIndex = Tmem.Engine.Operations.PageIndex<Tmem.Engine.Index.RegionHost, Tmem.Engine.Pam.CompressedStore>;
-global using RegionRelocation = Tmem.Engine.Operations.PageRelocation<Tmem.Engine.Index.RegionHost, Tmem.Engine.Pam.CompressedStore>;
-global using RegionRemoval = Tmem.Engine.Operations.PageRemoval<Tmem.Engine.Index.RegionHost, Tmem.Engine.Pam.CompressedStore>;
+global using RegionIndex = Tmem.Engine.Operations.PageIndex<
+    Tmem.Engine.Index.RegionHost, Tmem.Engine.Pam.CompressedStore>;
+global using RegionRelocation = Tmem.Engine.Operations.PageRelocation<
+    Tmem.Engine.Index.RegionHost, Tmem.Engine.Pam.CompressedStore>;
+global using RegionRemoval = Tmem.Engine.Operations.PageRemoval<
+    Tmem.Engine.Index.RegionHost, Tmem.Engine.Pam.CompressedStore>;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
 

@@ -10,7 +10,8 @@ namespace Tmem.Engine.Pam;
 internal interface IPamOps : ILeafBinder
 {
     /// <summary>
-    /// Stores a page and names it; no lock is held. The page is not part of the index until <see cref="ILeafBinder.Bind"/> and the commit.
+    /// Stores a page and names it; no lock is held. The page is not part of the index until
+    /// <see cref="ILeafBinder.Bind"/> and the commit.
     /// </summary>
     /// <param name="page">A whole page of the pool.</param>
     /// <param name="owner">Whose it is to be.</param>

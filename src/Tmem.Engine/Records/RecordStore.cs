@@ -190,7 +190,8 @@ internal sealed unsafe class RecordStore
         if (!IsSound(record)) return ref Unsafe.NullRef<T>();
         var words = (ulong*)_slabs.At(record.Value << 4);
         var header = Volatile.Read(ref words[0]);
-        if ((header & RecordHeader.States) != RecordHeader.Committed || RecordHeader.Kind(header) != T.Kind || RecordHeader.Length(header) < sizeof(T))
+        if ((header & RecordHeader.States) != RecordHeader.Committed || RecordHeader.Kind(header) != T.Kind
+            || RecordHeader.Length(header) < sizeof(T))
             return ref Unsafe.NullRef<T>();
         return ref Unsafe.AsRef<T>(words + 2);
     }
@@ -205,8 +206,8 @@ internal sealed unsafe class RecordStore
 
     /// <summary>True if this reference, which may come from anywhere, is that of a committed record of that kind.</summary>
     public bool IsRecord(RecordRef record, byte kind) =>
-        IsSound(record) && ((ulong*)_slabs.At(record.Value << 4))[0] is var header && (header & RecordHeader.States) == RecordHeader.Committed
-            && RecordHeader.Kind(header) == kind;
+        IsSound(record) && ((ulong*)_slabs.At(record.Value << 4))[0] is var header
+            && (header & RecordHeader.States) == RecordHeader.Committed && RecordHeader.Kind(header) == kind;
 
     /// <summary>The pool that a record counts against; none for one that is nobody's.</summary>
     public PoolId PoolOf(RecordRef record) => RecordHeader.Pool(At(record)[1]);
@@ -300,7 +301,8 @@ internal sealed unsafe class RecordStore
         Sse.Prefetch0(start + 48);
     }
 
-    private Pool? OwnerOf(ulong copy) => RecordHeader.Pool(copy) is var id && id != default && _pools.Holding(id) is { } pool ? pool : null;
+    private Pool? OwnerOf(ulong copy) =>
+        RecordHeader.Pool(copy) is var id && id != default && _pools.Holding(id) is { } pool ? pool : null;
 
     /// <summary>Whether this reference, which may come from anywhere, is that of a whole record, in whatever state.</summary>
     public bool IsSound(RecordRef record)

@@ -1,6 +1,6 @@
-/* mapped FILE: makes a file of 8 MiB, maps it, writes 64 KiB at 1 MiB and a page at each fourth MiB through the mapping, says "ready", and
-   keeps the mapping open until its standard input ends. Then, "times": writes to the mapping again, sets the time of modification to
-   1000000000, closes all, and prints that time as the file has it. */
+/* mapped FILE: makes a file of 8 MiB, maps it, writes 64 KiB at 1 MiB and a page at each fourth MiB through the
+   mapping, says "ready", and keeps the mapping open until its standard input ends. Then, "times": writes to the mapping again,
+   sets the time of modification to 1000000000, closes all, and prints that time as the file has it. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>

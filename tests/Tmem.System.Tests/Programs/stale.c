@@ -1,5 +1,6 @@
-/* stale FILE ROUNDS open|fcntl: two threads read a file through the page cache; beside them it is overwritten with asynchronous direct
-   writes, one after the other. After each the file, read through the page cache, must be what was written. Prints how often it was not. */
+/* stale FILE ROUNDS open|fcntl: two threads read a file through the page cache; beside them it is overwritten with
+   asynchronous direct writes, one after the other. After each the file, read through the page cache, must be what was written.
+   Prints how often it was not. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/aio_abi.h>

@@ -1,8 +1,10 @@
 // A process that swaps, compiled by the tests that need one with what a fresh machine has.
-//   swapper hold MEBIBYTES random|text     fills that much memory, prints "filled", waits for the end of its input, then looks at every page:
-//                                          prints "right", or the number of the first page that is wrong and exits with 4
-//   swapper walk MEBIBYTES PASSES LOOKUPS  small objects that count who refers to them: walks over all of them as a garbage collector does, then looks
-//                                          objects up at random; each visit writes. Prints "done"
+//   swapper hold MEBIBYTES random|text     fills that much memory, prints "filled", waits for the end of its input, then looks
+//                                          at every page: prints "right", or the number of the first page that is wrong
+//                                          and exits with 4
+//   swapper walk MEBIBYTES PASSES LOOKUPS  small objects that count who refers to them: walks over all of them as a garbage
+//                                          collector does, then looks objects up at random; each visit writes. Prints
+//                                          "done"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* times FILE STEPS: makes a file of 64 KiB, maps it, does STEPS, writes back what is left, and says whether the time of modification
-   is "kept" as it was last set, or "moved". A step is a letter: "a" and "b" write to two pages of the mapping, "y" is msync, "w"
-   writes by name, "s" sets the time. */
+/* times FILE STEPS: makes a file of 64 KiB, maps it, does STEPS, writes back what is left, and says whether the time of
+   modification is "kept" as it was last set, or "moved". A step is a letter: "a" and "b" write to two pages of the mapping, "y"
+   is msync, "w" writes by name, "s" sets the time. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
