@@ -242,9 +242,10 @@ internal sealed unsafe class RecordStore
                 var place = spans.PlaceOf(span) + (ulong)((long)slot * size);
                 var words = (ulong*)_slabs.At(place);
                 var header = words[0];
-                if (header <= SlabAllocator.InFlight) continue;
-                visit(new RecordRef(place >> 4), (byte)(header >> KindShift), !IsSound(header, words[1], size)
-                    ? RecordState.Damaged : (header & RecordHeader.States) == RecordHeader.Committed ? RecordState.Committed : RecordState.Retired);
+                if (header <= SlotState.InFlight) continue;
+                var state = !RecordHeader.IsSound(header, words[1], size) ? RecordState.Damaged
+                    : (header & RecordHeader.States) == RecordHeader.Committed ? RecordState.Committed : RecordState.Retired;
+                visit(new RecordRef(place >> 4), RecordHeader.Kind(header), state);
             }
         }
     }
