@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Tmem.Control.CommandLine;
 
 namespace Tmem.Fuse;
 

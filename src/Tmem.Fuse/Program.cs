@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Tmem.Fuse;
+using Tmem.Control.CommandLine;
 using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Keeper;
 

@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.Globalization;
+using Tmem.Control;
+using Tmem.Control.CommandLine;
+using Tmem.Control.Messages;
 using Tmem.Ctl.Commands;
 using Tmem.Ctl.Output;
 using Tmem.Ctl.Recover;
 using Tmem.Ctl.Swap;
-using Tmem.Fuse;
-using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl;
 

@@ -5,7 +5,7 @@ using Tmem.Benchmarks.Corpus;
 using Tmem.Benchmarks.Engine;
 using Tmem.Benchmarks.Swap;
 using Tmem.Benchmarks.Waits;
-using Tmem.Fuse;
+using Tmem.Control.CommandLine;
 
 // The measuring tools of the project: what makes the data, what loads the machine, what prints the tables. scripts/bench and
 // scripts/corpus are the way in for people; docs/benchmarking.md says how to read what they print.

@@ -1,4 +1,4 @@
-using Tmem.Fuse.Control.Messages;
+using Tmem.Control.Messages;
 using Xunit;
 
 namespace Tmem.Ctl.Tests;

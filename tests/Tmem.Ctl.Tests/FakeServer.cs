@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 using System.Text.Json;
-using Tmem.Fuse.Control.Messages;
+using Tmem.Control.Messages;
 
 namespace Tmem.Ctl.Tests;
 

@@ -1,3 +1,4 @@
+using Tmem.Control.Host;
 using Tmem.Ctl.Swap;
 
 namespace Tmem.Ctl.Tests;

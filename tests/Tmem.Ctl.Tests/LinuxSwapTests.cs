@@ -1,3 +1,4 @@
+using Tmem.Control.Host;
 using Tmem.Ctl.Swap;
 using Xunit;
 
@@ -98,7 +99,7 @@ public sealed class LinuxSwapTests : IDisposable
         if (!File.Exists("/dev/loop-control")) Assert.Skip("/dev/loop-control is missing; load the module loop");
         if (NativeMethods.Mount("tmpfs", _server.Mount, "tmpfs", 0, null) != 0)
             Assert.Skip($"no tmpfs can be mounted: {NativeMethods.LastError()}");
-        Assert.Equal(0, NativeMethods.Status(-100, _server.Mount, 0, FileStatus.Basic, out var status));
+        Assert.Equal(0, FileStatus.Of(-100, _server.Mount, 0, FileStatus.Basic, out var status));
         _server.Connection = (int)status.DeviceMinor;
         return new Unmounter(_server.Mount);
     }

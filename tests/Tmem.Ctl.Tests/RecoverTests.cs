@@ -1,3 +1,4 @@
+using Tmem.Control.Host;
 using System.Net.Sockets;
 using Tmem.Ctl.Output;
 using Tmem.Ctl.Recover;
@@ -143,8 +144,8 @@ public sealed class RecoverTests
     public void A_device_that_the_kernel_can_still_tell_the_file_of_is_found_whatever_its_path()
     {
         _mounts.All.Add(new TmemMount("/mnt/a", 40, []));
-        _swap.Attach("/dev/loop7", "/swap/renamed", new Tmem.Ctl.Swap.FileIdentity(0, 40, 7));
-        _swap.Attach("/dev/loop8", "/mnt/a/swap/swapfile", new Tmem.Ctl.Swap.FileIdentity(0, 41, 7));
+        _swap.Attach("/dev/loop7", "/swap/renamed", new FileIdentity(0, 40, 7));
+        _swap.Attach("/dev/loop8", "/mnt/a/swap/swapfile", new FileIdentity(0, 41, 7));
         Assert.Equal(ExitCode.Done, Run(null).Code);
         Assert.Equal(["/dev/loop8"], _swap.Attached.Keys);
     }

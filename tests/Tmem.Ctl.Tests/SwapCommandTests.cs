@@ -1,5 +1,6 @@
+using Tmem.Control.Host;
+using Tmem.Control.Messages;
 using Tmem.Ctl.Swap;
-using Tmem.Fuse.Control.Messages;
 using Xunit;
 
 namespace Tmem.Ctl.Tests;

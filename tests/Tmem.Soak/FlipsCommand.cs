@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Tmem.Fuse;
+using Tmem.Control.CommandLine;
 
 namespace Tmem.Soak;
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Tmem.Fuse;
+using Tmem.Control.CommandLine;
 using Tmem.Soak;
 
 // Long runs that must end well. scripts/soak is the way in for people.

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Tmem.Fuse.Control.Messages;
+using Tmem.Control.Messages;
 using Tmem.Fuse.Filesystem;
 
 namespace Tmem.Fuse.Control;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using Tmem.Control.Messages;
 using Tmem.Engine;
-using Tmem.Fuse.Control.Messages;
 using Tmem.Fuse.Filesystem;
 
 namespace Tmem.Fuse.Control;

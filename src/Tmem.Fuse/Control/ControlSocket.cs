@@ -2,8 +2,8 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 using Tmds.Linux;
-using Tmem.Fuse.Control.Messages;
-using Tmem.Fuse.Native;
+using Tmem.Control.Host;
+using Tmem.Control.Messages;
 using static Tmds.Linux.LibC;
 
 namespace Tmem.Fuse.Control;

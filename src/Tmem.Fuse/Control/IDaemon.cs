@@ -1,5 +1,5 @@
+using Tmem.Control.Messages;
 using Tmem.Engine;
-using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Fuse.Control;
 

@@ -1,6 +1,6 @@
+using Tmem.Control.Messages;
 using Tmem.Engine;
 using Tmem.Fuse.Abi;
-using Tmem.Fuse.Control.Messages;
 using Tmem.Fuse.Filesystem;
 
 namespace Tmem.Fuse.Control;

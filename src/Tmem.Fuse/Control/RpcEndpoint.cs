@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Unicode;
-using Tmem.Fuse.Control.Messages;
+using Tmem.Control.Messages;
 
 namespace Tmem.Fuse.Control;
 

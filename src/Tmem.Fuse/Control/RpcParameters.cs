@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using Tmem.Fuse.Control.Messages;
+using Tmem.Control.Messages;
 
 namespace Tmem.Fuse.Control;
 

@@ -1,8 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Tmem.Control.CommandLine;
+using Tmem.Control.Messages;
 using Tmem.Engine;
-using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Fuse.Daemon;
 

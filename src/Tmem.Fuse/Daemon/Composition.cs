@@ -1,7 +1,7 @@
 using System.Net.Sockets;
+using Tmem.Control.Messages;
 using Tmem.Engine;
 using Tmem.Fuse.Control;
-using Tmem.Fuse.Control.Messages;
 using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Protocol;

@@ -1,6 +1,6 @@
 using System.Globalization;
-using Tmem.Fuse.Control.Messages;
-using Tmem.Fuse.Mount;
+using Tmem.Control.Host;
+using Tmem.Control.Messages;
 
 namespace Tmem.Fuse.Daemon;
 

@@ -1,6 +1,7 @@
+using Tmem.Control.CommandLine;
+using Tmem.Control.Messages;
 using Tmem.Engine;
 using Tmem.Fuse.Control;
-using Tmem.Fuse.Control.Messages;
 using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Keeper;
 

@@ -1,4 +1,4 @@
-using Tmem.Fuse.Mount;
+using Tmem.Control.Host;
 
 namespace Tmem.Fuse.Daemon;
 

@@ -1,7 +1,8 @@
+using Tmem.Control.Host;
+using Tmem.Control.Messages;
 using Tmem.Engine;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Control;
-using Tmem.Fuse.Control.Messages;
 using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Mount;
 using Tmem.Fuse.Session;

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Tmem.Fuse.Native;
+using Tmem.Control.Host;
 
 namespace Tmem.Fuse.Keeper;
 

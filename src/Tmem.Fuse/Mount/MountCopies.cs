@@ -1,3 +1,5 @@
+using Tmem.Control.Host;
+
 namespace Tmem.Fuse.Mount;
 
 /// <summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Tmem.Control.Host;
 
 namespace Tmem.Fuse.Mount;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
+using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
-using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Commands;
 

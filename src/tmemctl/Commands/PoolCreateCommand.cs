@@ -1,6 +1,6 @@
 using System.CommandLine;
+using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
-using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Commands;
 

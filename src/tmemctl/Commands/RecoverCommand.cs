@@ -1,6 +1,6 @@
 using System.CommandLine;
+using Tmem.Control.CommandLine;
 using Tmem.Ctl.Recover;
-using Tmem.Fuse;
 
 namespace Tmem.Ctl.Commands;
 

@@ -1,7 +1,8 @@
 using System.CommandLine;
+using Tmem.Control;
+using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
 using Tmem.Ctl.Swap;
-using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Commands;
 

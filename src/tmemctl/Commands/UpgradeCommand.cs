@@ -1,8 +1,9 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Tmem.Control;
+using Tmem.Control.CommandLine;
+using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
-using Tmem.Fuse;
-using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Commands;
 

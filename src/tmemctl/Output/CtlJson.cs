@@ -1,7 +1,7 @@
 using System.Text.Json.Serialization;
+using Tmem.Control.Messages;
 using Tmem.Ctl.Recover;
 using Tmem.Ctl.Swap;
-using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Output;
 

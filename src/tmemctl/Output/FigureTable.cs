@@ -1,4 +1,4 @@
-using Tmem.Fuse.Control.Messages;
+using Tmem.Control.Messages;
 
 namespace Tmem.Ctl.Output;
 

@@ -1,6 +1,6 @@
 using Spectre.Console;
 using Spectre.Console.Rendering;
-using Tmem.Fuse;
+using Tmem.Control.CommandLine;
 
 namespace Tmem.Ctl.Output;
 

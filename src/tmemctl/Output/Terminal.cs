@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Tmem.Control;
 
 namespace Tmem.Ctl.Output;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Tmem.Fuse.Control.Messages;
+using Tmem.Control.Messages;
 
 namespace Tmem.Ctl.Output;
 

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Tmem.Control.Host;
 using Tmem.Ctl.Swap;
-using Tmem.Fuse.Mount;
 
 namespace Tmem.Ctl.Recover;
 

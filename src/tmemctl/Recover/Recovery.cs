@@ -1,6 +1,6 @@
+using Tmem.Control.Host;
 using Tmem.Ctl.Output;
 using Tmem.Ctl.Swap;
-using Tmem.Fuse.Mount;
 
 namespace Tmem.Ctl.Recover;
 

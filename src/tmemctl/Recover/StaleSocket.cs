@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using Tmem.Fuse.Native;
+using Tmem.Control.Host;
 
 namespace Tmem.Ctl.Recover;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Tmem.Control.Host;
 
 namespace Tmem.Ctl.Swap;
 
@@ -74,7 +75,7 @@ internal sealed class LinuxSwapSystem : ISwapSystem
             var descriptor = NativeMethods.Open(path,
                 NativeMethods.PathOnly | NativeMethods.CloseOnExec | NativeMethods.DirectoryOnly, 0);
             if (descriptor < 0) continue;
-            if (NativeMethods.Status(descriptor, "", FileStatus.OfDescriptor | FileStatus.WithoutAsking, 0, out var status) == 0
+            if (FileStatus.Of(descriptor, "", FileStatus.OfDescriptor | FileStatus.WithoutAsking, 0, out var status) == 0
                 && status.Identity.IsOn(mount.Connection)) return descriptor;
             _ = NativeMethods.Close(descriptor);
         }

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using Tmem.Control.Host;
 
 namespace Tmem.Ctl.Swap;
 

@@ -92,9 +92,6 @@ internal static partial class NativeMethods
     [LibraryImport("libc", EntryPoint = "fgetxattr", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     public static partial nint GetAttribute(int descriptor, string name, Span<byte> value, nuint size);
 
-    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-    public static partial int Status(int directory, string path, int flags, uint mask, out FileStatus status);
-
     [LibraryImport("libc", EntryPoint = "mount", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     public static partial int Mount(string source, string target, string type, nuint flags, string? data);
 
@@ -135,31 +132,4 @@ internal struct LoopConfig
     [FieldOffset(0)] public uint Descriptor;
     [FieldOffset(4)] public uint BlockSize;
     [FieldOffset(8)] public LoopInfo Info;
-}
-
-/// <summary>struct statx, 256 bytes.</summary>
-[StructLayout(LayoutKind.Explicit, Size = 256)]
-internal struct FileStatus
-{
-    /// <summary>STATX_BASIC_STATS.</summary>
-    public const uint Basic = 0x7ff;
-    /// <summary>
-    /// AT_EMPTY_PATH: of the descriptor itself; AT_SYMLINK_NOFOLLOW; AT_STATX_DONT_SYNC: the file system is asked nothing.
-    /// </summary>
-    public const int OfDescriptor = 0x1000, NoFollow = 0x100, WithoutAsking = 0x4000;
-
-    private const ushort TypeMask = 0xF000, Regular = 0x8000, Socket = 0xC000;
-
-    [FieldOffset(16)] public uint Links;
-    [FieldOffset(20)] public uint Owner;
-    [FieldOffset(28)] public ushort Mode;
-    [FieldOffset(32)] public ulong Inode;
-    [FieldOffset(40)] public ulong Size;
-    [FieldOffset(136)] public uint DeviceMajor;
-    [FieldOffset(140)] public uint DeviceMinor;
-
-    public readonly bool IsRegular => (Mode & TypeMask) == Regular;
-    public readonly bool IsSocket => (Mode & TypeMask) == Socket;
-    public readonly uint Permissions => Mode & 0xFFFu;
-    public readonly FileIdentity Identity => new(DeviceMajor, DeviceMinor, Inode);
 }

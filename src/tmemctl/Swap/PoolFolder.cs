@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Tmem.Control.Host;
 
 namespace Tmem.Ctl.Swap;
 
@@ -33,7 +34,7 @@ internal sealed class PoolFolder : IPoolFolder
     public static string? Take(int descriptor, out IPoolFolder? folder)
     {
         folder = null;
-        if (NativeMethods.Status(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) == 0)
+        if (FileStatus.Of(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) == 0)
         {
             folder = new PoolFolder(descriptor, status);
             return null;
@@ -88,7 +89,7 @@ internal sealed class PoolFolder : IPoolFolder
             var descriptor = NativeMethods.OpenAt(folder, parts[^1],
                 NativeMethods.CloseOnExec | NativeMethods.NoFollow | NativeMethods.NonBlocking, 0);
             if (descriptor < 0) return null;
-            var isFile = NativeMethods.Status(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) == 0
+            var isFile = FileStatus.Of(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) == 0
                 && status.IsRegular;
             var found = isFile
                 ? new FoundFile(status.Identity, status.Owner, status.Permissions, status.Links, Text(descriptor, MarkName),
@@ -147,7 +148,7 @@ internal sealed class PoolFolder : IPoolFolder
         if (NativeMethods.SetAttribute(descriptor, MarkName, value, (nuint)value.Length, 0) != 0)
             return $"mark it as a swap file ({MarkName}): {NativeMethods.LastError()}";
         if (NativeMethods.Truncate(descriptor, size) != 0) return NativeMethods.LastError();
-        if (NativeMethods.Status(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) != 0)
+        if (FileStatus.Of(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) != 0)
             return NativeMethods.LastError();
         identity = status.Identity;
         return null;

@@ -1,4 +1,5 @@
-using Tmem.Fuse.Control.Messages;
+using Tmem.Control.Host;
+using Tmem.Control.Messages;
 
 namespace Tmem.Ctl.Swap;
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Control.Host;
 
 namespace Tmem.Ctl.Swap;
 
@@ -20,7 +21,7 @@ internal sealed class SwapFileHandle(int descriptor, FileIdentity identity) : IS
     /// </remarks>
     public string? RequireSole()
     {
-        if (NativeMethods.Status(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic,
+        if (FileStatus.Of(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic,
             out var status) != 0) return NativeMethods.LastError();
         if (status.Identity != Identity || !status.IsRegular || status.Links != 1 || status.Owner != 0
             || (status.Permissions & RightsOfOthers) != 0)

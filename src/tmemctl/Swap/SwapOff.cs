@@ -1,5 +1,6 @@
+using Tmem.Control;
+using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
-using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Swap;
 

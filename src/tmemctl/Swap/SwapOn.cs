@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Tmem.Control;
+using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
-using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Swap;
 

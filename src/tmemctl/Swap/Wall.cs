@@ -1,5 +1,5 @@
+using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
-using Tmem.Fuse.Control.Messages;
 
 namespace Tmem.Ctl.Swap;
 

@@ -1,9 +1,9 @@
 using Tmem.Engine.Index;
 using Tmem.Engine.Operations;
-using Tmem.Engine.Tests.Operations;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
+using Tmem.Engine.Tests.Operations;
 
 namespace Tmem.Engine.Tests.Linearizability;
 

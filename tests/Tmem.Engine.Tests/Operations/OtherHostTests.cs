@@ -1,7 +1,6 @@
 using CsCheck;
 using Tmem.Engine.Operations;
 using Tmem.Engine.Pools;
-using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests.Operations;
 

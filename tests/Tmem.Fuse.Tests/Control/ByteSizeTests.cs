@@ -1,5 +1,5 @@
 using CsCheck;
-using Tmem.Fuse.Control.Messages;
+using Tmem.Control.Messages;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;

@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
-using Tmem.Fuse.Control.Messages;
+using Tmem.Control.Messages;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;

@@ -1,5 +1,5 @@
+using Tmem.Control.Messages;
 using Tmem.Fuse.Control;
-using Tmem.Fuse.Control.Messages;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;

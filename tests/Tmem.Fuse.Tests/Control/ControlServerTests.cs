@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using CsCheck;
+using Tmem.Control.Messages;
 using Tmem.Fuse.Control;
-using Tmem.Fuse.Control.Messages;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;

@@ -1,7 +1,7 @@
+using Tmem.Control.Messages;
 using Tmem.Engine;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Control;
-using Tmem.Fuse.Control.Messages;
 using Tmem.Fuse.Filesystem;
 
 namespace Tmem.Fuse.Tests.Control;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Tmem.Control.CommandLine;
 using Tmem.Fuse.Daemon;
 using Xunit;
 

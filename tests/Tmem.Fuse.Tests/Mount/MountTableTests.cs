@@ -1,3 +1,4 @@
+using Tmem.Control.Host;
 using Tmem.Fuse.Mount;
 using Xunit;
 

@@ -1,4 +1,4 @@
-using Tmem.Fuse.Native;
+using Tmem.Control.Host;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Native;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Tmem.Control.Host;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Mount;

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Tmem.Fuse.Native;
+namespace Tmem.Control.Host;
 
 /// <summary>What a walk along a path came to: a descriptor, or a problem in words.</summary>
 /// <param name="Descriptor">Of what the path names; -1 if there is a <see cref="Problem"/>. The caller closes it.</param>
@@ -226,9 +226,7 @@ internal static unsafe partial class TrustedPath
         private readonly bool IsForbidden(int entry)
         {
             if (_wish.IsForbidden is not { } forbidden) return false;
-            FileStatus status = default;
-            // Asks nothing of the file system itself.
-            return statx(entry, "", AtEmptyPath | AtDontSync, 0, &status) == 0
+            return FileStatus.Of(entry, "", FileStatus.OfDescriptor | FileStatus.WithoutAsking, 0, out var status) == 0
                 && forbidden(status.DeviceMajor, status.DeviceMinor);
         }
 

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text;
+using Tmem.Control.CommandLine;
 
-namespace Tmem.Fuse.Control.Messages;
+namespace Tmem.Control.Messages;
 
 /// <summary>
 /// What a pool can be called: a file name, and of those that the management makes only such as a person can see and type. Both

@@ -1,4 +1,4 @@
-namespace Tmem.Fuse.Control.Messages;
+namespace Tmem.Control.Messages;
 
 /// <summary>What <c>status</c> answers. Sizes in bytes.</summary>
 internal sealed record StatusReply

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Tmem.Fuse.Mount;
+namespace Tmem.Control.Host;
 
 /// <summary>A line of /proc/self/mountinfo.</summary>
 /// <param name="MountPoint">Absolute path.</param>

@@ -1,21 +1,18 @@
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace Tmem.Fuse.Native;
+namespace Tmem.Control.Host;
 
 /// <summary>The system calls of a walk. O_DIRECTORY and O_NOFOLLOW are other bits on arm64.</summary>
 internal static unsafe partial class TrustedPath
 {
     private const int AtCwd = -100;
-    private const int AtEmptyPath = 0x1000;
-    private const int AtDontSync = 0x4000;
     private const int OCreat = 0x40;
     private const int OExcl = 0x80;
     private const int OCloexec = 0x80000;
     private const int OPath = 0x200000;
     private const int ENOENT = 2;
     private const int EEXIST = 17;
-    private const uint BasicFacts = 0x7FF;
 
     private static bool IsArm => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
 
@@ -43,22 +40,10 @@ internal static unsafe partial class TrustedPath
         /// <summary>Of what is open. What cannot be looked at belongs to nobody known.</summary>
         public static Facts Of(int descriptor)
         {
-            FileStatus status = default;
-            return statx(descriptor, "", AtEmptyPath, BasicFacts, &status) == 0
-                ? new Facts { Mode = status.Mode, Owner = status.Owner, Names = status.Names }
+            return FileStatus.Of(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) == 0
+                ? new Facts { Mode = status.Mode, Owner = status.Owner, Names = status.Links }
                 : new Facts { Owner = uint.MaxValue };
         }
-    }
-
-    /// <summary>struct statx.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 256)]
-    private struct FileStatus
-    {
-        [FieldOffset(16)] public uint Names;
-        [FieldOffset(20)] public uint Owner;
-        [FieldOffset(28)] public ushort Mode;
-        [FieldOffset(136)] public uint DeviceMajor;
-        [FieldOffset(140)] public uint DeviceMinor;
     }
 
     private static string? ReadLink(int link)
@@ -85,9 +70,6 @@ internal static unsafe partial class TrustedPath
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint readlinkat(int directory, string path, byte* buffer, nint size);
-
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int statx(int directory, string path, int flags, uint mask, FileStatus* status);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int fchmod(int descriptor, uint mode);

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 
-namespace Tmem.Fuse.Control.Messages;
+namespace Tmem.Control.Messages;
 
 /// <summary>
 /// Sizes as people write and read them. K, M, G… and KiB, MiB, GiB… are powers of 1024, as in the memory tools of Linux; KB, MB,

@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
 
-namespace Tmem.Fuse.Control.Messages;
+namespace Tmem.Control.Messages;
 
 /// <summary>
 /// Serialisers made at compile time. Strict: a parameter that nobody knows is an error, not a typing mistake that goes unnoticed.

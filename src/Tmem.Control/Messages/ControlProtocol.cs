@@ -1,4 +1,4 @@
-namespace Tmem.Fuse.Control.Messages;
+namespace Tmem.Control.Messages;
 
 /// <summary>
 /// The management API in one place: JSON-RPC 2.0 over a Unix stream socket, one message a line, UTF-8. Batches are not served: a

@@ -1,8 +1,8 @@
 using System.CommandLine.Parsing;
 using System.Globalization;
-using Tmem.Fuse.Control.Messages;
+using Tmem.Control.Messages;
 
-namespace Tmem.Fuse;
+namespace Tmem.Control.CommandLine;
 
 /// <summary>
 /// The values that options take, for every program of the project: what cannot be is refused before anything is asked of

@@ -2,10 +2,10 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using Tmem.Ctl.Swap;
-using Tmem.Fuse.Control.Messages;
+using Tmem.Control.Host;
+using Tmem.Control.Messages;
 
-namespace Tmem.Ctl;
+namespace Tmem.Control;
 
 /// <summary>What a call came to: exactly one of value, error and <paramref name="Unreachable"/> is set.</summary>
 /// <param name="Value">The result.</param>
@@ -110,7 +110,7 @@ internal sealed class ControlClient(string socketPath)
     {
         if (!Path.Exists(SocketPath)) throw new SocketException((int)SocketError.AddressNotAvailable);
         // connect(2) says of a file what it says of a socket that nobody listens on.
-        if (NativeMethods.Status(0, Path.GetFullPath(SocketPath), 0, FileStatus.Basic, out var status) == 0 && !status.IsSocket)
+        if (FileStatus.Of(0, Path.GetFullPath(SocketPath), 0, FileStatus.Basic, out var status) == 0 && !status.IsSocket)
             throw new SocketException((int)SocketError.NotSocket);
         var started = Stopwatch.GetTimestamp();
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)

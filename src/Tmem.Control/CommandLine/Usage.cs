@@ -4,7 +4,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 
-namespace Tmem.Fuse;
+namespace Tmem.Control.CommandLine;
 
 /// <summary>
 /// How every program of the project meets its command line: what is wrong with it is one line on standard error that names the

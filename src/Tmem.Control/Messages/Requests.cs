@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace Tmem.Fuse.Control.Messages;
+namespace Tmem.Control.Messages;
 
 /// <summary>A request line, as a client writes it.</summary>
 internal sealed record RpcRequest(string Jsonrpc, long Id, string Method, JsonElement? Params);
