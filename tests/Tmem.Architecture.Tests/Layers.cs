@@ -42,4 +42,27 @@ internal static class Layers
             "Attach", "Durability", "Diagnostics",
         ],
     };
+
+    public static readonly Dictionary<string, string[]> Fuse = new()
+    {
+        ["Native"] = [],
+        ["Abi"] = [],
+        ["Protocol"] = ["Native", "Abi"],
+        ["Session"] = ["Native", "Abi", "Protocol"],
+        ["Filesystem"] = ["Native", "Abi", "Protocol"],
+        ["Keeper"] = ["Native"],
+        ["Mount"] = ["Native", "Session"],
+        ["Control"] = ["Native", "Filesystem"],
+        ["Daemon"] = ["Native", "Protocol", "Session", "Filesystem", "Keeper", "Mount", "Control"],
+    };
+
+    public static readonly string[] ControlFacade = ["ControlClient", "Reply"];
+
+    public static readonly Dictionary<string, string[]> Control = new()
+    {
+        ["Host"] = [],
+        ["Messages"] = [],
+        ["CommandLine"] = ["Messages"],
+        [Facade] = ["Host", "Messages"],
+    };
 }

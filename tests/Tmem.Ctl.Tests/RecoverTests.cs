@@ -1,5 +1,5 @@
-using Tmem.Control.Host;
 using System.Net.Sockets;
+using Tmem.Control.Host;
 using Tmem.Ctl.Output;
 using Tmem.Ctl.Recover;
 using Xunit;

@@ -1,5 +1,6 @@
 using System.Text;
 using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Tests;

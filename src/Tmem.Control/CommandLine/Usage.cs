@@ -1,3 +1,4 @@
+using Tmem.Control.Messages;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
@@ -41,52 +42,9 @@ internal static partial class Usage
     /// <summary>Says what is wrong, for what shows only when the options are taken together; returns the exit code.</summary>
     public static int Refuse(TextWriter error, string command, string problem)
     {
-        error.WriteLine(Printable($"{command}: {Shorten(problem.TrimEnd('.'))}; see {command} --help"));
+        error.WriteLine(SafeText.Printable($"{command}: {Shorten(problem.TrimEnd('.'))}; see {command} --help"));
         return Wrong;
     }
-
-    /// <summary>
-    /// Text safe for a terminal and for a line of a log: control characters, and those that turn the direction of text or cannot
-    /// be seen, as escapes.
-    /// </summary>
-    public static string Printable(string text)
-    {
-        if (!text.Any(IsUnsafe)) return text;
-        var result = new StringBuilder(text.Length + 16);
-        foreach (var letter in text)
-        {
-            if (!IsUnsafe(letter)) result.Append(letter);
-            else if (letter == '\n') result.Append("\\n");
-            else if (letter == '\t') result.Append("\\t");
-            else result.Append(letter < 256 ? "\\x" : "\\u")
-                .Append(((int)letter).ToString(letter < 256 ? "x2" : "x4", CultureInfo.InvariantCulture));
-        }
-        return result.ToString();
-    }
-
-    /// <summary>An option or argument that names a path: not empty, of a length that a path can have.</summary>
-    public static void AcceptPaths(this Option<string> option, int longest = 4095) =>
-        option.Validators.Add(result => CheckPath(result, option.Name, longest));
-
-    /// <inheritdoc cref="AcceptPaths(Option{string}, int)"/>
-    public static void AcceptPaths(this Option<string?> option, int longest, bool optional) => option.Validators.Add(result =>
-    {
-        if (optional) CheckPath(result, option.Name, longest);
-    });
-
-    private static void CheckPath(OptionResult result, string name, int longest)
-    {
-        if (result.Tokens.Count != 1) return;
-        var path = result.Tokens[0].Value;
-        if (path.Length == 0) result.AddError($"{name} is empty; give a path");
-        else if (path.Contains('\0')) result.AddError($"{name}: a path has no character 0 in it");
-        else if (Encoding.UTF8.GetByteCount(System.IO.Path.GetFullPath(path)) is var bytes && bytes > longest)
-            result.AddError($"{name}: the path has {bytes} bytes, and at most {longest} can be; give a shorter one");
-    }
-
-    private static bool IsUnsafe(char letter) => char.IsControl(letter)
-        || (letter >= 128 && char.GetUnicodeCategory(letter) is UnicodeCategory.Format or UnicodeCategory.LineSeparator
-            or UnicodeCategory.ParagraphSeparator);
 
     /// <summary>
     /// A word that has no place, or an option that nobody knows in the place of a name: the library takes it for the name, with
@@ -183,4 +141,24 @@ internal static partial class Usage
     [GeneratedRegex("^Cannot parse argument '(.*)' for (?:option|command) '(.*)' as expected type '(.*)'",
         RegexOptions.Singleline)]
     private static partial Regex NotOfItsType();
+
+    /// <summary>An option or argument that names a path: not empty, of a length that a path can have.</summary>
+    public static void AcceptPaths(this Option<string> option, int longest = 4095) =>
+        option.Validators.Add(result => CheckPath(result, option.Name, longest));
+
+    /// <inheritdoc cref="AcceptPaths(Option{string}, int)"/>
+    public static void AcceptPaths(this Option<string?> option, int longest, bool optional) => option.Validators.Add(result =>
+    {
+        if (optional) CheckPath(result, option.Name, longest);
+    });
+
+    private static void CheckPath(OptionResult result, string name, int longest)
+    {
+        if (result.Tokens.Count != 1) return;
+        var path = result.Tokens[0].Value;
+        if (path.Length == 0) result.AddError($"{name} is empty; give a path");
+        else if (path.Contains('\0')) result.AddError($"{name}: a path has no character 0 in it");
+        else if (Encoding.UTF8.GetByteCount(System.IO.Path.GetFullPath(path)) is var bytes && bytes > longest)
+            result.AddError($"{name}: the path has {bytes} bytes, and at most {longest} can be; give a shorter one");
+    }
 }

@@ -23,7 +23,7 @@ internal static class PoolName
         if (Encoding.UTF8.GetByteCount(name) is > Longest and var bytes)
             return ($"the pool's name has {bytes} bytes", $"use at most {Longest}");
         return name is "." or ".." || name.AsSpan().IndexOfAny('/', '\0') >= 0
-            ? ($"pool name '{Usage.Printable(name)}' is no file name", "use a name without '/' and NUL other than . and ..")
+            ? ($"pool name '{SafeText.Printable(name)}' is no file name", "use a name without '/' and NUL other than . and ..")
             : null;
     }
 
@@ -33,7 +33,7 @@ internal static class PoolName
     /// </summary>
     public static (string Problem, string Remedy)? Unshowable(string name)
     {
-        var shown = $"pool name '{Usage.Printable(name)}'";
+        var shown = $"pool name '{SafeText.Printable(name)}'";
         if (name.All(IsBlank)) return ($"{shown} consists of blanks only", "use a name that can be seen");
         foreach (var letter in name)
         {

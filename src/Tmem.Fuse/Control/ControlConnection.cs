@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Net.Sockets;
 using Tmem.Control.Messages;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Control;
 

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Tmem.Control.Messages;
 using Tmem.Engine;
 using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Control;
 

@@ -4,6 +4,7 @@ using System.Text;
 using Tmds.Linux;
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
+using Tmem.Fuse.Native;
 using static Tmds.Linux.LibC;
 
 namespace Tmem.Fuse.Control;
@@ -20,7 +21,6 @@ internal static partial class ControlSocket
     private const int Backlog = 16;
     private const uint TypeMask = 0xF000;
     private const uint TypeSocket = 0xC000;
-    private const int LockExclusive = 2;
     private const int AtSymlinkNoFollow = 0x100;
     private const uint NotOwner = 0x7F; // 0177
 
@@ -71,7 +71,7 @@ internal static partial class ControlSocket
 
     private static void Lock(int descriptor, string directory)
     {
-        while (Flock(descriptor, LockExclusive) < 0)
+        while (Libc.flock(descriptor, Libc.LOCK_EX) < 0)
         {
             if (Marshal.GetLastPInvokeError() == EINTR) continue;
             throw new ControlException(
@@ -118,9 +118,6 @@ internal static partial class ControlSocket
     {
         fixed (byte* bytes = Encoding.UTF8.GetBytes(name + '\0')) _ = unlinkat(directory, bytes, 0);
     }
-
-    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
-    private static partial int Flock(int descriptor, int operation);
 
     [LibraryImport("libc", EntryPoint = "umask")]
     private static partial uint Mask(uint mask);

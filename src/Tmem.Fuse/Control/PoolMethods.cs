@@ -1,7 +1,7 @@
 using Tmem.Control.Messages;
 using Tmem.Engine;
-using Tmem.Fuse.Abi;
 using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Control;
 

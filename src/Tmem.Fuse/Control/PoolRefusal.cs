@@ -1,5 +1,5 @@
 using Tmem.Control.Messages;
-using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Control;
 

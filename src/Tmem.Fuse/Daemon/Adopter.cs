@@ -1,5 +1,6 @@
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Keeper;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Daemon;
 

@@ -4,6 +4,7 @@ using System.Globalization;
 using Tmem.Control.CommandLine;
 using Tmem.Control.Messages;
 using Tmem.Engine;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Daemon;
 

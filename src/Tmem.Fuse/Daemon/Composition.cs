@@ -4,6 +4,7 @@ using Tmem.Engine;
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Keeper;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Daemon;
@@ -27,7 +28,8 @@ internal sealed class Composition : IDisposable
         _engine = engine;
         _fileSystem = fileSystem;
         _handover = handover;
-        Handler = new Dispatcher<TmemFileSystem>(fileSystem, Log.Error, handover.Parameters, handover.Agree);
+        Handler = new Dispatcher<TmemFileSystem>(fileSystem, Log.Error, AgreedParameters.Read(handover),
+            parameters => AgreedParameters.Note(handover, parameters));
         RegionName = NameOf(handover);
     }
 

@@ -1,4 +1,5 @@
 using Tmem.Control.Messages;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Daemon;
 

@@ -1,6 +1,7 @@
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Mount;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Session;
 
 namespace Tmem.Fuse.Daemon;

@@ -35,7 +35,7 @@ internal static class RegionCheck
 
     private static int Refuse(TextWriter error, string why)
     {
-        error.WriteLine($"tmemd: {Usage.Printable(why)}");
+        error.WriteLine($"tmemd: {SafeText.Printable(why)}");
         return 1;
     }
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Tmem.Control.Host;
-using Tmem.Fuse.Abi;
 using Tmem.Fuse.Mount;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Tmem.Fuse.Session;
 

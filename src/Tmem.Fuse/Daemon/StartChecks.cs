@@ -1,4 +1,5 @@
 using Tmem.Control.Host;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Daemon;
 

@@ -1,10 +1,10 @@
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Engine;
-using Tmem.Fuse.Abi;
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Mount;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Session;
 
 namespace Tmem.Fuse.Daemon;

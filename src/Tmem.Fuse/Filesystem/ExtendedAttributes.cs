@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using Tmem.Engine;
 using Tmem.Engine.Records;
-using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Filesystem;
 

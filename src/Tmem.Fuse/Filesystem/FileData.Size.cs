@@ -1,6 +1,6 @@
 using Tmem.Engine;
 using Tmem.Engine.Records;
-using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Filesystem;
 

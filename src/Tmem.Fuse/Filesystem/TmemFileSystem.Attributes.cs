@@ -3,6 +3,7 @@ using System.Text;
 using Tmem.Engine;
 using Tmem.Engine.Records;
 using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Filesystem;

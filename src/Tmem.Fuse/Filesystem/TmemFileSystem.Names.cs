@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Tmem.Engine;
 using Tmem.Engine.Records;
 using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Filesystem;

@@ -1,5 +1,5 @@
 using Tmem.Engine.Records;
-using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Filesystem;
 

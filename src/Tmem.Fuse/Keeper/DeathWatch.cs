@@ -1,3 +1,5 @@
+using Tmem.Fuse.Native;
+
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>

@@ -1,8 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
-using Tmem.Fuse.Abi;
-using Tmem.Fuse.Protocol;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 
@@ -205,12 +204,6 @@ internal sealed unsafe class Handover
     /// <summary>The region's file; null for memory.</summary>
     public string? RegionPath => Text(_page->RegionPath, HandoverPage.PathBytes) is { Length: > 0 } path ? path : null;
 
-    /// <summary>The connection's parameters once a worker has agreed on them with the kernel.</summary>
-    public SessionParameters? Parameters => Volatile.Read(ref _page->Agreed) == 0
-        ? null
-        : new SessionParameters(_page->Minor, (FuseInitFlags)_page->Flags, _page->MaxWrite, (ushort)_page->MaxPages,
-            _page->MaxReadahead);
-
     /// <exception cref="StartupException">No memory.</exception>
     public static Handover Create()
     {
@@ -241,19 +234,6 @@ internal sealed unsafe class Handover
         LockedSegment.Hold(page.BuffersSegment, page.Buffers);
         LockedSegment.Hold(page.RegionSegment, page.Region);
         return handover;
-    }
-
-    /// <summary>
-    /// Notes what was agreed, before the kernel is told: a successor then finds it whether or not the answer left.
-    /// </summary>
-    public void Agree(SessionParameters parameters)
-    {
-        _page->Minor = parameters.Minor;
-        _page->MaxWrite = parameters.MaxWrite;
-        _page->MaxPages = parameters.MaxPages;
-        _page->MaxReadahead = parameters.MaxReadahead;
-        _page->Flags = (ulong)parameters.Flags;
-        Volatile.Write(ref _page->Agreed, 1);
     }
 
     /// <summary>Notes a death, where those find it that serve or will.</summary>

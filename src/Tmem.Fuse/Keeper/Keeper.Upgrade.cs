@@ -1,5 +1,4 @@
-using Tmem.Fuse.Abi;
-using Tmem.Fuse.Session;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 
@@ -77,7 +76,7 @@ internal sealed unsafe partial class Keeper
     {
         while (Page.DeviceCount < threads)
         {
-            if (FuseDevice.TryClone(Page.Devices[0], out var clone) != Errno.Ok) return false;
+            if (FuseDescriptor.TryClone(Page.Devices[0], out var clone) != Errno.Ok) return false;
             Page.Devices[Page.DeviceCount] = clone;
             Page.DeviceCount++;
         }

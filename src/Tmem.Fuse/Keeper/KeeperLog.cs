@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Unicode;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 

@@ -1,4 +1,4 @@
-using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 

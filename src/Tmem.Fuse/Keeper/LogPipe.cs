@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 

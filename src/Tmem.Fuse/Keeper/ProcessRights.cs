@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 

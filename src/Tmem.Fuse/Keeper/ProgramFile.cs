@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Tmds.Linux;
 using Tmem.Control.Host;
-using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Tmem.Control.Host;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 
@@ -9,8 +10,6 @@ namespace Tmem.Fuse.Keeper;
 /// </summary>
 internal static partial class RegionFile
 {
-    private const int LockExclusive = 2;
-    private const int LockNonBlocking = 4;
     private const int Create = 0x40;
     private const uint OwnerOnly = 0x180; // 0600
 
@@ -52,13 +51,10 @@ internal static partial class RegionFile
     /// <summary>False, and the file closed, if another process has it.</summary>
     private static bool TryLock(int descriptor)
     {
-        if (flock(descriptor, LockExclusive | LockNonBlocking) == 0) return true;
+        if (Libc.flock(descriptor, Libc.LOCK_EX | Libc.LOCK_NB) == 0) return true;
         _ = Libc.close(descriptor);
         return false;
     }
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int flock(int descriptor, int operation);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int fchmod(int descriptor, uint mode);

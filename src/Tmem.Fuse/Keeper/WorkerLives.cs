@@ -1,3 +1,5 @@
+using Tmem.Fuse.Native;
+
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>What the keeper says when the out-of-memory killer ends worker after worker.</summary>

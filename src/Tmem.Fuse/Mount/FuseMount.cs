@@ -1,5 +1,5 @@
 using Tmem.Control.Host;
-using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Session;
 
 namespace Tmem.Fuse.Mount;

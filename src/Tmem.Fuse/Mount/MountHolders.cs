@@ -1,5 +1,6 @@
 using System.Globalization;
 using Tmem.Control.Host;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Mount;
 

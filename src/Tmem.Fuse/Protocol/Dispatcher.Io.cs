@@ -1,4 +1,5 @@
 using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Protocol;
 

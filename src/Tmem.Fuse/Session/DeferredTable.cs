@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Session;

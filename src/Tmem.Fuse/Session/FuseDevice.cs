@@ -1,4 +1,5 @@
 using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Session;
@@ -42,22 +43,9 @@ internal sealed unsafe class FuseDevice : IDisposable
     /// <exception cref="StartupException">The kernel refuses.</exception>
     public FuseDevice Clone()
     {
-        var error = TryClone(_descriptor, out var clone);
+        var error = FuseDescriptor.TryClone(_descriptor, out var clone);
         if (error == Errno.Ok) return new FuseDevice(clone);
         throw new StartupException($"{Path} cannot be cloned for another thread: {Libc.Describe(error)}. Use --threads 1.");
-    }
-
-    /// <summary>The same for plain descriptors, without a managed allocation.</summary>
-    public static Errno TryClone(int descriptor, out int clone)
-    {
-        fixed (byte* path = "/dev/fuse\0"u8) clone = Libc.open(path, Libc.O_RDWR | Libc.O_CLOEXEC | Libc.O_NONBLOCK);
-        if (clone < 0) return Libc.LastError;
-        var original = (uint)descriptor;
-        if (Libc.ioctl(clone, Libc.FuseClone, &original) == 0) return Errno.Ok;
-        var error = Libc.LastError;
-        _ = Libc.close(clone);
-        clone = -1;
-        return error;
     }
 
     /// <summary>Reads one request without waiting. EAGAIN if there is none.</summary>

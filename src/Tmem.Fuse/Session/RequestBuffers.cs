@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Keeper;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Session;

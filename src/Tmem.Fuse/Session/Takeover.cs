@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Session;

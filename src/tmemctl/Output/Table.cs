@@ -1,3 +1,4 @@
+using Tmem.Control.Messages;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 using Tmem.Control.CommandLine;
@@ -41,7 +42,7 @@ internal static class Table
     }
 
     /// <inheritdoc cref="Usage.Printable"/>
-    public static string Printable(string text) => Usage.Printable(text);
+    public static string Printable(string text) => SafeText.Printable(text);
 
     private static Spectre.Console.Table Bare() => new() { Border = TableBorder.None };
 

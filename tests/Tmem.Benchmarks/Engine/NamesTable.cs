@@ -3,8 +3,8 @@ using System.Globalization;
 using System.Text;
 using Tmem.Benchmarks.Linux;
 using Tmem.Engine;
-using Tmem.Fuse.Abi;
 using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 
 namespace Tmem.Benchmarks.Engine;

@@ -1,5 +1,5 @@
 using Tmem.Control.Messages;
-using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
-using Tmem.Fuse.Abi;
 using Tmem.Fuse.Control;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Tests.Filesystem;
 using Xunit;
 

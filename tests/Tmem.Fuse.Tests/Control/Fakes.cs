@@ -1,8 +1,8 @@
 using Tmem.Control.Messages;
 using Tmem.Engine;
-using Tmem.Fuse.Abi;
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Tests.Control;
 

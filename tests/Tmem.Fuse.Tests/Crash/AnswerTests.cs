@@ -1,6 +1,7 @@
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Native;
 using Xunit;
 using static Tmem.Fuse.Tests.Crash.Requests;
 

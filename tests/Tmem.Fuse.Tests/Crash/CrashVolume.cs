@@ -4,7 +4,7 @@ using Tmem.Engine;
 using Tmem.Engine.Records;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Filesystem;
-using Tmem.Fuse.Keeper;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Xunit;
 using Answer = Tmem.Fuse.Tests.Protocol.Answer;

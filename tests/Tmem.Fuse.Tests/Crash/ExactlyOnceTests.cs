@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Tmem.Engine;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Tests.Filesystem;
 using Tmem.Fuse.Tests.Protocol;
 using Xunit;

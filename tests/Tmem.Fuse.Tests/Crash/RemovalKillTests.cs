@@ -1,7 +1,7 @@
 using Tmem.Engine;
 using Tmem.Engine.Records;
-using Tmem.Fuse.Abi;
 using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Tmem.Fuse.Tests.Filesystem;
 using Xunit;

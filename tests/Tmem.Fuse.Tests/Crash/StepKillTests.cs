@@ -1,4 +1,5 @@
 using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Tmem.Fuse.Tests.Filesystem;
 using Xunit;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Tmem.Control.CommandLine;
 using Tmem.Fuse.Daemon;
+using Tmem.Fuse.Native;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Daemon;

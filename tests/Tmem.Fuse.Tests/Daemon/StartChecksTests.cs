@@ -1,4 +1,5 @@
 using Tmem.Fuse.Daemon;
+using Tmem.Fuse.Native;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Daemon;

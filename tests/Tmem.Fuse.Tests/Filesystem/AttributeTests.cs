@@ -1,6 +1,7 @@
 using Tmem.Engine;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Xunit;
 

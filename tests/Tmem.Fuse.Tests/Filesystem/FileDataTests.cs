@@ -1,5 +1,5 @@
 using Tmem.Engine;
-using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Xunit;
 

@@ -1,5 +1,5 @@
 using CsCheck;
-using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Xunit;
 

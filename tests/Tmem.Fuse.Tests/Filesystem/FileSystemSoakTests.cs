@@ -1,5 +1,6 @@
 using Tmem.Engine;
 using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Xunit;
 

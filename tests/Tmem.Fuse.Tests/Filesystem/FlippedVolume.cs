@@ -6,7 +6,7 @@ using Tmem.Engine.Format;
 using Tmem.Engine.Records;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Filesystem;
-using Tmem.Fuse.Keeper;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Xunit;
 

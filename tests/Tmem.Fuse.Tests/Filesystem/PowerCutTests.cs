@@ -1,7 +1,7 @@
 using CsCheck;
 using Tmem.Engine;
 using Tmem.Engine.Tests.Durability;
-using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Xunit;
 

@@ -1,6 +1,6 @@
 using Tmem.Engine;
-using Tmem.Fuse.Abi;
 using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Native;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;

@@ -3,6 +3,7 @@ using System.Text;
 using Tmem.Engine;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Xunit;
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Globalization;
-using Tmem.Fuse.Keeper;
+using Tmem.Fuse.Native;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Keeper;

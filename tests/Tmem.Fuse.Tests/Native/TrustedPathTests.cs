@@ -1,4 +1,5 @@
 using Tmem.Control.Host;
+using Tmem.Fuse.Native;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Native;

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Protocol;

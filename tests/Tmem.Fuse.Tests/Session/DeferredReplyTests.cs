@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Keeper;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Tmem.Fuse.Session;
 using Tmem.Fuse.Tests.Protocol;

@@ -2,6 +2,7 @@ using Tmem.Engine;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Keeper;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Tmem.Fuse.Session;
 using Tmem.Fuse.Tests.Crash;

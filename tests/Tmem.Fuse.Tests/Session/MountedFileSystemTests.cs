@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using Tmem.Control.Host;
-using Tmem.Fuse.Abi;
 using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Mount;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Tmem.Fuse.Session;
 using Xunit;

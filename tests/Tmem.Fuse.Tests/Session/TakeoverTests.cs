@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Tmem.Fuse.Abi;
-using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Mount;
+using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Tmem.Fuse.Session;
 using Tmem.Fuse.Tests.Protocol;

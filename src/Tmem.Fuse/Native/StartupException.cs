@@ -1,4 +1,4 @@
-namespace Tmem.Fuse;
+namespace Tmem.Fuse.Native;
 
 /// <summary>The daemon cannot start; the message names the thing that is in the way and the remedy.</summary>
 internal sealed class StartupException : Exception

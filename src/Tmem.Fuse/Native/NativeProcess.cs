@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Tmem.Fuse.Keeper;
+namespace Tmem.Fuse.Native;
 
 /// <summary>
 /// The system calls by which keeper and worker start, watch and hand things to each other. All arguments are plain values and

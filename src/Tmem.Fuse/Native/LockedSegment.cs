@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 
-namespace Tmem.Fuse.Keeper;
+namespace Tmem.Fuse.Native;
 
 /// <summary>
 /// Memory that no process has to lock, on kernels whose tmpfs cannot be told not to swap (before Linux 6.4): a System V segment,

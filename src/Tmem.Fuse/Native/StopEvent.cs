@@ -1,4 +1,4 @@
-namespace Tmem.Fuse;
+namespace Tmem.Fuse.Native;
 
 /// <summary>
 /// Tells threads that sleep in poll(2) to stop, once and for good: an eventfd, with a flag beside it for those who are awake.
@@ -10,7 +10,7 @@ internal sealed class StopEvent : IDisposable
     /// <exception cref="StartupException">The system has no descriptor to give.</exception>
     public StopEvent()
     {
-        Descriptor = Keeper.NativeProcess.eventfd(0, Keeper.NativeProcess.EFD_CLOEXEC);
+        Descriptor = NativeProcess.eventfd(0, NativeProcess.EFD_CLOEXEC);
         if (Descriptor < 0)
             throw new StartupException($"eventfd failed: {Libc.Describe(Libc.LastError)}. Raise the limit on open files.");
     }

@@ -1,4 +1,4 @@
-namespace Tmem.Fuse.Abi;
+namespace Tmem.Fuse.Native;
 
 /// <summary>
 /// Error numbers of Linux (asm-generic), as the kernel's FUSE client expects them, positive. <see cref="Ok"/> is success.

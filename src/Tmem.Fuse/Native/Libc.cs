@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Tmem.Fuse;
+namespace Tmem.Fuse.Native;
 
 /// <summary>
 /// The system calls whose error decides what the daemon does next. Tmds.LibC has most of them, but leaves the error in errno, to
@@ -37,10 +37,16 @@ internal static unsafe partial class Libc
     /// <summary>FUSE_DEV_IOC_CLONE.</summary>
     public const nuint FuseClone = 0x8004e500;
 
-    public static Abi.Errno LastError => (Abi.Errno)Marshal.GetLastPInvokeError();
+    public static Errno LastError => (Errno)Marshal.GetLastPInvokeError();
 
     /// <summary>The system's own words for an error.</summary>
-    public static string Describe(Abi.Errno error) => $"{Marshal.GetPInvokeErrorMessage((int)error)} ({error})";
+    public static string Describe(Errno error) => $"{Marshal.GetPInvokeErrorMessage((int)error)} ({error})";
+
+    /// <summary>flock(2): LOCK_EX, LOCK_NB.</summary>
+    public const int LOCK_EX = 2, LOCK_NB = 4;
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int flock(int descriptor, int operation);
 
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int open(string path, int flags);

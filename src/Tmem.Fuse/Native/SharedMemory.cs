@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Tmem.Fuse.Keeper;
+namespace Tmem.Fuse.Native;
 
 /// <summary>
 /// Memory that processes share and that outlives each of them: nameless files of a tmpfs that is mounted nowhere, with the option

@@ -1,7 +1,6 @@
 using System.Globalization;
-using Tmem.Fuse.Abi;
 
-namespace Tmem.Fuse.Keeper;
+namespace Tmem.Fuse.Native;
 
 /// <summary>What /proc tells of a process's threads.</summary>
 internal static class ProcessThreads

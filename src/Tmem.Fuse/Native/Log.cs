@@ -1,8 +1,9 @@
+using Tmem.Control.Messages;
 using System.Globalization;
 using System.Text;
 using Tmem.Control.CommandLine;
 
-namespace Tmem.Fuse;
+namespace Tmem.Fuse.Native;
 
 /// <summary>How much an event matters.</summary>
 internal enum LogLevel
@@ -48,7 +49,7 @@ internal static unsafe class Log
         fixed (byte* start = line)
         {
             do written = Libc.write(StandardError, start, (nuint)line.Length);
-            while (written < 0 && Libc.LastError == Abi.Errno.EINTR);
+            while (written < 0 && Libc.LastError == Errno.EINTR);
         }
         // Swap may stand on this process: a line less is the smaller loss.
         if (written != line.Length && s_lost != null) Interlocked.Increment(ref *s_lost);
@@ -67,7 +68,7 @@ internal static unsafe class Log
         var time = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
         var start = Encoding.UTF8.GetBytes($"{time} {name} ");
         // A message may name what a user named: a pool, a process, a path.
-        var rest = Encoding.UTF8.GetBytes(Usage.Printable(message.ReplaceLineEndings(" | "))).AsSpan();
+        var rest = Encoding.UTF8.GetBytes(SafeText.Printable(message.ReplaceLineEndings(" | "))).AsSpan();
         do
         {
             var part = rest[..Math.Min(rest.Length, MostBytes - start.Length - 1)];

@@ -1,0 +1,31 @@
+using System.Globalization;
+using System.Text;
+
+namespace Tmem.Control.Messages;
+
+/// <summary>Text that somebody else chose, as it may be shown.</summary>
+internal static class SafeText
+{
+    /// <summary>
+    /// Text safe for a terminal and for a line of a log: control characters, and those that turn the direction of text or cannot
+    /// be seen, as escapes.
+    /// </summary>
+    public static string Printable(string text)
+    {
+        if (!text.Any(IsUnsafe)) return text;
+        var result = new StringBuilder(text.Length + 16);
+        foreach (var letter in text)
+        {
+            if (!IsUnsafe(letter)) result.Append(letter);
+            else if (letter == '\n') result.Append("\\n");
+            else if (letter == '\t') result.Append("\\t");
+            else result.Append(letter < 256 ? "\\x" : "\\u")
+                .Append(((int)letter).ToString(letter < 256 ? "x2" : "x4", CultureInfo.InvariantCulture));
+        }
+        return result.ToString();
+    }
+
+    private static bool IsUnsafe(char letter) => char.IsControl(letter)
+        || (letter >= 128 && char.GetUnicodeCategory(letter) is UnicodeCategory.Format or UnicodeCategory.LineSeparator
+            or UnicodeCategory.ParagraphSeparator);
+}
