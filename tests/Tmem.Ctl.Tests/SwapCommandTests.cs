@@ -317,8 +317,8 @@ public sealed class SwapCommandTests : IDisposable
         Assert.EndsWith(SwapPath, lines[1]);
         // The fake pool's figures are of too few pages to tell a ratio; the fake device has 1.9 GiB unused.
         Assert.Equal(
-            "/dev/loop7: the store has room for 755.2 MiB more if no page shrinks; 1.9 GiB of the device are unused, and once the "
-            + "store is full, writes to it fail", lines[2]);
+            "/dev/loop7: the store has room for 755.2 MiB more if no page shrinks; 1.9 GiB of the device are unused, and once "
+            + "the store is full, writes to it fail", lines[2]);
         var device = Run("swap", "status", "--json").Json["devices"]![0]!;
         Assert.Equal(2.5, device["ratio"]!.GetValue<double>());
         Assert.Equal(100 << 20, device["usedBytes"]!.GetValue<long>());
@@ -345,10 +345,10 @@ public sealed class SwapCommandTests : IDisposable
     [Theory]
     [InlineData(100 << 20, 100 << 20, "the store has room for the 100.0 MiB that are unused, even if no page shrinks")]
     [InlineData((100 << 20) - 4096, 100 << 20, "the store has room for the 100.0 MiB that are unused, even if no page shrinks")]
-    [InlineData(60 << 20, 60 << 20, "the store has room for 60.0 MiB more if no page shrinks; 100.0 MiB of the device are unused, "
-        + "and once the store is full, writes to it fail")]
-    [InlineData(40 << 20, 90 << 20, "the store has room for 90.0 MiB more at the present ratio, 40.0 MiB more if no page shrinks; "
-        + "100.0 MiB of the device are unused, and once the store is full, writes to it fail")]
+    [InlineData(60 << 20, 60 << 20, "the store has room for 60.0 MiB more if no page shrinks; 100.0 MiB of the device are "
+        + "unused, and once the store is full, writes to it fail")]
+    [InlineData(40 << 20, 90 << 20, "the store has room for 90.0 MiB more at the present ratio, 40.0 MiB more if no page "
+        + "shrinks; 100.0 MiB of the device are unused, and once the store is full, writes to it fail")]
     public void The_wall_is_told_where_there_is_one(long atWorst, long atPresent, string says) =>
         Assert.Equal(says, new Wall(atWorst, atPresent).Describe(100 << 20));
 

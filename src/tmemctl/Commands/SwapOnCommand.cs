@@ -37,8 +37,8 @@ internal static class SwapOnCommand
         });
         var force = new Option<bool>("--force")
         {
-            Description = $"Make it of --size even if that is more than {SwapOn.LikelyRatio} times the store's capacity, for pages "
-                + "that are known to shrink so well.",
+            Description = $"Make it of --size even if that is more than {SwapOn.LikelyRatio} times the store's capacity, for "
+                + "pages that are known to shrink so well.",
         };
         var command = new Command("on",
             "Makes a swap device on the store and turns it on. If a step fails, those before are undone.")

@@ -145,8 +145,8 @@ internal sealed class SwapOn(CommandContext context)
                 $"give less; it surely holds {Words.Size(sure)}");
         else if (bytes / LikelyRatio > status.Store.CapacityBytes && !force)
             exit = _terminal.Fail(ExitCode.Failed,
-                $"--size {Words.Size(bytes)} is more than {LikelyRatio} times the store's capacity of {capacity}: long before the "
-                + "device is full, the store would be, and writes fail",
+                $"--size {Words.Size(bytes)} is more than {LikelyRatio} times the store's capacity of {capacity}: long before "
+                + "the device is full, the store would be, and writes fail",
                 $"give less; it surely holds {Words.Size(sure)}; or --force if your pages are known to shrink so well");
         else if (bytes < Smallest)
             exit = _terminal.Fail(ExitCode.Failed,
