@@ -105,7 +105,7 @@ public class SwapTests
         var daemon = Daemon.Start(capacity);
         try
         {
-            daemon.Control("swap", "on", "--size", size, "--priority", "32000").Succeeds();
+            daemon.Control("swap", "on", "--size", size, "--priority", "32000", "--force").Succeeds();
             Assert.Single(MachineState.Swaps().Except(others));
             return daemon;
         }

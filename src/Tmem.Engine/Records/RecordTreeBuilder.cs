@@ -17,7 +17,9 @@ internal sealed class RecordTreeBuilder<T>(RecordStore store)
     /// <summary>Heads of the buckets: all the memory that the largest directory takes.</summary>
     private const int MostBuckets = 1 << 16;
 
-    /// <summary>Buckets whose records are asked for together, so that the processor waits for one miss and not for each.</summary>
+    /// <summary>
+    /// Buckets whose records are asked for together, so that the processor waits for one miss and not for each.
+    /// </summary>
     private const int Ahead = 8;
 
     /// <summary>A right edge is 1.4 log2 n long, by chance: a thousand million records have not 200.</summary>
