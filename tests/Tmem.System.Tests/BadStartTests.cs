@@ -168,6 +168,24 @@ public sealed class BadStartTests : IDisposable
     }
 
     [Fact]
+    public void A_socket_of_another_user_is_not_to_be_removed()
+    {
+        Requires.Programs("setpriv");
+        using var daemon = Daemon.Start("64M");
+        Command.Run("chmod", "0777", _folder, Mount, daemon.Folder).Succeeds();
+        var copy = Path.Combine(_folder, "tmemd");
+        File.Copy(Built.Daemon, copy);
+        Command.Run("chmod", "0755", copy).Succeeds();
+        var outcome = Command.RunFor(20, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+            copy, "--mount", Mount, "--socket", Path.Combine(daemon.Folder, "sock"), "--capacity", "64M");
+        Assert.True(outcome.Code > 0, outcome.All);
+        Assert.DoesNotContain("remove the file", outcome.All, StringComparison.Ordinal);
+        Command.Run("chmod", "0700", daemon.Folder).Succeeds();
+        daemon.Control("status").Succeeds();
+        daemon.Stop();
+    }
+
+    [Fact]
     public void Without_dev_fuse()
     {
         Requires.Programs("unshare");

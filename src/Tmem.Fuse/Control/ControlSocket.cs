@@ -96,11 +96,18 @@ internal static partial class ControlSocket
             Unlink(directory, name);
             return;
         }
-        catch (SocketException error)
+        catch (SocketException error) when (error.SocketErrorCode == SocketError.AccessDenied)
         {
             throw new ControlException(
-                $"control socket {path}: cannot tell whether a daemon serves it ({error.Message}); remove the file or give "
-                + "another --socket", error);
+                $"control socket {path}: it is another user's, and his daemon may serve it; run as root, or give another "
+                + "--socket", error);
+        }
+        catch (SocketException error)
+        {
+            // Not to be removed: a daemon whose socket has lost its name can be reached by nobody.
+            throw new ControlException(
+                $"control socket {path}: cannot tell whether a daemon serves it ({error.Message}); see what 'tmemctl --socket "
+                + $"{path} status' says, or give another --socket", error);
         }
         throw new ControlException(
             $"control socket {path}: a daemon serves it already; stop it with 'tmemctl --socket {path} stop', or give this one "

@@ -109,10 +109,11 @@ public sealed class DeferredReplyTests : IDisposable
         // What died between noting it and marking its buffer done is in both.
         Assert.True(deferred.TryAdd(4, 1, Deferral.Invalidated(new NodeId(7), 4096, 100)));
         deferred.Start();
-        Assert.Equal((FuseProtocol.UniqueResend | 2, Errno.Ok, 16), Received(0));
-        // The kernel is told first; the answer to the WRITE says how much it wrote.
-        Assert.Equal(16 + 24, Received(0).Length);
+        // The kernel is told first; the answer to the WRITE says how much it wrote. The fsync is another thread's.
         Assert.Equal((4UL, Errno.Ok, 24), Received(1));
+        var others = new[] { Received(0), Received(0) };
+        Assert.Contains((FuseProtocol.UniqueResend | 2, Errno.Ok, 16), others);
+        Assert.Contains(others, told => told.Length == 16 + 24);
         NothingMore(0);
         NothingMore(1);
     }
