@@ -1,4 +1,4 @@
-using Xunit;
+using Tmem.Engine.Tests.Embedding;
 
 namespace Tmem.Architecture.Tests;
 
@@ -15,14 +15,14 @@ public class LineLengthTests
     [Fact]
     public void NoLineIsLongerThan130Columns()
     {
-        var files = Directory.EnumerateFiles(Source.Root, "*", SearchOption.AllDirectories)
+        var files = Directory.EnumerateFiles(Repository.Root, "*", SearchOption.AllDirectories)
             .Where(file => s_extensions.Contains(Path.GetExtension(file)) && !IsMade(file)).ToList();
         Assert.Contains(files, file => file.EndsWith("scripts/test", StringComparison.Ordinal));
         Assert.Empty(files.SelectMany(TooLong));
     }
 
     private static bool IsMade(string file) =>
-        Path.GetRelativePath(Source.Root, file).Split('/').Intersect(s_made).Any();
+        Path.GetRelativePath(Repository.Root, file).Split('/').Intersect(s_made).Any();
 
     /// <summary>In prose, tables have rows of any length, and what a program prints stands as it prints it.</summary>
     private static IEnumerable<string> TooLong(string file)
@@ -35,7 +35,7 @@ public class LineLengthTests
             number++;
             if (isProse && line.StartsWith("```", StringComparison.Ordinal)) isOutput = !isOutput;
             if (line.Length > Most && !(isProse && (isOutput || line.StartsWith('|'))))
-                yield return $"{Path.GetRelativePath(Source.Root, file)}:{number} has {line.Length} columns";
+                yield return $"{Path.GetRelativePath(Repository.Root, file)}:{number} has {line.Length} columns";
         }
     }
 }

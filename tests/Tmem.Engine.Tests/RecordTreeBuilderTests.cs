@@ -8,18 +8,6 @@ namespace Tmem.Engine.Tests;
 /// </summary>
 public sealed class RecordTreeBuilderTests
 {
-    private struct Node : ITreeRecord<Node>
-    {
-        public ulong Left;
-        public ulong Right;
-        public ulong Number;
-
-        static byte IRecord.Kind => 1;
-        static ulong ITreeRecord<Node>.Key(in Node record) => record.Number;
-        static ref ulong ITreeRecord<Node>.Left(ref Node record) => ref record.Left;
-        static ref ulong ITreeRecord<Node>.Right(ref Node record) => ref record.Right;
-    }
-
     public enum Keys { Even, InOrder, Backwards, Few, OneHash, Huge }
 
     public static TheoryData<Keys, int> Shapes()
@@ -35,8 +23,8 @@ public sealed class RecordTreeBuilderTests
     public void ATreeOfAListIsTheOneThatInsertionsMake(Keys keys, int count)
     {
         using var engine = Engines.Still();
-        var tree = new RecordTree<Node>(engine.Records);
-        var builder = new RecordTreeBuilder<Node>(engine.Records);
+        var tree = new RecordTree<TreeNode>(engine.Records);
+        var builder = new RecordTreeBuilder<TreeNode>(engine.Records);
         var random = new Random(count);
         ulong inserted = 0, built = 0;
         var twins = new Dictionary<ulong, int>();
@@ -49,7 +37,7 @@ public sealed class RecordTreeBuilderTests
         }
         for (var twin = builder.Build(ref built); !twin.IsNone; twin = builder.Next(twin))
         {
-            var key = engine.Records.Get<Node>(twin).Number;
+            var key = engine.Records.Get<TreeNode>(twin).Number;
             if (--twins[key] == 0) twins.Remove(key);
         }
         Assert.Empty(twins);
@@ -58,8 +46,8 @@ public sealed class RecordTreeBuilderTests
         ulong other = 0;
         builder.Push(ref other, Make(engine.Records, 5));
         Assert.True(builder.Build(ref other).IsNone);
-        Assert.Equal(0UL, engine.Records.Get<Node>(new RecordRef(other)).Left);
-        Assert.Equal(0UL, engine.Records.Get<Node>(new RecordRef(other)).Right);
+        Assert.Equal(0UL, engine.Records.Get<TreeNode>(new RecordRef(other)).Left);
+        Assert.Equal(0UL, engine.Records.Get<TreeNode>(new RecordRef(other)).Right);
     }
 
     private static ulong KeyOf(Keys keys, Random random, int i) => keys switch
@@ -75,7 +63,7 @@ public sealed class RecordTreeBuilderTests
     private static RecordRef Make(RecordStore records, ulong key)
     {
         Assert.Equal(TmemStatus.Ok, records.Allocate(1, 24, out var record));
-        records.Get<Node>(record).Number = key;
+        records.Get<TreeNode>(record).Number = key;
         records.Commit(record);
         return record;
     }
@@ -84,7 +72,7 @@ public sealed class RecordTreeBuilderTests
     {
         Assert.Equal(one == 0, other == 0);
         if (one == 0) return;
-        var (first, second) = (records.Get<Node>(new RecordRef(one)), records.Get<Node>(new RecordRef(other)));
+        var (first, second) = (records.Get<TreeNode>(new RecordRef(one)), records.Get<TreeNode>(new RecordRef(other)));
         Assert.Equal(first.Number, second.Number);
         AssertAlike(records, first.Left, second.Left);
         AssertAlike(records, first.Right, second.Right);

@@ -5,18 +5,6 @@ namespace Tmem.Engine.Tests;
 /// <summary>The shape of a tree is nobody's to choose: not even of one who knows every function that is no secret.</summary>
 public sealed class RecordTreeTests
 {
-    private struct Node : ITreeRecord<Node>
-    {
-        public ulong Left;
-        public ulong Right;
-        public ulong Number;
-
-        static byte IRecord.Kind => 1;
-        static ulong ITreeRecord<Node>.Key(in Node record) => record.Number;
-        static ref ulong ITreeRecord<Node>.Left(ref Node record) => ref record.Left;
-        static ref ulong ITreeRecord<Node>.Right(ref Node record) => ref record.Right;
-    }
-
     /// <summary>
     /// Keys whose public hashes fall as they rise: with those for priorities, each would hang below the one before.
     /// </summary>
@@ -24,7 +12,7 @@ public sealed class RecordTreeTests
     public void KeysChosenByThePublicHashMakeNoList()
     {
         using var engine = Engines.Still();
-        var tree = new RecordTree<Node>(engine.Records);
+        var tree = new RecordTree<TreeNode>(engine.Records);
         ulong root = 0;
         var (count, lowest) = (0, ulong.MaxValue);
         for (ulong key = 1; count < 600; key++)
@@ -35,7 +23,7 @@ public sealed class RecordTreeTests
             lowest = hash;
             count++;
             Assert.Equal(TmemStatus.Ok, engine.Records.Allocate(1, 24, out var record));
-            engine.Records.Get<Node>(record).Number = key;
+            engine.Records.Get<TreeNode>(record).Number = key;
             engine.Records.Commit(record);
             Assert.True(tree.Insert(ref root, record));
             if (lowest < ulong.MaxValue / 100) lowest = ulong.MaxValue;
@@ -46,7 +34,7 @@ public sealed class RecordTreeTests
     private static int Depth(RecordStore records, ulong place)
     {
         if (place == 0) return 0;
-        ref var node = ref records.Get<Node>(new RecordRef(place));
+        ref var node = ref records.Get<TreeNode>(new RecordRef(place));
         return 1 + Math.Max(Depth(records, node.Left), Depth(records, node.Right));
     }
 }

@@ -1,9 +1,8 @@
-using Tmem.Control.Messages;
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using Tmem.Control.Messages;
 
 namespace Tmem.Control.CommandLine;
 

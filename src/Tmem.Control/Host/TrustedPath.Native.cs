@@ -22,29 +22,10 @@ internal static unsafe partial class TrustedPath
     /// <summary>O_NOFOLLOW.</summary>
     private static int ONoFollow => IsArm ? 0x8000 : 0x20000;
 
-    /// <summary>What counts of struct stat.</summary>
-    private struct Facts
-    {
-        private const uint TypeMask = 0xF000;
-
-        public uint Mode;
-        public uint Owner;
-        public uint Names;
-
-        public readonly bool IsDirectory => (Mode & TypeMask) == 0x4000;
-
-        public readonly bool IsRegular => (Mode & TypeMask) == 0x8000;
-
-        public readonly bool IsLink => (Mode & TypeMask) == 0xA000;
-
-        /// <summary>Of what is open. What cannot be looked at belongs to nobody known.</summary>
-        public static Facts Of(int descriptor)
-        {
-            return FileStatus.Of(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) == 0
-                ? new Facts { Mode = status.Mode, Owner = status.Owner, Names = status.Links }
-                : new Facts { Owner = uint.MaxValue };
-        }
-    }
+    /// <summary>Of what is open. What cannot be looked at belongs to nobody known.</summary>
+    private static FileStatus StatusOf(int descriptor) =>
+        FileStatus.Of(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) == 0 ? status
+            : new FileStatus { Owner = uint.MaxValue };
 
     private static string? ReadLink(int link)
     {

@@ -75,7 +75,7 @@ internal static unsafe partial class TrustedPath
     private static string Words(int error) => Marshal.GetPInvokeErrorMessage(error);
 
     /// <summary>Who could change an entry of a directory.</summary>
-    private static string? ExposedBy(in Facts directory, in Facts entry, string name, string below)
+    private static string? ExposedBy(in FileStatus directory, in FileStatus entry, string name, string below)
     {
         if (IsForeign(directory.Owner)) return $"{name} belongs to user {directory.Owner}";
         if ((directory.Mode & OthersMayWrite) == 0) return null;
@@ -100,13 +100,13 @@ internal static unsafe partial class TrustedPath
         public OpenedPath Run()
         {
             if (Start() is { } problem) return Refuse(problem);
-            if (_steps.Count == 0) return Finish(".", "/", Facts.Of(_directory));
+            if (_steps.Count == 0) return Finish(".", "/", StatusOf(_directory));
             while (true)
             {
                 var step = _steps.Pop();
                 var isLast = _steps.Count == 0;
                 var name = step == ".." ? _at + "/.." : _at == "/" ? "/" + step : $"{_at}/{step}";
-                var above = Facts.Of(_directory);
+                var above = StatusOf(_directory);
                 CloseEntry();
                 _entry = openat(_directory, step, OPath | ONoFollow | OCloexec, 0);
                 if (_entry < 0 && Marshal.GetLastPInvokeError() is var error)
@@ -123,7 +123,7 @@ internal static unsafe partial class TrustedPath
                 if (IsForbidden(_entry))
                     return Refuse($"{name} lies on a file system of this daemon's kind, which it would have to serve itself; "
                         + "give another place");
-                var facts = Facts.Of(_entry);
+                var facts = StatusOf(_entry);
                 var exposedHere = step == ".." ? null : ExposedBy(in above, in facts, _at, name);
                 if (facts.IsLink)
                 {
@@ -165,10 +165,10 @@ internal static unsafe partial class TrustedPath
         }
 
         /// <summary>Makes what is not there. Null and nothing open: the walk goes on with a new look.</summary>
-        private string? Make(string step, string name, in Facts above, bool isLast, out OpenedPath made)
+        private string? Make(string step, string name, in FileStatus above, bool isLast, out OpenedPath made)
         {
             made = new OpenedPath(-1, null, null, false);
-            var exposed = ExposedBy(in above, new Facts { Owner = Self }, _at, name);
+            var exposed = ExposedBy(in above, new FileStatus { Owner = Self }, _at, name);
             if (_wish.OnlyOurs && (_exposed ?? exposed) is { } who)
                 return $"{name} is not made there: {who}; give a place that is root's alone";
             if (_wish.IsDirectory)
@@ -194,16 +194,16 @@ internal static unsafe partial class TrustedPath
         }
 
         /// <summary>Opens what the walk has come to: that, and not what its name leads to by now.</summary>
-        private OpenedPath Finish(string step, string name, in Facts facts)
+        private OpenedPath Finish(string step, string name, in FileStatus facts)
         {
             if (_wish.IsDirectory != facts.IsDirectory)
                 return Refuse(_wish.IsDirectory ? $"{name} is no directory" : $"{name} is a directory; give a file");
             if (!facts.IsDirectory && !facts.IsRegular) return Refuse($"{name} is no regular file; give one");
             // Of a directory, what counts is who could change the entries that are to come.
             var exposed = _exposed ?? (facts.IsDirectory
-                ? ExposedBy(in facts, new Facts { Owner = Self }, name, name)
+                ? ExposedBy(in facts, new FileStatus { Owner = Self }, name, name)
                 : ExposedFile(in facts, name));
-            if (_exposed is { } who && facts.Names > 1 && !facts.IsDirectory)
+            if (_exposed is { } who && facts.Links > 1 && !facts.IsDirectory)
                 return Refuse($"{name} has another name elsewhere, and {who}, who may have given it this one; "
                     + "give a file with one name");
             if (_wish.OnlyOurs && exposed is not null)
@@ -216,7 +216,7 @@ internal static unsafe partial class TrustedPath
             return new OpenedPath(descriptor, null, exposed, false);
         }
 
-        private static string? ExposedFile(in Facts facts, string name)
+        private static string? ExposedFile(in FileStatus facts, string name)
         {
             if (IsForeign(facts.Owner)) return $"{name} belongs to user {facts.Owner}";
             if ((facts.Mode & OthersMayWrite) != 0) return $"others may write to {name}";

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Tmem.Control.CommandLine;
 
 namespace Tmem.Control.Messages;
 

@@ -33,7 +33,7 @@ internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
     }
 
     /// <summary>An object without pages, in no tree and not committed; 0 if there is no room.</summary>
-    public ulong NewObject(Pool pool, int bucket, in ObjectId id)
+    public ulong NewObject(in ObjectId id)
     {
         var obj = Host.AllocateObject();
         if (obj == 0) return 0;

@@ -89,7 +89,7 @@ internal sealed unsafe class PageOperations<THost, TPam>(
             if (writer.IsFrozen) return TmemStatus.Frozen;
             var obj = Treap.Find(_order, bucket.Root, id);
             var isNew = obj == 0;
-            if (isNew && (obj = _index.NewObject(pool, bucketNumber, id)) == 0) return TmemStatus.NoRoom;
+            if (isNew && (obj = _index.NewObject(id)) == 0) return TmemStatus.NoRoom;
             var leaf = _tree.MakeLeaf(obj, index, out var nodes);
             if (leaf == 0)
             {

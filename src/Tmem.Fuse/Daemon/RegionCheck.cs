@@ -1,4 +1,3 @@
-using Tmem.Control.CommandLine;
 using Tmem.Control.Messages;
 using Tmem.Engine;
 using Tmem.Fuse.Control;

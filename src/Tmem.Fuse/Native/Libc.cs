@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Control.Host;
 
 namespace Tmem.Fuse.Native;
 
@@ -122,20 +123,15 @@ internal static unsafe partial class Libc
         return realpath(path, buffer) is null ? null : Marshal.PtrToStringUTF8((nint)buffer);
     }
 
-    [LibraryImport(Name, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int statx(int directory, string path, int flags, uint mask, byte* result);
-
     /// <summary>
     /// The st_dev of what a link of /proc leads to, from what the kernel knows by itself: the file system is asked nothing, so
     /// this cannot wait for it, be it this process's own. False if there is nothing, or nothing that may be seen.
     /// </summary>
     public static bool TryDevice(string path, out uint major, out uint minor)
     {
-        const int here = -100, size = 256, withoutAsking = 0x4000, noAutomount =
-            0x800; // AT_FDCWD, struct statx, AT_STATX_DONT_SYNC
-        var result = stackalloc byte[size];
-        var found = statx(here, path, withoutAsking | noAutomount, 0, result) == 0;
-        (major, minor) = found ? (*(uint*)(result + 136), *(uint*)(result + 140)) : (0, 0);
+        const int here = -100; // AT_FDCWD
+        var found = FileStatus.Of(here, path, FileStatus.WithoutAsking | FileStatus.NoAutomount, 0, out var status) == 0;
+        (major, minor) = found ? (status.DeviceMajor, status.DeviceMinor) : (0, 0);
         return found;
     }
 

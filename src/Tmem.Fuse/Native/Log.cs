@@ -1,7 +1,6 @@
-using Tmem.Control.Messages;
 using System.Globalization;
 using System.Text;
-using Tmem.Control.CommandLine;
+using Tmem.Control.Messages;
 
 namespace Tmem.Fuse.Native;
 

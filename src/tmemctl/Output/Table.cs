@@ -1,7 +1,7 @@
-using Tmem.Control.Messages;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 using Tmem.Control.CommandLine;
+using Tmem.Control.Messages;
 
 namespace Tmem.Ctl.Output;
 
