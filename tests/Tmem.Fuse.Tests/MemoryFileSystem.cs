@@ -138,7 +138,8 @@ internal sealed class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSystem
             if (Find(node.Value, out var found) is not Errno.Ok and var error) return error;
             if ((change.Valid & FuseSetattrValid.Size) != 0)
             {
-                if (change.Size > (ulong)fileRoom) return Errno.EFBIG;
+                // A directory and a symlink have no data that a size could be of.
+                if (change.Size > (ulong)found.Data.Length) return found.Data.Length == fileRoom ? Errno.EFBIG : Errno.EISDIR;
                 if ((long)change.Size < found.Size) found.Data.AsSpan((int)change.Size).Clear();
                 found.Size = (long)change.Size;
             }

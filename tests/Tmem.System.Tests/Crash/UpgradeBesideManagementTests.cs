@@ -31,7 +31,8 @@ public class UpgradeBesideManagementTests
         try
         {
             var destroyed = Task.Run(() => peer.Ask("pool.destroy", """{"name":"p","force":true}"""));
-            Thread.Sleep(200);
+            // A call that has not begun is refused, and rightly; one that has takes the name away first.
+            Assert.True(SpinWait.SpinUntil(() => !HasPool(daemon), TimeSpan.FromSeconds(60)), "the removal does not begin");
             Assert.False(destroyed.IsCompleted);
             var upgraded = Task.Run(() => daemon.Control("upgrade"));
             // Longer than a worker that gives way waits for its replies.
@@ -49,6 +50,12 @@ public class UpgradeBesideManagementTests
         Assert.Equal(0, daemon.Figure("processes.restarts"));
         daemon.Control("check").Succeeds();
         daemon.Stop();
+    }
+
+    private static bool HasPool(Daemon daemon)
+    {
+        using var peer = new Conversation(daemon.Socket);
+        return peer.Ask("pool.list").Contains("\"p\"", StringComparison.Ordinal);
     }
 
     /// <summary>The threads of a worker that serve connections of the management API.</summary>
