@@ -32,6 +32,9 @@ internal sealed class ControlClient(string socketPath)
     /// <summary>Where the daemon is looked for.</summary>
     public string SocketPath { get; } = socketPath;
 
+    /// <summary>Command lines that address the same daemon.</summary>
+    public ControlCommand Command { get; } = new(socketPath);
+
     /// <summary>A call without parameters.</summary>
     public Reply<T> Call<T>(string method, JsonTypeInfo<T> type, TimeSpan? patience = null)
         where T : class => Call(method, null, type, patience);
@@ -90,14 +93,15 @@ internal sealed class ControlClient(string socketPath)
         return new Reply<T>(null, null,
             $"the daemon on {SocketPath} was sent '{method}' and {what}: it does not begin it any more, but if it had begun, it "
             + "carries it out; "
-            + $"see with 'tmemctl {see}' what came of it, and look at the daemon's log", MayBeDone: true);
+            + $"see with '{Command.Line(see)}' what came of it, and look at the daemon's log", MayBeDone: true);
     }
 
-    private static string Explain(SocketError code, string message) => code switch
+    private string Explain(SocketError code, string message) => code switch
     {
         SocketError.AccessDenied => "permission denied; run as root",
         SocketError.ConnectionRefused =>
-            "the socket is left over and nobody listens; start tmemd (scripts/up), or clean up with 'tmemctl recover'",
+            "the socket is left over and nobody listens; start tmemd (scripts/up), or clean up with '"
+            + $"{Command.Line("recover")}'",
         SocketError.NotSocket => "that is no socket; name the one that tmemd listens on with --socket",
         SocketError.AddressNotAvailable =>
             "there is no such socket; start tmemd (scripts/up) or name its socket with --socket",

@@ -11,7 +11,11 @@ using Tmem.Ctl.Swap;
 namespace Tmem.Ctl;
 
 /// <summary>What every command works with.</summary>
-internal sealed record CommandContext(ControlClient Client, ISwapSystem System, IMountSystem Mounts, Terminal Terminal);
+internal sealed record CommandContext(ControlClient Client, ISwapSystem System, IMountSystem Mounts, Terminal Terminal)
+{
+    /// <summary>Command lines that address the daemon this one addresses.</summary>
+    public ControlCommand Tmemctl => Client.Command;
+}
 
 /// <summary>The command line: one command a file, put together here.</summary>
 internal static class CommandTree

@@ -252,7 +252,7 @@ public sealed class CommandTests : IDisposable
         Assert.Equal((ExitCode.Unknown, ""), (late.Code, late.Output));
         Assert.Contains("no answer within 0.2 s: it does not begin it any more, but if it had begun, it carries it out",
             late.Error);
-        Assert.Contains($"'tmemctl {see}'", late.Error);
+        Assert.Contains($"'tmemctl --socket {_server.SocketPath} {see}'", late.Error);
         (_server.Mute, _server.Closes) = (false, true);
         Assert.Equal(ExitCode.Unknown, Ctl.Run(_server, command).Code);
         _server.Closes = false;

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Tmem.Control.Host;
+using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
 using Tmem.Ctl.Recover;
 using Xunit;
@@ -170,7 +171,8 @@ public sealed class RecoverTests
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        return (new Recovery(_swap, _mounts, new Terminal(output, error, json: false)).Run(only, "/run/s"), output.ToString());
+        return (new Recovery(_swap, _mounts, new Terminal(output, error, json: false),
+            new ControlCommand("/run/s")).Run(only, "/run/s"), output.ToString());
     }
 
     private sealed class FakeMounts : IMountSystem

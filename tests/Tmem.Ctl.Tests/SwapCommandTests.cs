@@ -16,6 +16,8 @@ public sealed class SwapCommandTests : IDisposable
     // What is free of 1 GiB, less 1 MiB, in pages of 4160 bytes.
     private const long Sure = ((1L << 30) - (256L << 20) - (1L << 20)) / 4160 * 4096;
 
+    private string Tmemctl => $"tmemctl --socket {_server.SocketPath}";
+
     private string SwapPath => $"{_server.Mount}/{Key}";
 
     [Fact]
@@ -167,7 +169,50 @@ public sealed class SwapCommandTests : IDisposable
         Run("swap", "off");
         _server.Pools["swap"] = "persistent";
         _system.Folders["swap"] = (0, 0x1C0);
-        Assert.Contains("pool reserve swap 67108864", Run("swap", "on", "--reserve", "64M").Error);
+        Assert.Contains($"'{Tmemctl} pool reserve swap 64M'", Run("swap", "on", "--reserve", "64M").Error);
+    }
+
+    /// <summary>Copied, they would else act on the daemon of the default socket.</summary>
+    [Fact]
+    public void Each_command_line_that_is_named_addresses_the_same_daemon()
+    {
+        List<string> said = [];
+        Say("swap", "status");
+        _server.Pools["my pool"] = "persistent";
+        _system.Folders["my pool"] = (0, 0x1FF);
+        Say("swap", "on", "--pool", "my pool");
+        Say("swap", "on", "--pool", "my pool", "--reserve", "64M");
+        Say("swap", "on");
+        Say("swap", "on");
+        Say("stop");
+        _system.Room = new MemoryRoom(60 << 20, []);
+        Say("swap", "off");
+        _system.Room = new MemoryRoom(1L << 40, []);
+        foreach (var step in (string[])["swapoff", "detach"])
+        {
+            _system.FailAt = step;
+            Say("swap", "off");
+        }
+        (_system.FailAt, _server.Processes) = (null, _server.Processes with { KeeperPid = 0 });
+        Say("swap", "status");
+        Say("status");
+        _system.Stuck.Add("unlink");
+        Say("swap", "on");
+        (_system.FailAt, _server.Mute) = ("", true);
+        Say("stop", "--timeout", "0.1");
+        Say("pool", "destroy", "x", "--timeout", "0.1");
+        Assert.All(said, text => Assert.DoesNotContain("tmemctl ",
+            text.Replace(Tmemctl + " ", "", StringComparison.Ordinal), StringComparison.Ordinal));
+        foreach (var command in (string[])["swap on' turns", "pool reserve my\\ pool 64M'", "swap off', and stop again",
+            "swap off' again", "adopt'", "swap on' again", "status'", "pool list'"])
+            Assert.Contains(said, text => text.Contains($"'{Tmemctl} {command}", StringComparison.Ordinal));
+        Assert.Contains(said, text => text.Contains($"'chmod 700 {_server.Mount}/my\\ pool'", StringComparison.Ordinal));
+
+        void Say(params string[] arguments)
+        {
+            var outcome = Run(arguments);
+            said.Add(outcome.Output + outcome.Error);
+        }
     }
 
     [Fact]
@@ -298,7 +343,7 @@ public sealed class SwapCommandTests : IDisposable
         Assert.Contains("off already", Run("swap", "off").Output);
         // Swap that somebody turned on by hand is shown, and his to turn off.
         _system.On["/dev/loop1"] = 3;
-        Assert.Contains("not made by 'tmemctl swap on'", Run("swap", "status").Output);
+        Assert.Contains($"not made by '{Tmemctl} swap on'", Run("swap", "status").Output);
         Assert.Contains("swapoff /dev/loop1", Run("swap", "off").Output);
         Assert.Equal(3, _system.Attached.Count);
         Assert.Single(_system.Files);
@@ -329,14 +374,14 @@ public sealed class SwapCommandTests : IDisposable
     [Fact]
     public void Status_tells_what_an_earlier_swap_left()
     {
-        Assert.Equal($"swap is off: nothing on {_server.Mount} is swapped to; 'tmemctl swap on' turns it on\n",
+        Assert.Equal($"swap is off: nothing on {_server.Mount} is swapped to; '{Tmemctl} swap on' turns it on\n",
             Run("swap", "status").Output);
         _server.Pools["swap"] = "persistent";
         _system.Folders["swap"] = (0, 0x1C0);
         _system.Add(Key, mark: new SwapMark(FakeServer.IdOf("swap"), true).Text);
         Assert.Equal([$"swap is off: nothing on {_server.Mount} is swapped to",
-            $"left of an earlier swap, and not in use: {SwapPath}; 'tmemctl swap on' makes it anew, 'tmemctl swap off' "
-            + "removes it"], Run("swap", "status").Lines);
+            $"left of an earlier swap, and not in use: {SwapPath}; '{Tmemctl} swap on' makes it anew, "
+            + $"'{Tmemctl} swap off' removes it"], Run("swap", "status").Lines);
         var report = Run("swap", "status", "--json").Json;
         Assert.False(report["on"]!.GetValue<bool>());
         Assert.Equal(SwapPath, report["leftovers"]![0]!["file"]!.GetValue<string>());

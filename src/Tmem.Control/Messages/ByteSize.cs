@@ -64,6 +64,13 @@ internal static class ByteSize
         return string.Create(CultureInfo.InvariantCulture, $"{tenths:0.0} {Units[unit - 1]}iB");
     }
 
+    /// <summary>The same size to be typed, to the byte: "256M", "1536K", "4097".</summary>
+    public static string Exact(long bytes)
+    {
+        var unit = bytes == 0 ? 0 : Math.Min((int)long.TrailingZeroCount(bytes) / 10, Units.Length);
+        return (bytes >> (10 * unit)).ToString(CultureInfo.InvariantCulture) + (unit == 0 ? "" : Units[unit - 1]);
+    }
+
     private static bool TryUnit(ReadOnlySpan<char> suffix, out long factor)
     {
         factor = 1;

@@ -8,7 +8,8 @@ namespace Tmem.Fuse.Control;
 /// <summary>The methods of the management API. May be called from several threads at once.</summary>
 internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineView engine, IPoolDirectory directory)
 {
-    private readonly PoolMethods _pools = new(engine, directory);
+    private readonly ControlCommand _tmemctl = new(socketPath);
+    private readonly PoolMethods _pools = new(engine, directory, new ControlCommand(socketPath));
     private int _checking;
 
     /// <summary>Carries out a method. Whatever the parameters hold, the answer is a value or an error.</summary>
@@ -93,7 +94,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
     private RpcAnswer Stop(Func<bool> wanted) => daemon.TryStop(wanted, out var reason)
         ? RpcAnswer.Of(new StopReply(Pid), ControlJson.Default.StopReply)
         : RpcAnswer.Fail(ControlErrorCode.StopRefused, "tmemd goes on: " + reason, daemon.MountPoint,
-            StopRemedy.For(reason) + ", and stop again");
+            StopRemedy.For(reason, _tmemctl) + ", and stop again");
 
     private RpcAnswer Upgrade(UpgradeParameters wish, Func<bool> wanted)
     {
@@ -116,7 +117,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
     private RpcAnswer Adopt() => daemon.TryAdopt(out var reason)
         ? RpcAnswer.Of(new AdoptReply(daemon.Processes.KeeperPid), ControlJson.Default.AdoptReply)
         : RpcAnswer.Fail(ControlErrorCode.NotAdopted, $"no keeper: {reason}", "keeper",
-            "look at the daemon's log, then run adopt again");
+            $"look at the daemon's log, then run '{_tmemctl.Line("adopt")}' again");
 
     private static string Shorten(string text) => text.Length <= 100 ? text : text[..100] + "…";
 }

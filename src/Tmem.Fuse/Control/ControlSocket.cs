@@ -106,12 +106,12 @@ internal static partial class ControlSocket
         {
             // Not to be removed: a daemon whose socket has lost its name can be reached by nobody.
             throw new ControlException(
-                $"control socket {path}: cannot tell whether a daemon serves it ({error.Message}); see what 'tmemctl --socket "
-                + $"{path} status' says, or give another --socket", error);
+                $"control socket {path}: cannot tell whether a daemon serves it ({error.Message}); see what "
+                + $"'{new ControlCommand(path).Line("status")}' says, or give another --socket", error);
         }
         throw new ControlException(
-            $"control socket {path}: a daemon serves it already; stop it with 'tmemctl --socket {path} stop', or give this one "
-            + "another --socket");
+            $"control socket {path}: a daemon serves it already; stop it with '{new ControlCommand(path).Line("stop")}', or give "
+            + "this one another --socket");
     }
 
     private static unsafe uint FileType(int directory, string name)

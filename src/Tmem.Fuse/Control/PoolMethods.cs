@@ -6,7 +6,7 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Control;
 
 /// <summary>The pool.* methods: names from the file system, figures from the engine.</summary>
-internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
+internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, ControlCommand tmemctl)
 {
     private const uint Mode = 0x1ED; // 0755
     private const int MostPools = ControlProtocol.MaximumPools;
@@ -48,7 +48,7 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
                 "destroy one that is not needed, or make a directory in one that is there");
         return errno == Errno.Ok
             ? RpcAnswer.Of(Figures.Reply(new NamedPool(name, id, options), Snapshot(id)), ControlJson.Default.PoolReply)
-            : PoolRefusal.Of(name, "be created" + With(parameters.Reserve), errno, parameters.Reserve > 0);
+            : PoolRefusal.Of(tmemctl, name, "be created" + With(parameters.Reserve), errno, parameters.Reserve > 0);
     }
 
     /// <summary>pool.reserve: guarantees a pool memory from now on, or ends a guarantee.</summary>
@@ -67,7 +67,7 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
         var errno = directory.ReservePool(name, parameters.Reserve);
         return errno == Errno.Ok
             ? RpcAnswer.Of(Figures.Reply(pool, Snapshot(pool.Id)), ControlJson.Default.PoolReply)
-            : PoolRefusal.Of(name, $"be guaranteed {ByteSize.Format(parameters.Reserve)}", errno, reserving: true);
+            : PoolRefusal.Of(tmemctl, name, $"be guaranteed {ByteSize.Format(parameters.Reserve)}", errno, reserving: true);
     }
 
     private static string With(long reserve) => reserve == 0 ? "" : $" with a reserve of {ByteSize.Format(reserve)}";
@@ -105,7 +105,7 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
         var errno = directory.DestroyPool(name, parameters.Force);
         return errno == Errno.Ok
             ? RpcAnswer.Of(new PoolDestroyReply(name, pages), ControlJson.Default.PoolDestroyReply)
-            : PoolRefusal.Of(name, "be destroyed", errno, reserving: false);
+            : PoolRefusal.Of(tmemctl, name, "be destroyed", errno, reserving: false);
     }
 
     /// <summary>A limit under which nothing could be stored, or that the store ends before, is a typing mistake.</summary>
@@ -142,6 +142,6 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory)
     private static RpcAnswer GivenUp(string name) =>
         RpcAnswer.Fail(ControlErrorCode.Busy, $"pool '{name}': the caller hung up, so nothing was done", name, "ask again");
 
-    private static RpcAnswer NoSuchPool(string name) =>
-        RpcAnswer.Fail(ControlErrorCode.NotFound, $"no pool '{name}'", name, "see 'tmemctl pool list'");
+    private RpcAnswer NoSuchPool(string name) =>
+        RpcAnswer.Fail(ControlErrorCode.NotFound, $"no pool '{name}'", name, $"see '{tmemctl.Line("pool list")}'");
 }

@@ -10,11 +10,12 @@ namespace Tmem.Fuse.Control;
 internal static class PoolRefusal
 {
     /// <summary>The answer.</summary>
+    /// <param name="tmemctl">Command lines that address this daemon.</param>
     /// <param name="name">The pool.</param>
     /// <param name="what">What it could not: "be destroyed".</param>
     /// <param name="errno">Why.</param>
     /// <param name="reserving">Whether memory was to be reserved.</param>
-    public static RpcAnswer Of(string name, string what, Errno errno, bool reserving)
+    public static RpcAnswer Of(ControlCommand tmemctl, string name, string what, Errno errno, bool reserving)
     {
         var (code, why, remedy) = errno switch
         {
@@ -22,11 +23,13 @@ internal static class PoolRefusal
             Errno.ENOENT when name.Contains(PoolName.NoUtf8) => (ControlErrorCode.InvalidParameters,
                 "its name is not UTF-8, so it cannot be named here",
                 "reach it through the mount: rename its directory with 'mv', or remove it with 'rm -r'"),
-            Errno.ENOENT or Errno.ESTALE => (ControlErrorCode.NotFound, "it does not exist any more", "see 'tmemctl pool list'"),
+            Errno.ENOENT or Errno.ESTALE => (ControlErrorCode.NotFound, "it does not exist any more",
+                $"see '{tmemctl.Line("pool list")}'"),
             Errno.EEXIST => (ControlErrorCode.Exists, "the name is taken", "choose another name, or destroy the old one first"),
             Errno.ENOTEMPTY => (ControlErrorCode.NotEmpty, "it holds files", "remove them, or force it (--force)"),
             Errno.EBUSY => (ControlErrorCode.Busy, "a file of it is open",
-                HasSwap() ? "close it; if swap is on it, with 'tmemctl swap off'" : "close it ('lsof' names who has it open)"),
+                HasSwap() ? $"close it; if swap is on it, with '{tmemctl.Line("swap off")}'"
+                    : "close it ('lsof' names who has it open)"),
             Errno.ENOSPC or Errno.ENOMEM or Errno.EDQUOT when reserving => (ControlErrorCode.NoRoom,
                 "the store has not so much room beside what is stored and reserved",
                 "reserve less, free memory in the store, or start tmemd with more --capacity"),
@@ -36,7 +39,8 @@ internal static class PoolRefusal
             Errno.EINVAL => (ControlErrorCode.InvalidParameters,
                 "the store has no pools of this kind with this limit and reserve", "leave --limit and --reserve out"),
             Errno.ENAMETOOLONG => (ControlErrorCode.InvalidParameters, "its name is too long", "use a shorter name"),
-            Errno.EIO => (ControlErrorCode.Internal, "what the store keeps about it is damaged", "'tmemctl check' names what is"),
+            Errno.EIO => (ControlErrorCode.Internal, "what the store keeps about it is damaged",
+                $"'{tmemctl.Line("check")}' names what is"),
             _ => (ControlErrorCode.Internal, "an unexpected error", "look at the daemon's log"),
         };
         return RpcAnswer.Fail(code, $"pool '{name}' cannot {what}: {why} ({errno})", name, remedy);

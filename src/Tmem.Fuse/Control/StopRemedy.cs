@@ -1,3 +1,5 @@
+using Tmem.Control.Messages;
+
 namespace Tmem.Fuse.Control;
 
 /// <summary>
@@ -7,13 +9,16 @@ namespace Tmem.Fuse.Control;
 internal static class StopRemedy
 {
     /// <summary>A clause without a full stop.</summary>
-    public static string For(string reason)
+    /// <param name="reason">Why.</param>
+    /// <param name="tmemctl">Command lines that address this daemon.</param>
+    public static string For(string reason, ControlCommand tmemctl)
     {
+        var swapOff = tmemctl.Line("swap off");
         if (reason.Contains("region's file", StringComparison.OrdinalIgnoreCase))
             return "make room on the disk of the region's file";
-        if (reason.Contains("swap is ", StringComparison.OrdinalIgnoreCase)) return "turn swap off with 'tmemctl swap off'";
+        if (reason.Contains("swap is ", StringComparison.OrdinalIgnoreCase)) return $"turn swap off with '{swapOff}'";
         if (reason.Contains("loop device", StringComparison.OrdinalIgnoreCase))
-            return "detach the loop device (losetup --detach), after 'tmemctl swap off' if swap is on it";
+            return $"detach the loop device (losetup --detach), after '{swapOff}' if swap is on it";
         return reason.Contains("busy", StringComparison.OrdinalIgnoreCase) ? "end what uses files below the mount"
             : "remove the cause";
     }

@@ -28,7 +28,7 @@ internal sealed class Composition : IDisposable
         _engine = engine;
         _fileSystem = fileSystem;
         _handover = handover;
-        Handler = new Dispatcher<TmemFileSystem>(fileSystem, Log.Error, AgreedParameters.Read(handover),
+        Handler = new Dispatcher<TmemFileSystem>(fileSystem, Log.Error, handover.Tmemctl, AgreedParameters.Read(handover),
             parameters => AgreedParameters.Note(handover, parameters));
         RegionName = NameOf(handover);
     }
@@ -84,7 +84,7 @@ internal sealed class Composition : IDisposable
             if (fileSystem.Damage.Any)
                 Log.Error(
                     $"{fileSystem.Damage.Count} damaged records of the file system: what they named is lost or in lost+found of "
-                    + "its pool; 'tmemctl check' names them");
+                    + $"its pool; '{handover.Tmemctl.Line("check")}' names them");
             if (fileSystem.RemovalsLeft > 0)
                 Log.Info(
                     $"a removal was cut short: it goes on beside what is served, {fileSystem.Inodes} files and directories are "

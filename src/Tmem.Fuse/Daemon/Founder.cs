@@ -1,3 +1,4 @@
+using Tmem.Control.Messages;
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Mount;
@@ -46,7 +47,8 @@ internal static unsafe class Founder
             page.Current = page.Proposed = SettingsOf(options);
             using var listener = ControlSocket.Listen(socketPath);
             page.Listener = (int)listener.Handle;
-            var connection = FuseConnection.Open(options.MountPoint, options.Threads);
+            var connection = FuseConnection.Open(options.MountPoint, options.Threads,
+                new ControlCommand(socketPath));
             Describe(connection, ref page);
             handover.SetPaths(connection.Mount.MountPoint, socketPath, options.RegionPath is { } path ? Path.GetFullPath(path)
                 : null);

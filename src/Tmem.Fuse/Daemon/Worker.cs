@@ -220,7 +220,8 @@ internal sealed unsafe class Worker : IDaemon
             () => handover.Page.NotifyingThread = NativeProcess.ThreadNumber());
         if (page.ConnectionUsed != 0)
         {
-            var takeover = new Takeover(requests, devices, composition.Handler, deferred, handover.WasFault);
+            var takeover = new Takeover(requests, devices, composition.Handler, deferred, handover.Tmemctl,
+                handover.WasFault);
             takeover.Run(page.BufferCount, Environment.ProcessId);
             page.Refused += takeover.Refused;
             if (AskForUnanswered(devices[0])) deferred.Forget();
@@ -309,7 +310,11 @@ internal sealed unsafe class Worker : IDaemon
                 var name = $"{DaemonSignals.Name(signal)} ({signal})";
                 if (!DaemonSignals.IsStop(signal)) Log.Info($"{name}: nothing to do; serving on");
                 else if (TryStop(() => true, out var reason)) Log.Info($"{name}: stopping");
-                else Log.Warning($"{name}: {reason}; serving on: {StopRemedy.For(reason)}, and stop again");
+                else
+                {
+                    var remedy = StopRemedy.For(reason, _handover.Tmemctl);
+                    Log.Warning($"{name}: {reason}; serving on: {remedy}, and stop again");
+                }
             }
         }
     }
@@ -325,7 +330,7 @@ internal sealed unsafe class Worker : IDaemon
         Errno error;
         using (ProcessRights.Raise()) error = _mount.RemoveStaleMount();
         var rest = error == Errno.Ok ? "It is unmounted."
-            : $"It cannot be unmounted ({Libc.Describe(error)}): run tmemctl recover --mount '{MountPoint}'.";
+            : $"It cannot be unmounted ({Libc.Describe(error)}): run: {_handover.Tmemctl.Line("recover --mount", MountPoint)}";
         Log.Error(end == SessionEnd.Aborted
             ? $"the connection of {MountPoint} was aborted through /sys/fs/fuse/connections/{_mount.Connection}. {rest}"
             : $"serving {MountPoint} failed. {rest}");

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
+using Tmem.Control.Messages;
 using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
@@ -200,6 +201,9 @@ internal sealed unsafe class Handover
     public string MountPoint => Text(_page->MountPoint, HandoverPage.PathBytes);
 
     public string SocketPath => Text(_page->SocketPath, HandoverPage.PathBytes);
+
+    /// <summary>Command lines that address this daemon.</summary>
+    public ControlCommand Tmemctl => new(SocketPath);
 
     /// <summary>The region's file; null for memory.</summary>
     public string? RegionPath => Text(_page->RegionPath, HandoverPage.PathBytes) is { Length: > 0 } path ? path : null;

@@ -17,6 +17,8 @@ internal sealed unsafe partial class Keeper
     private readonly WorkerLives _lives;
     private int _refused;
     private readonly string _mountPoint;
+    private readonly string _recover;
+    private readonly string _upgrade;
     private readonly int _signalDescriptor;
     private Watched _worker;
     /// <summary>Workers that have left the region to their successors, and still end.</summary>
@@ -41,6 +43,8 @@ internal sealed unsafe partial class Keeper
         _refused = handover.Page.Refused;
         _launcher = new Launcher(handover);
         _mountPoint = handover.MountPoint;
+        _recover = handover.Tmemctl.Line("recover");
+        _upgrade = handover.Tmemctl.Line("upgrade --binary FILE");
         _signalDescriptor = DaemonSignals.Open();
         HoldProgram();
         handover.Page.KeeperProcess = Environment.ProcessId;
@@ -98,7 +102,7 @@ internal sealed unsafe partial class Keeper
         KeeperLine line = $"rehearsal {death.Process} {"of"u8} ";
         DeathWords.AppendTo(ref line, in death);
         line.AppendLiteral(DaemonSignals.Name(NativeProcess.SIGHUP));
-        _lives.AppendCause(ref line);
+        _lives.AppendCause(ref line, _upgrade);
         _lives.CountDeath(in death, hadBegun: true);
         KeeperLog.Rehearse(line);
     }
@@ -281,10 +285,11 @@ internal sealed unsafe partial class Keeper
         line.AppendLiteral("and everybody who waits for it are held, and a worker is tried at most every ");
         line.AppendFormatted(WorkerLives.LongestDelay / 1000);
         line.AppendLiteral(" s. ");
-        _lives.AppendCause(ref line);
+        _lives.AppendCause(ref line, _upgrade);
         line.AppendLiteral("Or give the mount up: kill -9 ");
         line.AppendFormatted(Environment.ProcessId);
-        line.AppendLiteral(", then tmemctl recover");
+        line.AppendLiteral(", then ");
+        line.AppendLiteral(_recover);
         KeeperLog.Error(line);
     }
 

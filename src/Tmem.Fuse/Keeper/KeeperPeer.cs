@@ -68,7 +68,7 @@ internal sealed class KeeperPeer
         TaskCompletionSource<string?> done;
         lock (_monitor)
         {
-            if (!_watched) return "no keeper is there to start a new worker; run 'tmemctl adopt' first";
+            if (!_watched) return $"no keeper is there to start a new worker; run '{_handover.Tmemctl.Line("adopt")}' first";
             if (_retires) return "this worker has just given way to another one; ask that one in a moment";
             if (_upgrade is { Task.IsCompleted: false })
                 return $"an upgrade to {_wished} is under way already; ask again when it is done";

@@ -86,12 +86,15 @@ internal sealed unsafe class WorkerLives
     }
 
     /// <summary>What killed them, as far as it is known, and what to do about it.</summary>
-    public void AppendCause(ref KeeperLine line)
+    /// <param name="line">What it is added to.</param>
+    /// <param name="upgrade">The command line that gives another program.</param>
+    public void AppendCause(ref KeeperLine line, string upgrade)
     {
         if (!_killedForMemory)
         {
-            line.AppendLiteral("The log above says why they die; ");
-            line.AppendLiteral("tmemctl upgrade --binary gives another program as soon as one serves. ");
+            line.AppendLiteral("The log above says why they die; '");
+            line.AppendLiteral(upgrade);
+            line.AppendLiteral("' gives another program as soon as one serves. ");
             return;
         }
         line.AppendLiteral("The kernel's out-of-memory killer ends them. ");

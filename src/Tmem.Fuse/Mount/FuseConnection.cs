@@ -1,3 +1,4 @@
+using Tmem.Control.Messages;
 using Tmem.Fuse.Session;
 
 namespace Tmem.Fuse.Mount;
@@ -11,15 +12,18 @@ namespace Tmem.Fuse.Mount;
 internal sealed record FuseConnection(FuseMount Mount, IReadOnlyList<FuseDevice> Devices)
 {
     /// <summary>Opens the device, mounts, and makes the clones. On failure nothing stays behind.</summary>
+    /// <param name="directory">Where to mount.</param>
+    /// <param name="threads">How many descriptors.</param>
+    /// <param name="tmemctl">Command lines that address this daemon.</param>
     /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
-    public static FuseConnection Open(string directory, int threads)
+    public static FuseConnection Open(string directory, int threads, ControlCommand tmemctl)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         var devices = new List<FuseDevice> { FuseDevice.Open() };
         FuseMount? mount = null;
         try
         {
-            mount = FuseMount.Create(devices[0], directory);
+            mount = FuseMount.Create(devices[0], directory, tmemctl);
             while (devices.Count < threads) devices.Add(devices[0].Clone());
             return new FuseConnection(mount, devices);
         }

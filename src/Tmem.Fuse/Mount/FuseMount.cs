@@ -1,4 +1,5 @@
 using Tmem.Control.Host;
+using Tmem.Control.Messages;
 using Tmem.Fuse.Native;
 using Tmem.Fuse.Session;
 
@@ -26,9 +27,9 @@ internal sealed class FuseMount
 
     /// <summary>Mounts. The kernel then sends INIT, which waits until somebody reads from the device.</summary>
     /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
-    public static FuseMount Create(FuseDevice device, string directory)
+    public static FuseMount Create(FuseDevice device, string directory, ControlCommand tmemctl)
     {
-        var target = CheckMountPoint(directory);
+        var target = CheckMountPoint(directory, tmemctl);
         var data = $"fd={device.Descriptor},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions";
         if (Libc.mount(Source, target, FileSystemType, Libc.MS_NODEV | Libc.MS_NOSUID, data) != 0)
         {
@@ -60,25 +61,27 @@ internal sealed class FuseMount
     /// resolved: the mount table, the swap table and the files of loop devices are compared with it.
     /// </summary>
     /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
-    private static string CheckMountPoint(string directory)
+    private static string CheckMountPoint(string directory, ControlCommand tmemctl)
     {
         if (directory.Length == 0)
             throw new StartupException("The mount point is empty. Name a directory, as in --mount /mnt/tmem.");
         var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
-        RefuseMounted(path); // Before it is looked at: one whose daemon is gone cannot be.
+        RefuseMounted(path, tmemctl); // Before it is looked at: one whose daemon is gone cannot be.
         if (File.Exists(path)) throw new StartupException($"{path} is not a directory. Choose a directory as mount point.");
-        if (!Directory.Exists(path)) throw new StartupException($"{path} does not exist. Make it first: mkdir -p '{path}'.");
+        if (!Directory.Exists(path))
+            throw new StartupException($"{path} does not exist. Make it first: mkdir -p {ShellWord.Of(path)}");
         path = Libc.RealPath(path) ?? path;
-        RefuseMounted(path);
+        RefuseMounted(path, tmemctl);
         return path;
     }
 
-    private static void RefuseMounted(string path)
+    private static void RefuseMounted(string path, ControlCommand tmemctl)
     {
         if (MountTable.At(path, MountTable.Read()) is not { } mounted) return;
         throw new StartupException(mounted.FileSystemType == FileSystemType
-            ? $"{path} is already a tmem mount. Stop the tmemd that serves it (tmemctl stop); if none is left, run: tmemctl "
-                + $"recover --mount '{path}'."
+            // Not on this socket: nobody serves that.
+            ? $"{path} is already a tmem mount. Stop the tmemd that serves it, through its own socket; if none is left, run: "
+                + tmemctl.Line("recover --mount", path)
             : $"{path} is busy: a {mounted.FileSystemType} file system is mounted on it. Unmount that, or choose another "
                 + "directory.");
     }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Control.Messages;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Native;
 
@@ -22,6 +23,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
 
     private readonly TFileSystem _fileSystem;
     private readonly Action<string> _onFault;
+    private readonly ControlCommand _tmemctl;
     private readonly Action<SessionParameters>? _onAgreed;
     private readonly Lock _initLock = new();
     private SessionParameters _parameters;
@@ -32,13 +34,15 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
     /// </summary>
     /// <param name="fileSystem">The file system.</param>
     /// <param name="onFault">Told one line for each bug caught and each message that could not be understood at all.</param>
+    /// <param name="tmemctl">Command lines that address this daemon.</param>
     /// <param name="inherited">What was agreed on the connection before.</param>
     /// <param name="onAgreed">Told what was agreed, before the kernel is.</param>
-    public Dispatcher(TFileSystem fileSystem, Action<string> onFault, SessionParameters? inherited = null,
+    public Dispatcher(TFileSystem fileSystem, Action<string> onFault, ControlCommand tmemctl, SessionParameters? inherited = null,
         Action<SessionParameters>? onAgreed = null)
     {
         _fileSystem = fileSystem;
         _onFault = onFault;
+        _tmemctl = tmemctl;
         _onAgreed = onAgreed;
         if (inherited is not { } parameters) return;
         _parameters = parameters;
@@ -229,7 +233,8 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         catch (Engine.Records.DamagedRecordException damaged)
         {
             _onFault(
-                $"{info.Name} on node {header.NodeId}: {damaged.Message}; sent EIO, and 'tmemctl check' names what is damaged.");
+                $"{info.Name} on node {header.NodeId}: {damaged.Message}; sent EIO, and '{_tmemctl.Line("check")}' names what is "
+                + "damaged.");
             return Errno.EIO;
         }
         // The one place where a bug in an operation is kept from taking the daemon, and the swap on it, down.

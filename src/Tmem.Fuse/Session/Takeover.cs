@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Control.Messages;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
@@ -24,10 +25,11 @@ namespace Tmem.Fuse.Session;
 /// <param name="devices">All descriptors of the connection; a thread's buffer has the number of its descriptor.</param>
 /// <param name="handler">The protocol.</param>
 /// <param name="deferred">Takes the answers that have to wait; not started yet.</param>
+/// <param name="tmemctl">Command lines that address this daemon.</param>
 /// <param name="wasFault">Whether a process died by a fault of its own; null if it is not known, or not known yet.</param>
 internal sealed class Takeover(
-    RequestBuffers buffers, IReadOnlyList<FuseDevice> devices, IRequestHandler handler, DeferredReplies deferred, Func<int,
-        bool?> wasFault)
+    RequestBuffers buffers, IReadOnlyList<FuseDevice> devices, IRequestHandler handler, DeferredReplies deferred,
+    ControlCommand tmemctl, Func<int, bool?> wasFault)
 {
     /// <summary>How long a death's cause may take to be known: as long as the kernel takes the dead one's memory apart.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
@@ -128,12 +130,13 @@ internal sealed class Takeover(
         var what =
             $"{OpcodeTable.NameOf(message)} of process {header.Pid} (user {header.Uid}) has killed two workers, {-note.First} "
             + $"and {-note.Second}";
+        var check = tmemctl.Line("check");
         if (!hasReply)
         {
-            Log.Error($"{what}; it is left out, and the file stays known to the kernel until the next mount. Run tmemctl check");
+            Log.Error($"{what}; it is left out, and the file stays known to the kernel until the next mount. Run '{check}'");
             return;
         }
-        Log.Error($"{what}; it is answered EIO and not tried again. Run tmemctl check");
+        Log.Error($"{what}; it is answered EIO and not tried again. Run '{check}'");
         devices[thread].Reply(header.Unique, Errno.EIO, message);
     }
 }

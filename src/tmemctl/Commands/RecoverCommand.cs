@@ -21,7 +21,7 @@ internal static class RecoverCommand
         command.SetAction(parse =>
         {
             var own = context(parse);
-            return new Recovery(own.System, own.Mounts, own.Terminal).Run(
+            return new Recovery(own.System, own.Mounts, own.Terminal, own.Tmemctl).Run(
                 parse.GetValue(mount) is { } only ? Path.GetFullPath(only) : null, Path.GetFullPath(own.Client.SocketPath));
         });
         return command;

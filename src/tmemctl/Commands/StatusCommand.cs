@@ -21,10 +21,12 @@ internal static class StatusCommand
         if (!context.Terminal.Take(reply, out var status, out var exit)) return exit;
         var swap = SwapStatusReport.Off;
         if (!context.Terminal.Json && !new SwapStatus(context).TryReport(status, out swap, out exit)) return exit;
-        return context.Terminal.Done(status, CtlJson.Default.StatusReply, output => Write(output, status, swap.Devices));
+        return context.Terminal.Done(status, CtlJson.Default.StatusReply,
+            output => Write(output, status, swap.Devices, context.Tmemctl));
     }
 
-    private static void Write(TextWriter output, StatusReply status, IReadOnlyList<SwapDeviceReport> swap)
+    private static void Write(TextWriter output, StatusReply status, IReadOnlyList<SwapDeviceReport> swap,
+        ControlCommand tmemctl)
     {
         var (store, total) = (status.Store, status.Total);
         Table.WritePairs(output,
@@ -32,7 +34,7 @@ internal static class StatusCommand
             ("daemon",
                 $"tmemd {status.Version}, process {status.Pid}, {status.Threads} threads"
                 + (status.Codec is { } codec ? $", new pages {codec}" : "") + $", up {Words.Duration(status.UptimeSeconds)}"),
-            .. Processes(status.Processes),
+            .. Processes(status.Processes, tmemctl),
             ("mount", status.MountPoint),
             ("socket", status.SocketPath),
             ("region", $"{status.Region}, generation {store.Generation}"),
@@ -65,13 +67,13 @@ internal static class StatusCommand
                 $"{Words.Size(store.ReservedBytes)} for pools, {Words.Size(store.UnmetReserveBytes)} of it not in use");
     }
 
-    private static IEnumerable<(string, string)> Processes(ProcessFigures processes)
+    private static IEnumerable<(string, string)> Processes(ProcessFigures processes, ControlCommand tmemctl)
     {
         yield return ("protected", processes.KeeperPid != 0
             ? $"yes: keeper {processes.KeeperPid} replaces worker {processes.WorkerPid} if it "
                 + $"dies{(processes.StandbyPid != 0 ? $", {processes.StandbyPid} stands by" : "")}"
             : $"NO: the keeper is dead, and if worker {processes.WorkerPid} dies, the mount and what is swapped to it are lost; "
-                + "run 'tmemctl adopt'");
+                + $"run '{tmemctl.Line("adopt")}'");
         yield return ("workers", $"{processes.Restarts} restarts, {processes.Upgrades} upgrades");
         if (processes.LastDeath is { } death)
             yield return ("last death", $"{processes.LastDeathAt:yyyy-MM-dd HH:mm:ss} UTC: {death}");

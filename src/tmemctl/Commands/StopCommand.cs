@@ -39,8 +39,8 @@ internal static class StopCommand
             .ToList();
         if (on.Count == 0) return null;
         var devices = string.Join(", ", on.Select(file => $"{file.Device} (file {file.Path})"));
+        var off = on.All(file => file.IsOurs) ? context.Tmemctl.Line("swap off") : "swapoff DEVICE";
         return context.Terminal.Fail(ExitCode.Failed, $"tmemd goes on: swap is still on {status.MountPoint}: {devices}",
-            $"turn it off with '{(on.All(file => file.IsOurs) ? "tmemctl swap off" : "swapoff DEVICE")}', and stop again",
-                ControlErrorCode.StopRefused);
+            $"turn it off with '{off}', and stop again", ControlErrorCode.StopRefused);
     }
 }

@@ -1,4 +1,5 @@
 using Tmem.Control.Host;
+using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
 using Tmem.Ctl.Swap;
 
@@ -16,17 +17,19 @@ internal sealed record RecoverReport(IReadOnlyList<string> Done, IReadOnlyList<s
 /// have closed. Names of processes prove nothing, nor does their absence, since those of another PID namespace cannot be seen;
 /// what is neither dead nor answers is left, with exit code 1, and never aborted.
 /// </summary>
-internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal terminal)
+internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal terminal, ControlCommand tmemctl)
 {
     private readonly List<string> _done = [];
     private readonly List<string> _lost = [];
     private readonly List<string> _left = [];
+    private string _command = "";
 
     /// <summary>Carries it out; returns the exit code.</summary>
     /// <param name="only">The one mount to look at; null for all.</param>
     /// <param name="socket">The control socket to remove if nobody serves it.</param>
     public int Run(string? only, string socket)
     {
+        _command = only is null ? tmemctl.Line("recover") : tmemctl.Line("recover --mount", only);
         var found = mounts.Mounts().Where(mount => only is null || mount.MountPoint == Path.TrimEndingDirectorySeparator(only))
             .ToList();
         if (only is not null && found.Count == 0)
@@ -44,7 +47,7 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
         var where = mount.MountPoint;
         if (mounts.Over(mount) is { } over)
         {
-            _left.Add($"{where} cannot be asked and stays: {over}, then run recover again");
+            _left.Add($"{where} cannot be asked and stays: {over}, then run '{_command}' again");
             return;
         }
         switch (mounts.State(mount))
@@ -58,7 +61,7 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
         }
         if (mounts.Below(mount) is { } below)
         {
-            _left.Add($"{where} is dead and stays: {below}, then run recover again");
+            _left.Add($"{where} is dead and stays: {below}, then run '{_command}' again");
             return;
         }
         var free = true;
@@ -66,11 +69,12 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
         if (free) Unmount(mount, where);
     }
 
-    private static string WhatToDo(TmemMount mount) => mount.Holders.Count > 0
-        ? $"{string.Join(", ", mount.Holders)} has its connection open: let it go on, or end it, then run recover again"
-        : "whoever serves it may be stopped, or in another PID namespace: run recover there; if you know that nobody serves it "
+    private string WhatToDo(TmemMount mount) => mount.Holders.Count > 0
+        ? $"{string.Join(", ", mount.Holders)} has its connection open: let it go on, or end it, then run "
+            + $"'{_command}' again"
+        : "whoever serves it may be stopped, or in another PID namespace: run this there; if you know that nobody serves it "
             + "any more, end the connection with "
-            + $"'echo 1 > /sys/fs/fuse/connections/{mount.Connection}/abort', then run recover again";
+            + $"'echo 1 > /sys/fs/fuse/connections/{mount.Connection}/abort', then run '{_command}' again";
 
     /// <summary>
     /// By the device's number, if the kernel can still tell; it cannot of most files whose server is gone, and then by the path.
@@ -88,7 +92,7 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
             {
                 _left.Add(
                     $"swap on {loop.Device} stays ({stuck}); end the processes that use it (grep VmSwap /proc/*/status), then "
-                    + "run recover again, or restart the machine");
+                    + $"run '{_command}' again, or restart the machine");
                 return false;
             }
             Done($"turned swap on {loop.Device} off");
@@ -99,7 +103,8 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
         }
         if (swap.DetachLoop(loop.Device) is { } busy)
         {
-            _left.Add($"{loop.Device} stays attached ({busy}); unmount or close what uses it, then run recover again");
+            _left.Add($"{loop.Device} stays attached ({busy}); unmount or close what uses it, then run '{_command}' "
+                + "again");
             return false;
         }
         Done($"detached {loop.Device}");
@@ -111,7 +116,7 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
         var lazily = mounts.Unmount(mount, lazily: false) is not null;
         if (lazily && mounts.Unmount(mount, lazily: true) is { } refused)
         {
-            _left.Add($"{where} stays mounted ({refused}); run recover as root");
+            _left.Add($"{where} stays mounted ({refused}); run '{_command}' as root");
             return;
         }
         Done(lazily ? $"unmounted {where} lazily: files on it are open still, and every use of them fails"

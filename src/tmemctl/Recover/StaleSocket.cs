@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Tmem.Control.Host;
+using Tmem.Control.Messages;
 
 namespace Tmem.Ctl.Recover;
 
@@ -34,7 +35,8 @@ internal static unsafe partial class StaleSocket
         {
             if (Flock(opened.Descriptor, LockExclusive | LockNonBlocking) != 0)
             {
-                left = $"the socket {path} was not looked at: a daemon is starting there; run recover again";
+                left = $"the socket {path} was not looked at: a daemon is starting there; run "
+                    + $"'{new ControlCommand(path).Line("recover")}' again";
                 return false;
             }
             return Remove(opened.Descriptor, name, path, out left);

@@ -13,7 +13,7 @@ internal sealed class LinuxSwapSystem : ISwapSystem
         folder = null;
         var root = OpenMount(mount);
         if (root < 0)
-            return $"{mount.Path} cannot be seen from here; run tmemctl in the mount namespace of tmemd (nsenter --mount "
+            return $"{mount.Path} cannot be seen from here; run this in the mount namespace of tmemd (nsenter --mount "
                 + $"--target {mount.Process})";
         // No link: whoever may make one beside a pool could lead us anywhere.
         var flags = NativeMethods.CloseOnExec | NativeMethods.DirectoryOnly | NativeMethods.NoFollow;

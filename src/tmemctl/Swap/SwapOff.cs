@@ -14,6 +14,7 @@ internal sealed class SwapOff(CommandContext context)
     private const string OutOfMemory = "(errno 12)";
 
     private readonly Terminal _terminal = context.Terminal;
+    private readonly string _again = context.Tmemctl.Line("swap off");
 
     /// <summary>Carries it out; returns the exit code.</summary>
     /// <param name="force">Even if memory is certain to be missing.</param>
@@ -24,8 +25,8 @@ internal sealed class SwapOff(CommandContext context)
         var ours = files.Where(file => file.IsOurs).ToList();
         foreach (var other in files.Where(file => !file.IsOurs))
             _terminal.Note(
-                $"{other.Device} (file {Table.Printable(other.Path)}) was not made by 'tmemctl swap on' and stays: turn it off "
-                + $"with 'swapoff {other.Device}'");
+                $"{other.Device} (file {Table.Printable(other.Path)}) was not made by "
+                + $"'{context.Tmemctl.Line("swap on")}' and stays: turn it off with 'swapoff {other.Device}'");
         if (ours.Count == 0)
         {
             return _terminal.Done(new SwapOffReport([], [], before.Store.UsedBytes, before.Store.UsedBytes),
@@ -38,7 +39,7 @@ internal sealed class SwapOff(CommandContext context)
             if (file.Entry is { } entry
                 && TurnOff(entry, file.Pool, force) is var (what, remedy)) return _terminal.Fail(ExitCode.Failed, what, remedy);
             if (removal.Run(file) is { } problem) return _terminal.Fail(ExitCode.Failed, $"swap off failed at {problem}",
-                "remove the cause and run 'tmemctl swap off' again");
+                $"remove the cause and run '{_again}' again");
         }
         if (!_terminal.Take(Status(), out var after, out exit)) return exit;
         var report = new SwapOffReport([.. ours.Select(file => file.Device).OfType<string>()], removal.PoolsRemoved,
@@ -48,8 +49,8 @@ internal sealed class SwapOff(CommandContext context)
 
     private (string What, string Remedy)? TurnOff(SwapEntry entry, string pool, bool force)
     {
-        const string room = "end processes, raise the limit of their memory group or turn on other swap, then run "
-            + "'tmemctl swap off' again";
+        var room = "end processes, raise the limit of their memory group or turn on other swap, then run "
+            + $"'{_again}' again";
         if (!force && Shortage(entry, pool) is { } shortage)
         {
             return ($"swap stays on: {shortage}. The kernel would kill processes to make room",
@@ -61,7 +62,7 @@ internal sealed class SwapOff(CommandContext context)
         var now = context.System.Swaps().FirstOrDefault(swap => swap.Device == entry.Device) ?? entry;
         return ($"swap off failed at the step 'swapoff {entry.Device}': {off}"
             + (Shortage(now, pool) is { } missing ? $"; {missing}" : ""),
-            off.Contains(OutOfMemory, StringComparison.Ordinal) ? room : "remove the cause and run 'tmemctl swap off' again");
+            off.Contains(OutOfMemory, StringComparison.Ordinal) ? room : $"remove the cause and run '{_again}' again");
     }
 
     private string? Shortage(SwapEntry entry, string pool)

@@ -40,14 +40,14 @@ internal sealed class SwapOn(CommandContext context)
         var ours = files.Where(file => file.IsOurs).ToList();
         if (ours.FirstOrDefault(file => file.Entry is not null) is { } on)
             return _terminal.Fail(ExitCode.Failed, $"swap is on already: {on.Device}, file {on.Path}",
-                "turn it off first with 'tmemctl swap off'");
+                $"turn it off first with '{context.Tmemctl.Line("swap off")}'");
         var made = false;
         foreach (var left in ours)
         {
             // After the power was cut, or a run that was killed: nothing in it means anything to anybody.
             if (new SwapRemoval(context, status).Run(left, keepPool: left.Pool == pool) is { } stuck)
                 return _terminal.Fail(ExitCode.Failed, $"an earlier swap file cannot be taken away: {stuck}",
-                    "remove the cause and run 'tmemctl swap on' again");
+                    $"remove the cause and run '{context.Tmemctl.Line("swap on")}' again");
             _terminal.Note($"took away what an earlier swap had left: {Table.Printable(left.Path)}");
             made |= left.Pool == pool && left.PoolMade;
         }
@@ -57,7 +57,7 @@ internal sealed class SwapOn(CommandContext context)
         if (reserve > 0 && existing is not null)
             return _terminal.Fail(ExitCode.Failed,
                 $"pool '{pool}' exists already, and --reserve is for one that is made for swap",
-                $"run 'tmemctl pool reserve {pool} {reserve}'");
+                $"run '{context.Tmemctl.Line("pool reserve", pool, ByteSize.Exact(reserve))}'");
         using var work = new Work { Pool = pool, Id = existing ?? 0, Made = made || existing is null, Reserve = reserve };
         var path = $"{status.MountPoint.TrimEnd('/')}/{pool}/{SwapFile.Name}";
         using var interrupt = new Interrupt();
@@ -106,7 +106,7 @@ internal sealed class SwapOn(CommandContext context)
         if ((work.Folder.Permissions & rightsOfOthers) == 0) return null;
         return work.Made ? work.Folder.CloseToOthers()
             : $"others may look into it (mode {Convert.ToString(work.Folder.Permissions, 8)}); close it with 'chmod 700 "
-                + $"{mount.Path}/{work.Pool}', or name another pool with --pool";
+                + $"{ShellWord.Of($"{mount.Path}/{work.Pool}")}', or name another pool with --pool";
     }
 
     private static string? RemoveFile(Work work)
@@ -207,7 +207,7 @@ internal sealed class SwapOn(CommandContext context)
         $"swap on failed at the step '{failure.Step}': {failure.Reason}",
         failure.NotUndone.Count == 0
             ? "the steps before it were undone"
-            : $"not undone: {string.Join(", ", failure.NotUndone)}; try 'tmemctl swap off'");
+            : $"not undone: {string.Join(", ", failure.NotUndone)}; try '{context.Tmemctl.Line("swap off")}'");
 
     /// <summary>What the steps hand on to each other: the descriptors that everything is done through.</summary>
     private sealed class Work : IDisposable

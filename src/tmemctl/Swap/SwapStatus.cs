@@ -14,7 +14,8 @@ internal sealed class SwapStatus(CommandContext context)
         if (!_terminal.Take(context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply), out var status,
             out var exit)) return exit;
         if (!TryReport(status, out var report, out exit)) return exit;
-        return _terminal.Done(report, CtlJson.Default.SwapStatusReport, output => Write(output, report, status.MountPoint));
+        return _terminal.Done(report, CtlJson.Default.SwapStatusReport,
+            output => Write(output, report, status.MountPoint, context.Tmemctl));
     }
 
     /// <summary>The swap devices on the store, and what is left of earlier ones.</summary>
@@ -64,16 +65,17 @@ internal sealed class SwapStatus(CommandContext context)
         Ours = file.IsOurs,
     };
 
-    private static void Write(TextWriter output, SwapStatusReport report, string mount)
+    private static void Write(TextWriter output, SwapStatusReport report, string mount, ControlCommand tmemctl)
     {
         var devices = report.Devices;
+        var (on, off) = (Table.Printable(tmemctl.Line("swap on")), Table.Printable(tmemctl.Line("swap off")));
         if (devices.Count == 0)
             output.WriteLine($"swap is off: nothing on {Table.Printable(mount)} is swapped to"
-                + (report.Leftovers.Count == 0 ? "; 'tmemctl swap on' turns it on" : ""));
+                + (report.Leftovers.Count == 0 ? $"; '{on}' turns it on" : ""));
         foreach (var left in report.Leftovers)
             output.WriteLine($"left of an earlier swap, and not in use: {Table.Printable(left.File)}"
                 + (left.Device is { } loop ? $" with {loop}" : "")
-                + "; 'tmemctl swap on' makes it anew, 'tmemctl swap off' removes it");
+                + $"; '{on}' makes it anew, '{off}' removes it");
         if (devices.Count == 0) return;
         Table.Write(output, ["DEVICE", "SIZE>", "USED>", "PRIORITY>", "POOL", "ORIGINAL>", "COMPRESSED>", "RATIO>", "MEMORY>",
             "FILE"], devices.Select(device => (IReadOnlyList<string>)
@@ -87,7 +89,7 @@ internal sealed class SwapStatus(CommandContext context)
         {
             output.WriteLine($"{device.Device}: {Room(device)}");
             if (!device.Ours)
-                output.WriteLine($"{device.Device}: not made by 'tmemctl swap on'; 'swapoff {device.Device}' turns it off");
+                output.WriteLine($"{device.Device}: not made by '{on}'; 'swapoff {device.Device}' turns it off");
         }
     }
 }

@@ -234,7 +234,7 @@ public sealed class ControlMethodTests : IDisposable
     [InlineData(nameof(Errno.ENOSPC), 4096, "with a reserve of 4.0 KiB: the store has not so much room", "reserve less")]
     [InlineData(nameof(Errno.EINVAL), 4096, "no pools of this kind with this limit and reserve", "--reserve")]
     [InlineData(nameof(Errno.ENAMETOOLONG), 0, "its name is too long", "shorter")]
-    [InlineData(nameof(Errno.EIO), 0, "is damaged", "tmemctl check")]
+    [InlineData(nameof(Errno.EIO), 0, "is damaged", "check' names what is")]
     public void A_refusal_of_the_file_system_has_its_reason_and_remedy(string errno, long reserve, string says, string remedy)
     {
         _fixture.Store.CreateAnswers = Enum.Parse<Errno>(errno);
@@ -262,6 +262,39 @@ public sealed class ControlMethodTests : IDisposable
         var reply = _peer.Call("pool.create", """{"name":"x"}""");
         Assert.Contains("there are 832 already", reply.Message());
         Assert.DoesNotContain("capacity", reply["error"]!["data"]!["remedy"]!.GetValue<string>());
+    }
+
+    /// <summary>Copied, it would else act on the daemon of the default socket.</summary>
+    [Fact]
+    public void Each_command_line_in_a_refusal_addresses_this_daemon()
+    {
+        List<string> said = [];
+        Say("pool.show", """{"name":"x"}""");
+        foreach (var errno in Enum.GetValues<Errno>().Where(errno => errno != Errno.Ok))
+        {
+            _fixture.Store.CreateAnswers = errno;
+            Say("pool.create", """{"name":"x"}""");
+            Say("pool.create", """{"name":"x","reserve":4096}""");
+        }
+        foreach (var obstacle in (string[])["swap is still on /mnt/fake: /dev/loop7", "the loop device /dev/loop7 stands on it",
+            "/mnt/fake is busy, held by process 7 (bash)", "the region's file cannot be written (NoRoom)"])
+        {
+            _fixture.Daemon.Obstacle = obstacle;
+            Say("stop", null);
+            Say("adopt", null);
+            Say("upgrade", "{}");
+        }
+        var addressed = $"tmemctl --socket {_fixture.SocketPath} ";
+        Assert.All(said, text => Assert.DoesNotContain("tmemctl", text.Replace(addressed, "", StringComparison.Ordinal),
+            StringComparison.Ordinal));
+        foreach (var command in (string[])["pool list", "check", "swap off", "adopt"])
+            Assert.Contains(said, text => text.Contains($"'{addressed}{command}'", StringComparison.Ordinal));
+
+        void Say(string method, string? parameters)
+        {
+            var error = _peer.Call(method, parameters)["error"]!;
+            said.Add($"{error["message"]} {error["data"]!["remedy"]}");
+        }
     }
 
     [Theory]

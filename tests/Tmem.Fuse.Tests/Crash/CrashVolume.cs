@@ -77,7 +77,7 @@ internal sealed class CrashVolume : IDisposable
         // The dispatcher catches what a bug in an operation throws, and says so: a kill is passed on from there.
         _dispatcher = new Dispatcher<TmemFileSystem>(_files,
             fault => throw (fault.Contains(nameof(Killed), StringComparison.Ordinal) ? new Killed()
-                : new InvalidOperationException(fault)), default(SessionParameters));
+                : new InvalidOperationException(fault)), Tmemctl.Default, default(SessionParameters));
     }
 
     private void Count()

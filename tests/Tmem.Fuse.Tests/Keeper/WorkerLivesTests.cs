@@ -93,7 +93,7 @@ public sealed class WorkerLivesTests
             }
             Assert.Equal(200, lives.Delay);
             var line = new KeeperLine(0, 0);
-            lives.AppendCause(ref line);
+            lives.AppendCause(ref line, "tmemctl upgrade");
             Assert.Contains("out-of-memory killer ends them. Raise the limit. ", Encoding.UTF8.GetString(line.Text),
                 StringComparison.Ordinal);
         }
@@ -115,7 +115,8 @@ public sealed class WorkerLivesTests
         Assert.Equal(0, lives.Delay);
         // Nobody was killed for want of memory, as far as the kernel tells.
         var line = new KeeperLine(0, 0);
-        lives.AppendCause(ref line);
-        Assert.Contains("The log above says why", Encoding.UTF8.GetString(line.Text), StringComparison.Ordinal);
+        lives.AppendCause(ref line, "tmemctl upgrade");
+        Assert.Contains("The log above says why they die; 'tmemctl upgrade' gives", Encoding.UTF8.GetString(line.Text),
+            StringComparison.Ordinal);
     }
 }

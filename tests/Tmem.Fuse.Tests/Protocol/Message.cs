@@ -56,7 +56,7 @@ internal sealed class Bench
 
     public Bench()
     {
-        Dispatcher = new Dispatcher<MemoryFileSystem>(Files, Faults.Add);
+        Dispatcher = new Dispatcher<MemoryFileSystem>(Files, Faults.Add, Tmemctl.Default);
         Files.Create(default, NodeId.Root, "f"u8, 0, 0x81a4, 0, out _, out _);
         Files.Write(default, new NodeId(2), 0, 0, "hello"u8, 0, out _, out _);
         Files.Recording = true;

@@ -137,7 +137,7 @@ public sealed class NegotiationTests
     public void An_inherited_session_needs_no_INIT()
     {
         var parameters = Ask(s_modern).Parameters;
-        var dispatcher = new Dispatcher<MemoryFileSystem>(new MemoryFileSystem(), _ => { }, parameters);
+        var dispatcher = new Dispatcher<MemoryFileSystem>(new MemoryFileSystem(), _ => { }, Tmemctl.Default, parameters);
         Assert.Equal(parameters, dispatcher.Parameters);
     }
 }

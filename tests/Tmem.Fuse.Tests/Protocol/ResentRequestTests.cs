@@ -83,13 +83,13 @@ public sealed class ResentRequestTests
         var offer = new FuseInitIn { Major = 7, Minor = 45, MaxReadahead = 131072, Flags = 0x73fffffb, Flags2 = 0x7fd };
         var reply = new byte[IRequestHandler.MinimumReply];
         SessionParameters? agreed = null;
-        var first = new Dispatcher<MemoryFileSystem>(new MemoryFileSystem(), _ => { },
+        var first = new Dispatcher<MemoryFileSystem>(new MemoryFileSystem(), _ => { }, Tmemctl.Default,
             onAgreed: parameters => agreed = parameters);
         var length = first.Dispatch(new Message(FuseOpcode.Init, 0).With(offer).Build(), reply, 0, out _);
         Assert.Equal(first.Parameters, agreed);
         var answer = reply[16..length];
 
-        var next = new Dispatcher<MemoryFileSystem>(new MemoryFileSystem(), _ => { }, agreed);
+        var next = new Dispatcher<MemoryFileSystem>(new MemoryFileSystem(), _ => { }, Tmemctl.Default, agreed);
         Assert.Equal(length,
             next.Dispatch(new Message(FuseOpcode.Init, 0, FuseProtocol.UniqueResend | 2).With(offer).Build(), reply, 0, out _));
         Assert.Equal(answer, reply[16..length]);

@@ -38,7 +38,7 @@ public sealed class LongWorkTests : IDisposable
     {
         Assert.Equal(Errno.Ok, Link.TryCreate(out _kernel, out var theirs));
         _device = FuseDevice.Adopt(theirs.Descriptor);
-        _dispatcher = new Dispatcher<TmemFileSystem>(_volume.Files, _faults.Add);
+        _dispatcher = new Dispatcher<TmemFileSystem>(_volume.Files, _faults.Add, Tmemctl.Default);
         _pool = _volume.Pool();
     }
 
@@ -170,7 +170,7 @@ public sealed class LongWorkTests : IDisposable
     public void A_file_that_the_kernel_forgets_is_dropped_by_another_thread_and_its_room_counts_as_free()
     {
         using var store = new TestVolume(8 * TestVolume.Mebi);
-        var dispatcher = new Dispatcher<TmemFileSystem>(store.Files, _faults.Add);
+        var dispatcher = new Dispatcher<TmemFileSystem>(store.Files, _faults.Add, Tmemctl.Default);
         var woken = 0;
         dispatcher.WorkLeft = () => woken++;
         var pool = store.Pool();

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Tmem.Control.Host;
+using Tmem.Control.Messages;
 using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Mount;
 using Tmem.Fuse.Native;
@@ -25,7 +26,7 @@ public sealed class MountedFileSystemTests : IDisposable
 
     public MountedFileSystemTests()
     {
-        _dispatcher = new Dispatcher<MemoryFileSystem>(_files, _faults.Add);
+        _dispatcher = new Dispatcher<MemoryFileSystem>(_files, _faults.Add, Tmemctl.Default);
         if (!File.Exists(FuseDevice.Path)) Assert.Skip($"{FuseDevice.Path} is missing.");
         if (!Environment.IsPrivilegedProcess) Assert.Skip("Mounting needs root.");
     }
@@ -46,7 +47,7 @@ public sealed class MountedFileSystemTests : IDisposable
 
     private void Serve(int threads = 4, double spin = 0)
     {
-        _connection = FuseConnection.Open(_folder, threads);
+        _connection = FuseConnection.Open(_folder, threads, Tmemctl.Default);
         Go(_connection, spin);
     }
 
@@ -245,8 +246,9 @@ public sealed class MountedFileSystemTests : IDisposable
     public void A_second_mount_on_the_same_place_is_refused_and_the_first_lives()
     {
         Serve();
-        var error = Assert.Throws<StartupException>(() => FuseConnection.Open(_folder, 1));
+        var error = Assert.Throws<StartupException>(() => FuseConnection.Open(_folder, 1, new ControlCommand("/run/2.sock")));
         Assert.Contains("already a tmem mount", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"tmemctl --socket /run/2.sock recover --mount {_folder}", error.Message, StringComparison.Ordinal);
         Shell("touch $M/still-alive");
     }
 
@@ -277,7 +279,7 @@ public sealed class MountedFileSystemTests : IDisposable
         }
 
         void Refused(string says, string directory) =>
-            Assert.Contains(says, Assert.Throws<StartupException>(() => FuseConnection.Open(directory, 1)).Message,
-                StringComparison.Ordinal);
+            Assert.Contains(says, Assert.Throws<StartupException>(
+                () => FuseConnection.Open(directory, 1, Tmemctl.Default)).Message, StringComparison.Ordinal);
     }
 }

@@ -28,8 +28,8 @@ public sealed class TakeoverTests : IDisposable
     {
         if (!File.Exists(FuseDevice.Path)) Assert.Skip($"{FuseDevice.Path} is missing.");
         if (!Environment.IsPrivilegedProcess) Assert.Skip("Mounting needs root.");
-        _handler = new Mortal(new Dispatcher<MemoryFileSystem>(_files, fault => Assert.Fail(fault)));
-        _connection = FuseConnection.Open(_folder, 3);
+        _handler = new Mortal(new Dispatcher<MemoryFileSystem>(_files, fault => Assert.Fail(fault), Tmemctl.Default));
+        _connection = FuseConnection.Open(_folder, 3, Tmemctl.Default);
         Takeover.Begin(_buffers, 100);
         ServeUntil(0, FuseOpcode.Init);
         Answer(0);
@@ -199,7 +199,7 @@ public sealed class TakeoverTests : IDisposable
     private int TakeOver(int process, Func<int, bool?>? wasFault = null)
     {
         using var deferred = new DeferredReplies(_buffers.MapTable(), _connection.Devices, _handler);
-        var takeover = new Takeover(_buffers, _connection.Devices, _handler, deferred, wasFault ?? (_ => false));
+        var takeover = new Takeover(_buffers, _connection.Devices, _handler, deferred, Tmemctl.Default, wasFault ?? (_ => false));
         takeover.Run(3, process);
         deferred.Start();
         using var table = _buffers.MapTable();

@@ -198,7 +198,7 @@ public class WorkerKillTests
         }
         // At full speed it would have been hundreds by the second.
         Assert.InRange(ended.Count, 8, 200);
-        Assert.Contains("tmemctl recover", daemon.Log, StringComparison.Ordinal);
+        Assert.Contains($"tmemctl --socket {daemon.Socket} recover", daemon.Log, StringComparison.Ordinal);
         Assert.Equal("held", Bounded.Run(() => File.ReadAllText(file)));
         daemon.Stop();
     }
