@@ -45,7 +45,7 @@ internal static class RecordSum
         ref var record = ref records.Get<EntryRecord>(entry);
         var length = (int)record.NameLength;
         var bytes = records.Bytes(entry);
-        if (length > bytes.Length - Unsafe.SizeOf<EntryRecord>()) return 0;
+        if ((uint)length > (uint)(bytes.Length - Unsafe.SizeOf<EntryRecord>())) return 0;
         Span<byte> copy = stackalloc byte[Unsafe.SizeOf<EntryRecord>() - s_entryStart];
         bytes[s_entryStart..Unsafe.SizeOf<EntryRecord>()].CopyTo(copy);
         MemoryMarshal.Write(copy[^sizeof(ulong)..], child);
@@ -73,15 +73,14 @@ internal static class RecordSum
     public static uint OfTarget(RecordStore records, RecordRef target)
     {
         var length = records.Get<TargetRecord>(target).Length;
-        return length > int.MaxValue ? 0
-            : Sum(records.Bytes(target), Unsafe.SizeOf<TargetRecord>(), s_targetStart, (int)length, Seed(target, (int)length));
+        return Sum(records.Bytes(target), Unsafe.SizeOf<TargetRecord>(), s_targetStart, (int)length, Seed(target, (int)length));
     }
 
     public static bool TargetHolds(RecordStore records, RecordRef target) =>
         records.Get<TargetRecord>(target).Sum is not 0 and var sum && OfTarget(records, target) == sum;
 
     private static uint Sum(ReadOnlySpan<byte> bytes, int header, int start, int length, long seed) =>
-        length > bytes.Length - header ? 0 : (uint)XxHash3.HashToUInt64(bytes[start..(header + length)], seed) | 1;
+        (uint)length > (uint)(bytes.Length - header) ? 0 : (uint)XxHash3.HashToUInt64(bytes[start..(header + length)], seed) | 1;
 
     private static long Seed(RecordRef record, int lengths) => (long)(record.Value << 20 ^ (uint)lengths);
 
