@@ -118,6 +118,13 @@ public sealed record EngineStatistics
     /// there is.
     /// </summary>
     public long UnmetReserveBytes { get; init; }
+    /// <summary>The largest reserve that a new pool can have.</summary>
+    public long ReservableBytes { get; init; }
+    /// <summary>
+    /// By how much <see cref="ReservedBytes"/> is more than the capacity can give, after a region was opened with less of it:
+    /// until a reserve is lowered, nothing is stored for pools without one, nor beyond one.
+    /// </summary>
+    public long ExcessReserveBytes { get; init; }
     /// <summary>
     /// Memory that the region had beyond <see cref="UsedBytes"/> because somebody read holes of it (a core dump, a debugger),
     /// given back since start.

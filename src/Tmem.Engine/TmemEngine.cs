@@ -182,6 +182,8 @@ public sealed unsafe partial class TmemEngine : IDisposable
             WorkingBytes = Scratch.AllBytes + ZstdContexts.AllBytes,
             ReservedBytes = PoolTable.Reserves.Total,
             UnmetReserveBytes = PoolTable.Reserves.Unmet,
+            ReservableBytes = PoolTable.Reserves.Free,
+            ExcessReserveBytes = PoolTable.Reserves.Excess,
             Spans = _spans.InUse,
             SpansReturned = _spans.Returned,
             SlotsMoved = _compactor.Moved,

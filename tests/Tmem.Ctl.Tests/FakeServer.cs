@@ -33,6 +33,9 @@ internal sealed class FakeServer : IDisposable
     public long Reserved { get; private set; }
     /// <summary>The minor number of the mount's device.</summary>
     public int Connection { get; set; } = 52;
+    public ReserveExcess? Excess { get; set; }
+    /// <summary>What every pool that is there is guaranteed.</summary>
+    public long Guaranteed { get; set; }
     public RpcError? StopError { get; set; }
     public RpcError? UpgradeError { get; set; }
     /// <summary>What status tells once an upgrade was asked for.</summary>
@@ -129,7 +132,7 @@ internal sealed class FakeServer : IDisposable
                 }).ToList();
                 return (JsonSerializer.Serialize(new PoolListReply(pools), ControlJson.Default.PoolListReply), null);
             case ControlMethod.PoolShow:
-                return Pools.TryGetValue(name, out var kind) ? (Pool(name, kind, 0), null) : (null, NotFound(name));
+                return Pools.TryGetValue(name, out var kind) ? (Pool(name, kind, 0, Guaranteed), null) : (null, NotFound(name));
             case ControlMethod.PoolCreate:
                 var wanted = request.Params!.Value.Deserialize(ControlJson.Default.PoolCreateParameters)!;
                 Reserved = wanted.Reserve;
@@ -171,7 +174,7 @@ internal sealed class FakeServer : IDisposable
     {
         Version = "9.8.7", Pid = 4711, Processes = Processes, MountPoint = Mount, Connection = Connection, SocketPath =
             SocketPath, Region = "anonymous memory", StartedAt = DateTimeOffset.UnixEpoch,
-        UptimeSeconds = 200, Threads = 4, Pools = Pools.Count, Total = Figures,
+        UptimeSeconds = 200, Threads = 4, ReserveExcess = Excess, Pools = Pools.Count, Total = Figures,
         Store = new StoreFigures
         {
             CapacityBytes = 1L << 30, UsedBytes = UsedBytes, PeakUsedBytes = 300 << 20, PageSpanBytes = 250 << 20, MetadataBytes =

@@ -216,6 +216,22 @@ public sealed class SwapCommandTests : IDisposable
     }
 
     [Fact]
+    public void With_more_guaranteed_than_there_is_swap_needs_a_pool_that_is_guaranteed_something()
+    {
+        Assert.DoesNotContain("NO ROOM", Run("status").Output);
+        _server.Excess = new ReserveExcess("too much is promised", "promise less");
+        Assert.Contains("NO ROOM", Run("status").Output);
+        var on = Run("swap", "on");
+        Assert.Equal((ExitCode.Failed, "tmemctl: there is no room for swap: too much is promised; promise less\n"),
+            (on.Code, on.Error));
+        Assert.Empty(_server.Pools);
+        _server.Pools["swap"] = "persistent";
+        _system.Folders["swap"] = (0, 0x1C0);
+        _server.Guaranteed = 64 << 20;
+        Assert.Equal(ExitCode.Done, Run("swap", "on", "--size", "64M").Code);
+    }
+
+    [Fact]
     public void A_second_on_is_refused_and_changes_nothing()
     {
         Run("swap", "on");

@@ -203,6 +203,37 @@ public sealed class ReserveTests : IDisposable
         }
     }
 
+    [Fact]
+    public void ARegionOpenedBelowItsReservesStoresNothingBeyondThemUntilOneIsLowered()
+    {
+        PoolId reserved, plain;
+        using (var engine = Open())
+        {
+            var client = engine.Client(new ClientId(1));
+            reserved = Reserved(client, 10 * Engines.Mebi).Id;
+            plain = Engines.Pool(client);
+            var statistics = engine.Statistics();
+            Assert.Equal(0, statistics.ExcessReserveBytes);
+            Assert.Equal(TmemStatus.Reserved, client.NewPool(
+                new PoolOptions(PoolFlags.Persistent, ReserveBytes: statistics.ReservableBytes + 1), out _));
+            Assert.Equal(TmemStatus.Ok, client.Reserve(plain, statistics.ReservableBytes));
+            Assert.Equal(TmemStatus.Ok, client.Reserve(plain, 0));
+        }
+        using (var engine = Open(8 * Engines.Mebi))
+        {
+            var client = engine.Client(new ClientId(1));
+            Assert.InRange(engine.Statistics().ExcessReserveBytes, 2 * Engines.Mebi, 4 * Engines.Mebi);
+            Assert.Equal(0, engine.Statistics().ReservableBytes);
+            Assert.Equal(TmemStatus.Reserved, client.Put(plain, new ObjectId(1), 0, Pages.Random(1)));
+            Assert.Equal(TmemStatus.Ok, client.Put(reserved, new ObjectId(1), 0, Pages.Random(1)));
+            Assert.Equal(TmemStatus.Ok, client.Reserve(reserved, 10 * Engines.Mebi - engine.Statistics().ExcessReserveBytes));
+            Assert.Equal(0, engine.Statistics().ExcessReserveBytes);
+            Assert.Equal(TmemStatus.Ok, client.Reserve(reserved, 0));
+            Assert.Equal(TmemStatus.Ok, client.Put(plain, new ObjectId(1), 0, Pages.Random(1)));
+            Engines.AssertSound(engine);
+        }
+    }
+
     [Theory]
     [InlineData(-1L)]
     [InlineData(long.MaxValue)]
@@ -232,8 +263,8 @@ public sealed class ReserveTests : IDisposable
         });
     }
 
-    private TmemEngine Open() =>
-        TmemEngine.Open(new EngineOptions { CapacityBytes = Capacity, RegionPath = _path, CompactInBackground = false });
+    private TmemEngine Open(long capacity = Capacity) =>
+        TmemEngine.Open(new EngineOptions { CapacityBytes = capacity, RegionPath = _path, CompactInBackground = false });
 
     private static (TmemClient Client, PoolId Id, long Reserve) Reserved(TmemClient client, long bytes)
     {

@@ -23,6 +23,8 @@ internal sealed record StatusReply
     public string? Codec { get; init; }
     public required int Pools { get; init; }
     public required StoreFigures Store { get; init; }
+    /// <summary>Why pools without a reserve store nothing; null if the capacity has room for all reserves.</summary>
+    public ReserveExcess? ReserveExcess { get; init; }
     /// <summary>All pools together, destroyed ones' counters included.</summary>
     public required PoolFigures Total { get; init; }
 }
@@ -61,6 +63,11 @@ internal sealed record ProcessFigures
 /// <param name="Remedy">What to do about it.</param>
 internal sealed record SwapDanger(string What, string Remedy);
 
+/// <summary>What it means that a store was opened with less capacity than its pools are guaranteed.</summary>
+/// <param name="What">What is wrong: clauses without a full stop.</param>
+/// <param name="Remedy">What to do about it.</param>
+internal sealed record ReserveExcess(string What, string Remedy);
+
 /// <summary>
 /// Memory of the whole store, in bytes unless named otherwise; the meaning is that of the engine's EngineStatistics.
 /// </summary>
@@ -82,6 +89,10 @@ internal sealed record StoreFigures
     public long ReservedBytes { get; init; }
     /// <summary>Of that, what those pools do not hold yet.</summary>
     public long UnmetReserveBytes { get; init; }
+    /// <summary>The largest reserve that a new pool can have.</summary>
+    public long ReservableBytes { get; init; }
+    /// <summary>By how much reserves are more than the capacity can give.</summary>
+    public long ExcessReserveBytes { get; init; }
     public required long SlotsMoved { get; init; }
     public required long Spans { get; init; }
     public required long SpansReturned { get; init; }

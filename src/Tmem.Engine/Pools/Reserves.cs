@@ -41,6 +41,25 @@ internal sealed class Reserves(SpanPool spans)
         }
     }
 
+    /// <summary>What a new pool can be guaranteed.</summary>
+    public long Free => Math.Max(0, Left(spans.Capacity));
+
+    /// <summary>
+    /// By how much reserves alone, with nothing stored beyond them, are more than the capacity has: they were made in a larger
+    /// one.
+    /// </summary>
+    public long Excess
+    {
+        get
+        {
+            if (!Any) return 0;
+            var left = Given(spans.Capacity);
+            foreach (var pool in _pools)
+                if (pool.ReserveBytes > 0) left -= Math.Max(0, pool.ReserveBytes - RecordsOf(pool));
+            return Math.Max(0, -left);
+        }
+    }
+
     public static long UnmetOf(Pool pool) => Math.Max(0, pool.ReserveBytes - pool.Memory);
 
     /// <summary>
@@ -117,10 +136,13 @@ internal sealed class Reserves(SpanPool spans)
 
     private long Left(long capacity)
     {
-        var left = capacity - Margin(capacity) - spans.FixedBytes(capacity);
+        var left = Given(capacity);
         // A pool's records are in both figures.
-        foreach (var pool in _pools)
-            left -= Math.Max(pool.Memory, pool.ReserveBytes) - Math.Max(0, pool.Counters.Sum(Pools.Count.RecordBytes));
+        foreach (var pool in _pools) left -= Math.Max(pool.Memory, pool.ReserveBytes) - RecordsOf(pool);
         return left;
     }
+
+    private long Given(long capacity) => capacity - Margin(capacity) - spans.FixedBytes(capacity);
+
+    private static long RecordsOf(Pool pool) => Math.Max(0, pool.Counters.Sum(Pools.Count.RecordBytes));
 }

@@ -59,6 +59,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
             Codec = daemon.Codec,
             Pools = statistics.Pools.Count,
             Store = Figures.Of(statistics),
+            ReserveExcess = OverReserved.Of(statistics, directory.Pools(), _tmemctl),
             Total = Figures.Of(statistics.Total),
         }, ControlJson.Default.StatusReply);
     }

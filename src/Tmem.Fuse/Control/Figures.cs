@@ -22,6 +22,8 @@ internal static class Figures
         WorkingBytes = statistics.WorkingBytes,
         ReservedBytes = statistics.ReservedBytes,
         UnmetReserveBytes = statistics.UnmetReserveBytes,
+        ReservableBytes = statistics.ReservableBytes,
+        ExcessReserveBytes = statistics.ExcessReserveBytes,
         SlotsMoved = statistics.SlotsMoved,
         Spans = statistics.Spans,
         SpansReturned = statistics.SpansReturned,

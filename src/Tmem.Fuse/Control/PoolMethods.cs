@@ -48,7 +48,8 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
                 "destroy one that is not needed, or make a directory in one that is there");
         return errno == Errno.Ok
             ? RpcAnswer.Of(Figures.Reply(new NamedPool(name, id, options), Snapshot(id)), ControlJson.Default.PoolReply)
-            : PoolRefusal.Of(tmemctl, name, "be created" + With(parameters.Reserve), errno, parameters.Reserve > 0);
+            : PoolRefusal.Of(tmemctl, name, "be created" + With(parameters.Reserve), errno,
+                parameters.Reserve > 0 ? engine.Statistics().ReservableBytes : null);
     }
 
     /// <summary>pool.reserve: guarantees a pool memory from now on, or ends a guarantee.</summary>
@@ -67,8 +68,14 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
         var errno = directory.ReservePool(name, parameters.Reserve);
         return errno == Errno.Ok
             ? RpcAnswer.Of(Figures.Reply(pool, Snapshot(pool.Id)), ControlJson.Default.PoolReply)
-            : PoolRefusal.Of(tmemctl, name, $"be guaranteed {ByteSize.Format(parameters.Reserve)}", errno, reserving: true);
+            : PoolRefusal.Of(tmemctl, name, $"be guaranteed {ByteSize.Format(parameters.Reserve)}", errno,
+                engine.Statistics().ReservableBytes + Held(pool.Id));
     }
+
+    /// <summary>What a pool has of the store already, or could have at any time.</summary>
+    private long Held(PoolId id) => Snapshot(id) is { } pool
+        ? Math.Max(pool.Options.ReserveBytes,
+            pool.Statistics.SlotBytes + pool.Statistics.IndexBytes + pool.Statistics.RecordBytes) : 0;
 
     private static string With(long reserve) => reserve == 0 ? "" : $" with a reserve of {ByteSize.Format(reserve)}";
 
@@ -105,7 +112,7 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
         var errno = directory.DestroyPool(name, parameters.Force);
         return errno == Errno.Ok
             ? RpcAnswer.Of(new PoolDestroyReply(name, pages), ControlJson.Default.PoolDestroyReply)
-            : PoolRefusal.Of(tmemctl, name, "be destroyed", errno, reserving: false);
+            : PoolRefusal.Of(tmemctl, name, "be destroyed", errno, most: null);
     }
 
     /// <summary>A limit under which nothing could be stored, or that the store ends before, is a typing mistake.</summary>

@@ -14,8 +14,8 @@ internal static class PoolRefusal
     /// <param name="name">The pool.</param>
     /// <param name="what">What it could not: "be destroyed".</param>
     /// <param name="errno">Why.</param>
-    /// <param name="reserving">Whether memory was to be reserved.</param>
-    public static RpcAnswer Of(ControlCommand tmemctl, string name, string what, Errno errno, bool reserving)
+    /// <param name="most">What could be reserved, if memory was to be; else null.</param>
+    public static RpcAnswer Of(ControlCommand tmemctl, string name, string what, Errno errno, long? most)
     {
         var (code, why, remedy) = errno switch
         {
@@ -30,9 +30,10 @@ internal static class PoolRefusal
             Errno.EBUSY => (ControlErrorCode.Busy, "a file of it is open",
                 HasSwap() ? $"close it; if swap is on it, with '{tmemctl.Line("swap off")}'"
                     : "close it ('lsof' names who has it open)"),
-            Errno.ENOSPC or Errno.ENOMEM or Errno.EDQUOT when reserving => (ControlErrorCode.NoRoom,
+            Errno.ENOSPC or Errno.ENOMEM or Errno.EDQUOT when most is { } fits => (ControlErrorCode.NoRoom,
                 "the store has not so much room beside what is stored and reserved",
-                "reserve less, free memory in the store, or start tmemd with more --capacity"),
+                $"{(Typed(fits) is { } typed ? $"reserve at most {typed}, " : "")}free memory in the store, or start tmemd with "
+                + "more --capacity"),
             Errno.ENOSPC or Errno.ENOMEM or Errno.EDQUOT => (ControlErrorCode.NoRoom,
                 "the store has no room for it beside what is stored and reserved",
                 "free memory in the store, or start tmemd with more --capacity"),
@@ -44,6 +45,16 @@ internal static class PoolRefusal
             _ => (ControlErrorCode.Internal, "an unexpected error", "look at the daemon's log"),
         };
         return RpcAnswer.Fail(code, $"pool '{name}' cannot {what}: {why} ({errno})", name, remedy);
+    }
+
+    /// <summary>A size that fits, as it is typed; null if it is nothing to speak of.</summary>
+    private static string? Typed(long fits)
+    {
+        // The pool itself, its directory and its table, takes a little.
+        const long own = 64 << 10, fine = 64 << 10, coarse = 1 << 20;
+        fits -= own;
+        fits -= fits % (fits < 16 * coarse ? fine : coarse);
+        return fits <= 0 ? null : ByteSize.Exact(fits);
     }
 
     /// <summary>Whether the machine swaps at all: where it does not, a hint at swap sends people looking.</summary>

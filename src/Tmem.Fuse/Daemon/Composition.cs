@@ -91,6 +91,10 @@ internal sealed class Composition : IDisposable
                     + "there yet");
             // A new connection: nobody will ever forget or release what an earlier one had looked up or opened.
             if (handover.Page.ConnectionUsed == 0) fileSystem.DropKernelReferences();
+            // Of a worker that takes over it is no news.
+            if (handover.Page.RegionReady == 0
+                && OverReserved.Of(engine.Statistics(), fileSystem.Pools(), handover.Tmemctl) is var (what, remedy))
+                Log.Warning($"{what}; {remedy}");
             handover.NoteRegion();
             return new Composition(engine, fileSystem, handover);
         }

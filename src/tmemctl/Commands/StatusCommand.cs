@@ -43,7 +43,7 @@ internal static class StatusCommand
             ("used",
                 $"{Words.Size(store.UsedBytes)} ({Words.Share(store.UsedBytes, store.CapacityBytes)}), peak "
                 + $"{Words.Size(store.PeakUsedBytes)}"),
-            .. Reserve(store),
+            .. Reserve(store, status.ReserveExcess),
             ("  pages",
                 $"{Words.Size(store.PageSpanBytes)}, {Words.Size(store.SlackBytes)} of all slabs not in use, {store.SlotsMoved} "
                 + "slots moved to close holes"),
@@ -60,8 +60,9 @@ internal static class StatusCommand
         ]);
     }
 
-    private static IEnumerable<(string, string)> Reserve(StoreFigures store)
+    private static IEnumerable<(string, string)> Reserve(StoreFigures store, ReserveExcess? excess)
     {
+        if (excess is var (what, remedy)) yield return ("  NO ROOM", $"{what}; {remedy}");
         if (store.ReservedBytes != 0)
             yield return ("reserved",
                 $"{Words.Size(store.ReservedBytes)} for pools, {Words.Size(store.UnmetReserveBytes)} of it not in use");

@@ -51,8 +51,10 @@ internal sealed class SwapOn(CommandContext context)
             _terminal.Note($"took away what an earlier swap had left: {Table.Printable(left.Path)}");
             made |= left.Pool == pool && left.PoolMade;
         }
-        if (!TrySize(size, force, status, out var bytes, out var sure, out exit)
-            || !PoolExists(pool, out var existing, out exit)) return exit;
+        if (!PoolExists(pool, out var existing, out var reserved, out exit)) return exit;
+        if (status.ReserveExcess is var (tooMuch, lower) && (reserved == 0 || size is null))
+            return _terminal.Fail(ExitCode.Failed, $"there is no room for swap: {tooMuch}", lower);
+        if (!TrySize(size, force, status, out var bytes, out var sure, out exit)) return exit;
 
         if (reserve > 0 && existing is not null)
             return _terminal.Fail(ExitCode.Failed,
@@ -156,15 +158,15 @@ internal sealed class SwapOn(CommandContext context)
         return false;
     }
 
-    private bool PoolExists(string pool, out uint? id, out int exit)
+    private bool PoolExists(string pool, out uint? id, out long reserved, out int exit)
     {
-        id = null;
+        (id, reserved) = (null, 0);
         exit = ExitCode.Done;
         var reply = context.Client.Call(ControlMethod.PoolShow, new PoolNameParameters { Name = pool },
             ControlJson.Default.PoolNameParameters, ControlReplyJson.Default.PoolReply);
         if (reply.Error is { Code: ControlErrorCode.NotFound }) return true;
         if (!_terminal.Take(reply, out var found, out exit)) return false;
-        id = found.Id;
+        (id, reserved) = (found.Id, found.ReserveBytes);
         if (found.Kind == "persistent") return true;
         exit = _terminal.Fail(ExitCode.Failed, $"pool '{pool}' is {found.Kind}: its pages may vanish, so nothing can swap to it",
             "name a persistent pool with --pool");

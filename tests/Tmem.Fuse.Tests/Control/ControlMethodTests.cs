@@ -231,7 +231,8 @@ public sealed class ControlMethodTests : IDisposable
     /// <summary>A refusal is about what was asked for: no word of a reserve where there was none.</summary>
     [Theory]
     [InlineData(nameof(Errno.ENOSPC), 0, "no room for it", "free memory in the store, or start")]
-    [InlineData(nameof(Errno.ENOSPC), 4096, "with a reserve of 4.0 KiB: the store has not so much room", "reserve less")]
+    [InlineData(nameof(Errno.ENOSPC), 4096, "with a reserve of 4.0 KiB: the store has not so much room",
+        "reserve at most 19M, free")]
     [InlineData(nameof(Errno.EINVAL), 4096, "no pools of this kind with this limit and reserve", "--reserve")]
     [InlineData(nameof(Errno.ENAMETOOLONG), 0, "its name is too long", "shorter")]
     [InlineData(nameof(Errno.EIO), 0, "is damaged", "check' names what is")]
@@ -242,6 +243,19 @@ public sealed class ControlMethodTests : IDisposable
         Assert.Contains(says, reply.Message());
         Assert.Contains(remedy, reply["error"]!["data"]!["remedy"]!.GetValue<string>());
         Assert.DoesNotContain("not valid", reply.Message());
+    }
+
+    [Fact]
+    public void A_store_opened_below_its_reserves_is_told_with_the_commands_that_end_it()
+    {
+        Assert.Null(_peer.Call("status")["result"]!["reserveExcess"]);
+        foreach (var (name, reserve) in (Dictionary<string, long>)new() { ["a"] = 1 << 20, ["b b"] = 3 << 20, ["c"] = 2 << 20 })
+            _peer.Call("pool.create", $$"""{"name":"{{name}}","reserve":{{reserve}}}""");
+        _fixture.Store.ExcessReserve = 4 << 20;
+        var excess = _peer.Call("status")["result"]!["reserveExcess"]!;
+        Assert.Contains("4.0 MiB more than a capacity of 1.0 GiB can hold", excess["what"]!.GetValue<string>());
+        var line = $"tmemctl --socket {_fixture.SocketPath} pool reserve";
+        Assert.StartsWith($"end a guarantee with '{line} b\\ b 0' and '{line} c 0', or", excess["remedy"]!.GetValue<string>());
     }
 
     [Fact]

@@ -67,6 +67,7 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
     public ManualResetEventSlim? HoldVerify { get; set; }
     public ManualResetEventSlim VerifyBegun { get; } = new();
     public bool Broken { get; set; }
+    public long ExcessReserve { get; set; }
 
     public Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id)
     {
@@ -124,6 +125,8 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
     {
         CapacityBytes = 1 << 30,
         UsedBytes = 300 << 20,
+        ReservableBytes = 20 << 20,
+        ExcessReserveBytes = ExcessReserve,
         PeakUsedBytes = 310 << 20,
         PageSpanBytes = 290 << 20,
         ReadySpanBytes = 1 << 20,
