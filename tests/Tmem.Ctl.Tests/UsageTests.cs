@@ -82,6 +82,8 @@ public sealed class UsageTests : IDisposable
         + "use a name without; see tmemctl pool create --help", "pool", "create", "\u202etxt")]
     [InlineData("tmemctl pool create: pool name '  ' consists of blanks only; use a name that can be seen; see tmemctl pool "
         + "create --help", "pool", "create", "  ")]
+    [InlineData("tmemctl swap on: --pool: pool name '..' is no file name; use a name other than . and .., without '/' and NUL; "
+        + "see tmemctl swap on --help", "swap", "on", "--pool", "..")]
     [InlineData("tmemctl upgrade: --binary is empty; give a path; see tmemctl upgrade --help", "upgrade", "--binary", "")]
     [InlineData("tmemctl recover: --mount is empty; give a path; see tmemctl recover --help", "recover", "--mount", "")]
     public void Wrong_usage_is_one_line(string says, params string[] arguments)

@@ -29,6 +29,18 @@ public sealed class BadStartTests : IDisposable
     public void Mount_point_missing() => Refused(Path.Combine(_folder, "nowhere"), "64M").Names("nowhere");
 
     [Fact]
+    public void The_directory_of_the_region_is_missing()
+    {
+        var directory = Path.Combine(_folder, "var lib");
+        var outcome = Start(Mount, "64M", Socket, "--region", Path.Combine(directory, "region"));
+        Assert.Equal(1, outcome.Code);
+        var command = $"install -d -m 700 {directory.Replace(" ", "\\ ", StringComparison.Ordinal)}";
+        Assert.EndsWith(command, outcome.Errors.TrimEnd(), StringComparison.Ordinal);
+        Command.Run("sh", "-c", command).Succeeds();
+        Assert.Equal("700", Command.Run("stat", "-c", "%a", directory).Output.Trim());
+    }
+
+    [Fact]
     public void Mount_point_is_a_file()
     {
         var file = Path.Combine(_folder, "file");

@@ -22,7 +22,7 @@ internal static class PoolName
         if (Encoding.UTF8.GetByteCount(name) is > Longest and var bytes)
             return ($"the pool's name has {bytes} bytes", $"use at most {Longest}");
         return name is "." or ".." || name.AsSpan().IndexOfAny('/', '\0') >= 0
-            ? ($"pool name '{SafeText.Printable(name)}' is no file name", "use a name without '/' and NUL other than . and ..")
+            ? ($"pool name '{SafeText.Printable(name)}' is no file name", "use a name other than . and .., without '/' and NUL")
             : null;
     }
 

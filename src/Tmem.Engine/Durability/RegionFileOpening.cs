@@ -99,7 +99,7 @@ internal static unsafe class RegionFileOpening
                 + "who starts this, or name another file");
         if (((uint)facts.st_mode & OthersWrite) != 0)
             throw new RegionException(
-                $"region file '{path}' may be written by other users; take that from them (chmod 0600 '{path}')");
+                $"region file '{path}' may be written by other users; take that from them (chmod 0600)");
         // Who may read it reads what was swapped out: nobody needs to but its owner.
         if (((uint)facts.st_mode & OthersDo) != 0) _ = fchmod(descriptor, (mode_t)OwnerOnly);
     }

@@ -35,8 +35,8 @@ internal static class CommandLine
         var region = new Option<string?>("--region")
         {
             Description =
-                "File that keeps the store across restarts and power cuts; made if missing, read if it holds one. Without it "
-                + "the store ends with the daemon. Example: --region /var/lib/tmem/region",
+                "File that keeps the store across restarts and power cuts; made if missing (its directory is not), read if it "
+                + "holds one. Without it the store ends with the daemon. Example: --region /var/lib/tmem/region",
             HelpName = "FILE",
         };
         var socket = new Option<string>("--socket")
@@ -77,14 +77,15 @@ internal static class CommandLine
                 + "it takes as much memory as the store. Example: --check-region /var/lib/tmem/region",
             HelpName = "FILE",
         };
-        var log = new Option<LogLevel>("--log")
+        var log = new Option<LogLevel?>("--log")
         {
             Description =
-                "Least level of events to write to standard error: debug, info, warning or error. Example: --log warning",
+                "Least level of events to write to standard error: debug, info, warning or error. Example: --log warning "
+                // As the library shows a default; a value of an enumeration it would show by its name in the program.
+                + "[default: info]",
             HelpName = "LEVEL",
-            DefaultValueFactory = _ => LogLevel.Info,
             CustomParser = result => UsageValues.OneOf(result, "--log", ("debug", LogLevel.Debug), ("info", LogLevel.Info),
-                ("warning", LogLevel.Warning), ("error", LogLevel.Error)) ?? LogLevel.Info,
+                ("warning", LogLevel.Warning), ("error", LogLevel.Error)),
         };
 
         mount.AcceptPaths();
@@ -130,7 +131,7 @@ internal static class CommandLine
             Spin = TimeSpan.FromMicroseconds(parsed.GetValue(spin)),
             HugePages = parsed.GetValue(huge),
             DropDamaged = parsed.GetValue(drop),
-            LogLevel = parsed.GetValue(log),
+            LogLevel = parsed.GetValue(log) ?? LogLevel.Info,
         }));
         return root;
     }

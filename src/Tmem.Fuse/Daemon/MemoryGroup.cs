@@ -1,6 +1,7 @@
 using System.Globalization;
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
+using Tmem.Engine;
 
 namespace Tmem.Fuse.Daemon;
 
@@ -14,6 +15,8 @@ namespace Tmem.Fuse.Daemon;
 /// <param name="SwapFile">What 0 is to be written to so that it does not swap; null if it does not.</param>
 internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapFile)
 {
+    private const string LimitFiles = "memory.max; in version 1 memory.limit_in_bytes";
+
     private static readonly string[] s_counters = ["memory.events", "memory.oom_control"];
 
     /// <summary>More than any machine has.</summary>
@@ -34,13 +37,15 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
     public string? TooSmallFor(long capacity) => LimitBytes - Beside >= capacity ? null
         : $"The daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)}, and the capacity is "
             + $"{ByteSize.Format(capacity)}: a store that fills up makes the kernel kill "
-            + $"the daemon. Give a capacity of at most {ByteSize.Format(Math.Max(LimitBytes - Beside, 0))}, or raise the limit.";
+            + $"the daemon. {(LimitBytes - Beside < EngineOptions.MinimumCapacity ? "No capacity fits: raise"
+                : $"Give a capacity of at most {ByteSize.Format(LimitBytes - Beside)}, or raise")} the limit to "
+            + $"{ByteSize.Format(capacity + Beside)} or more ({LimitFiles}).";
 
     /// <summary>What the keeper says of it when the out-of-memory killer ends worker after worker.</summary>
     public Keeper.MemoryAdvice AdviceFor(long capacity) => new(LimitBytes >= NoLimit ? ""
         : $"The daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)}, and the store may take "
-            + $"{ByteSize.Format(capacity)}: raise the limit to {ByteSize.Format(capacity + Beside)} or more (memory.max; in "
-            + "version 1 memory.limit_in_bytes). ", OutOfMemoryCounter);
+            + $"{ByteSize.Format(capacity)}: raise the limit to {ByteSize.Format(capacity + Beside)} or more "
+            + $"({LimitFiles}). ", OutOfMemoryCounter);
 
     /// <summary>
     /// Where the kernel counts whom it has ended in this group, in version 2 and in version 1; null if it does not.

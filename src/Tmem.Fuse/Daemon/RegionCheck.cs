@@ -13,6 +13,9 @@ namespace Tmem.Fuse.Daemon;
 /// </summary>
 internal static class RegionCheck
 {
+    /// <summary>Of what is damaged, so many lines: who has more to mend needs a copy, not a list.</summary>
+    private const int MostShown = 20;
+
     /// <summary>Prints a report on standard output.</summary>
     /// <returns>The exit code: 0 if all is well, 1 if something is damaged or the file cannot be read.</returns>
     public static int Run(string file) => Run(file, Console.Out, Console.Error);
@@ -56,15 +59,16 @@ internal static class RegionCheck
         var found = report.Problems.Select(problem => ControlMethods.InWords(problem, known));
         List<string> problems = [.. dropped, .. found, .. directory.Verify()];
         var statistics = engine.Statistics();
+        var damaged = problems.Count + engine.DroppedCount - dropped.Count;
+        // The verdict first: what follows it may be long.
+        output.WriteLine(damaged == 0 ? $"{SafeText.Printable(file)}: sound"
+            : $"{SafeText.Printable(file)}: DAMAGED in {damaged} place{(damaged == 1 ? "" : "s")}: restore it from a copy, or "
+                + "start tmemd with --drop-damaged to serve the rest");
         output.WriteLine(
-            $"{file}: generation {statistics.Generation - 1}, {statistics.Pools.Count} pools, {report.PagesChecked} pages "
-            + $"of {report.ObjectsChecked} objects in {ByteSize.Format(statistics.UsedBytes)}");
-        foreach (var problem in problems) output.WriteLine("  " + problem);
-        if (engine.DroppedCount > dropped.Count)
-            output.WriteLine($"  and {engine.DroppedCount - dropped.Count} more that are damaged");
-        output.WriteLine(problems.Count == 0
-            ? "sound"
-            : "DAMAGED: restore it from a copy, or start tmemd with --drop-damaged to serve the rest");
-        return problems.Count == 0 ? 0 : 1;
+            $"generation {statistics.Generation - 1}, {statistics.Pools.Count} pools, {report.PagesChecked} pages of "
+            + $"{report.ObjectsChecked} objects in {ByteSize.Format(statistics.UsedBytes)}");
+        foreach (var problem in problems.Take(MostShown)) output.WriteLine("  " + SafeText.Printable(problem));
+        if (damaged > MostShown) output.WriteLine($"  and {damaged - MostShown} more");
+        return damaged == 0 ? 0 : 1;
     }
 }

@@ -252,6 +252,9 @@ internal sealed partial class TmemFileSystem
             return ExtendedAttributes.Copy(number[..written], value, out length);
         }
         long figure;
+        // As the management says it.
+        if (name.SequenceEqual(LimitName) && pool.Options.LimitBytes == 0)
+            return ExtendedAttributes.Copy("none"u8, value, out length);
         if (name.SequenceEqual(LimitName)) figure = pool.Options.LimitBytes;
         else if (name.SequenceEqual(PageSizeName)) figure = pool.Options.Flags.PageSize();
         else if (name.SequenceEqual(PoolName)) figure = pool.Id.Value;

@@ -177,6 +177,12 @@ internal unsafe struct HandoverPage
 
     /// <summary>The most real memory that the store has taken. Behind all else as well.</summary>
     public long PeakUsedBytes;
+
+    /// <summary>
+    /// When the keeper heard that the worker serves, as Environment.TickCount64 has it, which is the same in all processes: for
+    /// the next keeper. Behind all else as well.
+    /// </summary>
+    public long ServesSince;
 }
 
 /// <summary>The shared page, mapped.</summary>

@@ -63,7 +63,8 @@ internal sealed unsafe partial class Keeper
             return;
         }
         _worker.Serves = true;
-        _worker.ServesSince = Environment.TickCount64;
+        // 0: from a program that did not note it.
+        _worker.ServesSince = Page.ServesSince != 0 ? Page.ServesSince : Environment.TickCount64;
         _everServed = true;
         _worker.Line.Send(LinkMessage.Watching);
         KeeperLog.Info($"keeping {_mountPoint}, served by worker {_worker.Process}");
@@ -207,7 +208,7 @@ internal sealed unsafe partial class Keeper
     private void WorkerServes()
     {
         _worker.Serves = true;
-        _worker.ServesSince = Environment.TickCount64;
+        _worker.ServesSince = Page.ServesSince = Environment.TickCount64;
         _everServed = true;
         _lives.CountServing(causeIsGone: Page.Refused != _refused);
         _refused = Page.Refused;

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Tmem.Control.Host;
+using Tmem.Control.Messages;
 using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
@@ -22,8 +23,10 @@ internal static partial class RegionFile
         var opened = TrustedPath.Open(path, new PathWish { Flags = Libc.O_RDWR | Create, Mode = OwnerOnly, OnlyOurs = true });
         if (opened.Problem is { } problem)
         {
-            throw new StartupException($"Region file '{path}' cannot be opened ({problem}). "
-                + "Name a file that can be read and written, and that no other user can change.");
+            var directory = Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
+            throw new StartupException($"Region file '{path}' cannot be opened ({problem}). " + (Path.Exists(directory)
+                ? "Name a file that can be read and written, and that no other user can change."
+                : $"Make its directory first: install -d -m 700 {ShellWord.Of(directory)}"));
         }
         if (!TryLock(opened.Descriptor))
         {
@@ -32,9 +35,9 @@ internal static partial class RegionFile
         }
         _ = fchmod(opened.Descriptor, OwnerOnly);
         if (!opened.Made) return opened.Descriptor;
-        var directory = Libc.open(Path.GetDirectoryName(Path.GetFullPath(path))!, NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
-        _ = fsync(directory);
-        _ = Libc.close(directory);
+        var above = Libc.open(Path.GetDirectoryName(Path.GetFullPath(path))!, NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
+        _ = fsync(above);
+        _ = Libc.close(above);
         return opened.Descriptor;
     }
 

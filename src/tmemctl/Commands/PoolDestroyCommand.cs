@@ -12,7 +12,9 @@ internal static class PoolDestroyCommand
     {
         var name = CommandTree.PoolArgument("The pool.");
         var force = new Option<bool>("--force") { Description = "Destroy it although it holds files." };
-        var command = new Command("destroy", "Destroys a pool and every page in it.") { name, force };
+        var command = new Command("destroy",
+            "Destroys a pool and every page in it. Of files that the kernel still remembers, a record each stays in the store "
+            + "until it forgets them.") { name, force };
         command.SetAction(parse => Run(context(parse),
             new PoolDestroyParameters { Name = parse.GetRequiredValue(name), Force = parse.GetValue(force) }));
         return command;

@@ -10,7 +10,8 @@ internal static class PoolReserveCommand
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
         var name = CommandTree.PoolArgument("The pool.");
-        var size = CommandTree.SizeOrNoneArgument("SIZE", "Memory it is guaranteed from now on, for example 256M, or none.");
+        var size = CommandTree.SizeOrNoneArgument("SIZE",
+            "Memory it is guaranteed from now on, for example 256M; none (or 0) ends the guarantee.");
         var command = new Command("reserve", "Guarantees a pool memory, whatever other pools store.") { name, size };
         command.SetAction(parse => Run(context(parse),
             new PoolReserveParameters { Name = parse.GetRequiredValue(name), Reserve = parse.GetRequiredValue(size) }));

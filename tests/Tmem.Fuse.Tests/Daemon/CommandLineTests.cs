@@ -47,6 +47,15 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public void Defaults_are_shown_as_they_are_typed()
+    {
+        var help = Run("--help").Output;
+        Assert.Contains("[default: info]", help, StringComparison.Ordinal);
+        Assert.DoesNotContain("[default: Info]", help, StringComparison.Ordinal);
+        Assert.Equal(LogLevel.Info, Run("--mount", "m", "--capacity", "1M").Options!.LogLevel);
+    }
+
+    [Fact]
     public void A_file_is_looked_at_and_nothing_else()
     {
         // The code is what the check answers.

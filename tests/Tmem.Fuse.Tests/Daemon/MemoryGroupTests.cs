@@ -81,7 +81,12 @@ public sealed class MemoryGroupTests : IDisposable
         Group("sys/fs/cgroup/a", ("memory.max", "1073741824"), ("memory.swap.max", "0"));
         var group = MemoryGroup.Read(_root);
         Assert.Null(group.TooSmallFor(960 << 20));
-        Assert.Contains("at most 960.0 MiB", group.TooSmallFor(961 << 20), StringComparison.Ordinal);
+        Assert.EndsWith("Give a capacity of at most 960.0 MiB, or raise the limit to 1.0 GiB or more (memory.max; in version 1 "
+            + "memory.limit_in_bytes).", group.TooSmallFor(961 << 20), StringComparison.Ordinal);
+        Group("sys/fs/cgroup/a", ("memory.max", "33554432"), ("memory.swap.max", "0"));
+        var small = MemoryGroup.Read(_root).TooSmallFor(64 << 20);
+        Assert.Contains("a is limited to 32.0 MiB, and the capacity is 64.0 MiB", small, StringComparison.Ordinal);
+        Assert.Contains("No capacity fits: raise the limit to 128.0 MiB or more", small, StringComparison.Ordinal);
     }
 
     private void AssertDanger(string? limit, string remedy)

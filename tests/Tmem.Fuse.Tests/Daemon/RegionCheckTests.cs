@@ -22,7 +22,7 @@ public sealed class RegionCheckTests : IDisposable
         var (code, report) = Check();
         Assert.Equal(0, code);
         Assert.Contains("1 pools, 3 pages of 1 objects", report, StringComparison.Ordinal);
-        Assert.Contains("sound", report, StringComparison.Ordinal);
+        Assert.StartsWith($"{_path}: sound\n", report, StringComparison.Ordinal);
 
         // What does not shrink lies in the file as it is.
         var bytes = File.ReadAllBytes(_path);
@@ -37,6 +37,29 @@ public sealed class RegionCheckTests : IDisposable
         Assert.Equal(1, code);
         Assert.Contains("page 1", report, StringComparison.Ordinal);
         Assert.Contains("--drop-damaged", report, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_verdict_comes_first_and_a_long_list_ends()
+    {
+        const int pages = 64;
+        var contents = TestVolume.Noise(pages * TestVolume.Page, 4);
+        using (var volume = new TestVolume(8 * TestVolume.Mebi, _path))
+            volume.File(volume.Directory(volume.Pool(), "d"), "f", contents);
+        var bytes = File.ReadAllBytes(_path);
+        for (var page = 0; page < pages; page++)
+        {
+            var at = bytes.AsSpan().IndexOf(contents.AsSpan(page * TestVolume.Page, 64));
+            Assert.True(at > 0);
+            bytes[at + 7] ^= 1;
+        }
+        File.WriteAllBytes(_path, bytes);
+        var (code, report) = Check();
+        var lines = report.TrimEnd('\n').Split('\n');
+        Assert.Equal(1, code);
+        Assert.StartsWith($"{_path}: DAMAGED in {pages} places: restore", lines[0], StringComparison.Ordinal);
+        Assert.Equal(2 + 20 + 1, lines.Length);
+        Assert.Equal($"  and {pages - 20} more", lines[^1]);
     }
 
     [Theory]

@@ -351,6 +351,8 @@ public sealed class AttributeTests : IDisposable
         Assert.Equal(["ephemeral", "1048576", "lz4", "4096", id.Value.ToString()], names.Select(Text));
         Assert.Equal(Errno.Ok, _volume.GetAttribute(_pool, "user.tmem.kind", out var kind));
         Assert.Equal("persistent"u8.ToArray(), kind);
+        Assert.Equal(Errno.Ok, _volume.GetAttribute(_pool, "user.tmem.limit", out var limit));
+        Assert.Equal("none"u8.ToArray(), limit);
         Assert.Equal(Errno.ENODATA, _volume.GetAttribute(_pool, "user.tmem.colour", out _));
         Assert.Equal(Errno.EPERM, _volume.SetAttribute(_pool, "user.tmem.limit", "5"u8));
         Assert.Equal(Errno.EPERM, _volume.Files.RemoveExtendedAttribute(TestVolume.Root, _pool, "user.tmem.kind"u8));

@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Mono.Unix.Native;
 using Tmem.System.Tests.Support;
 using Xunit;
@@ -5,7 +8,7 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>The keeper dies; then, later, the worker; or both at once.</summary>
-public class KeeperKillTests
+public partial class KeeperKillTests
 {
     [Fact]
     public void A_worker_replaces_its_dead_keeper_and_the_new_one_replaces_workers()
@@ -30,6 +33,27 @@ public class KeeperKillTests
         daemon.AwaitNothing();
         Assert.False(File.Exists(daemon.Socket));
     }
+
+    /// <summary>Its time of service is the worker's, and does not begin anew with a keeper.</summary>
+    [Fact]
+    public void A_worker_that_outlived_its_keeper_had_served_as_long_as_it_had()
+    {
+        using var daemon = Daemon.Start("64M");
+        var served = Stopwatch.StartNew();
+        Thread.Sleep(1500);
+        Syscall.kill((int)daemon.Figure("processes.keeperPid"), Signum.SIGKILL);
+        var least = served.Elapsed;
+        daemon.Control("adopt").Succeeds();
+        Syscall.kill(daemon.Worker, Signum.SIGABRT);
+        daemon.AwaitRestarts(1);
+        var told = Served().Match(daemon.Control("status").Succeeds().Output).Groups[1].Value;
+        Assert.True(double.Parse(told, CultureInfo.InvariantCulture) >= least.TotalSeconds - 0.1, $"{told} s, and {least} were");
+        daemon.Control("stop").Succeeds();
+        daemon.AwaitNothing();
+    }
+
+    [GeneratedRegex("last death .* after serving ([0-9.]+) s")]
+    private static partial Regex Served();
 
     [Fact]
     public void When_both_are_dead_recover_takes_away_what_the_kernel_holds_and_says_what_was_lost()
