@@ -45,16 +45,23 @@ internal sealed class ControlServer : IDisposable
     private readonly ControlLimits _limits;
     private readonly Action<string> _log;
     private readonly Lock _gate = new();
+    /// <summary>Held while a peer is let in, or the listener exchanged.</summary>
+    private readonly Lock _door = new();
     private readonly Dictionary<ControlConnection, Thread> _connections = [];
     private readonly Thread _acceptor;
     private readonly StopEvent _stop = new();
+    /// <summary>
+    /// Set when the listener was exchanged: a thread that sleeps in poll(2) looks a number up again each time it is woken, and is
+    /// not woken by what has got the number meanwhile.
+    /// </summary>
+    private volatile StopEvent _exchanged = new();
     private bool _stopping;
 
     private ControlServer(
-        string path, Socket listener, ControlMethods methods, ControlGate gate, ControlLimits limits, Action<string> log)
+        string path, int listener, ControlMethods methods, ControlGate gate, ControlLimits limits, Action<string> log)
     {
         SocketPath = path;
-        _listener = listener;
+        _listener = new Socket(new SafeSocketHandle(listener, ownsHandle: false));
         _limits = limits;
         _log = log;
         _endpoint = new RpcEndpoint(methods, gate, log);
@@ -73,19 +80,43 @@ internal sealed class ControlServer : IDisposable
     /// <param name="gate">What calls pass through.</param>
     /// <param name="log">Gets one line for each event worth a warning.</param>
     public static ControlServer Start(
-        string path, Socket listener, IDaemon daemon, TmemEngine engine, IPoolDirectory directory, ControlGate gate,
+        string path, int listener, IDaemon daemon, TmemEngine engine, IPoolDirectory directory, ControlGate gate,
             Action<string> log) =>
         Start(path, listener, daemon, new EngineView(engine), directory, log, new ControlLimits(), gate);
 
-    /// <inheritdoc cref="Start(string, Socket, IDaemon, TmemEngine, IPoolDirectory, ControlGate, Action{string})"/>
+    /// <inheritdoc cref="Start(string, int, IDaemon, TmemEngine, IPoolDirectory, ControlGate, Action{string})"/>
     public static ControlServer Start(
-        string path, Socket listener, IDaemon daemon, IEngineView engine, IPoolDirectory directory, Action<string> log,
+        string path, int listener, IDaemon daemon, IEngineView engine, IPoolDirectory directory, Action<string> log,
         ControlLimits limits, ControlGate? gate = null)
     {
         var methods = new ControlMethods(path, daemon, engine, directory);
         var server = new ControlServer(path, listener, methods, gate ?? new ControlGate(), limits, log);
         server._acceptor.Start();
         return server;
+    }
+
+    /// <summary>
+    /// Goes on with another listening socket, under the number that the one before had. Conversations go on; who waits to be let
+    /// in by the one before is.
+    /// </summary>
+    /// <param name="listener">The other one; the caller closes it.</param>
+    /// <param name="handOn">Run when it has that number, and the one before is not closed yet.</param>
+    public void ListenOn(int listener, Action handOn)
+    {
+        lock (_door)
+        {
+            var number = (int)_listener.Handle;
+            while (HasPeer()) Admit(_listener.Accept());
+            var before = NativeProcess.fcntl(number, NativeProcess.F_DUPFD_CLOEXEC, 0);
+            _ = NativeProcess.dup3(listener, number, NativeProcess.O_CLOEXEC);
+            handOn();
+            var told = _exchanged;
+            _exchanged = new StopEvent();
+            told.Set();
+            // In all processes that have it, and for those who have found it under another name.
+            _ = NativeProcess.shutdown(before, NativeProcess.SHUT_RDWR);
+            _ = Libc.close(before);
+        }
     }
 
     /// <summary>
@@ -110,7 +141,9 @@ internal sealed class ControlServer : IDisposable
             if (thread == Thread.CurrentThread || thread.Join(left > TimeSpan.Zero ? left : TimeSpan.Zero)) continue;
             connection.Dispose();
         }
-        if (_acceptor != Thread.CurrentThread && _acceptor.Join(Farewell)) _stop.Dispose();
+        if (_acceptor == Thread.CurrentThread || !_acceptor.Join(Farewell)) return;
+        _stop.Dispose();
+        _exchanged.Dispose();
     }
 
     private void Accept()
@@ -122,9 +155,13 @@ internal sealed class ControlServer : IDisposable
             {
                 // Not in accept(2): the only way out of that is to shut the socket down, for every process that has it.
                 if (!WaitForPeer()) return;
-                var socket = _listener.Accept();
-                complained = false;
-                Admit(socket);
+                lock (_door)
+                {
+                    if (!HasPeer()) continue;
+                    var socket = _listener.Accept();
+                    complained = false;
+                    Admit(socket);
+                }
             }
             catch (Exception error)
             {
@@ -140,11 +177,20 @@ internal sealed class ControlServer : IDisposable
 
     private unsafe bool WaitForPeer()
     {
-        var polls = stackalloc PollDescriptor[2];
+        var exchanged = _exchanged;
+        var polls = stackalloc PollDescriptor[3];
         polls[0] = new PollDescriptor { Descriptor = (int)_listener.Handle, Events = Libc.POLLIN };
         polls[1] = new PollDescriptor { Descriptor = _stop.Descriptor, Events = Libc.POLLIN };
-        while (!_stop.IsSet && polls[0].Returned == 0) _ = Libc.poll(polls, 2, -1);
+        polls[2] = new PollDescriptor { Descriptor = exchanged.Descriptor, Events = Libc.POLLIN };
+        while (!_stop.IsSet && !exchanged.IsSet && polls[0].Returned == 0) _ = Libc.poll(polls, 3, -1);
+        if (exchanged.IsSet) exchanged.Dispose();
         return !_stop.IsSet;
+    }
+
+    private unsafe bool HasPeer()
+    {
+        var poll = new PollDescriptor { Descriptor = (int)_listener.Handle, Events = Libc.POLLIN };
+        return Libc.poll(&poll, 1, 0) > 0;
     }
 
     private void Admit(Socket socket)

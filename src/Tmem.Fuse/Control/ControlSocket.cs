@@ -9,31 +9,47 @@ using static Tmds.Linux.LibC;
 
 namespace Tmem.Fuse.Control;
 
+/// <summary>A socket that listens.</summary>
+/// <param name="Descriptor">Not inherited by a child by itself; whoever gets it closes it.</param>
+/// <param name="File">What its name led to when it got it. No other file is that one while it listens.</param>
+internal readonly record struct BoundSocket(int Descriptor, FileIdentity File);
+
 /// <summary>
 /// Binds the control socket: refuses when a daemon answers there, replaces the file when nobody does. The whole sequence runs
 /// under a lock on the directory, so that of two daemons that start at once one sees the other's live socket instead of unlinking
 /// it. The directory is one that nobody else can change (<see cref="TrustedPath"/>): another user's socket in this one's place
 /// would get what is meant for the daemon.
 /// </summary>
-internal static partial class ControlSocket
+internal static class ControlSocket
 {
     private const int LongestPath = ControlProtocol.LongestSocketPath;
     private const int Backlog = 16;
-    private const uint TypeMask = 0xF000;
-    private const uint TypeSocket = 0xC000;
-    private const int AtSymlinkNoFollow = 0x100;
-    private const uint NotOwner = 0x7F; // 0177
+    private const ushort OwnerOnly = 0x180; // 0600
+    private const string OrAnother = "or give another --socket";
+    private const string AndAgain = "and send SIGHUP again";
+    private static readonly TimeSpan s_lockPatience = TimeSpan.FromSeconds(5);
 
     /// <summary>Returns a listening socket of mode 0600.</summary>
     /// <exception cref="ControlException">A daemon serves there, something else is in the way, or the directory cannot be
     /// written.</exception>
-    public static Socket Listen(string path) => Prepare(path, Bind);
+    public static BoundSocket Listen(string path) => Prepare(path, OrAnother, null, folder => Bind(folder, path, OrAnother));
 
     /// <summary>Refuses as <see cref="Listen"/> would, before anything else is begun.</summary>
     /// <exception cref="ControlException">As for <see cref="Listen"/>.</exception>
-    public static void EnsureFree(string path) => Prepare<Socket?>(path, _ => null);
+    public static void EnsureFree(string path) => Prepare<BoundSocket?>(path, OrAnother, null, _ => null);
 
-    private static T Prepare<T>(string path, Func<string, T> then)
+    /// <summary>
+    /// For a daemon that serves: a new socket where its own has lost its name; null where it has it still.
+    /// </summary>
+    /// <param name="path">Where.</param>
+    /// <param name="own">The file of its own socket.</param>
+    /// <param name="isForbidden">Where not to look: see <see cref="PathWish.IsForbidden"/>.</param>
+    /// <exception cref="ControlException">As for <see cref="Listen"/>; what is there stays.</exception>
+    public static BoundSocket? Renew(string path, FileIdentity own, Func<uint, uint, bool> isForbidden) =>
+        Prepare<BoundSocket?>(path, AndAgain, isForbidden, folder => Bind(folder, path, AndAgain), own);
+
+    private static T? Prepare<T>(
+        string path, string orElse, Func<uint, uint, bool>? isForbidden, Func<int, T> then, FileIdentity? own = null)
     {
         if (path.Length == 0 || path[0] != '/' || path.Contains('\0'))
             throw new ControlException(
@@ -44,15 +60,17 @@ internal static partial class ControlSocket
         var (directory, name) = (Path.GetDirectoryName(path) ?? "/", Path.GetFileName(path));
         if (name.Length == 0)
             throw new ControlException($"control socket {path}: that is a directory; give the socket a name in it");
-        var opened = TrustedPath.Open(directory, new PathWish { Flags = O_CREAT, IsDirectory = true, OnlyOurs = true });
+        var wish = new PathWish { Flags = O_CREAT, IsDirectory = true, OnlyOurs = true, IsForbidden = isForbidden };
+        var opened = TrustedPath.Open(directory, wish);
         if (opened.Problem is { } problem)
             throw new ControlException($"control socket {path}: its directory cannot be used ({problem}); "
-                + "run as root or give another --socket");
+                + (own is null ? $"run as root {orElse}" : $"set that right {orElse}"));
         try
         {
-            Lock(opened.Descriptor, directory);
-            RemoveStale(opened.Descriptor, name, path);
-            return then(path);
+            Lock(opened.Descriptor, directory, orElse);
+            if (own is { } file && IsThere(opened.Descriptor, name, file)) return default;
+            RemoveStale(opened.Descriptor, name, path, orElse);
+            return then(opened.Descriptor);
         }
         finally
         {
@@ -60,33 +78,39 @@ internal static partial class ControlSocket
         }
     }
 
-    /// <summary>Takes a socket away that nobody serves any more. What is no socket stays.</summary>
-    public static void Remove(string path)
+    /// <summary>Takes the daemon's own socket away. What else has its name stays.</summary>
+    public static void Remove(string path, FileIdentity own)
     {
         var opened = TrustedPath.Open(Path.GetDirectoryName(path) ?? "/", new PathWish { IsDirectory = true, OnlyOurs = true });
         if (!opened.IsOpen) return;
-        if (FileType(opened.Descriptor, Path.GetFileName(path)) == TypeSocket) Unlink(opened.Descriptor, Path.GetFileName(path));
+        if (IsThere(opened.Descriptor, Path.GetFileName(path), own)) Unlink(opened.Descriptor, Path.GetFileName(path));
         _ = close(opened.Descriptor);
     }
 
-    private static void Lock(int descriptor, string directory)
+    /// <summary>Whoever may read the directory may lock it, and keep it so.</summary>
+    private static void Lock(int descriptor, string directory, string orElse)
     {
-        while (Libc.flock(descriptor, Libc.LOCK_EX) < 0)
+        for (var until = Environment.TickCount64 + (long)s_lockPatience.TotalMilliseconds;
+            Libc.flock(descriptor, Libc.LOCK_EX | Libc.LOCK_NB) < 0; Thread.Sleep(5))
         {
-            if (Marshal.GetLastPInvokeError() == EINTR) continue;
-            throw new ControlException(
-                $"control socket directory {directory}: cannot lock it; give a --socket on a local file system");
+            var error = Marshal.GetLastPInvokeError();
+            if (error != EINTR && error != EAGAIN)
+                throw new ControlException(
+                    $"control socket directory {directory}: cannot lock it; give a --socket on a local file system");
+            if (Environment.TickCount64 > until)
+                throw new ControlException(
+                    $"control socket directory {directory}: another process has had it locked for "
+                    + $"{s_lockPatience.TotalSeconds:0} s (see /proc/locks); end that one, {orElse}");
         }
     }
 
-    private static void RemoveStale(int directory, string name, string path)
+    private static void RemoveStale(int directory, string name, string path, string orElse)
     {
-        var type = FileType(directory, name);
-        if (type == 0) return;
-        if (type != TypeSocket)
+        if (!TryLook(directory, name, out var there)) return;
+        if (!there.IsSocket)
             throw new ControlException(
-                $"control socket {path}: something that is not a socket has this name; remove it or give another --socket");
-        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                $"control socket {path}: something that is not a socket has this name; remove it {orElse}");
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
         try
         {
             probe.Connect(new UnixDomainSocketEndPoint(path));
@@ -99,59 +123,49 @@ internal static partial class ControlSocket
         catch (SocketException error) when (error.SocketErrorCode == SocketError.AccessDenied)
         {
             throw new ControlException(
-                $"control socket {path}: it is another user's, and his daemon may serve it; run as root, or give another "
-                + "--socket", error);
+                $"control socket {path}: it is another user's, and his daemon may serve it; run as root, {orElse}", error);
+        }
+        catch (SocketException error) when (error.SocketErrorCode == SocketError.WouldBlock)
+        {
+            // So many wait to be let in that one more would: somebody listens.
         }
         catch (SocketException error)
         {
             // Not to be removed: a daemon whose socket has lost its name can be reached by nobody.
             throw new ControlException(
                 $"control socket {path}: cannot tell whether a daemon serves it ({error.Message}); see what "
-                + $"'{new ControlCommand(path).Line("status")}' says, or give another --socket", error);
+                + $"'{new ControlCommand(path).Line("status")}' says, {orElse}", error);
         }
         throw new ControlException(
-            $"control socket {path}: a daemon serves it already; stop it with '{new ControlCommand(path).Line("stop")}', or give "
-            + "this one another --socket");
+            $"control socket {path}: a daemon serves it already; stop it with '{new ControlCommand(path).Line("stop")}', "
+            + orElse);
     }
 
-    private static unsafe uint FileType(int directory, string name)
-    {
-        stat status;
-        fixed (byte* bytes = Encoding.UTF8.GetBytes(name + '\0'))
-            return fstatat(directory, bytes, &status, AtSymlinkNoFollow) < 0 ? 0 : (uint)status.st_mode & TypeMask;
-    }
+    private static bool TryLook(int directory, string name, out FileStatus found) =>
+        FileStatus.Of(directory, name, FileStatus.NoFollow, FileStatus.Basic, out found) == 0;
+
+    /// <summary>Whether a name leads to the daemon's own socket; to any, where its own is not known.</summary>
+    private static bool IsThere(int directory, string name, FileIdentity own) =>
+        TryLook(directory, name, out var found) && found.IsSocket && (own == default || found.Identity == own);
 
     private static unsafe void Unlink(int directory, string name)
     {
         fixed (byte* bytes = Encoding.UTF8.GetBytes(name + '\0')) _ = unlinkat(directory, bytes, 0);
     }
 
-    [LibraryImport("libc", EntryPoint = "umask")]
-    private static partial uint Mask(uint mask);
-
-    private static Socket Bind(string path)
+    private static unsafe BoundSocket Bind(int directory, string path, string orElse)
     {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            // Made with its mode: a change of it would look the name up once more.
-            var mask = Mask(NotOwner);
-            try
-            {
-                socket.Bind(new UnixDomainSocketEndPoint(path));
-            }
-            finally
-            {
-                _ = Mask(mask);
-            }
-            socket.Listen(Backlog);
-            return socket;
-        }
-        catch (Exception error) when (error is SocketException or IOException or UnauthorizedAccessException)
-        {
-            socket.Dispose();
-            throw new ControlException(
-                $"control socket {path}: cannot listen there ({error.Message}); run as root or give another --socket", error);
-        }
+        var descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        var address = new sockaddr_un { sun_family = AF_UNIX };
+        Encoding.UTF8.GetBytes(path, new Span<byte>(address.sun_path, LongestPath));
+        // The file is made with the socket's own mode: a change of it afterwards would look the name up once more.
+        if (descriptor >= 0 && fchmod(descriptor, OwnerOnly) == 0
+            && bind(descriptor, (sockaddr*)&address, sizeof(sockaddr_un)) == 0 && listen(descriptor, Backlog) == 0
+            && TryLook(directory, Path.GetFileName(path), out var file))
+            return new BoundSocket(descriptor, file.Identity);
+        var error = Libc.LastError;
+        if (descriptor >= 0) _ = close(descriptor);
+        throw new ControlException(
+            $"control socket {path}: cannot listen there ({Libc.Describe(error)}); run as root {orElse}");
     }
 }

@@ -23,7 +23,7 @@ internal static unsafe class Adopter
             var keeper = new Keeper.Keeper(handover, MemoryGroup.Read().AdviceFor(handover.Page.Current.CapacityBytes));
             keeper.Adopt(line);
             var exit = keeper.Run();
-            ControlSocket.Remove(handover.SocketPath);
+            ControlSocket.Remove(handover.SocketPath, handover.SocketFile);
             log.Finish(Founder.LogPatience);
             return exit;
         }

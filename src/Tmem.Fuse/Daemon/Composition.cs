@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Tmem.Control.Messages;
 using Tmem.Engine;
 using Tmem.Fuse.Control;
@@ -120,8 +119,7 @@ internal sealed class Composition : IDisposable
 
     /// <summary>Starts what manages a daemon that serves; disposing it ends that.</summary>
     public ControlServer StartControl(Worker worker, Handover handover, ControlGate gate) =>
-        ControlServer.Start(handover.SocketPath, new Socket(new SafeSocketHandle(handover.Page.Listener, ownsHandle: false)),
-            worker, _engine, _fileSystem, gate, Log.Warning);
+        ControlServer.Start(handover.SocketPath, handover.Page.Listener, worker, _engine, _fileSystem, gate, Log.Warning);
 
     /// <summary>
     /// Leaves the region to a successor, once no request is served any more; false if only the end of the process does that.

@@ -22,6 +22,7 @@ internal static unsafe class Founder
     {
         Log.Level = options.LogLevel;
         LogPipe? log = null;
+        (Handover Handover, string Path)? made = null;
         try
         {
             var handover = Handover.Create();
@@ -45,8 +46,8 @@ internal static unsafe class Founder
             page.Buffers = RequestBuffers.Create(out page.BuffersSegment).Descriptor;
             page.DropDamaged = options.DropDamaged ? 1 : 0;
             page.Current = page.Proposed = SettingsOf(options);
-            using var listener = ControlSocket.Listen(socketPath);
-            page.Listener = (int)listener.Handle;
+            (page.Listener, handover.SocketFile) = ControlSocket.Listen(socketPath);
+            made = (handover, socketPath);
             var connection = FuseConnection.Open(options.MountPoint, options.Threads,
                 new ControlCommand(socketPath));
             Describe(connection, ref page);
@@ -62,6 +63,7 @@ internal static unsafe class Founder
         }
         finally
         {
+            if (made is var (page, path)) ControlSocket.Remove(path, page.SocketFile);
             log?.Finish(LogPatience);
         }
     }

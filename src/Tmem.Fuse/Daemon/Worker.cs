@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Engine;
@@ -113,7 +114,7 @@ internal sealed unsafe class Worker : IDaemon
             ProcessRights.Lower();
             var memory = LockedMemory.Lock();
             using var prepared = role == Role.Successor ? Composition.Prepare(handover, settings, memory) : null;
-            if (role == Role.Successor && !AwaitTurn(line, prepared!)) return 1;
+            if (role == Role.Successor && !AwaitTurn(handover, line, prepared!)) return 1;
             watch?.End();
             // What came while another served was meant for that one too.
             if (role == Role.Successor) while (DaemonSignals.Read(signals) != 0) { }
@@ -188,16 +189,19 @@ internal sealed unsafe class Worker : IDaemon
     }
 
     /// <summary>All that can be done beside a worker that serves is done: waits until that one has ended.</summary>
-    private static bool AwaitTurn(Link line, RegionTakeover prepared)
+    private static bool AwaitTurn(Handover handover, Link line, RegionTakeover prepared)
     {
         // A thread that comes forward in its sleep still owes the time it has had: 200 ms were seen to pass before it ran.
         ProcessPriority.StepForward();
         line.Send(LinkMessage.Ready);
         while (true)
         {
-            switch (line.Receive(s_refreshInterval))
+            switch (line.Receive(s_refreshInterval, out var descriptor))
             {
                 case LinkMessage.TakeOver: return true;
+                case LinkMessage.Listener:
+                    handover.TakeListener(descriptor);
+                    break;
                 // Without the keeper there is nobody to say when the region is free.
                 case LinkMessage.Closed: return false;
                 case LinkMessage.None:
@@ -308,7 +312,8 @@ internal sealed unsafe class Worker : IDaemon
             while (DaemonSignals.Read(descriptor) is not 0 and var signal)
             {
                 var name = $"{DaemonSignals.Name(signal)} ({signal})";
-                if (!DaemonSignals.IsStop(signal)) Log.Info($"{name}: nothing to do; serving on");
+                if (signal == NativeProcess.SIGHUP) LookAfterSocket(name);
+                else if (!DaemonSignals.IsStop(signal)) Log.Info($"{name}: nothing to do; serving on");
                 else if (TryStop(() => true, out var reason)) Log.Info($"{name}: stopping");
                 else
                 {
@@ -319,9 +324,36 @@ internal sealed unsafe class Worker : IDaemon
         }
     }
 
+    /// <summary>
+    /// Makes the control socket anew where it has lost its name: a daemon whose socket somebody removed can be managed again.
+    /// </summary>
+    private void LookAfterSocket(string signal)
+    {
+        var path = _handover.SocketPath;
+        lock (_stopLock)
+        {
+            try
+            {
+                if (_isOver) Log.Info($"{signal}: this worker ends or gives way to another one; nothing done");
+                else if (ControlSocket.Renew(path, _handover.SocketFile, IsServedByTmem) is { } made)
+                {
+                    _control!.ListenOn(made.Descriptor, () => _keeper.HandOn(made.Descriptor));
+                    _handover.SocketFile = made.File;
+                    _ = Libc.close(made.Descriptor);
+                    Log.Info($"{signal}: control socket {path} was gone, and was made anew");
+                }
+                else Log.Info($"{signal}: control socket {path} is there; nothing to do");
+            }
+            catch (Exception e) when (e is ControlException or SocketException)
+            {
+                Log.Warning($"{signal}: {e.Message}");
+            }
+        }
+    }
+
     private int Finish(SessionEnd end)
     {
-        if (!_keeper.IsWatched) ControlSocket.Remove(_handover.SocketPath);
+        if (!_keeper.IsWatched) ControlSocket.Remove(_handover.SocketPath, _handover.SocketFile);
         if (end == SessionEnd.Unmounted)
         {
             Log.Info($"{MountPoint} is unmounted; ending");

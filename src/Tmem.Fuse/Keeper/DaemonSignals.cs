@@ -5,7 +5,7 @@ namespace Tmem.Fuse.Keeper;
 /// <summary>
 /// Signals as the processes of tmemd get them: blocked before the runtime of the first one starts, in every thread of every
 /// process from its first instruction to its last, and read from a descriptor. So none ever ends a process by the way: a stop
-/// is decided, anything else is told and goes by.
+/// is decided, SIGHUP has a control socket made again that was removed, anything else is told and goes by.
 /// <para>Not blocked: what a fault of the program's own raises, what nobody can block, what the C library and the runtime send
 /// themselves (32 to 34), and what does nothing by default.</para>
 /// </summary>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
+using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Fuse.Native;
 
@@ -183,6 +184,10 @@ internal unsafe struct HandoverPage
     /// the next keeper. Behind all else as well.
     /// </summary>
     public long ServesSince;
+
+    /// <summary>The file that the listener is bound to; 0 if it is not known. Behind all else as well.</summary>
+    public uint SocketMajor, SocketMinor;
+    public ulong SocketInode;
 }
 
 /// <summary>The shared page, mapped.</summary>
@@ -246,6 +251,17 @@ internal sealed unsafe class Handover
         return handover;
     }
 
+    /// <summary>
+    /// Puts a listening socket that was made anew in the place of the one before, under the number that the next process
+    /// inherits.
+    /// </summary>
+    public void TakeListener(int listener)
+    {
+        if (listener < 0) return;
+        _ = NativeProcess.dup3(listener, _page->Listener, NativeProcess.O_CLOEXEC);
+        _ = Libc.close(listener);
+    }
+
     /// <summary>Notes a death, where those find it that serve or will.</summary>
     public void NoteDeath(in WorkerDeath death)
     {
@@ -302,6 +318,13 @@ internal sealed unsafe class Handover
 
     /// <summary>Where lost lines of the log are counted.</summary>
     public int* LogLost => &_page->LogLost;
+
+    /// <summary>The file that the listener is bound to.</summary>
+    public FileIdentity SocketFile
+    {
+        get => new(_page->SocketMajor, _page->SocketMinor, _page->SocketInode);
+        set => (_page->SocketMajor, _page->SocketMinor, _page->SocketInode) = (value.Major, value.Minor, value.Inode);
+    }
 
     public string UpgradeProblem
     {

@@ -51,6 +51,8 @@ internal sealed unsafe partial class Keeper
     {
         if (_phase != UpgradePhase.None || !_worker.Serves || _ending.Exists || Page.ConnectionOver != 0) return false;
         if (_lives.AreShort) return false;
+        // The last that it may have said.
+        while (_worker.Receive(ref _wish) == LinkMessage.Listener) TakeListener();
         _ending = _worker;
         _worker = default;
         return TryPromoteStandby();

@@ -30,6 +30,7 @@ internal sealed unsafe partial class Keeper
     private bool _everServed;
     private long _startAt;
     private int _pendingSignal;
+    private bool _pendingHangUp;
     private int? _exit;
 
     /// <summary>A keeper of what the page names.</summary>
@@ -173,6 +174,7 @@ internal sealed unsafe partial class Keeper
         {
             if (message == LinkMessage.Serving) WorkerServes();
             else if (message == LinkMessage.Upgrade) BeginUpgrade();
+            else if (message == LinkMessage.Listener) TakeListener();
             else if (message == LinkMessage.Retired && _phase == UpgradePhase.Retiring && _successor.Exists && TryRetireWorker())
             {
                 HandOver();
@@ -182,6 +184,14 @@ internal sealed unsafe partial class Keeper
         if (!_worker.HasEnded || !_worker.TryReap(out var death)) return;
         _worker.Forget();
         WorkerEnded(in death);
+    }
+
+    /// <summary>Whoever serves next accepts from the socket that the worker has made anew.</summary>
+    private void TakeListener()
+    {
+        _handover.TakeListener(_wish.Program);
+        if (_standby.Exists) _standby.Line.Send(LinkMessage.Listener, Page.Listener);
+        if (_successor.Exists) _successor.Line.Send(LinkMessage.Listener, Page.Listener);
     }
 
     /// <summary>
@@ -214,7 +224,8 @@ internal sealed unsafe partial class Keeper
         _refused = Page.Refused;
         if (_phase == UpgradePhase.TakingOver) UpgradeDone();
         if (_pendingSignal != 0) _ = NativeProcess.kill(_worker.Process, _pendingSignal);
-        _pendingSignal = 0;
+        if (_pendingHangUp) _ = NativeProcess.kill(_worker.Process, NativeProcess.SIGHUP);
+        (_pendingSignal, _pendingHangUp) = (0, false);
     }
 
     private void WorkerEnded(in WorkerDeath death)
@@ -294,14 +305,18 @@ internal sealed unsafe partial class Keeper
         KeeperLog.Error(line);
     }
 
-    /// <summary>The worker decides about a stop; while none serves, the signal waits.</summary>
+    /// <summary>
+    /// The worker decides about a stop, and sees to its socket; while none serves, or one gives way, the signal waits.
+    /// </summary>
     private void HandleSignals()
     {
         while (DaemonSignals.Read(_signalDescriptor) is not 0 and var signal)
         {
-            if (!DaemonSignals.IsStop(signal))
+            if (!DaemonSignals.IsStop(signal) && signal != NativeProcess.SIGHUP)
                 KeeperLog.Info($"{DaemonSignals.Name(signal)} ({signal}): nothing to do; keeping on");
-            else if (_worker is { Exists: true, Serves: true }) _ = NativeProcess.kill(_worker.Process, signal);
+            else if (_worker is { Exists: true, Serves: true, HasEnded: false } && _phase != UpgradePhase.Retiring)
+                _ = NativeProcess.kill(_worker.Process, signal);
+            else if (signal == NativeProcess.SIGHUP) _pendingHangUp = true;
             else _pendingSignal = signal;
         }
     }

@@ -82,6 +82,12 @@ internal sealed class KeeperPeer
         return done.Task.Result;
     }
 
+    /// <summary>Gives a control socket that was made anew to the keeper, and so to whoever serves next.</summary>
+    public void HandOn(int listener)
+    {
+        lock (_monitor) _line.Send(LinkMessage.Listener, listener);
+    }
+
     /// <summary>Starts a keeper if there is none.</summary>
     /// <returns>Null when one watches, else why none does.</returns>
     public string? TryAdopt()
@@ -154,7 +160,11 @@ internal sealed class KeeperPeer
 
     private unsafe void ReplaceKeeper()
     {
-        _line.Close();
+        lock (_monitor)
+        {
+            _line.Close();
+            _line = Link.None;
+        }
         if (_child != 0) _ = NativeProcess.waitpid(_child, null, 0);
         if (IsWatched)
         {

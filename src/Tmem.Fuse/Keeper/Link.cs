@@ -34,6 +34,10 @@ internal enum LinkMessage : byte
     /// Who stands by to keeper: no thread of the worker will run again, though the kernel is not done with it yet.
     /// </summary>
     WorkerEnds,
+    /// <summary>
+    /// Worker to keeper, and keeper to who may be the next worker, with a descriptor: the control socket was made anew.
+    /// </summary>
+    Listener,
 }
 
 /// <summary>
@@ -73,60 +77,71 @@ internal unsafe readonly struct Link(int descriptor)
     /// already.</param>
     public void SendUpgrade(in WorkerSettings wish, int program)
     {
+        fixed (WorkerSettings* settings = &wish) Send(LinkMessage.Upgrade, settings, (nuint)sizeof(WorkerSettings), program);
+    }
+
+    /// <summary>Sends a message and a descriptor.</summary>
+    public void Send(LinkMessage message, int descriptor) => Send(message, null, 0, descriptor);
+
+    private void Send(LinkMessage word, void* body, nuint length, int descriptor)
+    {
         if (!IsOpen) return;
-        var word = LinkMessage.Upgrade;
         var rights = new DescriptorMessage
         {
             Length = (nuint)(sizeof(DescriptorMessage) - sizeof(int)),
             Level = NativeProcess.SOL_SOCKET,
             Type = NativeProcess.SCM_RIGHTS,
-            Descriptor = program,
+            Descriptor = descriptor,
         };
-        fixed (WorkerSettings* settings = &wish)
+        var parts = stackalloc IoVector[2];
+        parts[0] = new IoVector { Start = &word, Length = 1 };
+        parts[1] = new IoVector { Start = body, Length = length };
+        var message = new SocketMessage { Parts = parts, PartCount = 2 };
+        if (descriptor >= 0)
         {
-            var parts = stackalloc IoVector[2];
-            parts[0] = new IoVector { Start = &word, Length = 1 };
-            parts[1] = new IoVector { Start = settings, Length = (nuint)sizeof(WorkerSettings) };
-            var message = new SocketMessage { Parts = parts, PartCount = 2 };
-            if (program >= 0)
-            {
-                message.Control = &rights;
-                message.ControlLength = (nuint)sizeof(DescriptorMessage);
-            }
-            _ = NativeProcess.sendmsg(Descriptor, &message, NativeProcess.MSG_NOSIGNAL | NativeProcess.MSG_DONTWAIT);
+            message.Control = &rights;
+            message.ControlLength = (nuint)sizeof(DescriptorMessage);
         }
+        _ = NativeProcess.sendmsg(Descriptor, &message, NativeProcess.MSG_NOSIGNAL | NativeProcess.MSG_DONTWAIT);
     }
 
     /// <summary>
     /// Reads what is there; with <see cref="LinkMessage.Upgrade"/> comes a wish, whose program is -1 for the one that is used
-    /// already.
+    /// already. Any other descriptor that comes is in its place.
     /// </summary>
     public LinkMessage TryReceive(ref WorkerSettings wish)
     {
-        LinkMessage word = default;
-        var rights = default(DescriptorMessage);
         fixed (WorkerSettings* settings = &wish)
         {
-            var parts = stackalloc IoVector[2];
-            parts[0] = new IoVector { Start = &word, Length = 1 };
-            parts[1] = new IoVector { Start = settings, Length = (nuint)sizeof(WorkerSettings) };
-            while (true)
+            var message = Receive(settings, (nuint)sizeof(WorkerSettings), out var descriptor);
+            wish.Program = descriptor;
+            return message;
+        }
+    }
+
+    private LinkMessage Receive(void* body, nuint length, out int descriptor)
+    {
+        LinkMessage word = default;
+        var rights = default(DescriptorMessage);
+        var parts = stackalloc IoVector[2];
+        parts[0] = new IoVector { Start = &word, Length = 1 };
+        parts[1] = new IoVector { Start = body, Length = length };
+        descriptor = -1;
+        while (true)
+        {
+            var message = new SocketMessage { Parts = parts, PartCount = 2, Control = &rights };
+            message.ControlLength = (nuint)sizeof(DescriptorMessage);
+            var got = NativeProcess.recvmsg(Descriptor, &message, ReceiveFlags);
+            if (got == 0) return LinkMessage.Closed;
+            if (got > 0)
             {
-                var message = new SocketMessage { Parts = parts, PartCount = 2, Control = &rights };
-                message.ControlLength = (nuint)sizeof(DescriptorMessage);
-                var got = NativeProcess.recvmsg(Descriptor, &message, ReceiveFlags);
-                if (got == 0) return LinkMessage.Closed;
-                if (got > 0)
-                {
-                    var hasProgram = message.ControlLength > 0
-                        && rights is { Level: NativeProcess.SOL_SOCKET, Type: NativeProcess.SCM_RIGHTS };
-                    wish.Program = hasProgram ? rights.Descriptor : -1;
-                    return word;
-                }
-                var error = Libc.LastError;
-                if (error == Errno.EAGAIN) return LinkMessage.None;
-                if (error != Errno.EINTR) return LinkMessage.Closed;
+                if (message.ControlLength > 0 && rights is { Level: NativeProcess.SOL_SOCKET, Type: NativeProcess.SCM_RIGHTS })
+                    descriptor = rights.Descriptor;
+                return word;
             }
+            var error = Libc.LastError;
+            if (error == Errno.EAGAIN) return LinkMessage.None;
+            if (error != Errno.EINTR) return LinkMessage.Closed;
         }
     }
 
@@ -137,10 +152,13 @@ internal unsafe readonly struct Link(int descriptor)
     public LinkMessage Receive() => Receive(0);
 
     /// <summary>Waits for a message, but not for longer than this.</summary>
-    public LinkMessage Receive(TimeSpan patience)
+    /// <param name="patience">How long.</param>
+    /// <param name="descriptor">What came with it; -1 for none.</param>
+    public LinkMessage Receive(TimeSpan patience, out int descriptor)
     {
+        descriptor = -1;
         var poll = new PollDescriptor { Descriptor = Descriptor, Events = Libc.POLLIN };
-        return Libc.poll(&poll, 1, (int)patience.TotalMilliseconds) > 0 ? TryReceive() : LinkMessage.None;
+        return Libc.poll(&poll, 1, (int)patience.TotalMilliseconds) > 0 ? Receive(null, 0, out descriptor) : LinkMessage.None;
     }
 
     public void Close()

@@ -18,6 +18,7 @@ internal static unsafe partial class NativeProcess
     public const int SIG_BLOCK = 0;
 
     public const int O_RDONLY = 0;
+    public const int O_CLOEXEC = 0x80000;
 
     public const int FUTEX_WAIT = 0;
     public const int FUTEX_WAKE = 1;
@@ -31,6 +32,7 @@ internal static unsafe partial class NativeProcess
     public const int SOCK_SEQPACKET = 5;
     public const int SOCK_CLOEXEC = 0x80000;
     public const int SOCK_NONBLOCK = 0x800;
+    public const int SHUT_RDWR = 2;
     public const int MSG_NOSIGNAL = 0x4000;
     public const int MSG_DONTWAIT = 0x40;
 
@@ -127,6 +129,12 @@ internal static unsafe partial class NativeProcess
 
     [LibraryImport(Name, SetLastError = true)]
     public static partial int dup2(int from, int to);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int dup3(int from, int to, int flags);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int shutdown(int socket, int how);
 
     [LibraryImport(Name, SetLastError = true)]
     public static partial nint pread(int descriptor, void* buffer, nuint length, long offset);

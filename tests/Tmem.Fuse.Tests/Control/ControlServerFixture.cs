@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using System.Net.Sockets;
 using Tmem.Fuse.Control;
+using Tmem.Fuse.Native;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;
@@ -8,7 +8,7 @@ namespace Tmem.Fuse.Tests.Control;
 /// <summary>A server on a socket of its own, over fakes.</summary>
 internal sealed class ControlServerFixture : IDisposable
 {
-    private readonly ConcurrentBag<Socket> _listeners = [];
+    private readonly ConcurrentBag<int> _listeners = [];
 
     public ControlServerFixture(ControlLimits? limits = null)
     {
@@ -27,15 +27,15 @@ internal sealed class ControlServerFixture : IDisposable
     public ControlServer Server { get; }
 
     /// <summary>A listening socket that lives as long as the fixture.</summary>
-    public Socket Listen(string path)
+    public int Listen(string path)
     {
-        var listener = ControlSocket.Listen(path);
+        var listener = ControlSocket.Listen(path).Descriptor;
         _listeners.Add(listener);
         return listener;
     }
 
     /// <summary>Another server over the same fakes.</summary>
-    public ControlServer Serve(string path, Socket listener) =>
+    public ControlServer Serve(string path, int listener) =>
         ControlServer.Start(path, listener, Daemon, Store, Store, Log.Enqueue, new ControlLimits());
 
     public Peer Connect() => new(SocketPath);
@@ -62,7 +62,7 @@ internal sealed class ControlServerFixture : IDisposable
     public void Dispose()
     {
         Server.Dispose();
-        foreach (var listener in _listeners) listener.Dispose();
+        foreach (var listener in _listeners) _ = Libc.close(listener);
         Directory.Delete(Folder, recursive: true);
     }
 }

@@ -68,7 +68,7 @@ public partial class SignalTests
             Assert.Equal("here", Bounded.Run(() => File.ReadAllText(file)));
         }
         Assert.Equal(0, daemon.Figure("processes.keeperAllocatedBytes"));
-        Assert.Contains("SIGHUP (1): nothing to do; keeping on", daemon.Log, StringComparison.Ordinal);
+        Assert.Contains("SIGUSR1 (10): nothing to do; keeping on", daemon.Log, StringComparison.Ordinal);
         Assert.Contains("nothing to do; serving on", daemon.Log, StringComparison.Ordinal);
         daemon.Stop();
     }
