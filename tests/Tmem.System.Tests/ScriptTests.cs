@@ -50,6 +50,23 @@ public sealed partial class ScriptTests
             + "written\n"), (outcome.Code, outcome.Errors));
     }
 
+    /// <summary>A home that is not there is no reason to fail while the user has another one.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("/nowhere")]
+    public void Without_a_home_dotnet_is_given_the_users_own_or_it_is_said(string home)
+    {
+        const string what = ". scripts/usage; find_dotnet; dotnet nuget locals all --list >/dev/null && "
+            + "echo $HOME";
+        var outcome = Command.RunIn(Built.Repository, 60, "/bin/bash", ["-c", what], ("HOME", home));
+        var own = Command.Run("sh", "-c", "getent passwd $(id -u) | cut -d: -f6").Output;
+        Assert.Equal((0, own, ""), (outcome.Code, outcome.Output, outcome.Errors));
+        // A user whom nobody has given one.
+        outcome = Command.RunIn(Built.Repository, 60, "/bin/bash", ["-c", "getent() { :; }; " + what], ("HOME", home));
+        Assert.Equal((1, "", "scripts/bash: no home directory that can be written; set HOME to one, for what dotnet keeps "
+            + "there\n"), (outcome.Code, outcome.Output, outcome.Errors));
+    }
+
     [Theory]
     [InlineData("up")]
     [InlineData("down")]

@@ -32,6 +32,7 @@ internal static unsafe class CodecBenchCommand
     {
         using var packed = new PackedPages(pages.Count);
         using var room = new AnonymousMemory(Page);
+        var verdict = new Verdict(pages.Count);
         var own = new PageSubject();
         var native = NativeLz4.Present ? new NativeSubject() : null;
         Subject[] subjects = native == null ? [own, new K4osSubject()] : [own, new K4osSubject(), native];
@@ -64,7 +65,7 @@ internal static unsafe class CodecBenchCommand
         }
 
         Print(runs, pages.Count, copy, subjects, native);
-        if (native != null) Verdicts(own, native, crossed);
+        if (native != null) Verdicts(verdict, pages.Count, own, native, crossed);
     }
 
     private static void Note(List<double> times, int round, long start, int pages)
@@ -109,17 +110,14 @@ internal static unsafe class CodecBenchCommand
             Console.WriteLine("liblz4.so.1 is not installed (Debian: liblz4-1): no comparison with it and no verdicts.");
     }
 
-    private static void Verdicts(Subject own, Subject native, List<double> crossed)
+    private static void Verdicts(Verdict verdict, int pages, Subject own, Subject native, List<double> crossed)
     {
         Console.WriteLine();
-        Verdict("encode, times liblz4's speed", Median(native.EncodeTimes) / Median(own.EncodeTimes), 2);
-        Verdict("compression ratio, part of liblz4's", (double)native.Bytes / own.Bytes, 0.97);
-        Verdict("decode of own blocks, times liblz4's speed on its own", Median(native.DecodeTimes) / Median(own.DecodeTimes), 1);
-        Verdict("decode of liblz4's blocks, times liblz4's speed", Median(native.DecodeTimes) / Median(crossed), 1);
+        verdict.AtLeast("encode, times liblz4's speed", Median(native.EncodeTimes) / Median(own.EncodeTimes), 2);
+        new Verdict(pages, ofTimes: false).AtLeast("compression ratio, part of liblz4's", (double)native.Bytes / own.Bytes, 0.97);
+        verdict.AtLeast("decode of own blocks, times liblz4's speed on its own", Median(native.DecodeTimes) / Median(own.DecodeTimes), 1);
+        verdict.AtLeast("decode of liblz4's blocks, times liblz4's speed", Median(native.DecodeTimes) / Median(crossed), 1);
     }
-
-    private static void Verdict(string what, double found, double target) =>
-        Console.WriteLine($"{what,-56}{found,6:F2}   target {target:F2}   {(found >= target ? "met" : "MISSED")}");
 
     private static string Times(List<double> times) => $"{times.Min():F0} / {Median(times):F0}";
 

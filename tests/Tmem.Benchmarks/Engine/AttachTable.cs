@@ -43,7 +43,7 @@ internal static class AttachTable
             bench.Check();
         }
         Console.WriteLine($"  {pages,9} pages ({data.Name}) {seconds.Minimum:F3} / {seconds.Median:F3} s");
-        Verdict.Below($"seconds to attach to {pages} pages", seconds.Median, target);
+        bench.Verdict.Below($"seconds to attach to {pages} pages", seconds.Median, target);
         return wrong;
     }
 }

@@ -46,7 +46,7 @@ internal static unsafe class CostTable
         Console.WriteLine($"  get                {get,16}   codec's decode {decode,16}");
         Console.WriteLine($"  flush              {flush,16}   memcpy of 4 KiB{copy,16}");
         var own = encode.Median + decode.Median + copy.Median;
-        Verdict.AtMost("(put + get) / (encode + decode + memcpy)", (over.Median + get.Median) / own, 1.15);
+        bench.Verdict.AtMost("(put + get) / (encode + decode + memcpy)", (over.Median + get.Median) / own, 1.15);
         return store.Wrong;
     }
 

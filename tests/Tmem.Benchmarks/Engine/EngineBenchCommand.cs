@@ -24,7 +24,7 @@ internal static class EngineBenchCommand
     {
         var names = string.Join(',', Tables.Select(t => t.Name));
         var rounds = Options.With("--rounds", 7, "Rounds; whoever is compared takes part in each.");
-        var pages = Options.With("--pages", 0, "Pages of the corpus to use; 0 for all.");
+        var pages = Options.With("--pages", 0, "Pages of the corpus to use, and of each store of the table memory; 0 for all.");
         var corpus = Options.With("--corpus", "out/corpus/pages.bin", "The file of pages, see scripts/corpus.");
         var only = Options.With("--only", names, "Which tables, separated by commas.");
         var many = Options.With("--many", 8_000_000L, "Pages of the large store of the tables flat and attach.");
@@ -45,7 +45,7 @@ internal static class EngineBenchCommand
             MachineFacts.Print(parse.GetValue(corpus)!);
             using var data = PageFile.Load(parse.GetValue(corpus)!, parse.GetValue(pages));
             using var interrupt = new Interrupt();
-            var bench = new EngineBench(data, parse.GetValue(rounds), parse.GetValue(many), parse.GetValue(whole),
+            var bench = new EngineBench(data, parse.GetValue(pages), parse.GetValue(rounds), parse.GetValue(many), parse.GetValue(whole),
                 parse.GetValue(huge), parse.GetValue(trace), interrupt);
             long wrong = 0;
             foreach (var (name, run) in Tables)

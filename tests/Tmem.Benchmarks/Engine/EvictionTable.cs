@@ -24,6 +24,7 @@ internal static class EvictionTable
         Console.WriteLine(
             $"  {"trace",-28}{"pages",8}{"held",8}{"engine",9}"
                 + $"{string.Concat(Policy.All(1).Select(p => $"{p.Name,9}"))}{"evict ns",10}");
+        var verdict = new Verdict(Length, ofTimes: false);
         var verdicts = new List<(string Trace, double Engine, double Lru)>();
         long wrong = 0;
         AccessTrace[] traces = bench.Trace is { } path
@@ -41,7 +42,7 @@ internal static class EvictionTable
             if (trace == Traces.LruGround)
                 Console.WriteLine(
                     $"  {$"{trace}: hits beyond LRU's, in 100 accesses",-64}{100 * (engine - lru),9:F3}   no target");
-            else Verdict.AtLeast($"{trace}: hits beyond LRU's, in 100 accesses", 100 * (engine - lru), 0);
+            else verdict.AtLeast($"{trace}: hits beyond LRU's, in 100 accesses", 100 * (engine - lru), 0);
         }
         return wrong;
     }

@@ -157,7 +157,7 @@ internal static class FlatTable
         {
             var (few, many) = (times[(operation, true, 0)].Median, times[(operation, true, 1)].Median);
             var misses = operation == "flush" ? 1 : 2;
-            Verdict.AtMost($"{operation}, random, less the machine's price of {misses} cold read{(misses == 1 ? "" : "s")}",
+            bench.Verdict.AtMost($"{operation}, random, less the machine's price of {misses} cold read{(misses == 1 ? "" : "s")}",
                 (many - misses * miss) / few, 1.2);
         }
 
@@ -167,7 +167,7 @@ internal static class FlatTable
             Console.WriteLine($"  {Name(operation, random),-24}{few,16}{many,16}{many.Median - few.Median,10:F0}");
         }
 
-        void Judge(string operation, bool random) => Verdict.AtMost(
+        void Judge(string operation, bool random) => bench.Verdict.AtMost(
             $"{Name(operation, random)}: {sizes[1]} pages / {sizes[0]}",
                 times[(operation, random, 1)].Median / times[(operation, random, 0)].Median, 1.2);
     }

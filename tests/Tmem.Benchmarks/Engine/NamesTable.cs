@@ -27,6 +27,7 @@ internal static class NamesTable
 
     private static long TakeUp(EngineBench bench, int directories)
     {
+        var verdict = new Verdict(Files);
         using var region = new Memfd();
         using (var engine = Open(region)) Fill(new TmemFileSystem(engine, engine.Client(new ClientId(1))), directories);
         var (walk, recovery) = (new Series(), new Series());
@@ -48,7 +49,7 @@ internal static class NamesTable
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"  in {directories,4} directories: walk {walk.Minimum:F3} / {walk.Median:F3} s, recovery {recovery.Minimum:F3} / "
             + $"{recovery.Median:F3} s"));
-        Verdict.Below($"seconds to recover {Files} files in {directories} directories", recovery.Median, Files * 1e-6);
+        verdict.Below($"seconds to recover {Files} files in {directories} directories", recovery.Median, Files * 1e-6);
         return wrong;
     }
 

@@ -72,7 +72,7 @@ internal static unsafe class ThreadsTable
             Console.WriteLine(
                 $"  {work,-10}two threads on one object / one thread: {byClock:F2} by the clock, {byProcessor:F2} by "
                 + "processor time");
-            Verdict.AtLeast($"{work}: two threads on one object / one thread", undisturbed ? byClock : byProcessor, 1.8);
+            bench.Verdict.AtLeast($"{work}: two threads on one object / one thread", undisturbed ? byClock : byProcessor, 1.8);
         }
         return wrong;
 

@@ -49,9 +49,9 @@ internal static unsafe class ZramTable
                 + $"   get {times[("get", threads)],14}   pread {times[("pread", threads)],14}");
         for (var threads = 1; threads <= MostThreads; threads++)
         {
-            Verdict.Below($"put / pwrite, {threads} thread(s)",
+            bench.Verdict.Below($"put / pwrite, {threads} thread(s)",
                 times[("put", threads)].Median / times[("pwrite", threads)].Median, 1);
-            Verdict.Below($"get / pread, {threads} thread(s)", times[("get", threads)].Median / times[("pread", threads)].Median,
+            bench.Verdict.Below($"get / pread, {threads} thread(s)", times[("get", threads)].Median / times[("pread", threads)].Median,
                 1);
         }
         return wrong + store.Wrong;
