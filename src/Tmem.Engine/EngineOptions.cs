@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace Tmem.Engine;
 
 /// <summary>How to make or find the region.</summary>
@@ -19,6 +21,13 @@ public sealed record EngineOptions
     /// engine is opened and written by <see cref="TmemEngine.Sync"/>, so that it is consistent at any moment.
     /// </summary>
     public string? RegionPath { get; init; }
+
+    /// <summary>
+    /// The region's file, open for reading and writing (for reading, if <see cref="ReadOnly"/>): for a file that has no name, or
+    /// that only somebody else may open. The engine opens it anew and locks it, for which the handle gives up its own lock if it
+    /// has one; it stays the caller's and may be closed. <see cref="RegionPath"/>, if given, is then only what messages call it.
+    /// </summary>
+    public SafeFileHandle? RegionHandle { get; init; }
 
     /// <summary>
     /// The same file, opened and locked by somebody else; -1 for none. It then belongs to the engine, and the path is only what
@@ -51,6 +60,12 @@ public sealed record EngineOptions
     /// given does not count.
     /// </summary>
     public bool ReadOnly { get; init; }
+
+    /// <summary>
+    /// What the store is called in its metrics (docs/embedding.md): the tag <c>store</c> of each instrument of the meter
+    /// <c>Tmem.Engine</c>. Null: it has no meter.
+    /// </summary>
+    public string? MeterName { get; init; }
 
     /// <summary>Lock the region's pages in memory as they are populated.</summary>
     public bool LockMemory { get; init; }

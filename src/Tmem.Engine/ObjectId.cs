@@ -7,7 +7,7 @@ namespace Tmem.Engine;
 /// <param name="Word0">Least significant word.</param>
 /// <param name="Word1">Middle word.</param>
 /// <param name="Word2">Most significant word.</param>
-public readonly record struct ObjectId(ulong Word0, ulong Word1, ulong Word2) : IComparable<ObjectId>
+public readonly partial record struct ObjectId(ulong Word0, ulong Word1, ulong Word2) : IComparable<ObjectId>
 {
     /// <summary>The one id the ABI reserves: all ones.</summary>
     public static readonly ObjectId Invalid = new(ulong.MaxValue, ulong.MaxValue, ulong.MaxValue);

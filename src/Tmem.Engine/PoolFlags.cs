@@ -50,30 +50,3 @@ public static class PoolFlagsPageSize
     /// <summary>Bytes of a page: 4096 &lt;&lt; n.</summary>
     public static int PageSize(this PoolFlags flags) => Smallest << (int)(((uint)flags & Field) >> Shift);
 }
-
-/// <summary>The id of a pool. Never used again once its pool is destroyed. 0 is no pool.</summary>
-/// <param name="Value">Low 10 bits: place in the pool table; above: how often that place has been used.</param>
-public readonly record struct PoolId(uint Value)
-{
-    /// <inheritdoc/>
-    public override string ToString() => $"pool {Value & 0x3ff}.{Value >> 10}";
-}
-
-/// <summary>The number of a client (the owner of pools), the same after a restart. 0 is no client.</summary>
-/// <param name="Value">The number.</param>
-public readonly record struct ClientId(uint Value);
-
-/// <summary>What a new pool is to be.</summary>
-/// <param name="Flags">Kind and page size.</param>
-/// <param name="LimitBytes">Most real memory the pool's pages may take (slots and index), in bytes; 0 is no limit.</param>
-/// <param name="RefuseIncompressible">Refuse pages that do not shrink instead of storing them raw.</param>
-/// <param name="Codec">What new pages are compressed with.</param>
-/// <param name="SharedId">With <see cref="PoolFlags.Shared"/>: the id under which other clients find the pool. 0 is none.</param>
-/// <param name="ReserveBytes">
-/// Real memory the pool is guaranteed, in bytes, whatever others store; 0 is none. For a persistent pool, and no more than its
-/// limit. It can be changed later: <see cref="TmemClient.Reserve"/>.
-/// </param>
-public readonly record struct PoolOptions(
-    PoolFlags Flags, long LimitBytes = 0, bool RefuseIncompressible = false, TmemCodec Codec = TmemCodec.Page,
-        SharedId SharedId = default,
-    long ReserveBytes = 0);

@@ -93,6 +93,7 @@ internal static unsafe class RegionOpener
     {
         var file = options.ImageFile;
         if (options.RegionFileDescriptor >= 0) file = ImageFile.Adopt(options.RegionFileDescriptor, options.RegionPath);
+        else if (options.RegionHandle is { } handle) file = ImageFile.Open(handle, options.RegionPath, options.ReadOnly);
         else if (options.RegionPath is { } path) file = ImageFile.Open(path, options.ReadOnly);
         return file is null ? null : new RegionImage(file, !options.WithoutWriteTracking, options.RegionDescriptor >= 0);
     }

@@ -10,26 +10,28 @@ public sealed partial class TmemClient
     /// <summary>
     /// Writes a pool to a stream, while it may be in use. Each page saved is one that its handle held at some moment of the save;
     /// pages nobody touched meanwhile are saved as they are; ephemeral ones may vanish before their turn. Nothing is consumed.
-    /// For one moment's picture, freeze the client first.
+    /// For one moment's picture, freeze the client first. What a cancelled save has written is no save: a restore refuses it.
     /// </summary>
-    public TransferResult SavePool(PoolId pool, Stream stream)
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public TransferResult SavePool(PoolId pool, Stream stream, CancellationToken cancellation = default)
     {
         using var call = _engine.Gate.Enter();
         ArgumentNullException.ThrowIfNull(stream);
         var status = Resolve(pool, out var target);
         return status == TmemStatus.Ok
-            ? new ClientSaver(_engine.Operations, stream).Run([target])
+            ? new ClientSaver(_engine.Operations, stream, cancellation).Run([target])
             : new TransferResult(TransferStatus.Refused, status, [], 0, 0, $"{pool} cannot be saved: {status}");
     }
 
     /// <summary>
     /// As <see cref="SavePool"/>, all pools this client owns. Weight, limit and authorisations are the host's and not saved.
     /// </summary>
-    public TransferResult Save(Stream stream)
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public TransferResult Save(Stream stream, CancellationToken cancellation = default)
     {
         using var call = _engine.Gate.Enter();
         ArgumentNullException.ThrowIfNull(stream);
-        return new ClientSaver(_engine.Operations, stream).Run(Array.FindAll(_state.Pools, pool => pool.IsOpen));
+        return new ClientSaver(_engine.Operations, stream, cancellation).Run(Array.FindAll(_state.Pools, pool => pool.IsOpen));
     }
 
     /// <summary>
@@ -37,10 +39,25 @@ public sealed partial class TmemClient
     /// read and found sound; otherwise, and if the process dies before that, there is nothing. A pool with a shared id needs this
     /// client's authorisation, and no pool of that id here. What follows the trailer in the stream is not read.
     /// </summary>
-    public TransferResult Restore(Stream stream)
+    /// <exception cref="OperationCanceledException">Cancelled: there is nothing.</exception>
+    public TransferResult Restore(Stream stream, CancellationToken cancellation = default)
     {
         using var call = _engine.Gate.Enter();
         ArgumentNullException.ThrowIfNull(stream);
-        return new ClientRestorer(_engine.PoolTable, _engine.Operations, _state, stream).Run();
+        return new ClientRestorer(_engine.PoolTable, _engine.Operations, _state, stream, cancellation).Run();
     }
+
+    /// <summary>
+    /// As <see cref="SavePool"/>, on a thread of its own. The engine's Dispose waits for it: cancel it first.
+    /// </summary>
+    public Task<TransferResult> SavePoolAsync(PoolId pool, Stream stream, CancellationToken cancellation = default) =>
+        LongCall.Run(() => SavePool(pool, stream, cancellation), cancellation);
+
+    /// <summary>As <see cref="Save"/>, on a thread of its own. The engine's Dispose waits for it: cancel it first.</summary>
+    public Task<TransferResult> SaveAsync(Stream stream, CancellationToken cancellation = default) =>
+        LongCall.Run(() => Save(stream, cancellation), cancellation);
+
+    /// <summary>As <see cref="Restore"/>, on a thread of its own. The engine's Dispose waits for it: cancel it first.</summary>
+    public Task<TransferResult> RestoreAsync(Stream stream, CancellationToken cancellation = default) =>
+        LongCall.Run(() => Restore(stream, cancellation), cancellation);
 }

@@ -31,6 +31,16 @@ public sealed unsafe partial class TmemEngine
     }
 
     /// <summary>
+    /// As <see cref="Sync"/>, without a thread that waits. Cancellation ends the waiting alone: what was asked for is made
+    /// durable all the same, with or before what is asked for next.
+    /// </summary>
+    public Task<TmemStatus> SyncAsync(CancellationToken cancellation = default)
+    {
+        using var call = Gate.Enter();
+        return _checkpointer?.SyncAsync().WaitAsync(cancellation) ?? Task.FromResult(TmemStatus.Ok);
+    }
+
+    /// <summary>
     /// Asks for a <see cref="Sync"/> and returns at once, for those who may not wait: one thread can wait with <see
     /// cref="EndSync"/> for all that was asked for, in the order of asking, and all who asked while one is under way share the
     /// next.

@@ -27,6 +27,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     private readonly Reclaimer _reclaimer;
     private readonly BackgroundCompaction? _background;
     private readonly DamageReport? _damage;
+    private readonly EngineMeter? _meter;
     private readonly bool _attached;
 
     private TmemEngine(RegionMemory memory, RegionImage? image, EngineOptions options, bool attach)
@@ -71,6 +72,8 @@ public sealed unsafe partial class TmemEngine : IDisposable
         }
         if (options.HugePages && image is null && memory.MayBeHuge) Huge = new HugeBlocks(memory, _spans);
         if (options.CompactInBackground) _background = new BackgroundCompaction(_slabs, _compactor, Huge);
+        // Last: whoever listens asks at once.
+        if (options.MeterName is { } name) _meter = new EngineMeter(name, Statistics);
     }
 
     /// <summary>True when <see cref="Open"/> found a region and rebuilt from it.</summary>
@@ -216,19 +219,24 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// waits for more than half a millisecond. <paramref name="quiescent"/> says that nobody works: then all of the structure is
     /// looked at in one go, and the counters' agreement with what was walked is checked as well.
     /// </summary>
-    public VerifierReport Verify(bool quiescent = false)
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public VerifierReport Verify(bool quiescent = false, CancellationToken cancellation = default)
     {
         using var call = Gate.Enter();
         if (!quiescent)
         {
             using var live = new LiveVerifier(_slabs, PoolTable, Operations);
-            return live.Run();
+            return live.Run(cancellation);
         }
         using var verifier = new TmemVerifier(_slabs, PoolTable, Operations);
         _compactor.Hold();
-        try { return verifier.Run(quiescent); }
+        try { return verifier.Run(quiescent, cancellation); }
         finally { _compactor.Release(); }
     }
+
+    /// <summary>As <see cref="Verify"/>, on a thread of its own. Dispose waits for it: cancel it first.</summary>
+    public Task<VerifierReport> VerifyAsync(bool quiescent = false, CancellationToken cancellation = default) =>
+        LongCall.Run(() => Verify(quiescent, cancellation), cancellation);
 
     /// <summary>Drops every page whose stored bytes fail their checksum or do not unpack.</summary>
     private void DropCorruptPages()
@@ -261,6 +269,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     public void Dispose()
     {
         if (!Gate.Close()) return;
+        _meter?.Dispose();
         _background?.Dispose();
         _checkpointer?.Dispose();
         Huge?.Dispose();

@@ -41,7 +41,7 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
     /// <summary>The most slots looked at under one hold of a bucket's latch.</summary>
     public int LongestHold { get; private set; }
 
-    public VerifierReport Run()
+    public VerifierReport Run(CancellationToken cancellation = default)
     {
         for (uint span = 0; span < _spans.HighWater; span++) CheckEntry(span);
         if (!_leadsAstray)
@@ -49,7 +49,11 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
             List<Pool> known = [];
             pools.WhileUnchanged(() => known = pools.Known());
             foreach (var pool in known)
-                for (var number = 0; number < Pool.BucketCount; number++) CheckBucket(pool, number);
+                for (var number = 0; number < Pool.BucketCount; number++)
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    CheckBucket(pool, number);
+                }
             for (uint span = 0; span < _spans.HighWater; span++) CheckSpan(span);
             if (_spans.Overrun is var over and > 0)
                 Problem($"memory was given out up to {over} bytes beyond the capacity, which is {_spans.Capacity}");
@@ -57,7 +61,7 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
             {
                 _suspects.Report(waits: true, LeadsBack, Problem);
                 using var walk = new PageWalk(operations);
-                foreach (var pool in known) _pages += walk.Run(pool, Corrupt);
+                foreach (var pool in known) _pages += walk.Run(pool, Corrupt, cancellation);
             }
         }
         if (_leadsAstray) Problem("the index or the span table leads astray: pages were not read and counters not compared");

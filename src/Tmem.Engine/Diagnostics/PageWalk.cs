@@ -13,7 +13,7 @@ internal sealed unsafe class PageWalk(RegionOperations operations) : IDisposable
     private readonly byte* _page = (byte*)NativeMemory.AlignedAlloc(PageSizes.Largest, 64);
 
     /// <summary>Returns how many pages were read.</summary>
-    public long Run(Pool pool, Action<Handle> corrupt)
+    public long Run(Pool pool, Action<Handle> corrupt, CancellationToken cancellation = default)
     {
         long pages = 0;
         for (var number = 0; number < Pool.BucketCount; number++)
@@ -24,6 +24,7 @@ internal sealed unsafe class PageWalk(RegionOperations operations) : IDisposable
                 for (ulong next = 0; next <= uint.MaxValue
                     && operations.Search.NextPage(pool, id, (uint)next, out var index) == TmemStatus.Ok; next = (ulong)index + 1)
                 {
+                    cancellation.ThrowIfCancellationRequested();
                     pages++;
                     if (operations.Pages.Peek(pool, id, index, new Span<byte>(_page, pool.PageSize), out _) == TmemStatus.Corrupt)
                         corrupt(new Handle(pool.Id, id, index));

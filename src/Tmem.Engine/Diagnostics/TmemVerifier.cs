@@ -43,7 +43,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
     /// <summary>For tests: called between the looks at the structure and at the pages.</summary>
     internal Action? AfterStructure { get; init; }
 
-    public VerifierReport Run(bool quiescent)
+    public VerifierReport Run(bool quiescent, CancellationToken cancellation = default)
     {
         _quiescent = quiescent;
         IReadOnlyList<Pool> pools = [];
@@ -58,7 +58,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
         AfterStructure?.Invoke();
         using var walk = new PageWalk(_operations);
         foreach (var pool in pools)
-            _pages += walk.Run(pool, Corrupt);
+            _pages += walk.Run(pool, Corrupt, cancellation);
         _suspects.Report(waits: !quiescent, IsReferred, Problem);
         return new VerifierReport(_pages, _objects, _spansChecked, _problems) { CorruptPages = _corrupt };
     }

@@ -21,6 +21,7 @@ internal sealed class Checkpointer : IDisposable
     private readonly Action<TmemNotice>? _notice;
     private readonly object _gate = new();
     private readonly Thread _thread;
+    private readonly Queue<(long Number, TaskCompletionSource<TmemStatus> Outcome)> _awaited = [];
     private long _asked;
     private long _answered;
     private long _durable;
@@ -78,6 +79,14 @@ internal sealed class Checkpointer : IDisposable
         }
     }
 
+    /// <summary>As <see cref="Begin"/> and <see cref="End"/>, without a thread that waits.</summary>
+    public Task<TmemStatus> SyncAsync()
+    {
+        var outcome = new TaskCompletionSource<TmemStatus>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate) _awaited.Enqueue((Begin(), outcome));
+        return outcome.Task;
+    }
+
     /// <summary>What became of what was asked for; false while nothing has.</summary>
     public bool TryEnd(long number, out TmemStatus status)
     {
@@ -124,6 +133,8 @@ internal sealed class Checkpointer : IDisposable
                 if (error == 0) _durable = serves;
                 Note(error);
                 notice = NoticeOf(error);
+                while (_awaited.TryPeek(out var next) && next.Number <= serves)
+                    _awaited.Dequeue().Outcome.SetResult(OutcomeOf(next.Number));
                 Monitor.PulseAll(_gate);
             }
             if (error == 0) _ = _checkpoint.Apply();

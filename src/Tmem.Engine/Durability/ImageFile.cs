@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 using Tmds.Linux;
 using Tmem.Engine.Format;
 using Tmem.Engine.Native;
@@ -51,6 +52,17 @@ internal sealed unsafe class ImageFile : IImageFile
     public static ImageFile Open(string path, bool onlyReads = false)
     {
         var file = Adopt(RegionFileOpening.OpenLocked(path, onlyReads), path);
+        file._isLockedHere = true;
+        return file;
+    }
+
+    /// <summary>As the other, a file that the caller has open.</summary>
+    /// <param name="handle">The caller's; it stays his.</param>
+    /// <param name="path">What it is called; null for nothing.</param>
+    /// <param name="onlyReads">As the other.</param>
+    public static ImageFile Open(SafeFileHandle handle, string? path, bool onlyReads)
+    {
+        var file = Adopt(RegionFileOpening.ReopenLocked(handle, path ?? "of the handle", onlyReads), path);
         file._isLockedHere = true;
         return file;
     }

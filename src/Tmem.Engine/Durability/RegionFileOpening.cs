@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using Tmds.Linux;
 using Tmem.Engine.Native;
 using Tmem.Engine.Region;
@@ -28,27 +29,54 @@ internal static unsafe class RegionFileOpening
         var folder = OpenFolder(full, path);
         try
         {
-            var descriptor = Open(folder, Path.GetFileName(full), path, onlyReads);
-            try
-            {
-                if (!onlyReads) Check(descriptor, path);
-                var kind = onlyReads ? NativeMethods.LockShared : NativeMethods.LockExclusive;
-                if (NativeMethods.FileLock(descriptor, kind | NativeMethods.LockNonBlocking) != 0)
-                    throw new RegionException(
-                        $"region file '{path}' is in use by another process; stop that one first or name another file");
-                // A file just made must be found again after a power cut. Not every file system can, or needs to.
-                if (!onlyReads) _ = fsync(folder);
-                return descriptor;
-            }
-            catch
-            {
-                SystemCalls.Close(descriptor);
-                throw;
-            }
+            var descriptor = Locked(Open(folder, Path.GetFileName(full), path, onlyReads), path, onlyReads);
+            // A file just made must be found again after a power cut. Not every file system can, or needs to.
+            if (!onlyReads) _ = fsync(folder);
+            return descriptor;
         }
         finally
         {
             SystemCalls.Close(folder);
+        }
+    }
+
+    /// <summary>
+    /// As <see cref="OpenLocked"/>, a file that the caller has open, opened anew: neither its flags nor the lock are the caller's.
+    /// The lock that .NET takes for a <see cref="FileShare"/> is given up, as this one would wait for it.
+    /// </summary>
+    public static int ReopenLocked(SafeFileHandle handle, string path, bool onlyReads)
+    {
+        var held = false;
+        try
+        {
+            handle.DangerousAddRef(ref held);
+            var link = Encoding.UTF8.GetBytes($"/proc/self/fd/{handle.DangerousGetHandle()}\0");
+            var descriptor = SystemCalls.OpenAt(AT_FDCWD, link, (onlyReads ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
+            if (descriptor < 0) throw CannotOpen(path, -descriptor, onlyReads);
+            _ = NativeMethods.FileLock((int)handle.DangerousGetHandle(), NativeMethods.LockNothing);
+            return Locked(descriptor, path, onlyReads);
+        }
+        finally
+        {
+            if (held) handle.DangerousRelease();
+        }
+    }
+
+    /// <summary>The descriptor, if it is fit to be a region's file and nobody else has it; otherwise it is closed.</summary>
+    private static int Locked(int descriptor, string path, bool onlyReads)
+    {
+        try
+        {
+            if (!onlyReads) Check(descriptor, path);
+            var kind = onlyReads ? NativeMethods.LockShared : NativeMethods.LockExclusive;
+            return NativeMethods.FileLock(descriptor, kind | NativeMethods.LockNonBlocking) == 0 ? descriptor
+                : throw new RegionException(
+                    $"region file '{path}' is in use by another process; stop that one first or name another file");
+        }
+        catch
+        {
+            SystemCalls.Close(descriptor);
+            throw;
         }
     }
 
@@ -74,11 +102,12 @@ internal static unsafe class RegionFileOpening
                     $"region file '{path}' is a symbolic link in a folder that other users may write; name the file itself");
             descriptor = SystemCalls.OpenAt(folder, bytes, flags, OwnerOnly);
         }
-        if (descriptor >= 0) return descriptor;
-        var wanted = onlyReads ? "read" : "read and written";
-        throw new RegionException(
-            $"cannot open region file '{path}': {FileFacts.Describe(-descriptor)}; name a file that can be {wanted}");
+        return descriptor >= 0 ? descriptor : throw CannotOpen(path, -descriptor, onlyReads);
     }
+
+    private static RegionException CannotOpen(string path, int error, bool onlyReads) =>
+        new($"cannot open region file '{path}': {FileFacts.Describe(error)}; name a file that can be "
+            + $"{(onlyReads ? "read" : "read and written")}");
 
     private static bool IsOurs(int folder)
     {

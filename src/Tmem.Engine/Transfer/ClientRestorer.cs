@@ -11,7 +11,8 @@ namespace Tmem.Engine.Transfer;
 /// trailer has shown that the stream is whole; until then any way out, the process's death among them, leaves nothing. Each page
 /// is unpacked once, to prove it, and then stored as it came.
 /// </summary>
-internal sealed class ClientRestorer(PoolTable pools, RegionOperations operations, ClientState client, Stream stream)
+internal sealed class ClientRestorer(
+    PoolTable pools, RegionOperations operations, ClientState client, Stream stream, CancellationToken cancellation)
 {
     private readonly SummedStream _stream = new(stream);
     private readonly List<Pool> _pools = [];
@@ -75,6 +76,7 @@ internal sealed class ClientRestorer(PoolTable pools, RegionOperations operation
     {
         while (true)
         {
+            cancellation.ThrowIfCancellationRequested();
             if (!_stream.TryRead(_record)) return Truncated("a record");
             var kind = MemoryMarshal.Read<RecordKind>(_record);
             if (kind == RecordKind.Trailer) return ReadTrailer();

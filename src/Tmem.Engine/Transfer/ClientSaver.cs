@@ -13,7 +13,7 @@ namespace Tmem.Engine.Transfer;
 /// meanwhile is there as it is. Nothing is consumed and nothing counts as used. A page is unpacked before it is written, so that
 /// no save holds what no restore takes.
 /// </summary>
-internal sealed class ClientSaver(RegionOperations operations, Stream stream)
+internal sealed class ClientSaver(RegionOperations operations, Stream stream, CancellationToken cancellation)
 {
     private readonly SummedStream _stream = new(stream);
     private readonly List<PoolId> _saved = [];
@@ -71,6 +71,7 @@ internal sealed class ClientSaver(RegionOperations operations, Stream stream)
                         return Result(TransferStatus.Refused, TmemStatus.Corrupt,
                             $"{new Handle(pool.Id, id, index)} is corrupt; flush it and save again");
                     WritePage(id, index, scratch);
+                    cancellation.ThrowIfCancellationRequested();
                 }
                 from = id.Next();
             }

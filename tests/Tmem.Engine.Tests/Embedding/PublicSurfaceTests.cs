@@ -44,8 +44,7 @@ public sealed class PublicSurfaceTests
 
         static bool GivesMemory(Type type) => type.IsByRef || type.IsByRefLike || IsRaw(type);
         static bool IsRaw(Type type) => type.IsPointer || type.IsFunctionPointer || type == typeof(nint) || type == typeof(nuint)
-            || (type.IsByRef && IsRaw(type.GetElementType()!))
-            || typeof(System.Runtime.InteropServices.SafeHandle).IsAssignableFrom(type);
+            || (type.IsByRef && IsRaw(type.GetElementType()!));
     }
 
     private static string Describe(Assembly assembly)
