@@ -11,6 +11,7 @@ internal sealed unsafe partial class Keeper
 {
     private const long LongestDelay = WorkerLives.LongestDelay;
     private const int LongestWait = 60_000;
+    private const long HangUpPatience = 60_000;
 
     private readonly Handover _handover;
     private readonly Launcher _launcher;
@@ -30,7 +31,8 @@ internal sealed unsafe partial class Keeper
     private bool _everServed;
     private long _startAt;
     private int _pendingSignal;
-    private bool _pendingHangUp;
+    /// <summary>Until when the next worker gets SIGHUP: one that dies may have been sent it and not have read it.</summary>
+    private long _hangUpUntil;
     private int? _exit;
 
     /// <summary>A keeper of what the page names.</summary>
@@ -224,8 +226,8 @@ internal sealed unsafe partial class Keeper
         _refused = Page.Refused;
         if (_phase == UpgradePhase.TakingOver) UpgradeDone();
         if (_pendingSignal != 0) _ = NativeProcess.kill(_worker.Process, _pendingSignal);
-        if (_pendingHangUp) _ = NativeProcess.kill(_worker.Process, NativeProcess.SIGHUP);
-        (_pendingSignal, _pendingHangUp) = (0, false);
+        if (Environment.TickCount64 < _hangUpUntil) _ = NativeProcess.kill(_worker.Process, NativeProcess.SIGHUP);
+        (_pendingSignal, _hangUpUntil) = (0, 0);
     }
 
     private void WorkerEnded(in WorkerDeath death)
@@ -315,8 +317,11 @@ internal sealed unsafe partial class Keeper
             if (!DaemonSignals.IsStop(signal) && signal != NativeProcess.SIGHUP)
                 KeeperLog.Info($"{DaemonSignals.Name(signal)} ({signal}): nothing to do; keeping on");
             else if (_worker is { Exists: true, Serves: true, HasEnded: false } && _phase != UpgradePhase.Retiring)
+            {
                 _ = NativeProcess.kill(_worker.Process, signal);
-            else if (signal == NativeProcess.SIGHUP) _pendingHangUp = true;
+                if (signal == NativeProcess.SIGHUP) _hangUpUntil = Environment.TickCount64 + HangUpPatience;
+            }
+            else if (signal == NativeProcess.SIGHUP) _hangUpUntil = long.MaxValue;
             else _pendingSignal = signal;
         }
     }
