@@ -60,8 +60,8 @@ internal static class Layers
 
     public static readonly Dictionary<string, string[]> Control = new()
     {
-        ["Host"] = [],
         ["Messages"] = [],
+        ["Host"] = ["Messages"],
         ["CommandLine"] = ["Messages"],
         [Facade] = ["Host", "Messages"],
     };

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Control.Messages;
 
 namespace Tmem.Control.Host;
 
@@ -114,7 +115,8 @@ internal static unsafe partial class TrustedPath
                     var isMissing = error == ENOENT && (_wish.Flags & OCreat) != 0;
                     // What is far from anything that exists was mistyped.
                     if (isMissing && !isLast && _wish.IsDirectory)
-                        return Refuse($"{name} does not exist; make it first: mkdir -p {Path.GetDirectoryName(_path)}");
+                        return Refuse($"{name} does not exist; make it first: mkdir -p "
+                            + ShellWord.Of(Path.GetDirectoryName(_path) ?? "/"));
                     if (!isMissing || !isLast) return Refuse($"{name}: {Words(error)}");
                     if (Make(step, name, in above, isLast, out var made) is { } none) return Refuse(none);
                     if (made.IsOpen) return made;

@@ -115,7 +115,8 @@ internal static unsafe class CodecBenchCommand
         Console.WriteLine();
         verdict.AtLeast("encode, times liblz4's speed", Median(native.EncodeTimes) / Median(own.EncodeTimes), 2);
         new Verdict(pages, ofTimes: false).AtLeast("compression ratio, part of liblz4's", (double)native.Bytes / own.Bytes, 0.97);
-        verdict.AtLeast("decode of own blocks, times liblz4's speed on its own", Median(native.DecodeTimes) / Median(own.DecodeTimes), 1);
+        verdict.AtLeast("decode of own blocks, times liblz4's speed on its own",
+            Median(native.DecodeTimes) / Median(own.DecodeTimes), 1);
         verdict.AtLeast("decode of liblz4's blocks, times liblz4's speed", Median(native.DecodeTimes) / Median(crossed), 1);
     }
 

@@ -11,8 +11,8 @@ namespace Tmem.Benchmarks.Engine;
 /// <param name="HugePages">These have their region in pages of 2 MiB.</param>
 /// <param name="Trace">The user's own trace for the table eviction.</param>
 /// <param name="Interrupt">The user's wish to stop.</param>
-internal sealed record EngineBench(PageFile Corpus, int Pages, int Rounds, long ManyPages, bool WholePages, bool HugePages, string? Trace,
-    Interrupt Interrupt)
+internal sealed record EngineBench(PageFile Corpus, int Pages, int Rounds, long ManyPages, bool WholePages, bool HugePages,
+    string? Trace, Interrupt Interrupt)
 {
     /// <summary>Rounds that are not counted: the first meets cold memory, the second cold code.</summary>
     public const int WarmUp = 2;

@@ -45,8 +45,8 @@ internal static class EngineBenchCommand
             MachineFacts.Print(parse.GetValue(corpus)!);
             using var data = PageFile.Load(parse.GetValue(corpus)!, parse.GetValue(pages));
             using var interrupt = new Interrupt();
-            var bench = new EngineBench(data, parse.GetValue(pages), parse.GetValue(rounds), parse.GetValue(many), parse.GetValue(whole),
-                parse.GetValue(huge), parse.GetValue(trace), interrupt);
+            var bench = new EngineBench(data, parse.GetValue(pages), parse.GetValue(rounds), parse.GetValue(many),
+                parse.GetValue(whole), parse.GetValue(huge), parse.GetValue(trace), interrupt);
             long wrong = 0;
             foreach (var (name, run) in Tables)
             {

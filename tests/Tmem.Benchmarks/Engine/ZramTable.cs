@@ -51,8 +51,8 @@ internal static unsafe class ZramTable
         {
             bench.Verdict.Below($"put / pwrite, {threads} thread(s)",
                 times[("put", threads)].Median / times[("pwrite", threads)].Median, 1);
-            bench.Verdict.Below($"get / pread, {threads} thread(s)", times[("get", threads)].Median / times[("pread", threads)].Median,
-                1);
+            bench.Verdict.Below($"get / pread, {threads} thread(s)",
+                times[("get", threads)].Median / times[("pread", threads)].Median, 1);
         }
         return wrong + store.Wrong;
 

@@ -26,6 +26,40 @@ public class LogTests
         os.execv(sys.argv[1], sys.argv[1:])' "$@"
         """;
 
+    /// <summary>What logrotate's copytruncate does (docs/operations.md): the lines go on at the file's beginning.</summary>
+    [Fact]
+    public void A_log_that_is_appended_to_may_be_cut_short_meanwhile()
+    {
+        Requires.Machine();
+        var folder = Daemon.NewFolder();
+        var log = Path.Combine(folder, "log");
+        try
+        {
+            using (var daemon = Daemon.StartBy($"exec \"$@\" 2>>'{log}'"))
+            {
+                Await("serving ");
+                File.Copy(log, log + ".1");
+                using (var file = new FileStream(log, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) file.SetLength(0);
+                Syscall.kill(daemon.Worker, Signum.SIGKILL);
+                Await("was killed by SIGKILL");
+                Assert.StartsWith("20", File.ReadAllText(log), StringComparison.Ordinal);
+                Assert.DoesNotContain("\0", File.ReadAllText(log), StringComparison.Ordinal);
+                daemon.Stop();
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        void Await(string text)
+        {
+            for (var tries = 0; !File.ReadAllText(log).Contains(text, StringComparison.Ordinal) && tries < 500; tries++)
+                Thread.Sleep(20);
+            Assert.Contains(text, File.ReadAllText(log), StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void A_pipe_that_nobody_reads_stops_nothing_and_what_is_lost_is_counted()
     {
