@@ -4,8 +4,8 @@ using Tmem.Engine;
 namespace PageCache;
 
 /// <summary>
-/// A file that does not change, read through a cache of compressed pages outside the managed heap. The pool is ephemeral, so the
-/// cache never says "full": it lets go of pages that were not read lately. It is shared, so a get leaves the page where it is.
+/// A file that does not change, read through a cache of compressed pages outside the managed heap. The pool is a cache's, so the
+/// cache never says "full": it lets go of pages that were not read lately.
 /// </summary>
 internal sealed class CachedFile : IDisposable
 {
@@ -21,7 +21,7 @@ internal sealed class CachedFile : IDisposable
         _file = File.OpenHandle(path);
         _engine = TmemEngine.Open(new EngineOptions { CapacityBytes = cacheBytes });
         _client = _engine.Client(new ClientId(1));
-        var status = _client.NewPool(new PoolOptions(PoolFlags.Shared), out _pool);
+        var status = _client.NewPool(new PoolOptions(PoolKind.Cache), out _pool);
         if (status != TmemStatus.Ok) throw new InvalidOperationException($"no pool: {status}");
     }
 
@@ -29,10 +29,10 @@ internal sealed class CachedFile : IDisposable
     public void Read(uint number, Span<byte> page)
     {
         // A miss and a page that fails its checksum are the same to a cache: the file has it.
-        if (_client.Get(_pool, s_file, number, page) == TmemStatus.Ok) return;
+        if (_client.TryGet(_pool, s_file, number, page, out _)) return;
         var length = RandomAccess.Read(_file, page, (long)number * TmemClient.PageSize);
         page[length..].Clear();
-        _client.Put(_pool, s_file, number, page);
+        _client.TryPut(_pool, s_file, number, page, out _);
     }
 
     public EngineStatistics Statistics() => _engine.Statistics();

@@ -9,6 +9,11 @@ internal static class LongCall
     /// <summary>
     /// The call's outcome. Cancelled before it begins, or where the call looks at the token, the task is cancelled.
     /// </summary>
-    public static Task<T> Run<T>(Func<T> call, CancellationToken cancellation) => Task.Factory.StartNew(call, cancellation,
-        TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
+    /// <exception cref="ObjectDisposedException">The engine has been disposed of: said at once, not by the task.</exception>
+    public static Task<T> Run<T>(CallGate gate, Func<T> call, CancellationToken cancellation)
+    {
+        using var now = gate.Enter();
+        return Task.Factory.StartNew(call, cancellation, TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach,
+            TaskScheduler.Default);
+    }
 }

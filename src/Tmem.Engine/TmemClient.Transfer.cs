@@ -51,13 +51,13 @@ public sealed partial class TmemClient
     /// As <see cref="SavePool"/>, on a thread of its own. The engine's Dispose waits for it: cancel it first.
     /// </summary>
     public Task<TransferResult> SavePoolAsync(PoolId pool, Stream stream, CancellationToken cancellation = default) =>
-        LongCall.Run(() => SavePool(pool, stream, cancellation), cancellation);
+        LongCall.Run(_engine.Gate, () => SavePool(pool, stream, cancellation), cancellation);
 
     /// <summary>As <see cref="Save"/>, on a thread of its own. The engine's Dispose waits for it: cancel it first.</summary>
     public Task<TransferResult> SaveAsync(Stream stream, CancellationToken cancellation = default) =>
-        LongCall.Run(() => Save(stream, cancellation), cancellation);
+        LongCall.Run(_engine.Gate, () => Save(stream, cancellation), cancellation);
 
     /// <summary>As <see cref="Restore"/>, on a thread of its own. The engine's Dispose waits for it: cancel it first.</summary>
     public Task<TransferResult> RestoreAsync(Stream stream, CancellationToken cancellation = default) =>
-        LongCall.Run(() => Restore(stream, cancellation), cancellation);
+        LongCall.Run(_engine.Gate, () => Restore(stream, cancellation), cancellation);
 }

@@ -236,7 +236,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
 
     /// <summary>As <see cref="Verify"/>, on a thread of its own. Dispose waits for it: cancel it first.</summary>
     public Task<VerifierReport> VerifyAsync(bool quiescent = false, CancellationToken cancellation = default) =>
-        LongCall.Run(() => Verify(quiescent, cancellation), cancellation);
+        LongCall.Run(Gate, () => Verify(quiescent, cancellation), cancellation);
 
     /// <summary>Drops every page whose stored bytes fail their checksum or do not unpack.</summary>
     private void DropCorruptPages()

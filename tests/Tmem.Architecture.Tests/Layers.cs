@@ -18,7 +18,7 @@ internal static class Layers
 
     /// <summary>Types of the namespace Tmem.Engine that are no words.</summary>
     public static readonly string[] EngineFacade =
-        ["TmemEngine", "TmemClient", "CallGate", "EngineOptions", "RegionOpener", "RegionTakeover"];
+        ["TmemEngine", "TmemClient", "CallGate", "LongCall", "EngineMeter", "EngineOptions", "RegionOpener", "RegionTakeover"];
 
     public static readonly Dictionary<string, string[]> Engine = new()
     {

@@ -41,8 +41,8 @@ internal static unsafe class RegionFileOpening
     }
 
     /// <summary>
-    /// As <see cref="OpenLocked"/>, a file that the caller has open, opened anew: neither its flags nor the lock are the caller's.
-    /// The lock that .NET takes for a <see cref="FileShare"/> is given up, as this one would wait for it.
+    /// As <see cref="OpenLocked"/>, a file that the caller has open, opened anew: neither its flags nor the lock are the
+    /// caller's. The lock that .NET takes for a <see cref="FileShare"/> is given up, as it would be in this one's way.
     /// </summary>
     public static int ReopenLocked(SafeFileHandle handle, string path, bool onlyReads)
     {

@@ -59,8 +59,8 @@ internal sealed class Salvage(
             ref var record = ref inodes[inode];
             if (inode == inodes.Root || record.Links >= (record.IsDirectory ? 2 : 1)
                 && (!record.IsDirectory || record.Parent != 0)) return;
-            // Whether somebody has it open, or just knows it, does not tell a name lost from one removed; but a directory that was
-            // removed was empty.
+            // Whether somebody has it open, or just knows it, does not tell a name lost from one removed; but a directory that
+            // was removed was empty.
             if (record.IsDirectory && record.Children == 0 && record.Lookups != 0 || !inodes.IsWhole(inode)) return;
             if (pools.Find(record.Pool) is { } pool)
                 _failed |= !Name(LostIn(pool), inode, Encoding.UTF8.GetBytes($"{inode.Value}"));

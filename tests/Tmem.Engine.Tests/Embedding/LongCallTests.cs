@@ -15,7 +15,8 @@ public sealed class LongCallTests : IDisposable
     private static PoolId Fill(TmemClient client, int pages)
     {
         var pool = Engines.Pool(client);
-        for (uint i = 0; i < pages; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(i / 10), i, Pages.Random((int)i)));
+        for (uint i = 0; i < pages; i++)
+            Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(i / 10), i, Pages.Random((int)i)));
         return pool;
     }
 
@@ -31,8 +32,10 @@ public sealed class LongCallTests : IDisposable
         Assert.InRange(engine.Statistics().Durability.Checkpoints, 1, 20);
         // File.Copy asks for a lock, and the engine has it.
         Repository.Run(_directory, "cp", "region", "copy");
-        using var copy = TmemEngine.Open(
-            new EngineOptions { CapacityBytes = 16 * Engines.Mebi, RegionPath = Path.Combine(_directory, "copy"), ReadOnly = true });
+        using var copy = TmemEngine.Open(new EngineOptions
+        {
+            CapacityBytes = 16 * Engines.Mebi, RegionPath = Path.Combine(_directory, "copy"), ReadOnly = true,
+        });
         Assert.Equal(100, copy.Statistics().Total.Pages);
     }
 

@@ -88,7 +88,8 @@ public sealed class MeterTests
         {
             InstrumentPublished = (instrument, _) =>
             {
-                if (instrument.Meter.Name == "Tmem.Engine" && instrument.Meter.Tags!.All(tag => tag.Value is not string)) published++;
+                if (instrument.Meter.Name == "Tmem.Engine" && instrument.Meter.Tags!.All(tag => tag.Value is not string))
+                    published++;
             },
         };
         listener.Start();

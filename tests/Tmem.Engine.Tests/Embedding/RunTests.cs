@@ -56,7 +56,8 @@ public sealed class RunTests : IDisposable
     [Fact]
     public void A_run_ends_at_the_first_refusal()
     {
-        Assert.Equal(TmemStatus.Ok, _client.NewPool(new PoolOptions(PoolKind.Persistent) { LimitBytes = 64 << 10 }, out var small));
+        var options = new PoolOptions(PoolKind.Persistent) { LimitBytes = 64 << 10 };
+        Assert.Equal(TmemStatus.Ok, _client.NewPool(options, out var small));
         Assert.Equal(TmemStatus.PoolLimit, _client.PutRange(small, s_object, 0, Run(32, 1), out var stored));
         Assert.InRange(stored, 8, 15);
         Assert.Equal(stored, _client.EnumeratePages(small, s_object).Count());
@@ -72,7 +73,8 @@ public sealed class RunTests : IDisposable
             Assert.Equal(TmemStatus.InvalidArgument, _client.GetRange(_pool, s_object, 0, new byte[length], outcomes));
         }
         Assert.Equal(TmemStatus.InvalidArgument, _client.GetRange(_pool, s_object, 0, new byte[3 * 4096], outcomes));
-        Assert.Equal(TmemStatus.InvalidArgument, _client.PutRange(_pool, s_object, uint.MaxValue, new byte[8192], out var stored));
+        Assert.Equal(TmemStatus.InvalidArgument,
+            _client.PutRange(_pool, s_object, uint.MaxValue, new byte[8192], out var stored));
         Assert.Equal(0, stored);
         Assert.Equal(TmemStatus.Ok, _client.PutRange(_pool, s_object, uint.MaxValue, new byte[4096], out _));
         var packed = Engines.Pool(_client, PoolFlags.Persistent | PoolFlags.Precompressed);

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace Tmem.Engine.Tests.Embedding;
 
-/// <summary>The sample does what it shows.</summary>
+/// <summary>The samples do what they show.</summary>
 public sealed partial class SampleTests
 {
     [Fact]
@@ -17,6 +17,48 @@ public sealed partial class SampleTests
         var hits = double.Parse(figures.Groups["hits"].Value, CultureInfo.InvariantCulture);
         Assert.True(memory <= 8 && holds > 1.5 * memory && hits > 60, output);
     }
+
+    [Fact]
+    public void Values_set_by_one_process_are_there_in_the_next()
+    {
+        var directory = Directory.CreateTempSubdirectory("tmem-values-").FullName;
+        try
+        {
+            var file = Path.Combine(directory, "values");
+            var large = string.Concat(Enumerable.Range(0, 5000).Select(i => $"{i} "));
+            Assert.Equal("", Values(file, "set", "small", "größer"));
+            Assert.Equal("", Values(file, "set", "large", large));
+            Assert.Equal("größer\n", Values(file, "get", "small"));
+            Assert.Equal(large + "\n", Values(file, "get", "large"));
+            Assert.Equal("", Values(file, "set", "large", "now small"));
+            Assert.Equal("now small\n", Values(file, "get", "large"));
+            Assert.Equal("", Values(file, "remove", "small"));
+            Assert.Throws<Xunit.Sdk.TrueException>(() => Values(file, "get", "small"));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+
+        static string Values(params string[] arguments) =>
+            Repository.Run(AppContext.BaseDirectory, "dotnet", ["KeyValues.dll", .. arguments]);
+    }
+
+    [Fact]
+    public void Tenants_have_memory_by_their_weights_and_a_listener_sees_it()
+    {
+        var output = Repository.Run(AppContext.BaseDirectory, "dotnet", "Tenants.dll");
+        var memory = Shares().Match(output);
+        Assert.True(memory.Success, output);
+        var ratio = double.Parse(memory.Groups["large"].Value, CultureInfo.InvariantCulture)
+            / double.Parse(memory.Groups["small"].Value, CultureInfo.InvariantCulture);
+        Assert.True(ratio is > 2 and < 4.5, output);
+        Assert.Contains("tmem.memory.capacity                        16777216 By", output, StringComparison.Ordinal);
+        Assert.Contains("tmem.puts               stored                 40000 {put}", output, StringComparison.Ordinal);
+    }
+
+    [GeneratedRegex(@"^memory of the tenants: (?<large>\d+) and (?<small>\d+) MiB$", RegexOptions.Multiline)]
+    private static partial Regex Shares();
 
     [GeneratedRegex(
         @"^file .*\ncache +(?<memory>[\d.]+) MiB of real memory hold \d+ pages, (?<holds>[\d.]+) MiB\n"
