@@ -145,6 +145,7 @@ internal sealed unsafe partial class Keeper
         if (!_successor.Exists) return;
         _before = Page.Current;
         Page.Current = Page.Proposed;
+        Page.ServesSince = 0;
         _phase = UpgradePhase.TakingOver;
         _deadline = long.MaxValue;
         LetTakeOver(ref _successor);

@@ -66,7 +66,7 @@ internal sealed unsafe partial class Keeper
             return;
         }
         _worker.Serves = true;
-        // 0: from a program that did not note it.
+        // 0: not known, or from a program that did not note it.
         _worker.ServesSince = Page.ServesSince != 0 ? Page.ServesSince : Environment.TickCount64;
         _everServed = true;
         _worker.Line.Send(LinkMessage.Watching);
@@ -285,6 +285,7 @@ internal sealed unsafe partial class Keeper
     private KeeperLine CountDeath(in WorkerDeath death)
     {
         _handover.NoteDeath(in death);
+        Page.ServesSince = 0;
         Page.Restarts++;
         KeeperLine line = $"worker {death.Process} ";
         DeathWords.AppendTo(ref line, in death);
