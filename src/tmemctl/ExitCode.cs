@@ -13,12 +13,14 @@ internal static class ExitCode
     public const int Unreachable = 3;
     /// <summary><c>check</c> found problems.</summary>
     public const int Problems = 4;
-    /// <summary>The daemon was asked to change something and did not answer: it may or may not be done.</summary>
+    /// <summary>
+    /// The daemon was asked to change something and did not answer, or to end and was not seen to: it may or may not be done.
+    /// </summary>
     public const int Unknown = 5;
 
     /// <summary>The list for <c>--help</c>.</summary>
     public const string Help =
         "Exit codes: 0 done; 1 refused or failed, by the daemon or in a step; 2 wrong usage; 3 daemon not reachable, nothing "
         + "was done; "
-        + "4 check found problems; 5 sent but not answered: it may have been done.";
+        + "4 check found problems; 5 sent, and not answered or not seen to end: it may have been done.";
 }

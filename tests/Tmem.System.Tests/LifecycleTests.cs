@@ -24,6 +24,57 @@ public class LifecycleTests
         Assert.False(Directory.Exists(daemon.Folder));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void After_a_stop_another_daemon_starts_at_once_in_the_same_place(bool hasFile)
+    {
+        Requires.Machine();
+        var folder = Daemon.NewFolder();
+        try
+        {
+            for (var round = 0; round < 5; round++)
+            {
+                using var daemon = Daemon.Start("64M", folder,
+                    hasFile ? ["--region", Path.Combine(folder, "tmem.region")] : []);
+                var file = Path.Combine(daemon.Pool("p"), "f");
+                Bounded.Run(() => File.WriteAllBytes(file, new byte[1 << 20]));
+                // Workers that gave way, or were killed, just before: they end beside those that serve.
+                if (round % 2 == 1) daemon.Control("upgrade", "--threads", "2").Succeeds();
+                if (round >= 3) Syscall.kill(daemon.Worker, Signum.SIGKILL);
+                var stop = daemon.Control("stop", "--json").Succeeds();
+                Assert.Empty(MachineState.Of(folder));
+                Assert.False(File.Exists(daemon.Socket));
+                Assert.Contains("\"ended\": true", stop.Output, StringComparison.Ordinal);
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_stop_waits_for_the_end_as_long_as_it_is_told_to()
+    {
+        using (var daemon = Daemon.Start("64M"))
+        {
+            daemon.StopKeeper();
+            var stop = daemon.Control("stop", "--timeout", "1.5");
+            Assert.Equal((5, ""), (stop.Code, stop.Output));
+            Assert.Contains("still ending after 1.5 s", stop.Errors, StringComparison.Ordinal);
+            daemon.Continue();
+            Assert.True(daemon.WaitForEnd(30), daemon.Log);
+        }
+        using (var daemon = Daemon.Start("64M"))
+        {
+            daemon.StopKeeper();
+            Assert.Contains("is ending", daemon.Control("stop", "--no-wait").Succeeds().Output, StringComparison.Ordinal);
+            daemon.Continue();
+            Assert.True(daemon.WaitForEnd(30), daemon.Log);
+        }
+    }
+
     [Fact]
     public void A_mount_point_behind_a_link_is_known_by_the_kernels_name()
     {

@@ -93,8 +93,26 @@ internal sealed unsafe partial class Keeper
             KeepStandby(now);
             Page.KeeperAllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - allocated;
         }
-        EndStandby();
+        AwaitFamily();
         return _exit.Value;
+    }
+
+    /// <summary>
+    /// Goes last: what the others have open, the lock on the region's file first of all, is free when this process has ended.
+    /// </summary>
+    private void AwaitFamily()
+    {
+        EndStandby();
+        if (_successor.Exists) _ = NativeProcess.kill(_successor.Process, NativeProcess.SIGKILL);
+        AwaitEnd(in _successor);
+        AwaitEnd(in _ending);
+        foreach (ref readonly var retired in _retired.AsSpan()) AwaitEnd(in retired);
+    }
+
+    private static void AwaitEnd(in Watched process)
+    {
+        var poll = Readable(process.Pid);
+        while (process is { Exists: true, HasEnded: false }) _ = Libc.poll(&poll, 1, LongestWait);
     }
 
     /// <summary>

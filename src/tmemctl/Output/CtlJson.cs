@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Tmem.Control.Messages;
+using Tmem.Ctl.Commands;
 using Tmem.Ctl.Recover;
 using Tmem.Ctl.Swap;
 
@@ -12,7 +13,7 @@ namespace Tmem.Ctl.Output;
 [JsonSerializable(typeof(PoolReply))]
 [JsonSerializable(typeof(PoolDestroyReply))]
 [JsonSerializable(typeof(CheckReply))]
-[JsonSerializable(typeof(StopReply))]
+[JsonSerializable(typeof(StopReport))]
 [JsonSerializable(typeof(ProcessFigures))]
 [JsonSerializable(typeof(AdoptReply))]
 [JsonSerializable(typeof(SwapOnReport))]
