@@ -10,7 +10,7 @@ if (args is not ([_, "set", _, _] or [_, "get" or "remove", _]))
     return 2;
 }
 using var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 64 << 20, RegionPath = args[0] });
-var client = engine.Client(new ClientId(1));
+var client = engine.Client(new TmemClientId(1));
 if (client.Pools() is not [var pool]) client.NewPool(new PoolOptions(PoolKind.Persistent), out pool);
 var key = ObjectId.FromKey(args[2]);
 var page = new byte[TmemClient.PageSize];

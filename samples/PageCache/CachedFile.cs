@@ -20,7 +20,7 @@ internal sealed class CachedFile : IDisposable
     {
         _file = File.OpenHandle(path);
         _engine = TmemEngine.Open(new EngineOptions { CapacityBytes = cacheBytes });
-        _client = _engine.Client(new ClientId(1));
+        _client = _engine.Client(new TmemClientId(1));
         var status = _client.NewPool(new PoolOptions(PoolKind.Cache), out _pool);
         if (status != TmemStatus.Ok) throw new InvalidOperationException($"no pool: {status}");
     }

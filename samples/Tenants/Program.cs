@@ -5,7 +5,7 @@ using Tmem.Engine;
 // Both cache far more than there is memory for. The store keeps three pages of the one for each page of the other, because their
 // weights say so, and nobody has to agree on anything.
 using var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 16 << 20, MeterName = "example" });
-var (large, small) = (engine.Client(new ClientId(1)), engine.Client(new ClientId(2)));
+var (large, small) = (engine.Client(new TmemClientId(1)), engine.Client(new TmemClientId(2)));
 large.Configure(new ClientOptions { Weight = 300 });
 small.Configure(new ClientOptions { Weight = 100 });
 large.NewPool(new PoolOptions(PoolKind.Cache), out var ofLarge);

@@ -31,5 +31,5 @@ public readonly record struct ClientOptions(int Weight = 1, long LimitBytes = 0)
 /// <param name="EphemeralBytes">Of that, memory of ephemeral pools.</param>
 /// <param name="ShareBytes">What would be its share of all ephemeral memory by weight; 0 while it holds none.</param>
 public sealed record ClientInfo(
-    ClientId Id, ClientOptions Options, bool Frozen, int Pools, long Pages, long MemoryBytes, long EphemeralBytes,
+    TmemClientId Id, ClientOptions Options, bool Frozen, int Pools, long Pages, long MemoryBytes, long EphemeralBytes,
         long ShareBytes);

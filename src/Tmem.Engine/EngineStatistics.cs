@@ -76,13 +76,13 @@ public readonly record struct PoolStatistics
 /// <param name="Options">What it was created as.</param>
 /// <param name="PageSize">Bytes a page.</param>
 /// <param name="Statistics">Its figures.</param>
-public sealed record PoolSnapshot(PoolId Id, ClientId Owner, PoolOptions Options, int PageSize, PoolStatistics Statistics)
+public sealed record PoolSnapshot(PoolId Id, TmemClientId Owner, PoolOptions Options, int PageSize, PoolStatistics Statistics)
 {
     /// <summary>
     /// The handles of the last eight pages counted in <see cref="PoolStatistics.CorruptPages"/>, the latest first, since the
     /// engine was opened. What to do: flush or put them anew.
     /// </summary>
-    public IReadOnlyList<Handle> RecentCorrupt { get; init; } = [];
+    public IReadOnlyList<PageHandle> RecentCorrupt { get; init; } = [];
 }
 
 /// <summary>One snapshot of everything the engine counts.</summary>

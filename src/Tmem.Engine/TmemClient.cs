@@ -25,7 +25,7 @@ public sealed partial class TmemClient
     public const int PageSize = PageSizes.Smallest;
 
     /// <summary>The client's number.</summary>
-    public ClientId Id { get { using var call = _engine.Gate.Enter(); return _state.Id; } }
+    public TmemClientId Id { get { using var call = _engine.Gate.Enter(); return _state.Id; } }
 
     /// <summary>
     /// Creates a pool, or joins the one that has the shared id asked for; the flags must then be that pool's (KindMismatch), and

@@ -6,7 +6,7 @@ public sealed partial class TmemEngine
 {
     /// <summary>The client of a number. It owns what a client of that number created before, also before an attach.</summary>
     /// <exception cref="ArgumentException">The number is 0.</exception>
-    public TmemClient Client(ClientId id)
+    public TmemClient Client(TmemClientId id)
     {
         using var call = Gate.Enter();
         return new(this, ClientTable.State(Checked(id)));
@@ -29,7 +29,7 @@ public sealed partial class TmemEngine
     /// the region has no row left for it (170, one a client and id); InvalidSharedId for 0 and all ones.
     /// </summary>
     /// <exception cref="ArgumentException">The client's number is 0.</exception>
-    public TmemStatus Authorise(ClientId client, SharedId id)
+    public TmemStatus Authorise(TmemClientId client, SharedId id)
     {
         using var call = Gate.Enter();
         if (id.IsNone || id.IsReserved) return TmemStatus.InvalidSharedId;
@@ -39,7 +39,7 @@ public sealed partial class TmemEngine
     /// <summary>
     /// Takes an authorisation back; Miss if there was none. Who is a member of a pool already stays one until it leaves.
     /// </summary>
-    public TmemStatus Revoke(ClientId client, SharedId id)
+    public TmemStatus Revoke(TmemClientId client, SharedId id)
     {
         using var call = Gate.Enter();
         return PoolTable.Revoke(client, id) ? TmemStatus.Ok : TmemStatus.Miss;
@@ -56,6 +56,6 @@ public sealed partial class TmemEngine
             client.Memory, ephemeral, ephemeral == 0 ? 0 : shares.Of(client));
     }
 
-    private static ClientId Checked(ClientId id) =>
+    private static TmemClientId Checked(TmemClientId id) =>
         id.Value != 0 ? id : throw new ArgumentException("client 0 is no client; number them from 1", nameof(id));
 }

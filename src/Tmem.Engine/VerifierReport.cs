@@ -15,7 +15,7 @@ public sealed record VerifierReport(long PagesChecked, long ObjectsChecked, long
     /// The pages among the problems that fail their checksum or do not unpack; what <see cref="Problems"/> says of one begins
     /// with its handle.
     /// </summary>
-    public IReadOnlyList<Handle> CorruptPages { get; init; } = [];
+    public IReadOnlyList<PageHandle> CorruptPages { get; init; } = [];
 
     /// <summary>True when nothing is wrong.</summary>
     public bool Clean => Problems.Count == 0;

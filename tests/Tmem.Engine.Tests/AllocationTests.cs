@@ -11,7 +11,7 @@ public sealed class AllocationTests
     public void AMillionPutsAndAMillionGetsAllocateNothing()
     {
         using var engine = Engines.Anonymous(256 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         var pages = Enumerable.Range(0, 64).Select(seed => Pages.Any(seed)).ToArray();
         var target = new byte[Pages.Size];
@@ -32,7 +32,7 @@ public sealed class AllocationTests
     public void NoCodecPageSizeOrOperationAllocates(int size, TmemCodec codec)
     {
         using var engine = Engines.Anonymous(256 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         Assert.Equal(TmemStatus.Ok,
             client.NewPool(new PoolOptions(PoolFlags.Persistent.WithPageSize(size), Codec: codec), out var pool));
         var packed = Engines.Pool(client, (PoolFlags.Persistent | PoolFlags.Precompressed).WithPageSize(size));
@@ -78,7 +78,7 @@ public sealed class AllocationTests
     public void EvictingMissingFlushingAndRefusingAllocateNothing()
     {
         using var engine = Engines.Anonymous(2 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var persistent = Engines.Pool(client);
         var ephemeral = Engines.Pool(client, PoolFlags.None);
         var page = Pages.Random(1);
@@ -114,8 +114,8 @@ public sealed class AllocationTests
     public unsafe void EveryOperationAndOutcomeAllocatesNothing()
     {
         using var engine = Engines.Still(8 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
-        var stranger = engine.Client(new ClientId(2));
+        var client = engine.Client(new TmemClientId(1));
+        var stranger = engine.Client(new TmemClientId(2));
         var persistent = Engines.Pool(client);
         var consuming = Engines.Pool(client, PoolFlags.None);
         var shared = Engines.Pool(client, PoolFlags.Shared);

@@ -25,7 +25,7 @@ public sealed class AttachTests : IDisposable
         using (var engine = Open())
         {
             Assert.False(engine.Attached);
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             pools = [Engines.Pool(client), Engines.Pool(client, PoolFlags.Shared),
                 Engines.Pool(client, PoolFlags.Persistent, 1 << 22)];
             var gone = Engines.Pool(client);
@@ -51,7 +51,7 @@ public sealed class AttachTests : IDisposable
             Assert.True(engine.Attached);
             Engines.AssertSound(engine);
             Assert.Equal(2, engine.Statistics().Generation);
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             Assert.Equal(pools, client.Pools());
             Assert.Equal(model.Count, engine.Statistics().Total.Pages);
             var page = new byte[Pages.Size];
@@ -80,7 +80,7 @@ public sealed class AttachTests : IDisposable
         var pools = new PoolId[options.Length];
         using (var engine = Open())
         {
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             for (var i = 0; i < pools.Length; i++)
             {
                 Assert.Equal(TmemStatus.Ok, client.NewPool(options[i], out pools[i]));
@@ -91,7 +91,7 @@ public sealed class AttachTests : IDisposable
         using (var engine = Open())
         {
             Engines.AssertSound(engine);
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             for (var i = 0; i < pools.Length; i++)
             {
                 Assert.Equal(TmemStatus.Ok, client.PoolInfo(pools[i], out var info));
@@ -125,7 +125,7 @@ public sealed class AttachTests : IDisposable
     [InlineData(12, 0xFF00)]
     public void APoolOfAKindThatIsNotKnownIsRefusedByName(int offset, int value)
     {
-        using (var engine = Open()) Engines.Pool(engine.Client(new ClientId(1)));
+        using (var engine = Open()) Engines.Pool(engine.Client(new TmemClientId(1)));
         // Flags and policy of the first pool table entry.
         Overwrite(RegionLayout.PoolTableOffset + 8 + offset, value);
         Assert.Contains("there are none such", Assert.Throws<RegionException>(Open).Message, StringComparison.Ordinal);
@@ -137,7 +137,7 @@ public sealed class AttachTests : IDisposable
         PoolId pool;
         using (var engine = Open())
         {
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             pool = Engines.Pool(client);
             client.Put(pool, new ObjectId(1), 0, Pages.Text(1));
             // What a process that dies between the steps of a put leaves: taken slots that nothing refers to.
@@ -163,7 +163,7 @@ public sealed class AttachTests : IDisposable
         PoolId pool;
         using (var engine = Open())
         {
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             pool = Engines.Pool(client);
             for (uint i = 0; i < 200; i++) client.Put(pool, new ObjectId(7), i, Pages.Text((int)i));
             // What a process leaves that dies with both records committed.
@@ -181,7 +181,7 @@ public sealed class AttachTests : IDisposable
         using (var engine = Open())
         {
             Engines.AssertSound(engine);
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             var page = new byte[Pages.Size];
             for (uint i = 0; i < 200; i++)
             {
@@ -295,7 +295,7 @@ public sealed class AttachTests : IDisposable
     {
         using (var engine = Open())
         {
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             var pool = Engines.Pool(client);
             client.Put(pool, new ObjectId(1), 0, Pages.Text(1));
         }

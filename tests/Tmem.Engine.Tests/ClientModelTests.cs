@@ -81,7 +81,7 @@ public sealed class ClientModelTests : IDisposable
 
         private TmemEngine Open() => TmemEngine.Open(new EngineOptions { CapacityBytes = 4 * Engines.Mebi, RegionPath = _path });
 
-        private TmemClient Client(int number) => _engine.Client(new ClientId((uint)number + 1));
+        private TmemClient Client(int number) => _engine.Client(new TmemClientId((uint)number + 1));
 
         public void Do(Step step)
         {

@@ -10,14 +10,14 @@ public sealed class ClientTableTests
         var pool = MakeAFew(engine);
         for (uint id = 1000; id < 100_000; id++)
         {
-            engine.Client(new ClientId(id)).Pools();
+            engine.Client(new TmemClientId(id)).Pools();
             if (id % 10_000 == 0) GC.Collect();
         }
         Assert.InRange(engine.ClientTable.Known, 1, 30_000);
         Assert.Equal([1u, 2u, 3u], engine.Clients().Select(client => client.Id.Value));
-        Assert.Equal(TmemStatus.Ok, engine.Client(new ClientId(1)).FlushPage(pool, new ObjectId(1), 0));
-        Assert.Equal(5, engine.Client(new ClientId(2)).Info().Options.Weight);
-        Assert.Equal(TmemStatus.ForeignClient, engine.Client(new ClientId(1000)).FlushPage(pool, new ObjectId(1), 0));
+        Assert.Equal(TmemStatus.Ok, engine.Client(new TmemClientId(1)).FlushPage(pool, new ObjectId(1), 0));
+        Assert.Equal(5, engine.Client(new TmemClientId(2)).Info().Options.Weight);
+        Assert.Equal(TmemStatus.ForeignClient, engine.Client(new TmemClientId(1000)).FlushPage(pool, new ObjectId(1), 0));
     }
 
     [Fact]
@@ -26,8 +26,8 @@ public sealed class ClientTableTests
         using var engine = Engines.Still();
         for (uint id = 1; id < 10_000; id++)
         {
-            engine.Authorise(new ClientId(id), new SharedId(1, 1));
-            engine.Revoke(new ClientId(id), new SharedId(1, 1));
+            engine.Authorise(new TmemClientId(id), new SharedId(1, 1));
+            engine.Revoke(new TmemClientId(id), new SharedId(1, 1));
         }
         Assert.Equal(0, engine.ClientTable.Known);
     }
@@ -39,7 +39,7 @@ public sealed class ClientTableTests
     public void AGrowthThatIsRefusedRefusesNoOtherThatFits(long poolLimit, long clientLimit)
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         client.Configure(new ClientOptions(LimitBytes: clientLimit));
         var pool = engine.PoolTable.Find(Engines.Pool(client, limit: poolLimit))!;
         Assert.Equal(TmemStatus.Ok, pool.TryGrow(80_000));
@@ -65,10 +65,10 @@ public sealed class ClientTableTests
     [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
     private static PoolId MakeAFew(TmemEngine engine)
     {
-        var pool = Engines.Pool(engine.Client(new ClientId(1)));
-        engine.Client(new ClientId(1)).Put(pool, new ObjectId(1), 0, Pages.Random(1));
-        engine.Client(new ClientId(2)).Configure(new ClientOptions(5));
-        engine.Authorise(new ClientId(3), new SharedId(7, 7));
+        var pool = Engines.Pool(engine.Client(new TmemClientId(1)));
+        engine.Client(new TmemClientId(1)).Put(pool, new ObjectId(1), 0, Pages.Random(1));
+        engine.Client(new TmemClientId(2)).Configure(new ClientOptions(5));
+        engine.Authorise(new TmemClientId(3), new SharedId(7, 7));
         return pool;
     }
 }

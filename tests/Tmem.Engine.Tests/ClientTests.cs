@@ -12,8 +12,8 @@ public sealed class ClientTests : IDisposable
     public void APersistentPutOverTheClientsLimitIsRefusedAndOtherClientsGoOn()
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
-        var other = engine.Client(new ClientId(2));
+        var client = engine.Client(new TmemClientId(1));
+        var other = engine.Client(new TmemClientId(2));
         const long limit = 200_000;
         Assert.Equal(TmemStatus.Ok, client.Configure(new ClientOptions(LimitBytes: limit)));
         // Two pools of one client: neither is near the limit by itself when the client is.
@@ -43,8 +43,8 @@ public sealed class ClientTests : IDisposable
     public void OverItsLimitAClientLosesItsOwnEphemeralPagesFirst(PoolFlags flags)
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
-        var other = engine.Client(new ClientId(2));
+        var client = engine.Client(new TmemClientId(1));
+        var other = engine.Client(new TmemClientId(2));
         var bystander = Engines.Pool(other, PoolFlags.None);
         for (uint i = 0; i < 100; i++) other.Put(bystander, new ObjectId(1), i, Pages.Random((int)i));
         client.Configure(new ClientOptions(LimitBytes: 300_000));
@@ -62,7 +62,7 @@ public sealed class ClientTests : IDisposable
     public void SeveralThreadsTogetherNeverPassTheClientsLimit()
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         const long limit = 400_000;
         client.Configure(new ClientOptions(LimitBytes: limit));
         var pools = Enumerable.Range(0, 4).Select(_ => Engines.Pool(client)).ToArray();
@@ -91,7 +91,7 @@ public sealed class ClientTests : IDisposable
     public void WhenTheStoreIsFullEphemeralMemoryFollowsTheWeights(int first, int second)
     {
         using var engine = Engines.Anonymous(16 * Engines.Mebi);
-        TmemClient[] clients = [engine.Client(new ClientId(1)), engine.Client(new ClientId(2))];
+        TmemClient[] clients = [engine.Client(new TmemClientId(1)), engine.Client(new TmemClientId(2))];
         clients[0].Configure(new ClientOptions(Weight: first));
         clients[1].Configure(new ClientOptions(Weight: second));
         var pools = clients.Select(client => Engines.Pool(client, PoolFlags.None)).ToArray();
@@ -119,8 +119,8 @@ public sealed class ClientTests : IDisposable
     public void TheClientOverItsShareIsTheFirstToLosePages()
     {
         using var engine = Engines.Anonymous(16 * Engines.Mebi);
-        var small = engine.Client(new ClientId(1));
-        var hog = engine.Client(new ClientId(2));
+        var small = engine.Client(new TmemClientId(1));
+        var hog = engine.Client(new TmemClientId(2));
         var kept = Engines.Pool(small, PoolFlags.None);
         for (uint i = 0; i < 500; i++) small.Put(kept, new ObjectId(1), i, Pages.Random((int)i % 50));
         var flood = Engines.Pool(hog, PoolFlags.None);
@@ -137,8 +137,8 @@ public sealed class ClientTests : IDisposable
     public void AClientWhosePagesHaveNoSlotsLosesThemToo()
     {
         using var engine = Engines.Anonymous(2 * Engines.Mebi);
-        var small = engine.Client(new ClientId(1));
-        var hog = engine.Client(new ClientId(2));
+        var small = engine.Client(new TmemClientId(1));
+        var hog = engine.Client(new TmemClientId(2));
         var kept = Engines.Pool(small, PoolFlags.Shared);
         for (uint i = 0; i < 50; i++) small.Put(kept, new ObjectId(1), i, Pages.Random((int)i));
         var flood = Engines.Pool(hog, PoolFlags.None);
@@ -154,17 +154,17 @@ public sealed class ClientTests : IDisposable
     {
         using (var engine = Open())
         {
-            var client = engine.Client(new ClientId(7));
+            var client = engine.Client(new TmemClientId(7));
             Assert.Equal(TmemStatus.Ok, client.Configure(new ClientOptions(500, 1_000_000)));
             Assert.Equal(TmemStatus.Ok, client.Freeze());
-            engine.Client(new ClientId(8)).Configure(new ClientOptions(3));
-            engine.Client(new ClientId(8)).Configure(new ClientOptions());
-            Engines.Pool(engine.Client(new ClientId(9)));
+            engine.Client(new TmemClientId(8)).Configure(new ClientOptions(3));
+            engine.Client(new TmemClientId(8)).Configure(new ClientOptions());
+            Engines.Pool(engine.Client(new TmemClientId(9)));
         }
         using (var engine = Open())
         {
             Assert.Equal([7u, 9u], engine.Clients().Select(info => info.Id.Value));
-            var info = engine.Client(new ClientId(7)).Info();
+            var info = engine.Client(new TmemClientId(7)).Info();
             Assert.Equal(new ClientOptions(500, 1_000_000), info.Options);
             Assert.True(info.Frozen);
             Assert.Equal(1, engine.Clients()[1].Pools);
@@ -177,14 +177,14 @@ public sealed class ClientTests : IDisposable
         PoolId pool;
         using (var engine = Open())
         {
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             pool = Engines.Pool(client);
             client.Configure(new ClientOptions(LimitBytes: 100_000));
             for (uint i = 0; i < 20; i++) client.Put(pool, new ObjectId(1), i, Pages.Random((int)i));
         }
         using (var engine = Open())
         {
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             uint more = 20;
             while (client.Put(pool, new ObjectId(1), more, Pages.Random((int)more)) == TmemStatus.Ok) more++;
             Assert.InRange(client.Info().MemoryBytes, 95_000, 100_000);
@@ -196,7 +196,7 @@ public sealed class ClientTests : IDisposable
     public void SettingsOutOfRangeAreRefusedAndTheTableHasALimit()
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         Assert.Equal(TmemStatus.InvalidArgument, client.Configure(new ClientOptions(0)));
         Assert.Equal(TmemStatus.InvalidArgument, client.Configure(new ClientOptions(65_536)));
         Assert.Equal(TmemStatus.InvalidArgument, client.Configure(new ClientOptions(1, -1)));
@@ -205,11 +205,11 @@ public sealed class ClientTests : IDisposable
             client.Configure(new ClientOptions(ClientOptions.MaximumWeight, ClientOptions.MaximumLimitBytes)));
         Assert.Equal(ClientOptions.MaximumLimitBytes, client.Info().Options.LimitBytes);
         for (uint id = 2; id <= 256; id++)
-            Assert.Equal(TmemStatus.Ok, engine.Client(new ClientId(id)).Configure(new ClientOptions(2)));
-        Assert.Equal(TmemStatus.TableFull, engine.Client(new ClientId(257)).Configure(new ClientOptions(2)));
-        Assert.Equal(TmemStatus.TableFull, engine.Client(new ClientId(257)).Freeze());
-        engine.Client(new ClientId(100)).Configure(new ClientOptions());
-        Assert.Equal(TmemStatus.Ok, engine.Client(new ClientId(257)).Configure(new ClientOptions(2)));
+            Assert.Equal(TmemStatus.Ok, engine.Client(new TmemClientId(id)).Configure(new ClientOptions(2)));
+        Assert.Equal(TmemStatus.TableFull, engine.Client(new TmemClientId(257)).Configure(new ClientOptions(2)));
+        Assert.Equal(TmemStatus.TableFull, engine.Client(new TmemClientId(257)).Freeze());
+        engine.Client(new TmemClientId(100)).Configure(new ClientOptions());
+        Assert.Equal(TmemStatus.Ok, engine.Client(new TmemClientId(257)).Configure(new ClientOptions(2)));
         Assert.Throws<ArgumentException>(() => engine.Client(default));
     }
 
@@ -217,7 +217,7 @@ public sealed class ClientTests : IDisposable
     public void ALimitBelowOneSlotLetsNothingIn()
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         client.Configure(new ClientOptions(LimitBytes: 1));
         Assert.Equal(TmemStatus.ClientLimit, client.Put(Engines.Pool(client), new ObjectId(1), 0, Pages.Filled(0)));
         Engines.AssertSound(engine);
@@ -227,8 +227,8 @@ public sealed class ClientTests : IDisposable
     public void ADestroyedClientLeavesNothing()
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
-        var other = engine.Client(new ClientId(2));
+        var client = engine.Client(new TmemClientId(1));
+        var other = engine.Client(new TmemClientId(2));
         client.Configure(new ClientOptions(5, 1 << 20));
         client.Freeze();
         client.Thaw();

@@ -15,7 +15,7 @@ public sealed class CompactionTests
     public void HolesOfFlushedPagesAreClosed(PoolFlags flags)
     {
         using var engine = Engines.Still(256 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client, flags);
         const uint count = 20_000;
         for (uint i = 0; i < count; i++) client.Put(pool, s_object, i * 3, Pages.Any((int)i));
@@ -45,7 +45,7 @@ public sealed class CompactionTests
     public void NodesMoveToo()
     {
         using var engine = Engines.Still(256 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         // One page a node, three levels deep, and zero pages: all the memory is nodes.
         for (uint i = 0; i < 20_000; i++) client.Put(pool, s_object, i * 64, i % 3 == 0 ? Pages.Text((int)i) : Pages.Filled(i));
@@ -69,7 +69,7 @@ public sealed class CompactionTests
     public void ObjectsMoveToo()
     {
         using var engine = Engines.Still(256 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         // Objects of one page, of a node, and (the first few) of more pages than are moved.
         static uint PagesOf(uint obj) => obj < 60 && obj % 6 == 5 ? 1500u : obj % 3 == 2 ? 4u : 1u;
@@ -103,7 +103,7 @@ public sealed class CompactionTests
     public void CompactingInStepsOfOneSlotComesToTheSame()
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 2000; i++) client.Put(pool, s_object, i, Pages.Any((int)i));
         for (uint i = 0; i < 2000; i += 2) client.FlushPage(pool, s_object, i);
@@ -122,7 +122,7 @@ public sealed class CompactionTests
     public void AFullSparseStoreTakesNewPagesInsteadOfRefusingThem()
     {
         using var engine = Engines.Still(16 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         uint stored = 0;
         while (client.Put(pool, s_object, stored, Pages.Text((int)stored)) == TmemStatus.Ok) stored++;
@@ -138,7 +138,7 @@ public sealed class CompactionTests
     public void OfTwoResizesAtOnceTheOneThatFailsSetsNothingBack()
     {
         using var engine = Engines.Still(8 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 1000; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, s_object, i, Pages.Random((int)i)));
         for (var round = 0; round < 300; round++)
@@ -164,7 +164,7 @@ public sealed class CompactionTests
     public void TheBackgroundThreadClosesHolesByItself()
     {
         using var engine = Engines.Anonymous(128 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 20_000; i++) client.Put(pool, s_object, i, Pages.Random((int)i % 100));
         for (uint i = 0; i < 20_000; i++)
@@ -180,7 +180,7 @@ public sealed class CompactionTests
     public void PagesAreTheSameWhileTheyAreMoved()
     {
         using var engine = Engines.Still(128 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 4000; i++) client.Put(pool, s_object, i, Pages.Any((int)i));
         var stop = false;
@@ -225,7 +225,7 @@ public sealed class CompactionTests
         {
             CapacityBytes = 16 * Engines.Mebi, MaximumCapacityBytes = 64 * Engines.Mebi,
         });
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         var cache = Engines.Pool(client, PoolFlags.Shared);
         uint stored = 0;
@@ -251,7 +251,7 @@ public sealed class CompactionTests
     public void ShrinkGivesBackWhatFreeableSays()
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var persistent = Engines.Pool(client);
         var ephemeral = Engines.Pool(client, PoolFlags.None);
         for (uint i = 0; i < 1000; i++)

@@ -13,7 +13,7 @@ public sealed class ConcurrencyTests
     public void EveryPageReadIsOneThatWasPutThere(PoolFlags flags, int mebi)
     {
         using var engine = Engines.Anonymous(mebi * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client, flags);
         var wrong = 0;
         var hits = 0;
@@ -56,7 +56,7 @@ public sealed class ConcurrencyTests
     public void DestroyingAPoolUnderLoadIsClean()
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         for (var round = 0; round < 30; round++)
         {
             var pool = Engines.Pool(client);

@@ -12,7 +12,7 @@ public sealed class ContractTests : IDisposable
     private readonly ObjectId _object = new(1, 2, 3);
     private readonly byte[] _page = new byte[Pages.Size];
 
-    public ContractTests() => _client = _engine.Client(new ClientId(1));
+    public ContractTests() => _client = _engine.Client(new TmemClientId(1));
 
     public void Dispose()
     {
@@ -153,7 +153,7 @@ public sealed class ContractTests : IDisposable
         var pool = Engines.Pool(_client);
         _client.Put(pool, _object, 7, Pages.Text(1));
         var before = _engine.Statistics().Total.Pages;
-        var stranger = _engine.Client(new ClientId(2));
+        var stranger = _engine.Client(new TmemClientId(2));
         Assert.Equal(TmemStatus.InvalidObjectId, _client.Put(pool, ObjectId.Invalid, 0, _page));
         Assert.Equal(TmemStatus.InvalidObjectId, _client.Get(pool, ObjectId.Invalid, 0, _page));
         Assert.Equal(TmemStatus.InvalidObjectId, _client.FlushObject(pool, ObjectId.Invalid));

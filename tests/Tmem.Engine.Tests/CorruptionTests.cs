@@ -9,7 +9,7 @@ public sealed class CorruptionTests
     public unsafe void AnyFlippedBitOfASlotIsFound()
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         var obj = new ObjectId(5);
         Assert.Equal(TmemStatus.Ok, client.Put(pool, obj, 9, Pages.Text(3)));
@@ -38,7 +38,7 @@ public sealed class CorruptionTests
     public unsafe void AnyFlippedBitOfALeafIsFound()
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 200; i++) client.Put(pool, new ObjectId(5), i, Pages.Text((int)i));
         var leaf = Engines.Leaf(engine, pool, new ObjectId(5), 9);
@@ -59,7 +59,7 @@ public sealed class CorruptionTests
     public unsafe void CorruptPagesAreNamedByTheirHandles()
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 12; i++)
         {
@@ -73,20 +73,20 @@ public sealed class CorruptionTests
         {
             Assert.Equal(TmemStatus.Corrupt, client.Get(pool, new ObjectId(5), i, page));
             Assert.Equal(TmemStatus.Corrupt, client.Get(pool, new ObjectId(5), i, page));
-            Assert.Equal(new Handle(pool, new ObjectId(5), i), Recent()[0]);
+            Assert.Equal(new PageHandle(pool, new ObjectId(5), i), Recent()[0]);
         }
         Assert.Equal(TmemStatus.Corrupt, client.Write(pool, new ObjectId(5), 11, 0, page.AsSpan(0, 8)));
-        Assert.Equal(Enumerable.Range(4, 8).Reverse().Select(i => new Handle(pool, new ObjectId(5), (uint)i)), Recent());
+        Assert.Equal(Enumerable.Range(4, 8).Reverse().Select(i => new PageHandle(pool, new ObjectId(5), (uint)i)), Recent());
         Assert.Equal(23, Engines.Figures(client, pool).CorruptPages);
 
-        IReadOnlyList<Handle> Recent() => Assert.Single(engine.Statistics().Pools).RecentCorrupt;
+        IReadOnlyList<PageHandle> Recent() => Assert.Single(engine.Statistics().Pools).RecentCorrupt;
     }
 
     [Fact]
     public unsafe void TheVerifierNamesTheDamagedPage()
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         client.Put(pool, new ObjectId(5), 9, Pages.Text(3));
         engine.Slabs.At(FirstPageSlot(engine))[40] ^= 1;
@@ -98,7 +98,7 @@ public sealed class CorruptionTests
     public void TheVerifierFindsALeakedSlot()
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         Engines.Pool(client);
         unsafe
         {

@@ -16,7 +16,7 @@ public sealed class DisposalTests
     public void EveryPublicMemberOfADisposedEngineSaysThatItIsDisposed()
     {
         var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         engine.Dispose();
         engine.Dispose();
         var called = 0;
@@ -51,7 +51,7 @@ public sealed class DisposalTests
     public void DisposalWaitsForTheCallThatIsUnderWayAndLetsItMakeItsOwn()
     {
         var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         client.Put(pool, new ObjectId(1), 1, Pages.Random(1));
         using var stream = new HeldStream(() => Assert.True(engine.Room().Used > 0));
@@ -74,7 +74,7 @@ public sealed class DisposalTests
     public void DisposalFromWithinACallIsRefusedAndTheEngineGoesOn()
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         using var stream = new HeldStream(engine.Dispose);
         stream.GoOn.Set();

@@ -21,7 +21,7 @@ public sealed class DropDamagedTests : IDisposable
         // Not asked to, attach reads no page: the damage shows when the page is read.
         using (var engine = Open(drop: false))
         {
-            Assert.Equal(TmemStatus.Corrupt, engine.Client(new ClientId(1)).Get(pool, new ObjectId(1), 7, new byte[4096]));
+            Assert.Equal(TmemStatus.Corrupt, engine.Client(new TmemClientId(1)).Get(pool, new ObjectId(1), 7, new byte[4096]));
         }
         using (var engine = Open(drop: true))
         {
@@ -90,7 +90,7 @@ public sealed class DropDamagedTests : IDisposable
     private PoolId Fill(Action<TmemEngine> damage)
     {
         using var engine = Open(drop: false);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < Pages; i++)
             Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Tests.Pages.Text((int)i)));
@@ -101,7 +101,7 @@ public sealed class DropDamagedTests : IDisposable
     private static void AssertAllBut(TmemEngine engine, PoolId pool, Func<uint, bool> gone)
     {
         Engines.AssertSound(engine);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var page = new byte[4096];
         for (uint i = 0; i < Pages; i++)
         {

@@ -61,7 +61,7 @@ public sealed class EngineModelTests
     private static void Run((int Size, int Codec)[] shapes, List<Step> steps, long capacity, bool tight)
     {
         using var engine = Engines.Anonymous(capacity);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pools = shapes.Select((shape, number) =>
             new PoolModel(client, number, PoolShapes.PageSizes[shape.Size], (TmemCodec)shape.Codec, tight)).ToArray();
         foreach (var step in steps)

@@ -138,7 +138,7 @@ public sealed class EvictionTests
 
         public Cache(TmemEngine engine)
         {
-            _client = engine.Client(new ClientId(1));
+            _client = engine.Client(new TmemClientId(1));
             _pool = Engines.Pool(_client, PoolFlags.Shared);
         }
 

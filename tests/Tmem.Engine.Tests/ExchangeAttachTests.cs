@@ -35,7 +35,7 @@ public sealed class ExchangeAttachTests : IDisposable
         PoolId a, b;
         using (var engine = Open(_path))
         {
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             a = Engines.Pool(client);
             b = otherPool ? Engines.Pool(client) : a;
             // An earlier exchange, whose record must not be taken for this one's.
@@ -60,7 +60,7 @@ public sealed class ExchangeAttachTests : IDisposable
         void Check(TmemEngine engine, bool done)
         {
             Engines.AssertSound(engine);
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             var page = new byte[Pages.Size];
             Assert.Equal(TmemStatus.Ok, client.Get(a, objA, indexA, page));
             Assert.Equal(Pages.Any(done ? seedB : seedA), page);
@@ -83,7 +83,7 @@ public sealed class ExchangeAttachTests : IDisposable
     {
         using (var engine = Open(_path))
         {
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             var pool = Engines.Pool(client);
             client.Put(pool, new ObjectId(1), 0, Pages.Text(1));
             client.Put(pool, new ObjectId(1), 1, Pages.Text(2));

@@ -26,7 +26,7 @@ public sealed class FaultInjectionTests
     public void AStoreThatFailsHalfTheTimeNeverLies()
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         var random = new Random(1);
         engine.Slabs.FaultInjector = () => random.Next(2) == 0;
@@ -78,7 +78,7 @@ public sealed class FaultInjectionTests
 
     private static bool WriteAndExchangeWithFailureAt(TmemEngine engine, PoolFlags flags, int n)
     {
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client, flags);
         var obj = new ObjectId(1);
         var page = new byte[Pages.Size];
@@ -164,7 +164,7 @@ public sealed class FaultInjectionTests
         public FaultyRun(TmemEngine engine, PoolFlags flags)
         {
             _engine = engine;
-            _client = engine.Client(new ClientId(1));
+            _client = engine.Client(new TmemClientId(1));
             _pool = Engines.Pool(_client, flags);
             _isPersistent = flags == PoolFlags.Persistent;
             _consumes = flags == PoolFlags.None;
@@ -238,7 +238,7 @@ public sealed class FaultInjectionTests
 
     private static bool RunWithFailureAt(TmemEngine engine, int n)
     {
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         var calls = 0;
         engine.Slabs.FaultInjector = () => ++calls == n;

@@ -8,7 +8,7 @@ public sealed class FreezeTests : IDisposable
     private readonly ObjectId _object = new(1);
     private readonly byte[] _page = new byte[Pages.Size];
 
-    public FreezeTests() => _client = _engine.Client(new ClientId(1));
+    public FreezeTests() => _client = _engine.Client(new TmemClientId(1));
 
     public void Dispose()
     {
@@ -63,7 +63,7 @@ public sealed class FreezeTests : IDisposable
     [Fact]
     public void OnlyThatClientIsFrozenInASharedPoolToo()
     {
-        var other = _engine.Client(new ClientId(2));
+        var other = _engine.Client(new TmemClientId(2));
         var options = new PoolOptions(PoolFlags.Shared, SharedId: new SharedId(5, 5));
         _engine.Authorise(_client.Id, options.SharedId);
         _engine.Authorise(other.Id, options.SharedId);

@@ -16,7 +16,7 @@ public sealed class FullStoreTests
         {
             // Not disposed of if it fails: a thread works on in it then.
             var engine = Engines.Still(Engines.Mebi + pages * 4096);
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             var pool = Engines.Pool(client);
             var refused = 0;
             var page = Pages.Random(1);
@@ -83,7 +83,7 @@ public sealed class FullStoreTests
     /// </summary>
     private static void BesideFillers(TmemEngine engine, string complaint, Action<TmemClient> work)
     {
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var cache = Engines.Pool(client, PoolFlags.Shared);
         using var end = new CancellationTokenSource();
         var fillers = Enumerable.Range(0, 3).Select(number => new Thread(() =>

@@ -35,13 +35,13 @@ public sealed class HugeBlocksTests
         MakeAll(engine);
         var made = engine.Huge!.Count;
         // Half of the pages go, compaction empties spans and trims others.
-        for (uint i = 0; i < Many; i += 2) engine.Client(new ClientId(1)).FlushPage(pool, s_object, i);
+        for (uint i = 0; i < Many; i += 2) engine.Client(new TmemClientId(1)).FlushPage(pool, s_object, i);
         engine.Compact();
         Assert.InRange(engine.Huge.Count, 0, made - 1);
         Assert.Equal(engine.Statistics().UsedBytes / 4096, BlocksOf(memory) / 4096, tolerance: 16);
         AssertThere(engine, pool, index => index % 2 == 1);
         // And what fills up again becomes huge again.
-        for (uint i = 0; i < Many; i += 2) engine.Client(new ClientId(1)).Put(pool, s_object, i, s_pages[i % 100]);
+        for (uint i = 0; i < Many; i += 2) engine.Client(new TmemClientId(1)).Put(pool, s_object, i, s_pages[i % 100]);
         var broken = engine.Huge.Count;
         while (engine.Huge.Step()) { }
         Assert.InRange(engine.Huge.Count, broken + 1, long.MaxValue);
@@ -62,7 +62,7 @@ public sealed class HugeBlocksTests
         engine.Huge!.WhileHeld = () =>
         {
             engine.Huge.WhileHeld = null;
-            for (uint i = 0; i < Many; i += step) engine.Client(new ClientId(1)).FlushPage(pool, s_object, i);
+            for (uint i = 0; i < Many; i += step) engine.Client(new TmemClientId(1)).FlushPage(pool, s_object, i);
             engine.Compact();
             engine.Shrink(0);
             held = engine.Statistics().UsedBytes;
@@ -84,7 +84,7 @@ public sealed class HugeBlocksTests
         var memory = RegionMemory.CreateDescriptor();
         using var engine = Open(LibC.dup(memory));
         var pool = Fill(engine);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var stop = false;
         var maker = new Thread(() => { while (!Volatile.Read(ref stop)) engine.Huge!.Step(); });
         maker.Start();
@@ -140,7 +140,7 @@ public sealed class HugeBlocksTests
 
     private static PoolId Fill(TmemEngine engine)
     {
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < Many; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, s_object, i, s_pages[i % 100]));
         return pool;
@@ -180,7 +180,7 @@ public sealed class HugeBlocksTests
         var page = new byte[Pages.Size];
         for (uint i = 0; i < Many; i++)
         {
-            var status = engine.Client(new ClientId(1)).Get(pool, s_object, i, page);
+            var status = engine.Client(new TmemClientId(1)).Get(pool, s_object, i, page);
             Assert.Equal(there(i) ? TmemStatus.Ok : TmemStatus.Miss, status);
             if (status == TmemStatus.Ok) Assert.True(s_pages[i % 100].AsSpan().SequenceEqual(page), $"page {i}");
         }

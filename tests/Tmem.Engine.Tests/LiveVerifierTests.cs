@@ -13,7 +13,7 @@ public sealed class LiveVerifierTests
     public void NoHoldGrowsWithAnObjectOrABucket()
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         var page = new byte[Pages.Size];
         // One object of many pages, all of one word: they take no slots.
@@ -32,7 +32,7 @@ public sealed class LiveVerifierTests
     public unsafe void WhatTheIndexDoesNotReachIsALeak()
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 200; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Pages.Random((int)i)));
         Assert.True(engine.Verify().Clean);

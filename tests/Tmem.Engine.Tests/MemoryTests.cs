@@ -15,7 +15,7 @@ public sealed class MemoryTests
     public void TheCapacityIsNeverExceededAndAFullStoreIsFull(int mebi)
     {
         using var engine = Engines.Still(mebi * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         uint index = 0;
         while (client.Put(pool, new ObjectId(1), index, Pages.Random((int)index)) == TmemStatus.Ok) index++;
@@ -51,7 +51,7 @@ public sealed class MemoryTests
     public void TheSystemSeesTheMemoryComeBack()
     {
         using var engine = Engines.Anonymous(256 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         var before = Resident(engine.Memory);
         for (uint i = 0; i < 20_000; i++) client.Put(pool, new ObjectId(1), i, Pages.Random((int)i % 50));
@@ -65,7 +65,7 @@ public sealed class MemoryTests
     public void EphemeralPagesMakeRoomForPersistentOnes()
     {
         using var engine = Engines.Anonymous(8 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var ephemeral = Engines.Pool(client, PoolFlags.None);
         var persistent = Engines.Pool(client);
         for (uint i = 0; i < 5000; i++)
@@ -81,7 +81,7 @@ public sealed class MemoryTests
     public void EphemeralPagesWithoutSlotsMakeRoomToo()
     {
         using var engine = Engines.Anonymous(Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var ephemeral = Engines.Pool(client, PoolFlags.Shared);
         // Zero pages far apart: no slots, but nodes and objects enough to fill the store by themselves.
         for (uint i = 0; i < 20_000; i++)
@@ -97,7 +97,7 @@ public sealed class MemoryTests
     public void APageReadSinceTheHandPassedStaysLonger()
     {
         using var engine = Engines.Anonymous(4 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client, PoolFlags.Shared);
         var page = new byte[Pages.Size];
         for (uint i = 0; i < 400; i++) client.Put(pool, new ObjectId(1), i, Pages.Random((int)i));
@@ -115,7 +115,7 @@ public sealed class MemoryTests
     public void WhenEveryPageIsInUseSomePagesStillGo()
     {
         using var engine = Engines.Anonymous(2 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client, PoolFlags.Shared);
         var page = new byte[Pages.Size];
         for (uint i = 0; i < 2000; i++)

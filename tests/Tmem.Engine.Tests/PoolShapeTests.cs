@@ -9,7 +9,7 @@ public sealed class PoolShapeTests : IDisposable
     private readonly TmemClient _client;
     private readonly ObjectId _object = new(1, 2, 3);
 
-    public PoolShapeTests() => _client = _engine.Client(new ClientId(1));
+    public PoolShapeTests() => _client = _engine.Client(new TmemClientId(1));
 
     public void Dispose()
     {

@@ -9,7 +9,7 @@ namespace Tmem.Engine.Tests;
 /// </summary>
 public class RegionTakeoverTests
 {
-    private static readonly ClientId s_client = new(1);
+    private static readonly TmemClientId s_client = new(1);
     private static readonly ObjectId s_object = new(1);
 
     [Fact]

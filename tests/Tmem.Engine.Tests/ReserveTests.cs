@@ -23,8 +23,8 @@ public sealed class ReserveTests : IDisposable
     public void AReserveIsKeptWhateverOthersStore(int seed)
     {
         using var engine = Engines.Still(Capacity);
-        var client = engine.Client(new ClientId(1));
-        var other = engine.Client(new ClientId(2));
+        var client = engine.Client(new TmemClientId(1));
+        var other = engine.Client(new TmemClientId(2));
         (TmemClient Client, PoolId Id, long Reserve)[] pools =
         [
             Reserved(client, 5 * Engines.Mebi), Reserved(client, 2 * Engines.Mebi), Reserved(other, 3 * Engines.Mebi),
@@ -63,7 +63,7 @@ public sealed class ReserveTests : IDisposable
     public void SeveralThreadsThatFillTheStoreLeaveAReserveItsRoom()
     {
         using var engine = Engines.Still(Capacity);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var (_, reserved, reserve) = Reserved(client, 8 * Engines.Mebi);
         using var full = new CountdownEvent(3);
         Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, number =>
@@ -87,7 +87,7 @@ public sealed class ReserveTests : IDisposable
     public void WhoIsRefusedForAReserveDrivesNoCacheOut()
     {
         using var engine = Engines.Still(Capacity);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         Reserved(client, 8 * Engines.Mebi);
         var cache = Engines.Pool(client, PoolFlags.None);
         for (uint i = 0; i < 500; i++) client.Put(cache, new ObjectId(1), i, Pages.Random((int)i));
@@ -107,7 +107,7 @@ public sealed class ReserveTests : IDisposable
     public void RecordsLeaveAReserveItsRoomInACacheToo()
     {
         using var engine = Engines.Still(Capacity);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var (_, reserved, reserve) = Reserved(client, 8 * Engines.Mebi);
         var cache = Engines.Pool(client, PoolFlags.Shared);
         for (uint i = 0; i < 3000; i++) client.Put(cache, new ObjectId(1), i, Pages.Random((int)i));
@@ -136,7 +136,7 @@ public sealed class ReserveTests : IDisposable
     public void AReserveIsChangedWhileRunningAndFitsOrIsRefused()
     {
         using var engine = Engines.Still(Capacity);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         var other = Engines.Pool(client);
         Assert.Equal(TmemStatus.Ok, client.Reserve(pool, 8 * Engines.Mebi));
@@ -168,7 +168,7 @@ public sealed class ReserveTests : IDisposable
         Assert.Equal(TmemStatus.InvalidArgument, client.Reserve(pool, -1));
         Assert.Equal(TmemStatus.InvalidArgument, client.Reserve(pool, long.MaxValue));
         Assert.Equal(TmemStatus.InvalidArgument, client.Reserve(limited, Engines.Mebi + 1));
-        Assert.Equal(TmemStatus.ForeignClient, engine.Client(new ClientId(2)).Reserve(pool, 1));
+        Assert.Equal(TmemStatus.ForeignClient, engine.Client(new TmemClientId(2)).Reserve(pool, 1));
         Assert.Equal(TmemStatus.InvalidFlags, client.NewPool(new PoolOptions(PoolFlags.None, ReserveBytes: 1), out _));
         Assert.Equal(TmemStatus.InvalidFlags, client.NewPool(new PoolOptions(PoolFlags.Persistent, 10, ReserveBytes: 11), out _));
         Engines.AssertSound(engine);
@@ -180,7 +180,7 @@ public sealed class ReserveTests : IDisposable
         PoolId made, changed, plain;
         using (var engine = Open())
         {
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             made = Reserved(client, 5 * Engines.Mebi).Id;
             changed = Engines.Pool(client);
             plain = Engines.Pool(client);
@@ -188,7 +188,7 @@ public sealed class ReserveTests : IDisposable
         }
         using (var engine = Open())
         {
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             Assert.Equal(5 * Engines.Mebi, Options(client, made).ReserveBytes);
             Assert.Equal(4 * Engines.Mebi, Options(client, changed).ReserveBytes);
             Assert.Equal(9 * Engines.Mebi, engine.Statistics().UnmetReserveBytes);
@@ -209,7 +209,7 @@ public sealed class ReserveTests : IDisposable
         PoolId reserved, plain;
         using (var engine = Open())
         {
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             reserved = Reserved(client, 10 * Engines.Mebi).Id;
             plain = Engines.Pool(client);
             var statistics = engine.Statistics();
@@ -221,7 +221,7 @@ public sealed class ReserveTests : IDisposable
         }
         using (var engine = Open(8 * Engines.Mebi))
         {
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             Assert.InRange(engine.Statistics().ExcessReserveBytes, 2 * Engines.Mebi, 4 * Engines.Mebi);
             Assert.Equal(0, engine.Statistics().ReservableBytes);
             Assert.Equal(TmemStatus.Reserved, client.Put(plain, new ObjectId(1), 0, Pages.Random(1)));
@@ -243,7 +243,7 @@ public sealed class ReserveTests : IDisposable
         PoolId pool;
         using (var engine = Attach(drops: false))
         {
-            pool = Reserved(engine.Client(new ClientId(1)), Engines.Mebi).Id;
+            pool = Reserved(engine.Client(new TmemClientId(1)), Engines.Mebi).Id;
             var entries = (PoolEntry*)(engine.Memory.Start + RegionLayout.PoolTableOffset);
             entries[engine.PoolTable.Find(pool)!.Place].ReserveBytes = damage;
         }
@@ -251,7 +251,7 @@ public sealed class ReserveTests : IDisposable
         using (var engine = Attach(drops: true))
         {
             Assert.Equal(1, engine.DroppedCount);
-            Assert.Equal(0, Options(engine.Client(new ClientId(1)), pool).ReserveBytes);
+            Assert.Equal(0, Options(engine.Client(new TmemClientId(1)), pool).ReserveBytes);
             Engines.AssertSound(engine);
         }
         _ = Tmds.Linux.LibC.close(memory);

@@ -51,8 +51,8 @@ public sealed class SharedPoolTests : IDisposable
     public void NobodySharesUnauthorised()
     {
         using var engine = Engines.Anonymous();
-        var one = engine.Client(new ClientId(1));
-        var two = engine.Client(new ClientId(2));
+        var one = engine.Client(new TmemClientId(1));
+        var two = engine.Client(new TmemClientId(2));
         Assert.Equal(TmemStatus.NotAuthorised, one.NewPool(Options(PoolFlags.Shared), out _));
         engine.Authorise(one.Id, _id);
         Assert.Equal(TmemStatus.Ok, one.NewPool(Options(PoolFlags.Shared), out var pool));
@@ -87,8 +87,8 @@ public sealed class SharedPoolTests : IDisposable
         Assert.Equal(TmemStatus.ForeignClient, two.DestroyPool(pool));
         Assert.Empty(two.Pools());
         var rows = 2u;
-        while (engine.Authorise(new ClientId(rows), new SharedId(rows, 9)) == TmemStatus.Ok) rows++;
-        Assert.Equal(TmemStatus.TableFull, engine.Authorise(new ClientId(rows), new SharedId(rows, 9)));
+        while (engine.Authorise(new TmemClientId(rows), new SharedId(rows, 9)) == TmemStatus.Ok) rows++;
+        Assert.Equal(TmemStatus.TableFull, engine.Authorise(new TmemClientId(rows), new SharedId(rows, 9)));
         Assert.Equal(170u, rows);
         Assert.Equal(TmemStatus.Ok, engine.Authorise(two.Id, _id));
         Assert.Equal(TmemStatus.Ok, two.NewPool(Options(PoolFlags.Shared), out _));
@@ -98,8 +98,8 @@ public sealed class SharedPoolTests : IDisposable
     public void WithoutAnIdTheKindIsSharedAndThePoolIsNot()
     {
         using var engine = Engines.Anonymous();
-        var one = engine.Client(new ClientId(1));
-        var two = engine.Client(new ClientId(2));
+        var one = engine.Client(new TmemClientId(1));
+        var two = engine.Client(new TmemClientId(2));
         Assert.NotEqual(Engines.Pool(one, PoolFlags.Shared), Engines.Pool(two, PoolFlags.Shared));
         Assert.NotEqual(Engines.Pool(one, PoolFlags.Shared), Engines.Pool(one, PoolFlags.Shared));
     }
@@ -141,7 +141,7 @@ public sealed class SharedPoolTests : IDisposable
         using (var engine = Open())
         {
             var (one, two) = Authorised(engine);
-            engine.Authorise(new ClientId(3), _id);
+            engine.Authorise(new TmemClientId(3), _id);
             one.NewPool(Options(SharedPersistent), out pool);
             two.NewPool(Options(SharedPersistent), out _);
             two.Put(pool, _object, 7, Pages.Text(1));
@@ -149,9 +149,9 @@ public sealed class SharedPoolTests : IDisposable
         }
         using (var engine = Open())
         {
-            var one = engine.Client(new ClientId(1));
-            var two = engine.Client(new ClientId(2));
-            var three = engine.Client(new ClientId(3));
+            var one = engine.Client(new TmemClientId(1));
+            var two = engine.Client(new TmemClientId(2));
+            var three = engine.Client(new TmemClientId(3));
             Assert.Equal([1u, 2u, 3u], engine.Clients().Select(info => info.Id.Value));
             Assert.Equal(TmemStatus.Ok, two.Get(pool, _object, 7, _page));
             Assert.Equal(TmemStatus.ForeignClient, one.Get(pool, _object, 7, _page));
@@ -182,23 +182,23 @@ public sealed class SharedPoolTests : IDisposable
         }
         using (var engine = Open())
         {
-            Assert.Equal(TmemStatus.Ok, engine.Client(new ClientId(1)).Get(pool, _object, 7, _page));
-            Assert.True(engine.Client(new ClientId(2)).Info().MemoryBytes > 0);
+            Assert.Equal(TmemStatus.Ok, engine.Client(new TmemClientId(1)).Get(pool, _object, 7, _page));
+            Assert.True(engine.Client(new TmemClientId(2)).Info().MemoryBytes > 0);
             // The owner had left, and an older program had not named another.
-            engine.Client(new ClientId(2)).DestroyPool(pool);
+            engine.Client(new TmemClientId(2)).DestroyPool(pool);
             Entry(engine, pool)->Owner = 2;
         }
         using (var engine = Open())
         {
-            Assert.True(engine.Client(new ClientId(1)).Info().MemoryBytes > 0);
+            Assert.True(engine.Client(new TmemClientId(1)).Info().MemoryBytes > 0);
             // The last member had left, and the pool had not ended yet.
-            engine.Client(new ClientId(1)).DestroyPool(pool);
+            engine.Client(new TmemClientId(1)).DestroyPool(pool);
             Entry(engine, pool)->LivingId = pool.Value;
         }
         using (var engine = Open())
         {
             Assert.Empty(engine.Statistics().Pools);
-            Assert.Equal(TmemStatus.NoSuchPool, engine.Client(new ClientId(1)).Get(pool, _object, 7, _page));
+            Assert.Equal(TmemStatus.NoSuchPool, engine.Client(new TmemClientId(1)).Get(pool, _object, 7, _page));
             Engines.AssertSound(engine);
         }
     }
@@ -207,7 +207,7 @@ public sealed class SharedPoolTests : IDisposable
     public void JoiningPuttingAndLeavingBesideEachOtherIsClean()
     {
         using var engine = Engines.Anonymous();
-        var clients = Enumerable.Range(1, 4).Select(number => engine.Client(new ClientId((uint)number))).ToArray();
+        var clients = Enumerable.Range(1, 4).Select(number => engine.Client(new TmemClientId((uint)number))).ToArray();
         foreach (var client in clients) engine.Authorise(client.Id, _id);
         var unexpected = 0;
         Parallel.ForEach(clients, client =>
@@ -235,9 +235,9 @@ public sealed class SharedPoolTests : IDisposable
 
     private (TmemClient, TmemClient) Authorised(TmemEngine engine)
     {
-        Assert.Equal(TmemStatus.Ok, engine.Authorise(new ClientId(1), _id));
-        Assert.Equal(TmemStatus.Ok, engine.Authorise(new ClientId(2), _id));
-        return (engine.Client(new ClientId(1)), engine.Client(new ClientId(2)));
+        Assert.Equal(TmemStatus.Ok, engine.Authorise(new TmemClientId(1), _id));
+        Assert.Equal(TmemStatus.Ok, engine.Authorise(new TmemClientId(2), _id));
+        return (engine.Client(new TmemClientId(1)), engine.Client(new TmemClientId(2)));
     }
 
     private TmemEngine Open() => TmemEngine.Open(new EngineOptions { CapacityBytes = 16 * Engines.Mebi, RegionPath = _path });

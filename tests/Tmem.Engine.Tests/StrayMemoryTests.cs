@@ -18,7 +18,7 @@ public sealed unsafe class StrayMemoryTests
     public void MemoryThatAReaderOfHolesGaveTheRegionGoesBackAndNothingElseDoes(bool inBackground)
     {
         using var engine = Open(inBackground);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 2000; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(i % 7), i, Pages.Text((int)i)));
         for (uint i = 0; i < 2000; i += 3) client.FlushPage(pool, new ObjectId(i % 7), i);
@@ -38,7 +38,7 @@ public sealed unsafe class StrayMemoryTests
     public void ItGoesBackBesideALoadWithoutALossToAnybody()
     {
         using var engine = Open(inBackground: false);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         using var end = new CancellationTokenSource();
         long wrong = 0;
         var threads = Enumerable.Range(0, 2).Select(number => new Thread(() =>

@@ -17,7 +17,7 @@ public sealed class SubpageConcurrencyTests
     public void NoWriteToAHalfIsLost(int size, TmemCodec codec, bool shrinks)
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         Assert.Equal(TmemStatus.Ok,
             client.NewPool(new PoolOptions(PoolFlags.Persistent.WithPageSize(size), Codec: codec), out var pool));
         var obj = new ObjectId(1);
@@ -72,7 +72,7 @@ public sealed class SubpageConcurrencyTests
     {
         const int places = 24;
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         PoolId[] pools = [Engines.Pool(client, flags), Engines.Pool(client, flags)];
         var contents = Enumerable.Range(0, places).Select(seed => Pages.Any(seed)).ToArray();
         for (var i = 0; i < places; i++) Assert.Equal(TmemStatus.Ok, client.Put(PoolOf(i), ObjectOf(i), IndexOf(i), contents[i]));
@@ -118,7 +118,7 @@ public sealed class SubpageConcurrencyTests
     public void ExchangedPagesAreEvictedLikeAnyOther(PoolFlags flags)
     {
         using var engine = Engines.Anonymous(2 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         PoolId[] pools = [Engines.Pool(client, flags), Engines.Pool(client, flags)];
         var contents = Enumerable.Range(0, 40).Select(seed => Pages.Any(seed)).ToArray();
         int wrong = 0, swapped = 0;
@@ -160,7 +160,7 @@ public sealed class SubpageConcurrencyTests
     public void ExchangingWithAPoolThatIsDestroyedIsClean()
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var stays = Engines.Pool(client);
         for (var round = 0; round < 50; round++)
         {

@@ -15,7 +15,7 @@ public sealed class SubpageTests : IDisposable
     private readonly ObjectId _other = new(7);
     private readonly byte[] _page = new byte[Pages.Size];
 
-    public SubpageTests() => _client = _engine.Client(new ClientId(1));
+    public SubpageTests() => _client = _engine.Client(new TmemClientId(1));
 
     public void Dispose()
     {
@@ -94,7 +94,7 @@ public sealed class SubpageTests : IDisposable
     {
         var pool = Engines.Pool(_client);
         var packed = Engines.Pool(_client, Persistent | PoolFlags.Precompressed);
-        var stranger = _engine.Client(new ClientId(2));
+        var stranger = _engine.Client(new TmemClientId(2));
         _client.Put(pool, _object, 7, Pages.Text(1));
         _client.Put(packed, _object, 7, new byte[50]);
         Assert.Equal(TmemStatus.Precompressed, _client.Read(packed, _object, 7, 0, _page));
@@ -154,7 +154,7 @@ public sealed class SubpageTests : IDisposable
     public unsafe void ADamagedPageIsNeitherWrittenNorExchanged()
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         client.Put(pool, _object, 7, Pages.Text(1));
         client.Put(pool, _object, 8, Pages.Filled(5));

@@ -12,7 +12,7 @@ public sealed class VerifierTests
     public void APoolThatIsBeingEmptiedIsNotTakenForLeaks()
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = engine.PoolTable.Find(Engines.Pool(client))!;
         Fill(client, pool.Id);
 
@@ -29,7 +29,7 @@ public sealed class VerifierTests
     public void PoolsThatComeAndGoAreNotTakenForLeaks()
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         using var end = new CancellationTokenSource();
         var threads = Enumerable.Range(0, 3).Select(_ => new Thread(() =>
         {
@@ -57,7 +57,7 @@ public sealed class VerifierTests
     public unsafe void ASlotThatBeginsToWaitBetweenTwoLooksIsNotTakenForALeak()
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 1000; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Pages.Random(1)));
         // What a flush has in hand that has taken a page out of the index: its slot, as the page left it.
@@ -88,7 +88,7 @@ public sealed class VerifierTests
     public unsafe void ASlotThatNothingRefersToIsALeak()
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), 7, Pages.Random(1)));
         var place = PageDescriptor.Slot(*Engines.Leaf(engine, pool, new ObjectId(1), 7));
@@ -102,7 +102,7 @@ public sealed class VerifierTests
     public void MemoryGivenOutBeyondTheCapacityIsFound()
     {
         using var engine = Engines.Still(2 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         uint stored = 0;
         while (client.Put(pool, new ObjectId(1), stored, Pages.Random((int)stored)) == TmemStatus.Ok) stored++;
@@ -120,7 +120,7 @@ public sealed class VerifierTests
     public void ACapacityBelowWhatPersistentPagesTakeIsNoFault()
     {
         using var engine = Engines.Still(4 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 500; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Pages.Random((int)i)));
         engine.Slabs.Spans.Capacity = Engines.Mebi;

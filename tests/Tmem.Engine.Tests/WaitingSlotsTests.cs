@@ -95,13 +95,13 @@ public sealed class WaitingSlotsTests
         using (var engine = Open(LibC.dup(memory)))
         {
             pool = Fill(engine).Pool;
-            for (uint i = 0; i < 8; i++) engine.Client(new ClientId(1)).FlushPage(pool, s_object, i * 100);
+            for (uint i = 0; i < 8; i++) engine.Client(new TmemClientId(1)).FlushPage(pool, s_object, i * 100);
             Assert.Equal(8, engine.Slabs.Waiting(SpanKind.PersistentPages, s_class));
         }
         using (var engine = Open(memory))
         {
             Engines.AssertSound(engine);
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             Assert.Equal(Many - 8, Engines.Figures(client, pool).Pages);
             for (uint i = 0; i < Many; i++)
                 Assert.Equal(i < 800 && i % 100 == 0 ? TmemStatus.Miss : TmemStatus.Ok,
@@ -136,7 +136,7 @@ public sealed class WaitingSlotsTests
 
     private static (TmemClient Client, PoolId Pool) Fill(TmemEngine engine)
     {
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client, PoolFlags.Persistent | PoolFlags.Precompressed);
         for (uint i = 0; i < Many; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, s_object, i, s_stored));
         return (client, pool);

@@ -16,7 +16,7 @@ public sealed class WorkingMemoryTests
     public void ShortThreadsLeaveNoMemoryBehind(bool prepared)
     {
         using var engine = Engines.Still();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         Assert.Equal(TmemStatus.Ok, client.NewPool(new PoolOptions(PoolFlags.Persistent, Codec: TmemCodec.Zstd), out var pool));
         RunThreads(AtOnce, () => Use(engine, client, pool, prepared));
         var before = engine.Statistics().WorkingBytes;

@@ -26,9 +26,9 @@ public class CallBenchmarks : IDisposable
 
     public CallBenchmarks()
     {
-        _client = _engine.Client(new ClientId(1));
+        _client = _engine.Client(new TmemClientId(1));
         _client.NewPool(new PoolOptions(PoolFlags.Persistent), out _pool);
-        _fullClient = _full.Client(new ClientId(1));
+        _fullClient = _full.Client(new TmemClientId(1));
         _fullClient.NewPool(new PoolOptions(PoolFlags.Shared), out _fullPool);
         for (uint i = 0; i < Pages; i++)
         {

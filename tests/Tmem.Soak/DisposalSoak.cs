@@ -22,7 +22,7 @@ internal sealed class DisposalSoak(int seed)
         for (; _rounds < rounds && !stop.IsCancellationRequested; _rounds++)
         {
             var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 4 << 20, CompactInBackground = _rounds % 2 == 0 });
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             PoolId[] pools =
                 [.. new[] { PoolFlags.Persistent, PoolFlags.None, PoolFlags.Shared }.Select(flags => Pool(client, flags))];
             string? failure = null;

@@ -11,7 +11,7 @@ internal sealed class FlippedStore(Random random)
 
     public void Fill(TmemEngine engine)
     {
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         for (var i = 0; i < _pools.Length; i++) client.NewPool(new PoolOptions(s_kinds[i]), out _pools[i]);
         for (var i = 0; i < 150; i++)
         {
@@ -31,7 +31,7 @@ internal sealed class FlippedStore(Random random)
     /// verifier's to find.</param>
     public (string? Lost, string? Wrong) Use(TmemEngine engine, bool verifyOnly)
     {
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var report = engine.Verify();
         string? lost = report.Clean ? null : $"named by the verifier: {report.Problems[0]}";
         if (verifyOnly) return (lost, null);
@@ -45,7 +45,7 @@ internal sealed class FlippedStore(Random random)
             }
             SoakPage.Make(_expected, key.Object << 32 | key.Index, number);
             if (_page.AsSpan().SequenceEqual(_expected)) continue;
-            return (null, $"{new Handle(_pools[key.Pool], Id(key.Object), key.Index)} answered a page that was not put there");
+            return (null, $"{new PageHandle(_pools[key.Pool], Id(key.Object), key.Index)} answered a page that was not put there");
         }
         Churn(client, 200);
         engine.Statistics();

@@ -22,7 +22,7 @@ internal sealed class SoakWorker
     private long _operations;
 
     /// <summary>The client that owns the common pools.</summary>
-    public static ClientId Everybody => new(1000);
+    public static TmemClientId Everybody => new(1000);
 
     public SoakWorker(EngineSoakOptions options, int number, PoolId[] common)
     {
@@ -47,7 +47,7 @@ internal sealed class SoakWorker
     public void Attach(TmemEngine engine)
     {
         _engine = engine;
-        _client = engine.Client(new ClientId(_number));
+        _client = engine.Client(new TmemClientId(_number));
         _everybody = engine.Client(Everybody);
         foreach (var pool in _pools)
         {
@@ -187,7 +187,7 @@ internal sealed class SoakWorker
                 status = _everybody.Get(pool, Id(obj), index, _page);
                 Check(status is TmemStatus.Ok or TmemStatus.Miss, $"get from a common pool: {status}");
                 Check(status != TmemStatus.Ok || SoakPage.IsTold(_page, key, _room),
-                    $"{new Handle(pool, Id(obj), index)}: a page that nobody put there");
+                    $"{new PageHandle(pool, Id(obj), index)}: a page that nobody put there");
                 break;
             case 8:
                 _everybody.FlushPage(pool, Id(obj), index);
@@ -227,7 +227,7 @@ internal sealed class SoakWorker
 
     private void Check(bool holds, string what, PoolModel pool, ulong obj, uint index)
     {
-        if (!holds) throw new SoakFailure($"thread {_number}, {new Handle(pool.Id, Id(obj), index)} ({pool.Options}): {what}");
+        if (!holds) throw new SoakFailure($"thread {_number}, {new PageHandle(pool.Id, Id(obj), index)} ({pool.Options}): {what}");
     }
 
     private void Check(bool holds, string what)

@@ -28,7 +28,7 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
 
     private readonly SpanPool _spans = slabs.Spans;
     private readonly List<string> _problems = [];
-    private readonly List<Handle> _corrupt = [];
+    private readonly List<PageHandle> _corrupt = [];
     private readonly SuspectSlots _suspects = new(slabs);
     private readonly ulong* _words = (ulong*)NativeMemory.Alloc((nuint)(RegionLayout.SpanBytes / 32 * sizeof(ulong)));
     /// <summary>Following the index further may lead out of the region.</summary>
@@ -228,7 +228,7 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
         if (PageDescriptor.IsFill(descriptor)) return;
         var place = PageDescriptor.Slot(descriptor);
         var kind = pool.IsPersistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
-        var handle = new Handle(pool.Id, record.Id, index);
+        var handle = new PageHandle(pool.Id, record.Id, index);
         if (!PageDescriptor.IsSlot(descriptor) || !slabs.IsSlot(place, kind))
         {
             Problem($"{handle} refers to {descriptor:x}, which is not a page of its own");
@@ -253,7 +253,7 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
                 $"{handle} has {length} bytes in its slot at {place:x}, which holds {slabs.SlotBytes(place) - SlotHeader.Bytes}");
     }
 
-    private void Corrupt(Handle handle)
+    private void Corrupt(PageHandle handle)
     {
         if (_problems.Count < VerifierReport.MaximumProblems) _corrupt.Add(handle);
         Problem($"{handle} is corrupt: its stored bytes fail their checksum or do not unpack");

@@ -13,7 +13,7 @@ internal sealed unsafe class PageWalk(RegionOperations operations) : IDisposable
     private readonly byte* _page = (byte*)NativeMemory.AlignedAlloc(PageSizes.Largest, 64);
 
     /// <summary>Returns how many pages were read.</summary>
-    public long Run(Pool pool, Action<Handle> corrupt, CancellationToken cancellation = default)
+    public long Run(Pool pool, Action<PageHandle> corrupt, CancellationToken cancellation = default)
     {
         long pages = 0;
         for (var number = 0; number < Pool.BucketCount; number++)
@@ -27,7 +27,7 @@ internal sealed unsafe class PageWalk(RegionOperations operations) : IDisposable
                     cancellation.ThrowIfCancellationRequested();
                     pages++;
                     if (operations.Pages.Peek(pool, id, index, new Span<byte>(_page, pool.PageSize), out _) == TmemStatus.Corrupt)
-                        corrupt(new Handle(pool.Id, id, index));
+                        corrupt(new PageHandle(pool.Id, id, index));
                 }
             }
         }

@@ -19,7 +19,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
     private readonly PoolTable _pools;
     private readonly RegionOperations _operations;
     private readonly List<string> _problems = [];
-    private readonly List<Handle> _corrupt = [];
+    private readonly List<PageHandle> _corrupt = [];
     private readonly SuspectSlots _suspects;
     private readonly Dictionary<PoolId, PoolStatistics> _walked = [];
     private readonly Dictionary<PoolId, long> _recordBytes = [];
@@ -167,7 +167,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
         }
         var place = PageDescriptor.Slot(descriptor);
         var kind = pool.IsPersistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
-        var handle = new Handle(pool.Id, record.Id, index);
+        var handle = new PageHandle(pool.Id, record.Id, index);
         if (!PageDescriptor.IsSlot(descriptor) || !_slabs.IsSlot(place, kind) || !_reached.Add(place))
         {
             Problem($"{handle} refers to {descriptor:x}, which is not a page of its own");
@@ -283,7 +283,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
     private bool IsReferred(SpanKind kind, ulong place, ulong word) =>
         kind is SpanKind.PersistentPages or SpanKind.EphemeralPages && _suspects.IsInLeaf(place, word);
 
-    private void Corrupt(Handle handle)
+    private void Corrupt(PageHandle handle)
     {
         if (_problems.Count < VerifierReport.MaximumProblems) _corrupt.Add(handle);
         Problem($"{handle} is corrupt: its stored bytes fail their checksum or do not unpack");

@@ -8,13 +8,13 @@ namespace Tmem.Engine.Pools;
 /// nothing for it on the data path, one with a limit a read a pool, and there is no figure that an attach or a change of owner
 /// could leave wrong.
 /// </summary>
-internal sealed class ClientState(ClientId id, ClientTable table)
+internal sealed class ClientState(TmemClientId id, ClientTable table)
 {
     private ulong _settings = ClientSettings.Default.Word;
     private volatile Pool[] _pools = [];
     private int _growing;
 
-    public ClientId Id { get; } = id;
+    public TmemClientId Id { get; } = id;
 
     public ClientSettings Settings
     {

@@ -13,7 +13,7 @@ internal sealed unsafe class ClientTable
     private const int FewStates = 64;
 
     private readonly ClientEntry* _entries;
-    private readonly Dictionary<ClientId, WeakReference<ClientState>> _states = [];
+    private readonly Dictionary<TmemClientId, WeakReference<ClientState>> _states = [];
     private readonly Lock _change = new();
     private volatile ClientState[] _all = [];
     private int _sweepAt = FewStates;
@@ -24,7 +24,7 @@ internal sealed unsafe class ClientTable
     public ClientState[] All => _all;
 
     /// <summary>The one state of a client, for as long as anybody holds it.</summary>
-    public ClientState State(ClientId id)
+    public ClientState State(TmemClientId id)
     {
         lock (_change)
         {
@@ -92,7 +92,7 @@ internal sealed unsafe class ClientTable
                 entry.LivingId = 0;
                 continue;
             }
-            var client = State(new ClientId((uint)entry.LivingId));
+            var client = State(new TmemClientId((uint)entry.LivingId));
             client.Settings = settings;
             Note(client);
         }

@@ -28,7 +28,7 @@ internal sealed class CorruptPages
     }
 
     /// <summary>What was noted, the latest first.</summary>
-    public IReadOnlyList<Handle> Read(PoolId pool)
+    public IReadOnlyList<PageHandle> Read(PoolId pool)
     {
         // The same empty list for all: snapshots of pools without damage compare as equal.
         if (Volatile.Read(ref _noted) == 0) return [];
@@ -36,11 +36,11 @@ internal sealed class CorruptPages
         var noted = _noted;
         var ring = ((ObjectId Object, uint Index)[])_ring.Clone();
         SpinLatch.Exit(ref _latch);
-        var handles = new Handle[Math.Min(noted, Kept)];
+        var handles = new PageHandle[Math.Min(noted, Kept)];
         for (var i = 0; i < handles.Length; i++)
         {
             var (obj, index) = ring[(noted - 1 - i) % Kept];
-            handles[i] = new Handle(pool, obj, index);
+            handles[i] = new PageHandle(pool, obj, index);
         }
         return handles;
     }

@@ -10,23 +10,23 @@ namespace Tmem.Engine.Pools;
 /// </summary>
 internal sealed unsafe partial class PoolTable
 {
-    public TmemStatus Authorise(ClientId client, SharedId id)
+    public TmemStatus Authorise(TmemClientId client, SharedId id)
     {
         lock (_change) return _sharing.TryAdd(client, id, SharingEntry.Authorised) ? TmemStatus.Ok : TmemStatus.TableFull;
     }
 
-    public bool Revoke(ClientId client, SharedId id)
+    public bool Revoke(TmemClientId client, SharedId id)
     {
         lock (_change) return _sharing.Remove(client, id, SharingEntry.Authorised);
     }
 
-    public void RevokeAll(ClientId client)
+    public void RevokeAll(TmemClientId client)
     {
         lock (_change) _sharing.RevokeAll(client);
     }
 
     /// <summary>The clients that are authorised for anything, or members of anything.</summary>
-    public HashSet<ClientId> SharingClients()
+    public HashSet<TmemClientId> SharingClients()
     {
         lock (_change) return _sharing.Clients();
     }
@@ -93,7 +93,7 @@ internal sealed unsafe partial class PoolTable
     {
         if (id.IsNone) return [];
         var members = _sharing.Members(id);
-        if (members.Count > 0 && !members.Contains(new ClientId(entry.Owner))) entry.Owner = members[0].Value;
+        if (members.Count > 0 && !members.Contains(new TmemClientId(entry.Owner))) entry.Owner = members[0].Value;
         return [.. members.Select(_clients.State)];
     }
 }

@@ -220,7 +220,7 @@ internal sealed unsafe partial class PoolTable
             }
             // The region was made within a capacity that had room for them; a smaller one now refuses puts, not pools.
             _spans.Charge(Pool.ProcessBytes);
-            var owner = _clients.State(new ClientId(entry.Owner));
+            var owner = _clients.State(new TmemClientId(entry.Owner));
             var pool = new Pool(id, place, owner, options, PoolStage.Open, _reserves, _newPagesCodec) { Members = members };
             owner.Own(pool);
             if (pool.IsPersistent) _reserves.Add(pool);

@@ -13,11 +13,11 @@ internal sealed unsafe class SharingTable
 
     public SharingTable(RegionMemory memory) => _rows = (SharingEntry*)(memory.Start + RegionLayout.SharingTableOffset);
 
-    public bool Has(ClientId client, SharedId id, uint state) => Find(client, id) is var row and >= 0
+    public bool Has(TmemClientId client, SharedId id, uint state) => Find(client, id) is var row and >= 0
         && (_rows[row].State & state) != 0;
 
     /// <summary>Adds to what a client is to a shared id. False if that needs a row and there is none.</summary>
-    public bool TryAdd(ClientId client, SharedId id, uint state)
+    public bool TryAdd(TmemClientId client, SharedId id, uint state)
     {
         var row = Find(client, id);
         if (row >= 0)
@@ -39,7 +39,7 @@ internal sealed unsafe class SharingTable
     /// <summary>
     /// Takes away from what a client is to a shared id; a row that says nothing any more is free. False if it was not so.
     /// </summary>
-    public bool Remove(ClientId client, SharedId id, uint state)
+    public bool Remove(TmemClientId client, SharedId id, uint state)
     {
         var row = Find(client, id);
         if (row < 0 || (_rows[row].State & state) == 0) return false;
@@ -48,7 +48,7 @@ internal sealed unsafe class SharingTable
     }
 
     /// <summary>Takes away every authorisation of a client.</summary>
-    public void RevokeAll(ClientId client)
+    public void RevokeAll(TmemClientId client)
     {
         for (var row = 0; row < RegionLayout.MaximumSharings; row++)
         {
@@ -57,23 +57,23 @@ internal sealed unsafe class SharingTable
     }
 
     /// <summary>The members of a shared id, in the order of the rows.</summary>
-    public List<ClientId> Members(SharedId id)
+    public List<TmemClientId> Members(SharedId id)
     {
-        var members = new List<ClientId>();
+        var members = new List<TmemClientId>();
         for (var row = 0; row < RegionLayout.MaximumSharings; row++)
         {
-            if ((_rows[row].State & SharingEntry.Member) != 0 && IdOf(row) == id) members.Add(new ClientId(_rows[row].Client));
+            if ((_rows[row].State & SharingEntry.Member) != 0 && IdOf(row) == id) members.Add(new TmemClientId(_rows[row].Client));
         }
         return members;
     }
 
     /// <summary>The clients that have any row.</summary>
-    public HashSet<ClientId> Clients()
+    public HashSet<TmemClientId> Clients()
     {
-        var clients = new HashSet<ClientId>();
+        var clients = new HashSet<TmemClientId>();
         for (var row = 0; row < RegionLayout.MaximumSharings; row++)
         {
-            if (_rows[row].Word != 0) clients.Add(new ClientId(_rows[row].Client));
+            if (_rows[row].Word != 0) clients.Add(new TmemClientId(_rows[row].Client));
         }
         return clients;
     }
@@ -95,13 +95,13 @@ internal sealed unsafe class SharingTable
                 entry.Word = 0;
                 continue;
             }
-            if (!lives(IdOf(row))) Write(row, new ClientId(entry.Client), entry.State & ~SharingEntry.Member);
+            if (!lives(IdOf(row))) Write(row, new TmemClientId(entry.Client), entry.State & ~SharingEntry.Member);
         }
     }
 
     private SharedId IdOf(int row) => new(_rows[row].Low, _rows[row].High);
 
-    private int Find(ClientId client, SharedId id)
+    private int Find(TmemClientId client, SharedId id)
     {
         for (var row = 0; row < RegionLayout.MaximumSharings; row++)
         {
@@ -110,6 +110,6 @@ internal sealed unsafe class SharingTable
         return -1;
     }
 
-    private void Write(int row, ClientId client, uint state) =>
+    private void Write(int row, TmemClientId client, uint state) =>
         Volatile.Write(ref _rows[row].Word, state == 0 ? 0 : (ulong)client.Value << 32 | state);
 }

@@ -69,7 +69,7 @@ internal sealed class ClientSaver(RegionOperations operations, Stream stream, Ca
                 {
                     if (operations.Transfer.Unpack(scratch, unpacked) != TmemStatus.Ok)
                         return Result(TransferStatus.Refused, TmemStatus.Corrupt,
-                            $"{new Handle(pool.Id, id, index)} is corrupt; flush it and save again");
+                            $"{new PageHandle(pool.Id, id, index)} is corrupt; flush it and save again");
                     WritePage(id, index, scratch);
                     cancellation.ThrowIfCancellationRequested();
                 }

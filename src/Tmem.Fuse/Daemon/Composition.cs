@@ -12,7 +12,7 @@ namespace Tmem.Fuse.Daemon;
 internal sealed class Composition : IDisposable
 {
     /// <summary>The mounted file system's number among the engine's clients; its pools are found by it after an attach.</summary>
-    public static ClientId FileSystemClient { get; } = new(1);
+    public static TmemClientId FileSystemClient { get; } = new(1);
 
     private static readonly TimeSpan s_lastChance = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan s_betweenTries = TimeSpan.FromSeconds(1);

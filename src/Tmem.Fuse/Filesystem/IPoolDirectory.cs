@@ -32,7 +32,7 @@ internal interface IPoolDirectory
     /// <summary>
     /// A page in the words of the file system: its pool, a path of its file, its number and its place in the file.
     /// </summary>
-    string Describe(in Handle page);
+    string Describe(in PageHandle page);
 
     /// <summary>
     /// Cross-checks names, inodes, attributes and the engine's objects; one sentence a problem. Safe while others work.

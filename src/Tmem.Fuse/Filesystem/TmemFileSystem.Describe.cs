@@ -14,7 +14,7 @@ internal sealed partial class TmemFileSystem
     private const int LongestPath = 4096;
 
     /// <inheritdoc/>
-    public string Describe(in Handle page)
+    public string Describe(in PageHandle page)
     {
         var place = $"page {page.Index} (bytes from {(ulong)page.Index << FilePages.PageShift} on) of ";
         var inode = new RecordRef(page.Object.Word0);
@@ -29,7 +29,7 @@ internal sealed partial class TmemFileSystem
         }
     }
 
-    private string FileOf(in Handle page, RecordRef inode, ulong generation)
+    private string FileOf(in PageHandle page, RecordRef inode, ulong generation)
     {
         for (var searched = false; ; searched = true)
         {

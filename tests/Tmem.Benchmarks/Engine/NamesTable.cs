@@ -29,7 +29,7 @@ internal static class NamesTable
     {
         var verdict = new Verdict(Files);
         using var region = new Memfd();
-        using (var engine = Open(region)) Fill(new TmemFileSystem(engine, engine.Client(new ClientId(1))), directories);
+        using (var engine = Open(region)) Fill(new TmemFileSystem(engine, engine.Client(new TmemClientId(1))), directories);
         var (walk, recovery) = (new Series(), new Series());
         long wrong = 0;
         for (var takeOver = -1; takeOver < TakeOvers; takeOver++)
@@ -37,7 +37,7 @@ internal static class NamesTable
             var start = Stopwatch.GetTimestamp();
             using var engine = Open(region);
             var opened = Stopwatch.GetTimestamp();
-            var files = new TmemFileSystem(engine, engine.Client(new ClientId(1)));
+            var files = new TmemFileSystem(engine, engine.Client(new TmemClientId(1)));
             var recovered = Stopwatch.GetTimestamp();
             if (takeOver >= 0) walk.Add(Stopwatch.GetElapsedTime(start, opened).TotalSeconds);
             if (takeOver >= 0) recovery.Add(Stopwatch.GetElapsedTime(opened, recovered).TotalSeconds);

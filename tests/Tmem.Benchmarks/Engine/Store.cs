@@ -19,7 +19,7 @@ internal sealed unsafe class Store : IDisposable
         {
             CapacityBytes = capacity, MaximumCapacityBytes = capacity, RegionDescriptor = descriptor, HugePages = huge,
         });
-        Client = Engine.Client(new ClientId(1));
+        Client = Engine.Client(new TmemClientId(1));
         if (Client.Pools() is [var pool, ..]) Pool = pool;
         else if (Client.NewPool(new PoolOptions(flags), out pool) == TmemStatus.Ok) Pool = pool;
         else throw new BenchmarkException($"no pool in a store of {capacity} bytes.");

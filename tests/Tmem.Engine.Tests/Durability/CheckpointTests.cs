@@ -7,7 +7,7 @@ namespace Tmem.Engine.Tests.Durability;
 /// <summary>What a sync promises, whom it holds up, and what it does when the disk refuses.</summary>
 public sealed class CheckpointTests
 {
-    private static readonly ClientId s_client = new(1);
+    private static readonly TmemClientId s_client = new(1);
     private static readonly ValuedPages s_pages = new(Pages.Text);
 
     [Fact]

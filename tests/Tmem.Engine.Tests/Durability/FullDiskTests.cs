@@ -11,7 +11,7 @@ namespace Tmem.Engine.Tests.Durability;
 public sealed class FullDiskTests
 {
     private const int Many = 800;
-    private static readonly ClientId s_client = new(1);
+    private static readonly TmemClientId s_client = new(1);
     private static readonly ValuedPages s_pages = new(Pages.Random);
 
     [Fact]

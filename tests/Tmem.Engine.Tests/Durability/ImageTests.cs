@@ -7,7 +7,7 @@ namespace Tmem.Engine.Tests.Durability;
 /// <summary>What checkpoints write of a store, in what place, and what is made of it by whoever opens it.</summary>
 public sealed class ImageTests
 {
-    private static readonly ClientId s_client = new(1);
+    private static readonly TmemClientId s_client = new(1);
     private static readonly ValuedPages s_pages = new(Pages.Text);
 
     [Fact]

@@ -25,7 +25,7 @@ public sealed class PowerCutTests
         PoolId pool;
         using (var engine = Open(disk, withoutTracking))
         {
-            pool = Engines.Pool(engine.Client(new ClientId(1)));
+            pool = Engines.Pool(engine.Client(new TmemClientId(1)));
             Assert.Equal(TmemStatus.Ok, engine.Sync());
             history.Promise(disk.Now);
             var failures = new Random(seed);
@@ -58,7 +58,7 @@ public sealed class PowerCutTests
         var stop = 0;
         var writers = Enumerable.Range(0, Writers).Select(writer => new Thread(() =>
         {
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             var random = new Random(seed + writer);
             var page = new byte[Pages.Size];
             for (var version = 1; Volatile.Read(ref stop) == 0; version++)
@@ -101,7 +101,7 @@ public sealed class PowerCutTests
             // Before the pool was made durable: it is there or not.
             return;
         }
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         Assert.Equal([pool], client.Pools());
         for (var writer = 0; writer < Writers; writer++)
         {

@@ -44,8 +44,8 @@ public sealed class RegionFileTests : IDisposable
         PoolId pool;
         using (var engine = Open(At("r")))
         {
-            pool = Engines.Pool(engine.Client(new ClientId(1)));
-            for (uint i = 0; i < 1000; i++) engine.Client(new ClientId(1)).Put(pool, new ObjectId(1), i, Pages.Text((int)i));
+            pool = Engines.Pool(engine.Client(new TmemClientId(1)));
+            for (uint i = 0; i < 1000; i++) engine.Client(new TmemClientId(1)).Put(pool, new ObjectId(1), i, Pages.Text((int)i));
             Assert.Contains("in use", Assert.Throws<RegionException>(() => Open(At("r"), readOnly: true)).Message,
                 StringComparison.Ordinal);
         }
@@ -53,8 +53,8 @@ public sealed class RegionFileTests : IDisposable
         using (var look = Open(At("r"), readOnly: true))
         using (Open(At("r"), readOnly: true))
         {
-            Assert.Equal(1000, Engines.Figures(look.Client(new ClientId(1)), pool).Pages);
-            look.Client(new ClientId(1)).DestroyPool(pool);
+            Assert.Equal(1000, Engines.Figures(look.Client(new TmemClientId(1)), pool).Pages);
+            look.Client(new TmemClientId(1)).DestroyPool(pool);
             Assert.Equal(TmemStatus.Ok, look.Sync());
         }
         Assert.Equal(before, SHA256.HashData(File.ReadAllBytes(At("r"))));

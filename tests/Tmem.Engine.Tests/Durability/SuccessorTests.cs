@@ -11,7 +11,7 @@ namespace Tmem.Engine.Tests.Durability;
 /// </summary>
 public sealed unsafe class SuccessorTests
 {
-    private static readonly ClientId s_client = new(1);
+    private static readonly TmemClientId s_client = new(1);
     private static readonly ObjectId s_object = new(1);
     private static readonly ValuedPages s_pages = new(Pages.Random);
 

@@ -4,7 +4,7 @@ namespace Tmem.Engine.Tests.Durability;
 /// <param name="make">The page of a value.</param>
 internal sealed class ValuedPages(Func<int, int, byte[]> make)
 {
-    private static readonly ClientId s_client = new(1);
+    private static readonly TmemClientId s_client = new(1);
     private static readonly ObjectId s_object = new(1);
 
     /// <summary>A new pool whose first pages have their index as value.</summary>

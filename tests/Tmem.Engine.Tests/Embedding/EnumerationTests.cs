@@ -10,7 +10,7 @@ public sealed class EnumerationTests : IDisposable
 
     public EnumerationTests()
     {
-        _client = _engine.Client(new ClientId(1));
+        _client = _engine.Client(new TmemClientId(1));
         _pool = Engines.Pool(_client);
     }
 

@@ -26,7 +26,7 @@ public sealed class LongCallTests : IDisposable
     public async Task A_sync_is_durable_when_its_task_ends()
     {
         using var engine = Open();
-        Fill(engine.Client(new ClientId(1)), 100);
+        Fill(engine.Client(new TmemClientId(1)), 100);
         var syncs = Enumerable.Range(0, 20).Select(_ => engine.SyncAsync(Never)).ToList();
         Assert.All(await Task.WhenAll(syncs), status => Assert.Equal(TmemStatus.Ok, status));
         Assert.InRange(engine.Statistics().Durability.Checkpoints, 1, 20);
@@ -43,7 +43,7 @@ public sealed class LongCallTests : IDisposable
     public async Task A_sync_that_nobody_waits_for_any_more_is_made_all_the_same()
     {
         using var engine = Open();
-        Fill(engine.Client(new ClientId(1)), 10);
+        Fill(engine.Client(new TmemClientId(1)), 10);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => engine.SyncAsync(new CancellationToken(canceled: true)));
         Assert.Equal(TmemStatus.Ok, await engine.SyncAsync(Never));
         var later = engine.SyncAsync(Never);
@@ -63,14 +63,14 @@ public sealed class LongCallTests : IDisposable
     public async Task A_client_is_saved_restored_and_verified_on_threads_of_their_own()
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Fill(client, 200);
         using var whole = new MemoryStream();
         using var one = new MemoryStream();
         Assert.Equal(TransferStatus.Ok, (await client.SaveAsync(whole, Never)).Status);
         Assert.Equal(200, (await client.SavePoolAsync(pool, one, Never)).Pages);
         whole.Position = 0;
-        var restored = await engine.Client(new ClientId(2)).RestoreAsync(whole, Never);
+        var restored = await engine.Client(new TmemClientId(2)).RestoreAsync(whole, Never);
         Assert.Equal((TransferStatus.Ok, 200), (restored.Status, restored.Pages));
         var report = await engine.VerifyAsync(cancellation: Never);
         Engines.AssertClean(report);
@@ -100,22 +100,22 @@ public sealed class LongCallTests : IDisposable
     public async Task A_save_that_is_given_up_is_no_save_and_a_restore_leaves_nothing()
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         Fill(client, 200);
         using var saving = new CancellationTokenSource();
         using var part = new CancellingStream(saving, after: 100_000);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.SaveAsync(part, saving.Token));
         Assert.InRange(part.Length, 100_000, 200_000);
         part.Position = 0;
-        Assert.Equal(TransferStatus.Truncated, engine.Client(new ClientId(2)).Restore(part, Never).Status);
+        Assert.Equal(TransferStatus.Truncated, engine.Client(new TmemClientId(2)).Restore(part, Never).Status);
 
         using var whole = new MemoryStream();
         client.Save(whole, Never);
         using var restoring = new CancellationTokenSource();
         using var given = new ReadCancellingStream(restoring, whole.ToArray(), after: 100_000);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            engine.Client(new ClientId(2)).RestoreAsync(given, restoring.Token));
-        Assert.Empty(engine.Client(new ClientId(2)).Pools());
+            engine.Client(new TmemClientId(2)).RestoreAsync(given, restoring.Token));
+        Assert.Empty(engine.Client(new TmemClientId(2)).Pools());
         Assert.Equal(200, engine.Statistics().Total.Pages);
         Engines.AssertSound(engine);
     }
@@ -126,7 +126,7 @@ public sealed class LongCallTests : IDisposable
     public async Task A_verification_is_given_up(bool quiescent)
     {
         using var engine = Engines.Anonymous();
-        Fill(engine.Client(new ClientId(1)), 100);
+        Fill(engine.Client(new TmemClientId(1)), 100);
         var given = new CancellationToken(canceled: true);
         Assert.ThrowsAny<OperationCanceledException>(() => engine.Verify(quiescent, given));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => engine.VerifyAsync(quiescent, given));

@@ -36,7 +36,7 @@ public sealed class MeterTests
         {
             CapacityBytes = 8 * Engines.Mebi, MeterName = "figures", CompactInBackground = false,
         });
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         var small = Engines.Pool(client, PoolFlags.Persistent, limit: 4096);
         for (uint i = 0; i < 10; i++) client.Put(pool, new ObjectId(1), i, Pages.Random((int)i));

@@ -25,7 +25,7 @@ public sealed class PackageTests : IDisposable
     private const string Program = """
         using Tmem.Engine;
         using var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = EngineOptions.MinimumCapacity });
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         client.NewPool(new PoolOptions(PoolFlags.Persistent), out var pool);
         var page = new byte[TmemClient.PageSize];
         page[99] = 7;

@@ -6,7 +6,7 @@ public sealed class PoolKindTests : IDisposable
     private readonly TmemEngine _engine = Engines.Anonymous(4 * Engines.Mebi);
     private readonly TmemClient _client;
 
-    public PoolKindTests() => _client = _engine.Client(new ClientId(1));
+    public PoolKindTests() => _client = _engine.Client(new TmemClientId(1));
 
     public void Dispose()
     {

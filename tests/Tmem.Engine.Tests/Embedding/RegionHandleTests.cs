@@ -24,14 +24,14 @@ public sealed class RegionHandleTests : IDisposable
         PoolId pool;
         using (var engine = TmemEngine.Open(Options(handle)))
         {
-            pool = Engines.Pool(engine.Client(new ClientId(1)));
-            engine.Client(new ClientId(1)).Put(pool, new ObjectId(1), 3, page);
+            pool = Engines.Pool(engine.Client(new TmemClientId(1)));
+            engine.Client(new TmemClientId(1)).Put(pool, new ObjectId(1), 3, page);
         }
         Assert.False(handle.IsClosed);
         using var again = TmemEngine.Open(Options(handle));
         Assert.True(again.Attached);
         var got = new byte[TmemClient.PageSize];
-        Assert.True(again.Client(new ClientId(1)).TryGet(pool, new ObjectId(1), 3, got, out _));
+        Assert.True(again.Client(new TmemClientId(1)).TryGet(pool, new ObjectId(1), 3, got, out _));
         Assert.Equal(page, got);
     }
 
@@ -42,7 +42,7 @@ public sealed class RegionHandleTests : IDisposable
         using var engine = TmemEngine.Open(Options(handle));
         Assert.Equal(8, RandomAccess.Read(handle, new byte[8], 0));
         handle.Dispose();
-        Engines.Pool(engine.Client(new ClientId(1)));
+        Engines.Pool(engine.Client(new TmemClientId(1)));
         Assert.Equal(TmemStatus.Ok, engine.Sync());
     }
 

@@ -11,7 +11,7 @@ public sealed class RunTests : IDisposable
 
     public RunTests()
     {
-        _client = _engine.Client(new ClientId(1));
+        _client = _engine.Client(new TmemClientId(1));
         _pool = Engines.Pool(_client);
     }
 

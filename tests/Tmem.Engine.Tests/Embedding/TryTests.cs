@@ -10,7 +10,7 @@ public sealed class TryTests : IDisposable
 
     public TryTests()
     {
-        _client = _engine.Client(new ClientId(1));
+        _client = _engine.Client(new TmemClientId(1));
         _pool = Engines.Pool(_client);
     }
 
@@ -55,7 +55,7 @@ public sealed class TryTests : IDisposable
         Mistake("32 bytes are no page", () => _client.TryPut(_pool, new ObjectId(1), 0, new byte[32], out _));
         Mistake("32 bytes are no page", () => _client.TryGet(_pool, new ObjectId(1), 0, new byte[32], out _));
         Mistake("never made", () => _client.TryGet(new PoolId(77), new ObjectId(1), 0, _page, out _));
-        Mistake("another client's", () => _engine.Client(new ClientId(2)).TryPut(_pool, new ObjectId(1), 0, _page, out _));
+        Mistake("another client's", () => _engine.Client(new TmemClientId(2)).TryPut(_pool, new ObjectId(1), 0, _page, out _));
         Mistake("reserved", () => _client.TryPut(_pool, ObjectId.Invalid, 0, _page, out _));
         _engine.Dispose();
         Assert.Throws<ObjectDisposedException>(() => _client.TryGet(_pool, new ObjectId(1), 0, _page, out _));

@@ -18,7 +18,7 @@ public sealed class LinearizabilityTests
     public void WithRoomEveryKindOfPoolIsLinearizable(PoolFlags flags, int threads)
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var subject = new Subject(client, Engines.Pool(client, flags));
         var model = new HandleModel(GetConsumes: flags == PoolFlags.None, MayVanish: false, MayRefuse: false);
         for (var seed = 0; seed < Rounds; seed++)
@@ -37,7 +37,7 @@ public sealed class LinearizabilityTests
     public void InAFullStoreEveryKindOfPoolIsLinearizable(PoolFlags flags)
     {
         using var engine = Engines.Anonymous(Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client, flags);
         var ballast = Engines.Pool(client, flags == PoolFlags.Persistent ? PoolFlags.Persistent : PoolFlags.Shared);
         var model = new HandleModel(GetConsumes: flags == PoolFlags.None, MayVanish: flags != PoolFlags.Persistent,

@@ -41,7 +41,7 @@ public sealed class SeededBugTests
     public void ACopyAfterTheLatchIsFound()
     {
         using var engine = Engines.Anonymous();
-        var pool = Engines.Pool(engine.Client(new ClientId(1)));
+        var pool = Engines.Pool(engine.Client(new TmemClientId(1)));
         Found(new SubjectOver<LateGrab>(engine, pool, new LateGrab(new CompressedStore(engine.Slabs))), s_keeps);
     }
 
@@ -50,7 +50,7 @@ public sealed class SeededBugTests
     public void WithoutAMistakeNothingIsFound()
     {
         using var engine = Engines.Anonymous();
-        var pool = Engines.Pool(engine.Client(new ClientId(1)));
+        var pool = Engines.Pool(engine.Client(new TmemClientId(1)));
         var subject = new SubjectOver<CompressedStore>(engine, pool, new CompressedStore(engine.Slabs));
         for (var seed = 0; seed < 5; seed++) Race.AssertLinearizable(subject, s_keeps, threads: 4, calls: 2000, seed);
         Engines.AssertSound(engine);
@@ -59,7 +59,7 @@ public sealed class SeededBugTests
     private static void Found(Func<TmemClient, PoolId, Subject> make, HandleModel model)
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         Found(make(client, Engines.Pool(client, PoolFlags.Shared)), model);
     }
 

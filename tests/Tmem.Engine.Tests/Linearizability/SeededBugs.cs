@@ -97,7 +97,7 @@ internal sealed class SilentFlush(TmemClient client, PoolId pool) : Subject(clie
 }
 
 /// <summary>The engine's own operations over a page store with a mistake inside it.</summary>
-internal sealed class SubjectOver<TPam>(TmemEngine engine, PoolId id, TPam pam) : Subject(engine.Client(new ClientId(1)), id)
+internal sealed class SubjectOver<TPam>(TmemEngine engine, PoolId id, TPam pam) : Subject(engine.Client(new TmemClientId(1)), id)
     where TPam : struct, IPamOps
 {
     private readonly Pool _pool = engine.PoolTable.Find(id)!;

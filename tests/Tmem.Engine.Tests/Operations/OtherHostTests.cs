@@ -41,7 +41,7 @@ public sealed class OtherHostTests
     {
         // The pool is the engine's; what is under it is not.
         using var engine = Engines.Anonymous();
-        var pool = engine.PoolTable.Find(Engines.Pool(engine.Client(new ClientId(1))))!;
+        var pool = engine.PoolTable.Find(Engines.Pool(engine.Client(new TmemClientId(1))))!;
         var heap = new HeapHost.Heap(mostBlocks);
         var shelf = new PlainStore.Shelf(mostPages);
         var index = new PageIndex<HeapHost, PlainStore>(new HeapHost(heap), new PlainStore(shelf));

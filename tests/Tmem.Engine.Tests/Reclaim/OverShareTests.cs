@@ -15,12 +15,12 @@ public sealed class OverShareTests : IDisposable
 
     private ClientState Client(uint number, int pages, int weight = 1, PoolKind kind = PoolKind.Cache)
     {
-        var client = _engine.Client(new ClientId(number));
+        var client = _engine.Client(new TmemClientId(number));
         Assert.Equal(TmemStatus.Ok, client.Configure(new ClientOptions { Weight = weight }));
         Assert.Equal(TmemStatus.Ok, client.NewPool(new PoolOptions(kind), out var pool));
         for (uint i = 0; i < pages; i++)
             Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Pages.Random((int)i)));
-        return _engine.ClientTable.State(new ClientId(number));
+        return _engine.ClientTable.State(new TmemClientId(number));
     }
 
     [Fact]

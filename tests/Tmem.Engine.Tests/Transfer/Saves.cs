@@ -11,7 +11,7 @@ internal static class Saves
     public static byte[] Small(bool shared = false)
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         engine.Authorise(client.Id, Shared.SharedId);
         Assert.Equal(TmemStatus.Ok, client.NewPool(shared ? Shared : new PoolOptions(PoolFlags.Persistent), out var pool));
         client.Put(pool, new ObjectId(1), 0, Pages.Text(2));

@@ -20,8 +20,8 @@ public sealed class TransferCrashTests : IDisposable
         var saved = Saves.Small(shared: true);
         var looks = 0;
         using var engine = Open(_path);
-        engine.Authorise(new ClientId(1), new SharedId(3, 4));
-        var client = engine.Client(new ClientId(1));
+        engine.Authorise(new TmemClientId(1), new SharedId(3, 4));
+        var client = engine.Client(new TmemClientId(1));
         var kept = Engines.Pool(client);
         client.Put(kept, new ObjectId(1), 0, Pages.Text(1));
         using var stream = new WatchedStream(saved, () =>
@@ -33,14 +33,14 @@ public sealed class TransferCrashTests : IDisposable
             // Nor is the client, after another attach, a member of the pool that somebody else has made of that id since.
             using var again = Open(_path + ".copy");
             Assert.Equal(TmemStatus.ForeignClient,
-                again.Client(new ClientId(1)).DestroyPool(again.Client(new ClientId(2)).Pools().Single()));
+                again.Client(new TmemClientId(1)).DestroyPool(again.Client(new TmemClientId(2)).Pools().Single()));
         });
         Assert.Equal(TransferStatus.Ok, client.Restore(stream).Status);
         Assert.True(looks > 10);
         CopyRegion(engine);
         using var after = Open(_path + ".copy");
         Engines.AssertSound(after);
-        Assert.Equal(client.Pools(), after.Client(new ClientId(1)).Pools());
+        Assert.Equal(client.Pools(), after.Client(new TmemClientId(1)).Pools());
         Assert.Equal(6, after.Statistics().Total.Pages);
     }
 
@@ -52,7 +52,7 @@ public sealed class TransferCrashTests : IDisposable
     {
         using (var engine = Open(_path))
         {
-            var client = engine.Client(new ClientId(1));
+            var client = engine.Client(new TmemClientId(1));
             PoolId[] pools = [Engines.Pool(client), Engines.Pool(client)];
             foreach (var pool in pools)
             {
@@ -76,8 +76,8 @@ public sealed class TransferCrashTests : IDisposable
         Engines.AssertSound(copy);
         Assert.Equal(kept, Assert.Single(copy.Statistics().Pools).Id);
         Assert.Equal(1, copy.Statistics().Total.Pages);
-        copy.Authorise(new ClientId(2), new SharedId(3, 4));
-        Assert.Equal(TmemStatus.Ok, copy.Client(new ClientId(2))
+        copy.Authorise(new TmemClientId(2), new SharedId(3, 4));
+        Assert.Equal(TmemStatus.Ok, copy.Client(new TmemClientId(2))
             .NewPool(new PoolOptions(PoolFlags.Shared, SharedId: new SharedId(3, 4)), out _));
     }
 

@@ -80,7 +80,7 @@ public sealed class TransferRefusalTests
             Saves.Seal(saved.AsSpan(pool, 48));
             Saves.Seal(saved);
             using var engine = Engines.Anonymous(2 * Engines.Mebi);
-            var result = engine.Client(new ClientId(1)).Restore(new MemoryStream(saved));
+            var result = engine.Client(new TmemClientId(1)).Restore(new MemoryStream(saved));
             Assert.True(result.Status == expected, $"{at}: {result}");
             Assert.Contains(words, result.Sentence, StringComparison.Ordinal);
             Assert.Empty(engine.Statistics().Pools);
@@ -93,7 +93,7 @@ public sealed class TransferRefusalTests
     {
         var saved = Saves.Small(shared: true);
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var result = client.Restore(new MemoryStream(saved));
         Assert.Equal((TransferStatus.Refused, TmemStatus.NotAuthorised), (result.Status, result.Cause));
         engine.Authorise(client.Id, Saves.Shared.SharedId);
@@ -107,8 +107,8 @@ public sealed class TransferRefusalTests
         Assert.Empty(engine.Clients());
         engine.Authorise(client.Id, Saves.Shared.SharedId);
         Assert.Equal(TransferStatus.Ok, client.Restore(new MemoryStream(saved)).Status);
-        engine.Authorise(new ClientId(2), Saves.Shared.SharedId);
-        Assert.Equal(TmemStatus.Ok, engine.Client(new ClientId(2)).NewPool(Saves.Shared, out var joined));
+        engine.Authorise(new TmemClientId(2), Saves.Shared.SharedId);
+        Assert.Equal(TmemStatus.Ok, engine.Client(new TmemClientId(2)).NewPool(Saves.Shared, out var joined));
         Assert.Equal([joined], client.Pools());
         Engines.AssertSound(engine);
     }
@@ -117,14 +117,14 @@ public sealed class TransferRefusalTests
     public void WithoutRoomARestoreIsRefusedWhole()
     {
         using var source = Engines.Anonymous();
-        var client = source.Client(new ClientId(1));
+        var client = source.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 1000; i++) client.Put(pool, _object, i, Pages.Random((int)i % 40));
         using var stream = new MemoryStream();
         client.Save(stream);
 
         using var small = Engines.Still(2 * Engines.Mebi);
-        var refused = small.Client(new ClientId(1));
+        var refused = small.Client(new TmemClientId(1));
         stream.Position = 0;
         var result = refused.Restore(stream);
         Assert.Equal((TransferStatus.Refused, TmemStatus.NoRoom), (result.Status, result.Cause));
@@ -165,7 +165,7 @@ public sealed class TransferRefusalTests
     public unsafe void ACorruptPageStopsASaveAndIsNamed()
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         client.Put(pool, _object, 9, Pages.Text(3));
         for (uint span = 0; span < engine.Slabs.Spans.HighWater; span++)
@@ -182,7 +182,7 @@ public sealed class TransferRefusalTests
     {
         var saved = Saves.Small();
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var reads = 0;
         using var failing = new WatchedStream(saved, () => { if (++reads == 5) throw new IOException("the disk is gone"); });
         var result = client.Restore(failing);
@@ -201,7 +201,7 @@ public sealed class TransferRefusalTests
     {
         var saved = Saves.Small();
         using var engine = Engines.Anonymous(16 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var depth = 0;
         TransferResult? deepest = null;
         Nested();
@@ -228,7 +228,7 @@ public sealed class TransferRefusalTests
     private static TmemEngine Used(byte[] saved, out TmemClient client, out EngineStatistics before)
     {
         var engine = Engines.Still(4 * Engines.Mebi);
-        client = engine.Client(new ClientId(1));
+        client = engine.Client(new TmemClientId(1));
         Assert.Equal(TransferStatus.Ok, client.Restore(new MemoryStream(saved)).Status);
         client.Destroy();
         before = engine.Statistics();

@@ -15,7 +15,7 @@ public sealed class TransferTests
     {
         var random = new Random(seed);
         using var source = Engines.Anonymous();
-        var client = source.Client(new ClientId(1));
+        var client = source.Client(new TmemClientId(1));
         PoolOptions[] options = [.. s_kinds.Select((kind, i) => new PoolOptions(kind, i * 100_000_000L, i % 2 == 1))];
         var model = options.Select(_ => new Dictionary<(ObjectId, uint), byte[]>()).ToArray();
         for (var i = 0; i < options.Length; i++)
@@ -41,7 +41,7 @@ public sealed class TransferTests
         Assert.Equal(before, source.Statistics().Pools);
 
         using var target = Engines.Anonymous();
-        var other = target.Client(new ClientId(9));
+        var other = target.Client(new TmemClientId(9));
         stream.Position = 0;
         var restored = other.Restore(stream);
         Assert.True(restored.Status == TransferStatus.Ok, restored.Sentence);
@@ -81,7 +81,7 @@ public sealed class TransferTests
     public void SavingAnEphemeralPoolConsumesNothing()
     {
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client, PoolFlags.None);
         for (uint i = 0; i < 50; i++) client.Put(pool, _object, i, Pages.Any((int)i));
         using var stream = new MemoryStream();
@@ -95,7 +95,7 @@ public sealed class TransferTests
     {
         using var source = Engines.Still();
         using var target = Engines.Still();
-        var (client, other) = (source.Client(new ClientId(1)), target.Client(new ClientId(1)));
+        var (client, other) = (source.Client(new TmemClientId(1)), target.Client(new TmemClientId(1)));
         List<PoolOptions> shapes = [new(PoolFlags.Persistent | PoolFlags.Precompressed)];
         foreach (var size in PoolShapes.PageSizes)
         {
@@ -136,7 +136,7 @@ public sealed class TransferTests
     {
         var saved = Saves.Small();
         using var engine = Engines.Anonymous();
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         using var both = new MemoryStream([.. saved, .. saved, 1, 2, 3]);
         Assert.Equal(TransferStatus.Ok, client.Restore(both).Status);
         Assert.Equal(TransferStatus.Ok, client.Restore(both).Status);
@@ -150,8 +150,8 @@ public sealed class TransferTests
     {
         var saved = Saves.Small(shared: true);
         using var engine = Engines.Anonymous();
-        engine.Authorise(new ClientId(1), Saves.Shared.SharedId);
-        var client = engine.Client(new ClientId(1));
+        engine.Authorise(new TmemClientId(1), Saves.Shared.SharedId);
+        var client = engine.Client(new TmemClientId(1));
         var looks = 0;
         using var stream = new WatchedStream(saved, () =>
         {
@@ -173,7 +173,7 @@ public sealed class TransferTests
     public void ASaveUnderLoadHoldsTruePagesAndAllThatNobodyTouched()
     {
         using var engine = Engines.Anonymous(128 * Engines.Mebi);
-        var client = engine.Client(new ClientId(1));
+        var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         const uint still = 2000;
         for (uint i = 0; i < still; i++) client.Put(pool, new ObjectId(i % 7), i * 3, Pages.Any((int)i));
@@ -208,7 +208,7 @@ public sealed class TransferTests
         foreach (var stream in streams)
         {
             using var target = Engines.Anonymous(128 * Engines.Mebi);
-            var other = target.Client(new ClientId(1));
+            var other = target.Client(new TmemClientId(1));
             stream.Position = 0;
             var restored = other.Restore(stream);
             Assert.True(restored.Status == TransferStatus.Ok, restored.Sentence);

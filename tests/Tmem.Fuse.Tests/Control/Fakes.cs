@@ -109,7 +109,7 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
         lock (_gate) return [.. _pools.Values];
     }
 
-    string IPoolDirectory.Describe(in Handle page) => $"page {page.Index} of file /p/f";
+    string IPoolDirectory.Describe(in PageHandle page) => $"page {page.Index} of file /p/f";
 
     IReadOnlyList<string> IPoolDirectory.Verify() => NameProblems;
 
@@ -137,7 +137,7 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
         SpansReturned = 5,
         Generation = 3,
         Total = new PoolStatistics { Pages = 1000, OriginalBytes = 4096000, CompressedBytes = 1638400, PutsNoRoom = 6 },
-        Pools = [.. Pools().Select(pool => new PoolSnapshot(pool.Id, new ClientId(1), pool.Options, 4096, new PoolStatistics
+        Pools = [.. Pools().Select(pool => new PoolSnapshot(pool.Id, new TmemClientId(1), pool.Options, 4096, new PoolStatistics
         {
             Pages = 10 * pool.Id.Value, SlotBytes = 100, IndexBytes = 28, Evictions = 9,
         }))],

@@ -73,7 +73,7 @@ internal sealed class CrashVolume : IDisposable
             Count();
             return false;
         };
-        _files = new TmemFileSystem(_engine, _engine.Client(new ClientId(1)));
+        _files = new TmemFileSystem(_engine, _engine.Client(new TmemClientId(1)));
         // The dispatcher catches what a bug in an operation throws, and says so: a kill is passed on from there.
         _dispatcher = new Dispatcher<TmemFileSystem>(_files,
             fault => throw (fault.Contains(nameof(Killed), StringComparison.Ordinal) ? new Killed()

@@ -37,7 +37,7 @@ public sealed class BoundedWorkTests
         var file = Populate(volume, 20_000, 3_000);
         Assert.Empty(volume.Files.Verify());
         var inode = volume.Engine.Records.Get<InodeRecord>(new RecordRef(file.Value));
-        var page = new Handle(volume.Files.Pools()[0].Id, new ObjectId(file.Value, inode.Generation, 0), 0);
+        var page = new PageHandle(volume.Files.Pools()[0].Id, new ObjectId(file.Value, inode.Generation, 0), 0);
         // Deeper than is written out.
         Assert.Contains("/d/d/d/data", volume.Files.Describe(in page), StringComparison.Ordinal);
         Assert.Equal(Errno.Ok, volume.Files.DestroyPool("p", force: true));

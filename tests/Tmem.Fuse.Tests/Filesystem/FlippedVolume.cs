@@ -34,7 +34,7 @@ internal sealed unsafe class FlippedVolume : IDisposable
         Fill();
     }
 
-    private TmemClient Client => _engine.Client(new ClientId(1));
+    private TmemClient Client => _engine.Client(new TmemClientId(1));
     private RecordStore Records => _engine.Records;
 
     /// <summary>What was flipped, for the failure's message.</summary>

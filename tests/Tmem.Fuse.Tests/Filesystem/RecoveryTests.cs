@@ -262,7 +262,7 @@ public sealed class RecoveryTests : IDisposable
             Assert.Equal(TmemStatus.Ok, engine.Records.Allocate(RecordKind.Inode, Unsafe.SizeOf<InodeRecord>(), out var inode));
             engine.Records.Commit(inode);
         }
-        Assert.Empty(new TmemFileSystem(engine, engine.Client(new ClientId(1))).Verify());
+        Assert.Empty(new TmemFileSystem(engine, engine.Client(new TmemClientId(1))).Verify());
     }
 
     [Fact]

@@ -32,7 +32,7 @@ internal sealed class TestVolume : IDisposable
     {
         _hashMask = hashMask;
         Engine = TmemEngine.Open(options);
-        Client = Engine.Client(new ClientId(1));
+        Client = Engine.Client(new TmemClientId(1));
         Files = new TmemFileSystem(Engine, Client, hashMask);
     }
 

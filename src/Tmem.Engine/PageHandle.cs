@@ -4,7 +4,7 @@ namespace Tmem.Engine;
 /// <param name="Pool">The pool.</param>
 /// <param name="Object">The object within the pool.</param>
 /// <param name="Index">The page's number within the object.</param>
-public readonly record struct Handle(PoolId Pool, ObjectId Object, uint Index)
+public readonly record struct PageHandle(PoolId Pool, ObjectId Object, uint Index)
 {
     /// <inheritdoc/>
     public override string ToString() => $"<{Pool}, object {Object}, page {Index}>";
