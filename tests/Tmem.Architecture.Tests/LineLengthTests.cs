@@ -13,7 +13,7 @@ public class LineLengthTests
     private static readonly string[] s_made = ["bin", "obj", "out", ".git"];
 
     [Fact]
-    public void NoLineIsLongerThan130Columns()
+    public void No_line_is_longer_than_130_columns()
     {
         var files = Directory.EnumerateFiles(Repository.Root, "*", SearchOption.AllDirectories)
             .Where(file => s_extensions.Contains(Path.GetExtension(file)) && !IsMade(file)).ToList();

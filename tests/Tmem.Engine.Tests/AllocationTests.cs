@@ -8,7 +8,7 @@ public sealed class AllocationTests
     private const int Operations = 1_000_000;
 
     [Fact]
-    public void AMillionPutsAndAMillionGetsAllocateNothing()
+    public void A_million_puts_and_a_million_gets_allocate_nothing()
     {
         using var engine = Engines.Anonymous(256 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -29,7 +29,7 @@ public sealed class AllocationTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void NoCodecPageSizeOrOperationAllocates(int size, TmemCodec codec)
+    public void No_codec_page_size_or_operation_allocates(int size, TmemCodec codec)
     {
         using var engine = Engines.Anonymous(256 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -75,7 +75,7 @@ public sealed class AllocationTests
     }
 
     [Fact]
-    public void EvictingMissingFlushingAndRefusingAllocateNothing()
+    public void Evicting_missing_flushing_and_refusing_allocate_nothing()
     {
         using var engine = Engines.Anonymous(2 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -213,7 +213,7 @@ public sealed class AllocationTests
     /// The parts, as <c>scripts/bench micro</c> measures them, once through: it fails if one of them allocates.
     /// </summary>
     [Fact]
-    public void NoPartThatIsBenchmarkedAllocates()
+    public void No_part_that_is_benchmarked_allocates()
     {
         var program = Path.Combine(Repository.Root, "tests", "Tmem.MicroBenchmarks", "bin", "Release", "net10.0",
             "Tmem.MicroBenchmarks.dll");

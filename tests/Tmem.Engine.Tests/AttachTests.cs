@@ -16,7 +16,7 @@ public sealed class AttachTests : IDisposable
     public void Dispose() => File.Delete(_path);
 
     [Fact]
-    public void EverythingIsThereAgain() => Gen.Int.Sample(seed =>
+    public void Everything_is_there_again() => Gen.Int.Sample(seed =>
     {
         File.Delete(_path);
         var random = new Random(seed);
@@ -67,7 +67,7 @@ public sealed class AttachTests : IDisposable
     }, iter: 12, threads: 1);
 
     [Fact]
-    public void PoolsComeBackAsWhatTheyWere()
+    public void Pools_come_back_as_what_they_were()
     {
         PoolOptions[] options =
         [
@@ -123,7 +123,7 @@ public sealed class AttachTests : IDisposable
     [InlineData(4, 0xF1)]
     [InlineData(12, 0x300)]
     [InlineData(12, 0xFF00)]
-    public void APoolOfAKindThatIsNotKnownIsRefusedByName(int offset, int value)
+    public void A_pool_of_a_kind_that_is_not_known_is_refused_by_name(int offset, int value)
     {
         using (var engine = Open()) Engines.Pool(engine.Client(new TmemClientId(1)));
         // Flags and policy of the first pool table entry.
@@ -132,7 +132,7 @@ public sealed class AttachTests : IDisposable
     }
 
     [Fact]
-    public void WhatWasNotCommittedIsFreedOnAttach()
+    public void What_was_not_committed_is_freed_on_attach()
     {
         PoolId pool;
         using (var engine = Open())
@@ -193,7 +193,7 @@ public sealed class AttachTests : IDisposable
     }
 
     [Fact]
-    public void RecordsComeBackCommittedOrNotAtAll()
+    public void Records_come_back_committed_or_not_at_all()
     {
         RecordRef kept, uncommitted, freed;
         using (var engine = Open())
@@ -225,7 +225,7 @@ public sealed class AttachTests : IDisposable
     }
 
     [Fact]
-    public void AForeignFileIsRefusedAndUntouched()
+    public void A_foreign_file_is_refused_and_untouched()
     {
         var text = new string('x', 100_000);
         File.WriteAllText(_path, text);
@@ -236,7 +236,7 @@ public sealed class AttachTests : IDisposable
     }
 
     [Fact]
-    public void ARegionOfAnotherVersionIsRefused()
+    public void A_region_of_another_version_is_refused()
     {
         Open().Dispose();
         Overwrite(8, 99);
@@ -245,7 +245,7 @@ public sealed class AttachTests : IDisposable
     }
 
     [Fact]
-    public void ARegionCutShortIsRefused()
+    public void A_region_cut_short_is_refused()
     {
         Open().Dispose();
         using (var file = File.OpenWrite(_path)) file.SetLength(500_000);
@@ -253,7 +253,7 @@ public sealed class AttachTests : IDisposable
     }
 
     [Fact]
-    public void ADirectoryIsRefused()
+    public void A_directory_is_refused()
     {
         var error = Assert.Throws<RegionException>(() => TmemEngine.Open(new EngineOptions
         {
@@ -263,7 +263,7 @@ public sealed class AttachTests : IDisposable
     }
 
     [Fact]
-    public void ASecondProcessIsKeptOff()
+    public void A_second_process_is_kept_off()
     {
         using var engine = Open();
         Assert.Contains("in use", Assert.Throws<RegionException>(Open).Message, StringComparison.Ordinal);
@@ -271,7 +271,7 @@ public sealed class AttachTests : IDisposable
 
     /// <summary>A process that is being started has a copy of every descriptor until it runs its program.</summary>
     [Fact]
-    public void ACopyOfTheDescriptorKeepsNobodyOffOnceTheEngineIsGone()
+    public void A_copy_of_the_descriptor_keeps_nobody_off_once_the_engine_is_gone()
     {
         var engine = Open();
         var copies = Directory.GetFiles("/proc/self/fd").Where(link => File.ResolveLinkTarget(link, false)?.FullName == _path)
@@ -283,7 +283,7 @@ public sealed class AttachTests : IDisposable
     }
 
     [Fact]
-    public void ARegionTakesACapacityUpToItsMaximum()
+    public void A_region_takes_a_capacity_up_to_its_maximum()
     {
         Open().Dispose();
         using (var engine = Open(64)) Assert.Equal(64 * Engines.Mebi, engine.Statistics().CapacityBytes);
@@ -291,7 +291,7 @@ public sealed class AttachTests : IDisposable
     }
 
     [Fact]
-    public void ADamagedIndexIsRefusedByName()
+    public void A_damaged_index_is_refused_by_name()
     {
         using (var engine = Open())
         {

@@ -42,7 +42,7 @@ public sealed class ClientModelTests : IDisposable
     public void Dispose() => File.Delete(_path);
 
     [Fact]
-    public void ClientsSharingLimitsAndFreezesFollowTheModel() => s_step.List[20, 300].Sample(steps =>
+    public void Clients_sharing_limits_and_freezes_follow_the_model() => s_step.List[20, 300].Sample(steps =>
     {
         File.Delete(_path);
         using var run = new Run(_path);

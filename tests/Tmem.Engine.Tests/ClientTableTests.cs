@@ -4,7 +4,7 @@ namespace Tmem.Engine.Tests;
 public sealed class ClientTableTests
 {
     [Fact]
-    public void AClientThatNobodyHoldsIsForgottenAndOneWithPoolsOrSettingsIsNot()
+    public void A_client_that_nobody_holds_is_forgotten_and_one_with_pools_or_settings_is_not()
     {
         using var engine = Engines.Still();
         var pool = MakeAFew(engine);
@@ -21,7 +21,7 @@ public sealed class ClientTableTests
     }
 
     [Fact]
-    public void AnAuthorisationMakesNoClientThatIsKept()
+    public void An_authorisation_makes_no_client_that_is_kept()
     {
         using var engine = Engines.Still();
         for (uint id = 1; id < 10_000; id++)
@@ -36,7 +36,7 @@ public sealed class ClientTableTests
     [Theory]
     [InlineData(100_000, 0)]
     [InlineData(0, 100_000)]
-    public void AGrowthThatIsRefusedRefusesNoOtherThatFits(long poolLimit, long clientLimit)
+    public void A_growth_that_is_refused_refuses_no_other_that_fits(long poolLimit, long clientLimit)
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));

@@ -9,7 +9,7 @@ public sealed class ClientTests : IDisposable
     public void Dispose() => File.Delete(_path);
 
     [Fact]
-    public void APersistentPutOverTheClientsLimitIsRefusedAndOtherClientsGoOn()
+    public void A_persistent_put_over_the_clients_limit_is_refused_and_other_clients_go_on()
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));
@@ -40,7 +40,7 @@ public sealed class ClientTests : IDisposable
     [Theory]
     [InlineData(PoolFlags.None)]
     [InlineData(PoolFlags.Persistent)]
-    public void OverItsLimitAClientLosesItsOwnEphemeralPagesFirst(PoolFlags flags)
+    public void Over_its_limit_a_client_loses_its_own_ephemeral_pages_first(PoolFlags flags)
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));
@@ -59,7 +59,7 @@ public sealed class ClientTests : IDisposable
     }
 
     [Fact]
-    public void SeveralThreadsTogetherNeverPassTheClientsLimit()
+    public void Several_threads_together_never_pass_the_clients_limit()
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));
@@ -88,7 +88,7 @@ public sealed class ClientTests : IDisposable
     [InlineData(1, 1)]
     [InlineData(3, 1)]
     [InlineData(1, 7)]
-    public void WhenTheStoreIsFullEphemeralMemoryFollowsTheWeights(int first, int second)
+    public void When_the_store_is_full_ephemeral_memory_follows_the_weights(int first, int second)
     {
         using var engine = Engines.Anonymous(16 * Engines.Mebi);
         TmemClient[] clients = [engine.Client(new TmemClientId(1)), engine.Client(new TmemClientId(2))];
@@ -116,7 +116,7 @@ public sealed class ClientTests : IDisposable
     }
 
     [Fact]
-    public void TheClientOverItsShareIsTheFirstToLosePages()
+    public void The_client_over_its_share_is_the_first_to_lose_pages()
     {
         using var engine = Engines.Anonymous(16 * Engines.Mebi);
         var small = engine.Client(new TmemClientId(1));
@@ -134,7 +134,7 @@ public sealed class ClientTests : IDisposable
     }
 
     [Fact]
-    public void AClientWhosePagesHaveNoSlotsLosesThemToo()
+    public void A_client_whose_pages_have_no_slots_loses_them_too()
     {
         using var engine = Engines.Anonymous(2 * Engines.Mebi);
         var small = engine.Client(new TmemClientId(1));
@@ -150,7 +150,7 @@ public sealed class ClientTests : IDisposable
     }
 
     [Fact]
-    public void SettingsSurviveAnAttachAndDefaultsTakeNoEntry()
+    public void Settings_survive_an_attach_and_defaults_take_no_entry()
     {
         using (var engine = Open())
         {
@@ -172,7 +172,7 @@ public sealed class ClientTests : IDisposable
     }
 
     [Fact]
-    public void ALimitCountsAfterAnAttachToo()
+    public void A_limit_counts_after_an_attach_too()
     {
         PoolId pool;
         using (var engine = Open())
@@ -193,7 +193,7 @@ public sealed class ClientTests : IDisposable
     }
 
     [Fact]
-    public void SettingsOutOfRangeAreRefusedAndTheTableHasALimit()
+    public void Settings_out_of_range_are_refused_and_the_table_has_a_limit()
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));
@@ -214,7 +214,7 @@ public sealed class ClientTests : IDisposable
     }
 
     [Fact]
-    public void ALimitBelowOneSlotLetsNothingIn()
+    public void A_limit_below_one_slot_lets_nothing_in()
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));
@@ -224,7 +224,7 @@ public sealed class ClientTests : IDisposable
     }
 
     [Fact]
-    public void ADestroyedClientLeavesNothing()
+    public void A_destroyed_client_leaves_nothing()
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));

@@ -12,7 +12,7 @@ public sealed class CompactionTests
     [Theory]
     [InlineData(PoolFlags.Persistent)]
     [InlineData(PoolFlags.Shared)]
-    public void HolesOfFlushedPagesAreClosed(PoolFlags flags)
+    public void Holes_of_flushed_pages_are_closed(PoolFlags flags)
     {
         using var engine = Engines.Still(256 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -42,7 +42,7 @@ public sealed class CompactionTests
     }
 
     [Fact]
-    public void NodesMoveToo()
+    public void Nodes_move_too()
     {
         using var engine = Engines.Still(256 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -66,7 +66,7 @@ public sealed class CompactionTests
     }
 
     [Fact]
-    public void ObjectsMoveToo()
+    public void Objects_move_too()
     {
         using var engine = Engines.Still(256 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -100,7 +100,7 @@ public sealed class CompactionTests
     }
 
     [Fact]
-    public void CompactingInStepsOfOneSlotComesToTheSame()
+    public void Compacting_in_steps_of_one_slot_comes_to_the_same()
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));
@@ -119,7 +119,7 @@ public sealed class CompactionTests
     }
 
     [Fact]
-    public void AFullSparseStoreTakesNewPagesInsteadOfRefusingThem()
+    public void A_full_sparse_store_takes_new_pages_instead_of_refusing_them()
     {
         using var engine = Engines.Still(16 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -135,7 +135,7 @@ public sealed class CompactionTests
     }
 
     [Fact]
-    public void OfTwoResizesAtOnceTheOneThatFailsSetsNothingBack()
+    public void Of_two_resizes_at_once_the_one_that_fails_sets_nothing_back()
     {
         using var engine = Engines.Still(8 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -161,7 +161,7 @@ public sealed class CompactionTests
     }
 
     [Fact]
-    public void TheBackgroundThreadClosesHolesByItself()
+    public void The_background_thread_closes_holes_by_itself()
     {
         using var engine = Engines.Anonymous(128 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -177,7 +177,7 @@ public sealed class CompactionTests
     }
 
     [Fact]
-    public void PagesAreTheSameWhileTheyAreMoved()
+    public void Pages_are_the_same_while_they_are_moved()
     {
         using var engine = Engines.Still(128 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -219,7 +219,7 @@ public sealed class CompactionTests
     }
 
     [Fact]
-    public void TheCapacityChangesUnderWay()
+    public void The_capacity_changes_under_way()
     {
         using var engine = TmemEngine.Open(new EngineOptions
         {
@@ -248,7 +248,7 @@ public sealed class CompactionTests
     }
 
     [Fact]
-    public void ShrinkGivesBackWhatFreeableSays()
+    public void Shrink_gives_back_what_freeable_says()
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));

@@ -10,7 +10,7 @@ public sealed class ConcurrencyTests
     [InlineData(PoolFlags.None, 64)]
     [InlineData(PoolFlags.Shared, 2)]
     [InlineData(PoolFlags.None, 2)]
-    public void EveryPageReadIsOneThatWasPutThere(PoolFlags flags, int mebi)
+    public void Every_page_read_is_one_that_was_put_there(PoolFlags flags, int mebi)
     {
         using var engine = Engines.Anonymous(mebi * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -53,7 +53,7 @@ public sealed class ConcurrencyTests
     }
 
     [Fact]
-    public void DestroyingAPoolUnderLoadIsClean()
+    public void Destroying_a_pool_under_load_is_clean()
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));

@@ -24,7 +24,7 @@ public sealed class ContractTests : IDisposable
     [InlineData(Persistent)]
     [InlineData(Ephemeral)]
     [InlineData(SharedEphemeral)]
-    public void PutThenGetReturnsThePage(PoolFlags flags)
+    public void Put_then_get_returns_the_page(PoolFlags flags)
     {
         var pool = Engines.Pool(_client, flags);
         for (var seed = 0; seed < 50; seed++)
@@ -40,7 +40,7 @@ public sealed class ContractTests : IDisposable
     [InlineData(Persistent, TmemStatus.Ok)]
     [InlineData(Ephemeral, TmemStatus.Miss)]
     [InlineData(SharedEphemeral, TmemStatus.Ok)]
-    public void OnlyAPrivateEphemeralGetTakesThePageAway(PoolFlags flags, TmemStatus secondGet)
+    public void Only_a_private_ephemeral_get_takes_the_page_away(PoolFlags flags, TmemStatus secondGet)
     {
         var pool = Engines.Pool(_client, flags);
         _client.Put(pool, _object, 7, Pages.Text(1));
@@ -52,7 +52,7 @@ public sealed class ContractTests : IDisposable
     [InlineData(Persistent)]
     [InlineData(Ephemeral)]
     [InlineData(SharedEphemeral)]
-    public void AMissStaysAMissUntilTheNextPut(PoolFlags flags)
+    public void A_miss_stays_a_miss_until_the_next_put(PoolFlags flags)
     {
         var pool = Engines.Pool(_client, flags);
         var before = (byte[])_page.Clone();
@@ -67,7 +67,7 @@ public sealed class ContractTests : IDisposable
     [InlineData(Persistent)]
     [InlineData(Ephemeral)]
     [InlineData(SharedEphemeral)]
-    public void PutOverAHandleReplaces(PoolFlags flags)
+    public void Put_over_a_handle_replaces(PoolFlags flags)
     {
         var pool = Engines.Pool(_client, flags);
         _client.Put(pool, _object, 7, Pages.Text(1));
@@ -78,7 +78,7 @@ public sealed class ContractTests : IDisposable
     }
 
     [Fact]
-    public void APutThatFailsFlushesTheOldPageToo()
+    public void A_put_that_fails_flushes_the_old_page_too()
     {
         var pool = FullPool(out var stored);
         Assert.Equal(TmemStatus.NoRoom, Fill(pool, stored));
@@ -88,7 +88,7 @@ public sealed class ContractTests : IDisposable
     }
 
     [Fact]
-    public void AReplaceThatFailsKeepsTheOldPage()
+    public void A_replace_that_fails_keeps_the_old_page()
     {
         var pool = FullPool(out var stored);
         Assert.Equal(TmemStatus.NoRoom, Fill(pool, stored));
@@ -100,7 +100,7 @@ public sealed class ContractTests : IDisposable
     [Theory]
     [InlineData(Persistent)]
     [InlineData(Ephemeral)]
-    public void FlushSaysWhetherAnythingWasThere(PoolFlags flags)
+    public void Flush_says_whether_anything_was_there(PoolFlags flags)
     {
         var pool = Engines.Pool(_client, flags);
         Assert.Equal(TmemStatus.Miss, _client.FlushPage(pool, _object, 7));
@@ -116,7 +116,7 @@ public sealed class ContractTests : IDisposable
     }
 
     [Fact]
-    public void FlushRangeTakesExactlyTheRange()
+    public void Flush_range_takes_exactly_the_range()
     {
         var pool = Engines.Pool(_client);
         for (uint i = 0; i < 1000; i++) _client.Put(pool, _object, i * 3, Pages.Filled(i));
@@ -128,7 +128,7 @@ public sealed class ContractTests : IDisposable
     }
 
     [Fact]
-    public void ADestroyedPoolIsNoPoolForEver()
+    public void A_destroyed_pool_is_no_pool_for_ever()
     {
         var pool = Engines.Pool(_client);
         for (uint i = 0; i < 5000; i++) _client.Put(pool, new ObjectId(i % 37), i, Pages.Text((int)i % 20));
@@ -148,7 +148,7 @@ public sealed class ContractTests : IDisposable
     }
 
     [Fact]
-    public void EveryMisuseHasItsOwnAnswerAndChangesNothing()
+    public void Every_misuse_has_its_own_answer_and_changes_nothing()
     {
         var pool = Engines.Pool(_client);
         _client.Put(pool, _object, 7, Pages.Text(1));
@@ -176,7 +176,7 @@ public sealed class ContractTests : IDisposable
     }
 
     [Fact]
-    public void ThePoolTableHasALimit()
+    public void The_pool_table_has_a_limit()
     {
         var pools = new List<PoolId>();
         TmemStatus status;
@@ -188,7 +188,7 @@ public sealed class ContractTests : IDisposable
     }
 
     [Fact]
-    public void APersistentPoolIsRefusedAtItsLimitAndAnEphemeralOneEvictsItsOwn()
+    public void A_persistent_pool_is_refused_at_its_limit_and_an_ephemeral_one_evicts_its_own()
     {
         const long limit = 256 * 1024;
         foreach (var flags in new[] { Persistent, Ephemeral })
@@ -213,7 +213,7 @@ public sealed class ContractTests : IDisposable
     }
 
     [Fact]
-    public void APoolMayRefuseWhatDoesNotShrink()
+    public void A_pool_may_refuse_what_does_not_shrink()
     {
         _client.NewPool(new PoolOptions(Persistent, RefuseIncompressible: true), out var pool);
         Assert.Equal(TmemStatus.Incompressible, _client.Put(pool, _object, 0, Pages.Random(1)));
@@ -222,7 +222,7 @@ public sealed class ContractTests : IDisposable
     }
 
     [Fact]
-    public void NextPageFindsWhatIsThere()
+    public void Next_page_finds_what_is_there()
     {
         var pool = Engines.Pool(_client);
         uint[] indexes = [0, 63, 64, 4095, 4096, 262_144, 16_777_216, 1_073_741_824, uint.MaxValue];
@@ -241,7 +241,7 @@ public sealed class ContractTests : IDisposable
     }
 
     [Fact]
-    public void SameFilledPagesTakeNoSlot()
+    public void Same_filled_pages_take_no_slot()
     {
         var pool = Engines.Pool(_client);
         ulong[] words = [0, ulong.MaxValue, 1, 0x0101_0101_0101_0101, 0xDEAD_BEEF_DEAD_BEEF, 0xFFFF_FFFF];

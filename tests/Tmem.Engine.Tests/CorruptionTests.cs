@@ -95,7 +95,7 @@ public sealed class CorruptionTests
     }
 
     [Fact]
-    public void TheVerifierFindsALeakedSlot()
+    public void The_verifier_finds_a_leaked_slot()
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));

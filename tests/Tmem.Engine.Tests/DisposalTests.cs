@@ -13,7 +13,7 @@ public sealed class DisposalTests
     /// Whatever there is and whatever is to come: a public member that reaches the region without looking is found here.
     /// </summary>
     [Fact]
-    public void EveryPublicMemberOfADisposedEngineSaysThatItIsDisposed()
+    public void Every_public_member_of_a_disposed_engine_says_that_it_is_disposed()
     {
         var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));
@@ -39,7 +39,7 @@ public sealed class DisposalTests
     }
 
     [Fact]
-    public void DisposalBesideCallsOfEveryKindEndsThemAndCrashesNothing()
+    public void Disposal_beside_calls_of_every_kind_ends_them_and_crashes_nothing()
     {
         // A process of its own: a crash must not take the tests with it.
         var said = Repository.Run(AppContext.BaseDirectory, "dotnet", "Tmem.Soak.dll", "disposal", "--rounds", "60", "--seed",
@@ -48,7 +48,7 @@ public sealed class DisposalTests
     }
 
     [Fact]
-    public void DisposalWaitsForTheCallThatIsUnderWayAndLetsItMakeItsOwn()
+    public void Disposal_waits_for_the_call_that_is_under_way_and_lets_it_make_its_own()
     {
         var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));
@@ -71,7 +71,7 @@ public sealed class DisposalTests
     }
 
     [Fact]
-    public void DisposalFromWithinACallIsRefusedAndTheEngineGoesOn()
+    public void Disposal_from_within_a_call_is_refused_and_the_engine_goes_on()
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));
@@ -84,7 +84,7 @@ public sealed class DisposalTests
     }
 
     [Fact]
-    public void AThreadThatHasEndedLeavesItsSeatToTheNext()
+    public void A_thread_that_has_ended_leaves_its_seat_to_the_next()
     {
         using var engine = Engines.Anonymous();
         for (var i = 0; i < 60; i++)
@@ -97,7 +97,7 @@ public sealed class DisposalTests
     }
 
     [Fact]
-    public void AThreadMayUseSeveralEnginesByTurns()
+    public void A_thread_may_use_several_engines_by_turns()
     {
         using var first = Engines.Anonymous();
         var second = Engines.Anonymous();

@@ -8,7 +8,7 @@ public sealed class EvictionTests
     private const int Accesses = 60_000;
 
     [Fact]
-    public void APopularPageStaysAtLeastAsOftenAsUnderLru()
+    public void A_popular_page_stays_at_least_as_often_as_under_lru()
     {
         var random = new Random(1);
         var (engine, lru) = Compare(_ => Popular(random));
@@ -16,7 +16,7 @@ public sealed class EvictionTests
     }
 
     [Fact]
-    public void AScanDrivesOutFewPagesThatAreInUse()
+    public void A_scan_drives_out_few_pages_that_are_in_use()
     {
         var random = new Random(2);
         var (engine, lru) = Compare(i => i % 900 < 600 ? Popular(random) : 1_000_000 + i);
@@ -24,7 +24,7 @@ public sealed class EvictionTests
     }
 
     [Fact]
-    public void WhatIsNewAndWantedStaysAtLeastAsOftenAsUnderLru()
+    public void What_is_new_and_wanted_stays_at_least_as_often_as_under_lru()
     {
         var random = new Random(3);
         var (engine, lru) = Compare(i => 10_000 + i / 16 - Popular(random));
@@ -32,7 +32,7 @@ public sealed class EvictionTests
     }
 
     [Fact]
-    public void ThePopularOfYesterdayGoWhenOthersAreWanted()
+    public void The_popular_of_yesterday_go_when_others_are_wanted()
     {
         var random = new Random(4);
         using var engine = Engines.Anonymous(4 * Engines.Mebi);
@@ -50,7 +50,7 @@ public sealed class EvictionTests
     }
 
     [Fact]
-    public void WhenAllPagesAreKeptOnesTheStoreStillTakesNewOnes()
+    public void When_all_pages_are_kept_ones_the_store_still_takes_new_ones()
     {
         using var engine = Engines.Anonymous(2 * Engines.Mebi);
         var cache = new Cache(engine);
@@ -60,7 +60,7 @@ public sealed class EvictionTests
     }
 
     [Fact]
-    public void AFlushOfTheKeptPagesLeavesTheNewcomersToGo()
+    public void A_flush_of_the_kept_pages_leaves_the_newcomers_to_go()
     {
         using var engine = Engines.Anonymous(4 * Engines.Mebi);
         var cache = new Cache(engine);
@@ -90,7 +90,7 @@ public sealed class EvictionTests
     }
 
     [Fact]
-    public void UsesAreCountedUpToThreeAndKeepTheMark()
+    public void Uses_are_counted_up_to_three_and_keep_the_mark()
     {
         byte use = PageUse.Kept;
         for (var i = 0; i < 300; i++) use = PageUse.Counted(use);

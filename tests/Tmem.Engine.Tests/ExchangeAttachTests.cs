@@ -29,7 +29,8 @@ public sealed class ExchangeAttachTests : IDisposable
     [InlineData(true, 5, 0, 0, 2)]
     [InlineData(true, 6, 7, 3, 1)]
     [InlineData(true, 6, 7, 0, 5)]
-    public void AnExchangeIsDoneOrNotWhereverTheProcessDies(bool otherPool, uint indexA, uint indexB, int seedA, int seedB)
+    public void An_exchange_is_done_or_not_wherever_the_process_dies(bool otherPool, uint indexA, uint indexB,
+        int seedA, int seedB)
     {
         var (objA, objB) = (new ObjectId(1), new ObjectId(2));
         PoolId a, b;

@@ -9,7 +9,7 @@ namespace Tmem.Engine.Tests;
 public sealed class FaultInjectionTests
 {
     [Fact]
-    public void WhicheverAllocationFailsTheStoreStaysSound()
+    public void Whichever_allocation_fails_the_store_stays_sound()
     {
         var reached = true;
         for (var n = 1; reached; n++)
@@ -23,7 +23,7 @@ public sealed class FaultInjectionTests
     }
 
     [Fact]
-    public void AStoreThatFailsHalfTheTimeNeverLies()
+    public void A_store_that_fails_half_the_time_never_lies()
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));
@@ -62,7 +62,7 @@ public sealed class FaultInjectionTests
     [Theory]
     [InlineData(PoolFlags.Persistent)]
     [InlineData(PoolFlags.Shared)]
-    public void WhicheverAllocationOfAWriteFailsNothingIsHalfDone(PoolFlags flags)
+    public void Whichever_allocation_of_a_write_fails_nothing_is_half_done(PoolFlags flags)
     {
         var reached = true;
         var n = 0;
@@ -131,7 +131,7 @@ public sealed class FaultInjectionTests
     [InlineData(PoolFlags.None, true)]
     [InlineData(PoolFlags.Shared, false)]
     [InlineData(PoolFlags.Shared, true)]
-    public void WhicheverAllocationFailsEveryOperationKeepsItsContract(PoolFlags flags, bool forGood)
+    public void Whichever_allocation_fails_every_operation_keeps_its_contract(PoolFlags flags, bool forGood)
     {
         var reached = true;
         for (var n = 1; reached; n++)

@@ -9,7 +9,7 @@ namespace Tmem.Engine.Tests;
 public sealed class FlipTests
 {
     [Fact]
-    public void AFlippedBitAnywhereIsNoCrashAndNoWrongPage()
+    public void A_flipped_bit_anywhere_is_no_crash_and_no_wrong_page()
     {
         var said = Repository.Run(AppContext.BaseDirectory, "dotnet", "Tmem.Soak.dll", "flips", "--rounds", "300", "--seed", "1");
         Assert.StartsWith("soak: PASS 300 flips", said, StringComparison.Ordinal);

@@ -20,7 +20,7 @@ public sealed class FreezeTests : IDisposable
     [InlineData(PoolFlags.Persistent)]
     [InlineData(PoolFlags.None)]
     [InlineData(PoolFlags.Shared)]
-    public void PutsBecomeFlushesAndGetsGoOn(PoolFlags flags)
+    public void Puts_become_flushes_and_gets_go_on(PoolFlags flags)
     {
         var pool = Engines.Pool(_client, flags);
         for (uint i = 0; i < 4; i++) _client.Put(pool, _object, i, Pages.Text((int)i));
@@ -43,7 +43,7 @@ public sealed class FreezeTests : IDisposable
     [Theory]
     [InlineData(PoolFlags.Persistent)]
     [InlineData(PoolFlags.None)]
-    public void WritesAndExchangesOfAFrozenClientAreRefused(PoolFlags flags)
+    public void Writes_and_exchanges_of_a_frozen_client_are_refused(PoolFlags flags)
     {
         var pool = Engines.Pool(_client, flags);
         for (uint i = 0; i < 3; i++) _client.Put(pool, _object, i, Pages.Text((int)i));
@@ -61,7 +61,7 @@ public sealed class FreezeTests : IDisposable
     }
 
     [Fact]
-    public void OnlyThatClientIsFrozenInASharedPoolToo()
+    public void Only_that_client_is_frozen_in_a_shared_pool_too()
     {
         var other = _engine.Client(new TmemClientId(2));
         var options = new PoolOptions(PoolFlags.Shared, SharedId: new SharedId(5, 5));
@@ -76,7 +76,7 @@ public sealed class FreezeTests : IDisposable
     }
 
     [Fact]
-    public void OnceFreezeReturnsNoPutThatRanBesideItIsStored()
+    public void Once_freeze_returns_no_put_that_ran_beside_it_is_stored()
     {
         var pool = Engines.Pool(_client);
         for (var round = 0; round < 200; round++)
@@ -107,7 +107,7 @@ public sealed class FreezeTests : IDisposable
     }
 
     [Fact]
-    public void FreezeWaitsForWhoeverIsInABucket()
+    public void Freeze_waits_for_whoever_is_in_a_bucket()
     {
         var pool = Engines.Pool(_client);
         ref var latch = ref _engine.PoolTable.Find(pool)!.BucketAt(200).Latch;

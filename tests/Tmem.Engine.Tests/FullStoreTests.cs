@@ -10,7 +10,7 @@ public sealed class FullStoreTests
     /// nothing more, the next try took it again, and so for ever.
     /// </summary>
     [Fact]
-    public void APutThatRoomForHalfOfItsIndexCanBeMadeForIsRefused()
+    public void A_put_that_room_for_half_of_its_index_can_be_made_for_is_refused()
     {
         for (var pages = 0; pages < 40; pages++)
         {
@@ -41,7 +41,7 @@ public sealed class FullStoreTests
     /// Who shrinks a cache that others fill does not work against them for ever; who takes capacity away gets it.
     /// </summary>
     [Fact]
-    public void AShrinkAndAResizeBesideThoseWhoFillTheStoreEnd()
+    public void A_shrink_and_a_resize_beside_those_who_fill_the_store_end()
     {
         using var engine = Engines.Anonymous(16 * Engines.Mebi);
         var refused = 0;
@@ -62,7 +62,7 @@ public sealed class FullStoreTests
     /// the last page of theirs.
     /// </summary>
     [Fact]
-    public void APersistentPutBesideThoseWhoFillTheStoreGetsRoom()
+    public void A_persistent_put_beside_those_who_fill_the_store_gets_room()
     {
         using var engine = Engines.Anonymous(16 * Engines.Mebi);
         var refused = 0;

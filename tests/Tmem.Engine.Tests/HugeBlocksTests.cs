@@ -11,7 +11,7 @@ public sealed class HugeBlocksTests
     private static readonly byte[][] s_pages = [.. Enumerable.Range(0, 100).Select(seed => Pages.Text(seed))];
 
     [Fact]
-    public void WhatIsFullBecomesHugeAndTakesNoMoreMemory()
+    public void What_is_full_becomes_huge_and_takes_no_more_memory()
     {
         var memory = RegionMemory.CreateDescriptor();
         using var engine = Open(LibC.dup(memory));
@@ -27,7 +27,7 @@ public sealed class HugeBlocksTests
     }
 
     [Fact]
-    public void HolesGiveBackWhatTheyAlwaysDid()
+    public void Holes_give_back_what_they_always_did()
     {
         var memory = RegionMemory.CreateDescriptor();
         using var engine = Open(LibC.dup(memory));
@@ -53,7 +53,7 @@ public sealed class HugeBlocksTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public void NoHoleIsPunchedIntoABlockThatIsBeingMade(uint step)
+    public void No_hole_is_punched_into_a_block_that_is_being_made(uint step)
     {
         var memory = RegionMemory.CreateDescriptor();
         using var engine = Open(LibC.dup(memory));
@@ -79,7 +79,7 @@ public sealed class HugeBlocksTests
     }
 
     [Fact]
-    public void SpansEmptyAndFillWhileBlocksAreMade()
+    public void Spans_empty_and_fill_while_blocks_are_made()
     {
         var memory = RegionMemory.CreateDescriptor();
         using var engine = Open(LibC.dup(memory));
@@ -104,7 +104,7 @@ public sealed class HugeBlocksTests
     }
 
     [Fact]
-    public void WhoeverMapsTheRegionNextFindsItHugeAndWhole()
+    public void Whoever_maps_the_region_next_finds_it_huge_and_whole()
     {
         var memory = RegionMemory.CreateDescriptor();
         PoolId pool;
@@ -121,7 +121,7 @@ public sealed class HugeBlocksTests
     }
 
     [Fact]
-    public void PrivateMemoryAndARegionInAFileStayAsTheyAre()
+    public void Private_memory_and_a_region_in_a_file_stay_as_they_are()
     {
         using (var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 64 * Engines.Mebi, HugePages = true }))
             Assert.Null(engine.Huge);

@@ -10,7 +10,7 @@ namespace Tmem.Engine.Tests;
 public sealed class LiveVerifierTests
 {
     [Fact]
-    public void NoHoldGrowsWithAnObjectOrABucket()
+    public void No_hold_grows_with_an_object_or_a_bucket()
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));

@@ -12,7 +12,7 @@ public sealed class MemoryTests
     [InlineData(1)]
     [InlineData(8)]
     [InlineData(64)]
-    public void TheCapacityIsNeverExceededAndAFullStoreIsFull(int mebi)
+    public void The_capacity_is_never_exceeded_and_a_full_store_is_full(int mebi)
     {
         using var engine = Engines.Still(mebi * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -33,7 +33,7 @@ public sealed class MemoryTests
 
     /// <summary>What stands for the division is one, at every slot's first and last byte.</summary>
     [Fact]
-    public void EveryOffsetInASpanFindsItsSlot()
+    public void Every_offset_in_a_span_finds_its_slot()
     {
         for (var sizeClass = 0; sizeClass < SizeClasses.Count; sizeClass++)
         {
@@ -48,7 +48,7 @@ public sealed class MemoryTests
     }
 
     [Fact]
-    public void TheSystemSeesTheMemoryComeBack()
+    public void The_system_sees_the_memory_come_back()
     {
         using var engine = Engines.Anonymous(256 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -62,7 +62,7 @@ public sealed class MemoryTests
     }
 
     [Fact]
-    public void EphemeralPagesMakeRoomForPersistentOnes()
+    public void Ephemeral_pages_make_room_for_persistent_ones()
     {
         using var engine = Engines.Anonymous(8 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -78,7 +78,7 @@ public sealed class MemoryTests
     }
 
     [Fact]
-    public void EphemeralPagesWithoutSlotsMakeRoomToo()
+    public void Ephemeral_pages_without_slots_make_room_too()
     {
         using var engine = Engines.Anonymous(Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -94,7 +94,7 @@ public sealed class MemoryTests
     }
 
     [Fact]
-    public void APageReadSinceTheHandPassedStaysLonger()
+    public void A_page_read_since_the_hand_passed_stays_longer()
     {
         using var engine = Engines.Anonymous(4 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -112,7 +112,7 @@ public sealed class MemoryTests
     }
 
     [Fact]
-    public void WhenEveryPageIsInUseSomePagesStillGo()
+    public void When_every_page_is_in_use_some_pages_still_go()
     {
         using var engine = Engines.Anonymous(2 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));

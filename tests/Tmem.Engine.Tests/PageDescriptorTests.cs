@@ -9,7 +9,7 @@ public sealed class PageDescriptorTests
         [0, 1, 77, uint.MaxValue, ulong.MaxValue, 0x0101_0101_0101_0101, 0xDEAD_BEEF_DEAD_BEEF, 0xFFFF_0000];
 
     [Fact]
-    public void AWordOfOnePatternComesBack()
+    public void A_word_of_one_pattern_comes_back()
     {
         foreach (var word in s_words)
         {
@@ -22,7 +22,7 @@ public sealed class PageDescriptorTests
     }
 
     [Fact]
-    public void OneOrTwoFlippedBitsMakeNoOtherFill()
+    public void One_or_two_flipped_bits_make_no_other_fill()
     {
         foreach (var word in s_words)
         {
@@ -39,7 +39,7 @@ public sealed class PageDescriptorTests
     }
 
     [Fact]
-    public void ASlotComesBackWithWhatIsStoredInIt()
+    public void A_slot_comes_back_with_what_is_stored_in_it()
     {
         foreach (var place in (ulong[])[16, 1 << 20, RegionLayout.MaximumBytes - 16])
         foreach (var length in (int[])[1, 2, 4096, 65535, 65536])
@@ -62,7 +62,7 @@ public sealed class PageDescriptorTests
     }
 
     [Fact]
-    public void AFlippedBitOfASlotMakesNoFill()
+    public void A_flipped_bit_of_a_slot_makes_no_fill()
     {
         for (ulong place = 16; place < 1 << 24; place = place * 3 + 16)
         {

@@ -30,7 +30,7 @@ public sealed class PoolShapeTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void EveryPageComesBack(int size, TmemCodec codec)
+    public void Every_page_comes_back(int size, TmemCodec codec)
     {
         var pool = New(new PoolOptions(PoolFlags.Persistent.WithPageSize(size), Codec: codec));
         var page = new byte[size];
@@ -51,7 +51,7 @@ public sealed class PoolShapeTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void APageOfAnotherSizeIsRefused(int size, TmemCodec codec)
+    public void A_page_of_another_size_is_refused(int size, TmemCodec codec)
     {
         var pool = New(new PoolOptions(PoolFlags.Persistent.WithPageSize(size), Codec: codec));
         foreach (var wrong in new[] { 0, 1, size / 2, size - 1, size + 1, size * 2 })
@@ -64,7 +64,7 @@ public sealed class PoolShapeTests : IDisposable
     }
 
     [Fact]
-    public void EachPoolHasItsOwnCodec()
+    public void Each_pool_has_its_own_codec()
     {
         var sizes = Enum.GetValues<TmemCodec>().Select(codec =>
         {
@@ -80,7 +80,7 @@ public sealed class PoolShapeTests : IDisposable
     [Theory]
     [InlineData(4096)]
     [InlineData(65536)]
-    public void PrecompressedPagesComeBackAtTheirLength(int size)
+    public void Precompressed_pages_come_back_at_their_length(int size)
     {
         var pool = New(new PoolOptions((PoolFlags.Persistent | PoolFlags.Precompressed).WithPageSize(size)));
         var page = new byte[size];
@@ -103,7 +103,7 @@ public sealed class PoolShapeTests : IDisposable
     }
 
     [Fact]
-    public void PrecompressedPoolsHaveTheirOwnRefusals()
+    public void Precompressed_pools_have_their_own_refusals()
     {
         var flags = PoolFlags.Persistent | PoolFlags.Precompressed;
         var pool = New(new PoolOptions(flags));
@@ -117,7 +117,7 @@ public sealed class PoolShapeTests : IDisposable
     }
 
     [Fact]
-    public void FlagsSayThePageSize()
+    public void Flags_say_the_page_size()
     {
         for (var n = 0; n < 16; n++)
         {
@@ -131,7 +131,7 @@ public sealed class PoolShapeTests : IDisposable
     }
 
     [Fact]
-    public void AThreadIsPreparedForWhatThereIs()
+    public void A_thread_is_prepared_for_what_there_is()
     {
         _engine.PrepareThread();
         _engine.PrepareThread(PageSizes.Largest, TmemCodec.Zstd);

@@ -20,7 +20,7 @@ public sealed class RecordTreeBuilderTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void ATreeOfAListIsTheOneThatInsertionsMake(Keys keys, int count)
+    public void A_tree_of_a_list_is_the_one_that_insertions_make(Keys keys, int count)
     {
         using var engine = Engines.Still();
         var tree = new RecordTree<TreeNode>(engine.Records);

@@ -9,7 +9,7 @@ public sealed class RecordTreeTests
     /// Keys whose public hashes fall as they rise: with those for priorities, each would hang below the one before.
     /// </summary>
     [Fact]
-    public void KeysChosenByThePublicHashMakeNoList()
+    public void Keys_chosen_by_the_public_hash_make_no_list()
     {
         using var engine = Engines.Still();
         var tree = new RecordTree<TreeNode>(engine.Records);

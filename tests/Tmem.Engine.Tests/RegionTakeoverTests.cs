@@ -13,7 +13,7 @@ public class RegionTakeoverTests
     private static readonly ObjectId s_object = new(1);
 
     [Fact]
-    public void WhatChangedAfterItWasPreparedIsThereWhenItIsOpened()
+    public void What_changed_after_it_was_prepared_is_there_when_it_is_opened()
     {
         var memory = RegionMemory.CreateDescriptor();
         RegionTakeover takeover;
@@ -77,7 +77,7 @@ public class RegionTakeoverTests
 
     /// <summary>What a refusal of the options themselves leaves is nothing too.</summary>
     [Fact]
-    public void OptionsThatAreRefusedCloseWhatWasPrepared()
+    public void Options_that_are_refused_close_what_was_prepared()
     {
         var memory = RegionMemory.CreateDescriptor();
         TmemEngine.Open(Options(LibC.dup(memory))).Dispose();
@@ -127,7 +127,7 @@ public class RegionTakeoverTests
     }
 
     [Fact]
-    public void MemoryWithoutARegionYetIsMadeOneWhenItIsOpened()
+    public void Memory_without_a_region_yet_is_made_one_when_it_is_opened()
     {
         using var takeover = RegionTakeover.Prepare(Options(RegionMemory.CreateDescriptor()));
         using var engine = takeover.Open();

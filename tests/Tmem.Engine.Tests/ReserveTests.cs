@@ -20,7 +20,7 @@ public sealed class ReserveTests : IDisposable
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public void AReserveIsKeptWhateverOthersStore(int seed)
+    public void A_reserve_is_kept_whatever_others_store(int seed)
     {
         using var engine = Engines.Still(Capacity);
         var client = engine.Client(new TmemClientId(1));
@@ -60,7 +60,7 @@ public sealed class ReserveTests : IDisposable
     }
 
     [Fact]
-    public void SeveralThreadsThatFillTheStoreLeaveAReserveItsRoom()
+    public void Several_threads_that_fill_the_store_leave_a_reserve_its_room()
     {
         using var engine = Engines.Still(Capacity);
         var client = engine.Client(new TmemClientId(1));
@@ -84,7 +84,7 @@ public sealed class ReserveTests : IDisposable
     }
 
     [Fact]
-    public void WhoIsRefusedForAReserveDrivesNoCacheOut()
+    public void Who_is_refused_for_a_reserve_drives_no_cache_out()
     {
         using var engine = Engines.Still(Capacity);
         var client = engine.Client(new TmemClientId(1));
@@ -104,7 +104,7 @@ public sealed class ReserveTests : IDisposable
 
     /// <summary>A file system's names and attributes stay, those of a cache's files too: they are no cache.</summary>
     [Fact]
-    public void RecordsLeaveAReserveItsRoomInACacheToo()
+    public void Records_leave_a_reserve_its_room_in_a_cache_too()
     {
         using var engine = Engines.Still(Capacity);
         var client = engine.Client(new TmemClientId(1));
@@ -133,7 +133,7 @@ public sealed class ReserveTests : IDisposable
     }
 
     [Fact]
-    public void AReserveIsChangedWhileRunningAndFitsOrIsRefused()
+    public void A_reserve_is_changed_while_running_and_fits_or_is_refused()
     {
         using var engine = Engines.Still(Capacity);
         var client = engine.Client(new TmemClientId(1));
@@ -175,7 +175,7 @@ public sealed class ReserveTests : IDisposable
     }
 
     [Fact]
-    public void AReserveSurvivesAnAttach()
+    public void A_reserve_survives_an_attach()
     {
         PoolId made, changed, plain;
         using (var engine = Open())
@@ -204,7 +204,7 @@ public sealed class ReserveTests : IDisposable
     }
 
     [Fact]
-    public void ARegionOpenedBelowItsReservesStoresNothingBeyondThemUntilOneIsLowered()
+    public void A_region_opened_below_its_reserves_stores_nothing_beyond_them_until_one_is_lowered()
     {
         PoolId reserved, plain;
         using (var engine = Open())

@@ -18,7 +18,7 @@ public sealed class SharedPoolTests : IDisposable
     [Theory]
     [InlineData(PoolFlags.Shared)]
     [InlineData(SharedPersistent)]
-    public void TheSecondToAskJoins(PoolFlags flags)
+    public void The_second_to_ask_joins(PoolFlags flags)
     {
         using var engine = Engines.Anonymous();
         var (one, two) = Authorised(engine);
@@ -48,7 +48,7 @@ public sealed class SharedPoolTests : IDisposable
     }
 
     [Fact]
-    public void NobodySharesUnauthorised()
+    public void Nobody_shares_unauthorised()
     {
         using var engine = Engines.Anonymous();
         var one = engine.Client(new TmemClientId(1));
@@ -72,7 +72,7 @@ public sealed class SharedPoolTests : IDisposable
     }
 
     [Fact]
-    public void EveryMisuseHasItsOwnAnswer()
+    public void Every_misuse_has_its_own_answer()
     {
         using var engine = Engines.Anonymous();
         var (one, two) = Authorised(engine);
@@ -95,7 +95,7 @@ public sealed class SharedPoolTests : IDisposable
     }
 
     [Fact]
-    public void WithoutAnIdTheKindIsSharedAndThePoolIsNot()
+    public void Without_an_id_the_kind_is_shared_and_the_pool_is_not()
     {
         using var engine = Engines.Anonymous();
         var one = engine.Client(new TmemClientId(1));
@@ -105,7 +105,7 @@ public sealed class SharedPoolTests : IDisposable
     }
 
     [Fact]
-    public void ThePoolLivesUntilTheLastMemberLeavesAndItsMemoryFollows()
+    public void The_pool_lives_until_the_last_member_leaves_and_its_memory_follows()
     {
         using var engine = Engines.Anonymous();
         var (one, two) = Authorised(engine);
@@ -135,7 +135,7 @@ public sealed class SharedPoolTests : IDisposable
     }
 
     [Fact]
-    public void MembersAndAuthorisationsSurviveAnAttach()
+    public void Members_and_authorisations_survive_an_attach()
     {
         PoolId pool;
         using (var engine = Open())
@@ -204,7 +204,7 @@ public sealed class SharedPoolTests : IDisposable
     }
 
     [Fact]
-    public void JoiningPuttingAndLeavingBesideEachOtherIsClean()
+    public void Joining_putting_and_leaving_beside_each_other_is_clean()
     {
         using var engine = Engines.Anonymous();
         var clients = Enumerable.Range(1, 4).Select(number => engine.Client(new TmemClientId((uint)number))).ToArray();

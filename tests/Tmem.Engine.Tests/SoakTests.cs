@@ -8,7 +8,7 @@ public sealed class SoakTests
     [Theory]
     [InlineData(8, false)]
     [InlineData(64, true)]
-    public void AShortSoakPasses(int mebi, bool inFile)
+    public void A_short_soak_passes(int mebi, bool inFile)
     {
         var path = inFile ? Path.Combine(Path.GetTempPath(), $"tmem-soak-{Environment.ProcessId}.region") : null;
         using var output = new StringWriter();

@@ -15,7 +15,7 @@ public sealed unsafe class StrayMemoryTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void MemoryThatAReaderOfHolesGaveTheRegionGoesBackAndNothingElseDoes(bool inBackground)
+    public void Memory_that_a_reader_of_holes_gave_the_region_goes_back_and_nothing_else_does(bool inBackground)
     {
         using var engine = Open(inBackground);
         var client = engine.Client(new TmemClientId(1));
@@ -35,7 +35,7 @@ public sealed unsafe class StrayMemoryTests
     }
 
     [Fact]
-    public void ItGoesBackBesideALoadWithoutALossToAnybody()
+    public void It_goes_back_beside_a_load_without_a_loss_to_anybody()
     {
         using var engine = Open(inBackground: false);
         var client = engine.Client(new TmemClientId(1));
@@ -78,7 +78,7 @@ public sealed unsafe class StrayMemoryTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void TheRegionIsLeftOutOfCoreDumps(bool inMemfd)
+    public void The_region_is_left_out_of_core_dumps(bool inMemfd)
     {
         using var engine = inMemfd ? Open(inBackground: false) : Engines.Still(Capacity);
         var start = ((ulong)engine.Memory.Start).ToString("x", CultureInfo.InvariantCulture);

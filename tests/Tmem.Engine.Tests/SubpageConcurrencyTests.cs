@@ -14,7 +14,7 @@ public sealed class SubpageConcurrencyTests
     [InlineData(4096, TmemCodec.Page, true)]
     [InlineData(4096, TmemCodec.Zstd, true)]
     [InlineData(65536, TmemCodec.Page, false)]
-    public void NoWriteToAHalfIsLost(int size, TmemCodec codec, bool shrinks)
+    public void No_write_to_a_half_is_lost(int size, TmemCodec codec, bool shrinks)
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));
@@ -68,7 +68,7 @@ public sealed class SubpageConcurrencyTests
     [Theory]
     [InlineData(PoolFlags.Persistent)]
     [InlineData(PoolFlags.Shared)]
-    public void ExchangesInARingKeepEveryPage(PoolFlags flags)
+    public void Exchanges_in_a_ring_keep_every_page(PoolFlags flags)
     {
         const int places = 24;
         using var engine = Engines.Anonymous();
@@ -115,7 +115,7 @@ public sealed class SubpageConcurrencyTests
     [Theory]
     [InlineData(PoolFlags.None)]
     [InlineData(PoolFlags.Shared)]
-    public void ExchangedPagesAreEvictedLikeAnyOther(PoolFlags flags)
+    public void Exchanged_pages_are_evicted_like_any_other(PoolFlags flags)
     {
         using var engine = Engines.Anonymous(2 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -157,7 +157,7 @@ public sealed class SubpageConcurrencyTests
     }
 
     [Fact]
-    public void ExchangingWithAPoolThatIsDestroyedIsClean()
+    public void Exchanging_with_a_pool_that_is_destroyed_is_clean()
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));

@@ -27,7 +27,7 @@ public sealed class SubpageTests : IDisposable
     [InlineData(Persistent, TmemStatus.Ok)]
     [InlineData(Ephemeral, TmemStatus.Miss)]
     [InlineData(SharedEphemeral, TmemStatus.Ok)]
-    public void AReadCopiesThePartAndIsAGetInAllElse(PoolFlags flags, TmemStatus afterwards)
+    public void A_read_copies_the_part_and_is_a_get_in_all_else(PoolFlags flags, TmemStatus afterwards)
     {
         var pool = Engines.Pool(_client, flags);
         var part = new byte[100];
@@ -46,7 +46,7 @@ public sealed class SubpageTests : IDisposable
     [InlineData(Persistent)]
     [InlineData(Ephemeral)]
     [InlineData(SharedEphemeral)]
-    public void AWriteChangesThePartOfAPageThatIsThere(PoolFlags flags)
+    public void A_write_changes_the_part_of_a_page_that_is_there(PoolFlags flags)
     {
         var pool = Engines.Pool(_client, flags);
         Assert.Equal(TmemStatus.Miss, _client.Write(pool, _object, 7, 10, new byte[5]));
@@ -67,7 +67,7 @@ public sealed class SubpageTests : IDisposable
     }
 
     [Fact]
-    public void WhatLiesOutsideAPageIsRefused()
+    public void What_lies_outside_a_page_is_refused()
     {
         foreach (var size in PoolShapes.PageSizes)
         {
@@ -90,7 +90,7 @@ public sealed class SubpageTests : IDisposable
     }
 
     [Fact]
-    public void EveryMisuseHasItsOwnAnswer()
+    public void Every_misuse_has_its_own_answer()
     {
         var pool = Engines.Pool(_client);
         var packed = Engines.Pool(_client, Persistent | PoolFlags.Precompressed);
@@ -126,7 +126,8 @@ public sealed class SubpageTests : IDisposable
     [InlineData(Persistent, TmemStatus.Ok)]
     [InlineData(Ephemeral, TmemStatus.Miss)]
     [InlineData(SharedEphemeral, TmemStatus.Miss)]
-    public void AWriteThatIsRefusedLeavesAPersistentPageAndFlushesAnEphemeralOne(PoolFlags flags, TmemStatus afterwards)
+    public void A_write_that_is_refused_leaves_a_persistent_page_and_flushes_an_ephemeral_one(PoolFlags flags,
+        TmemStatus afterwards)
     {
         Assert.Equal(TmemStatus.Ok, _client.NewPool(new PoolOptions(flags, RefuseIncompressible: true), out var pool));
         _client.Put(pool, _object, 7, Pages.Text(1));
@@ -137,7 +138,7 @@ public sealed class SubpageTests : IDisposable
     }
 
     [Fact]
-    public void AWriteAtAPoolsLimitLeavesThePage()
+    public void A_write_at_a_pools_limit_leaves_the_page()
     {
         var pool = Engines.Pool(_client, Persistent, 64 * 1024);
         uint count = 0;
@@ -184,7 +185,7 @@ public sealed class SubpageTests : IDisposable
     [InlineData(Ephemeral)]
     [InlineData(SharedEphemeral)]
     [InlineData(Persistent | PoolFlags.Precompressed)]
-    public void AnExchangeSwapsWhateverTheTwoHandlesAre(PoolFlags flags)
+    public void An_exchange_swaps_whatever_the_two_handles_are(PoolFlags flags)
     {
         var a = Engines.Pool(_client, flags);
         var b = Engines.Pool(_client, flags);
@@ -215,7 +216,7 @@ public sealed class SubpageTests : IDisposable
     }
 
     [Fact]
-    public void AnExchangeWithNothingIsAMissAndMovesNothing()
+    public void An_exchange_with_nothing_is_a_miss_and_moves_nothing()
     {
         var pool = Engines.Pool(_client);
         _client.Put(pool, _object, 7, Pages.Text(1));
@@ -228,7 +229,7 @@ public sealed class SubpageTests : IDisposable
     }
 
     [Fact]
-    public void AnExchangeKeepsToBothPoolsLimits()
+    public void An_exchange_keeps_to_both_pools_limits()
     {
         var small = Engines.Pool(_client, Persistent, 8 * 1024);
         var large = Engines.Pool(_client);
@@ -252,7 +253,7 @@ public sealed class SubpageTests : IDisposable
     }
 
     [Fact]
-    public void APageOfAnotherPoolsCodecIsStillRead()
+    public void A_page_of_another_pools_codec_is_still_read()
     {
         var pools = Enum.GetValues<TmemCodec>().Select(codec =>
         {

@@ -9,7 +9,7 @@ namespace Tmem.Engine.Tests;
 public sealed class VerifierTests
 {
     [Fact]
-    public void APoolThatIsBeingEmptiedIsNotTakenForLeaks()
+    public void A_pool_that_is_being_emptied_is_not_taken_for_leaks()
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));
@@ -26,7 +26,7 @@ public sealed class VerifierTests
     }
 
     [Fact]
-    public void PoolsThatComeAndGoAreNotTakenForLeaks()
+    public void Pools_that_come_and_go_are_not_taken_for_leaks()
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));
@@ -99,7 +99,7 @@ public sealed class VerifierTests
     }
 
     [Fact]
-    public void MemoryGivenOutBeyondTheCapacityIsFound()
+    public void Memory_given_out_beyond_the_capacity_is_found()
     {
         using var engine = Engines.Still(2 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
@@ -117,7 +117,7 @@ public sealed class VerifierTests
     }
 
     [Fact]
-    public void ACapacityBelowWhatPersistentPagesTakeIsNoFault()
+    public void A_capacity_below_what_persistent_pages_take_is_no_fault()
     {
         using var engine = Engines.Still(4 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));

@@ -37,7 +37,7 @@ public sealed class WaitingSlotsTests
     }
 
     [Fact]
-    public void TheSlotThatBeganToWaitLastIsTakenFirst()
+    public void The_slot_that_began_to_wait_last_is_taken_first()
     {
         using var engine = Engines.Still();
         var (client, pool) = Fill(engine);
@@ -54,7 +54,7 @@ public sealed class WaitingSlotsTests
     }
 
     [Fact]
-    public void NoMoreThanEightWaitNorMoreThanASixtyFourth()
+    public void No_more_than_eight_wait_nor_more_than_a_sixty_fourth()
     {
         using var engine = Engines.Still();
         var (client, pool) = Fill(engine);
@@ -73,7 +73,7 @@ public sealed class WaitingSlotsTests
     }
 
     [Fact]
-    public void CompactionAndTheVerifierFindTheSlotsThatWait()
+    public void Compaction_and_the_verifier_find_the_slots_that_wait()
     {
         foreach (var look in (Action<TmemEngine>[])[engine => engine.Compact(), engine => engine.Verify(quiescent: true)])
         {
@@ -88,7 +88,7 @@ public sealed class WaitingSlotsTests
     }
 
     [Fact]
-    public void AnAttachFreesTheSlotsThatWaited()
+    public void An_attach_frees_the_slots_that_waited()
     {
         var memory = RegionMemory.CreateDescriptor();
         PoolId pool;

@@ -13,7 +13,7 @@ public sealed class WorkingMemoryTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void ShortThreadsLeaveNoMemoryBehind(bool prepared)
+    public void Short_threads_leave_no_memory_behind(bool prepared)
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));
@@ -29,7 +29,7 @@ public sealed class WorkingMemoryTests
     }
 
     [Fact]
-    public void MoreThreadsAtOnceThanAreKeptEachHaveContextsAndTheRestIsFreed()
+    public void More_threads_at_once_than_are_kept_each_have_contexts_and_the_rest_is_freed()
     {
         var threads = 3 * ZstdContexts.MostKept;
         using var all = new Barrier(threads);

@@ -45,7 +45,8 @@ internal sealed class FlippedStore(Random random)
             }
             SoakPage.Make(_expected, key.Object << 32 | key.Index, number);
             if (_page.AsSpan().SequenceEqual(_expected)) continue;
-            return (null, $"{new PageHandle(_pools[key.Pool], Id(key.Object), key.Index)} answered a page that was not put there");
+            return (null,
+                $"{new PageHandle(_pools[key.Pool], Id(key.Object), key.Index)} answered a page that was not put there");
         }
         Churn(client, 200);
         engine.Statistics();

@@ -227,7 +227,8 @@ internal sealed class SoakWorker
 
     private void Check(bool holds, string what, PoolModel pool, ulong obj, uint index)
     {
-        if (!holds) throw new SoakFailure($"thread {_number}, {new PageHandle(pool.Id, Id(obj), index)} ({pool.Options}): {what}");
+        if (!holds)
+            throw new SoakFailure($"thread {_number}, {new PageHandle(pool.Id, Id(obj), index)} ({pool.Options}): {what}");
     }
 
     private void Check(bool holds, string what)

@@ -54,7 +54,8 @@ internal sealed unsafe partial class AttachWalk
         var length = PageDescriptor.Length(descriptor);
         if (!header.IsCommitted || length > size - SlotHeader.Bytes)
             return Drop(leaf,
-                $"{new PageHandle(pool.Id, id, index)}: {length} bytes in its slot at {place:x}, which has header {header.Word:x16}");
+                $"{new PageHandle(pool.Id, id, index)}: {length} bytes in its slot at {place:x}, which has header "
+                + $"{header.Word:x16}");
         if (header.Leaf != leaf && IsOfAnotherHandle(header.Leaf, place, pool, id, index))
             return Drop(leaf, $"{new PageHandle(pool.Id, id, index)} refers to {descriptor:x}, which is another handle's page");
         // A page that was moving between the object and a node when the process died still names its old leaf.

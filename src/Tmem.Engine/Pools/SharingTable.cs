@@ -62,7 +62,8 @@ internal sealed unsafe class SharingTable
         var members = new List<TmemClientId>();
         for (var row = 0; row < RegionLayout.MaximumSharings; row++)
         {
-            if ((_rows[row].State & SharingEntry.Member) != 0 && IdOf(row) == id) members.Add(new TmemClientId(_rows[row].Client));
+            if ((_rows[row].State & SharingEntry.Member) != 0 && IdOf(row) == id)
+                members.Add(new TmemClientId(_rows[row].Client));
         }
         return members;
     }

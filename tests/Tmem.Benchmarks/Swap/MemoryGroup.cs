@@ -8,8 +8,8 @@ namespace Tmem.Benchmarks.Swap;
 /// </summary>
 internal sealed class MemoryGroup : IDisposable
 {
-    private const string VersionOne = "/sys/fs/cgroup/memory";
-    private const string VersionTwo = "/sys/fs/cgroup";
+    private const string Version_one = "/sys/fs/cgroup/memory";
+    private const string Version_two = "/sys/fs/cgroup";
 
     private MemoryGroup(string folder) => Folder = folder;
 
@@ -18,14 +18,14 @@ internal sealed class MemoryGroup : IDisposable
     /// <summary>Makes a group that may hold so many bytes.</summary>
     public static MemoryGroup Create(string name, long limit)
     {
-        var first = File.Exists(Path.Combine(VersionOne, "memory.limit_in_bytes"));
-        if (!first && !File.Exists(Path.Combine(VersionTwo, "cgroup.controllers")))
+        var first = File.Exists(Path.Combine(Version_one, "memory.limit_in_bytes"));
+        if (!first && !File.Exists(Path.Combine(Version_two, "cgroup.controllers")))
             throw new BenchmarkException(
                 "no memory cgroup hierarchy; mount one: mount -t cgroup -o memory cgroup /sys/fs/cgroup/memory.");
-        var group = new MemoryGroup(Path.Combine(first ? VersionOne : VersionTwo, name));
+        var group = new MemoryGroup(Path.Combine(first ? Version_one : Version_two, name));
         try
         {
-            if (!first) File.WriteAllText(Path.Combine(VersionTwo, "cgroup.subtree_control"), "+memory");
+            if (!first) File.WriteAllText(Path.Combine(Version_two, "cgroup.subtree_control"), "+memory");
             Directory.CreateDirectory(group.Folder);
             group.Write(first ? "memory.limit_in_bytes" : "memory.max", limit.ToString(CultureInfo.InvariantCulture));
             // 60 is the default of a machine; a group of version 1 keeps its own, version 2 has only the machine's.

@@ -14,7 +14,7 @@ public sealed class PageCodecsTests
 
     [Theory]
     [MemberData(nameof(Codecs))]
-    public void EveryPageOfEverySizeComesBack(TmemCodec codec)
+    public void Every_page_of_every_size_comes_back(TmemCodec codec)
     {
         using var input = new GuardedBuffer(Largest);
         using var packed = new GuardedBuffer(Largest);
@@ -45,7 +45,7 @@ public sealed class PageCodecsTests
 
     [Theory]
     [MemberData(nameof(Codecs))]
-    public void ADamagedBlockNeverReachesOutsideTheBuffers(TmemCodec codec)
+    public void A_damaged_block_never_reaches_outside_the_buffers(TmemCodec codec)
     {
         using var packed = new GuardedBuffer(8192);
         using var output = new GuardedBuffer(4096);
@@ -69,7 +69,7 @@ public sealed class PageCodecsTests
 
     [Theory]
     [MemberData(nameof(Codecs))]
-    public void NothingManagedIsAllocated(TmemCodec codec)
+    public void Nothing_managed_is_allocated(TmemCodec codec)
     {
         var pages = SamplePages.Kinds.Select(kind => SamplePages.Make(kind, Largest, 1)).ToArray();
         var packed = new byte[2 * Largest];
@@ -94,7 +94,7 @@ public sealed class PageCodecsTests
     }
 
     [Fact]
-    public void BothLz4CodecsReadEachOther()
+    public void Both_lz_4_codecs_read_each_other()
     {
         var page = SamplePages.Make("text", 4096, 1);
         var block = new byte[4096];
@@ -110,7 +110,7 @@ public sealed class PageCodecsTests
     }
 
     [Fact]
-    public void EveryCodecHasANameOfItsOwn()
+    public void Every_codec_has_a_name_of_its_own()
     {
         var names = Enum.GetValues<TmemCodec>().Select(codec => codec.Name()).ToList();
         Assert.Equal(["lz4", "lz4-reference", "zstd"], names);

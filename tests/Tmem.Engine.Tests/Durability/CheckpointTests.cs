@@ -11,7 +11,7 @@ public sealed class CheckpointTests
     private static readonly ValuedPages s_pages = new(Pages.Text);
 
     [Fact]
-    public void WithoutAFileASyncIsDone()
+    public void Without_a_file_a_sync_is_done()
     {
         using var engine = Engines.Anonymous();
         Assert.Equal(TmemStatus.Ok, engine.Sync());
@@ -65,7 +65,7 @@ public sealed class CheckpointTests
     }
 
     [Fact]
-    public async Task CallersAtTheSameTimeShareOneCheckpoint()
+    public async Task Callers_at_the_same_time_share_one_checkpoint()
     {
         using var reached = new ManualResetEventSlim();
         using var go = new ManualResetEventSlim();
@@ -89,7 +89,7 @@ public sealed class CheckpointTests
     }
 
     [Fact]
-    public void OneThreadCanWaitForAllThatWasAskedFor()
+    public void One_thread_can_wait_for_all_that_was_asked_for()
     {
         using var go = new ManualResetEventSlim();
         var disk = new SimulatedDisk();
@@ -112,7 +112,7 @@ public sealed class CheckpointTests
     }
 
     [Fact]
-    public void ATicketOfAFailedSyncIsAnsweredByALaterOneThatSucceeds()
+    public void A_ticket_of_a_failed_sync_is_answered_by_a_later_one_that_succeeds()
     {
         var disk = new SimulatedDisk();
         using var engine = Open(disk);
@@ -128,7 +128,7 @@ public sealed class CheckpointTests
     }
 
     [Fact]
-    public void OthersGoOnWhilePagesAreCopied()
+    public void Others_go_on_while_pages_are_copied()
     {
         using var engine = Open(new SimulatedDisk());
         var pool = s_pages.Fill(engine, 3000);
@@ -171,7 +171,7 @@ public sealed class CheckpointTests
     }
 
     [Fact]
-    public void TheStandstillCopiesLittle()
+    public void The_standstill_copies_little()
     {
         using var engine = Open(new SimulatedDisk());
         s_pages.Fill(engine, 3000);
@@ -184,7 +184,7 @@ public sealed class CheckpointTests
     [InlineData("write")]
     [InlineData("sync")]
     [InlineData("punch")]
-    public void AnErrorIsAnAnswerAndAllIsTriedAgain(string fails)
+    public void An_error_is_an_answer_and_all_is_tried_again(string fails)
     {
         var disk = new SimulatedDisk();
         using var engine = Open(disk);
@@ -219,7 +219,7 @@ public sealed class CheckpointTests
     }
 
     [Fact]
-    public void AFullDiskIsAnAnswerAndTheMemoryGoesOn()
+    public void A_full_disk_is_an_answer_and_the_memory_goes_on()
     {
         var disk = new SimulatedDisk();
         using var engine = Open(disk);
@@ -241,7 +241,7 @@ public sealed class CheckpointTests
     }
 
     [Fact]
-    public void ChangesAreMadeDurableAfterAWhileUnasked()
+    public void Changes_are_made_durable_after_a_while_unasked()
     {
         var disk = new SimulatedDisk();
         using var engine = Open(disk, TimeSpan.FromMilliseconds(20));

@@ -15,7 +15,7 @@ public sealed class FullDiskTests
     private static readonly ValuedPages s_pages = new(Pages.Random);
 
     [Fact]
-    public void ASyncThatFailedKeepsNothingOfTheDisk()
+    public void A_sync_that_failed_keeps_nothing_of_the_disk()
     {
         var disk = new SimulatedDisk();
         using var engine = Open(disk);
@@ -36,7 +36,7 @@ public sealed class FullDiskTests
 
     /// <summary>The journal would fit, the image not: nothing is promised that could not be kept.</summary>
     [Fact]
-    public void WhatIsPromisedHasItsPlaceInTheImage()
+    public void What_is_promised_has_its_place_in_the_image()
     {
         var disk = new SimulatedDisk();
         using var engine = Open(disk);
@@ -61,7 +61,7 @@ public sealed class FullDiskTests
     [Theory]
     [InlineData(4096)]
     [InlineData(100 << 10)]
-    public void AJournalIsCarriedOutWithNoMoreRoomThanItHolds(int room)
+    public void A_journal_is_carried_out_with_no_more_room_than_it_holds(int room)
     {
         var (left, pool) = WithAJournal();
         var disk = new SimulatedDisk(left) { CanReserve = false };
@@ -78,7 +78,7 @@ public sealed class FullDiskTests
     }
 
     [Fact]
-    public void AStoreIsServedThoughItsJournalCannotBeCarriedOut()
+    public void A_store_is_served_though_its_journal_cannot_be_carried_out()
     {
         var (left, pool) = WithAJournal();
         var disk = new SimulatedDisk(left) { CanReserve = false };
@@ -95,7 +95,7 @@ public sealed class FullDiskTests
     }
 
     [Fact]
-    public void AFullDiskGetsBetterByItself()
+    public void A_full_disk_gets_better_by_itself()
     {
         var notices = new List<TmemNotice>();
         var disk = new SimulatedDisk();
@@ -122,7 +122,7 @@ public sealed class FullDiskTests
 
     /// <summary>What an attach has made is made again by the next: neither a sync nor the close writes it.</summary>
     [Fact]
-    public void AStoreThatWasMerelyOpenedNeedsNoRoomToBeClosed()
+    public void A_store_that_was_merely_opened_needs_no_room_to_be_closed()
     {
         var disk = new SimulatedDisk();
         PoolId pool;
@@ -159,7 +159,7 @@ public sealed class FullDiskTests
     [InlineData("emptied")]
     [InlineData("something else")]
     [InlineData("another region")]
-    public void ASuccessorServesFromMemoryWhateverTheFileHolds(string what)
+    public void A_successor_serves_from_memory_whatever_the_file_holds(string what)
     {
         var disk = new SimulatedDisk();
         var memory = RegionMemory.CreateDescriptor();
@@ -207,7 +207,7 @@ public sealed class FullDiskTests
     }
 
     [Fact]
-    public void TooLittleDiskForAFullStoreIsSaidAtTheStart()
+    public void Too_little_disk_for_a_full_store_is_said_at_the_start()
     {
         var notices = new List<TmemNotice>();
         using (Open(new SimulatedDisk { Size = 64 * Engines.Mebi }, notice: notices.Add)) { }
@@ -218,7 +218,7 @@ public sealed class FullDiskTests
     }
 
     [Fact]
-    public void LessCapacityThanIsStoredIsSaid()
+    public void Less_capacity_than_is_stored_is_said()
     {
         var notices = new List<TmemNotice>();
         var disk = new SimulatedDisk();

@@ -11,7 +11,7 @@ public sealed class ImageTests
     private static readonly ValuedPages s_pages = new(Pages.Text);
 
     [Fact]
-    public void ClosingBringsEverythingBackWithoutASync()
+    public void Closing_brings_everything_back_without_a_sync()
     {
         var disk = new SimulatedDisk();
         PoolId pool;
@@ -23,7 +23,7 @@ public sealed class ImageTests
     }
 
     [Fact]
-    public void OnlyWhatChangedIsWritten()
+    public void Only_what_changed_is_written()
     {
         var disk = new SimulatedDisk();
         using var engine = Open(disk);
@@ -41,7 +41,7 @@ public sealed class ImageTests
     }
 
     [Fact]
-    public void WhatWasFlushedTakesNoDisk()
+    public void What_was_flushed_takes_no_disk()
     {
         var disk = new SimulatedDisk();
         using var engine = Open(disk);
@@ -62,7 +62,7 @@ public sealed class ImageTests
     /// comes back with what was in it, for the slots of a span that is of another kind by then.
     /// </summary>
     [Fact]
-    public void TheImageIsTheMemoryWhereItWasPunchedToo()
+    public void The_image_is_the_memory_where_it_was_punched_too()
     {
         var memory = RegionMemory.CreateDescriptor();
         var disk = new SimulatedDisk();
@@ -83,7 +83,7 @@ public sealed class ImageTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void WhatAnAttachHasMadeIsWrittenWithTheFirstChange(bool outlives)
+    public void What_an_attach_has_made_is_written_with_the_first_change(bool outlives)
     {
         var disk = new SimulatedDisk();
         PoolId pool;
@@ -108,7 +108,7 @@ public sealed class ImageTests
     /// as zeros they are to be punched.
     /// </summary>
     [Fact]
-    public void WhatAFoundJournalHasWrittenIsPunchedWhenItIsGone()
+    public void What_a_found_journal_has_written_is_punched_when_it_is_gone()
     {
         var disk = new SimulatedDisk();
         SparseBytes? journaled = null;
@@ -138,7 +138,7 @@ public sealed class ImageTests
     }
 
     [Fact]
-    public void ASuccessorInTheSameMemoryBringsTheImageUpToDate()
+    public void A_successor_in_the_same_memory_brings_the_image_up_to_date()
     {
         var disk = new SimulatedDisk();
         var memory = RegionMemory.CreateDescriptor();
@@ -209,7 +209,7 @@ public sealed class ImageTests
     }
 
     [Fact]
-    public void TheImageOfAnotherRegionIsRefused()
+    public void The_image_of_another_region_is_refused()
     {
         var disk = new SimulatedDisk();
         Open(disk, capacity: 32).Dispose();

@@ -18,7 +18,7 @@ public sealed class PowerCutTests
     [InlineData(false, false)]
     [InlineData(true, false)]
     [InlineData(false, true)]
-    public void WhatWasSyncedIsThereAndNothingIsWrong(bool withoutTracking, bool diskFails) => Gen.Int.Sample(seed =>
+    public void What_was_synced_is_there_and_nothing_is_wrong(bool withoutTracking, bool diskFails) => Gen.Int.Sample(seed =>
     {
         var disk = new SimulatedDisk();
         var history = new History();

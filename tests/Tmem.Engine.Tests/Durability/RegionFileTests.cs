@@ -12,7 +12,7 @@ public sealed class RegionFileTests : IDisposable
     private string At(string name) => Path.Combine(_folder, name);
 
     [Fact]
-    public void ItIsMadeForItsOwnerAloneAndStaysSo()
+    public void It_is_made_for_its_owner_alone_and_stays_so()
     {
         Open(At("r")).Dispose();
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(At("r")));
@@ -25,7 +25,7 @@ public sealed class RegionFileTests : IDisposable
     }
 
     [Fact]
-    public void ALinkIsFollowedOnlyWhereNobodyElseCouldHaveMadeIt()
+    public void A_link_is_followed_only_where_nobody_else_could_have_made_it()
     {
         File.CreateSymbolicLink(At("link"), At("r"));
         Open(At("link")).Dispose();
@@ -37,7 +37,7 @@ public sealed class RegionFileTests : IDisposable
     }
 
     [Fact]
-    public void LookingAtAFileLeavesItAsItIs()
+    public void Looking_at_a_file_leaves_it_as_it_is()
     {
         Assert.Contains("No such file", Assert.Throws<RegionException>(() => Open(At("none"), readOnly: true)).Message,
             StringComparison.Ordinal);

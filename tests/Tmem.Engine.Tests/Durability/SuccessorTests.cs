@@ -16,7 +16,7 @@ public sealed unsafe class SuccessorTests
     private static readonly ValuedPages s_pages = new(Pages.Random);
 
     [Fact]
-    public void TheFirstCheckpointOfASuccessorReadsNoImage()
+    public void The_first_checkpoint_of_a_successor_reads_no_image()
     {
         var disk = new SimulatedDisk();
         var memory = RegionMemory.CreateDescriptor();
@@ -49,7 +49,7 @@ public sealed unsafe class SuccessorTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void KilledAnywhereASuccessorMakesTheImageWhatTheMemoryIs(bool diskFails)
+    public void Killed_anywhere_a_successor_makes_the_image_what_the_memory_is(bool diskFails)
     {
         var disk = new SimulatedDisk();
         var memory = RegionMemory.CreateDescriptor();
@@ -111,7 +111,7 @@ public sealed unsafe class SuccessorTests
     }
 
     [Fact]
-    public void WhatAnOlderProgramLeftIsComparedWithTheImage()
+    public void What_an_older_program_left_is_compared_with_the_image()
     {
         var disk = new SimulatedDisk();
         var memory = RegionMemory.CreateDescriptor();

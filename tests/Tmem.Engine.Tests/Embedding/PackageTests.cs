@@ -41,7 +41,7 @@ public sealed class PackageTests : IDisposable
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
     [Fact]
-    public void TheEmbeddersPackageIsWholeAndWorks()
+    public void The_embedders_package_is_whole_and_works()
     {
         var feed = Path.Combine(_directory, "feed");
         // With artifacts of its own: what others build and run at this time stays as it is. The audit would ask the network.

@@ -12,7 +12,7 @@ namespace Tmem.Engine.Tests.Embedding;
 public sealed class PublicSurfaceTests
 {
     [Fact]
-    public void ThePublicSurfaceIsTheApprovedOne()
+    public void The_public_surface_is_the_approved_one()
     {
         var approved = Path.Combine(Repository.Root, "tests", "Tmem.Engine.Tests", "Embedding", "PublicSurface.txt");
         var surface = Describe(typeof(TmemEngine).Assembly);
@@ -30,7 +30,7 @@ public sealed class PublicSurfaceTests
     /// takes or gives a place, a pointer, a reference into memory, a span of the region or a raw descriptor.
     /// </summary>
     [Fact]
-    public void NoPublicMemberReachesMemoryByAnythingButAHandle()
+    public void No_public_member_reaches_memory_by_anything_but_a_handle()
     {
         const BindingFlags declared = BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static
             | BindingFlags.DeclaredOnly;

@@ -7,7 +7,7 @@ namespace Tmem.Engine.Tests.Embedding;
 public sealed partial class SampleTests
 {
     [Fact]
-    public void ThePageCacheHoldsMoreThanItsMemoryAndAnswersMostReads()
+    public void The_page_cache_holds_more_than_its_memory_and_answers_most_reads()
     {
         var output = Repository.Run(AppContext.BaseDirectory, "dotnet", "PageCache.dll");
         var figures = Figures().Match(output);

@@ -10,37 +10,38 @@ public sealed class LinearizabilityCheckerTests
     private static readonly HandleModel s_shared = new(GetConsumes: false, MayVanish: true, MayRefuse: true);
 
     [Fact]
-    public void AReadAfterItsPutIsRight() => Holds(s_persistent, Put(7, 0, 1), Got(7, 2, 3), Said(4, 5, Act.Look, TmemStatus.Ok));
+    public void A_read_after_its_put_is_right() =>
+        Holds(s_persistent, Put(7, 0, 1), Got(7, 2, 3), Said(4, 5, Act.Look, TmemStatus.Ok));
 
     [Fact]
-    public void AReadBesideAPutMaySeeBothButOnlyInOneOrder()
+    public void A_read_beside_a_put_may_see_both_but_only_in_one_order()
     {
         Holds(s_persistent, Put(1, 0, 1), Put(2, 2, 9), Got(1, 3, 4), Got(2, 5, 6));
         Fails(s_persistent, Put(1, 0, 1), Put(2, 2, 9), Got(2, 3, 4), Got(1, 5, 6));
     }
 
     [Fact]
-    public void AStaleReadIsFound() => Fails(s_persistent, Put(1, 0, 1), Put(2, 2, 3), Got(1, 4, 5));
+    public void A_stale_read_is_found() => Fails(s_persistent, Put(1, 0, 1), Put(2, 2, 3), Got(1, 4, 5));
 
     [Fact]
-    public void AnUpdateThatIsLostIsFound() => Fails(s_persistent, Put(1, 0, 5), Put(2, 1, 4), Got(1, 6, 7), Got(2, 8, 9));
+    public void An_update_that_is_lost_is_found() => Fails(s_persistent, Put(1, 0, 5), Put(2, 1, 4), Got(1, 6, 7), Got(2, 8, 9));
 
     [Fact]
-    public void AMissOfAPageThatStaysIsFound()
+    public void A_miss_of_a_page_that_stays_is_found()
     {
         Fails(s_persistent, Put(1, 0, 1), Said(2, 3));
         Holds(s_persistent, Put(1, 0, 1), Said(2, 5), Said(3, 4, Act.FlushPage, TmemStatus.Ok));
     }
 
     [Fact]
-    public void APagePrivateIsGotOnce()
+    public void A_page_private_is_got_once()
     {
         Holds(s_private, Put(1, 0, 1), Got(1, 2, 5), Said(3, 4));
         Fails(s_private, Put(1, 0, 1), Got(1, 2, 5), Got(1, 3, 4));
     }
 
     [Fact]
-    public void APageMayVanishButNotComeBack()
+    public void A_page_may_vanish_but_not_come_back()
     {
         Holds(s_shared, Put(1, 0, 1), Got(1, 2, 3), Said(4, 5));
         Fails(s_shared, Put(1, 0, 1), Said(2, 3), Got(1, 4, 5));
@@ -48,7 +49,7 @@ public sealed class LinearizabilityCheckerTests
     }
 
     [Fact]
-    public void ARefusedPutTakesTheOldPageAlongAndARefusedReplaceLeavesIt()
+    public void A_refused_put_takes_the_old_page_along_and_a_refused_replace_leaves_it()
     {
         var roomy = s_persistent with { MayRefuse = true };
         Holds(roomy, Put(1, 0, 1), Said(2, 3, Act.Put, TmemStatus.NoRoom), Said(4, 5));
@@ -59,7 +60,7 @@ public sealed class LinearizabilityCheckerTests
     }
 
     [Fact]
-    public void AnObjectFlushDropsThePageAtSomeMomentAndAMissSaysItWasAbsent()
+    public void An_object_flush_drops_the_page_at_some_moment_and_a_miss_says_it_was_absent()
     {
         Holds(s_persistent, Put(1, 0, 1), Said(2, 9, Act.FlushObject, TmemStatus.Ok), Got(1, 3, 4), Said(5, 6));
         Fails(s_persistent, Put(1, 0, 1), Said(2, 9, Act.FlushObject, TmemStatus.Ok), Got(1, 10, 11));
@@ -68,14 +69,14 @@ public sealed class LinearizabilityCheckerTests
     }
 
     [Fact]
-    public void CorruptAndTornAreNeverRight()
+    public void Corrupt_and_torn_are_never_right()
     {
         Fails(s_shared, Put(1, 0, 1), Said(2, 3, Act.Get, TmemStatus.Corrupt));
         Fails(s_shared, Put(1, 0, 1), Got(StampedPage.Torn, 2, 3));
     }
 
     [Fact]
-    public void ItAgreesWithATryOfAllOrders()
+    public void It_agrees_with_a_try_of_all_orders()
     {
         var verdicts = new int[2];
         Gen.Int.Sample(seed =>

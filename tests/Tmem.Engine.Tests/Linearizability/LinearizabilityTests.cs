@@ -15,7 +15,7 @@ public sealed class LinearizabilityTests
     [InlineData(PoolFlags.None, 4)]
     [InlineData(PoolFlags.Shared, 2)]
     [InlineData(PoolFlags.Shared, 4)]
-    public void WithRoomEveryKindOfPoolIsLinearizable(PoolFlags flags, int threads)
+    public void With_room_every_kind_of_pool_is_linearizable(PoolFlags flags, int threads)
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));
@@ -34,7 +34,7 @@ public sealed class LinearizabilityTests
     [InlineData(PoolFlags.Persistent)]
     [InlineData(PoolFlags.None)]
     [InlineData(PoolFlags.Shared)]
-    public void InAFullStoreEveryKindOfPoolIsLinearizable(PoolFlags flags)
+    public void In_a_full_store_every_kind_of_pool_is_linearizable(PoolFlags flags)
     {
         using var engine = Engines.Anonymous(Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));

@@ -14,31 +14,31 @@ public sealed class SeededBugTests
     private static readonly HandleModel s_keeps = new(GetConsumes: false, MayVanish: false, MayRefuse: false);
 
     [Fact]
-    public void APutAnsweredBeforeItIsDoneIsFound() => Found((client, pool) => new LatePut(client, pool), s_keeps);
+    public void A_put_answered_before_it_is_done_is_found() => Found((client, pool) => new LatePut(client, pool), s_keeps);
 
     [Fact]
-    public void APutThatStoresTwiceIsFound() => Found((client, pool) => new TwicePut(client, pool), s_keeps);
+    public void A_put_that_stores_twice_is_found() => Found((client, pool) => new TwicePut(client, pool), s_keeps);
 
     [Fact]
-    public void AReplacementInTwoStepsIsFound() => Found((client, pool) => new TwoStepReplace(client, pool), s_keeps);
+    public void A_replacement_in_two_steps_is_found() => Found((client, pool) => new TwoStepReplace(client, pool), s_keeps);
 
     [Fact]
-    public void AConsumingGetInTwoStepsIsFound() =>
+    public void A_consuming_get_in_two_steps_is_found() =>
         Found((client, pool) => new TwoStepGet(client, pool), s_keeps with { GetConsumes = true });
 
     [Fact]
-    public void AGetOfTwoHalvesIsFound() => Found((client, pool) => new TornGet(client, pool), s_keeps);
+    public void A_get_of_two_halves_is_found() => Found((client, pool) => new TornGet(client, pool), s_keeps);
 
     [Fact]
-    public void AFlushThatDeniesIsFound() => Found((client, pool) => new SilentFlush(client, pool), s_keeps);
+    public void A_flush_that_denies_is_found() => Found((client, pool) => new SilentFlush(client, pool), s_keeps);
 
     [Fact]
-    public void AStaleReadIsFoundWherePagesMayVanishToo() =>
+    public void A_stale_read_is_found_where_pages_may_vanish_too() =>
         Found((client, pool) => new TwicePut(client, pool),
             new HandleModel(GetConsumes: false, MayVanish: true, MayRefuse: true));
 
     [Fact]
-    public void ACopyAfterTheLatchIsFound()
+    public void A_copy_after_the_latch_is_found()
     {
         using var engine = Engines.Anonymous();
         var pool = Engines.Pool(engine.Client(new TmemClientId(1)));
@@ -47,7 +47,7 @@ public sealed class SeededBugTests
 
     /// <summary>The same indirection without the mistake: what is found above is not the test's own doing.</summary>
     [Fact]
-    public void WithoutAMistakeNothingIsFound()
+    public void Without_a_mistake_nothing_is_found()
     {
         using var engine = Engines.Anonymous();
         var pool = Engines.Pool(engine.Client(new TmemClientId(1)));

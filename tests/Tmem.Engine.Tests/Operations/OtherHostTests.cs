@@ -29,11 +29,11 @@ public sealed class OtherHostTests
         (2, Gen.Select(s_object, s_index, s_index, (o, a, b) => (Step)new Flush(o, Math.Min(a, b), Math.Max(a, b)))));
 
     [Fact]
-    public void PagesAsTheyAreOutsideARegionAreADictionary() =>
+    public void Pages_as_they_are_outside_a_region_are_a_dictionary() =>
         s_step.List[1, 300].Sample(steps => Run(steps, Plenty, Plenty), iter: 200, threads: 1);
 
     [Fact]
-    public void WithoutRoomForNodesOrPagesAPutIsRefusedAndNothingIsLost() =>
+    public void Without_room_for_nodes_or_pages_a_put_is_refused_and_nothing_is_lost() =>
         Gen.Select(Gen.Int[0, 12], Gen.Int[0, 12], s_step.List[1, 300])
             .Sample((blocks, pages, steps) => Run(steps, blocks, pages), iter: 200, threads: 1);
 

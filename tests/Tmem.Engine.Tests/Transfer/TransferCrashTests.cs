@@ -15,7 +15,7 @@ public sealed class TransferCrashTests : IDisposable
     }
 
     [Fact]
-    public void ARegionAsItIsAtAnyReadOfARestoreHoldsNothingOfIt()
+    public void A_region_as_it_is_at_any_read_of_a_restore_holds_nothing_of_it()
     {
         var saved = Saves.Small(shared: true);
         var looks = 0;

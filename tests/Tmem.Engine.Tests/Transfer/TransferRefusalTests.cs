@@ -10,7 +10,7 @@ public sealed class TransferRefusalTests
     private readonly ObjectId _object = new(1, 2, 3);
 
     [Fact]
-    public void AFlippedByteAnywhereIsRefusedAndLeavesNothing()
+    public void A_flipped_byte_anywhere_is_refused_and_leaves_nothing()
     {
         var saved = Saves.Small();
         using var engine = Used(saved, out var client, out var before);
@@ -37,7 +37,7 @@ public sealed class TransferRefusalTests
     }
 
     [Fact]
-    public void AStreamCutShortAnywhereIsRefusedAndLeavesNothing()
+    public void A_stream_cut_short_anywhere_is_refused_and_leaves_nothing()
     {
         var saved = Saves.Small();
         using var engine = Used(saved, out var client, out var before);
@@ -51,7 +51,7 @@ public sealed class TransferRefusalTests
     }
 
     [Fact]
-    public void WhatIsWellFormedAndUnknownIsRefusedByName()
+    public void What_is_well_formed_and_unknown_is_refused_by_name()
     {
         // Offsets: the head's version and reserve; the pool's flags, policy, limit, shared id; the first page's length, format,
         // reserve.
@@ -89,7 +89,7 @@ public sealed class TransferRefusalTests
     }
 
     [Fact]
-    public void ASharedPoolNeedsItsAuthorisationAndItsId()
+    public void A_shared_pool_needs_its_authorisation_and_its_id()
     {
         var saved = Saves.Small(shared: true);
         using var engine = Engines.Anonymous();
@@ -114,7 +114,7 @@ public sealed class TransferRefusalTests
     }
 
     [Fact]
-    public void WithoutRoomARestoreIsRefusedWhole()
+    public void Without_room_a_restore_is_refused_whole()
     {
         using var source = Engines.Anonymous();
         var client = source.Client(new TmemClientId(1));
@@ -141,7 +141,7 @@ public sealed class TransferRefusalTests
     }
 
     [Fact]
-    public void WhicheverAllocationFailsARestoreLeavesNothing()
+    public void Whichever_allocation_fails_a_restore_leaves_nothing()
     {
         var saved = Saves.Small();
         using var engine = Used(saved, out var client, out var before);
@@ -178,7 +178,7 @@ public sealed class TransferRefusalTests
     }
 
     [Fact]
-    public void AStreamThatFailsIsAnAnswer()
+    public void A_stream_that_fails_is_an_answer()
     {
         var saved = Saves.Small();
         using var engine = Engines.Anonymous();
@@ -197,7 +197,7 @@ public sealed class TransferRefusalTests
     }
 
     [Fact]
-    public void SixtyFourRestoresMayRunAtOnceAndNotMore()
+    public void Sixty_four_restores_may_run_at_once_and_not_more()
     {
         var saved = Saves.Small();
         using var engine = Engines.Anonymous(16 * Engines.Mebi);

@@ -11,7 +11,7 @@ public sealed class TransferTests
     private readonly byte[] _page = new byte[Pages.Size];
 
     [Fact]
-    public void EveryPoolOfAClientComesBackPageForPage() => Gen.Int.Sample(seed =>
+    public void Every_pool_of_a_client_comes_back_page_for_page() => Gen.Int.Sample(seed =>
     {
         var random = new Random(seed);
         using var source = Engines.Anonymous();
@@ -68,7 +68,7 @@ public sealed class TransferTests
     }, iter: 25, threads: 1);
 
     [Fact]
-    public void NoObjectLiesBetweenAnIdAndTheNext()
+    public void No_object_lies_between_an_id_and_the_next()
     {
         const ulong most = ulong.MaxValue;
         Assert.Equal(new ObjectId(6, 1, 2), new ObjectId(5, 1, 2).Next());
@@ -78,7 +78,7 @@ public sealed class TransferTests
     }
 
     [Fact]
-    public void SavingAnEphemeralPoolConsumesNothing()
+    public void Saving_an_ephemeral_pool_consumes_nothing()
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));
@@ -91,7 +91,7 @@ public sealed class TransferTests
     }
 
     [Fact]
-    public void EveryPageSizeAndCodecComesBack()
+    public void Every_page_size_and_codec_comes_back()
     {
         using var source = Engines.Still();
         using var target = Engines.Still();
@@ -132,7 +132,7 @@ public sealed class TransferTests
     }
 
     [Fact]
-    public void WhatFollowsTheTrailerIsNotRead()
+    public void What_follows_the_trailer_is_not_read()
     {
         var saved = Saves.Small();
         using var engine = Engines.Anonymous();
@@ -146,7 +146,7 @@ public sealed class TransferTests
     }
 
     [Fact]
-    public void NobodySeesAPoolBeforeItIsWhole()
+    public void Nobody_sees_a_pool_before_it_is_whole()
     {
         var saved = Saves.Small(shared: true);
         using var engine = Engines.Anonymous();
@@ -170,7 +170,7 @@ public sealed class TransferTests
     }
 
     [Fact]
-    public void ASaveUnderLoadHoldsTruePagesAndAllThatNobodyTouched()
+    public void A_save_under_load_holds_true_pages_and_all_that_nobody_touched()
     {
         using var engine = Engines.Anonymous(128 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));

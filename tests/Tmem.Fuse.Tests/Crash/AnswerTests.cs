@@ -28,7 +28,7 @@ public sealed class AnswerTests : IDisposable
     }
 
     [Fact]
-    public void WhatEveryThreadOfOneProcessLeavesOutlivesAllOfTheNext()
+    public void What_every_thread_of_one_process_leaves_outlives_all_of_the_next()
     {
         var messages = new List<byte[]>();
         for (var process = 0; process < 2; process++)
@@ -43,7 +43,7 @@ public sealed class AnswerTests : IDisposable
     }
 
     [Fact]
-    public void AnAnswerGivenAgainIsKeptUntilItsThreadGoesOn()
+    public void An_answer_given_again_is_kept_until_its_thread_goes_on()
     {
         var messages = new List<byte[]>();
         for (var process = 0; process < 2; process++)
@@ -60,7 +60,7 @@ public sealed class AnswerTests : IDisposable
     }
 
     [Fact]
-    public void SlotsAreUsedAgainForAsLongAsProcessesComeAndGo()
+    public void Slots_are_used_again_for_as_long_as_processes_come_and_go()
     {
         for (var process = 0; process < 10; process++)
         {
@@ -75,14 +75,14 @@ public sealed class AnswerTests : IDisposable
     }
 
     [Fact]
-    public void ARequestWithoutTheMarkIsNew()
+    public void A_request_without_the_mark_is_new()
     {
         var message = Carry(MakeNode("p", "f"));
         Assert.Equal(Errno.EEXIST, _volume.Send(message).Error);
     }
 
     [Fact]
-    public void ANewMountKnowsNoAnswers()
+    public void A_new_mount_knows_no_answers()
     {
         var message = Carry(MakeNode("p", "f"));
         _volume.Files.DropKernelReferences();
@@ -90,7 +90,7 @@ public sealed class AnswerTests : IDisposable
     }
 
     [Fact]
-    public void AnEntryIsDescribedAsItIsNow()
+    public void An_entry_is_described_as_it_is_now()
     {
         var message = Carry(MakeNode("p", "f"));
         Carry(Write("p/f", 0, new byte[100]), thread: 1);
@@ -100,7 +100,7 @@ public sealed class AnswerTests : IDisposable
 
     /// <summary>A listing that was counted and whose entries have lost their names since: nothing stays behind.</summary>
     [Fact]
-    public void LookupsTakenBackMayEndAnInode()
+    public void Lookups_taken_back_may_end_an_inode()
     {
         Carry(MakeNode("p", "f"));
         Carry(Link("p/f", "p", "g"));
@@ -117,7 +117,7 @@ public sealed class AnswerTests : IDisposable
 
     /// <summary>Also when the directory listed again, empty by now, gives nothing to remember.</summary>
     [Fact]
-    public void LookupsAreTakenBackOnce()
+    public void Lookups_are_taken_back_once()
     {
         Carry(MakeDirectory("p", "d"));
         Carry(MakeDirectory("p", "e"));
@@ -134,7 +134,7 @@ public sealed class AnswerTests : IDisposable
     }
 
     [Fact]
-    public void AMessageOfForgetsIsRepeatedOnlyAsFarAsItIsNotDone()
+    public void A_message_of_forgets_is_repeated_only_as_far_as_it_is_not_done()
     {
         Carry(MakeNode("p", "f"));
         Carry(Lookup("p", "f"));
@@ -149,7 +149,7 @@ public sealed class AnswerTests : IDisposable
     }
 
     [Fact]
-    public void WhatIsCarriedOutFromItsBufferIsCarriedOutOnce()
+    public void What_is_carried_out_from_its_buffer_is_carried_out_once()
     {
         var message = MakeNode("p", "g")(_volume, _volume.NextUnique()).Build();
         _volume.Repeat(message);
@@ -162,13 +162,13 @@ public sealed class AnswerTests : IDisposable
     }
 
     [Fact]
-    public void LookupsAllocateNothing() => Assert.Equal(0, AllocatedBy(Lookup("p", "f"), s_forget));
+    public void Lookups_allocate_nothing() => Assert.Equal(0, AllocatedBy(Lookup("p", "f"), s_forget));
 
     [Fact]
-    public void OpensAllocateNothing() => Assert.Equal(0, AllocatedBy(Open("p/f"), Release(volume => volume.Node("p/f"))));
+    public void Opens_allocate_nothing() => Assert.Equal(0, AllocatedBy(Open("p/f"), Release(volume => volume.Node("p/f"))));
 
     [Fact]
-    public void ListingsAllocateNothing() => Assert.Equal(0, AllocatedBy(List("p"), s_forget));
+    public void Listings_allocate_nothing() => Assert.Equal(0, AllocatedBy(List("p"), s_forget));
 
     private static readonly Request s_forget = Forget(volume => volume.Node("p/f"), 1);
 
@@ -192,5 +192,5 @@ public sealed class AnswerTests : IDisposable
     }
 
     [Fact]
-    public void EveryThreadOfADaemonHasASlot() => Assert.True(DaemonOptions.MaximumThreads <= Answers.MaximumThreads);
+    public void Every_thread_of_a_daemon_has_a_slot() => Assert.True(DaemonOptions.MaximumThreads <= Answers.MaximumThreads);
 }

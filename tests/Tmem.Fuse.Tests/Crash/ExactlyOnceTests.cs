@@ -190,7 +190,7 @@ public sealed class ExactlyOnceTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void AnOperationKilledAtAnyStoreHappensOnce(string name)
+    public void An_operation_killed_at_any_store_happens_once(string name)
     {
         var scenario = Scenarios()[name];
         var expected = Undisturbed(scenario);
@@ -235,7 +235,7 @@ public sealed class ExactlyOnceTests
         InlineData("batch forget")]
     [InlineData("rmdir of a pool"), InlineData("listing"), InlineData("unlink of a file nobody knows"),
         InlineData("mkdir of a pool")]
-    public void ARecoveryKilledAtAnyStoreIsTakenUpByTheNext(string name)
+    public void A_recovery_killed_at_any_store_is_taken_up_by_the_next(string name)
     {
         var scenario = Scenarios()[name];
         var expected = Undisturbed(scenario);
@@ -271,7 +271,7 @@ public sealed class ExactlyOnceTests
 
     [Theory]
     [InlineData(true), InlineData(false)]
-    public void APoolIsManagedWhollyOrNotAtAll(bool creates)
+    public void A_pool_is_managed_wholly_or_not_at_all(bool creates)
     {
         using var without = Prepare(new Scenario(Lookup("p", "f")));
         using var with = Prepare(new Scenario(Lookup("p", "f")));

@@ -56,7 +56,7 @@ public sealed class RemovalKillTests
 
     [Theory]
     [InlineData(1), InlineData(5), InlineData(40), InlineData(90), InlineData(700), InlineData(1500)]
-    public void WhoTakesUpARemovalLeavesItToTheStepsBesideWhatIsServed(int killAt)
+    public void Who_takes_up_a_removal_leaves_it_to_the_steps_beside_what_is_served(int killAt)
     {
         using var undisturbed = Populated();
         Assert.Equal(Errno.Ok, undisturbed.Files.DestroyPool("p", force: true));
@@ -117,7 +117,7 @@ public sealed class RemovalKillTests
     }
 
     [Fact]
-    public void APoolOfTheSameNameIsMadeAndUsedWhileTheOldOneIsStillGoing()
+    public void A_pool_of_the_same_name_is_made_and_used_while_the_old_one_is_still_going()
     {
         using var volume = Populated();
         volume.KillAt = 40;
@@ -140,7 +140,7 @@ public sealed class RemovalKillTests
     /// <summary>The directory that has lost its name is held for as long as names are below it, and no longer.</summary>
     [Theory]
     [InlineData(true), InlineData(false)]
-    public void WhoeverForgetsTheDirectoryFirstItGoesLast(bool forgottenAmid)
+    public void Whoever_forgets_the_directory_first_it_goes_last(bool forgottenAmid)
     {
         using var volume = Populated();
         var top = volume.Node("p");
@@ -163,7 +163,7 @@ public sealed class RemovalKillTests
 
     /// <summary>Clients wait while a region is taken up: the pages of a large dead file go when they are served.</summary>
     [Fact]
-    public void WhoTakesUpALargeDeadFileLeavesItsPagesToTheSteps()
+    public void Who_takes_up_a_large_dead_file_leaves_its_pages_to_the_steps()
     {
         const int pages = 5000;
         using var volume = new TestVolume(128 * TestVolume.Mebi);
@@ -189,7 +189,7 @@ public sealed class RemovalKillTests
     }
 
     [Fact]
-    public void TheVerifierKnowsWhichDirectoryIsHeld()
+    public void The_verifier_knows_which_directory_is_held()
     {
         using var volume = new TestVolume();
         var pool = volume.Pool();

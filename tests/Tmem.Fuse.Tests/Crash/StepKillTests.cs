@@ -22,7 +22,7 @@ public sealed class StepKillTests
 
     [Theory]
     [InlineData(Next.Again), InlineData(Next.Write), InlineData(Next.Grow), InlineData(Next.Zero), InlineData(Next.NewMount)]
-    public void ATruncationKilledAtAnyStepShowsNothingOfWhatItCutOff(Next next)
+    public void A_truncation_killed_at_any_step_shows_nothing_of_what_it_cut_off(Next next)
     {
         var kills = 0;
         for (var step = 0; ; step++)
@@ -63,7 +63,7 @@ public sealed class StepKillTests
     }
 
     [Fact]
-    public void AHoleKilledAtAnyStepIsPunchedWhenTheRequestComesAgain()
+    public void A_hole_killed_at_any_step_is_punched_when_the_request_comes_again()
     {
         var contents = Contents();
         contents.AsSpan(5000, Pages * Page - 10_000).Clear();
@@ -87,7 +87,7 @@ public sealed class StepKillTests
 
     [Theory]
     [InlineData(false), InlineData(true)]
-    public void WhatWasLeftToAnotherThreadIsFinishedWhenTheRequestComesAgainOrFromItsNote(bool comesAgain)
+    public void What_was_left_to_another_thread_is_finished_when_the_request_comes_again_or_from_its_note(bool comesAgain)
     {
         for (var step = 0; ; step++)
         {

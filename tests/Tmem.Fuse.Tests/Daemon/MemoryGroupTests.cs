@@ -17,7 +17,7 @@ public sealed class MemoryGroupTests : IDisposable
     [InlineData("max", "1048576", "max", "1.0 MiB")]
     [InlineData("1048576", "524288", "4096", "512.0 KiB")]
     [InlineData("1048576", "max", "0", null)]
-    public void VersionTwo(string max, string high, string swap, string? limit)
+    public void Version_two(string max, string high, string swap, string? limit)
     {
         Write("proc/self/mountinfo", "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate");
         Write("proc/self/cgroup", "0::/a/b");
@@ -26,7 +26,7 @@ public sealed class MemoryGroupTests : IDisposable
     }
 
     [Fact]
-    public void AGroupAboveCountsInVersionTwo()
+    public void A_group_above_counts_in_version_two()
     {
         Write("proc/self/mountinfo", "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate");
         Write("proc/self/cgroup", "0::/a/b");
@@ -43,7 +43,7 @@ public sealed class MemoryGroupTests : IDisposable
     [InlineData("1048576", "2097152", "60", "1.0 MiB")]
     [InlineData("1048576", "1048576", "60", null)]
     [InlineData("1048576", Unlimited, "0", null)]
-    public void VersionOne(string max, string both, string swappiness, string? limit)
+    public void Version_one(string max, string both, string swappiness, string? limit)
     {
         Write("proc/self/mountinfo",
             "29 24 0:25 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n30 24 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup "
@@ -58,7 +58,7 @@ public sealed class MemoryGroupTests : IDisposable
     /// A container that shows its own part of the tree as all there is, and names its group as the machine does.
     /// </summary>
     [Fact]
-    public void APartOfTheTreeMayBeMounted()
+    public void A_part_of_the_tree_may_be_mounted()
     {
         Write("proc/self/mountinfo", "30 24 0:26 /docker/12 /sys/fs/cgroup ro - cgroup2 cgroup2 rw");
         Write("proc/self/cgroup", "0::/docker/12");
@@ -67,14 +67,14 @@ public sealed class MemoryGroupTests : IDisposable
     }
 
     [Fact]
-    public void WithoutGroupsThereIsNoDanger()
+    public void Without_groups_there_is_no_danger()
     {
         AssertDanger(null, "");
         Assert.Null(MemoryGroup.Read(_root).TooSmallFor(1L << 50));
     }
 
     [Fact]
-    public void AStoreHasToFit()
+    public void A_store_has_to_fit()
     {
         Write("proc/self/mountinfo", "30 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw");
         Write("proc/self/cgroup", "0::/a");

@@ -40,7 +40,7 @@ public sealed class AttributeTests : IDisposable
     }
 
     [Fact]
-    public void TimesAreSetToTheNanosecond()
+    public void Times_are_set_to_the_nanosecond()
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn
@@ -67,7 +67,7 @@ public sealed class AttributeTests : IDisposable
     [InlineData(-2_147_483_648, 7u), InlineData(15_032_385_535, 999_999_999u), InlineData(-2_147_483_649, 0u),
         InlineData(15_032_385_536, 0u)]
     [InlineData((1L << 59) - 1, 0u), InlineData(-(1L << 59), 0u), InlineData(-10_000_000_000, 0u), InlineData(1L << 40, 0u)]
-    public void TimesAreHeldAsTheyWereSet(long seconds, uint nanoseconds)
+    public void Times_are_held_as_they_were_set(long seconds, uint nanoseconds)
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn
@@ -81,7 +81,7 @@ public sealed class AttributeTests : IDisposable
     }
 
     [Fact]
-    public void FarTimesAreHeldInWholeSecondsAndThoseOfNoWorldAreRefused()
+    public void Far_times_are_held_in_whole_seconds_and_those_of_no_world_are_refused()
     {
         var file = _volume.File(_pool, "f");
         Old(file);
@@ -102,7 +102,7 @@ public sealed class AttributeTests : IDisposable
     /// What somebody wrote to a mapping before the time was set reaches the file after it: the time that was set stays.
     /// </summary>
     [Fact]
-    public void ATimeThatWasSetOutlivesWhatIsWrittenBackFromAMapping()
+    public void A_time_that_was_set_outlives_what_is_written_back_from_a_mapping()
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.User, file, 2, 0, out var open));
@@ -137,7 +137,7 @@ public sealed class AttributeTests : IDisposable
 
     /// <summary>Once the kernel has written back what was older, what it writes back is newer.</summary>
     [Fact]
-    public void ATimeThatWasSetEndsWithWhatIsWrittenToAMappingAfterIt()
+    public void A_time_that_was_set_ends_with_what_is_written_to_a_mapping_after_it()
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.User, file, 2, 0, out var open));
@@ -165,7 +165,7 @@ public sealed class AttributeTests : IDisposable
     }
 
     [Fact]
-    public void WhatChangesTheContentsIsSeenInTheTimes()
+    public void What_changes_the_contents_is_seen_in_the_times()
     {
         var file = _volume.File(_pool, "f", "0123456789"u8);
         foreach (var (change, modifies) in new (Action Change, bool Modifies)[]
@@ -195,7 +195,7 @@ public sealed class AttributeTests : IDisposable
     }
 
     [Fact]
-    public void WhatChangesTheNamesIsSeenInTheDirectorysTimes()
+    public void What_changes_the_names_is_seen_in_the_directorys_times()
     {
         var directory = _volume.Directory(_pool, "d");
         foreach (var change in new Action[]
@@ -217,7 +217,7 @@ public sealed class AttributeTests : IDisposable
     }
 
     [Fact]
-    public void ASetGroupIdDirectoryPassesItsGroupOn()
+    public void A_set_group_id_directory_passes_its_group_on()
     {
         var directory = _volume.Directory(_pool, "d");
         Assert.Equal(Errno.Ok, _volume.Set(directory,
@@ -235,7 +235,7 @@ public sealed class AttributeTests : IDisposable
     [InlineData(0xDEDu, 0u, 0x1EDu)] // 6755 -> 0755
     [InlineData(0xDE4u, 0u, 0x1E4u)] // 6744 -> 0744
     [InlineData(0xDE4u, 1000u, 0x5E4u)] // 6744 -> 2744: the group may not execute, so its bit stays for one of the group
-    public void PrivilegesEndWhenTheContentsOrTheOwnerChange(uint before, uint group, uint after)
+    public void Privileges_end_when_the_contents_or_the_owner_change(uint before, uint group, uint after)
     {
         var file = _volume.File(_pool, "f");
         var user = TestVolume.User;
@@ -276,7 +276,7 @@ public sealed class AttributeTests : IDisposable
     }
 
     [Fact]
-    public void ADirectoryKeepsItsBitsWhenItChangesHands()
+    public void A_directory_keeps_its_bits_when_it_changes_hands()
     {
         var directory = _volume.Directory(_pool, "d");
         Assert.Equal(Errno.Ok, _volume.Set(directory, new FuseSetattrIn { Valid = FuseSetattrValid.Mode, Mode = 0xFED }));
@@ -287,7 +287,7 @@ public sealed class AttributeTests : IDisposable
     }
 
     [Fact]
-    public void ExtendedAttributesAreStoredReplacedListedAndRemoved()
+    public void Extended_attributes_are_stored_replaced_listed_and_removed()
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.ENODATA, _volume.GetAttribute(file, "user.a", out _));
@@ -311,7 +311,7 @@ public sealed class AttributeTests : IDisposable
     }
 
     [Fact]
-    public void TrustedNamesAreShownToRootAlone()
+    public void Trusted_names_are_shown_to_root_alone()
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "trusted.a", "1"u8));
@@ -322,7 +322,7 @@ public sealed class AttributeTests : IDisposable
     }
 
     [Fact]
-    public void ExtendedAttributesHaveLimitsAndPlaces()
+    public void Extended_attributes_have_limits_and_places()
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.a", new byte[32_000]));
@@ -342,7 +342,7 @@ public sealed class AttributeTests : IDisposable
     }
 
     [Fact]
-    public void APoolTellsWhatItIs()
+    public void A_pool_tells_what_it_is()
     {
         var ephemeral = _volume.Pool("e", PoolFlags.None, 1 << 20);
         var id = _volume.Files.Pools().Single(pool => pool.Name == "e").Id;

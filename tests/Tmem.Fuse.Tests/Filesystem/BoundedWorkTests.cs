@@ -31,7 +31,7 @@ public sealed class BoundedWorkTests
     }
 
     [Fact]
-    public void NoHoldOfTheNamespaceLockGrowsWithTheFiles()
+    public void No_hold_of_the_namespace_lock_grows_with_the_files()
     {
         using var volume = new TestVolume();
         var file = Populate(volume, 20_000, 3_000);
@@ -50,7 +50,7 @@ public sealed class BoundedWorkTests
     }
 
     [Fact]
-    public void NothingManagedGrowsWithTheFiles()
+    public void Nothing_managed_grows_with_the_files()
     {
         var few = Measure(2_000, 100);
         var many = Measure(22_000, 3_100);
@@ -95,7 +95,7 @@ public sealed class BoundedWorkTests
 
     /// <summary>A check finds nothing wrong in what changes all the while.</summary>
     [Fact]
-    public async Task ACheckBesideChangesFindsNothing()
+    public async Task A_check_beside_changes_finds_nothing()
     {
         using var volume = new TestVolume();
         var pools = new[] { volume.Pool("a"), volume.Pool("b") };

@@ -11,7 +11,7 @@ public sealed class DirectoryTests
     [Theory]
     [InlineData(NameHash.Full)]
     [InlineData(7UL)]
-    public void WhatStaysIsListedOnceWhateverComesAndGoes(ulong hashMask)
+    public void What_stays_is_listed_once_whatever_comes_and_goes(ulong hashMask)
     {
         using var volume = new TestVolume(hashMask: hashMask);
         var directory = volume.Directory(volume.Pool(), "d");
@@ -40,7 +40,7 @@ public sealed class DirectoryTests
 
     /// <summary>However large the buffer and deep the nest: others wait for it.</summary>
     [Fact]
-    public void AReplyAndALookUpwardsAreBounded()
+    public void A_reply_and_a_look_upwards_are_bounded()
     {
         using var volume = new TestVolume();
         var pool = volume.Pool();
@@ -57,7 +57,7 @@ public sealed class DirectoryTests
     }
 
     [Fact]
-    public void CookiesSurviveAnAttach()
+    public void Cookies_survive_an_attach()
     {
         using var volume = new TestVolume(hashMask: 7);
         var pool = volume.Pool();
@@ -69,7 +69,7 @@ public sealed class DirectoryTests
     }
 
     [Fact]
-    public void ReadDirectoryPlusCountsALookupForEachEntryThatFits()
+    public void Read_directory_plus_counts_a_lookup_for_each_entry_that_fits()
     {
         using var volume = new TestVolume();
         var directory = volume.Directory(volume.Pool(), "d");
@@ -97,7 +97,7 @@ public sealed class DirectoryTests
     }
 
     [Fact]
-    public void ABufferTooSmallForOneEntryIsAnErrorAndNotTheEnd()
+    public void A_buffer_too_small_for_one_entry_is_an_error_and_not_the_end()
     {
         using var volume = new TestVolume();
         var pool = volume.Pool();
@@ -110,7 +110,7 @@ public sealed class DirectoryTests
     }
 
     [Fact]
-    public void ARemovedOpenDirectoryCanBeListed()
+    public void A_removed_open_directory_can_be_listed()
     {
         using var volume = new TestVolume();
         var outer = volume.Directory(volume.Pool(), "outer");

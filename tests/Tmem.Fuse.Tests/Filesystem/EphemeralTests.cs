@@ -30,14 +30,14 @@ public sealed class EphemeralTests : IDisposable
         Assert.Equal(Errno.Ok, _volume.Files.Allocate(TestVolume.Root, _file, 0, page * 4096UL, 4096, 3));
 
     [Fact]
-    public void AReadDoesNotConsume()
+    public void A_read_does_not_consume()
     {
         Assert.Equal(_data, _volume.Read(_file, 0, 50_000));
         Assert.Equal(_data, _volume.Read(_file, 0, 50_000));
     }
 
     [Fact]
-    public void AReadThatTouchesALostPageFailsAsAWhole()
+    public void A_read_that_touches_a_lost_page_fails_as_a_whole()
     {
         Lose(2);
         Assert.Equal(Errno.ENODATA, _volume.TryRead(_file, 0, 50_000, out _));
@@ -47,7 +47,7 @@ public sealed class EphemeralTests : IDisposable
     }
 
     [Fact]
-    public void WhatWasNeverWrittenIsLostToo()
+    public void What_was_never_written_is_lost_too()
     {
         Assert.Equal(Errno.Ok, _volume.Truncate(_file, 8 * 4096));
         Assert.Equal(Errno.ENODATA, _volume.TryRead(_file, 6 * 4096, 1, out _));
@@ -59,7 +59,7 @@ public sealed class EphemeralTests : IDisposable
     }
 
     [Fact]
-    public void APartOfALostPageCannotBeWrittenUnlessItIsAllThereWas()
+    public void A_part_of_a_lost_page_cannot_be_written_unless_it_is_all_there_was()
     {
         Lose(1);
         Assert.Equal(Errno.ENODATA, _volume.TryWrite(_file, 4096 + 5, [1, 2], out _));
@@ -78,7 +78,7 @@ public sealed class EphemeralTests : IDisposable
     }
 
     [Fact]
-    public void ALongWriteStopsAtALostPage()
+    public void A_long_write_stops_at_a_lost_page()
     {
         Lose(2);
         Assert.Equal(Errno.Ok, _volume.TryWrite(_file, 4096, _data.AsSpan(4096, 5000), out var written));
@@ -86,7 +86,7 @@ public sealed class EphemeralTests : IDisposable
     }
 
     [Fact]
-    public void SeekReportsNoHoles()
+    public void Seek_reports_no_holes()
     {
         Lose(0);
         Lose(2);
@@ -99,7 +99,7 @@ public sealed class EphemeralTests : IDisposable
 
     /// <summary>GNU tar does not read a file with a length and without blocks, and stores nothing but zeros.</summary>
     [Fact]
-    public void AFileThatHasLostAllItsPagesStillHasABlock()
+    public void A_file_that_has_lost_all_its_pages_still_has_a_block()
     {
         Assert.Equal(5UL * 8, _volume.Attributes(_file).Blocks);
         for (var page = 0u; page < 5; page++) Lose(page);
@@ -109,7 +109,7 @@ public sealed class EphemeralTests : IDisposable
     }
 
     [Fact]
-    public void APunchedPartIsZeroAndAPunchedPageIsLost()
+    public void A_punched_part_is_zero_and_a_punched_page_is_lost()
     {
         Assert.Equal(Errno.Ok, _volume.Files.Allocate(TestVolume.Root, _file, 0, 100, 4096, 3));
         Assert.Equal(_data[..100], _volume.Read(_file, 0, 100));
@@ -121,7 +121,7 @@ public sealed class EphemeralTests : IDisposable
     }
 
     [Fact]
-    public void EvictedPagesReadAsLostAndTheRestAsWritten()
+    public void Evicted_pages_read_as_lost_and_the_rest_as_written()
     {
         using var volume = new TestVolume(2 * TestVolume.Mebi);
         var pool = volume.Pool("e", PoolFlags.None);
@@ -147,7 +147,7 @@ public sealed class EphemeralTests : IDisposable
     }
 
     [Fact]
-    public void TheKernelKeepsNoPagesOfThem()
+    public void The_kernel_keeps_no_pages_of_them()
     {
         Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.Root, _file, 0, 0, out var open));
         Assert.Equal(FuseOpenFlags.DirectIo | FuseOpenFlags.ParallelDirectWrites, open.OpenFlags);

@@ -64,7 +64,7 @@ public sealed class ExtentTests : IDisposable
     [Theory]
     [InlineData(ReadWrite)]
     [InlineData(ReadWrite | 0x4000)] // O_DIRECT: may be mapped too
-    public void NoHolesAreToldOfWhileTheFileMayBeMappedForWriting(uint flags)
+    public void No_holes_are_told_of_while_the_file_may_be_mapped_for_writing(uint flags)
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.Truncate(file, 8 * Page));
@@ -98,7 +98,7 @@ public sealed class ExtentTests : IDisposable
 
     /// <summary>GNU tar takes a file with a length and without blocks for zeros and does not read it.</summary>
     [Fact]
-    public void AFileOpenForWritingHasABlock()
+    public void A_file_open_for_writing_has_a_block()
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(0UL, _volume.Attributes(file).Blocks);
@@ -114,7 +114,7 @@ public sealed class ExtentTests : IDisposable
     }
 
     [Fact]
-    public void HolesAreFoundBehindManyPagesAndAcrossThem()
+    public void Holes_are_found_behind_many_pages_and_across_them()
     {
         var file = Dense("f", 20_000);
         Assert.Equal(20_000UL * Page, Seek(file, 0, SeekHole));
@@ -141,7 +141,7 @@ public sealed class ExtentTests : IDisposable
     [Theory]
     [InlineData(0u)]
     [InlineData(1u)]
-    public void FallocatePromisesNothing(uint mode)
+    public void Fallocate_promises_nothing(uint mode)
     {
         var pool = _volume.Pool("limited", limit: 1 << 20);
         var file = _volume.File(pool, "f");
@@ -163,7 +163,7 @@ public sealed class ExtentTests : IDisposable
     /// nothing of what was written after it is lost.
     /// </summary>
     [Fact]
-    public void WhatWasCutOffInStepsDoesNotComeBack()
+    public void What_was_cut_off_in_steps_does_not_come_back()
     {
         const int Pages = 12_000;
         var lost = 0;
@@ -196,7 +196,7 @@ public sealed class ExtentTests : IDisposable
 
     /// <summary>Others read and write the file, and files beside it, while much of it is cut off and punched.</summary>
     [Fact]
-    public void ALargeHoleAndATruncationGiveWay()
+    public void A_large_hole_and_a_truncation_give_way()
     {
         const int Pages = 30_000;
         var file = Dense("f", Pages);
@@ -233,7 +233,7 @@ public sealed class ExtentTests : IDisposable
 
     /// <summary>A pool's files share no lock with those of another: nobody's file can hold up the swap file.</summary>
     [Fact]
-    public void FilesOfTwoPoolsShareNoLock()
+    public void Files_of_two_pools_share_no_lock()
     {
         var locks = new StripedLocks(4, 64);
         var seen = new Dictionary<int, uint>();

@@ -13,7 +13,7 @@ public sealed class FileDataTests
     private const ulong Maximum = 1UL << 44;
 
     [Fact]
-    public void AFileEndsAt16TiB()
+    public void A_file_ends_at_16_ti_b()
     {
         using var volume = new TestVolume();
         var file = volume.File(volume.Pool(), "f");
@@ -40,7 +40,7 @@ public sealed class FileDataTests
 
     [Theory]
     [InlineData(2u), InlineData(4u), InlineData(8u), InlineData(0x20u), InlineData(0x12u)]
-    public void OtherModesOfFallocateAreNotSupported(uint mode)
+    public void Other_modes_of_fallocate_are_not_supported(uint mode)
     {
         using var volume = new TestVolume();
         var pool = volume.Pool();
@@ -49,7 +49,7 @@ public sealed class FileDataTests
     }
 
     [Fact]
-    public void AHoleLargerThanTheStoreIsPunchedAtOnce()
+    public void A_hole_larger_than_the_store_is_punched_at_once()
     {
         using var volume = new TestVolume();
         var file = volume.File(volume.Pool(), "f");
@@ -63,7 +63,7 @@ public sealed class FileDataTests
     [Theory]
     [InlineData(0L)]
     [InlineData(600_000L)]
-    public void WithoutRoomAWriteIsRefusedAndWhatWasThereStays(long limit)
+    public void Without_room_a_write_is_refused_and_what_was_there_stays(long limit)
     {
         using var volume = new TestVolume(2 * TestVolume.Mebi);
         var pool = volume.Pool(limit: limit);
@@ -99,7 +99,7 @@ public sealed class FileDataTests
     }
 
     [Fact]
-    public void AFileShrinksInAFullStoreAndGrowsWithZerosOnceThereIsRoom()
+    public void A_file_shrinks_in_a_full_store_and_grows_with_zeros_once_there_is_room()
     {
         using var volume = new TestVolume(TestVolume.Mebi);
         var pool = volume.Pool();
@@ -134,7 +134,7 @@ public sealed class FileDataTests
     }
 
     [Fact]
-    public void WithoutRoomForMetadataNothingIsHalfMade()
+    public void Without_room_for_metadata_nothing_is_half_made()
     {
         using var volume = new TestVolume(TestVolume.Mebi);
         var pool = volume.Pool();
@@ -160,7 +160,7 @@ public sealed class FileDataTests
     }
 
     [Fact]
-    public void StatfsSaysWhatIsThere()
+    public void Statfs_says_what_is_there()
     {
         using var volume = new TestVolume();
         var limited = volume.Pool("l", limit: 8 << 20);
@@ -178,7 +178,7 @@ public sealed class FileDataTests
     [Theory]
     [InlineData(PoolFlags.Persistent)]
     [InlineData(PoolFlags.None)]
-    public void TheDataPathAllocatesNothing(PoolFlags kind)
+    public void The_data_path_allocates_nothing(PoolFlags kind)
     {
         using var volume = new TestVolume();
         var pool = volume.Pool(flags: kind);
@@ -222,7 +222,7 @@ public sealed class FileDataTests
     /// Two threads change different halves of one page, as fast as they can, and each must find its own half as it wrote it.
     /// </summary>
     [Fact]
-    public void PartsOfOnePageWrittenAtOnceAreBothThere()
+    public void Parts_of_one_page_written_at_once_are_both_there()
     {
         using var volume = new TestVolume();
         var file = volume.File(volume.Pool(), "f", new byte[4096]);
@@ -235,7 +235,7 @@ public sealed class FileDataTests
     /// One thread replaces a whole page while another changes two bytes of it: the rest of the page is always the first one's.
     /// </summary>
     [Fact]
-    public void AWholePageIsNotLostToAChangeOfAPart()
+    public void A_whole_page_is_not_lost_to_a_change_of_a_part()
     {
         using var volume = new TestVolume();
         var file = volume.File(volume.Pool(), "f", new byte[4096]);
@@ -250,7 +250,7 @@ public sealed class FileDataTests
     /// One thread fills and punches a page while another changes two bytes of it: what was punched does not come back.
     /// </summary>
     [Fact]
-    public void APunchedPageDoesNotComeBackWithAChangeOfAPart()
+    public void A_punched_page_does_not_come_back_with_a_change_of_a_part()
     {
         using var volume = new TestVolume();
         var file = volume.File(volume.Pool(), "f", new byte[4096]);
@@ -295,7 +295,7 @@ public sealed class FileDataTests
     }
 
     [Fact]
-    public void TruncationAndWritesAtOnceLeaveNoBytesBehindTheEnd()
+    public void Truncation_and_writes_at_once_leave_no_bytes_behind_the_end()
     {
         using var volume = new TestVolume();
         var file = volume.File(volume.Pool(), "f");

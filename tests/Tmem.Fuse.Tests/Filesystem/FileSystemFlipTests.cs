@@ -16,7 +16,7 @@ public sealed class FileSystemFlipTests
             ? number : otherwise;
 
     [Fact]
-    public void AFlippedBitCostsOneThing()
+    public void A_flipped_bit_costs_one_thing()
     {
         var outcomes = new SortedDictionary<string, int>();
         for (var seed = s_seed; seed < s_seed + s_rounds; seed++)

@@ -40,7 +40,7 @@ public sealed class FileSystemModelTests
             new Step(operation, directory, name, other, otherName, offset, Math.Min(length, MaximumSize - offset), seed));
 
     [Fact]
-    public void AFileSystemIsATreeOfByteArrays() => s_step.List[1, 250].Sample(Run, iter: 400, threads: 1);
+    public void A_file_system_is_a_tree_of_byte_arrays() => s_step.List[1, 250].Sample(Run, iter: 400, threads: 1);
 
     private sealed class Node
     {

@@ -15,7 +15,7 @@ public sealed class FileSystemSoakTests
     private const int Rounds = 15_000;
 
     [Fact]
-    public void ManyThreadsOnTheSameNamesLeaveASoundFileSystem()
+    public void Many_threads_on_the_same_names_leave_a_sound_file_system()
     {
         using var volume = new TestVolume(hashMask: 0xF);
         NodeId[] pools = [volume.Pool("p"), volume.Pool("e", PoolFlags.None)];

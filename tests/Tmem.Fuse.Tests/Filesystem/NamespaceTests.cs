@@ -21,7 +21,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void TheFirstLevelIsPoolsAlone()
+    public void The_first_level_is_pools_alone()
     {
         Assert.Equal(Errno.EPERM, _volume.TryFile(NodeId.Root, "f", out _));
         Assert.Equal(Errno.EPERM, _volume.Files.SymbolicLink(TestVolume.Root, NodeId.Root, "l"u8, "x"u8, out _));
@@ -36,7 +36,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void APoolCanBeCalledAnotherNameButReplacesNone()
+    public void A_pool_can_be_called_another_name_but_replaces_none()
     {
         var other = _volume.Pool("q");
         Assert.Equal(Errno.EEXIST, _volume.Rename(NodeId.Root, "p", NodeId.Root, "q"));
@@ -48,7 +48,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void NothingCrossesPools()
+    public void Nothing_crosses_pools()
     {
         var other = _volume.Pool("q");
         var file = _volume.File(_pool, "f");
@@ -57,7 +57,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void MakingAPoolDirectoryMakesAPoolAndRemovingItEndsIt()
+    public void Making_a_pool_directory_makes_a_pool_and_removing_it_ends_it()
     {
         var before = _volume.Client.Pools().Count;
         var made = _volume.Directory(NodeId.Root, "made");
@@ -70,7 +70,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void ADirectoryHasALinkForItselfAndEachDirectoryInIt()
+    public void A_directory_has_a_link_for_itself_and_each_directory_in_it()
     {
         Assert.Equal(3u, _volume.Attributes(NodeId.Root).Nlink);
         var directory = _volume.Directory(_pool, "d");
@@ -82,7 +82,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void TheParentOfAMovedDirectoryFollows()
+    public void The_parent_of_a_moved_directory_follows()
     {
         var from = _volume.Directory(_pool, "from");
         var to = _volume.Directory(_pool, "to");
@@ -94,7 +94,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void RenameAnswersWhatRenameAnswers()
+    public void Rename_answers_what_rename_answers()
     {
         var a = _volume.Directory(_pool, "a");
         var b = _volume.Directory(a, "b");
@@ -119,7 +119,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void RenamingOneNameOfAFileOverAnotherDoesNothing()
+    public void Renaming_one_name_of_a_file_over_another_does_nothing()
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.Link(file, _pool, "g"));
@@ -129,7 +129,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void RemovalAnswersWhatRemovalAnswers()
+    public void Removal_answers_what_removal_answers()
     {
         var directory = _volume.Directory(_pool, "d");
         _volume.File(directory, "f");
@@ -148,7 +148,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void LinksAreCountedUpToTheirLimit()
+    public void Links_are_counted_up_to_their_limit()
     {
         var file = _volume.File(_pool, "f");
         var directory = _volume.Directory(_pool, "d");
@@ -160,7 +160,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void ANamelessFileTakesNoNewName()
+    public void A_nameless_file_takes_no_new_name()
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.Unlink(_pool, "f"));
@@ -168,7 +168,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void SymbolicLinksKeepTheirTarget()
+    public void Symbolic_links_keep_their_target()
     {
         var target = TestVolume.Bytes(new string('t', 4095));
         Assert.Equal(Errno.Ok, _volume.Files.SymbolicLink(TestVolume.User, _pool, "l"u8, target, out var entry));
@@ -184,7 +184,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void NodesOfEveryKind()
+    public void Nodes_of_every_kind()
     {
         Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.Root, _pool, "fifo"u8, InodeMode.Fifo | 0x1A4, 0, out _));
         Assert.Equal(Errno.Ok, _volume.Files.MakeNode(TestVolume.Root, _pool, "socket"u8, InodeMode.Socket | 0x1A4, 0, out _));
@@ -199,7 +199,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void NamesHaveUpTo255BytesAndAreNotDots()
+    public void Names_have_up_to_255_bytes_and_are_not_dots()
     {
         var longest = new string('n', 255);
         var file = _volume.File(_pool, longest);
@@ -213,7 +213,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void StrangeNodeIdsAreStale()
+    public void Strange_node_ids_are_stale()
     {
         var file = _volume.File(_pool, "f");
         ulong[] strangers = [0, 2, 3, file.Value + 1, file.Value - 1, ulong.MaxValue, 1UL << 44, 1UL << 60,
@@ -237,7 +237,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void AnUnlinkedFileLivesWhileItIsOpenOrKnown()
+    public void An_unlinked_file_lives_while_it_is_open_or_known()
     {
         var file = _volume.File(_pool, "f", "contents"u8);
         Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.Root, file, 0, 0, out var open));
@@ -253,7 +253,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void AnInodeIsForgottenOnlyAfterAsManyForgetsAsLookups()
+    public void An_inode_is_forgotten_only_after_as_many_forgets_as_lookups()
     {
         var file = _volume.File(_pool, "f");
         _volume.Find(_pool, "f");
@@ -266,7 +266,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void GenerationsAreNeverUsedAgain()
+    public void Generations_are_never_used_again()
     {
         var seen = new HashSet<ulong>();
         for (var i = 0; i < 100; i++)
@@ -279,7 +279,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void CreateOpensWhatIsThereUnlessItMustBeNew()
+    public void Create_opens_what_is_there_unless_it_must_be_new()
     {
         Assert.Equal(Errno.Ok, _volume.Files.Create(TestVolume.User, _pool, "f"u8, 0, 0x1A4, 0, out var entry, out var open));
         var node = new NodeId(entry.NodeId);
@@ -301,7 +301,7 @@ public sealed class NamespaceTests : IDisposable
     }
 
     [Fact]
-    public void EntriesOfTheFirstLevelAreAskedForEveryTime()
+    public void Entries_of_the_first_level_are_asked_for_every_time()
     {
         Assert.Equal(Errno.Ok, _volume.Files.Lookup(TestVolume.Root, NodeId.Root, "p"u8, out var pool));
         Assert.Equal((0UL, 1UL), (pool.EntryValid, pool.AttrValid));

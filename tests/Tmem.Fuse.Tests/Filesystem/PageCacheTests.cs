@@ -33,7 +33,7 @@ public sealed class PageCacheTests : IDisposable
     private Deferral OfRange => new(DeferralKind.Invalidated, _file, 8192, 4096);
 
     [Fact]
-    public void AFileThatIsOnlyUsedDirectlyWaitsForNothing()
+    public void A_file_that_is_only_used_directly_waits_for_nothing()
     {
         for (var round = 0; round < 100; round++)
         {
@@ -46,7 +46,7 @@ public sealed class PageCacheTests : IDisposable
     [InlineData(Cached)]
     [InlineData(FromMapping)]
     [InlineData(FromMapping | Direct)]
-    public void WritesOfThePageCacheNeverWait(uint flags)
+    public void Writes_of_the_page_cache_never_wait(uint flags)
     {
         Read(Cached);
         Write(Direct);
@@ -58,7 +58,7 @@ public sealed class PageCacheTests : IDisposable
     /// new mount.
     /// </summary>
     [Fact]
-    public void ADirectWriteWaitsOnceThePageCacheHasBeenUsed()
+    public void A_direct_write_waits_once_the_page_cache_has_been_used()
     {
         foreach (var use in new Action[] { () => Read(Cached), () => Write(Cached), () => Write(FromMapping) })
         {
@@ -80,7 +80,7 @@ public sealed class PageCacheTests : IDisposable
     /// wait no longer.
     /// </summary>
     [Fact]
-    public void WritesStopWaitingWhenTheCacheIsNoLongerUsed()
+    public void Writes_stop_waiting_when_the_cache_is_no_longer_used()
     {
         Read(Cached);
         var (ranges, wholes) = (0, 0);
@@ -106,7 +106,8 @@ public sealed class PageCacheTests : IDisposable
     [InlineData(8 << 20, Cached, false, false)]
     [InlineData(8 << 20, Direct, true, false)]
     [InlineData(64 << 10, Cached, true, false)]
-    public void ARemovedFileThatTheKernelKeepsMuchOfIsReleasedInSteps(int size, uint how, bool isRemoved, bool isDeferred)
+    public void A_removed_file_that_the_kernel_keeps_much_of_is_released_in_steps(int size, uint how, bool isRemoved,
+        bool isDeferred)
     {
         var pool = _volume.Pool("q");
         var file = _volume.File(pool, "g");

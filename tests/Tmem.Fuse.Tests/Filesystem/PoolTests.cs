@@ -19,7 +19,7 @@ public sealed class PoolTests : IDisposable
     private Errno Create(string name, PoolOptions options = default) => _volume.Files.CreatePool(name, options, 0x1ED, out _);
 
     [Fact]
-    public void BadNamesAndOptionsAreRefused()
+    public void Bad_names_and_options_are_refused()
     {
         foreach (var name in new[] { "", ".", "..", "a/b", "a\0b", "a\nb", "\ud800" }) Assert.Equal(Errno.EINVAL, Create(name));
         Assert.Equal(Errno.ENAMETOOLONG, Create(new string('n', 256)));
@@ -36,7 +36,7 @@ public sealed class PoolTests : IDisposable
 
     /// <summary>mkdir takes names that pool.create would not: what it made can be reserved for and destroyed.</summary>
     [Fact]
-    public void APoolThatMkdirMadeIsFoundByAnyName()
+    public void A_pool_that_mkdir_made_is_found_by_any_name()
     {
         _volume.Directory(NodeId.Root, "a\tb");
         Assert.Equal(Errno.Ok, _volume.Files.ReservePool("a\tb", 4096));
@@ -45,7 +45,7 @@ public sealed class PoolTests : IDisposable
     }
 
     [Fact]
-    public void PoolsAreListedByName()
+    public void Pools_are_listed_by_name()
     {
         Create("b");
         Create("a", new PoolOptions(PoolFlags.Persistent, 4 << 20));
@@ -58,7 +58,7 @@ public sealed class PoolTests : IDisposable
     }
 
     [Fact]
-    public void APoolWithFilesIsDestroyedOnlyByForceAndNeverWhileOneIsOpen()
+    public void A_pool_with_files_is_destroyed_only_by_force_and_never_while_one_is_open()
     {
         var pool = _volume.Pool();
         var directory = _volume.Directory(pool, "d");
@@ -86,7 +86,7 @@ public sealed class PoolTests : IDisposable
     }
 
     [Fact]
-    public void AnEmptyPoolWithAnOpenNamelessFileStays()
+    public void An_empty_pool_with_an_open_nameless_file_stays()
     {
         var pool = _volume.Pool();
         var file = _volume.File(pool, "f", "contents"u8);

@@ -17,7 +17,7 @@ public sealed class PowerCutTests
     private const int Names = 8;
 
     [Fact]
-    public void WhatWasSyncedIsThereAndNothingIsWrong() => Gen.Int.Sample(seed =>
+    public void What_was_synced_is_there_and_nothing_is_wrong() => Gen.Int.Sample(seed =>
     {
         var disk = new SimulatedDisk();
         var workers = Enumerable.Range(0, Threads).Select(number => new Worker(number, seed)).ToList();
@@ -42,7 +42,7 @@ public sealed class PowerCutTests
     }, iter: 6, threads: 1);
 
     [Fact]
-    public void ADiskThatRefusesIsTheAnswerOfFsync()
+    public void A_disk_that_refuses_is_the_answer_of_fsync()
     {
         var disk = new SimulatedDisk();
         using var volume = Open(disk);

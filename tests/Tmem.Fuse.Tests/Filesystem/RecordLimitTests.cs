@@ -24,7 +24,7 @@ public sealed class RecordLimitTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void EveryKindStopsAtThePoolsLimit(string kind)
+    public void Every_kind_stops_at_the_pools_limit(string kind)
     {
         using var volume = new TestVolume();
         var pool = volume.Pool(limit: Limit);
@@ -67,7 +67,7 @@ public sealed class RecordLimitTests
     }
 
     [Fact]
-    public void AnAttachCountsTheSame()
+    public void An_attach_counts_the_same()
     {
         var path = Path.Combine(Path.GetTempPath(), $"tmem-limit-{Guid.NewGuid():N}.region");
         try
@@ -96,7 +96,7 @@ public sealed class RecordLimitTests
 
     /// <summary>The client's limit is over all of its pools.</summary>
     [Fact]
-    public void TheClientsLimitHoldsForRecordsToo()
+    public void The_clients_limit_holds_for_records_too()
     {
         using var volume = new TestVolume();
         var pool = volume.Pool();
@@ -109,7 +109,7 @@ public sealed class RecordLimitTests
     }
 
     [Fact]
-    public void AFileHasSoManyAttributesAndNoMore()
+    public void A_file_has_so_many_attributes_and_no_more()
     {
         using var volume = new TestVolume();
         var file = volume.File(volume.Pool(), "f");

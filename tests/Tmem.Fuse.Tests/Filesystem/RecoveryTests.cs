@@ -76,7 +76,7 @@ public sealed class RecoveryTests : IDisposable
         NameHash.FirstKey(new NameHash(in Volume.HashKey, NameHash.Full).Of(TestVolume.Bytes(name))) | 1;
 
     [Fact]
-    public void AFileOfThisProcessIsThereInTheNext()
+    public void A_file_of_this_process_is_there_in_the_next()
     {
         var path = Path.Combine(Path.GetTempPath(), $"tmem-fs-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
         try
@@ -123,7 +123,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public void NodesGenerationsAndOpenNamelessFilesStayUntilANewMount()
+    public void Nodes_generations_and_open_nameless_files_stay_until_a_new_mount()
     {
         var file = _volume.File(_pool, "f", "contents"u8);
         var known = _volume.File(_pool, "known");
@@ -140,7 +140,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public void AnInodeWithoutItsEntryIsFreed()
+    public void An_inode_without_its_entry_is_freed()
     {
         var before = Count();
         var file = _volume.File(_pool, "f", "contents"u8);
@@ -159,7 +159,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public void EntriesThatNameNothingAreDropped()
+    public void Entries_that_name_nothing_are_dropped()
     {
         var file = _volume.File(_pool, "f");
         var directory = _volume.Directory(_pool, "d");
@@ -174,7 +174,7 @@ public sealed class RecoveryTests : IDisposable
 
     /// <summary>One whose inode is gone is: the loss shows where the file was looked for.</summary>
     [Fact]
-    public void AnEntryWhoseInodeIsGoneSaysSo()
+    public void An_entry_whose_inode_is_gone_says_so()
     {
         AddEntry(_pool.Value, 12345, KeyOf("2"), "2");
         _volume.Attach();
@@ -186,7 +186,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public void OfTwoValuesOfAnAttributeOneIsKept()
+    public void Of_two_values_of_an_attribute_one_is_kept()
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.a", "old"u8));
@@ -205,7 +205,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public void NotesOfALogThatFailTheirSumAreNotPutBack()
+    public void Notes_of_a_log_that_fail_their_sum_are_not_put_back()
     {
         var file = _volume.File(_pool, "f", "contents"u8);
         ref var log = ref Records.Get<JournalRecord>(new RecordRef(Volume.Journal));
@@ -224,7 +224,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public void APoolAndItsDirectoryComeAndGoTogether()
+    public void A_pool_and_its_directory_come_and_go_together()
     {
         // Made, and its directory not yet; destroyed by force, and its files not yet.
         Assert.Equal(TmemStatus.Ok, _volume.Client.NewPool(new PoolOptions(PoolFlags.Persistent), out _));
@@ -240,7 +240,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public void AWriteCutShortLeavesNothingBehindTheEnd()
+    public void A_write_cut_short_leaves_nothing_behind_the_end()
     {
         var file = _volume.File(_pool, "f", TestVolume.Noise(3 * 4096, 1));
         Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.Root, file, 0, 0, out _));
@@ -254,7 +254,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public void ARegionWhoseRootWasNeverReachedStartsEmpty()
+    public void A_region_whose_root_was_never_reached_starts_empty()
     {
         using var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 4 * TestVolume.Mebi });
         for (var i = 0; i < 3; i++)
@@ -266,7 +266,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public void MetadataOfAnotherVersionIsRefusedByName()
+    public void Metadata_of_another_version_is_refused_by_name()
     {
         SetVersion(99);
         var refusal = Assert.Throws<RegionException>(_volume.Attach);
@@ -279,7 +279,7 @@ public sealed class RecoveryTests : IDisposable
 
     /// <summary>All is found by the root record: there are two, and either is enough.</summary>
     [Fact]
-    public void ADamagedRootRecordIsReplacedByItsSpare()
+    public void A_damaged_root_record_is_replaced_by_its_spare()
     {
         var file = _volume.File(_pool, "f", "contents"u8);
         var generation = Inode(file).Generation;
@@ -300,7 +300,7 @@ public sealed class RecoveryTests : IDisposable
 
     /// <summary>The verifier must see what is wrong: each kind of damage is made once.</summary>
     [Fact]
-    public void TheVerifierFindsDamage()
+    public void The_verifier_finds_damage()
     {
         var file = _volume.File(_pool, "f", TestVolume.Noise(3 * 4096, 1));
         Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "user.a", "1"u8));

@@ -14,7 +14,7 @@ public sealed class SipHashTests
     [InlineData(7, 0xab0200f58b01d137UL)]
     [InlineData(8, 0x93f5f5799a932462UL)]
     [InlineData(15, 0xa129ca6149be45e5UL)]
-    public void ItIsSipHash24(int length, ulong expected)
+    public void It_is_sip_hash_24(int length, ulong expected)
     {
         var key = new SipKey { First = 0x0706050403020100UL, Second = 0x0f0e0d0c0b0a0908UL };
         Assert.Equal(expected, SipHash.Of(in key, [.. Enumerable.Range(0, length).Select(i => (byte)i)]));
@@ -22,7 +22,7 @@ public sealed class SipHashTests
 
     /// <summary>What shows of the hash is another one in each region, and no region's key is empty.</summary>
     [Fact]
-    public void EachRegionHasAKeyOfItsOwn()
+    public void Each_region_has_a_key_of_its_own()
     {
         using var one = new TestVolume();
         using var two = new TestVolume();

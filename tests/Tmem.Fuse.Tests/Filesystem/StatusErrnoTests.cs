@@ -40,7 +40,7 @@ public sealed class StatusErrnoTests
     };
 
     [Fact]
-    public void EveryStatusHasItsErrorNumber()
+    public void Every_status_has_its_error_number()
     {
         foreach (var status in Enum.GetValues<TmemStatus>())
         {

@@ -47,7 +47,8 @@ public sealed class MountHoldersTests : IDisposable
     /// <summary>A process that says when it holds, and does until it is killed.</summary>
     private Process Holder(string script, string? directory = null)
     {
-        var process = Process.Start(new ProcessStartInfo("python3", ["-c", script + "\nprint(flush=True)\nimport time\ntime.sleep(600)"])
+        const string stays = "\nprint(flush=True)\nimport time\ntime.sleep(600)";
+        var process = Process.Start(new ProcessStartInfo("python3", ["-c", script + stays])
         {
             WorkingDirectory = directory ?? "/", RedirectStandardOutput = true,
         })!;
