@@ -68,7 +68,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
             image.Opened(_superblock->Generation);
             if (!options.IsSuccessor) LookAtDisk(image, options);
             var checkpoint = new Checkpoint(image, () => (long)_spans.PlaceOf((uint)_spans.HighWater), StandStill);
-            _checkpointer = new Checkpointer(image, checkpoint, options.SyncInterval, options.Notice);
+            _checkpointer = new Checkpointer(image, checkpoint, options.SyncInterval, _spans.ReleaseReady, options.Notice);
         }
         if (options.HugePages && image is null && memory.MayBeHuge) Huge = new HugeBlocks(memory, _spans);
         if (options.CompactInBackground) _background = new BackgroundCompaction(_slabs, _compactor, Huge);

@@ -18,6 +18,7 @@ internal sealed class Checkpointer : IDisposable
     private readonly RegionImage _image;
     private readonly Checkpoint _checkpoint;
     private readonly TimeSpan _interval;
+    private readonly Func<bool> _shed;
     private readonly Action<TmemNotice>? _notice;
     private readonly object _gate = new();
     private readonly Thread _thread;
@@ -36,9 +37,12 @@ internal sealed class Checkpointer : IDisposable
     /// <param name="image">The image, which then belongs to this.</param>
     /// <param name="checkpoint">Makes one.</param>
     /// <param name="interval">The longest between two; zero makes them only when asked.</param>
+    /// <param name="shed">Gives up memory that nobody uses, for a disk without room for it; false if there was none.</param>
     /// <param name="notice">Is told what somebody should hear of, on the thread of this.</param>
-    public Checkpointer(RegionImage image, Checkpoint checkpoint, TimeSpan interval, Action<TmemNotice>? notice = null)
+    public Checkpointer(RegionImage image, Checkpoint checkpoint, TimeSpan interval, Func<bool> shed,
+        Action<TmemNotice>? notice = null)
     {
+        _shed = shed;
         _notice = notice;
         _figures = new DurabilityStatistics { Tracking = image.Tracker.Kind };
         _image = image;
@@ -125,6 +129,8 @@ internal sealed class Checkpointer : IDisposable
         while (WaitForWork(out var serves))
         {
             var error = _checkpoint.Run();
+            // What was stored and removed again is still in it, and in what would be written.
+            if (Journal.IsFull(error) && _shed()) error = _checkpoint.Run();
             TmemNotice? notice;
             lock (_gate)
             {

@@ -161,12 +161,15 @@ internal sealed unsafe partial class SpanPool
         SpinLatch.Exit(ref _latch);
     }
 
-    /// <summary>Gives the memory of all empty spans back to the system.</summary>
-    public void ReleaseReady()
+    /// <summary>Gives the memory of all empty spans back to the system. False if there is none.</summary>
+    public bool ReleaseReady()
     {
         SpinLatch.Enter(ref _latch);
+        var before = _ready;
         ReleaseReadyLatched();
+        var any = _ready < before;
         SpinLatch.Exit(ref _latch);
+        return any;
     }
 
     /// <summary>

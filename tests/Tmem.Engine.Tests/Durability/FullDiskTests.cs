@@ -34,6 +34,31 @@ public sealed class FullDiskTests
         AssertHolds(disk.Contents, pool, 20);
     }
 
+    /// <summary>
+    /// What is removed leaves up to 2 MiB of memory ready for the next, with old bytes in it: that is nothing to write.
+    /// </summary>
+    [Fact]
+    public void Removing_what_was_stored_is_as_good_as_room_on_the_disk()
+    {
+        var disk = new SimulatedDisk();
+        using var engine = Open(disk, capacity: 256);
+        var pool = s_pages.Fill(engine, 5);
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        disk.Size = disk.UsedBytes + 8 * Engines.Mebi;
+        s_pages.Fill(engine, pool, 5, Many);
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        // The journal's room comes back when it has been carried out.
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        disk.Size = disk.UsedBytes + Engines.Mebi;
+        s_pages.Fill(engine, pool, Many, 3 * Many);
+        Assert.Equal(TmemStatus.DiskFull, engine.Sync());
+        for (uint i = 5; i < 3 * Many; i++) engine.Client(s_client).FlushPage(pool, new ObjectId(1), i);
+        Assert.InRange(engine.Statistics().ReadySpanBytes, Engines.Mebi, 2 * Engines.Mebi);
+        Assert.Equal(TmemStatus.Ok, engine.Sync());
+        Assert.Equal(0, engine.Statistics().ReadySpanBytes);
+        AssertHolds(disk.Contents, pool, 5);
+    }
+
     /// <summary>The journal would fit, the image not: nothing is promised that could not be kept.</summary>
     [Fact]
     public void What_is_promised_has_its_place_in_the_image()
