@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using Tmem.Engine.Attach;
 using Tmem.Engine.Codec;
 using Tmem.Engine.Diagnostics;
@@ -112,6 +113,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// given.</exception>
     /// <exception cref="RegionException">A file that is no region, of another version, damaged, in use, or without memory behind
     /// it.</exception>
+    [SupportedOSPlatform("linux")]
     public static TmemEngine Open(EngineOptions options) => OpenPrepared(options, null);
 
     internal static TmemEngine OpenPrepared(EngineOptions options, RegionMemory? prepared)

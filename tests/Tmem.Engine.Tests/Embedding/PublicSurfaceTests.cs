@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Runtime.Versioning;
 using System.Text;
 
 namespace Tmem.Engine.Tests.Embedding;
@@ -46,6 +47,10 @@ public sealed class PublicSurfaceTests
         static bool IsRaw(Type type) => type.IsPointer || type.IsFunctionPointer || type == typeof(nint) || type == typeof(nuint)
             || (type.IsByRef && IsRaw(type.GetElementType()!));
     }
+
+    [Fact]
+    public void The_compiler_is_told_that_it_is_for_Linux() => Assert.Equal("linux", typeof(TmemEngine)
+        .GetMethod(nameof(TmemEngine.Open))!.GetCustomAttribute<SupportedOSPlatformAttribute>()?.PlatformName);
 
     private static string Describe(Assembly assembly)
     {
