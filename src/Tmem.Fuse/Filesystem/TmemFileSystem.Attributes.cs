@@ -14,6 +14,7 @@ internal sealed partial class TmemFileSystem
     private static ReadOnlySpan<byte> CapabilityName => "security.capability"u8;
     private static ReadOnlySpan<byte> UserPrefix => "user."u8;
     private static ReadOnlySpan<byte> TrustedPrefix => "trusted."u8;
+    private static ReadOnlySpan<byte> SecurityPrefix => "security."u8;
     private static ReadOnlySpan<byte> TmemPrefix => "user.tmem."u8;
     private static ReadOnlySpan<byte> KindName => "user.tmem.kind"u8;
     private static ReadOnlySpan<byte> LimitName => "user.tmem.limit"u8;
@@ -152,7 +153,8 @@ internal sealed partial class TmemFileSystem
         length = 0;
         var error = _inodes.Resolve(node, out var inode);
         if (error != Errno.Ok) return error;
-        if (!IsKnownName(name)) return Errno.EOPNOTSUPP;
+        error = Judge(name);
+        if (error != Errno.Ok) return error;
         ref var record = ref _inodes[inode];
         if (name.StartsWith(TmemPrefix)) return PoolAttribute(inode, name, value, out length);
         // Asked on many writes (security.capability), of files that have none: no lock for the answer.
@@ -214,9 +216,16 @@ internal sealed partial class TmemFileSystem
         return Errno.ERANGE;
     }
 
-    /// <summary>Stored are user.*, trusted.* and security.*; access control lists (system.*) are not kept.</summary>
-    private static bool IsKnownName(ReadOnlySpan<byte> name) =>
-        name.StartsWith(UserPrefix) || name.StartsWith(TrustedPrefix) || name.StartsWith("security."u8);
+    /// <summary>
+    /// Stored are user.*, trusted.* and security.*; access control lists (system.*) are not kept. A name is more than its prefix,
+    /// as everywhere.
+    /// </summary>
+    private static Errno Judge(ReadOnlySpan<byte> name)
+    {
+        var prefix = name.StartsWith(UserPrefix) ? UserPrefix : name.StartsWith(TrustedPrefix) ? TrustedPrefix
+            : name.StartsWith(SecurityPrefix) ? SecurityPrefix : default;
+        return prefix.IsEmpty ? Errno.EOPNOTSUPP : name.Length == prefix.Length ? Errno.EINVAL : Errno.Ok;
+    }
 
     /// <summary>
     /// user.tmem.* speaks for the pool and is the file system's own everywhere; user.* is for files and directories.
@@ -224,7 +233,7 @@ internal sealed partial class TmemFileSystem
     private Errno MayChange(RecordRef inode, ReadOnlySpan<byte> name)
     {
         if (name.Length > MaximumName) return Errno.ERANGE;
-        if (!IsKnownName(name)) return Errno.EOPNOTSUPP;
+        if (Judge(name) is not Errno.Ok and var error) return error;
         if (name.StartsWith(TmemPrefix)) return Errno.EPERM;
         ref var record = ref _inodes[inode];
         return name.StartsWith(UserPrefix) && !record.IsRegular && !record.IsDirectory ? Errno.EPERM : Errno.Ok;

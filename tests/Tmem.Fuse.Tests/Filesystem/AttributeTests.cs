@@ -341,6 +341,22 @@ public sealed class AttributeTests : IDisposable
         Assert.Equal(Errno.Ok, _volume.SetAttribute(NodeId.Root, "user.a", [1]));
     }
 
+    [Theory]
+    [InlineData("user."), InlineData("trusted."), InlineData("security.")]
+    public void A_prefix_alone_is_no_name_of_an_extended_attribute(string name)
+    {
+        var file = _volume.File(_pool, "f");
+        foreach (var node in (NodeId[])[file, _pool])
+        {
+            Assert.Equal(Errno.EINVAL, _volume.SetAttribute(node, name, "1"u8));
+            Assert.Equal(Errno.EINVAL, _volume.GetAttribute(node, name, out _));
+            Assert.Equal(Errno.EINVAL, _volume.Files.RemoveExtendedAttribute(TestVolume.Root, node,
+                System.Text.Encoding.UTF8.GetBytes(name)));
+            Assert.DoesNotContain(name, _volume.AttributeNames(node));
+        }
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(file, name + "a", "1"u8));
+    }
+
     [Fact]
     public void A_pool_tells_what_it_is()
     {
