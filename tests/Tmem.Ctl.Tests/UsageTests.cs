@@ -1,3 +1,4 @@
+using Tmem.Control.CommandLine;
 using Xunit;
 
 namespace Tmem.Ctl.Tests;
@@ -91,6 +92,17 @@ public sealed class UsageTests : IDisposable
         var outcome = arguments.Contains("--socket") ? Run(arguments) : Ctl.Run(_server, arguments);
         Assert.Equal((ExitCode.Usage, ""), (outcome.Code, outcome.Output));
         Assert.Equal(says.Replace("tmemctl: --socket", "tmemctl status: --socket"), outcome.Error.TrimEnd('\n'));
+    }
+
+    [Theory]
+    [InlineData("there is no /srv/caf...")]
+    [InlineData("'caf...' is no file name")]
+    [InlineData("nothing is called '...'")]
+    public void The_full_stops_of_a_name_are_kept(string problem)
+    {
+        using var error = new StringWriter();
+        Assert.Equal(ExitCode.Usage, Usage.Refuse(error, "tmemctl status", problem));
+        Assert.Equal($"tmemctl status: {problem}; see tmemctl status --help\n", error.ToString());
     }
 
     [Theory]

@@ -76,6 +76,42 @@ public sealed class BadStartTests : IDisposable
         Assert.DoesNotContain('\e', outcome.Errors);
     }
 
+    [Theory]
+    [InlineData("--region=$1/reg\\351", "reg\\xe9")]
+    [InlineData("--check-region=$1/reg\\303", "reg\\xc3")]
+    [InlineData("--socket=$1/so\\300\\257ck", "so\\xc0\\xafck")]
+    [InlineData("--mount=$1/m\\355\\240\\200", "m\\xed\\xa0\\x80")]
+    public void Arguments_that_are_not_UTF8_are_refused_and_not_taken_for_others(string argument, string shown)
+    {
+        // Behind an empty one: the words are told apart by their ends.
+        var outcome = Command.Run("sh", "-c", $"exec \"$0\" --capacity 64M --log '' \"$(printf -- \"{argument}\")\"",
+            Built.Daemon, _folder);
+        Assert.Equal((2, ""), (outcome.Code, outcome.Output));
+        Assert.EndsWith($"{shown}' is not; give a name that is; see tmemd --help",
+            Assert.Single(outcome.Errors.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+        Assert.Equal([Mount], Directory.GetFileSystemEntries(_folder));
+    }
+
+    [Fact]
+    public void A_pool_whose_name_is_not_UTF8_is_not_taken_for_the_one_that_is_called_so()
+    {
+        using var daemon = Daemon.Start("64M");
+        Command.Run("sh", "-c", "mkdir \"$0/$(printf 'caf\\351')\" \"$0/$(printf 'caf\\357\\277\\275')\"", daemon.Mount)
+            .Succeeds();
+        foreach (var command in new[] { "show", "destroy --force", "reserve --json" })
+        {
+            var outcome = Command.Run("sh", "-c", $"exec \"$0\" --socket \"$1\" pool {command} \"$(printf 'caf\\351')\" "
+                + (command.StartsWith('r') ? "1M" : ""), Built.Control, daemon.Socket);
+            var name = command.Split(' ')[0];
+            Assert.Equal((2, "", $"tmemctl pool {name}: arguments are UTF-8, and 'caf\\xe9' is not; reach a pool of such a name "
+                + $"through the mount; see tmemctl pool {name} --help\n"), (outcome.Code, outcome.Output, outcome.Errors));
+        }
+        Assert.Equal(2, Bounded.Run(() => Directory.GetDirectories(daemon.Mount).Length));
+        // A U+FFFD that is typed is the character that it is.
+        daemon.Control("pool", "destroy", "--force", "caf\uFFFD").Succeeds();
+        Assert.Equal("caf\\351", Command.Run("ls", "-b", daemon.Mount).Output.Trim());
+    }
+
     [Fact]
     public void Control_characters_of_a_name_reach_no_terminal()
     {

@@ -16,7 +16,8 @@ internal static partial class Usage
     /// <summary>The exit code of a command line that makes no sense.</summary>
     public const int Wrong = 2;
 
-    private const int LongestQuote = 200;
+    private const int LongestProblem = 200;
+    private const int LongestQuote = 100;
 
     /// <summary>Runs a command line.</summary>
     /// <param name="root">The command.</param>
@@ -32,7 +33,7 @@ internal static partial class Usage
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         // The complaint about a word that nobody knows says more than the one about what is missing because of it, and that a
         // value is missing more than what follows from it.
-        var problem = Unknown(parsed, args) ?? Twice(parsed)
+        var problem = NotUtf8(parsed, args) ?? Unknown(parsed, args) ?? Twice(parsed)
             ?? (parsed.Errors.Count > 0 ? WithoutValue(parsed) ?? Plain(parsed.Errors[0].Message) : null);
         return problem is null ? parsed.Invoke(invocation)
             : Refuse(invocation.Error, Path(program, parsed.CommandResult), problem);
@@ -41,9 +42,15 @@ internal static partial class Usage
     /// <summary>Says what is wrong, for what shows only when the options are taken together; returns the exit code.</summary>
     public static int Refuse(TextWriter error, string command, string problem)
     {
-        error.WriteLine(SafeText.Printable($"{command}: {Shorten(problem.TrimEnd('.'))}; see {command} --help"));
+        error.WriteLine(SafeText.Printable($"{command}: {Shorten(problem, LongestProblem)}; see {command} --help"));
         return Wrong;
     }
+
+    /// <summary>Bytes that would be taken for other ones.</summary>
+    private static string? NotUtf8(ParseResult parsed, string[] args) => ArgumentBytes.NotUtf8(args) is not { } shown ? null
+        : $"arguments are UTF-8, and '{Shorten(shown, LongestQuote)}' is not; "
+            + (parsed.CommandResult.Parent is CommandResult { Command.Name: "pool" }
+                ? "reach a pool of such a name through the mount" : "give a name that is");
 
     /// <summary>
     /// A word that has no place, or an option that nobody knows in the place of a name: the library takes it for the name, with
@@ -123,12 +130,12 @@ internal static partial class Usage
         return string.Join(' ', [program, .. names]);
     }
 
-    private static string Shorten(string text) => text.Length <= LongestQuote ? text : text[..LongestQuote] + "…";
+    private static string Shorten(string text, int longest) => text.Length <= longest ? text : text[..longest] + "…";
 
-    /// <summary>The library's sentences name .NET's types.</summary>
+    /// <summary>The library's sentences name .NET's types, and end with a full stop, which ours do not.</summary>
     private static string Plain(string message) => NotOfItsType().Match(message) is { Success: true } match
-        ? $"{match.Groups[2].Value}: '{Shorten(match.Groups[1].Value)}' is not {NameOf(match.Groups[3].Value)}"
-        : message;
+        ? $"{match.Groups[2].Value}: '{Shorten(match.Groups[1].Value, LongestProblem)}' is not {NameOf(match.Groups[3].Value)}"
+        : message.EndsWith('.') ? message[..^1] : message;
 
     private static string NameOf(string type) => type switch
     {

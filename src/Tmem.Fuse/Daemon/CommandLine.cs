@@ -104,7 +104,7 @@ internal static class CommandLine
             if (IsGiven(result, check))
             {
                 foreach (var other in (ReadOnlySpan<Option>)[mount, capacity, region, sync, socket, threads, spin, huge, drop])
-                    if (IsGiven(result, other)) result.AddError($"--check-region only looks at a file: leave {other.Name} out.");
+                    if (IsGiven(result, other)) result.AddError($"--check-region only looks at a file: leave {other.Name} out");
                 return;
             }
             if (!IsGiven(result, mount)) result.AddError("--mount is missing; give a directory");
@@ -112,13 +112,13 @@ internal static class CommandLine
             if (IsGiven(result, region))
             {
                 if (IsGiven(result, huge))
-                    result.AddError("--huge-pages is for a store without a file: leave it or --region out.");
+                    result.AddError("--huge-pages is for a store without a file: leave it or --region out");
                 return;
             }
             if (IsGiven(result, sync))
-                result.AddError("--sync-interval is about the region's file: name one with --region, or leave it out.");
+                result.AddError("--sync-interval is about the region's file: name one with --region, or leave it out");
             if (IsGiven(result, drop))
-                result.AddError("--drop-damaged is about the region's file: name one with --region, or leave it out.");
+                result.AddError("--drop-damaged is about the region's file: name one with --region, or leave it out");
         });
         root.SetAction(parsed => parsed.GetValue(check) is { } file ? checkRegion(file) : run(new DaemonOptions
         {

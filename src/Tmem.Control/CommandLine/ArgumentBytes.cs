@@ -1,0 +1,50 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using System.Text.Unicode;
+
+namespace Tmem.Control.CommandLine;
+
+/// <summary>
+/// What was typed, to the byte. A program gets its arguments with U+FFFD in the place of what is not UTF-8: another name, which
+/// may well be there. A U+FFFD that was typed is a character like any other.
+/// </summary>
+internal static class ArgumentBytes
+{
+    private const string OwnCommandLine = "/proc/self/cmdline";
+    private const char Replaced = '\uFFFD';
+
+    /// <summary>The first argument of this process that is not UTF-8, as it may be shown; null if all are.</summary>
+    public static string? NotUtf8(string[] args) => !args.Any(argument => argument.Contains(Replaced)) ? null
+        : NotUtf8(File.ReadAllBytes(OwnCommandLine), args.Length);
+
+    /// <summary>
+    /// The same of the last <paramref name="count"/> words of a command line, each of which ends with a 0: before them is the
+    /// program, which may be two words (dotnet tmemd.dll).
+    /// </summary>
+    public static string? NotUtf8(ReadOnlySpan<byte> commandLine, int count)
+    {
+        string? found = null;
+        for (; count > 0 && commandLine.Length > 0; count--)
+        {
+            var end = commandLine.Length - 1;
+            var start = commandLine[..end].LastIndexOf((byte)0) + 1;
+            var word = commandLine[start..end];
+            if (!Utf8.IsValid(word)) found = Show(word);
+            commandLine = commandLine[..start];
+        }
+        return found;
+    }
+
+    private static string Show(ReadOnlySpan<byte> word)
+    {
+        var text = new StringBuilder(word.Length + 16);
+        while (word.Length > 0)
+        {
+            if (Rune.DecodeFromUtf8(word, out var letter, out var length) == OperationStatus.Done) text.Append(letter);
+            else foreach (var bad in word[..length]) text.Append(CultureInfo.InvariantCulture, $"\\x{bad:x2}");
+            word = word[length..];
+        }
+        return text.ToString();
+    }
+}
