@@ -52,6 +52,24 @@ public sealed class CommandTests : IDisposable
         Assert.Equal((ExitCode.Done, "worker 4712 serves in the place of 4710\n"), (outcome.Code, outcome.Output));
     }
 
+    [Theory]
+    [InlineData(true, "the daemon was stopped meanwhile")]
+    [InlineData(false, "the daemon's keeper ended meanwhile")]
+    public async Task An_upgrade_ends_with_the_daemon(bool inOrder, string says)
+    {
+        using var family = new FakeFamily();
+        _server.Processes = _server.Processes with { KeeperPid = family.Keeper, WorkerPid = family.Worker, Upgrades = 0 };
+        var upgrade = Task.Run(() => Ctl.Run(_server, "upgrade", "--threads", "3"), TestContext.Current.CancellationToken);
+        // It waits for the new worker, and the daemon ends instead: its name goes first, its keeper last.
+        while (!_server.HasBeenAsked(ControlMethod.Status, after: ControlMethod.Upgrade))
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        if (inOrder) File.Delete(_server.SocketPath);
+        family.End();
+        var outcome = await upgrade;
+        Assert.Equal((ExitCode.Failed, ""), (outcome.Code, outcome.Output));
+        Assert.StartsWith("tmemctl: " + says, outcome.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void An_upgrade_that_is_refused_or_fails_late_says_why()
     {

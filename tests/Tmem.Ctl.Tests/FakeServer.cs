@@ -62,6 +62,12 @@ internal sealed class FakeServer : IDisposable
             Evictions = 0, CorruptPages = 0,
     };
 
+    /// <summary>Whether one thing has been asked for after another.</summary>
+    public bool HasBeenAsked(string method, string after)
+    {
+        lock (Calls) return Calls.LastIndexOf(method) > Calls.IndexOf(after) && Calls.Contains(after);
+    }
+
     public void Dispose()
     {
         _listener.Dispose();

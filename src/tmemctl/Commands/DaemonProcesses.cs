@@ -17,6 +17,7 @@ internal sealed partial class DaemonProcesses : IDisposable
     /// <summary>pidfd_open(2), which has no wrapper in older C libraries; its number is the same everywhere.</summary>
     private const nint PidDescriptor = 434;
 
+    /// <summary>The keeper's first, if there is one.</summary>
     private readonly List<int> _descriptors = [];
 
     private DaemonProcesses() { }
@@ -40,18 +41,23 @@ internal sealed partial class DaemonProcesses : IDisposable
     public bool AwaitEnd(TimeSpan patience)
     {
         var began = Stopwatch.GetTimestamp();
-        foreach (var descriptor in _descriptors)
+        return _descriptors.TrueForAll(descriptor => AwaitEnd(descriptor, patience - Stopwatch.GetElapsedTime(began)));
+    }
+
+    /// <summary>Whether the keeper has ended: of a daemon that ends in order, it is the last.</summary>
+    public bool KeeperHasEnded => AwaitEnd(_descriptors[0], TimeSpan.Zero);
+
+    private static bool AwaitEnd(int descriptor, TimeSpan patience)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (true)
         {
-            while (true)
-            {
-                var left = Math.Clamp((patience - Stopwatch.GetElapsedTime(began)).TotalMilliseconds, 0, int.MaxValue);
-                var wait = new Poll { Descriptor = descriptor, Events = Readable };
-                var ready = Wait(ref wait, 1, (int)left);
-                if (ready > 0) break;
-                if (ready == 0 || Marshal.GetLastPInvokeError() != EINTR) return false;
-            }
+            var left = Math.Clamp((patience - Stopwatch.GetElapsedTime(began)).TotalMilliseconds, 0, int.MaxValue);
+            var wait = new Poll { Descriptor = descriptor, Events = Readable };
+            var ready = Wait(ref wait, 1, (int)left);
+            if (ready > 0) return true;
+            if (ready == 0 || Marshal.GetLastPInvokeError() != EINTR) return false;
         }
-        return true;
     }
 
     /// <inheritdoc/>

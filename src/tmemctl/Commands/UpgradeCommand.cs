@@ -57,21 +57,37 @@ internal static class UpgradeCommand
 
     private static int Run(CommandContext context, UpgradeParameters wish)
     {
+        using var processes = DaemonProcesses.Hold(context.Client);
         var call = context.Client.Call(ControlMethod.Upgrade, wish, ControlJson.Default.UpgradeParameters,
             ControlReplyJson.Default.UpgradeReply, ControlClient.Long);
         if (!context.Terminal.Take(call, out var old, out var exit)) return exit;
         for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < Patience; Thread.Sleep(10))
         {
+            // Before it is asked: then what it says is the last word.
+            var isOver = processes?.KeeperHasEnded == true;
             // Between two workers a connection may end without an answer.
             if (context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply)
-                is not { Value.Processes: var now }) continue;
+                is not { Value.Processes: var now })
+            {
+                if (isOver && WasStopped(context)) break;
+                continue;
+            }
             if (now.Upgrades > old.Upgrades)
                 return context.Terminal.Done(now, CtlJson.Default.ProcessFigures,
                     output => output.WriteLine($"worker {now.WorkerPid} serves in the place of {old.WorkerPid}"));
             if (now.UpgradeProblem is { } problem)
                 return context.Terminal.Fail(ExitCode.Failed, "tmemd serves on as it was: " + problem,
                     "remove the cause and upgrade again");
+            if (isOver)
+                return context.Terminal.Fail(ExitCode.Failed,
+                    "the daemon's keeper ended meanwhile, and nothing tells of the upgrade",
+                    $"see with '{context.Tmemctl.Line("status")}' who serves");
         }
-        return context.Terminal.Fail(ExitCode.Failed, "the new worker was ready and does not serve", "look at the daemon's log");
+        return WasStopped(context)
+            ? context.Terminal.Fail(ExitCode.Failed, "the daemon was stopped meanwhile", "start it again if that was not meant")
+            : context.Terminal.Fail(ExitCode.Failed, "the new worker was ready and does not serve", "look at the daemon's log");
     }
+
+    /// <summary>A daemon that ends in order takes its socket away; one that dies leaves it.</summary>
+    private static bool WasStopped(CommandContext context) => !Path.Exists(context.Client.SocketPath);
 }
