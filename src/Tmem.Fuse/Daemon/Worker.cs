@@ -353,7 +353,8 @@ internal sealed unsafe class Worker : IDaemon
 
     private int Finish(SessionEnd end)
     {
-        if (!_keeper.IsWatched) ControlSocket.Remove(_handover.SocketPath, _handover.SocketFile);
+        // The keeper does too, if it lives: whether it will is not known here. What another daemon has put there stays.
+        ControlSocket.Remove(_handover.SocketPath, _handover.SocketFile);
         if (end == SessionEnd.Unmounted)
         {
             Log.Info($"{MountPoint} is unmounted; ending");
