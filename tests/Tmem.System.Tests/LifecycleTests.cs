@@ -76,6 +76,19 @@ public class LifecycleTests
     }
 
     [Fact]
+    public void A_keeper_that_dies_amid_the_stop_leaves_no_socket()
+    {
+        using var daemon = Daemon.Start("64M");
+        var worker = daemon.Worker;
+        daemon.StopKeeper();
+        daemon.Control("stop", "--no-wait").Succeeds();
+        Daemon.AwaitState(worker, 'Z');
+        daemon.Signal(Signum.SIGKILL);
+        daemon.AwaitNothing();
+        Assert.False(File.Exists(daemon.Socket), daemon.Log);
+    }
+
+    [Fact]
     public void A_mount_point_behind_a_link_is_known_by_the_kernels_name()
     {
         Requires.Machine();

@@ -254,7 +254,7 @@ internal sealed class Daemon : IDisposable
     private bool Below(string file) => file.StartsWith(Mount + "/", StringComparison.Ordinal);
 
     /// <summary>Waits until every thread of a process is in a state of proc(5), or the process is gone.</summary>
-    private static void AwaitState(int process, char state)
+    public static void AwaitState(int process, char state)
     {
         for (var tries = 0; tries < 200; tries++, Thread.Sleep(20))
         {
