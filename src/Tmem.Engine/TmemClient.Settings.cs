@@ -1,4 +1,5 @@
 using Tmem.Engine.Pools;
+using Tmem.Engine.Region;
 
 namespace Tmem.Engine;
 
@@ -79,8 +80,8 @@ public sealed partial class TmemClient
         for (var number = 0; number < Pool.BucketCount; number++)
         {
             ref var latch = ref pool.BucketAt(number).Latch;
-            Region.SpinLatch.Enter(ref latch);
-            Region.SpinLatch.Exit(ref latch);
+            SpinLatch.Enter(ref latch, LatchRank.Bucket);
+            SpinLatch.Exit(ref latch);
         }
     }
 }

@@ -111,7 +111,7 @@ public sealed class FreezeTests : IDisposable
     {
         var pool = Engines.Pool(_client);
         ref var latch = ref _engine.PoolTable.Find(pool)!.BucketAt(200).Latch;
-        Region.SpinLatch.Enter(ref latch);
+        Region.SpinLatch.Enter(ref latch, Region.LatchRank.Bucket);
         var freezing = new Thread(() => _client.Freeze());
         freezing.Start();
         SpinWait.SpinUntil(() => _client.Info().Frozen);

@@ -50,7 +50,7 @@ public unsafe class PartBenchmarks : IDisposable
     [Benchmark(Description = "latch: enter and leave")]
     public void Latch()
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Bucket);
         SpinLatch.Exit(ref _latch);
     }
 

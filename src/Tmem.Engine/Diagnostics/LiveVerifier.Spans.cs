@@ -85,7 +85,7 @@ internal sealed unsafe partial class LiveVerifier
         var (id, number) = (seen.Id, seen.Bucket);
         if (pools.Holding(seen.Pool) is not { } pool) return false;
         ref var bucket = ref pool.BucketAt(number);
-        SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         try
         {
             if (Next(pool, number, bucket.Root, id) != place) return false;

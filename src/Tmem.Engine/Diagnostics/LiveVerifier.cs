@@ -96,7 +96,7 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
         while (more && !_leadsAstray)
         {
             ref var bucket = ref pool.BucketAt(number);
-            SpinLatch.Enter(ref bucket.Latch);
+            SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
             try { more = CheckSome(pool, number, bucket.Root, ref from, ref index); }
             finally { SpinLatch.Exit(ref bucket.Latch); }
             LongestHold = Math.Max(LongestHold, _looked);

@@ -52,14 +52,14 @@ internal sealed unsafe class WriteProtectTracker : IChangeTracker
 
     public void Punched(long offset, long length)
     {
-        SpinLatch.Enter(ref _punchedLatch);
+        SpinLatch.Enter(ref _punchedLatch, LatchRank.Notes);
         _punched.AddRange(offset / RegionLayout.PageSize, length / RegionLayout.PageSize);
         SpinLatch.Exit(ref _punchedLatch);
     }
 
     public void Collect(PageSet changed, long start, long end)
     {
-        SpinLatch.Enter(ref _punchedLatch);
+        SpinLatch.Enter(ref _punchedLatch, LatchRank.Notes);
         (_taken, _punched) = (_punched, _taken);
         SpinLatch.Exit(ref _punchedLatch);
         changed.AddAll(_taken);

@@ -25,7 +25,7 @@ internal sealed unsafe class ExchangeIntent(RegionMemory memory)
     /// <summary>Swaps what two leaves hold. Under the latches of their buckets.</summary>
     public void Swap(ulong leafA, ulong leafB)
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Exchange);
         ref var record = ref Record;
         record.LeafA = leafA;
         record.LeafB = leafB;

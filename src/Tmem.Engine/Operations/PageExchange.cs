@@ -40,8 +40,8 @@ internal sealed unsafe class PageExchange<THost, TPam>(PageIndex<THost, TPam> in
         var order = PagePlace.LatchOrder(a, b);
         ref var first = ref (order <= 0 ? a : b).Bucket;
         ref var second = ref (order <= 0 ? b : a).Bucket;
-        SpinLatch.Enter(ref first.Latch);
-        if (order != 0) SpinLatch.Enter(ref second.Latch);
+        SpinLatch.Enter(ref first.Latch, LatchRank.Bucket);
+        if (order != 0) SpinLatch.Enter(ref second.Latch, LatchRank.Bucket);
         try
         {
             if (a.Pool.IsEnding || b.Pool.IsEnding) return TmemStatus.NoSuchPool;

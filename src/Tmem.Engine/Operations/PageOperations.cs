@@ -81,7 +81,7 @@ internal sealed unsafe class PageOperations<THost, TPam>(
         oldCost = default;
         var bucketNumber = Pool.BucketOf(id);
         ref var bucket = ref pool.BucketAt(bucketNumber);
-        SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         try
         {
             if (pool.IsEnding) return TmemStatus.NoSuchPool;
@@ -155,7 +155,7 @@ internal sealed unsafe class PageOperations<THost, TPam>(
     public ulong Grab(Pool pool, in ObjectId id, uint index, Scratch scratch, bool consume, bool markUsed, out bool found)
     {
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
-        SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         try
         {
             found = false;

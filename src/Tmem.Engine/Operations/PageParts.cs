@@ -104,7 +104,7 @@ internal sealed unsafe class PageParts<THost, TPam>(
         old = 0;
         oldCost = default;
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
-        SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         try
         {
             if (pool.IsEnding) return TmemStatus.NoSuchPool;

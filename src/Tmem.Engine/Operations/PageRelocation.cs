@@ -32,7 +32,7 @@ internal sealed unsafe class PageRelocation<THost, TPam>(PageIndex<THost, TPam> 
         (ulong Object, uint Index)> locate)
     {
         ref var bucket = ref pool.BucketAt(bucketNumber);
-        SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         var (obj, _) = locate(leaf);
         ref var word = ref *(ulong*)_host.At(leaf);
         var moves = obj != 0 && _index.IsIn(obj, pool, bucketNumber) && _pam.IsAt(word, from);
@@ -48,7 +48,7 @@ internal sealed unsafe class PageRelocation<THost, TPam>(PageIndex<THost, TPam> 
     public bool RelocateNode(Pool pool, int bucketNumber, ulong obj, ulong from, ulong to)
     {
         ref var bucket = ref pool.BucketAt(bucketNumber);
-        SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         var moves = _index.IsIn(obj, pool, bucketNumber) && _tree.MoveNode(obj, from, to);
         _host.FreeNode(moves ? from : to);
         SpinLatch.Exit(ref bucket.Latch);
@@ -63,7 +63,7 @@ internal sealed unsafe class PageRelocation<THost, TPam>(PageIndex<THost, TPam> 
     public bool RelocateObject(Pool pool, int bucketNumber, ulong from, ulong to)
     {
         ref var bucket = ref pool.BucketAt(bucketNumber);
-        SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         var id = _index.Object(from).Id;
         var moves = _index.IsIn(from, pool, bucketNumber) && Treap.Find(_order, bucket.Root, id) == from
             && _index.Object(from).Pages <= MostPagesMoved;

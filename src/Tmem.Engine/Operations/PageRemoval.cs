@@ -41,7 +41,7 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
             while (true)
             {
                 ref var bucket = ref pool.BucketAt(number);
-                SpinLatch.Enter(ref bucket.Latch);
+                SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
                 var first = bucket.Root;
                 var id = first == 0 ? default : _index.Object(first).Id;
                 SpinLatch.Exit(ref bucket.Latch);
@@ -55,7 +55,7 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
     public bool Evict(Pool pool, int bucketNumber, ulong leaf, ulong place, Func<ulong, (ulong Object, uint Index)> locate)
     {
         ref var bucket = ref pool.BucketAt(bucketNumber);
-        SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         ulong taken = 0;
         var (obj, index) = locate(leaf);
         if (obj != 0 && _index.IsIn(obj, pool, bucketNumber) && _pam.IsAt(*(ulong*)_host.At(leaf), place))
@@ -74,7 +74,7 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
     {
         var taken = 0;
         ref var bucket = ref pool.BucketAt(bucketNumber);
-        SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         var obj = Treap.Find(_order, bucket.Root, id);
         for (ulong next = first; obj != 0 && next <= last && _tree.Next(obj, (uint)next, out var index) && index <= last;)
         {
@@ -97,7 +97,7 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
     public bool Take(Pool pool, in ObjectId id, uint index)
     {
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
-        SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         var obj = Treap.Find(_order, bucket.Root, id);
         var taken = obj == 0 ? 0 : _index.RemoveLatched(pool, ref bucket, obj, index);
         SpinLatch.Exit(ref bucket.Latch);
@@ -115,7 +115,7 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
         while (next <= last)
         {
             var count = 0;
-            SpinLatch.Enter(ref bucket.Latch);
+            SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
             var obj = Treap.Find(_order, bucket.Root, id);
             while (obj != 0 && count < FlushChunk && next <= last && _tree.Next(obj, (uint)next, out var index) && index <= last)
             {

@@ -19,7 +19,7 @@ internal sealed unsafe class PageSearch<THost, TPam>(PageIndex<THost, TPam> inde
     {
         found = 0;
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
-        SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         var obj = Treap.Find(_order, bucket.Root, id);
         var any = obj != 0 && _tree.Next(obj, from, out found);
         SpinLatch.Exit(ref bucket.Latch);
@@ -36,7 +36,7 @@ internal sealed unsafe class PageSearch<THost, TPam>(PageIndex<THost, TPam> inde
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
         for (; nodes > 0; nodes -= NodesALook)
         {
-            SpinLatch.Enter(ref bucket.Latch);
+            SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
             var obj = Treap.Find(_order, bucket.Root, id);
             var any = obj == 0 || _tree.NextHole(obj, found, Math.Min(nodes, NodesALook), out found);
             SpinLatch.Exit(ref bucket.Latch);
@@ -49,7 +49,7 @@ internal sealed unsafe class PageSearch<THost, TPam>(PageIndex<THost, TPam> inde
     public long CountPages(Pool pool, in ObjectId id)
     {
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
-        SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         var obj = Treap.Find(_order, bucket.Root, id);
         var pages = obj == 0 ? 0 : _index.Object(obj).Pages;
         SpinLatch.Exit(ref bucket.Latch);
@@ -60,7 +60,7 @@ internal sealed unsafe class PageSearch<THost, TPam>(PageIndex<THost, TPam> inde
     public bool NextObject(Pool pool, int bucketNumber, in ObjectId from, out ObjectId found)
     {
         ref var bucket = ref pool.BucketAt(bucketNumber);
-        SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         var obj = Treap.AtOrAbove(_order, bucket.Root, from);
         found = obj == 0 ? default : _index.Object(obj).Id;
         SpinLatch.Exit(ref bucket.Latch);

@@ -21,7 +21,7 @@ internal sealed unsafe class PageTransfer<THost, TPam>(
     {
         found = 0;
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
-        SpinLatch.Enter(ref bucket.Latch);
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         var obj = Treap.Find(_order, bucket.Root, id);
         var any = obj != 0 && _tree.Next(obj, from, out found);
         if (any)

@@ -36,7 +36,7 @@ internal sealed class ClientState(TmemClientId id, ClientTable table)
     /// </summary>
     public TmemStatus TryGrow(Pool pool, long bytes, bool asksReserves)
     {
-        SpinLatch.Enter(ref _growing);
+        SpinLatch.Enter(ref _growing, LatchRank.Growth);
         var limit = Settings.LimitBytes;
         var status = pool.IsTooMuch(bytes) ? TmemStatus.PoolLimit
             : limit != 0 && Memory + bytes > limit ? TmemStatus.ClientLimit

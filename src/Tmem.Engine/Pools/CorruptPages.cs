@@ -22,7 +22,7 @@ internal sealed class CorruptPages
     /// </summary>
     public void Note(in ObjectId id, uint index)
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Notes);
         if (_noted == 0 || _ring[(_noted - 1) % Kept] != (id, index)) _ring[_noted++ % Kept] = (id, index);
         SpinLatch.Exit(ref _latch);
     }
@@ -32,7 +32,7 @@ internal sealed class CorruptPages
     {
         // The same empty list for all: snapshots of pools without damage compare as equal.
         if (Volatile.Read(ref _noted) == 0) return [];
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Notes);
         var noted = _noted;
         var ring = ((ObjectId Object, uint Index)[])_ring.Clone();
         SpinLatch.Exit(ref _latch);

@@ -87,7 +87,7 @@ internal sealed class Reserves(SpanPool spans)
     /// </summary>
     public TmemStatus TrySet(Pool pool, long bytes)
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Reserves);
         var more = Math.Max(pool.Memory, bytes) - Math.Max(pool.Memory, pool.ReserveBytes);
         var fits = bytes <= pool.ReserveBytes || more <= Left(spans.Capacity);
         if (fits)
@@ -118,7 +118,7 @@ internal sealed class Reserves(SpanPool spans)
             if (seen == credit) return true;
             credit = seen;
         }
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Reserves);
         Interlocked.Exchange(ref _credit, 0);
         var left = Left(spans.Capacity) - bytes;
         if (left > 0) Volatile.Write(ref _credit, Math.Min(left / 2, MostCredit));
@@ -128,7 +128,7 @@ internal sealed class Reserves(SpanPool spans)
 
     private void Count(long bytes)
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Reserves);
         Volatile.Write(ref _credit, 0);
         Interlocked.Add(ref _total, bytes);
         SpinLatch.Exit(ref _latch);

@@ -18,7 +18,7 @@ internal static class Standstill
             var known = pools.Known();
             foreach (var pool in known)
             {
-                for (var i = 0; i < Pool.BucketCount; i++) SpinLatch.Enter(ref pool.BucketAt(i).Latch);
+                for (var i = 0; i < Pool.BucketCount; i++) SpinLatch.Enter(ref pool.BucketAt(i).Latch, LatchRank.Bucket);
             }
             try { slabs.WhileHeld(() => look(known), noneWaits); }
             finally

@@ -66,7 +66,7 @@ internal sealed unsafe class Compactor
     /// </summary>
     public bool TryStep(ref int moves)
     {
-        if (!SpinLatch.TryEnter(ref _latch)) return false;
+        if (!SpinLatch.TryEnter(ref _latch, LatchRank.Reclaim)) return false;
         var gained = StepLatched(ref moves, thorough: false);
         SpinLatch.Exit(ref _latch);
         return gained;
@@ -84,7 +84,7 @@ internal sealed unsafe class Compactor
     /// <param name="moves">Slots that may be moved; less what was.</param>
     private bool Step(ref int moves)
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Reclaim);
         var gained = StepLatched(ref moves, thorough: true);
         SpinLatch.Exit(ref _latch);
         return gained;
@@ -110,7 +110,7 @@ internal sealed unsafe class Compactor
     }
 
     /// <summary>Keeps compaction off while the verifier counts.</summary>
-    public void Hold() => SpinLatch.Enter(ref _latch);
+    public void Hold() => SpinLatch.Enter(ref _latch, LatchRank.Reclaim);
 
     public void Release() => SpinLatch.Exit(ref _latch);
 

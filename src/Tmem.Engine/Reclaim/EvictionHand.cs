@@ -67,7 +67,7 @@ internal sealed unsafe class EvictionHand
     public bool EvictOne(Pool? only)
     {
         if (only is null ? !_pools.AnyEphemeralPages() : only.IsPersistent) return false;
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Reclaim);
         try
         {
             if (only is null && _overShare.Client is { } client)
@@ -86,7 +86,7 @@ internal sealed unsafe class EvictionHand
     public bool EvictOneOf(ClientState client)
     {
         if (client.Sum(Count.Pages, ephemeralOnly: true) <= 0) return false;
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Reclaim);
         try
         {
             return EvictFrom(new EvictionScope(null, client));

@@ -24,7 +24,7 @@ internal sealed unsafe partial class SlabAllocator
         var slack = thorough ? RegionLayout.PageSize : Math.Max(WorthWhile, present / 64);
         // A look without the latch: most classes have nothing to win.
         if (present - Volatile.Read(ref state.Live) * SizeClasses.Size(sizeClass) < slack) return false;
-        SpinLatch.Enter(ref state.Latch);
+        SpinLatch.Enter(ref state.Latch, LatchRank.Class);
         ReleaseWaiting(ref state, kind, sizeClass);
         var found = SlackOfListed(ref state, sizeClass, slack);
         for (var list = 0; found && list < Lists; list++)
@@ -44,7 +44,7 @@ internal sealed unsafe partial class SlabAllocator
     {
         ref var entry = ref _spans.Table[span];
         ref var state = ref State(entry.Kind, entry.Class);
-        SpinLatch.Enter(ref state.Latch);
+        SpinLatch.Enter(ref state.Latch, LatchRank.Class);
         // What was freed since is mostly above; sorting takes it off the chain.
         if (entry.FreeHead == 0 || entry.FreeHead - 1 >= slot) SortFree(span);
         ulong place = 0;
@@ -65,7 +65,7 @@ internal sealed unsafe partial class SlabAllocator
         ref var entry = ref _spans.Table[span];
         var sizeClass = entry.Class;
         ref var state = ref State(entry.Kind, sizeClass);
-        SpinLatch.Enter(ref state.Latch);
+        SpinLatch.Enter(ref state.Latch, LatchRank.Class);
         entry.List = SpanList.None;
         if (entry.Live == 0)
         {

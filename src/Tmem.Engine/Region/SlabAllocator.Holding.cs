@@ -17,7 +17,7 @@ internal sealed unsafe partial class SlabAllocator
             var (kind, sizeClass) = (entry.Kind, entry.Class);
             if (kind == SpanKind.Free || (int)kind >= Kinds || sizeClass >= SizeClasses.Count) return false;
             ref var state = ref State(kind, sizeClass);
-            SpinLatch.Enter(ref state.Latch);
+            SpinLatch.Enter(ref state.Latch, LatchRank.Class);
             try
             {
                 // It may have become another's before the latch was ours.

@@ -32,7 +32,7 @@ internal sealed unsafe partial class SlabAllocator
                 }
                 if (kind > SpanKind.Records || sizeClass >= SizeClasses.Count) continue;
                 ref var state = ref State(kind, sizeClass);
-                SpinLatch.Enter(ref state.Latch);
+                SpinLatch.Enter(ref state.Latch, LatchRank.Class);
                 if (entry.Kind == kind && entry.Class == sizeClass) _spans.PunchBeyond(span);
                 SpinLatch.Exit(ref state.Latch);
             }

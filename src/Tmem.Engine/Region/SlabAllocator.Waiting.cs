@@ -34,7 +34,7 @@ internal sealed unsafe partial class SlabAllocator
         var (kind, sizeClass) = (entry.Kind, entry.Class);
         if (!MayWait(kind) || sizeClass >= SizeClasses.Count) return false;
         ref var state = ref State(kind, sizeClass);
-        SpinLatch.Enter(ref state.Latch);
+        SpinLatch.Enter(ref state.Latch, LatchRank.Class);
         var waits = new ReadOnlySpan<ulong>(WaitingOf(kind, sizeClass), state.Waiting).Contains(place);
         SpinLatch.Exit(ref state.Latch);
         return waits;

@@ -95,7 +95,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     private ulong AllocateFrom(SpanKind kind, int sizeClass, Growth growth)
     {
         ref var state = ref State(kind, sizeClass);
-        SpinLatch.Enter(ref state.Latch);
+        SpinLatch.Enter(ref state.Latch, LatchRank.Class);
         var place = TakeWaiting(ref state, kind, sizeClass);
         if (place != 0)
         {
@@ -177,7 +177,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         var kind = entry.Kind;
         var sizeClass = entry.Class;
         ref var state = ref State(kind, sizeClass);
-        SpinLatch.Enter(ref state.Latch);
+        SpinLatch.Enter(ref state.Latch, LatchRank.Class);
         // What is free already only a damaged leaf can bring here.
         if (!LetWait(ref state, entry, place) && *(ulong*)(_start + place) != 0)
         {
@@ -290,7 +290,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     /// </param>
     public void WhileHeld(Action look, bool noneWaits)
     {
-        for (var i = 0; i < Kinds * SizeClasses.Count; i++) SpinLatch.Enter(ref _classes[i].Latch);
+        for (var i = 0; i < Kinds * SizeClasses.Count; i++) SpinLatch.Enter(ref _classes[i].Latch, LatchRank.Class);
         try
         {
             if (noneWaits) ReleaseAllWaiting();

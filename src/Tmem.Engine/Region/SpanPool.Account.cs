@@ -27,7 +27,16 @@ internal sealed unsafe partial class SpanPool
     /// <summary>For tests: nobody is refused, as if by a fault.</summary>
     internal bool RefusesNothing { get; set; }
 
-    public long Used { get { SpinLatch.Enter(ref _latch); var used = UsedNow(); SpinLatch.Exit(ref _latch); return used; } }
+    public long Used
+    {
+        get
+        {
+            SpinLatch.Enter(ref _latch, LatchRank.Spans);
+            var used = UsedNow();
+            SpinLatch.Exit(ref _latch);
+            return used;
+        }
+    }
 
     /// <summary>
     /// The limit on real memory. Lowering it below what is used refuses takers until enough has been given back.
@@ -37,7 +46,7 @@ internal sealed unsafe partial class SpanPool
         get => Volatile.Read(ref _capacity);
         set
         {
-            SpinLatch.Enter(ref _latch);
+            SpinLatch.Enter(ref _latch, LatchRank.Spans);
             _capacity = value;
             SetPeak(UsedNow());
             _overrun = 0;
@@ -61,7 +70,7 @@ internal sealed unsafe partial class SpanPool
     /// </summary>
     public bool TryCharge(long bytes)
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         var fits = Fits(bytes);
         if (fits)
         {
@@ -75,7 +84,7 @@ internal sealed unsafe partial class SpanPool
     /// <summary>Charges what is there already.</summary>
     public void Charge(long bytes)
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         _charged += bytes;
         NotePeak();
         SpinLatch.Exit(ref _latch);
@@ -83,14 +92,14 @@ internal sealed unsafe partial class SpanPool
 
     public void Uncharge(long bytes)
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         _charged -= bytes;
         SpinLatch.Exit(ref _latch);
     }
 
     private bool TryAccount(SpanKind kind, int pages)
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         var fits = Fits((long)pages * RegionLayout.PageSize);
         if (fits)
         {
@@ -103,7 +112,7 @@ internal sealed unsafe partial class SpanPool
 
     private void Unaccount(SpanKind kind, int pages)
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         _present[(int)kind] -= pages;
         SpinLatch.Exit(ref _latch);
     }

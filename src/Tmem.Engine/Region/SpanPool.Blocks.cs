@@ -19,7 +19,7 @@ internal sealed unsafe partial class SpanPool
     {
         var first = block * HugeBlocks.BlockBytes - _header;
         var last = (first + HugeBlocks.BlockBytes - 1) >> RegionLayout.SpanShift;
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         var isWhole = first >= 0 && last < _highWater;
         for (var span = first >> RegionLayout.SpanShift; isWhole && span <= last; span++)
         {
@@ -34,14 +34,14 @@ internal sealed unsafe partial class SpanPool
 
     public void LetGo(HugeBlocks huge, bool isMade)
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         huge.End(isMade);
         SpinLatch.Exit(ref _latch);
     }
 
     private bool TryBreak(ref SpanEntry entry, uint span, int pages)
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         var breaks = TryBreakLatched(ref entry, span, pages);
         SpinLatch.Exit(ref _latch);
         return breaks;

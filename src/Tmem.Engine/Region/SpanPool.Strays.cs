@@ -45,7 +45,7 @@ internal sealed unsafe partial class SpanPool
     /// <summary>As <see cref="PunchBeyond"/>, of a span that stands in a list of empty ones; others are their class's.</summary>
     public void PunchEmpty(uint span)
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         if (Table[span] is { Kind: SpanKind.Free, List: SpanList.Ready or SpanList.Returned }) PunchBeyond(span);
         SpinLatch.Exit(ref _latch);
     }
@@ -53,14 +53,14 @@ internal sealed unsafe partial class SpanPool
     /// <summary>Punches what lies beyond the spans that have ever been used, and beyond the table's part for them.</summary>
     public void PunchUnused()
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         var tableEnd = RegionLayout.SpanTableOffset + TableBytes(_highWater);
         if (tableEnd < _header) _memory.Punch(tableEnd, _header - tableEnd);
         SpinLatch.Exit(ref _latch);
         for (var end = (long)PlaceOf((uint)Count); end > (long)PlaceOf((uint)HighWater); end -= PieceBytes)
         {
             // Under the latch nobody begins a span; whoever has begun one fills it later.
-            SpinLatch.Enter(ref _latch);
+            SpinLatch.Enter(ref _latch, LatchRank.Spans);
             var from = Math.Max(end - PieceBytes, (long)PlaceOf((uint)_highWater));
             if (from < end) _memory.Punch(from, end - from);
             SpinLatch.Exit(ref _latch);
@@ -74,7 +74,7 @@ internal sealed unsafe partial class SpanPool
     {
         var present = new long[_present.Length];
         long ready = 0;
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         for (uint span = 0; span < _highWater; span++)
         {
             ref var entry = ref Table[span];
@@ -94,7 +94,7 @@ internal sealed unsafe partial class SpanPool
 
     private long Counted()
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         var counted = UsedNow() - _charged;
         SpinLatch.Exit(ref _latch);
         return counted;

@@ -66,7 +66,7 @@ internal sealed unsafe partial class SpanPool
     /// <summary>Takes a span for slots of one class; it may hold no memory yet. False when the region has no span left.</summary>
     public bool TryTake(SpanKind kind, int sizeClass, out uint span)
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         ushort present = 0;
         if (_readyHead != 0)
         {
@@ -139,12 +139,12 @@ internal sealed unsafe partial class SpanPool
         ref var entry = ref Table[span];
         var present = entry.Present;
         var kind = entry.Kind;
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         var keep = (_ready + present) * RegionLayout.PageSize <= Math.Min(MostReady, _capacity / 64) && UsedNow() <= _capacity;
         if (!keep) keep = !TryBreakLatched(ref entry, span, present);
         SpinLatch.Exit(ref _latch);
         if (!keep) _memory.Punch((long)PlaceOf(span), present * RegionLayout.PageSize);
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         entry = new SpanEntry { Present = keep ? present : (ushort)0 };
         _inUse--;
         _present[(int)kind] -= present;
@@ -164,7 +164,7 @@ internal sealed unsafe partial class SpanPool
     /// <summary>Gives the memory of all empty spans back to the system. False if there is none.</summary>
     public bool ReleaseReady()
     {
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         var before = _ready;
         ReleaseReadyLatched();
         var any = _ready < before;
@@ -210,7 +210,7 @@ internal sealed unsafe partial class SpanPool
         if (rest > 0)
             _memory.Punch((long)PlaceOf(span) + pages * RegionLayout.PageSize, rest * RegionLayout.PageSize);
         entry.Present = (ushort)pages;
-        SpinLatch.Enter(ref _latch);
+        SpinLatch.Enter(ref _latch, LatchRank.Spans);
         _present[(int)entry.Kind] += pages;
         NotePeak();
         SpinLatch.Exit(ref _latch);

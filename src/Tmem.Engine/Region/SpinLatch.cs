@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace Tmem.Engine.Region;
@@ -6,28 +5,39 @@ namespace Tmem.Engine.Region;
 /// <summary>
 /// The lock of short sections: one int, spun on briefly, then the processor is yielded. It lives anywhere (a table, a bucket), is
 /// never poisoned and allocates nothing; System.Threading.Lock allocates an event the first time it is contended, which the data
-/// path may not. No section under it makes a system call, but for the span pool's populate.
+/// path may not. It is free at 0, and held as the <see cref="LatchRank"/> that it is.
 /// </summary>
 internal static class SpinLatch
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Enter(ref int latch)
+    public static void Enter(ref int latch, LatchRank rank)
     {
-        if (!TryEnter(ref latch)) Wait(ref latch);
+        LatchOrder.Waits(rank);
+        if (!TryTake(ref latch, rank)) Wait(ref latch, rank);
+        LatchOrder.Entered(rank);
     }
 
+    /// <summary>Waits for nobody, so it may be tried out of order.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool TryEnter(ref int latch) => Interlocked.CompareExchange(ref latch, 1, 0) == 0;
+    public static bool TryEnter(ref int latch, LatchRank rank)
+    {
+        var taken = TryTake(ref latch, rank);
+        if (taken) LatchOrder.Entered(rank);
+        return taken;
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Exit(ref int latch)
     {
-        Debug.Assert(latch == 1, "a latch is left by the one who entered it");
+        LatchOrder.Left((LatchRank)latch);
         Volatile.Write(ref latch, 0);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool TryTake(ref int latch, LatchRank rank) => Interlocked.CompareExchange(ref latch, (int)rank, 0) == 0;
+
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Wait(ref int latch)
+    private static void Wait(ref int latch, LatchRank rank)
     {
         var spinner = default(SpinWait);
         do
@@ -35,6 +45,6 @@ internal static class SpinLatch
             // Never sleeps a millisecond: sections are far shorter, and a holder that was preempted needs the processor now.
             while (Volatile.Read(ref latch) != 0) spinner.SpinOnce(sleep1Threshold: -1);
         }
-        while (!TryEnter(ref latch));
+        while (!TryTake(ref latch, rank));
     }
 }

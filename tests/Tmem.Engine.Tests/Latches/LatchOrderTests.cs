@@ -1,0 +1,71 @@
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Tests.Latches;
+
+/// <summary>Where assertions are on, a thread that takes latches out of their order is found out the first time.</summary>
+public sealed class LatchOrderTests
+{
+    private int _outer;
+    private int _inner;
+
+    [Fact]
+    public void A_held_latch_is_its_rank_and_a_free_one_0()
+    {
+        SpinLatch.Enter(ref _inner, LatchRank.Class);
+        Assert.Equal((int)LatchRank.Class, _inner);
+        Assert.False(SpinLatch.TryEnter(ref _inner, LatchRank.Class));
+        SpinLatch.Exit(ref _inner);
+        Assert.Equal(0, _inner);
+    }
+
+    [Fact]
+    public void From_the_outside_in_is_right_and_several_buckets_at_once()
+    {
+        int second = 0;
+        SpinLatch.Enter(ref _outer, LatchRank.Bucket);
+        SpinLatch.Enter(ref second, LatchRank.Bucket);
+        SpinLatch.Enter(ref _inner, LatchRank.Spans);
+        SpinLatch.Exit(ref _inner);
+        SpinLatch.Exit(ref _outer);
+        SpinLatch.Exit(ref second);
+        // Nothing is left of it.
+        SpinLatch.Enter(ref _outer, LatchRank.Reclaim);
+        SpinLatch.Exit(ref _outer);
+    }
+
+#if DEBUG
+    [Fact]
+    public void The_other_way_round_is_found_out() => OnAThread(() =>
+    {
+        SpinLatch.Enter(ref _inner, LatchRank.Class);
+        Assert.Contains("Bucket is waited for under one of rank Class",
+            Assert.ThrowsAny<Exception>(() => SpinLatch.Enter(ref _outer, LatchRank.Bucket)).Message, StringComparison.Ordinal);
+        // It waits for nobody.
+        Assert.True(SpinLatch.TryEnter(ref _outer, LatchRank.Bucket));
+    });
+
+    [Fact]
+    public void A_second_one_of_a_rank_is_found_out() => OnAThread(() =>
+    {
+        SpinLatch.Enter(ref _inner, LatchRank.Spans);
+        Assert.ThrowsAny<Exception>(() => SpinLatch.Enter(ref _outer, LatchRank.Spans));
+    });
+
+    [Fact]
+    public void A_latch_that_another_thread_has_entered_is_not_left()
+    {
+        OnAThread(() => SpinLatch.Enter(ref _inner, LatchRank.Class));
+        OnAThread(() => Assert.ThrowsAny<Exception>(() => SpinLatch.Exit(ref _inner)));
+    }
+
+    /// <summary>What a thread holds ends with it.</summary>
+    private static void OnAThread(Action action)
+    {
+        Exception? failure = null;
+        var thread = new Thread(() => failure = Record.Exception(action));
+        thread.Start();
+        thread.Join();
+        Assert.Null(failure);
+    }
+#endif
+}
