@@ -89,6 +89,9 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// <summary>A sentence for each of the first hundred, naming its handle or place.</summary>
     public IReadOnlyList<string> Dropped { get { using var call = Gate.Enter(); return _damage?.Sentences ?? []; } }
 
+    /// <summary>The pages that sentences of <see cref="Dropped"/> begin with, for who can say more of them.</summary>
+    internal IReadOnlyList<PageHandle> DroppedPages => _damage?.Pages ?? [];
+
     /// <summary>Fixed-size records in the region for the embedder (file-system metadata).</summary>
     internal RecordStore Records { get; }
 
@@ -248,7 +251,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
         {
             pages.Run(pool, handle =>
             {
-                _damage!.Found($"{handle} is corrupt: its stored bytes fail their checksum or do not unpack");
+                _damage!.Found(handle, " is corrupt: its stored bytes fail their checksum or do not unpack");
                 Operations.Removal.FlushPage(pool, handle.Object, handle.Index);
             });
         }

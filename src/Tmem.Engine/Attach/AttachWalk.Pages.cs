@@ -48,16 +48,15 @@ internal sealed unsafe partial class AttachWalk
         var place = PageDescriptor.Slot(descriptor);
         var kind = pool.IsPersistent ? SpanKind.PersistentPages : SpanKind.EphemeralPages;
         if (!PageDescriptor.IsSlot(descriptor) || !_slabs.IsSlot(place, kind) || _reached.Contains(place))
-            return Drop(leaf, $"{new PageHandle(pool.Id, id, index)} refers to {descriptor:x}, which is not a page of its own");
+            return Drop(leaf, new PageHandle(pool.Id, id, index), $" refers to {descriptor:x}, which is not a page of its own");
         ref var header = ref *(SlotHeader*)_slabs.At(place);
         var size = _slabs.SlotBytes(place);
         var length = PageDescriptor.Length(descriptor);
         if (!header.IsCommitted || length > size - SlotHeader.Bytes)
-            return Drop(leaf,
-                $"{new PageHandle(pool.Id, id, index)}: {length} bytes in its slot at {place:x}, which has header "
-                + $"{header.Word:x16}");
+            return Drop(leaf, new PageHandle(pool.Id, id, index),
+                $": {length} bytes in its slot at {place:x}, which has header {header.Word:x16}");
         if (header.Leaf != leaf && IsOfAnotherHandle(header.Leaf, place, pool, id, index))
-            return Drop(leaf, $"{new PageHandle(pool.Id, id, index)} refers to {descriptor:x}, which is another handle's page");
+            return Drop(leaf, new PageHandle(pool.Id, id, index), $" refers to {descriptor:x}, which is another handle's page");
         // A page that was moving between the object and a node when the process died still names its old leaf.
         var word = SlotHeader.MakeWord(leaf, pool.Place, bucket, header.Use);
         if (header.Word != word) header.Word = word;
@@ -96,9 +95,9 @@ internal sealed unsafe partial class AttachWalk
         return owner.IsCommitted && (owner.Pool != pool.Id || owner.Id != id || number != index);
     }
 
-    private bool Drop(ulong leaf, string what)
+    private bool Drop(ulong leaf, in PageHandle page, string what)
     {
-        _damage.Found(what);
+        _damage.Found(page, what);
         *(ulong*)_slabs.At(leaf) = 0;
         return false;
     }

@@ -78,21 +78,16 @@ internal sealed unsafe partial class AttachWalk : IDisposable
     }
 
     /// <summary>
-    /// A record that is none any more costs what it stood for, and no start: it is kept for its owner to see and name, or, with
-    /// leave, let go.
+    /// A record that is none any more costs what it stood for, and no start: it is kept for its owner to see and name. With
+    /// leave to drop as well: only the owner knows what it was, and whether he can make it anew.
     /// </summary>
     private void AdoptRecord(ulong place)
     {
         var words = (ulong*)_slabs.At(place);
         if (!RecordHeader.IsKept(words[0], words[1])) return;
-        var size = _slabs.SlotBytes(place);
-        if (!RecordHeader.IsSound(words[0], words[1], size))
-        {
-            if (_damage.Drops) _damage.Found($"the record at {place:x} has headers {words[0]:x16} and {words[1]:x16}");
-            else _reached.Add(place);
-            return;
-        }
         _reached.Add(place);
+        var size = _slabs.SlotBytes(place);
+        if (!RecordHeader.IsSound(words[0], words[1], size)) return;
         if (RecordHeader.Pool(words[1]) is var id && id != default && _pools.Holding(id) is { } pool)
         {
             pool.Adopt(size);
@@ -142,7 +137,8 @@ internal sealed unsafe partial class AttachWalk : IDisposable
         var id = record.Id;
         if (!id.IsValid || record.Bucket != Pool.BucketOf(id) || record.Height > RadixNode.MaximumHeight)
         {
-            _damage.Found($"object {id} of {pool.Id} has header {record.Header:x16} and root {record.Root:x16}");
+            _damage.Found(new PageHandle(pool.Id, id, 0),
+                $" and all others of its object: that has header {record.Header:x16} and root {record.Root:x16}");
             return;
         }
         record.Pages = 0;
@@ -172,14 +168,15 @@ internal sealed unsafe partial class AttachWalk : IDisposable
         var record = (ObjectRecord*)_slabs.At(obj);
         if (!_slabs.IsSlot(place, SpanKind.Nodes) || _reached.Contains(place))
         {
-            _damage.Found(
-                $"object {record->Id} of {pool.Id} refers to {place:x} from index {first} on, which is not a node of its own");
+            _damage.Found(new PageHandle(pool.Id, record->Id, first),
+                $" and those after it: the object refers to {place:x} from index {first} on, which is not a node of its own");
             return 0;
         }
         ref var node = ref *(RadixNode*)_slabs.At(place);
         if (node.Level != level || node.FirstIndex != first)
         {
-            _damage.Found($"object {record->Id} of {pool.Id}: the node at {place:x} from index {first} on belongs elsewhere");
+            _damage.Found(new PageHandle(pool.Id, record->Id, first),
+                $" and those after it: the node at {place:x} from index {first} on belongs elsewhere");
             return 0;
         }
         // The nodes of an object that was being moved name its old place.

@@ -5,6 +5,7 @@ internal sealed class DamageReport(string region, bool drop)
 {
     private const int MaximumSentences = 100;
     private readonly List<string> _sentences = [];
+    private readonly List<PageHandle> _pages = [];
 
     /// <summary>Whether what is damaged is to be dropped.</summary>
     public bool Drops => drop;
@@ -14,6 +15,17 @@ internal sealed class DamageReport(string region, bool drop)
 
     /// <summary>One sentence each, of the first hundred.</summary>
     public IReadOnlyList<string> Sentences => _sentences;
+
+    /// <summary>The pages, or first pages, that sentences begin with.</summary>
+    public IReadOnlyList<PageHandle> Pages => _pages;
+
+    /// <summary>Notes a damage to a page, or from a page on: the sentence begins with it.</summary>
+    /// <exception cref="RegionException">As the other.</exception>
+    public void Found(in PageHandle page, string what)
+    {
+        Found($"{page}{what}");
+        if (_pages.Count < MaximumSentences) _pages.Add(page);
+    }
 
     /// <summary>Notes a damage, if there is leave to drop what is damaged.</summary>
     /// <exception cref="RegionException">There is not.</exception>

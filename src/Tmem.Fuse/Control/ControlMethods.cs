@@ -73,9 +73,8 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         {
             var started = Stopwatch.GetTimestamp();
             var report = engine.Verify();
-            var known = report.CorruptPages.ToDictionary(page => page.ToString(), page => directory.Describe(page));
             IReadOnlyList<string> problems =
-                [.. report.Problems.Select(problem => InWords(problem, known)), .. directory.Verify()];
+                [.. PageWords.Of(report.Problems, report.CorruptPages, directory), .. directory.Verify()];
             return RpcAnswer.Of(new CheckReply(report.PagesChecked, report.ObjectsChecked, report.SpansChecked,
                 Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3), problems), ControlJson.Default.CheckReply);
         }
@@ -83,13 +82,6 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         {
             Volatile.Write(ref _checking, 0);
         }
-    }
-
-    /// <summary>What the engine says of a page, with the file that the page belongs to.</summary>
-    internal static string InWords(string problem, Dictionary<string, string> known)
-    {
-        var end = problem.IndexOf('>', StringComparison.Ordinal) + 1;
-        return end > 0 && known.TryGetValue(problem[..end], out var words) ? words + problem[end..] : problem;
     }
 
     private RpcAnswer Stop(Func<bool> wanted) => daemon.TryStop(wanted, out var reason)

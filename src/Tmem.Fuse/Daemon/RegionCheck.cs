@@ -8,8 +8,8 @@ namespace Tmem.Fuse.Daemon;
 
 /// <summary>
 /// Looks at a region's file that nobody has open: what a daemon would do to serve it (read the image, put the journal over it,
-/// attach, recover the file system) is done to a copy in memory, with leave to drop what is damaged, so that all of it is found;
-/// then all is verified. The file is only read.
+/// attach, recover the file system) is done to a copy in memory, with leave to drop what pages are damaged, so that all of them
+/// are found; then all is verified. Damaged records are left, so that they are named by their files. The file is only read.
 /// </summary>
 internal static class RegionCheck
 {
@@ -52,14 +52,16 @@ internal static class RegionCheck
             DropDamaged = true,
             CompactInBackground = false,
         });
-        var dropped = engine.Dropped.ToList();
-        var directory = new TmemFileSystem(engine, engine.Client(Composition.FileSystemClient));
+        var directory = new TmemFileSystem(
+            engine, engine.Client(Composition.FileSystemClient), NameHash.Full, dropsDamaged: false);
+        List<string> dropped = [.. PageWords.Of(engine.Dropped, engine.DroppedPages, directory)];
         var report = engine.Verify();
-        var known = report.CorruptPages.ToDictionary(page => page.ToString(), page => directory.Describe(page));
-        var found = report.Problems.Select(problem => ControlMethods.InWords(problem, known));
-        List<string> problems = [.. dropped, .. found, .. directory.Verify()];
+        List<string> found = [.. PageWords.Of(report.Problems, report.CorruptPages, directory)];
+        List<string> names = [.. directory.Damage.Mended, .. directory.Verify()];
+        List<string> problems = [.. dropped, .. found, .. names];
         var statistics = engine.Statistics();
-        var damaged = problems.Count + engine.DroppedCount - dropped.Count;
+        // What a start counts is more where the lists of those who name it have ended.
+        var damaged = engine.DroppedCount + found.Count + Math.Max(names.Count, directory.Damage.Count);
         // The verdict first: what follows it may be long.
         output.WriteLine(damaged == 0 ? $"{SafeText.Printable(file)}: sound"
             : $"{SafeText.Printable(file)}: DAMAGED in {damaged} place{(damaged == 1 ? "" : "s")}: restore it from a copy, or "

@@ -17,11 +17,8 @@ namespace Tmem.Fuse.Filesystem;
 internal sealed class Recovery(
     TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index,
         ExtendedAttributes attributes,
-    PoolTable pools, FileData data, bool drops)
+    PoolTable pools, FileData data, Damage damage, bool drops)
 {
-    /// <summary>What was found damaged.</summary>
-    public Damage Damage { get; } = new();
-
     /// <summary>Something without a name could not be given one, and is not to be freed.</summary>
     public bool KeepsNameless { get; private set; }
 
@@ -38,16 +35,17 @@ internal sealed class Recovery(
     /// <param name="reap">Given each inode that is dead, last.</param>
     public void Run(Action<RecordRef> reap)
     {
+        var before = damage.Count;
         var notes = journal.Recover();
         if (notes > 0)
-            Damage.Note(
+            damage.NoteMended(
                 $"{notes} notes of the journal fail their sum: the operation on names that was under way may have happened "
                 + "in part");
         records.ForEach(Reset);
         inodes.Adopt(_inodes);
         inodes[inodes.Root].Links = 2;
         // An attribute or a target that is damaged costs no name.
-        _namesAreLost = Damage.Any;
+        _namesAreLost = damage.Count > before;
         records.ForEach(Link);
         records.ForEach(RecordKind.Inode, BuildTree);
         if (_namesAreLost)
@@ -72,7 +70,7 @@ internal sealed class Recovery(
                 records.Free(record);
                 break;
             case RecordState.Damaged:
-                Damage.Note($"record {record.Value} is damaged in its header");
+                damage.Note($"record {record.Value} is damaged in its header");
                 if (drops) records.FreeDamaged(record);
                 break;
             case RecordState.Committed when kind == RecordKind.Inode:
@@ -101,11 +99,13 @@ internal sealed class Recovery(
     /// <summary>
     /// A record whose header is whole and whose contents are not. With its pool gone there is nothing it could stand for.
     /// </summary>
-    private void FailsSum(RecordRef record, string what)
+    /// <returns>Whether something is lost.</returns>
+    private bool FailsSum(RecordRef record, string what)
     {
-        if (drops || (records.PoolOf(record) is var pool && pool != default && client.PoolInfo(pool, out _) != TmemStatus.Ok))
-            records.Free(record);
-        if (records.IsSound(record) || drops) Damage.Note(what);
+        var poolIsGone = records.PoolOf(record) is var pool && pool != default && client.PoolInfo(pool, out _) != TmemStatus.Ok;
+        if (drops || poolIsGone) records.Free(record);
+        if (!poolIsGone) damage.Note(what);
+        return !poolIsGone;
     }
 
     private void ResetInode(RecordRef inode)
@@ -125,7 +125,7 @@ internal sealed class Recovery(
         }
         if (record.Size > FilePages.MaximumSize)
         {
-            Damage.Note($"inode {inode.Value} had a size of {record.Size} bytes; it has {FilePages.MaximumSize} now");
+            damage.NoteMended($"inode {inode.Value} had a size of {record.Size} bytes; it has {FilePages.MaximumSize} now");
             record.Size = FilePages.MaximumSize;
         }
         _inodes++;
@@ -135,8 +135,7 @@ internal sealed class Recovery(
     {
         if (!RecordSum.EntryHolds(records, entry))
         {
-            FailsSum(entry, $"entry {entry.Value} is damaged");
-            _namesAreLost = Damage.Any;
+            _namesAreLost |= FailsSum(entry, $"entry {entry.Value} is damaged");
             return;
         }
         ref var record = ref records.Get<EntryRecord>(entry);
@@ -189,7 +188,7 @@ internal sealed class Recovery(
     /// </summary>
     private void Lose(RecordRef entry)
     {
-        Damage.Note($"entry {entry.Value} stands for an inode that is damaged");
+        damage.Note($"entry {entry.Value} stands for an inode that is damaged");
         _namesAreLost = true;
         if (drops)
         {

@@ -58,29 +58,34 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
 
     /// <summary>As the other, with fewer bits of name hash, so that names collide.</summary>
     internal TmemFileSystem(TmemEngine engine, TmemClient client, ulong hashMask)
+        : this(engine, client, hashMask, engine.DropsDamaged) { }
+
+    /// <summary>
+    /// As the other; whether damaged records are freed, or left for <see cref="Verify"/> to name, is not the engine's to say.
+    /// </summary>
+    internal TmemFileSystem(TmemEngine engine, TmemClient client, ulong hashMask, bool dropsDamaged)
     {
         _engine = engine;
         _client = client;
         _records = engine.Records;
         engine.RecordsLock = action => { lock (_names) action(); };
         _data = new FileData(client, _records);
-        var volume = Volume.FindOrMake(_records);
+        var volume = Volume.FindOrMake(_records, Damage);
         _inodes = new InodeTable(_records, _data, volume);
         var hash = new NameHash(in _inodes.Volume.HashKey, hashMask);
         _index = new DirectoryIndex(_records, in hash);
         _journal = new Journal(_records, new RecordRef(_inodes.Volume.Journal));
         _answers = new Answers(_records, in _inodes.Volume.Answers, ++_inodes.Volume.Processes);
         _attributes = new ExtendedAttributes(_records, _journal, hash);
-        var recovery = new Recovery(_client, _records, _journal, _inodes, _index, _attributes, _pools, _data,
-            engine.DropsDamaged);
+        var recovery = new Recovery(_client, _records, _journal, _inodes, _index, _attributes, _pools, _data, Damage,
+            dropsDamaged);
         recovery.Run(TakeUpDead);
-        Damage = recovery.Damage;
         _keepsNameless = recovery.KeepsNameless;
         (_firstLeft, RemovalsLeft) = (recovery.FirstHeld, _pools.Ending);
     }
 
     /// <summary>What was found damaged when the file system was taken up.</summary>
-    public Damage Damage { get; }
+    public Damage Damage { get; } = new();
 
     /// <summary>Files, directories and whatever else has an inode.</summary>
     public long Inodes => _inodes.Count;

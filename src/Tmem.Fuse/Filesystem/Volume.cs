@@ -15,19 +15,26 @@ internal static class Volume
     /// The root record of a region. An empty region gets one: it counts from the store of the reference to it on.
     /// </summary>
     /// <exception cref="RegionException">No room, or metadata of another version.</exception>
-    public static RecordRef FindOrMake(RecordStore records)
+    public static RecordRef FindOrMake(RecordStore records, Damage damage)
     {
-        var found = records.Root;
+        var first = records.Root;
+        var found = first;
         if (!IsWhole(records, found))
         {
             var spare = OtherThan(records, found);
             if (spare.IsNone) return found.IsNone ? Make(records) : throw Refusal(records, found);
+            // Without a reference it is a new file system that somebody did not come to the end of making.
+            if (!found.IsNone)
+                damage.NoteMended($"the file system's root record {found.Value} is damaged: its copy has taken its place");
             RestoreCounters(records, spare);
             records.Root = found = spare;
         }
-        RemakeRootInode(records, new RecordRef(records.Get<RootRecord>(found).RootInode));
+        RemakeRootInode(records, new RecordRef(records.Get<RootRecord>(found).RootInode), damage);
         found = ReplaceDamaged(records, found);
-        KeepSpare(records, found);
+        KeepSpare(records, found, copy =>
+        {
+            if (copy != first) damage.NoteMended($"the copy of the root record, {copy.Value}, is damaged: it is made anew");
+        });
         return found;
     }
 
@@ -63,14 +70,17 @@ internal static class Volume
     /// All is found by the root record, so there are two, alike in what they refer to. The second does not count on: its counters
     /// are found by those who have had a number of them. Without room for it there is one, until the next start.
     /// </summary>
-    private static void KeepSpare(RecordStore records, RecordRef found)
+    /// <param name="isDamaged">Told of a copy that fails its sum.</param>
+    private static void KeepSpare(RecordStore records, RecordRef found, Action<RecordRef>? isDamaged = null)
     {
         var sum = records.Get<RootRecord>(found).Sum;
         var has = false;
         records.ForEach(RecordKind.Root, record =>
         {
             if (record == found) return;
-            if (!has && IsWhole(records, record) && records.Get<RootRecord>(record).Sum == sum) has = true;
+            var isWhole = IsWhole(records, record);
+            if (!isWhole) isDamaged?.Invoke(record);
+            if (!has && isWhole && records.Get<RootRecord>(record).Sum == sum) has = true;
             else records.Free(record);
         });
         if (has || records.Allocate(RecordKind.Root, Unsafe.SizeOf<RootRecord>(), out var spare) != TmemStatus.Ok) return;
@@ -94,12 +104,13 @@ internal static class Volume
     public static void Seal(ref RootRecord root) => root.Sum = RecordSum.Of(in root);
 
     /// <summary>The root directory is at its place whatever that looks like: nothing else could be done without it.</summary>
-    private static void RemakeRootInode(RecordStore records, RecordRef inode)
+    private static void RemakeRootInode(RecordStore records, RecordRef inode, Damage damage)
     {
         if (records.IsRecord(inode, RecordKind.Inode) && RecordSum.Holds(inode, in records.Get<InodeRecord>(inode))) return;
         if (!records.TryRemake(inode, RecordKind.Inode, Unsafe.SizeOf<InodeRecord>()))
             throw new RegionException(
                 "the region is damaged: its root directory has no place; restore it from a copy, or remove it to start empty");
+        damage.NoteMended("the inode of the root directory is damaged: it is made anew, root's and with mode 0755");
         ref var record = ref records.Get<InodeRecord>(inode);
         record = new InodeRecord { Generation = 1, Mode = RootMode };
         record.AccessTime = record.ModifyTime = record.ChangeTime = FileClock.Now();

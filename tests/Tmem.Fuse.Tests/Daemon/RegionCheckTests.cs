@@ -1,5 +1,8 @@
 using System.Security.Cryptography;
+using Tmem.Engine;
+using Tmem.Fuse.Control;
 using Tmem.Fuse.Daemon;
+using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Tests.Filesystem;
 using Xunit;
 
@@ -35,8 +38,17 @@ public sealed class RegionCheckTests : IDisposable
         }
         (code, report) = Check();
         Assert.Equal(1, code);
-        Assert.Contains("page 1", report, StringComparison.Ordinal);
+        Assert.Contains("  page 1 (bytes from 4096 on) of file /p/d/f, inode ", report, StringComparison.Ordinal);
+        Assert.Contains(", in pool 'p' is corrupt: ", report, StringComparison.Ordinal);
         Assert.Contains("--drop-damaged", report, StringComparison.Ordinal);
+
+        // What a start logs that drops it.
+        using var engine = TmemEngine.Open(
+            new EngineOptions { CapacityBytes = 8 * TestVolume.Mebi, RegionPath = _path, DropDamaged = true });
+        var files = new TmemFileSystem(engine, engine.Client(new TmemClientId(1)));
+        var dropped = Assert.Single(PageWords.Of(engine.Dropped, engine.DroppedPages, files));
+        Assert.StartsWith("page 1 (bytes from 4096 on) of file /p/d/f, inode ", dropped, StringComparison.Ordinal);
+        Assert.EndsWith(" is corrupt: its stored bytes fail their checksum or do not unpack", dropped, StringComparison.Ordinal);
     }
 
     [Fact]

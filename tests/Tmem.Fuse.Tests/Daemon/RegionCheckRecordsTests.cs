@@ -1,0 +1,123 @@
+using Tmem.Engine;
+using Tmem.Engine.Records;
+using Tmem.Fuse.Daemon;
+using Tmem.Fuse.Filesystem;
+using Tmem.Fuse.Native;
+using Tmem.Fuse.Tests.Filesystem;
+using Xunit;
+
+namespace Tmem.Fuse.Tests.Daemon;
+
+/// <summary>
+/// One bit of one record flips in a region's file: the check says that it is damaged if a start finds damage, and only then. What
+/// is damaged may be dropped, and then a start finds nothing.
+/// </summary>
+public sealed class RegionCheckRecordsTests : IDisposable
+{
+    private const int HeaderBytes = 16;
+    private const int Flips = 2;
+
+    private readonly string _path =
+        Path.Combine("/dev/shm", $"tmem-records-{Environment.ProcessId}-{Guid.NewGuid():N}.region");
+
+    public void Dispose() => File.Delete(_path);
+
+    /// <param name="kind">Of the record.</param>
+    /// <param name="from">The first byte of its contents that is summed up.</param>
+    /// <param name="to">The first after it that is not; 0: the end.</param>
+    [Theory]
+    [InlineData(RecordKind.Root, 0, 72)]
+    [InlineData(RecordKind.Inode, 0, 8)]
+    [InlineData(RecordKind.Entry, 16, 0)]
+    [InlineData(RecordKind.Attribute, 16, 0)]
+    [InlineData(RecordKind.Target, 0, 0)]
+    [InlineData(RecordKind.Journal, 0, 8)]
+    [InlineData(RecordKind.Answers, 0, 0)]
+    public void The_check_finds_what_a_start_finds(byte kind, int from, int to)
+    {
+        var records = Fill(kind);
+        var bytes = File.ReadAllBytes(_path);
+        Assert.Equal("sound", Verdict(bytes, -1, 0));
+        var random = new Random(kind);
+        for (var flip = 0; flip < Flips; flip++)
+        {
+            var (place, length) = records[flip % records.Count];
+            // The header, which every record has; what is summed up; and anything.
+            var at = place + (flip % 3) switch
+            {
+                0 => random.Next(HeaderBytes),
+                1 => HeaderBytes + random.Next(from, to == 0 ? length : to),
+                _ => HeaderBytes + random.Next(length),
+            };
+            var verdict = Verdict(bytes, at, random.Next(8));
+            if (flip % 3 == 0 || (flip % 3 == 1 && kind != RecordKind.Answers)) Assert.Equal("damaged", verdict);
+        }
+    }
+
+    [Fact]
+    public void A_damaged_record_is_named_by_its_file()
+    {
+        var attribute = Fill(RecordKind.Attribute)[0];
+        var bytes = File.ReadAllBytes(_path);
+        bytes[attribute.Place + HeaderBytes + attribute.Length - 1] ^= 1;
+        File.WriteAllBytes(_path, bytes);
+        var (code, report) = Check();
+        Assert.Equal(1, code);
+        Assert.StartsWith($"{_path}: DAMAGED in 1 place: restore", report, StringComparison.Ordinal);
+        Assert.Contains("  an extended attribute of /p/d/f is damaged (record ", report, StringComparison.Ordinal);
+    }
+
+    /// <summary>What both say, "sound" or "damaged", of the file with one bit flipped.</summary>
+    private string Verdict(byte[] sound, int at, int bit)
+    {
+        var bytes = (byte[])sound.Clone();
+        if (at >= 0) bytes[at] ^= (byte)(1 << bit);
+        File.WriteAllBytes(_path, bytes);
+        var (code, report) = Check();
+        var found = Start(drop: false);
+        var where = $"bit {bit} of byte {at}";
+        Assert.True(found.Count > 0 == (code == 1), $"{where}: the check says {report}, a start {string.Join("; ", found)}");
+        Assert.Equal(code == 0, report.StartsWith($"{_path}: sound\n", StringComparison.Ordinal));
+        if (found.Count == 0) return "sound";
+        File.WriteAllBytes(_path, bytes);
+        Start(drop: true);
+        var left = Start(drop: false);
+        Assert.True(left.Count == 0, $"{where}, dropped, is still there: {string.Join("; ", left)}");
+        return "damaged";
+    }
+
+    private IReadOnlyList<string> Start(bool drop)
+    {
+        using var engine = TmemEngine.Open(new EngineOptions
+        {
+            CapacityBytes = 4 * TestVolume.Mebi, RegionPath = _path, DropDamaged = drop, CompactInBackground = false,
+        });
+        return new TmemFileSystem(engine, engine.Client(new TmemClientId(1))).Damage.Sentences;
+    }
+
+    private (int Code, string Report) Check()
+    {
+        using var output = new StringWriter();
+        var code = RegionCheck.Run(_path, output, output);
+        return (code, output.ToString());
+    }
+
+    /// <summary>A file with a few of each kind: where those of one kind lie in it, and how long their contents are.</summary>
+    private List<(int Place, int Length)> Fill(byte kind)
+    {
+        var found = new List<(int, int)>();
+        using var volume = new TestVolume(
+            new EngineOptions { CapacityBytes = 4 * TestVolume.Mebi, RegionPath = _path, CompactInBackground = false });
+        var directory = volume.Directory(volume.Pool(), "d");
+        var file = volume.File(directory, "f", TestVolume.Noise(2 * TestVolume.Page, 1));
+        volume.File(directory, "g", TestVolume.Noise(100, 2));
+        Assert.Equal(Errno.Ok, volume.SetAttribute(file, "user.x", TestVolume.Noise(4000, 3)));
+        Assert.Equal(Errno.Ok, volume.Files.SymbolicLink(TestVolume.Root, directory, "l"u8, "to nowhere"u8, out _));
+        volume.Files.DropKernelReferences();
+        var records = volume.Engine.Records;
+        // Of inodes the first to be made is the root directory's.
+        records.ForEach(kind, record => found.Add(((int)record.Value << 4, records.Bytes(record).Length)));
+        Assert.NotEmpty(found);
+        return found;
+    }
+}
