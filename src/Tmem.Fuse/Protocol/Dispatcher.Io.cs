@@ -92,7 +92,9 @@ internal sealed partial class Dispatcher<TFileSystem>
     private Errno Seek(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
     {
         if (!arguments.TryRead(out FuseLseekIn input)) return Errno.EINVAL;
-        if (input.Whence is not (SeekData or SeekHole) || Overflows(input.Offset, 0)) return Errno.EINVAL;
+        if (input.Whence is not (SeekData or SeekHole)) return Errno.EINVAL;
+        // An offset below 0 lies in no file, as one past the end: what ext4 and tmpfs say.
+        if (Overflows(input.Offset, 0)) return Errno.ENXIO;
         var error = _fileSystem.Seek(NodeOf(in header), input.Fh, input.Offset, input.Whence, out var found);
         if (error == Errno.Ok) body.Append(new FuseLseekOut { Offset = found });
         return error;

@@ -128,7 +128,8 @@ public sealed class MalformedRequestTests
         Refused(Errno.EINVAL, new Message(FuseOpcode.Read, 2).With(new FuseReadIn { Size = uint.MaxValue }));
         Refused(Errno.EINVAL, new Message(FuseOpcode.Setattr, 2)
             .With(new FuseSetattrIn { Valid = FuseSetattrValid.Size, Size = 1UL << 63 }));
-        Refused(Errno.EINVAL, new Message(FuseOpcode.Lseek, 2).With(new FuseLseekIn { Offset = 1UL << 63, Whence = 3 }));
+        Refused(Errno.ENXIO, new Message(FuseOpcode.Lseek, 2).With(new FuseLseekIn { Offset = 1UL << 63, Whence = 3 }));
+        Refused(Errno.ENXIO, new Message(FuseOpcode.Lseek, 2).With(new FuseLseekIn { Offset = ulong.MaxValue, Whence = 4 }));
         Refused(Errno.EINVAL, new Message(FuseOpcode.Lseek, 2).With(new FuseLseekIn { Whence = 0 }));
         Refused(Errno.EINVAL, new Message(FuseOpcode.Fallocate, 2).With(new FuseFallocateIn { Length = 0 }));
         Refused(Errno.EOPNOTSUPP, new Message(FuseOpcode.Fallocate, 2).With(new FuseFallocateIn { Length = 1, Mode = 2 }));
