@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Control.Host;
 using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
@@ -79,7 +80,7 @@ internal static unsafe partial class ProcessRights
         }
         if (SystemCall(CloseRangeCall, standard, int.MaxValue, CLOSE_RANGE_CLOEXEC) == 0) return;
         // Before Linux 5.11.
-        foreach (var path in Directory.GetFileSystemEntries("/proc/self/fd"))
+        foreach (var path in ProcessDescriptors.Of("/proc/self"))
         {
             if (!int.TryParse(Path.GetFileName(path), out var number) || number < standard) continue;
             _ = NativeProcess.fcntl(number, NativeProcess.F_SETFD, NativeProcess.FD_CLOEXEC);

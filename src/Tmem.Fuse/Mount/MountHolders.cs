@@ -51,7 +51,7 @@ internal static class MountHolders
             if (IsOn(process + link, connection)) return true;
         try
         {
-            if (Directory.EnumerateFileSystemEntries(process + "/fd").Any(link => IsOn(link, connection))) return true;
+            if (ProcessDescriptors.Of(process).Any(link => IsOn(link, connection))) return true;
             // "7f00-7f01 r--p 00000000 00:34 12  /path": a mapping outlives the descriptor it was made through.
             var device = string.Create(CultureInfo.InvariantCulture, $" 00:{connection:x2} ");
             return File.ReadLines(process + "/maps").Any(line => line.Contains(device, StringComparison.Ordinal));

@@ -111,7 +111,7 @@ internal sealed class LinuxMountSystem : IMountSystem
         {
             try
             {
-                foreach (var descriptor in Directory.EnumerateFileSystemEntries(process + "/fd"))
+                foreach (var descriptor in ProcessDescriptors.Of(process))
                 {
                     if (new FileInfo(descriptor).LinkTarget != Device) continue;
                     if (ConnectionOf($"{process}/fdinfo/{Path.GetFileName(descriptor)}") is { } connection)
