@@ -104,7 +104,8 @@ internal sealed class ControlClient(string socketPath)
             + $"{Command.Line("recover")}'",
         SocketError.NotSocket => "that is no socket; name the one that tmemd listens on with --socket",
         SocketError.AddressNotAvailable =>
-            "there is no such socket; start tmemd (scripts/up) or name its socket with --socket",
+            "there is no such socket; start tmemd (scripts/up) or name its socket with --socket; one that serves and whose "
+            + "socket file was removed makes it again at 'kill -HUP' of its process (pgrep -x tmemd)",
         SocketError.TimedOut or SocketError.WouldBlock => "it does not answer; look at its log",
         SocketError.ConnectionReset or SocketError.Shutdown => "it closed the connection; look at its log",
         _ => message,

@@ -25,9 +25,12 @@ internal readonly struct FilePages
     {
         _client = client;
         _pool = new PoolId(inode.Pool);
-        _object = new ObjectId(file.Value, inode.Generation, 0);
+        _object = ObjectOf(file, in inode);
         IsEphemeral = inode.IsEphemeral;
     }
+
+    /// <summary>What the file's contents are called in its pool: never the same for two files.</summary>
+    public static ObjectId ObjectOf(RecordRef file, in InodeRecord inode) => new(file.Value, inode.Generation, 0);
 
     public bool IsEphemeral { get; }
 

@@ -59,6 +59,26 @@ internal sealed class Recovery(
             AdoptPools(EndPoolsWithoutDirectory);
         }
         records.ForEach(RecordKind.Inode, inode => Finish(inode, reap));
+        if (drops) DropPagesWithoutFile();
+    }
+
+    /// <summary>Of an inode that is lost the pages are there still, and nothing leads to them: they go with it.</summary>
+    private void DropPagesWithoutFile()
+    {
+        var dropped = 0L;
+        foreach (var pool in client.Pools())
+        {
+            foreach (var contents in client.EnumerateObjects(pool))
+            {
+                var inode = new RecordRef(contents.Word0);
+                if (inodes.IsWhole(inode) && inodes[inode].Pool == pool.Value
+                    && FilePages.ObjectOf(inode, in inodes[inode]) == contents)
+                    continue;
+                client.FlushObject(pool, contents);
+                dropped++;
+            }
+        }
+        if (dropped > 0) damage.NoteMended($"the pages of lost inodes are dropped: those of {dropped}");
     }
 
     /// <summary>What is no record any more goes; of inodes, what is derived.</summary>

@@ -67,6 +67,19 @@ public sealed class RegionCheckRecordsTests : IDisposable
         Assert.Contains("  an extended attribute of /p/d/f is damaged (record ", report, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void With_an_inode_its_pages_are_dropped_and_the_file_is_sound_again()
+    {
+        var places = Fill(RecordKind.Inode);
+        var bytes = File.ReadAllBytes(_path);
+        var regular = places.Where(inode => BitConverter.ToUInt64(bytes, inode.Place + HeaderBytes + 8) == 2 * TestVolume.Page);
+        bytes[Assert.Single(regular).Place + HeaderBytes] ^= 1;
+        File.WriteAllBytes(_path, bytes);
+        Assert.Contains("the pages of lost inodes are dropped: those of 1", Start(drop: true));
+        var (code, report) = Check();
+        Assert.True(code == 0, report);
+    }
+
     /// <summary>What both say, "sound" or "damaged", of the file with one bit flipped.</summary>
     private string Verdict(byte[] sound, int at, int bit)
     {
