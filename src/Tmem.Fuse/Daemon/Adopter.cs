@@ -20,7 +20,8 @@ internal static unsafe class Adopter
             var log = LogPipe.Carry(handover);
             ProcessPriority.NameProcess("tmemd\0"u8);
             _ = LockedMemory.Lock();
-            var keeper = new Keeper.Keeper(handover, MemoryGroup.Read().AdviceFor(handover.Page.Current.CapacityBytes));
+            var advice = MemoryGroup.Read().AdviceFor(handover.Page.Current.CapacityBytes);
+            var keeper = new Keeper<KeeperSystem>(handover, advice, new KeeperSystem(handover, advice));
             keeper.Adopt(line);
             var exit = keeper.Run();
             ControlSocket.Remove(handover.SocketPath, handover.SocketFile);

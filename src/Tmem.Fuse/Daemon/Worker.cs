@@ -34,6 +34,8 @@ internal sealed unsafe class Worker : IDaemon
     private ControlServer? _control;
     /// <summary>The mount is another's, or gone: what is left to do is to end.</summary>
     private bool _isOver;
+    /// <summary>The mount is another's: that one decides what is to be done with it.</summary>
+    private bool _givesWay;
 
     private Worker(Handover handover, ServedMount mount, Link line, Composition composition)
     {
@@ -296,7 +298,7 @@ internal sealed unsafe class Worker : IDaemon
     {
         // Whatever may touch the store but the session has ended before the successor hears of it. The mount is served meanwhile.
         _calls.Close("this worker gives way to another one");
-        lock (_stopLock) _isOver = true;
+        lock (_stopLock) _isOver = _givesWay = true;
         // The replies under way, the upgrade's among them.
         _control?.Dispose();
         _mount.Quiesce();
@@ -314,13 +316,25 @@ internal sealed unsafe class Worker : IDaemon
                 var name = $"{DaemonSignals.Name(signal)} ({signal})";
                 if (signal == NativeProcess.SIGHUP) LookAfterSocket(name);
                 else if (!DaemonSignals.IsStop(signal)) Log.Info($"{name}: nothing to do; serving on");
-                else if (TryStop(() => true, out var reason)) Log.Info($"{name}: stopping");
-                else
-                {
-                    var remedy = StopRemedy.For(reason, _handover.Tmemctl);
-                    Log.Warning($"{name}: {reason}; serving on: {remedy}, and stop again");
-                }
+                else DecideStop(name);
             }
+        }
+    }
+
+    private void DecideStop(string signal)
+    {
+        var stops = TryStop(() => true, out var reason);
+        if (stops && _givesWay)
+        {
+            Log.Info($"{signal}: this worker gives way to another one, which decides");
+            return;
+        }
+        Interlocked.Increment(ref _handover.Page.StopsDecided);
+        if (stops) Log.Info($"{signal}: stopping");
+        else
+        {
+            var remedy = StopRemedy.For(reason, _handover.Tmemctl);
+            Log.Warning($"{signal}: {reason}; serving on: {remedy}, and stop again");
         }
     }
 

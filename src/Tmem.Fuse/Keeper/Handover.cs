@@ -188,6 +188,12 @@ internal unsafe struct HandoverPage
     /// <summary>The file that the listener is bound to; 0 if it is not known. Behind all else as well.</summary>
     public uint SocketMajor, SocketMinor;
     public ulong SocketInode;
+
+    /// <summary>
+    /// Stop signals that workers have carried out or refused: of one that was sent meanwhile it is known that it was not lost
+    /// with its worker. Behind all else as well.
+    /// </summary>
+    public int StopsDecided;
 }
 
 /// <summary>The shared page, mapped.</summary>

@@ -7,95 +7,88 @@ namespace Tmem.Fuse.Keeper;
 /// of what clients would wait for after a death is then done. It costs the machine a process that does nothing: 3 MB, and 2 MB of
 /// page tables a GiB. Without one (it died, or the worker died right after another) a worker is started when it is needed.
 /// </summary>
-internal sealed unsafe partial class Keeper
+internal sealed unsafe partial class Keeper<TSystem>
 {
-    private Watched _standby;
     private long _standbyAt;
 
-    private bool WantsStandby => _worker is { Exists: true, Serves: true } && _phase == UpgradePhase.None && !_standby.Exists;
+    private ref Watched Standby => ref _family[StandbyPlace];
 
-    private void KeepStandby(long now)
+    /// <summary>
+    /// A worker that has been replaced because none of its threads runs any more; the kernel still takes its memory apart.
+    /// </summary>
+    private ref Watched Ending => ref _family[EndingPlace];
+
+    private bool WantsStandby => Worker.Serves && _phase == UpgradePhase.None && !Standby.Exists;
+
+    private void KeepStandby()
     {
-        if (WantsStandby && now >= _standbyAt)
-        {
-            if (!TryStart(Role.Successor, Page.Current.Program, out _standby, out _)) _standbyAt = now + LongestDelay;
-            Page.StandbyProcess = _standby.Process;
-        }
-        if (!_standby.Exists) return;
-        // "Ready" changes nothing: one that is not ready yet is still ahead of one that is not started.
-        for (var message = _standby.Receive(); message
-            is not (LinkMessage.None or LinkMessage.Closed); message = _standby.Receive())
-        {
-            if (message == LinkMessage.WorkerEnds && TryTakeOverEarly()) return;
-        }
-        if (!_standby.HasEnded || !_standby.TryReap(out _)) return;
-        ForgetStandby();
-        _standbyAt = now + LongestDelay;
+        if (!WantsStandby || _system.Now < _standbyAt) return;
+        if (_system.TryStart(Role.Successor, Page.Current.Program, out Standby) != Errno.Ok) DelayStandby();
+        Page.StandbyProcess = Standby.Process;
     }
+
+    private void StandbyDied()
+    {
+        Page.StandbyProcess = 0;
+        DelayStandby();
+    }
+
+    private void DelayStandby() => _standbyAt = _system.Now + LongestDelay;
 
     /// <summary>Makes the one that stands by the worker. False if there is none.</summary>
     private bool TryPromoteStandby()
     {
-        if (!_standby.Exists || _standby.HasEnded) return false;
+        if (!Standby.Exists || _system.HasEnded(in Standby)) return false;
         Page.StandbyProcess = 0;
-        LetTakeOver(ref _standby);
+        LetTakeOver(ref Standby);
         return true;
     }
 
     /// <summary>
-    /// Makes the one that stands by the worker while the kernel still takes the memory of the one before apart. False where a
-    /// death has to be understood before anything is done about it: in an upgrade, when the mount is gone, while another one's
-    /// end is waited for, or when one before died by its own fault.
+    /// Makes the one that stands by the worker while the kernel still takes the memory of the one before apart. Not where a death
+    /// has to be understood before anything is done about it: in an upgrade, when the mount is gone, while another one's end is
+    /// waited for, or when one before died by its own fault.
     /// </summary>
-    private bool TryTakeOverEarly()
+    private void TakeOverEarly()
     {
-        if (_phase != UpgradePhase.None || !_worker.Serves || _ending.Exists || Page.ConnectionOver != 0) return false;
-        if (_lives.AreShort) return false;
         // The last that it may have said.
-        while (_worker.Receive(ref _wish) == LinkMessage.Listener) TakeListener();
-        _ending = _worker;
-        _worker = default;
-        return TryPromoteStandby();
+        Attend(WorkerPlace);
+        if (_phase != UpgradePhase.None || !Worker.Serves || Ending.Exists || Page.ConnectionOver != 0) return;
+        if (_lives.AreShort) return;
+        KeepUndecidedStop();
+        Ending = Worker;
+        Worker = default;
+        _ = TryPromoteStandby();
     }
 
     /// <summary>Notes and tells, when it can be known, how a worker ended that has been replaced.</summary>
-    private void HandleEnding()
+    private void ReplacedWorkerEnded(in WorkerDeath death)
     {
-        if (!_ending.Exists || !_ending.HasEnded || !_ending.TryReap(out var death)) return;
-        _ending.Forget();
         var line = CountDeath(in death);
         CountLife(in death);
         line.AppendLiteral("the one that stood by has taken over, restart ");
         line.AppendFormatted(Page.Restarts);
-        KeeperLog.Warning(line);
+        _system.Log(LogLevel.Warning, line);
     }
 
     /// <summary>Makes it the worker. If it is not ready yet, it goes first from here on.</summary>
     private void LetTakeOver(ref Watched next)
     {
-        _worker = next;
+        Worker = next;
         next = default;
-        Page.WorkerProcess = _worker.Process;
-        ProcessPriority.StepForward(_worker.Process);
-        _worker.Line.Send(LinkMessage.TakeOver);
+        Page.WorkerProcess = Worker.Process;
+        _system.StepForward(in Worker);
+        _system.Send(in Worker, LinkMessage.TakeOver);
     }
 
     /// <summary>Before anything changes that it has taken over already: settings, descriptors.</summary>
     private void EndStandby()
     {
-        if (!_standby.Exists) return;
-        _ = NativeProcess.kill(_standby.Process, NativeProcess.SIGKILL);
-        while (!_standby.TryReap(out _))
-        {
-            var poll = Readable(_standby.Pid);
-            _ = Libc.poll(&poll, 1, LongestWait);
-        }
-        ForgetStandby();
-    }
-
-    private void ForgetStandby()
-    {
-        _standby.Forget();
+        if (!Standby.Exists) return;
+        _system.Kill(in Standby, NativeProcess.SIGKILL);
+        do _system.AwaitEnd(in Standby);
+        while (!_system.TryReap(in Standby, out _));
+        Standby = default;
         Page.StandbyProcess = 0;
     }
 }

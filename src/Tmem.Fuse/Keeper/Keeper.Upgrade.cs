@@ -7,7 +7,7 @@ namespace Tmem.Fuse.Keeper;
 /// attaches. Until it is ready, nothing has changed for anybody; if it dies between there and serving, the program before it is
 /// started again.
 /// </summary>
-internal sealed unsafe partial class Keeper
+internal sealed unsafe partial class Keeper<TSystem>
 {
     private const long ReadyPatience = 15_000;
     private const long RetirePatience = 15_000;
@@ -29,19 +29,22 @@ internal sealed unsafe partial class Keeper
 
     private UpgradePhase _phase;
     private long _deadline;
-    private Watched _successor;
     private WorkerSettings _wish;
     private WorkerSettings _before;
     private int _devicesBefore;
-    private void* _program;
-    private nuint _programBytes;
+
+    /// <summary>Gets ready beside the worker, to be the next.</summary>
+    private ref Watched Successor => ref _family[SuccessorPlace];
+
+    /// <summary>Workers that have left the region to their successors, and still end.</summary>
+    private Span<Watched> Retired => _family.AsSpan(RetiredPlace, RetiredPlaces);
 
     /// <summary>Begins what <see cref="_wish"/> says. Whoever asks gets an answer, whatever else is under way.</summary>
     private void BeginUpgrade()
     {
         if (_phase != UpgradePhase.None)
         {
-            if (_wish.Program >= 0) _ = Libc.close(_wish.Program);
+            _system.Close(_wish.Program);
             Tell($"an upgrade is under way; one at a time");
             return;
         }
@@ -50,18 +53,18 @@ internal sealed unsafe partial class Keeper
         Page.Proposed = _wish;
         ref var proposed = ref Page.Proposed;
         if (proposed.Program < 0) proposed.Program = Page.Current.Program;
-        if (!AddDevices(proposed.Threads))
+        if (AddDevices(proposed.Threads) is not Errno.Ok and var none)
         {
-            UpgradeFails($"/dev/fuse cannot be cloned for more threads: error {(int)Libc.LastError}; ask for fewer");
+            UpgradeFails($"/dev/fuse cannot be cloned for more threads: error {(int)none}; ask for fewer");
             return;
         }
-        if (!TryStart(Role.Successor, proposed.Program, out _successor, out var error))
+        if (_system.TryStart(Role.Successor, proposed.Program, out Successor) is not Errno.Ok and var error)
         {
             UpgradeFails($"the program cannot be executed: {Words(error)} (error {(int)error}); name one that can");
             return;
         }
         _phase = UpgradePhase.Preparing;
-        _deadline = Environment.TickCount64 + ReadyPatience;
+        _deadline = _system.Now + ReadyPatience;
     }
 
     /// <summary>What a wrong file comes to, in words that are there already.</summary>
@@ -72,36 +75,42 @@ internal sealed unsafe partial class Keeper
         _ => "the kernel refuses it",
     };
 
-    private bool AddDevices(int threads)
+    private Errno AddDevices(int threads)
     {
         while (Page.DeviceCount < threads)
         {
-            if (FuseDescriptor.TryClone(Page.Devices[0], out var clone) != Errno.Ok) return false;
+            if (_system.TryClone(Page.Devices[0], out var clone) is not Errno.Ok and var error) return error;
             Page.Devices[Page.DeviceCount] = clone;
             Page.DeviceCount++;
         }
-        return true;
+        return Errno.Ok;
     }
 
-    private void HandleSuccessor()
+    private void SuccessorIsReady()
     {
-        for (var message = _successor.Receive(); message
-            is not (LinkMessage.None or LinkMessage.Closed); message = _successor.Receive())
+        if (_phase != UpgradePhase.Preparing) return;
+        _phase = UpgradePhase.Retiring;
+        _deadline = _system.Now + RetirePatience;
+        if (Worker.Exists) _system.Send(in Worker, LinkMessage.Retire);
+        // It has died since the successor was started.
+        else HandOver();
+    }
+
+    /// <summary>
+    /// The worker has left the region; its end is watched apart. If several still end, which takes longer than an upgrade on a
+    /// busy machine, this one's is waited for.
+    /// </summary>
+    private void WorkerRetired()
+    {
+        if (_phase != UpgradePhase.Retiring || !Successor.Exists) return;
+        foreach (ref var place in Retired)
         {
-            if (message != LinkMessage.Ready || _phase != UpgradePhase.Preparing) continue;
-            _phase = UpgradePhase.Retiring;
-            _deadline = Environment.TickCount64 + RetirePatience;
-            if (_worker.Exists) _worker.Line.Send(LinkMessage.Retire);
-            else
-            {
-                // It has died since the successor was started.
-                HandOver();
-                return;
-            }
+            if (place.Exists) continue;
+            KeepUndecidedStop();
+            place = Worker;
+            HandOver();
+            return;
         }
-        if (!_successor.HasEnded || !_successor.TryReap(out var death)) return;
-        _successor.Forget();
-        SuccessorDied(in death);
     }
 
     private void SuccessorDied(in WorkerDeath death)
@@ -127,28 +136,27 @@ internal sealed unsafe partial class Keeper
     /// </summary>
     private void CheckUpgrade()
     {
-        if (_phase == UpgradePhase.None || Environment.TickCount64 < _deadline) return;
-        if (_phase == UpgradePhase.Preparing && _successor.Exists)
+        if (_phase == UpgradePhase.None || _system.Now < _deadline) return;
+        if (_phase == UpgradePhase.Preparing && Successor.Exists)
         {
-            _ = NativeProcess.kill(_successor.Process, NativeProcess.SIGKILL);
+            _system.Kill(in Successor, NativeProcess.SIGKILL);
             _deadline = Overdue;
             return;
         }
-        else if (_phase == UpgradePhase.Retiring && _worker.Exists)
-            _ = NativeProcess.kill(_worker.Process, NativeProcess.SIGKILL);
-        _deadline = Environment.TickCount64 + RetirePatience;
+        if (_phase == UpgradePhase.Retiring && Worker.Exists) _system.Kill(in Worker, NativeProcess.SIGKILL);
+        _deadline = _system.Now + RetirePatience;
     }
 
     /// <summary>The worker is gone: the successor, if it still lives, is the worker from here on.</summary>
     private void HandOver()
     {
-        if (!_successor.Exists) return;
+        if (!Successor.Exists) return;
         _before = Page.Current;
         Page.Current = Page.Proposed;
         Page.ServesSince = 0;
         _phase = UpgradePhase.TakingOver;
         _deadline = long.MaxValue;
-        LetTakeOver(ref _successor);
+        LetTakeOver(ref Successor);
     }
 
     private void UpgradeDone()
@@ -156,12 +164,12 @@ internal sealed unsafe partial class Keeper
         _phase = UpgradePhase.None;
         if (_before.Program != Page.Current.Program)
         {
-            _ = Libc.close(_before.Program);
-            HoldProgram();
+            _system.Close(_before.Program);
+            _system.HoldProgram(Page.Current.Program);
         }
         Page.Upgrades++;
         _handover.UpgradeProblemBytes.Clear();
-        KeeperLog.Info($"worker {_worker.Process} has taken over");
+        _system.Log(LogLevel.Info, $"worker {Worker.Process} has taken over");
     }
 
     private void UpgradeFailedLate(in WorkerDeath death)
@@ -184,11 +192,11 @@ internal sealed unsafe partial class Keeper
     private void UpgradeFails(KeeperLine why)
     {
         _phase = UpgradePhase.None;
-        if (Page.Proposed.Program >= 0 && Page.Proposed.Program != Page.Current.Program) _ = Libc.close(Page.Proposed.Program);
+        if (Page.Proposed.Program != Page.Current.Program) _system.Close(Page.Proposed.Program);
         Page.Proposed = Page.Current;
         // A worker that lives has the descriptors it was started with, and the page names no others. Nobody has read through the
         // new ones.
-        while (_worker.Exists && Page.DeviceCount > _devicesBefore) _ = Libc.close(Page.Devices[--Page.DeviceCount]);
+        while (Worker.Exists && Page.DeviceCount > _devicesBefore) _system.Close(Page.Devices[--Page.DeviceCount]);
         Tell(why);
     }
 
@@ -197,20 +205,7 @@ internal sealed unsafe partial class Keeper
         var room = _handover.UpgradeProblemBytes;
         room.Clear();
         why.Text[..Math.Min(why.Text.Length, room.Length - 1)].CopyTo(room);
-        KeeperLog.Warning($"upgrade refused: {why.Text}");
-        if (_worker.Exists) _worker.Line.Send(LinkMessage.UpgradeFailed);
-    }
-
-    /// <summary>
-    /// Maps the program's copy: what is mapped here is locked, so that nothing of it is ever on a swap device when a worker is
-    /// started.
-    /// </summary>
-    private void HoldProgram()
-    {
-        const int end = 2;
-        if (_program != null) _ = Libc.munmap(_program, _programBytes);
-        _programBytes = (nuint)Math.Max(0, NativeProcess.lseek(Page.Current.Program, 0, end));
-        _program = Libc.mmap(null, _programBytes, Libc.PROT_READ, Libc.MAP_SHARED, Page.Current.Program, 0);
-        if ((nint)_program == -1) _program = null;
+        _system.Log(LogLevel.Warning, $"upgrade refused: {why.Text}");
+        if (Worker.Exists) _system.Send(in Worker, LinkMessage.UpgradeFailed);
     }
 }

@@ -4,115 +4,118 @@ namespace Tmem.Fuse.Keeper;
 
 /// <summary>
 /// Holds what must outlive a worker (every descriptor of the connection, the region, the listening socket) and starts another
-/// worker when one dies. One thread in one poll(2); no I/O on the mount, no state but the handover page; nothing managed is
-/// allocated from <see cref="Run"/> on, because what the machine swapped out comes back only when there is a worker again.
+/// worker when one dies. Here it is decided what follows from what: from a word of a process, its end, a signal, time. What that
+/// takes of the kernel, <see cref="IKeeperSystem"/> does. One thread; no I/O on the mount, no state but this and the handover
+/// page; nothing managed is allocated from <see cref="Run"/> on, because what the machine swapped out comes back only when there
+/// is a worker again.
 /// </summary>
-internal sealed unsafe partial class Keeper
+/// <typeparam name="TSystem">The kernel.</typeparam>
+internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKeeperSystem
 {
     private const long LongestDelay = WorkerLives.LongestDelay;
     private const int LongestWait = 60_000;
-    private const long HangUpPatience = 60_000;
+
+    // Places in the family, in the order in which they are attended to.
+    private const int SuccessorPlace = 0;
+    private const int WorkerPlace = 1;
+    private const int RetiredPlace = 2;
+    private const int RetiredPlaces = 4;
+    private const int EndingPlace = RetiredPlace + RetiredPlaces;
+    private const int StandbyPlace = EndingPlace + 1;
 
     private readonly Handover _handover;
-    private readonly Launcher _launcher;
+    private readonly TSystem _system;
     private readonly WorkerLives _lives;
-    private int _refused;
     private readonly string _mountPoint;
     private readonly string _recover;
     private readonly string _upgrade;
-    private readonly int _signalDescriptor;
-    private Watched _worker;
-    /// <summary>Workers that have left the region to their successors, and still end.</summary>
-    private readonly Watched[] _retired = new Watched[4];
-    /// <summary>
-    /// A worker that has been replaced because none of its threads runs any more; the kernel still takes its memory apart.
-    /// </summary>
-    private Watched _ending;
+    private readonly Watched[] _family = new Watched[StandbyPlace + 1];
+    private int _refused;
     private bool _everServed;
     private long _startAt;
-    private int _pendingSignal;
-    /// <summary>Until when the next worker gets SIGHUP: one that dies may have been sent it and not have read it.</summary>
-    private long _hangUpUntil;
-    private int? _exit;
 
     /// <summary>A keeper of what the page names.</summary>
     /// <param name="handover">The shared page.</param>
     /// <param name="advice">What may be the matter when workers die again and again.</param>
-    /// <exception cref="StartupException">The system has no descriptor or memory to give.</exception>
-    public Keeper(Handover handover, MemoryAdvice advice)
+    /// <param name="system">The kernel.</param>
+    public Keeper(Handover handover, MemoryAdvice advice, TSystem system)
     {
         _handover = handover;
-        _lives = new WorkerLives(advice);
+        _system = system;
+        _lives = new WorkerLives(advice, system.OutOfMemoryKills());
         _refused = handover.Page.Refused;
-        _launcher = new Launcher(handover);
         _mountPoint = handover.MountPoint;
         _recover = handover.Tmemctl.Line("recover");
         _upgrade = handover.Tmemctl.Line("upgrade --binary FILE");
-        _signalDescriptor = DaemonSignals.Open();
-        HoldProgram();
-        handover.Page.KeeperProcess = Environment.ProcessId;
+        _system.HoldProgram(Page.Current.Program);
+        Page.KeeperProcess = Environment.ProcessId;
     }
 
+    /// <summary>The exit code, once there is nothing to keep any more: the mount is gone, or the first worker could not
+    /// begin.</summary>
+    public int? Exit { get; private set; }
+
     private ref HandoverPage Page => ref _handover.Page;
+
+    /// <summary>The one that has the region: it serves, or is about to.</summary>
+    private ref Watched Worker => ref _family[WorkerPlace];
 
     /// <summary>Watches the worker that lives already.</summary>
     public void Adopt(Link line)
     {
-        if (Watched.Watch(Page.WorkerProcess, line, out _worker) != Errno.Ok)
+        if (_system.TryWatch(Page.WorkerProcess, line, out Worker) != Errno.Ok)
         {
-            KeeperLog.Warning($"worker {Page.WorkerProcess} died before its new keeper watched it; starting another");
-            line.Close();
+            _system.Log(LogLevel.Warning,
+                $"worker {Page.WorkerProcess} died before its new keeper watched it; starting another");
+            _system.Close(line.Descriptor);
             Page.Restarts++;
             return;
         }
-        _worker.Serves = true;
+        Worker.Serves = true;
         // 0: not known, or from a program that did not note it.
-        _worker.ServesSince = Page.ServesSince != 0 ? Page.ServesSince : Environment.TickCount64;
+        Worker.ServesSince = Page.ServesSince != 0 ? Page.ServesSince : _system.Now;
         _everServed = true;
-        _worker.Line.Send(LinkMessage.Watching);
-        KeeperLog.Info($"keeping {_mountPoint}, served by worker {_worker.Process}");
+        _system.Send(in Worker, LinkMessage.Watching);
+        _system.Log(LogLevel.Info, $"keeping {_mountPoint}, served by worker {Worker.Process}");
     }
 
-    /// <summary>Keeps until the mount is gone, or the first worker could not begin.</summary>
+    /// <summary>Keeps until there is nothing to keep.</summary>
     /// <returns>The exit code.</returns>
     public int Run()
     {
         Rehearse();
         var allocated = GC.GetAllocatedBytesForCurrentThread();
-        while (_exit is null)
+        while (Exit is null)
         {
-            var now = Environment.TickCount64;
-            if (!_worker.Exists && !_successor.Exists && now >= _startAt && !TryPromoteStandby()) StartWorker();
-            Wait(now);
-            HandleSignals();
-            if (_successor.Exists) HandleSuccessor();
-            if (_worker.Exists) HandleWorker();
-            ForgetRetired();
-            HandleEnding();
-            CheckUpgrade();
-            KeepStandby(now);
+            Turn();
             Page.KeeperAllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - allocated;
         }
         AwaitFamily();
-        return _exit.Value;
+        return Exit.Value;
+    }
+
+    /// <summary>Waits until something happens, and does what follows from it.</summary>
+    public void Turn()
+    {
+        var now = _system.Now;
+        if (!Worker.Exists && !Successor.Exists && now >= _startAt && !TryPromoteStandby()) StartWorker();
+        _system.Wait(_family, Patience(now));
+        while (_system.ReadSignal() is not 0 and var signal) TakeSignal(signal);
+        for (var place = SuccessorPlace; place < StandbyPlace; place++) Attend(place);
+        CheckUpgrade();
+        KeepStandby();
+        Attend(StandbyPlace);
     }
 
     /// <summary>
     /// Goes last: what the others have open, the lock on the region's file first of all, is free when this process has ended.
     /// </summary>
-    private void AwaitFamily()
+    public void AwaitFamily()
     {
         EndStandby();
-        if (_successor.Exists) _ = NativeProcess.kill(_successor.Process, NativeProcess.SIGKILL);
-        AwaitEnd(in _successor);
-        AwaitEnd(in _ending);
-        foreach (ref readonly var retired in _retired.AsSpan()) AwaitEnd(in retired);
-    }
-
-    private static void AwaitEnd(in Watched process)
-    {
-        var poll = Readable(process.Pid);
-        while (process is { Exists: true, HasEnded: false }) _ = Libc.poll(&poll, 1, LongestWait);
+        if (Successor.Exists) _system.Kill(in Successor, NativeProcess.SIGKILL);
+        foreach (ref readonly var process in _family.AsSpan())
+            if (process.Exists) _system.AwaitEnd(in process);
     }
 
     /// <summary>
@@ -125,136 +128,110 @@ internal sealed unsafe partial class Keeper
         DeathWords.AppendTo(ref line, in death);
         line.AppendLiteral(DaemonSignals.Name(NativeProcess.SIGHUP));
         _lives.AppendCause(ref line, _upgrade);
-        _lives.CountDeath(in death, hadBegun: true);
+        _lives.CountDeath(in death, hadBegun: true, _system.OutOfMemoryKills());
         KeeperLog.Rehearse(line);
     }
 
-    private void Wait(long now)
+    /// <summary>Until when nothing is to be done unless something happens.</summary>
+    private int Patience(long now)
     {
-        var polls = stackalloc PollDescriptor[8 + _retired.Length];
-        var count = 0;
-        polls[count++] = Readable(_signalDescriptor);
-        Add(in _worker, polls, ref count);
-        Add(in _successor, polls, ref count);
-        Add(in _standby, polls, ref count);
-        if (_ending.Exists) polls[count++] = Readable(_ending.Pid);
-        foreach (ref readonly var retired in _retired.AsSpan())
-            if (retired.Exists) polls[count++] = Readable(retired.Pid);
-        var timeout = LongestWait;
-        if (!_worker.Exists && !_successor.Exists) timeout = (int)Math.Clamp(_startAt - now, 0, LongestDelay);
-        if (WantsStandby) timeout = (int)Math.Clamp(_standbyAt - now, 0, timeout);
-        if (_phase != UpgradePhase.None) timeout = (int)Math.Clamp(_deadline - now, 0, timeout);
-        _ = Libc.poll(polls, (nuint)count, timeout);
+        var patience = LongestWait;
+        if (!Worker.Exists && !Successor.Exists) patience = (int)Math.Clamp(_startAt - now, 0, LongestDelay);
+        if (WantsStandby) patience = (int)Math.Clamp(_standbyAt - now, 0, patience);
+        if (_phase != UpgradePhase.None) patience = (int)Math.Clamp(_deadline - now, 0, patience);
+        return patience;
     }
 
-    private static void Add(in Watched process, PollDescriptor* polls, ref int count)
+    /// <summary>Hears what the process at a place says, and learns of its end.</summary>
+    private void Attend(int place)
     {
+        ref var process = ref _family[place];
         if (!process.Exists) return;
-        polls[count++] = Readable(process.Pid);
-        // A worker closes its end by dying alone: from then on, its death is what is waited for.
-        if (!process.LineClosed) polls[count++] = Readable(process.Line.Descriptor);
+        var attended = process.Process;
+        while (!process.LineClosed)
+        {
+            var message = _system.Receive(in process, ref _wish);
+            process.LineClosed = message == LinkMessage.Closed;
+            if (message is LinkMessage.None or LinkMessage.Closed) break;
+            Heard(place, message);
+            // From here on it has another place, and its successor this one.
+            if (process.Process != attended) return;
+        }
+        if (!_system.TryReap(in process, out var death)) return;
+        death.HadServed = process.Serves ? 1 : 0;
+        death.ServedMilliseconds = process.Serves ? _system.Now - process.ServesSince : 0;
+        process = default;
+        Ended(place, in death);
     }
 
-    private static PollDescriptor Readable(int descriptor) => new() { Descriptor = descriptor, Events = Libc.POLLIN };
+    private void Heard(int place, LinkMessage message)
+    {
+        switch (place, message)
+        {
+            case (WorkerPlace, LinkMessage.Serving): WorkerServes(); break;
+            case (WorkerPlace, LinkMessage.Upgrade): BeginUpgrade(); break;
+            case (WorkerPlace, LinkMessage.Listener): TakeListener(); break;
+            case (WorkerPlace, LinkMessage.Retired): WorkerRetired(); break;
+            case (SuccessorPlace, LinkMessage.Ready): SuccessorIsReady(); break;
+            case (StandbyPlace, LinkMessage.WorkerEnds): TakeOverEarly(); break;
+            // Of the one that stands by "ready" changes nothing: not ready yet, it is still ahead of one that is not started.
+            default: _system.Close(_wish.Program); break;
+        }
+    }
+
+    private void Ended(int place, in WorkerDeath death)
+    {
+        switch (place)
+        {
+            case WorkerPlace: WorkerEnded(in death); break;
+            case SuccessorPlace: SuccessorDied(in death); break;
+            case EndingPlace: ReplacedWorkerEnded(in death); break;
+            case StandbyPlace: StandbyDied(); break;
+        }
+    }
 
     private void StartWorker()
     {
         // A worker that died while it made the store has left nothing to keep, and nothing to build on.
-        if (Page.RegionReady == 0) _ = NativeProcess.ftruncate(Page.Region, 0);
-        if (!TryStart(Role.Worker, Page.Current.Program, out _worker, out var error))
+        if (Page.RegionReady == 0) _system.EmptyRegion();
+        if (_system.TryStart(Role.Worker, Page.Current.Program, out Worker) is not Errno.Ok and var error)
         {
             _lives.CountFailure();
-            _startAt = Environment.TickCount64 + _lives.Delay;
-            KeeperLog.Error($"a worker cannot be started: error {(int)error}; trying again");
+            _startAt = _system.Now + _lives.Delay;
+            _system.Log(LogLevel.Error, $"a worker cannot be started: error {(int)error}; trying again");
             SayLastWord();
             return;
         }
-        Page.WorkerProcess = _worker.Process;
+        Page.WorkerProcess = Worker.Process;
     }
 
-    private bool TryStart(Role role, int program, out Watched started, out Errno error)
+    private void WorkerServes()
     {
-        started = default;
-        error = Link.TryCreate(out var mine, out var theirs);
-        if (error != Errno.Ok) return false;
-        // Getting ready is in nobody's way, the start of the runtime included.
-        if (role == Role.Successor) ProcessPriority.StepBack();
-        error = _launcher.Start(role, program, theirs, out var process);
-        ProcessPriority.StepForward();
-        theirs.Close();
-        if (error == Errno.Ok) error = Watched.Watch(process, mine, out started);
-        if (error == Errno.Ok) return true;
-        mine.Close();
-        return false;
-    }
-
-    private void HandleWorker()
-    {
-        while (_worker.Receive(ref _wish) is not (LinkMessage.None or LinkMessage.Closed) and var message)
-        {
-            if (message == LinkMessage.Serving) WorkerServes();
-            else if (message == LinkMessage.Upgrade) BeginUpgrade();
-            else if (message == LinkMessage.Listener) TakeListener();
-            else if (message == LinkMessage.Retired && _phase == UpgradePhase.Retiring && _successor.Exists && TryRetireWorker())
-            {
-                HandOver();
-                return;
-            }
-        }
-        if (!_worker.HasEnded || !_worker.TryReap(out var death)) return;
-        _worker.Forget();
-        WorkerEnded(in death);
+        Worker.Serves = true;
+        Worker.ServesSince = Page.ServesSince = _system.Now;
+        _everServed = true;
+        _lives.CountServing(causeIsGone: Page.Refused != _refused);
+        _refused = Page.Refused;
+        if (_phase == UpgradePhase.TakingOver) UpgradeDone();
+        PassOnWhatWaited();
     }
 
     /// <summary>Whoever serves next accepts from the socket that the worker has made anew.</summary>
     private void TakeListener()
     {
-        _handover.TakeListener(_wish.Program);
-        if (_standby.Exists) _standby.Line.Send(LinkMessage.Listener, Page.Listener);
-        if (_successor.Exists) _successor.Line.Send(LinkMessage.Listener, Page.Listener);
-    }
-
-    /// <summary>
-    /// Watches its end apart. False if several still end, which takes longer than an upgrade on a busy machine; then this one's
-    /// is waited for.
-    /// </summary>
-    private bool TryRetireWorker()
-    {
-        foreach (ref var place in _retired.AsSpan())
-        {
-            if (place.Exists) continue;
-            place = _worker;
-            return true;
-        }
-        return false;
-    }
-
-    private void ForgetRetired()
-    {
-        foreach (ref var retired in _retired.AsSpan())
-            if (retired.Exists && retired.HasEnded && retired.TryReap(out _)) retired.Forget();
-    }
-
-    private void WorkerServes()
-    {
-        _worker.Serves = true;
-        _worker.ServesSince = Page.ServesSince = Environment.TickCount64;
-        _everServed = true;
-        _lives.CountServing(causeIsGone: Page.Refused != _refused);
-        _refused = Page.Refused;
-        if (_phase == UpgradePhase.TakingOver) UpgradeDone();
-        if (_pendingSignal != 0) _ = NativeProcess.kill(_worker.Process, _pendingSignal);
-        if (Environment.TickCount64 < _hangUpUntil) _ = NativeProcess.kill(_worker.Process, NativeProcess.SIGHUP);
-        (_pendingSignal, _hangUpUntil) = (0, 0);
+        _system.TakeListener(_wish.Program);
+        if (Standby.Exists) _system.Send(in Standby, LinkMessage.Listener, Page.Listener);
+        if (Successor.Exists) _system.Send(in Successor, LinkMessage.Listener, Page.Listener);
     }
 
     private void WorkerEnded(in WorkerDeath death)
     {
+        KeepUndecidedStop();
         if (Page.ConnectionOver != 0 || (!_everServed && death is { BySignal: 0, Number: > 0 }))
         {
             // The mount is gone, or it could never be served and the worker has said why. What was killed on its last way has
             // not ended in order.
-            _exit = death.BySignal != 0 ? 1 : Math.Max(death.Number, 0);
+            Exit = death.BySignal != 0 ? 1 : Math.Max(death.Number, 0);
             return;
         }
         if (_phase == UpgradePhase.Retiring && death is { BySignal: 0, Number: 0 })
@@ -266,19 +243,19 @@ internal sealed unsafe partial class Keeper
         if (_phase == UpgradePhase.Preparing)
         {
             line.AppendLiteral("the new worker takes over as soon as it is ready");
-            KeeperLog.Warning(line);
+            _system.Log(LogLevel.Warning, line);
             return;
         }
         if (_phase == UpgradePhase.Retiring)
         {
             line.AppendLiteral("the new worker takes over");
-            KeeperLog.Warning(line);
+            _system.Log(LogLevel.Warning, line);
             HandOver();
             return;
         }
         if (_phase == UpgradePhase.TakingOver) UpgradeFailedLate(in death);
         CountLife(in death);
-        _startAt = Environment.TickCount64 + _lives.Delay;
+        _startAt = _system.Now + _lives.Delay;
         if (_lives.Delay > 0)
         {
             line.AppendLiteral("the next one in ");
@@ -288,15 +265,16 @@ internal sealed unsafe partial class Keeper
         else if (TryPromoteStandby()) line.AppendLiteral("the one that stands by takes over, restart ");
         else line.AppendLiteral("starting another, restart ");
         line.AppendFormatted(Page.Restarts);
-        KeeperLog.Warning(line);
+        _system.Log(LogLevel.Warning, line);
         SayLastWord();
     }
 
     private void CountLife(in WorkerDeath death)
     {
-        _lives.CountDeath(in death, hadBegun: death.HadServed != 0 || Page.ServingProcess == death.Process);
+        _lives.CountDeath(in death, hadBegun: death.HadServed != 0 || Page.ServingProcess == death.Process,
+            _system.OutOfMemoryKills());
         // One that stands by gets in the way of what is short, memory or processor.
-        if (_lives.AreShort) _standbyAt = Environment.TickCount64 + LongestDelay;
+        if (_lives.AreShort) _standbyAt = _system.Now + LongestDelay;
     }
 
     /// <summary>Notes a death, and begins the line that tells it.</summary>
@@ -323,25 +301,6 @@ internal sealed unsafe partial class Keeper
         line.AppendFormatted(Environment.ProcessId);
         line.AppendLiteral(", then ");
         line.AppendLiteral(_recover);
-        KeeperLog.Error(line);
-    }
-
-    /// <summary>
-    /// The worker decides about a stop, and sees to its socket; while none serves, or one gives way, the signal waits.
-    /// </summary>
-    private void HandleSignals()
-    {
-        while (DaemonSignals.Read(_signalDescriptor) is not 0 and var signal)
-        {
-            if (!DaemonSignals.IsStop(signal) && signal != NativeProcess.SIGHUP)
-                KeeperLog.Info($"{DaemonSignals.Name(signal)} ({signal}): nothing to do; keeping on");
-            else if (_worker is { Exists: true, Serves: true, HasEnded: false } && _phase != UpgradePhase.Retiring)
-            {
-                _ = NativeProcess.kill(_worker.Process, signal);
-                if (signal == NativeProcess.SIGHUP) _hangUpUntil = Environment.TickCount64 + HangUpPatience;
-            }
-            else if (signal == NativeProcess.SIGHUP) _hangUpUntil = long.MaxValue;
-            else _pendingSignal = signal;
-        }
+        _system.Log(LogLevel.Error, line);
     }
 }

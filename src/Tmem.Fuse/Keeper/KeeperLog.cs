@@ -12,17 +12,12 @@ namespace Tmem.Fuse.Keeper;
 /// </summary>
 internal static class KeeperLog
 {
-    public static void Info(KeeperLine line) => Write(LogLevel.Info, " info "u8, line);
-
-    public static void Warning(KeeperLine line) => Write(LogLevel.Warning, " warning "u8, line);
-
-    public static void Error(KeeperLine line) => Write(LogLevel.Error, " error "u8, line);
-
-    private static void Write(LogLevel level, ReadOnlySpan<byte> name, KeeperLine message)
+    /// <summary>Writes a line, if its level is logged.</summary>
+    public static void Write(LogLevel level, KeeperLine message)
     {
         if (level < Log.Level) return;
         Span<byte> line = stackalloc byte[64 + KeeperLine.Room];
-        var length = Compose(line, name, message);
+        var length = Compose(line, NameOf(level), message);
         Log.WriteLine(line[..length]);
     }
 
@@ -30,8 +25,16 @@ internal static class KeeperLog
     public static void Rehearse(KeeperLine message)
     {
         Span<byte> line = stackalloc byte[64 + KeeperLine.Room];
-        _ = Compose(line, " debug "u8, message);
+        _ = Compose(line, NameOf(LogLevel.Debug), message);
     }
+
+    private static ReadOnlySpan<byte> NameOf(LogLevel level) => level switch
+    {
+        LogLevel.Debug => " debug "u8,
+        LogLevel.Info => " info "u8,
+        LogLevel.Warning => " warning "u8,
+        _ => " error "u8,
+    };
 
     /// <summary>Puts a line together; returns its length.</summary>
     public static int Compose(Span<byte> line, ReadOnlySpan<byte> name, KeeperLine message)

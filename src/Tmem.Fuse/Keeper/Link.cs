@@ -145,11 +145,17 @@ internal unsafe readonly struct Link(int descriptor)
         }
     }
 
-    /// <summary>Reads what is there.</summary>
-    public LinkMessage TryReceive() => Receive(NativeProcess.MSG_DONTWAIT);
-
     /// <summary>Waits for a message.</summary>
-    public LinkMessage Receive() => Receive(0);
+    public LinkMessage Receive()
+    {
+        LinkMessage message;
+        while (true)
+        {
+            var got = NativeProcess.recv(Descriptor, &message, 1, 0);
+            if (got > 0) return message;
+            if (got == 0 || Libc.LastError != Errno.EINTR) return LinkMessage.Closed;
+        }
+    }
 
     /// <summary>Waits for a message, but not for longer than this.</summary>
     /// <param name="patience">How long.</param>
@@ -164,19 +170,5 @@ internal unsafe readonly struct Link(int descriptor)
     public void Close()
     {
         if (IsOpen) _ = Libc.close(Descriptor);
-    }
-
-    private LinkMessage Receive(int flags)
-    {
-        LinkMessage message;
-        while (true)
-        {
-            var got = NativeProcess.recv(Descriptor, &message, 1, flags);
-            if (got > 0) return message;
-            if (got == 0) return LinkMessage.Closed;
-            var error = Libc.LastError;
-            if (error == Errno.EAGAIN) return LinkMessage.None;
-            if (error != Errno.EINTR) return LinkMessage.Closed;
-        }
     }
 }

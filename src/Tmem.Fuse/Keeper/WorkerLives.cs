@@ -15,7 +15,7 @@ internal sealed record MemoryAdvice(string Group, string? Counter = null);
 /// in a moment if it did not serve yet; one that died of itself, or of the out-of-memory killer, before it had served for long,
 /// will likely die again, and its successors come at longer and longer intervals.
 /// </summary>
-internal sealed unsafe class WorkerLives
+internal sealed class WorkerLives
 {
     /// <summary>The longest pause before another is tried, in milliseconds.</summary>
     public const long LongestDelay = 10_000;
@@ -30,17 +30,17 @@ internal sealed unsafe class WorkerLives
     private const long SteadyMilliseconds = 30_000;
 
     private readonly MemoryAdvice _advice;
-    private readonly int _counters;
     private long _struck;
     private int _unserved;
     private int _short;
     private bool _killedForMemory;
 
-    public WorkerLives(MemoryAdvice advice)
+    /// <param name="advice">What to do about deaths for want of memory.</param>
+    /// <param name="struck">How often the out-of-memory killer has struck before; -1 if nobody can say.</param>
+    public WorkerLives(MemoryAdvice advice, long struck)
     {
         _advice = advice;
-        _counters = Libc.open(advice.Counter ?? "/proc/vmstat", NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
-        _struck = OutOfMemoryKills();
+        _struck = struck;
     }
 
     /// <summary>Deaths that promise more of them.</summary>
@@ -72,14 +72,14 @@ internal sealed unsafe class WorkerLives
     /// <summary>A worker died.</summary>
     /// <param name="death">How.</param>
     /// <param name="hadBegun">Whether it had begun to serve.</param>
-    public void CountDeath(in WorkerDeath death, bool hadBegun)
+    /// <param name="struck">How often the out-of-memory killer has struck by now; -1 if nobody can say.</param>
+    public void CountDeath(in WorkerDeath death, bool hadBegun, long struck)
     {
-        var struck = OutOfMemoryKills();
         var forMemory = struck > _struck && death is { Number: NativeProcess.SIGKILL, BySignal: 1 };
         _struck = struck;
         var byItself = forMemory || (death.Number >= 0 && (death.BySignal == 0 || death.Number != NativeProcess.SIGKILL));
         // Somebody's kills promise no more of them: one pause, but not longer and longer ones, however early they come.
-        if (!hadBegun) _unserved = byItself || _counters < 0 ? _unserved + 1 : Math.Max(_unserved, 1);
+        if (!hadBegun) _unserved = byItself || struck < 0 ? _unserved + 1 : Math.Max(_unserved, 1);
         else if (byItself && death.ServedMilliseconds < SteadyMilliseconds) _short++;
         else _short = 0;
         _killedForMemory = InARow > 0 && (forMemory || (_killedForMemory && !byItself));
@@ -101,22 +101,5 @@ internal sealed unsafe class WorkerLives
         line.AppendLiteral(_advice.Group.Length > 0
             ? _advice.Group
             : "The machine has no memory left: end what takes it, or add swap on a disk. ");
-    }
-
-    /// <summary>
-    /// How often the killer has struck so far, as far as it is counted; 0 if nobody can say. Allocates nothing.
-    /// </summary>
-    private long OutOfMemoryKills()
-    {
-        const int room = 16 << 10;
-        Span<byte> text = stackalloc byte[room];
-        nint length;
-        fixed (byte* start = text) length = _counters < 0 ? -1 : NativeProcess.pread(_counters, start, room, 0);
-        if (length <= 0) return 0;
-        var key = "\noom_kill "u8;
-        var at = text[..(int)length].IndexOf(key);
-        if (at < 0) return 0;
-        var figure = text[(at + key.Length)..(int)length];
-        return System.Buffers.Text.Utf8Parser.TryParse(figure, out long kills, out _) ? kills : 0;
     }
 }

@@ -140,9 +140,6 @@ internal static unsafe partial class NativeProcess
     public static partial nint pread(int descriptor, void* buffer, nuint length, long offset);
 
     [LibraryImport(Name, SetLastError = true)]
-    public static partial long lseek(int descriptor, long offset, int whence);
-
-    [LibraryImport(Name, SetLastError = true)]
     public static partial int access(byte* path, int mode);
 
     [LibraryImport(Name, SetLastError = true)]

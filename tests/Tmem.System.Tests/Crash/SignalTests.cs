@@ -87,6 +87,45 @@ public partial class SignalTests
         daemon.Stop();
     }
 
+    [Fact]
+    public void A_stop_that_a_worker_has_not_read_when_it_dies_is_carried_out_by_the_next()
+    {
+        using var daemon = Daemon.Start("64M");
+        daemon.Pool("p");
+        var worker = daemon.AwaitAll()[1];
+        Syscall.kill(worker, Signum.SIGSTOP);
+        Daemon.AwaitState(worker, 'T');
+        daemon.Signal(Signum.SIGTERM);
+        for (var tries = 0; !Waits(worker, Signum.SIGTERM); tries++, Thread.Sleep(20)) Assert.True(tries < 500, daemon.Log);
+        Syscall.kill(worker, Signum.SIGKILL);
+        Assert.True(daemon.WaitForEnd(30), daemon.Log);
+        Assert.Equal(0, daemon.ExitCode);
+        Assert.Empty(MachineState.Of(daemon.Folder));
+    }
+
+    [Fact]
+    public void A_stop_that_was_refused_is_not_asked_for_again_when_the_worker_dies()
+    {
+        using var daemon = Daemon.Start("64M");
+        var path = Path.Combine(daemon.Pool("p"), "f");
+        using (Bounded.Run(() => File.Create(path)))
+        {
+            daemon.Signal(Signum.SIGTERM);
+            for (var tries = 0; !daemon.Log.Contains("serving on: ", StringComparison.Ordinal); tries++, Thread.Sleep(20))
+                Assert.True(tries < 500, daemon.Log);
+        }
+        daemon.KillWorker();
+        daemon.AwaitAll();
+        daemon.Control("check").Succeeds();
+        Assert.True(daemon.IsAlive, daemon.Log);
+        daemon.Stop();
+    }
+
+    /// <summary>Whether a signal waits for a process to read it.</summary>
+    private static bool Waits(int process, Signum signal) =>
+        (Convert.ToUInt64(File.ReadLines($"/proc/{process}/status")
+            .First(line => line.StartsWith("ShdPnd:", StringComparison.Ordinal))[7..].Trim(), 16) >> (int)signal - 1 & 1) != 0;
+
     /// <summary>Real-time signals are none of Mono's.</summary>
     [LibraryImport("libc")]
     private static partial int kill(int process, int signal);
