@@ -46,15 +46,7 @@ public sealed partial class TmemClient
         var status = ResolveRun(pool, obj, first, pages.Length, out var target);
         if (status != TmemStatus.Ok) return status;
         if (outcomes.Length != pages.Length / target.PageSize) return TmemStatus.InvalidArgument;
-        for (var i = 0; i < outcomes.Length; i++)
-        {
-            var page = pages.Slice(i * target.PageSize, target.PageSize);
-            outcomes[i] = _engine.Operations.Pages.Get(target, obj, first + (uint)i, page, out _);
-            if (outcomes[i] == TmemStatus.Ok) continue;
-            page.Clear();
-            if (status != TmemStatus.Corrupt) status = outcomes[i];
-        }
-        return status;
+        return _engine.Operations.Runs.Get(target, obj, first, pages, outcomes);
     }
 
     /// <summary>As <see cref="Resolve(PoolId, in ObjectId, out Pool)"/>, for so many bytes of whole pages.</summary>

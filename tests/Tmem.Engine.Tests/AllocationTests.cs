@@ -126,6 +126,8 @@ public sealed class AllocationTests
         var gone = Engines.Pool(client);
         client.DestroyPool(gone);
         byte[] text = Pages.Text(1), raw = Pages.Random(1), zero = Pages.Filled(0), target = new byte[Pages.Size];
+        var run = Enumerable.Range(0, 80).SelectMany(_ => text).ToArray();
+        var outcomes = new TmemStatus[80];
         client.Put(persistent, new ObjectId(900), 9, raw);
         Engines.AssertSound(engine);
         for (uint span = 0; span < engine.Slabs.Spans.HighWater; span++)
@@ -150,6 +152,20 @@ public sealed class AllocationTests
             ("get", TmemStatus.Ok, i => client.Get(persistent, new ObjectId(1), i % 500, target)),
             ("get, corrupt", TmemStatus.Corrupt, i => client.Get(persistent, new ObjectId(900), 9, target)),
             ("get, miss", TmemStatus.Miss, i => client.Get(persistent, new ObjectId(77), i, target)),
+            ("put run", TmemStatus.Ok, i => client.PutRange(persistent, new ObjectId(1), i % 400, run, out _)),
+            ("get run", TmemStatus.Ok, i => client.GetRange(persistent, new ObjectId(1), i % 400, run, outcomes)),
+            ("get run, misses", TmemStatus.Miss, i => client.GetRange(persistent, new ObjectId(77), i, run, outcomes)),
+            ("put, get and flush run", TmemStatus.Ok, i =>
+            {
+                client.PutRange(persistent, new ObjectId(400), i * 50, run, out _);
+                client.GetRange(persistent, new ObjectId(400), i * 50, run, outcomes);
+                return client.FlushRange(persistent, new ObjectId(400), i * 50, i * 50 + 100, out _);
+            }),
+            ("put and get run, consuming", TmemStatus.Ok, i =>
+            {
+                client.PutRange(consuming, new ObjectId(i % 20), i % 300, run, out _);
+                return client.GetRange(consuming, new ObjectId(i % 20), i % 300, run, outcomes);
+            }),
             ("put and get, consuming", TmemStatus.Ok, i =>
             {
                 client.Put(consuming, new ObjectId(i % 20), i % 300, text);

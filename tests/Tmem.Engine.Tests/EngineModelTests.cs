@@ -17,6 +17,8 @@ public sealed class EngineModelTests
     private sealed record Read(int Pool, ulong Object, uint Index, int From, int To) : Step;
     private sealed record Write(int Pool, ulong Object, uint Index, int From, int To, int Seed) : Step;
     private sealed record Exchange(int PoolA, ulong ObjectA, uint IndexA, int PoolB, ulong ObjectB, uint IndexB) : Step;
+    private sealed record PutRun(int Pool, ulong Object, uint First, int Count, int Seed) : Step;
+    private sealed record GetRun(int Pool, ulong Object, uint First, int Count) : Step;
     private sealed record Flush(int Pool, ulong Object, uint Index) : Step;
     private sealed record FlushRange(int Pool, ulong Object, uint First, uint Last, bool Whole) : Step;
     private sealed record Next(int Pool, ulong Object, uint From) : Step;
@@ -27,6 +29,8 @@ public sealed class EngineModelTests
     // Few enough that an operation often meets a page.
     private static readonly Gen<uint> s_index = Gen.Frequency(
         (3, Gen.UInt[0, 5]), (2, Gen.Int[0, s_indexes.Length - 1].Select(i => s_indexes[i])), (1, Gen.UInt[0, 200]));
+    // Mostly within a node, now and then over the end of one or two.
+    private static readonly Gen<int> s_run = Gen.Frequency((4, Gen.Int[1, 12]), (1, Gen.Int[40, 150]));
     // In thousandths of a page, and now and then beyond it or reversed.
     private static readonly Gen<int> s_at =
         Gen.Frequency((8, Gen.Int[0, 1000]), (1, Gen.Const(0)), (1, Gen.Const(1000)), (1, Gen.Int[-20, 1020]));
@@ -39,6 +43,8 @@ public sealed class EngineModelTests
             (p, o, i, f, t, s) => (Step)new Write(p, o, i, f, t, s))),
         (6, Gen.Select(s_pool, s_object, s_index, s_pool, s_object, s_index,
             (p, o, i, q, r, j) => (Step)new Exchange(p, o, i, q, r, j))),
+        (3, Gen.Select(s_pool, s_object, s_index, s_run, Gen.Int[0, 200], (p, o, i, n, s) => (Step)new PutRun(p, o, i, n, s))),
+        (4, Gen.Select(s_pool, s_object, s_index, s_run, (p, o, i, n) => (Step)new GetRun(p, o, i, n))),
         (3, Gen.Select(s_pool, s_object, s_index, (p, o, i) => (Step)new Flush(p, o, i))),
         (3, Gen.Select(s_pool, s_object, s_index, s_index, Gen.Int[0, 2],
             (p, o, a, b, whole) => (Step)new FlushRange(p, o, Math.Min(a, b), Math.Max(a, b), whole == 0))),
@@ -74,6 +80,8 @@ public sealed class EngineModelTests
                 case Write write: pools[write.Pool].Write(write.Object, write.Index, write.From, write.To, write.Seed); break;
                 case Exchange swap: pools[swap.PoolA]
                     .Exchange(swap.ObjectA, swap.IndexA, pools[swap.PoolB], swap.ObjectB, swap.IndexB); break;
+                case PutRun run: pools[run.Pool].PutRun(run.Object, run.First, run.Count, run.Seed); break;
+                case GetRun run: pools[run.Pool].GetRun(run.Object, run.First, run.Count); break;
                 case Flush flush: pools[flush.Pool].Flush(flush.Object, flush.Index); break;
                 case FlushRange range: pools[range.Pool].FlushRange(range.Object, range.First, range.Last, range.Whole); break;
                 case Next next: pools[next.Pool].Next(next.Object, next.From); break;

@@ -62,6 +62,35 @@ internal sealed class PoolModel
         if (GetConsumes) _pages.Remove((obj, index));
     }
 
+    public void PutRun(ulong obj, uint first, int count, int seed)
+    {
+        var pages = Enumerable.Range(seed, count).Select(Page).ToArray();
+        var status = _client.PutRange(_pool, Id(obj), first, Joined(pages), out var stored);
+        if (IsRefusedRun(first, count, status)) return;
+        for (var i = 0; i < stored; i++) _pages[(obj, first + (uint)i)] = pages[i];
+        Assert.Equal(status == TmemStatus.Ok, stored == count);
+        if (status == TmemStatus.Ok) return;
+        AssertRefused(status);
+        _pages.Remove((obj, first + (uint)stored));
+    }
+
+    public void GetRun(ulong obj, uint first, int count)
+    {
+        var pages = new byte[count * _size];
+        Array.Fill(pages, (byte)0xEE);
+        var outcomes = new TmemStatus[count];
+        var status = _client.GetRange(_pool, Id(obj), first, pages, outcomes);
+        if (IsRefusedRun(first, count, status)) return;
+        Assert.Equal(outcomes.All(one => one == TmemStatus.Ok) ? TmemStatus.Ok : TmemStatus.Miss, status);
+        for (var i = 0; i < count; i++)
+        {
+            var page = pages[(i * _size)..((i + 1) * _size)];
+            if (!Found(obj, first + (uint)i, outcomes[i], out var expected)) expected = new byte[_size];
+            Assert.Equal(expected, page);
+            if (GetConsumes) _pages.Remove((obj, first + (uint)i));
+        }
+    }
+
     public void Read(ulong obj, uint index, int from, int to)
     {
         var (offset, length) = Part(from, to);
@@ -174,6 +203,21 @@ internal sealed class PoolModel
         if (!IsPrecompressed && length > 0 && offset >= 0 && offset + length <= _size) return false;
         Assert.Equal(IsPrecompressed ? TmemStatus.Precompressed : TmemStatus.InvalidRange, status);
         return true;
+    }
+
+    private bool IsRefusedRun(uint first, int count, TmemStatus status)
+    {
+        if (!IsPrecompressed && first + (ulong)count <= 1UL << 32) return false;
+        Assert.Equal(IsPrecompressed ? TmemStatus.Precompressed : TmemStatus.InvalidArgument, status);
+        return true;
+    }
+
+    /// <summary>One behind the other; those of a precompressed pool, which takes no runs, filled up to whole ones.</summary>
+    private byte[] Joined(byte[][] pages)
+    {
+        var joined = new byte[pages.Length * _size];
+        for (var i = 0; i < pages.Length; i++) pages[i].CopyTo(joined, i * _size);
+        return joined;
     }
 
     private void AssertRefused(TmemStatus status) => Assert.True(_tight && status == TmemStatus.NoRoom, $"{status}");

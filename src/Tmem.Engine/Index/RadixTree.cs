@@ -13,11 +13,24 @@ internal readonly unsafe struct RadixTree<THost, TBinder>(THost host, TBinder bi
     where TBinder : struct, ILeafBinder
 {
     /// <summary>The place of the leaf of an index; 0 if the tree has none there.</summary>
-    public ulong FindLeaf(ulong obj, uint index)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong FindLeaf(ulong obj, uint index) => FindLeaves(obj, index, out _);
+
+    /// <summary>
+    /// As <see cref="FindLeaf"/>, and how many leaves there are in a row from that one on, in its node. Where there is no leaf
+    /// there is none for so many indexes.
+    /// </summary>
+    public ulong FindLeaves(ulong obj, uint index, out int count)
     {
         ref var record = ref Object(obj);
         var height = record.Height;
-        if (height == 0) return index == 0 ? obj + ObjectRecord.Page0Offset : 0;
+        count = RadixNode.Fanout - RadixNode.Slot(index, 1);
+        if (height == 0)
+        {
+            if (index != 0) return 0;
+            count = 1;
+            return obj + ObjectRecord.Page0Offset;
+        }
         if (height < RadixNode.MaximumHeight && index >> height * RadixNode.Shift != 0) return 0;
         var node = record.RootNode;
         for (var level = height; level > 1; level--)
@@ -86,30 +99,36 @@ internal readonly unsafe struct RadixTree<THost, TBinder>(THost host, TBinder bi
     }
 
     /// <summary>
-    /// Empties the leaf of an index and lets go of the nodes that this leaves empty. Returns the descriptor (0: none).
+    /// Empties leaves that stand in a row and lets go of the nodes that this leaves empty. Returns how many held a page.
     /// </summary>
     /// <param name="obj">The object.</param>
-    /// <param name="index">The page's index.</param>
+    /// <param name="index">The index of the first.</param>
+    /// <param name="leaf">Its place.</param>
+    /// <param name="count">How many, as <see cref="FindLeaves"/> says.</param>
+    /// <param name="taken">Where their descriptors go: those of pages alone.</param>
     /// <param name="nodes">Nodes freed.</param>
-    public ulong Remove(ulong obj, uint index, out int nodes)
+    public int Remove(ulong obj, uint index, ulong leaf, int count, ulong* taken, out int nodes)
     {
         nodes = 0;
-        var leaf = FindLeaf(obj, index);
-        if (leaf == 0) return 0;
-        ref var word = ref *(ulong*)host.At(leaf);
-        var old = word;
-        if (old == 0) return 0;
-        Volatile.Write(ref word, 0);
+        var words = (ulong*)host.At(leaf);
+        var found = 0;
+        for (var i = 0; i < count; i++)
+        {
+            if (words[i] == 0) continue;
+            taken[found++] = words[i];
+            Volatile.Write(ref words[i], 0);
+        }
+        if (found == 0) return 0;
         ref var record = ref Object(obj);
-        record.Pages--;
+        record.Pages -= found;
         if (record.Height != 0)
         {
             ref var node = ref NodeOf(leaf);
-            node.Used--;
+            node.Used -= found;
             // A node with more entries stays, and so does everything above it; only a root may still have to come down.
             if (node.Used <= 1) nodes = Prune(obj, index);
         }
-        return old;
+        return found;
     }
 
     /// <summary>The lowest index with a page at or above one. False if there is none.</summary>

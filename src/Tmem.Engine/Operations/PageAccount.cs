@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 
@@ -25,16 +26,20 @@ internal static class PageAccount
     /// <summary>So many pages alike came, or, less than none, went.</summary>
     public static void Add(Pool pool, in PageCost cost, int pages)
     {
+        var costs = default(PageCosts);
+        costs.Add(cost, pages);
+        Add(pool, costs);
+    }
+
+    /// <summary>Pages came or went.</summary>
+    public static void Add(Pool pool, in PageCosts costs)
+    {
         var counters = pool.Counters;
-        counters.Add(Count.Pages, pages);
-        if (cost.SameFilled)
-        {
-            counters.Add(Count.SameFilled, pages);
-            return;
-        }
-        counters.Add(Count.CompressedBytes, pages * cost.CompressedBytes);
-        counters.Add(Count.SlotBytes, pages * cost.SlotBytes);
-        if (cost.Raw) counters.Add(Count.Raw, pages);
+        counters.Add(Count.Pages, costs.Pages);
+        if (costs.SameFilled != 0) counters.Add(Count.SameFilled, costs.SameFilled);
+        if (costs.CompressedBytes != 0) counters.Add(Count.CompressedBytes, costs.CompressedBytes);
+        if (costs.SlotBytes != 0) counters.Add(Count.SlotBytes, costs.SlotBytes);
+        if (costs.Raw != 0) counters.Add(Count.Raw, costs.Raw);
     }
 
     /// <summary>
@@ -49,5 +54,25 @@ internal static class PageAccount
         if (cost.SlotBytes != old.SlotBytes) counters.Add(Count.SlotBytes, cost.SlotBytes - old.SlotBytes);
         if (cost.SameFilled != old.SameFilled) counters.Add(Count.SameFilled, cost.SameFilled ? 1 : -1);
         if (cost.Raw != old.Raw) counters.Add(Count.Raw, cost.Raw ? 1 : -1);
+    }
+}
+
+/// <summary>What pages cost together; those that went count less than nothing.</summary>
+internal struct PageCosts
+{
+    public long Pages;
+    public long SameFilled;
+    public long Raw;
+    public long CompressedBytes;
+    public long SlotBytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(in PageCost cost, int pages)
+    {
+        Pages += pages;
+        if (cost.SameFilled) SameFilled += pages;
+        if (cost.Raw) Raw += pages;
+        CompressedBytes += (long)pages * cost.CompressedBytes;
+        SlotBytes += (long)pages * cost.SlotBytes;
     }
 }

@@ -46,8 +46,8 @@ internal sealed unsafe class PageExchange<THost, TPam>(PageIndex<THost, TPam> in
         {
             if (a.Pool.IsEnding || b.Pool.IsEnding) return TmemStatus.NoSuchPool;
             if (writer.IsFrozen) return TmemStatus.Frozen;
-            if (_index.FindPage(a.Pool, a.Id, a.Index, out var leafA) == 0
-                || _index.FindPage(b.Pool, b.Id, b.Index, out var leafB) == 0)
+            if (_index.FindPage(a.Bucket, a.Id, a.Index, out var leafA) == 0
+                || _index.FindPage(b.Bucket, b.Id, b.Index, out var leafB) == 0)
                 return TmemStatus.Miss;
             if (leafA == leafB) return TmemStatus.Ok;
             var pageA = *(ulong*)_host.At(leafA);

@@ -24,10 +24,10 @@ internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
     public ref ObjectRecord Object(ulong place) => ref *(ObjectRecord*)Host.At(place);
 
     /// <summary>The object and the leaf of a page that is there; 0 if it is not. Under the bucket's latch.</summary>
-    public ulong FindPage(Pool pool, in ObjectId id, uint index, out ulong leaf)
+    public ulong FindPage(in Bucket bucket, in ObjectId id, uint index, out ulong leaf)
     {
         leaf = 0;
-        var obj = Treap.Find(Order, pool.BucketAt(Pool.BucketOf(id)).Root, id);
+        var obj = Treap.Find(Order, bucket.Root, id);
         if (obj != 0) leaf = Tree.FindLeaf(obj, index);
         return leaf != 0 && *(ulong*)Host.At(leaf) != 0 ? obj : 0;
     }
@@ -47,11 +47,23 @@ internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
         return obj;
     }
 
-    /// <summary>Takes a page out of the index, and the object with it if it was the last. Under the bucket's latch.</summary>
+    /// <summary>Takes a page out of the index: its descriptor; 0 if there is none. Under the bucket's latch.</summary>
     public ulong RemoveLatched(Pool pool, ref Bucket bucket, ulong obj, uint index)
     {
-        var taken = Tree.Remove(obj, index, out var nodes);
-        if (taken == 0) return 0;
+        ulong taken = 0;
+        var leaf = Tree.FindLeaf(obj, index);
+        if (leaf != 0) RemoveLatched(pool, ref bucket, obj, index, leaf, 1, &taken);
+        return taken;
+    }
+
+    /// <summary>
+    /// Takes pages whose leaves stand in a row (<see cref="RadixTree{THost, TBinder}.FindLeaves"/>) out of the index, and the
+    /// object with them if they were the last. Returns how many there were. Under the bucket's latch.
+    /// </summary>
+    public int RemoveLatched(Pool pool, ref Bucket bucket, ulong obj, uint index, ulong leaf, int count, ulong* taken)
+    {
+        var found = Tree.Remove(obj, index, leaf, count, taken, out var nodes);
+        if (found == 0) return 0;
         var gone = Object(obj).Pages == 0;
         if (gone)
         {
@@ -60,18 +72,22 @@ internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
         }
         pool.TryGrow(-(nodes * RadixNode.Bytes + (gone ? ObjectRecord.Bytes : 0)));
         pool.CountIndex(-nodes, gone ? -1 : 0);
-        return taken;
+        return found;
     }
 
     /// <summary>Whether a place holds a committed object of this bucket. Under its latch.</summary>
     public bool IsIn(ulong obj, Pool pool, int bucket) => Object(obj).Header == ObjectRecord.MakeHeader(pool.Id, bucket);
 
     /// <summary>Frees a page that is in no leaf any more, and takes it off its pool's account.</summary>
-    public void Drop(Pool pool, ulong descriptor)
+    public void Drop(Pool pool, ulong descriptor) => Drop(pool, &descriptor, 1);
+
+    /// <summary>As <see cref="Drop(Pool, ulong)"/>, so many pages.</summary>
+    public void Drop(Pool pool, ulong* descriptors, int count)
     {
-        var cost = Pam.Cost(descriptor);
-        PageAccount.Add(pool, cost, -1);
-        pool.TryGrow(-cost.SlotBytes);
-        Pam.Free(descriptor);
+        var costs = default(PageCosts);
+        for (var i = 0; i < count; i++) costs.Add(Pam.Cost(descriptors[i]), -1);
+        PageAccount.Add(pool, costs);
+        pool.TryGrow(costs.SlotBytes);
+        for (var i = 0; i < count; i++) Pam.Free(descriptors[i]);
     }
 }

@@ -127,16 +127,16 @@ internal sealed unsafe class PageOperations<THost, TPam>(
     {
         var counters = pool.Counters;
         counters.Add(Count.Gets);
-        var scratch = Scratch.For(pool.PageSize);
-        var consumed = Grab(pool, id, index, scratch, pool.GetConsumes, markUsed: !pool.IsPersistent, out var found);
+        var room = Scratch.For(pool.PageSize).Stored;
+        var grabbed = Grab(pool, id, index, room, pool.GetConsumes, markUsed: !pool.IsPersistent, out var consumed);
         length = 0;
-        if (!found)
+        if (grabbed.Kind == GrabKind.Nothing)
         {
             counters.Add(Count.Misses);
             return TmemStatus.Miss;
         }
         if (consumed != 0) _index.Drop(pool, consumed);
-        var status = _pam.Unpack(scratch, page, out length);
+        var status = _pam.Unpack(grabbed, room, page, out length);
         if (status == TmemStatus.Ok) counters.Add(Count.Hits);
         else pool.CountCorrupt(id, index);
         return status;
@@ -145,29 +145,33 @@ internal sealed unsafe class PageOperations<THost, TPam>(
     /// <summary>A get that leaves no trace: keeps the page, counts nothing. For the verifier.</summary>
     public TmemStatus Peek(Pool pool, in ObjectId id, uint index, Span<byte> page, out int length)
     {
-        var scratch = Scratch.For(pool.PageSize);
-        Grab(pool, id, index, scratch, consume: false, markUsed: false, out var found);
+        var room = Scratch.For(pool.PageSize).Stored;
+        var grabbed = Grab(pool, id, index, room, consume: false, markUsed: false, out _);
         length = 0;
-        return found ? _pam.Unpack(scratch, page, out length) : TmemStatus.Miss;
+        return grabbed.Kind == GrabKind.Nothing ? TmemStatus.Miss : _pam.Unpack(grabbed, room, page, out length);
     }
 
-    /// <summary>Copies what is stored into the scratch. Returns the descriptor if it was taken out of the index.</summary>
-    public ulong Grab(Pool pool, in ObjectId id, uint index, Scratch scratch, bool consume, bool markUsed, out bool found)
+    /// <summary>Copies what is stored.</summary>
+    /// <param name="pool">The pool.</param>
+    /// <param name="id">The object.</param>
+    /// <param name="index">The page.</param>
+    /// <param name="room">Where to.</param>
+    /// <param name="consume">Whether it is taken out of the index.</param>
+    /// <param name="markUsed">Whether it counts as used.</param>
+    /// <param name="consumed">Its descriptor if it was taken out; else 0.</param>
+    public Grabbed Grab(
+        Pool pool, in ObjectId id, uint index, Span<byte> room, bool consume, bool markUsed, out ulong consumed)
     {
+        consumed = 0;
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
         SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         try
         {
-            found = false;
-            var obj = Treap.Find(_order, bucket.Root, id);
-            if (obj == 0) return 0;
-            var leaf = _tree.FindLeaf(obj, index);
-            if (leaf == 0) return 0;
-            var descriptor = *(ulong*)_host.At(leaf);
-            if (descriptor == 0) return 0;
-            found = true;
-            _pam.Grab(descriptor, leaf, scratch, markUsed);
-            return consume ? _index.RemoveLatched(pool, ref bucket, obj, index) : 0;
+            var obj = _index.FindPage(bucket, id, index, out var leaf);
+            if (obj == 0) return default;
+            var grabbed = _pam.Grab(*(ulong*)_host.At(leaf), leaf, room, markUsed);
+            if (consume) consumed = _index.RemoveLatched(pool, ref bucket, obj, index);
+            return grabbed;
         }
         finally
         {

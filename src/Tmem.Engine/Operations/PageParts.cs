@@ -58,9 +58,9 @@ internal sealed unsafe class PageParts<THost, TPam>(
         bool superseded;
         do
         {
-            _pages.Grab(pool, id, index, scratch, consume: false, markUsed: false, out var found);
-            if (!found) return TmemStatus.Miss;
-            status = _pam.Unpack(scratch, page, out _);
+            var grabbed = _pages.Grab(pool, id, index, scratch.Stored, consume: false, markUsed: false, out _);
+            if (grabbed.Kind == GrabKind.Nothing) return TmemStatus.Miss;
+            status = _pam.Unpack(grabbed, scratch.Stored, page, out _);
             if (status != TmemStatus.Ok)
             {
                 pool.CountCorrupt(id, index);
@@ -69,7 +69,7 @@ internal sealed unsafe class PageParts<THost, TPam>(
             part.CopyTo(page[offset..]);
             status = _pam.Create(page, PageOperations<THost, TPam>.OwnerOf(pool, id), _reclaimer, out var descriptor);
             if (status != TmemStatus.Ok) return status;
-            status = Supersede(pool, writer, id, index, descriptor, scratch, out superseded);
+            status = Supersede(pool, writer, id, index, descriptor, grabbed, out superseded);
         }
         while (superseded);
         return status;
@@ -79,13 +79,13 @@ internal sealed unsafe class PageParts<THost, TPam>(
     /// Puts a descriptor in the place of the page that was grabbed, or frees it: refused, or the page is another one since.
     /// </summary>
     private TmemStatus Supersede(
-        Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, Scratch scratch, out bool superseded)
+        Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, in Grabbed grabbed, out bool superseded)
     {
         var cost = _pam.Cost(descriptor);
         ulong old;
         PageCost oldCost;
         TmemStatus status;
-        while ((status = LinkOver(pool, writer, id, index, descriptor, cost, scratch, out old, out oldCost))
+        while ((status = LinkOver(pool, writer, id, index, descriptor, cost, grabbed, out old, out oldCost))
             is TmemStatus.PoolLimit or TmemStatus.ClientLimit)
         {
             if (!_reclaimer.MakeRoomWithin(pool, status)) break;
@@ -98,9 +98,10 @@ internal sealed unsafe class PageParts<THost, TPam>(
 
     /// <summary>Commits a descriptor where the page that was grabbed still stands; Miss if it does not.</summary>
     private TmemStatus LinkOver(
-        Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, in PageCost cost, Scratch scratch,
+        Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, in PageCost cost, in Grabbed grabbed,
             out ulong old, out PageCost oldCost)
     {
+        var stored = Scratch.For(pool.PageSize).Stored;
         old = 0;
         oldCost = default;
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
@@ -109,8 +110,8 @@ internal sealed unsafe class PageParts<THost, TPam>(
         {
             if (pool.IsEnding) return TmemStatus.NoSuchPool;
             if (writer.IsFrozen) return TmemStatus.Frozen;
-            var obj = _index.FindPage(pool, id, index, out var leaf);
-            if (obj == 0 || !_pam.Holds(*(ulong*)_host.At(leaf), leaf, scratch)) return TmemStatus.Miss;
+            var obj = _index.FindPage(bucket, id, index, out var leaf);
+            if (obj == 0 || !_pam.Holds(*(ulong*)_host.At(leaf), leaf, grabbed, stored)) return TmemStatus.Miss;
             oldCost = _pam.Cost(*(ulong*)_host.At(leaf));
             if (pool.TryGrow(cost.SlotBytes - oldCost.SlotBytes) is var grown and not TmemStatus.Ok) return grown;
             _pam.Bind(descriptor, leaf);

@@ -1,3 +1,4 @@
+using Tmem.Engine.Format;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
@@ -16,8 +17,8 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
     private readonly ObjectOrder<THost> _order = index.Order;
     private readonly RadixTree<THost, TPam> _tree = index.Tree;
 
-    /// <summary>Pages a range flush takes under one hold of the latch.</summary>
-    private const int FlushChunk = 64;
+    /// <summary>Pages a range flush takes under one hold of the latch: those of a node.</summary>
+    private const int FlushChunk = RadixNode.Fanout;
 
     public TmemStatus FlushPage(Pool pool, in ObjectId id, uint index)
     {
@@ -117,17 +118,23 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
             var count = 0;
             SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
             var obj = Treap.Find(_order, bucket.Root, id);
-            while (obj != 0 && count < FlushChunk && next <= last && _tree.Next(obj, (uint)next, out var index) && index <= last)
+            var more = obj != 0;
+            while (more && count < FlushChunk && next <= last)
             {
-                next = (ulong)index + 1;
-                var isLast = _index.Object(obj).Pages == 1;
-                taken[count++] = _index.RemoveLatched(pool, ref bucket, obj, index);
-                if (isLast) obj = 0;
+                more = _tree.Next(obj, (uint)next, out var index) && index <= last;
+                if (!more) break;
+                var leaf = _tree.FindLeaves(obj, index, out var row);
+                row = (int)Math.Min((uint)Math.Min(row, FlushChunk - count), last - index + 1UL);
+                next = (ulong)index + (ulong)row;
+                var pages = _index.Object(obj).Pages;
+                var found = _index.RemoveLatched(pool, ref bucket, obj, index, leaf, row, taken + count);
+                count += found;
+                more = found < pages;
             }
             SpinLatch.Exit(ref bucket.Latch);
-            for (var i = 0; i < count; i++) _index.Drop(pool, taken[i]);
+            _index.Drop(pool, taken, count);
             flushed += count;
-            if (count < FlushChunk) break;
+            if (!more) break;
         }
         if (flushed > 0) pool.Counters.Add(Count.PagesFlushed, flushed);
         return flushed;

@@ -16,10 +16,11 @@ internal sealed unsafe class PageTransfer<THost, TPam>(
     private readonly ObjectOrder<THost> _order = index.Order;
     private readonly RadixTree<THost, TPam> _tree = index.Tree;
 
-    /// <summary>Copies the first page at or above an index into a scratch, as it is stored, leaving no trace.</summary>
-    public bool NextStored(Pool pool, in ObjectId id, uint from, Scratch scratch, out uint found)
+    /// <summary>Copies the first page at or above an index, as it is stored, leaving no trace. False if there is none.</summary>
+    public bool NextStored(Pool pool, in ObjectId id, uint from, Span<byte> room, out uint found, out Grabbed grabbed)
     {
         found = 0;
+        grabbed = default;
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
         SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         var obj = Treap.Find(_order, bucket.Root, id);
@@ -27,14 +28,15 @@ internal sealed unsafe class PageTransfer<THost, TPam>(
         if (any)
         {
             var leaf = _tree.FindLeaf(obj, found);
-            _pam.Grab(*(ulong*)_host.At(leaf), leaf, scratch, markUsed: false);
+            grabbed = _pam.Grab(*(ulong*)_host.At(leaf), leaf, room, markUsed: false);
         }
         SpinLatch.Exit(ref bucket.Latch);
         return any;
     }
 
     /// <summary>Unpacks what <see cref="NextStored"/> copied.</summary>
-    public TmemStatus Unpack(Scratch scratch, Span<byte> page) => _pam.Unpack(scratch, page, out _);
+    public TmemStatus Unpack(in Grabbed grabbed, ReadOnlySpan<byte> stored, Span<byte> page) =>
+        _pam.Unpack(grabbed, stored, page, out _);
 
     public bool KnowsFormat(uint format) => _pam.KnowsFormat(format);
 
@@ -47,13 +49,8 @@ internal sealed unsafe class PageTransfer<THost, TPam>(
         Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> stored, int format, uint checksum,
             Span<byte> unpacked)
     {
-        var scratch = Scratch.For(pool.PageSize);
-        stored.CopyTo(scratch.Stored);
-        scratch.Kind = GrabKind.Stored;
-        scratch.Length = stored.Length;
-        scratch.Format = format;
-        scratch.Checksum = checksum;
-        if (_pam.Unpack(scratch, unpacked, out _) != TmemStatus.Ok) return TmemStatus.Corrupt;
+        var grabbed = new Grabbed(GrabKind.Stored, stored.Length, format, checksum);
+        if (_pam.Unpack(grabbed, stored, unpacked, out _) != TmemStatus.Ok) return TmemStatus.Corrupt;
         var status = _pam.Keep(stored, format, PageOperations<THost, TPam>.OwnerOf(pool, id), reclaimer, out var descriptor);
         return status == TmemStatus.Ok ? pages.Keep(pool, writer, id, index, descriptor) : status;
     }

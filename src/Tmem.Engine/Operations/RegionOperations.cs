@@ -19,12 +19,14 @@ internal sealed class RegionOperations
         Removal = removal;
         Search = new PageSearch<RegionHost, CompressedStore>(index);
         Pages = new PageOperations<RegionHost, CompressedStore>(index, removal, reclaimer);
+        Runs = new PageRuns<RegionHost, CompressedStore>(index);
         Parts = new PageParts<RegionHost, CompressedStore>(index, removal, Pages, reclaimer);
         Exchange = new PageExchange<RegionHost, CompressedStore>(index, reclaimer, intent);
         Transfer = new PageTransfer<RegionHost, CompressedStore>(index, Pages, reclaimer);
     }
 
     public PageOperations<RegionHost, CompressedStore> Pages { get; }
+    public PageRuns<RegionHost, CompressedStore> Runs { get; }
     public RegionRemoval Removal { get; }
     public PageSearch<RegionHost, CompressedStore> Search { get; }
     public PageParts<RegionHost, CompressedStore> Parts { get; }

@@ -1,6 +1,7 @@
 using System.IO.Hashing;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using Tmem.Engine.Codec;
 using Tmem.Engine.Format;
 using Tmem.Engine.Region;
@@ -92,55 +93,57 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         return PageDescriptor.MovedTo(descriptor, place);
     }
 
-    public void Grab(ulong descriptor, ulong leaf, Scratch scratch, bool markUsed)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Expect(ulong descriptor)
+    {
+        if (!Sse.IsSupported || !PageDescriptor.IsSlot(descriptor)) return;
+        var slot = slabs.At(PageDescriptor.Slot(descriptor));
+        Sse.Prefetch0(slot);
+        Sse.Prefetch0(slot + 64);
+    }
+
+    public Grabbed Grab(ulong descriptor, ulong leaf, Span<byte> room, bool markUsed)
     {
         if (!PageDescriptor.IsSlot(descriptor))
-        {
-            scratch.Kind = PageDescriptor.IsFill(descriptor) ? GrabKind.Fill : GrabKind.Damaged;
-            scratch.Fill = PageDescriptor.FillWord(descriptor);
-            return;
-        }
-        scratch.Kind = GrabKind.Damaged;
-        if (!IsBound(descriptor, leaf)) return;
+            return PageDescriptor.IsFill(descriptor) ? new Grabbed(GrabKind.Fill, Word: PageDescriptor.FillWord(descriptor))
+                : new Grabbed(GrabKind.Damaged);
+        var length = PageDescriptor.Length(descriptor);
+        if (!IsBound(descriptor, leaf) || length > room.Length) return new Grabbed(GrabKind.Damaged);
         var place = PageDescriptor.Slot(descriptor);
         ref var header = ref Header(place);
-        var length = PageDescriptor.Length(descriptor);
-        var room = scratch.Stored;
-        if (length > room.Length) return;
-        scratch.Kind = GrabKind.Stored;
-        scratch.Length = length;
-        scratch.Format = PageDescriptor.Format(descriptor);
-        scratch.Checksum = header.Checksum;
         Unsafe.CopyBlock(ref MemoryMarshal.GetReference(room), ref *(slabs.At(place) + SlotHeader.Bytes), (uint)length);
-        if (!markUsed) return;
-        // A get's only trace: at the limit nothing is stored and the line stays clean.
-        var word = header.WordWith(PageUse.Counted(header.Use));
-        if (word != header.Word) header.Word = word;
+        if (markUsed)
+        {
+            // A get's only trace: at the limit nothing is stored and the line stays clean.
+            var word = header.WordWith(PageUse.Counted(header.Use));
+            if (word != header.Word) header.Word = word;
+        }
+        return new Grabbed(GrabKind.Stored, length, PageDescriptor.Format(descriptor), header.Checksum);
     }
 
-    public bool Holds(ulong descriptor, ulong leaf, Scratch scratch)
+    public bool Holds(ulong descriptor, ulong leaf, in Grabbed grabbed, ReadOnlySpan<byte> stored)
     {
         if (!PageDescriptor.IsSlot(descriptor))
-            return scratch.Kind == GrabKind.Fill && PageDescriptor.FillWord(descriptor) == scratch.Fill;
-        if (scratch.Kind != GrabKind.Stored || !IsBound(descriptor, leaf)) return false;
+            return grabbed.Kind == GrabKind.Fill && PageDescriptor.FillWord(descriptor) == grabbed.Word;
+        if (grabbed.Kind != GrabKind.Stored || !IsBound(descriptor, leaf)) return false;
         var place = PageDescriptor.Slot(descriptor);
-        return PageDescriptor.Length(descriptor) == scratch.Length && PageDescriptor.Format(descriptor) == scratch.Format
-            && new ReadOnlySpan<byte>(slabs.At(place) + SlotHeader.Bytes, scratch.Length)
-                .SequenceEqual(scratch.Stored[..scratch.Length]);
+        return PageDescriptor.Length(descriptor) == grabbed.Length && PageDescriptor.Format(descriptor) == grabbed.Format
+            && new ReadOnlySpan<byte>(slabs.At(place) + SlotHeader.Bytes, grabbed.Length)
+                .SequenceEqual(stored[..grabbed.Length]);
     }
 
-    public TmemStatus Unpack(Scratch scratch, Span<byte> page, out int length)
+    public TmemStatus Unpack(in Grabbed grabbed, ReadOnlySpan<byte> stored, Span<byte> page, out int length)
     {
         length = page.Length;
-        if (scratch.Kind == GrabKind.Fill)
+        if (grabbed.Kind == GrabKind.Fill)
         {
-            MemoryMarshal.Cast<byte, ulong>(page).Fill(scratch.Fill);
+            MemoryMarshal.Cast<byte, ulong>(page).Fill(grabbed.Word);
             return TmemStatus.Ok;
         }
-        if (scratch.Kind == GrabKind.Damaged) return TmemStatus.Corrupt;
-        var stored = (ReadOnlySpan<byte>)scratch.Stored[..scratch.Length];
-        if (Sum(stored, scratch.Format) != scratch.Checksum) return TmemStatus.Corrupt;
-        switch (scratch.Format)
+        if (grabbed.Kind == GrabKind.Damaged) return TmemStatus.Corrupt;
+        stored = stored[..grabbed.Length];
+        if (Sum(stored, grabbed.Format) != grabbed.Checksum) return TmemStatus.Corrupt;
+        switch (grabbed.Format)
         {
             case PageFormat.Raw when stored.Length == page.Length:
             case PageFormat.Precompressed when stored.Length <= page.Length:
@@ -148,7 +151,7 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
                 length = stored.Length;
                 return TmemStatus.Ok;
             default:
-                return PageCodecs.Decode(scratch.Format, stored, page) ? TmemStatus.Ok : TmemStatus.Corrupt;
+                return PageCodecs.Decode(grabbed.Format, stored, page) ? TmemStatus.Ok : TmemStatus.Corrupt;
         }
     }
 

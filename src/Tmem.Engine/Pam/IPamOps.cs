@@ -42,17 +42,23 @@ internal interface IPamOps : ILeafBinder
     /// </summary>
     ulong Move(ulong descriptor, ulong place, ulong leaf);
 
-    /// <summary>Takes a copy of what is stored, to be unpacked later. Under the bucket's latch.</summary>
-    void Grab(ulong descriptor, ulong leaf, Scratch scratch, bool markUsed);
+    /// <summary>Says that a page will be grabbed in a moment: its memory may be far away.</summary>
+    void Expect(ulong descriptor);
+
+    /// <summary>
+    /// Takes a copy of what is stored, to be unpacked later, into room for a page. Under the bucket's latch.
+    /// </summary>
+    Grabbed Grab(ulong descriptor, ulong leaf, Span<byte> room, bool markUsed);
 
     /// <summary>Whether a descriptor still stands for the very bytes that were grabbed. Under the bucket's latch.</summary>
-    bool Holds(ulong descriptor, ulong leaf, Scratch scratch);
+    bool Holds(ulong descriptor, ulong leaf, in Grabbed grabbed, ReadOnlySpan<byte> stored);
 
     /// <summary>Unpacks what was grabbed. No lock is held.</summary>
-    /// <param name="scratch">What was grabbed.</param>
+    /// <param name="grabbed">What was grabbed.</param>
+    /// <param name="stored">The copy of its bytes, and whatever follows it.</param>
     /// <param name="page">Room for a page of the pool.</param>
     /// <param name="length">Bytes of it that are the page: all, or as many as the client compressed it to.</param>
-    TmemStatus Unpack(Scratch scratch, Span<byte> page, out int length);
+    TmemStatus Unpack(in Grabbed grabbed, ReadOnlySpan<byte> stored, Span<byte> page, out int length);
 
     /// <summary>Frees what the descriptor stands for. No lock is needed; nobody can reach it any more.</summary>
     void Free(ulong descriptor);

@@ -65,12 +65,13 @@ internal sealed class ClientSaver(RegionOperations operations, Stream stream, Ca
             while (operations.Search.NextObject(pool, bucket, from, out var id))
             {
                 for (ulong next = 0; next <= uint.MaxValue
-                    && operations.Transfer.NextStored(pool, id, (uint)next, scratch, out var index); next = (ulong)index + 1)
+                    && operations.Transfer.NextStored(pool, id, (uint)next, scratch.Stored, out var index, out var grabbed);
+                    next = (ulong)index + 1)
                 {
-                    if (operations.Transfer.Unpack(scratch, unpacked) != TmemStatus.Ok)
+                    if (operations.Transfer.Unpack(grabbed, scratch.Stored, unpacked) != TmemStatus.Ok)
                         return Result(TransferStatus.Refused, TmemStatus.Corrupt,
                             $"{new PageHandle(pool.Id, id, index)} is corrupt; flush it and save again");
-                    WritePage(id, index, scratch);
+                    WritePage(id, index, grabbed, scratch.Stored);
                     cancellation.ThrowIfCancellationRequested();
                 }
                 from = id.Next();
@@ -80,25 +81,25 @@ internal sealed class ClientSaver(RegionOperations operations, Stream stream, Ca
             ? Result(TransferStatus.Refused, TmemStatus.NoSuchPool, $"{pool.Id} was destroyed while it was being saved") : null;
     }
 
-    private void WritePage(in ObjectId id, uint index, Scratch scratch)
+    private void WritePage(in ObjectId id, uint index, in Grabbed grabbed, ReadOnlySpan<byte> copy)
     {
         var page = new SavedPage
         {
             Kind = RecordKind.Page, Index = index, Object0 = id.Word0, Object1 = id.Word1, Object2 = id.Word2,
         };
         var stored = _record.AsSpan(SaveFormat.RecordBytes);
-        if (scratch.Kind == GrabKind.Fill)
+        if (grabbed.Kind == GrabKind.Fill)
         {
             page.Length = sizeof(ulong);
             page.Format = SaveFormat.FillFormat;
-            MemoryMarshal.Write(stored, scratch.Fill);
+            MemoryMarshal.Write(stored, grabbed.Word);
         }
         else
         {
-            page.Length = scratch.Length;
-            page.Format = (uint)scratch.Format;
-            page.Checksum = scratch.Checksum;
-            scratch.Stored[..scratch.Length].CopyTo(stored);
+            page.Length = grabbed.Length;
+            page.Format = (uint)grabbed.Format;
+            page.Checksum = grabbed.Checksum;
+            copy[..grabbed.Length].CopyTo(stored);
         }
         MemoryMarshal.Write(_record, page);
         // One write: a stream that is itself kept in pages may use this thread's scratch.

@@ -54,13 +54,14 @@ internal sealed partial class FileData
             {
                 var at = offset + (ulong)done;
                 var within = (int)(at & PageMask);
-                var part = Math.Min(FilePages.PageSize - within, count - done);
                 var rest = destination[done..];
-                var status = within == 0 && rest.Length >= FilePages.PageSize
-                    ? pages.Get(Page(at), rest[..FilePages.PageSize])
+                // Whole pages, the last of the file among them if there is room for all of it.
+                var run = within != 0 ? 0 : Math.Min(Math.Min(rest.Length, count - done + PageMask) >> FilePages.PageShift,
+                    FilePages.LongestRun);
+                var part = Math.Min(run != 0 ? run << FilePages.PageShift : FilePages.PageSize - within, count - done);
+                var status = run != 0 ? pages.GetRun(Page(at), rest[..(run << FilePages.PageShift)])
                     : ReadPart(in pages, Page(at), within, rest[..part]);
-                if (status == TmemStatus.Miss && !pages.IsEphemeral) rest[..part].Clear();
-                else if (status != TmemStatus.Ok) return StatusErrno.Of(status);
+                if (status != TmemStatus.Ok && (status != TmemStatus.Miss || pages.IsEphemeral)) return StatusErrno.Of(status);
                 done += part;
             }
             length = count;
@@ -72,12 +73,14 @@ internal sealed partial class FileData
         }
     }
 
+    /// <summary>As <see cref="FilePages.GetRun"/>, part of a page.</summary>
     [SkipLocalsInit]
     private static TmemStatus ReadPart(in FilePages pages, uint page, int within, Span<byte> destination)
     {
         Span<byte> buffer = stackalloc byte[FilePages.PageSize];
         var status = pages.Get(page, buffer);
         if (status == TmemStatus.Ok) buffer.Slice(within, destination.Length).CopyTo(destination);
+        else destination.Clear();
         return status;
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Tmem.Engine;
 using Tmem.Engine.Records;
 
@@ -37,6 +38,20 @@ internal readonly struct FilePages
     public uint Pool => _pool.Value;
 
     public TmemStatus Get(uint page, Span<byte> destination) => _client.Get(_pool, _object, page, destination);
+
+    /// <summary>Pages that <see cref="GetRun"/> gets at most.</summary>
+    public const int LongestRun = 64;
+
+    /// <summary>
+    /// Gets pages that follow one another; of those that are not there or are damaged the buffer's part is zeros. Ok if all are
+    /// there, else Corrupt if one is damaged, else Miss.
+    /// </summary>
+    [SkipLocalsInit]
+    public TmemStatus GetRun(uint first, Span<byte> pages)
+    {
+        Span<TmemStatus> outcomes = stackalloc TmemStatus[LongestRun];
+        return _client.GetRange(_pool, _object, first, pages, outcomes[..(pages.Length >> PageShift)]);
+    }
 
     /// <summary>
     /// Stores a page. Without room a persistent file keeps the old one; an ephemeral file may lose it, as any page of

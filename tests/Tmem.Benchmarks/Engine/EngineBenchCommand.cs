@@ -11,6 +11,7 @@ internal static class EngineBenchCommand
     private static readonly (string Name, Func<EngineBench, long> Run)[] Tables =
     [
         ("cost", CostTable.Run),
+        ("runs", RunsTable.Run),
         ("zram", ZramTable.Run),
         ("threads", ThreadsTable.Run),
         ("flat", FlatTable.Run),

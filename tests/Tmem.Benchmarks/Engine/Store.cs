@@ -45,6 +45,33 @@ internal sealed unsafe class Store : IDisposable
     public void Flush(long number) =>
         Expect(Client.FlushPage(Pool, new ObjectId((ulong)number >> ObjectShift), (uint)number & 0xFFFF), TmemStatus.Ok);
 
+    /// <summary>Pages from a number on, in one call; a run lies in one object.</summary>
+    public void PutRun(long number, ReadOnlySpan<byte> pages) =>
+        Expect(Client.PutRange(Pool, new ObjectId((ulong)number >> ObjectShift), (uint)number & 0xFFFF, pages, out _),
+            TmemStatus.Ok);
+
+    public void GetRun(long number, Span<byte> pages)
+    {
+        Span<TmemStatus> outcomes = stackalloc TmemStatus[pages.Length / PageFile.PageSize];
+        Expect(Client.GetRange(Pool, new ObjectId((ulong)number >> ObjectShift), (uint)number & 0xFFFF, pages, outcomes),
+            TmemStatus.Ok);
+    }
+
+    public void FlushRun(long number, int pages)
+    {
+        var first = (uint)number & 0xFFFF;
+        Expect(Client.FlushRange(Pool, new ObjectId((ulong)number >> ObjectShift), first, first + (uint)pages - 1, out var gone),
+            TmemStatus.Ok);
+        if (gone != pages) Interlocked.Increment(ref _wrong);
+    }
+
+    /// <summary>Gets a run and compares every byte.</summary>
+    public void CheckRun(long number, Span<byte> room, ReadOnlySpan<byte> pages)
+    {
+        GetRun(number, room);
+        if (!room.SequenceEqual(pages)) Interlocked.Increment(ref _wrong);
+    }
+
     /// <summary>Gets a page and compares every byte.</summary>
     public void Check(long number, ReadOnlySpan<byte> page)
     {

@@ -137,18 +137,22 @@ internal readonly struct LateGrab(CompressedStore store) : IPamOps
     public void Rebind(ulong descriptor, ulong leaf, int poolPlace, int bucket) =>
         store.Rebind(descriptor, leaf, poolPlace, bucket);
     public bool IsBound(ulong descriptor, ulong leaf) => store.IsBound(descriptor, leaf);
-    public bool Holds(ulong descriptor, ulong leaf, Scratch scratch) => store.Holds(descriptor, leaf, scratch);
+    public bool Holds(ulong descriptor, ulong leaf, in Grabbed grabbed, ReadOnlySpan<byte> stored) =>
+        store.Holds(descriptor, leaf, grabbed, stored);
 
-    public void Grab(ulong descriptor, ulong leaf, Scratch scratch, bool markUsed)
+    public void Expect(ulong descriptor) => store.Expect(descriptor);
+
+    public Grabbed Grab(ulong descriptor, ulong leaf, Span<byte> room, bool markUsed)
     {
         t_descriptor = descriptor;
         t_leaf = leaf;
+        return new Grabbed(GrabKind.Stored);
     }
 
-    public TmemStatus Unpack(Scratch scratch, Span<byte> page, out int length)
+    public TmemStatus Unpack(in Grabbed grabbed, ReadOnlySpan<byte> stored, Span<byte> page, out int length)
     {
         Thread.Yield();
-        store.Grab(t_descriptor, t_leaf, scratch, markUsed: false);
-        return store.Unpack(scratch, page, out length);
+        var room = Scratch.For(page.Length).Stored;
+        return store.Unpack(store.Grab(t_descriptor, t_leaf, room, markUsed: false), room, page, out length);
     }
 }

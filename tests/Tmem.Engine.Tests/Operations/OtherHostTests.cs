@@ -18,6 +18,7 @@ public sealed class OtherHostTests
     private sealed record Put(ulong Object, uint Index, int Seed, bool Replace) : Step;
     private sealed record Get(ulong Object, uint Index) : Step;
     private sealed record Write(ulong Object, uint Index, int Offset, int Seed) : Step;
+    private sealed record GetRun(ulong Object, uint First, int Count) : Step;
     private sealed record Flush(ulong Object, uint First, uint Last) : Step;
 
     private static readonly Gen<ulong> s_object = Gen.ULong[0, 4];
@@ -26,6 +27,7 @@ public sealed class OtherHostTests
         (8, Gen.Select(s_object, s_index, Gen.Int, Gen.Bool, (o, i, s, r) => (Step)new Put(o, i, s, r))),
         (4, Gen.Select(s_object, s_index, (o, i) => (Step)new Get(o, i))),
         (3, Gen.Select(s_object, s_index, Gen.Int[0, Pages.Size - 8], Gen.Int, (o, i, f, s) => (Step)new Write(o, i, f, s))),
+        (2, Gen.Select(s_object, s_index, Gen.Int[1, 100], (o, i, n) => (Step)new GetRun(o, i, n))),
         (2, Gen.Select(s_object, s_index, s_index, (o, a, b) => (Step)new Flush(o, Math.Min(a, b), Math.Max(a, b)))));
 
     [Fact]
@@ -48,6 +50,7 @@ public sealed class OtherHostTests
         var removal = new PageRemoval<HeapHost, PlainStore>(index);
         var pages = new PageOperations<HeapHost, PlainStore>(index, removal, new NoReclaimer());
         var parts = new PageParts<HeapHost, PlainStore>(index, removal, pages, new NoReclaimer());
+        var runs = new PageRuns<HeapHost, PlainStore>(index);
         var model = new Dictionary<(ulong, uint), byte[]>();
         var room = new byte[Pages.Size];
         foreach (var step in steps)
@@ -64,6 +67,18 @@ public sealed class OtherHostTests
                     break;
                 case Get get:
                     Check(get.Object, get.Index);
+                    break;
+                case GetRun run:
+                    var wanted = (int)Math.Min((uint)run.Count, uint.MaxValue - run.First + 1UL);
+                    var got = new byte[wanted * Pages.Size];
+                    var outcomes = new TmemStatus[wanted];
+                    runs.Get(pool, Id(run.Object), run.First, got, outcomes);
+                    for (var i = 0; i < wanted; i++)
+                    {
+                        var isThere = model.TryGetValue((run.Object, run.First + (uint)i), out var stands);
+                        Assert.Equal(isThere ? TmemStatus.Ok : TmemStatus.Miss, outcomes[i]);
+                        Assert.Equal(stands ?? new byte[Pages.Size], got[(i * Pages.Size)..((i + 1) * Pages.Size)]);
+                    }
                     break;
                 case Write write:
                     var part = BitConverter.GetBytes((long)write.Seed);

@@ -37,21 +37,23 @@ internal readonly struct PlainStore(PlainStore.Shelf shelf) : IPamOps
     public PageCost Cost(ulong descriptor) =>
         new(shelf.Pages[descriptor].Page.Length, shelf.Pages[descriptor].Page.Length, SameFilled: false, Raw: true);
 
-    public void Grab(ulong descriptor, ulong leaf, Scratch scratch, bool markUsed)
+    public void Expect(ulong descriptor) => Assert.True(descriptor == 0 || shelf.Pages.ContainsKey(descriptor));
+
+    public Grabbed Grab(ulong descriptor, ulong leaf, Span<byte> room, bool markUsed)
     {
-        scratch.Kind = IsBound(descriptor, leaf) ? GrabKind.Stored : GrabKind.Damaged;
-        scratch.Length = shelf.Pages[descriptor].Page.Length;
-        shelf.Pages[descriptor].Page.CopyTo(scratch.Stored);
+        var page = shelf.Pages[descriptor].Page;
+        page.CopyTo(room);
+        return new Grabbed(IsBound(descriptor, leaf) ? GrabKind.Stored : GrabKind.Damaged, page.Length);
     }
 
-    public bool Holds(ulong descriptor, ulong leaf, Scratch scratch) =>
-        IsBound(descriptor, leaf) && scratch.Stored[..scratch.Length].SequenceEqual(shelf.Pages[descriptor].Page);
+    public bool Holds(ulong descriptor, ulong leaf, in Grabbed grabbed, ReadOnlySpan<byte> stored) =>
+        IsBound(descriptor, leaf) && stored[..grabbed.Length].SequenceEqual(shelf.Pages[descriptor].Page);
 
-    public TmemStatus Unpack(Scratch scratch, Span<byte> page, out int length)
+    public TmemStatus Unpack(in Grabbed grabbed, ReadOnlySpan<byte> stored, Span<byte> page, out int length)
     {
-        length = scratch.Length;
-        if (scratch.Kind == GrabKind.Damaged) return TmemStatus.Corrupt;
-        scratch.Stored[..length].CopyTo(page);
+        length = grabbed.Length;
+        if (grabbed.Kind == GrabKind.Damaged) return TmemStatus.Corrupt;
+        stored[..length].CopyTo(page);
         return TmemStatus.Ok;
     }
 

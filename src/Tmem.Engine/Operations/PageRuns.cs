@@ -1,0 +1,120 @@
+using System.Runtime.CompilerServices;
+using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
+using Tmem.Engine.Pools;
+using Tmem.Engine.Region;
+
+namespace Tmem.Engine.Operations;
+
+/// <summary>
+/// A get of a run of pages of one object. Each page's get is one of its own; what they share is the way: under one hold of the
+/// bucket's latch the object and a node are found, and of that node's pages the stored bytes of a few are copied, 16 at most, and
+/// as many as the thread's scratch has room for; they are checked and unpacked outside. So a hold is 2 to 3 us where a single
+/// get's is 0.3 to 0.4 us, and still shorter than the put of one page that waits for it. The slots of a run lie apart, and in a
+/// large store each is a read of cold memory; asked for together they come together, which is most of what a run wins.
+/// <para>There is no put of a run: the way is 60 of the 5,400 ns of a put, and the rest is its codec (docs/benchmarking.md).
+/// </para>
+/// </summary>
+internal sealed unsafe class PageRuns<THost, TPam>(PageIndex<THost, TPam> index)
+    where THost : struct, IHostOps
+    where TPam : struct, IPamOps
+{
+    /// <summary>Pages under one hold of the latch at most: about as many reads as a core has under way at once.</summary>
+    private const int Most = 16;
+
+    private readonly PageIndex<THost, TPam> _index = index;
+    private readonly THost _host = index.Host;
+    private readonly TPam _pam = index.Pam;
+
+    /// <summary>Gets pages that follow one another. Of one that is not there or is damaged the buffer's part is zeros.</summary>
+    /// <param name="pool">The pool.</param>
+    /// <param name="id">The object.</param>
+    /// <param name="first">The first page.</param>
+    /// <param name="pages">Room for them, one after the other.</param>
+    /// <param name="outcomes">What became of each.</param>
+    /// <returns>Ok if all are there, else Corrupt if one is damaged, else Miss.</returns>
+    [SkipLocalsInit]
+    public TmemStatus Get(Pool pool, in ObjectId id, uint first, Span<byte> pages, Span<TmemStatus> outcomes)
+    {
+        var counters = pool.Counters;
+        counters.Add(Count.Gets, outcomes.Length);
+        var room = Scratch.For(pool.PageSize).Stored;
+        Span<Grabbed> grabbed = stackalloc Grabbed[Most];
+        var worst = TmemStatus.Ok;
+        int hits = 0, misses = 0;
+        for (var done = 0; done < outcomes.Length;)
+        {
+            var count = Grab(pool, id, first + (uint)done, room, grabbed[..Math.Min(Most, outcomes.Length - done)]);
+            var copies = (ReadOnlySpan<byte>)room;
+            foreach (ref readonly var one in grabbed[..count])
+            {
+                var page = pages.Slice(done * pool.PageSize, pool.PageSize);
+                var status = one.Kind == GrabKind.Nothing ? TmemStatus.Miss : _pam.Unpack(one, copies, page, out _);
+                copies = copies[one.Length..];
+                outcomes[done] = status;
+                if (status == TmemStatus.Ok)
+                {
+                    hits++;
+                }
+                else
+                {
+                    page.Clear();
+                    if (status == TmemStatus.Miss) misses++;
+                    else pool.CountCorrupt(id, first + (uint)done);
+                    if (worst != TmemStatus.Corrupt) worst = status;
+                }
+                done++;
+            }
+        }
+        if (hits != 0) counters.Add(Count.Hits, hits);
+        if (misses != 0) counters.Add(Count.Misses, misses);
+        return worst;
+    }
+
+    /// <summary>
+    /// Copies what is stored of the first pages of a run, one after the other, and takes them out of the index if a get does.
+    /// Returns how many pages that settles, those that are not there among them: one at least.
+    /// </summary>
+    [SkipLocalsInit]
+    private int Grab(Pool pool, in ObjectId id, uint first, Span<byte> room, Span<Grabbed> grabbed)
+    {
+        var consumed = stackalloc ulong[Most];
+        var gone = 0;
+        ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));
+        SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
+        try
+        {
+            var obj = Treap.Find(_index.Order, bucket.Root, id);
+            if (obj == 0) return Nothing(grabbed);
+            var leaf = _index.Tree.FindLeaves(obj, first, out var count);
+            count = Math.Min(count, grabbed.Length);
+            if (leaf == 0) return Nothing(grabbed[..count]);
+            var words = (ulong*)_host.At(leaf);
+            for (var i = 0; i < count; i++) _pam.Expect(words[i]);
+            for (var i = 0; i < count; i++)
+            {
+                // What does not fit any more is the next hold's.
+                if (room.Length < pool.PageSize) count = i;
+                else if (words[i] == 0) grabbed[i] = default;
+                else
+                {
+                    grabbed[i] = _pam.Grab(words[i], leaf + (ulong)i * sizeof(ulong), room, markUsed: !pool.IsPersistent);
+                    room = room[grabbed[i].Length..];
+                }
+            }
+            if (pool.GetConsumes) gone = _index.RemoveLatched(pool, ref bucket, obj, first, leaf, count, consumed);
+            return count;
+        }
+        finally
+        {
+            SpinLatch.Exit(ref bucket.Latch);
+            if (gone != 0) _index.Drop(pool, consumed, gone);
+        }
+    }
+
+    private static int Nothing(Span<Grabbed> grabbed)
+    {
+        grabbed.Clear();
+        return grabbed.Length;
+    }
+}
