@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
 
@@ -18,7 +17,7 @@ internal sealed record Reply<T>(T? Value, RpcError? Error, string? Unreachable, 
 /// <summary>
 /// The daemon at the other end of its socket. Each call is a connection of its own: tmemctl makes a handful and ends.
 /// </summary>
-internal sealed class ControlClient(string socketPath)
+internal sealed partial class ControlClient(string socketPath)
 {
     /// <summary>What an ordinary call may take before the daemon counts as not answering.</summary>
     public static TimeSpan Usual { get; } = TimeSpan.FromSeconds(30);
@@ -35,27 +34,18 @@ internal sealed class ControlClient(string socketPath)
     /// <summary>Command lines that address the same daemon.</summary>
     public ControlCommand Command { get; } = new(socketPath);
 
-    /// <summary>A call without parameters.</summary>
-    public Reply<T> Call<T>(string method, JsonTypeInfo<T> type, TimeSpan? patience = null)
-        where T : class => Call(method, null, type, patience);
-
-    /// <summary>A call with parameters.</summary>
-    public Reply<T> Call<TParameters, T>(string method, TParameters parameters, JsonTypeInfo<TParameters> parametersType,
-        JsonTypeInfo<T> type, TimeSpan? patience = null) where T : class =>
-        Call(method, JsonSerializer.SerializeToElement(parameters, parametersType), type, patience);
-
-    private Reply<T> Call<T>(string method, JsonElement? parameters, JsonTypeInfo<T> type, TimeSpan? wanted) where T : class
+    private Reply<T> Call<T>(string method, JsonElement? parameters, TimeSpan usual) where T : class
     {
-        var patience = Patience ?? wanted ?? Usual;
+        var patience = Patience ?? usual;
         var sent = false;
         try
         {
             var line = Exchange(new RpcRequest("2.0", 1, method, parameters), (int)Math.Max(patience.TotalMilliseconds, 0),
                 ref sent);
-            var reply = JsonSerializer.Deserialize(line, ControlReplyJson.Default.RpcReply);
-            if (reply?.Error is { } error) return new Reply<T>(null, error, null);
-            if (reply?.Result is { } result && result.Deserialize(type) is { } value) return new Reply<T>(value, null, null);
-            return Foreign<T>();
+            using var reply = JsonDocument.Parse(line);
+            if (reply.RootElement.ValueKind != JsonValueKind.Object) return Foreign<T>();
+            if (Member<RpcError>(reply, "error") is { } error) return new Reply<T>(null, error, null);
+            return Member<T>(reply, "result") is { } value ? new Reply<T>(value, null, null) : Foreign<T>();
         }
         catch (JsonException)
         {
@@ -74,6 +64,9 @@ internal sealed class ControlClient(string socketPath)
             return Nobody<T>(error.Message);
         }
     }
+
+    private static T? Member<T>(JsonDocument reply, string name) where T : class =>
+        reply.RootElement.TryGetProperty(name, out var member) ? ReplyJson.Read<T>(member) : null;
 
     private Reply<T> Nobody<T>(string why) where T : class => new(null, null, $"no daemon reached on {SocketPath}: {why}");
 

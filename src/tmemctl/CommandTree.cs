@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Tmem.Control;
 using Tmem.Control.CommandLine;
@@ -10,16 +11,10 @@ using Tmem.Ctl.Swap;
 
 namespace Tmem.Ctl;
 
-/// <summary>What every command works with.</summary>
-internal sealed record CommandContext(ControlClient Client, ISwapSystem System, IMountSystem Mounts, Terminal Terminal)
-{
-    /// <summary>Command lines that address the daemon this one addresses.</summary>
-    public ControlCommand Tmemctl => Client.Command;
-}
-
-/// <summary>The command line: one command a file, put together here.</summary>
+/// <summary>The command line, put together: the verbs, and what all of them take.</summary>
 internal static class CommandTree
 {
+    private const string Program = "tmemctl";
     private const double ShortestTimeout = 0.01;
     private const int LongestTimeout = 86_400;
 
@@ -46,98 +41,69 @@ internal static class CommandTree
                 + "take long.",
             HelpName = "SECONDS",
             Recursive = true,
-            CustomParser = argument =>
-            {
-                if (double.TryParse(argument.Tokens[0].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture,
-                    out var seconds) && seconds is >= ShortestTimeout and <= LongestTimeout)
-                    return seconds;
-                argument.AddError(
-                    $"--timeout: '{argument.Tokens[0].Value}' is not a number of seconds from {ShortestTimeout} to "
-                    + $"{LongestTimeout}");
-                return null;
-            },
+            CustomParser = Seconds,
         };
-        CommandContext Context(ParseResult parse) => new(
+        var root = new RootCommand("Manages tmemd, the compressed page store: its pools, and swap on it.\n" + ExitCode.Help)
+        {
+            socket, json, timeout,
+            Of(StatusCommand.Verb),
+            Group("pool", "Pools: the directories at the first level of the mount.",
+                PoolVerbs.List, PoolVerbs.Show(), PoolVerbs.Create(), PoolVerbs.Reserve(), PoolVerbs.Destroy()),
+            Group("swap", "Swap on the store: a file in a persistent pool, a loop device with direct I/O over it, swapon.",
+                SwapVerbs.On(), SwapVerbs.Off(), SwapVerbs.Status),
+            Of(DaemonVerbs.Check), Of(UpgradeCommand.Create()), Of(DaemonVerbs.Adopt), Of(DaemonVerbs.Recover()),
+            Of(StopCommand.Create()),
+        };
+        root.Add(Help(Run));
+        root.Add(Probe());
+        return Run(args);
+
+        int Run(string[] words) => Usage.Run(root, Program, words,
+            new() { Output = output, Error = error, ProcessTerminationTimeout = null });
+
+        Command Of(Verb verb) => verb.Make(parse => new(
             new ControlClient(parse.GetRequiredValue(socket))
             {
                 Patience = parse.GetValue(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             },
-            system, mounts, new Terminal(output, error, parse.GetValue(json)));
+            system, mounts, new Terminal(output, error, parse.GetValue(json))));
 
-        var root = new RootCommand("Manages tmemd, the compressed page store: its pools, and swap on it.\n"
-            + ExitCode.Help) { socket, json, timeout };
-        root.Add(StatusCommand.Create(Context));
-        root.Add(new Command("pool", "Pools: the directories at the first level of the mount.")
+        Command Group(string name, string description, params IEnumerable<Verb> verbs)
         {
-            PoolListCommand.Create(Context),
-            PoolShowCommand.Create(Context),
-            PoolCreateCommand.Create(Context),
-            PoolReserveCommand.Create(Context),
-            PoolDestroyCommand.Create(Context),
-        });
-        root.Add(
-            new Command("swap", "Swap on the store: a file in a persistent pool, a loop device with direct I/O over it, swapon.")
-        {
-            SwapOnCommand.Create(Context),
-            SwapOffCommand.Create(Context),
-            SwapStatusCommand.Create(Context),
-        });
-        root.Add(CheckCommand.Create(Context));
-        root.Add(UpgradeCommand.Create(Context));
-        root.Add(AdoptCommand.Create(Context));
-        root.Add(RecoverCommand.Create(Context));
-        root.Add(StopCommand.Create(Context));
-        root.Add(HelpCommand.Create(words => Usage.Run(root, "tmemctl", words, Streams())));
-        root.Add(RecoverCommand.CreateProbe());
-
-        return Usage.Run(root, "tmemctl", args, Streams());
-
-        InvocationConfiguration Streams() => new() { Output = output, Error = error, ProcessTerminationTimeout = null };
+            var group = new Command(name, description);
+            foreach (var verb in verbs) group.Add(Of(verb));
+            return group;
+        }
     }
 
-    /// <summary>The argument that names a pool; a new one has a name that can be shown.</summary>
-    public static Argument<string> PoolArgument(string description, bool isNew = false)
+    /// <summary><c>tmemctl help [COMMAND...]</c>, for those who look for help there; <c>--help</c> is the same.</summary>
+    private static Command Help(Func<string[], int> run)
     {
-        var name = new Argument<string>("NAME") { Description = description };
-        name.Validators.Add(result =>
+        var words = new Argument<string[]>("COMMAND")
         {
-            if (result.Tokens.Count != 1) return;
-            var given = result.Tokens[0].Value;
-            if ((PoolName.Impossible(given) ?? (isNew ? PoolName.Unshowable(given) : null)) is var (problem, remedy))
-                result.AddError($"{problem}; {remedy}");
-        });
-        return name;
+            Description = "The command, for example: help swap on.", Arity = ArgumentArity.ZeroOrMore,
+        };
+        var command = new Command("help", "Shows this, or what a command does and takes.") { words };
+        command.SetAction(parse => run([.. parse.GetValue(words) ?? [], "--help"]));
+        return command;
     }
 
-    /// <summary>An argument that is a size or "none".</summary>
-    public static Argument<long> SizeOrNoneArgument(string name, string description) => new(name)
+    /// <summary>What "recover" runs to ask a mount for an answer that may never come.</summary>
+    private static Command Probe()
     {
-        Description = description,
-        CustomParser = argument => UsageValues.SizeOrNone(argument, name) ?? 0,
-    };
+        var mount = new Argument<string>("DIR");
+        var command = new Command(LinuxMountSystem.ProbeName) { mount };
+        command.Hidden = true;
+        command.SetAction(parse => LinuxMountSystem.Probe(parse.GetRequiredValue(mount)));
+        return command;
+    }
 
-    /// <summary>An option that takes a size or "none", which is 0.</summary>
-    public static Option<long> SizeOrNoneOption(string name, string description, long least = 0) => new(name)
+    private static double? Seconds(ArgumentResult argument)
     {
-        Description = description,
-        HelpName = "SIZE",
-        CustomParser = argument => UsageValues.SizeOrNone(argument, name, least) ?? 0,
-    };
-
-    /// <summary>An option that takes a size.</summary>
-    public static Option<long?> SizeOption(string name, string description, long least = 1, long most = long.MaxValue) => new(
-        name)
-    {
-        Description = description,
-        HelpName = "SIZE",
-        CustomParser = argument => UsageValues.Size(argument, name, least, most),
-    };
-
-    /// <summary>An option that takes a whole number.</summary>
-    public static Option<int?> NumberOption(string name, string description, int least, int most) => new(name)
-    {
-        Description = description,
-        HelpName = "N",
-        CustomParser = argument => UsageValues.Number(argument, name, least, most),
-    };
+        var text = argument.Tokens[0].Value;
+        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
+            && seconds is >= ShortestTimeout and <= LongestTimeout) return seconds;
+        argument.AddError($"--timeout: '{text}' is not a number of seconds from {ShortestTimeout} to {LongestTimeout}");
+        return null;
+    }
 }

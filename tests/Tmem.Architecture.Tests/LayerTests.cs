@@ -16,6 +16,9 @@ public class LayerTests
     public void Control_folders_know_only_what_lies_below_them() =>
         Hold("Tmem.Control", "Tmem.Control", Layers.Control, Layers.ControlFacade);
 
+    [Fact]
+    public void Folders_of_tmemctl_know_only_what_lies_below_them() => Hold("tmemctl", "Tmem.Ctl", Layers.Ctl, Layers.CtlFacade);
+
     private static void Hold(string assembly, string root, Dictionary<string, string[]> layers, string[] facade)
     {
         var listed = layers.SelectMany(layer => layer.Value.Select(below => $"{layer.Key} -> {below}")).ToHashSet();

@@ -65,4 +65,16 @@ internal static class Layers
         ["CommandLine"] = ["Messages"],
         [Facade] = ["Host", "Messages"],
     };
+
+    public static readonly string[] CtlFacade = ["CommandTree"];
+
+    public static readonly Dictionary<string, string[]> Ctl = new()
+    {
+        ["Native"] = [],
+        ["Output"] = [],
+        ["Swap"] = ["Native", "Output"],
+        ["Recover"] = ["Native", "Output", "Swap"],
+        ["Commands"] = ["Native", "Output", "Swap", "Recover"],
+        [Facade] = ["Output", "Swap", "Recover", "Commands"],
+    };
 }

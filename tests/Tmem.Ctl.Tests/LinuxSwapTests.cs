@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Tmem.Control.Host;
+using Tmem.Ctl.Native;
 using Tmem.Ctl.Swap;
 using Xunit;
 
@@ -97,8 +99,9 @@ public sealed class LinuxSwapTests : IDisposable
     {
         if (Environment.UserName != "root") Assert.Skip("loop devices and swap need root");
         if (!File.Exists("/dev/loop-control")) Assert.Skip("/dev/loop-control is missing; load the module loop");
-        if (NativeMethods.Mount("tmpfs", _server.Mount, "tmpfs", 0, null) != 0)
-            Assert.Skip($"no tmpfs can be mounted: {NativeMethods.LastError()}");
+        using var mount = Process.Start("mount", ["-t", "tmpfs", "tmpfs", _server.Mount]);
+        mount.WaitForExit();
+        if (mount.ExitCode != 0) Assert.Skip("no tmpfs can be mounted");
         Assert.Equal(0, FileStatus.Of(-100, _server.Mount, 0, FileStatus.Basic, out var status));
         _server.Connection = (int)status.DeviceMinor;
         return new Unmounter(_server.Mount);
@@ -106,7 +109,7 @@ public sealed class LinuxSwapTests : IDisposable
 
     private sealed class Unmounter(string mount) : IDisposable
     {
-        public void Dispose() => _ = NativeMethods.Unmount(mount, NativeMethods.Detach);
+        public void Dispose() => Machine.Unmount(mount, lazily: true);
     }
 
     public void Dispose() => _server.Dispose();

@@ -1,5 +1,6 @@
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
+using Tmem.Ctl.Native;
 using Tmem.Ctl.Swap;
 using Xunit;
 

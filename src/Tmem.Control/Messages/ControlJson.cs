@@ -1,4 +1,6 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Tmem.Control.Messages;
 
@@ -27,18 +29,20 @@ namespace Tmem.Control.Messages;
 [JsonSerializable(typeof(UpgradeParameters))]
 internal sealed partial class ControlJson : JsonSerializerContext;
 
-/// <summary>What a client reads: lenient, so that an older client understands a newer daemon's replies.</summary>
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    RespectNullableAnnotations = true,
-    RespectRequiredConstructorParameters = true)]
-[JsonSerializable(typeof(RpcReply))]
-[JsonSerializable(typeof(StatusReply))]
-[JsonSerializable(typeof(PoolListReply))]
-[JsonSerializable(typeof(PoolReply))]
-[JsonSerializable(typeof(PoolDestroyReply))]
-[JsonSerializable(typeof(CheckReply))]
-[JsonSerializable(typeof(StopReply))]
-[JsonSerializable(typeof(UpgradeReply))]
-[JsonSerializable(typeof(AdoptReply))]
-internal sealed partial class ControlReplyJson : JsonSerializerContext;
+/// <summary>
+/// The same messages as a client reads them: lenient, so that an older client understands a newer daemon's replies. Apart from
+/// the list above, so that the daemon has nothing of it.
+/// </summary>
+internal static class ReplyJson
+{
+    private static readonly JsonSerializerOptions s_options = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+        TypeInfoResolver = ControlJson.Default,
+    };
+
+    /// <summary>Reads one of the types on the list.</summary>
+    public static T? Read<T>(JsonElement json) => json.Deserialize((JsonTypeInfo<T>)s_options.GetTypeInfo(typeof(T)));
+}

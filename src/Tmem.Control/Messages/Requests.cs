@@ -6,13 +6,6 @@ namespace Tmem.Control.Messages;
 /// <summary>A request line, as a client writes it.</summary>
 internal sealed record RpcRequest(string Jsonrpc, long Id, string Method, JsonElement? Params);
 
-/// <summary>A reply line, as a client reads it: <see cref="Result"/> or <see cref="Error"/>.</summary>
-internal sealed record RpcReply
-{
-    public JsonElement? Result { get; init; }
-    public RpcError? Error { get; init; }
-}
-
 /// <summary>An error: <see cref="Message"/> is a sentence that names the thing.</summary>
 internal sealed record RpcError(int Code, string Message, RpcErrorData? Data);
 

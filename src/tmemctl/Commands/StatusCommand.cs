@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
 using Tmem.Ctl.Swap;
@@ -8,21 +7,15 @@ namespace Tmem.Ctl.Commands;
 /// <summary><c>tmemctl status</c>.</summary>
 internal static class StatusCommand
 {
-    public static Command Create(Func<ParseResult, CommandContext> context)
-    {
-        var command = new Command("status", "Shows the daemon, its memory and what it has stored.");
-        command.SetAction(parse => Run(context(parse)));
-        return command;
-    }
+    public static Verb Verb =>
+        new("status", "Shows the daemon, its memory and what it has stored.", (context, _) => Run(context));
 
     private static int Run(CommandContext context)
     {
-        var reply = context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply);
-        if (!context.Terminal.Take(reply, out var status, out var exit)) return exit;
+        if (!context.Terminal.Take(context.Client.Status(), out var status, out var exit)) return exit;
         var swap = SwapStatusReport.Off;
-        if (!context.Terminal.Json && !new SwapStatus(context).TryReport(status, out swap, out exit)) return exit;
-        return context.Terminal.Done(status, CtlJson.Default.StatusReply,
-            output => Write(output, status, swap.Devices, context.Tmemctl));
+        if (!context.Terminal.Json && !new SwapStatus(context.Swap).TryReport(status, out swap, out exit)) return exit;
+        return context.Terminal.Done(status, output => Write(output, status, swap.Devices, context.Tmemctl));
     }
 
     private static void Write(TextWriter output, StatusReply status, IReadOnlyList<SwapDeviceReport> swap,

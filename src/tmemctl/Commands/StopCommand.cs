@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Tmem.Control;
 using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
@@ -6,40 +5,31 @@ using Tmem.Ctl.Swap;
 
 namespace Tmem.Ctl.Commands;
 
-/// <summary>What <c>stop</c> came to.</summary>
-/// <param name="Pid">The daemon's process.</param>
-/// <param name="Ended">Whether all of its processes have ended; else they are about to.</param>
-internal sealed record StopReport(int Pid, bool Ended);
-
 /// <summary><c>tmemctl stop</c>.</summary>
 internal static class StopCommand
 {
-    public static Command Create(Func<ParseResult, CommandContext> context)
+    public static Verb Create()
     {
-        var noWait = new Option<bool>("--no-wait")
-        {
-            Description = "Return when the daemon has unmounted, and not when its processes have ended.",
-        };
-        var command = new Command("stop", "Unmounts and ends the daemon, and returns when its processes have ended. Refused "
-            + "while swap or an open file is on the mount.") { noWait };
-        command.SetAction(parse => Run(context(parse), parse.GetValue(noWait)));
-        return command;
+        var noWait = Takes.Flag("--no-wait", "Return when the daemon has unmounted, and not when its processes have ended.");
+        return new("stop",
+            "Unmounts and ends the daemon, and returns when its processes have ended. Refused while swap or an open file is on "
+            + "the mount.",
+            (context, parse) => Run(context, parse.GetValue(noWait)), noWait);
     }
 
     private static int Run(CommandContext context, bool noWait)
     {
         if (Swap(context) is { } refusal) return refusal;
         using var processes = noWait ? null : DaemonProcesses.Hold(context.Client);
-        var reply = context.Client.Call(ControlMethod.Stop, ControlReplyJson.Default.StopReply, ControlClient.Long);
-        if (!context.Terminal.Take(reply, out var stop, out var exit)) return exit;
+        if (!context.Terminal.Take(context.Client.Stop(), out var stop, out var exit)) return exit;
         var daemon = $"tmemd (process {stop.Pid})";
         var patience = context.Client.Patience ?? ControlClient.Long;
         if (processes?.AwaitEnd(patience) == false)
             return context.Terminal.Fail(ExitCode.Unknown,
                 $"{daemon} has unmounted and was still ending after {patience.TotalSeconds:0.#} s",
                 "look at its log, and start no other on its region or its socket before the process is gone");
-        return context.Terminal.Done(new StopReport(stop.Pid, processes is not null), CtlJson.Default.StopReport,
-            output => output.WriteLine(processes is not null ? $"{daemon} has ended"
+        return context.Terminal.Done(new StopReport(stop.Pid, processes is not null), output => output.WriteLine(
+            processes is not null ? $"{daemon} has ended"
                 : noWait ? $"{daemon} is ending"
                 : $"{daemon} is ending, and was not waited for: its processes cannot be seen from here"));
     }
@@ -50,9 +40,7 @@ internal static class StopCommand
     /// </summary>
     private static int? Swap(CommandContext context)
     {
-        if (context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply).Value is not { } status) return null;
-        if (context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply).Value is not { } list)
-            return null;
+        if (context.Client.Status().Value is not { } status || context.Client.Pools().Value is not { } list) return null;
         var on = SwapFile.Find(context.System, SwapFile.PlaceOf(status), list.Pools).Where(file => file.Entry is not null)
             .ToList();
         if (on.Count == 0) return null;

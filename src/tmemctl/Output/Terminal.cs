@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Tmem.Control;
+using Tmem.Control.Messages;
 
 namespace Tmem.Ctl.Output;
 
@@ -9,6 +10,13 @@ namespace Tmem.Ctl.Output;
 /// </summary>
 internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
 {
+    private static readonly JsonSerializerOptions s_json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        WriteIndented = true,
+        TypeInfoResolver = JsonTypeInfoResolver.Combine(CtlJson.Default, ControlJson.Default),
+    };
+
     /// <summary>Whether --json was given.</summary>
     public bool Json { get; } = json;
 
@@ -16,11 +24,11 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
     public TextWriter Output { get; } = output;
 
     /// <summary>A result: JSON for programs, or what <paramref name="text"/> writes for people.</summary>
-    public int Done<T>(T value, JsonTypeInfo<T> type, Action<TextWriter> text)
+    public int Done<T>(T value, Action<TextWriter> text)
     {
         try
         {
-            if (Json) Output.WriteLine(JsonSerializer.Serialize(value, type));
+            if (Json) Output.WriteLine(Serialize(value));
             else text(Output);
             Output.Flush();
             return ExitCode.Done;
@@ -31,6 +39,10 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
                 "send it elsewhere");
         }
     }
+
+    /// <summary>What the daemon answers: the value is the result, or it is said what went wrong.</summary>
+    public int Print<T>(Reply<T> reply, Action<TextWriter, T> text) where T : class =>
+        Take(reply, out var value, out var exit) ? Done(value, output => text(output, value)) : exit;
 
     /// <summary>A remark on what is going on; people see it at once, programs never.</summary>
     public void Note(string text)
@@ -51,8 +63,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
     public int Fail(int exitCode, string message, string remedy = "", int code = 0)
     {
         if (Json)
-            error.WriteLine(
-                JsonSerializer.Serialize(new ErrorReport(exitCode, code, message, remedy), CtlJson.Default.ErrorReport));
+            error.WriteLine(Serialize(new ErrorReport(exitCode, code, message, remedy)));
         else error.WriteLine(remedy.Length == 0 ? "tmemctl: " + Table.Printable(message)
             : $"tmemctl: {Table.Printable(message)}; {Table.Printable(remedy)}");
         return exitCode;
@@ -70,4 +81,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
             : Fail(reply.MayBeDone ? ExitCode.Unknown : ExitCode.Unreachable, reply.Unreachable!);
         return false;
     }
+
+    private static string Serialize<T>(T value) =>
+        JsonSerializer.Serialize(value, (JsonTypeInfo<T>)s_json.GetTypeInfo(typeof(T)));
 }

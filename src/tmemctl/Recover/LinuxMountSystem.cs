@@ -1,8 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using Tmem.Control.Host;
-using Tmem.Ctl.Swap;
+using Tmem.Ctl.Native;
 
 namespace Tmem.Ctl.Recover;
 
@@ -11,7 +10,6 @@ internal sealed class LinuxMountSystem : IMountSystem
 {
     private const string FileSystemType = "fuse.tmem";
     private const string Device = "/dev/fuse";
-    private const int NotThroughLinks = 8; // UMOUNT_NOFOLLOW
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
 
     /// <inheritdoc/>
@@ -67,13 +65,12 @@ internal sealed class LinuxMountSystem : IMountSystem
     /// <summary>
     /// Asks the file system on a path how it is, and waits for the answer as long as it takes. Returns the exit code.
     /// </summary>
-    public static unsafe int Probe(string mountPoint)
+    public static int Probe(string mountPoint) => Machine.Ask(mountPoint) switch
     {
-        const int room = 256; // struct statfs has 120 bytes
-        var buffer = stackalloc byte[room];
-        if (NativeMethods.FileSystemStatus(mountPoint, buffer) == 0) return ProbeAnswered;
-        return Marshal.GetLastPInvokeError() is NativeMethods.ENOTCONN or NativeMethods.ECONNABORTED ? ProbeDead : ProbeFailed;
-    }
+        Errno.Ok => ProbeAnswered,
+        Errno.ENOTCONN or Errno.ECONNABORTED => ProbeDead,
+        _ => ProbeFailed,
+    };
 
     /// <inheritdoc/>
     public string? Over(TmemMount mount) => MountTable.At(mount.MountPoint, MountTable.Read()) switch
@@ -93,9 +90,7 @@ internal sealed class LinuxMountSystem : IMountSystem
     }
 
     /// <inheritdoc/>
-    public string? Unmount(TmemMount mount, bool lazily) =>
-        NativeMethods.Unmount(mount.MountPoint, NotThroughLinks | (lazily ? NativeMethods.Detach : 0)) == 0 ? null
-            : NativeMethods.LastError();
+    public string? Unmount(TmemMount mount, bool lazily) => Machine.Unmount(mount.MountPoint, lazily).Problem();
 
     /// <inheritdoc/>
     public bool RemoveStaleSocket(string path, out string? left) => StaleSocket.Remove(path, out left);

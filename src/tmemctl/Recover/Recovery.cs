@@ -5,12 +5,6 @@ using Tmem.Ctl.Swap;
 
 namespace Tmem.Ctl.Recover;
 
-/// <summary>What <c>recover</c> did: sentences.</summary>
-/// <param name="Done">What was taken away.</param>
-/// <param name="Lost">What the death of the daemon cost.</param>
-/// <param name="Left">What could not be taken away, each with what to do about it.</param>
-internal sealed record RecoverReport(IReadOnlyList<string> Done, IReadOnlyList<string> Lost, IReadOnlyList<string> Left);
-
 /// <summary>
 /// Takes away what the kernel still holds of a daemon whose keeper and worker are both dead: swap, loop devices, mount, socket,
 /// in the order in which they stand on each other. Dead is what the kernel itself calls so: a connection that all its processes
@@ -38,7 +32,7 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
         foreach (var mount in found) Recover(mount);
         if (mounts.RemoveStaleSocket(socket, out var left)) Done($"removed the socket {socket}, which nobody listened on");
         else if (left is not null) _left.Add(left);
-        _ = terminal.Done(new RecoverReport(_done, _lost, _left), CtlJson.Default.RecoverReport, Write);
+        _ = terminal.Done(new RecoverReport(_done, _lost, _left), Write);
         return _left.Count == 0 ? ExitCode.Done : ExitCode.Failed;
     }
 

@@ -1,7 +1,7 @@
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
+using Tmem.Ctl.Native;
 
 namespace Tmem.Ctl.Recover;
 
@@ -10,15 +10,8 @@ namespace Tmem.Ctl.Recover;
 /// that nobody else can change, and nobody listens on it; all that under the lock that a daemon takes which is about to listen
 /// there (ControlSocket), and from one descriptor of the folder.
 /// </summary>
-internal static unsafe partial class StaleSocket
+internal static class StaleSocket
 {
-    private const int AtSymlinkNoFollow = 0x100;
-    private const int LockExclusive = 2;
-    private const int LockNonBlocking = 4;
-    private const ushort TypeMask = 0xF000;
-    private const ushort TypeSocket = 0xC000;
-    private const uint TypeAndOwner = 0x1 | 0x8; // STATX_TYPE, STATX_UID
-
     /// <inheritdoc cref="IMountSystem.RemoveStaleSocket"/>
     public static bool Remove(string path, out string? left)
     {
@@ -33,7 +26,7 @@ internal static unsafe partial class StaleSocket
         }
         try
         {
-            if (Flock(opened.Descriptor, LockExclusive | LockNonBlocking) != 0)
+            if (Files.Lock(opened.Descriptor) != Errno.Ok)
             {
                 left = $"the socket {path} was not looked at: a daemon is starting there; run "
                     + $"'{new ControlCommand(path).Line("recover")}' again";
@@ -43,20 +36,18 @@ internal static unsafe partial class StaleSocket
         }
         finally
         {
-            _ = NativeClose(opened.Descriptor);
+            Files.Close(opened.Descriptor);
         }
     }
 
     private static bool Remove(int folder, string name, string path, out string? left)
     {
         left = null;
-        var status = stackalloc byte[256]; // struct statx
-        if (Statx(folder, name, AtSymlinkNoFollow, TypeAndOwner, status) != 0) return false;
-        var owner = *(uint*)(status + 20);
-        if ((*(ushort*)(status + 28) & TypeMask) != TypeSocket)
-            left = $"{path} is no socket: not touched; name the daemon's socket with --socket";
-        else if (owner != 0 && owner != EffectiveUser()) left = $"the socket {path} belongs to user {owner}: not touched";
-        else if (NobodyListens($"/proc/self/fd/{folder}/{name}")) return UnlinkAt(folder, name, 0) == 0;
+        if (Files.StatusAt(folder, name, out var status) != Errno.Ok) return false;
+        if (!status.IsSocket) left = $"{path} is no socket: not touched; name the daemon's socket with --socket";
+        else if (status.Owner != 0 && status.Owner != Files.EffectiveUser())
+            left = $"the socket {path} belongs to user {status.Owner}: not touched";
+        else if (NobodyListens($"/proc/self/fd/{folder}/{name}")) return Files.UnlinkAt(folder, name) == Errno.Ok;
         return false;
     }
 
@@ -78,19 +69,4 @@ internal static unsafe partial class StaleSocket
         }
         return false;
     }
-
-    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
-    private static partial int Flock(int descriptor, int operation);
-
-    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-    private static partial int Statx(int folder, string name, int flags, uint mask, byte* status);
-
-    [LibraryImport("libc", EntryPoint = "unlinkat", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-    private static partial int UnlinkAt(int folder, string name, int flags);
-
-    [LibraryImport("libc", EntryPoint = "close")]
-    private static partial int NativeClose(int descriptor);
-
-    [LibraryImport("libc", EntryPoint = "geteuid")]
-    private static partial uint EffectiveUser();
 }

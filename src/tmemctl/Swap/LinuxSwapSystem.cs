@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using Tmem.Control.Host;
+using Tmem.Ctl.Native;
 
 namespace Tmem.Ctl.Swap;
 
@@ -16,12 +16,9 @@ internal sealed class LinuxSwapSystem : ISwapSystem
             return $"{mount.Path} cannot be seen from here; run this in the mount namespace of tmemd (nsenter --mount "
                 + $"--target {mount.Process})";
         // No link: whoever may make one beside a pool could lead us anywhere.
-        var flags = NativeMethods.CloseOnExec | NativeMethods.DirectoryOnly | NativeMethods.NoFollow;
-        var descriptor = NativeMethods.OpenAt(root, pool, flags, 0);
-        var problem = descriptor < 0 ? $"open pool '{pool}': {NativeMethods.LastError()}" : null;
-        _ = NativeMethods.Close(root);
-        if (problem is not null) return problem;
-        return PoolFolder.Take(descriptor, out folder);
+        var error = Files.OpenAt(root, pool, Files.DirectoryOnly | Files.NoFollow, out var descriptor);
+        Files.Close(root);
+        return error == Errno.Ok ? PoolFolder.Take(descriptor, out folder) : $"open pool '{pool}': {error.Problem()}";
     }
 
     /// <inheritdoc/>
@@ -30,11 +27,9 @@ internal sealed class LinuxSwapSystem : ISwapSystem
     /// <inheritdoc/>
     public string? SwapOff(string device)
     {
-        if (NativeMethods.SwapOff(device) == 0) return null;
-        var errno = Marshal.GetLastPInvokeError();
+        var error = Machine.SwapOff(device);
         // EINVAL says "not a swap device": off already, if /proc/swaps agrees.
-        return errno == NativeMethods.EINVAL && Swaps().All(entry => entry.Device != device) ? null
-            : NativeMethods.Describe(errno);
+        return error == Errno.EINVAL && Swaps().All(entry => entry.Device != device) ? null : error.Problem();
     }
 
     /// <inheritdoc/>
@@ -72,12 +67,10 @@ internal sealed class LinuxSwapSystem : ISwapSystem
     {
         foreach (var path in (string[])[mount.Path, $"/proc/{mount.Process}/root{mount.Path}"])
         {
-            var descriptor = NativeMethods.Open(path,
-                NativeMethods.PathOnly | NativeMethods.CloseOnExec | NativeMethods.DirectoryOnly, 0);
-            if (descriptor < 0) continue;
+            if (Files.Open(path, Files.PathOnly | Files.DirectoryOnly, out var descriptor) != Errno.Ok) continue;
             if (FileStatus.Of(descriptor, "", FileStatus.OfDescriptor | FileStatus.WithoutAsking, 0, out var status) == 0
                 && status.Identity.IsOn(mount.Connection)) return descriptor;
-            _ = NativeMethods.Close(descriptor);
+            Files.Close(descriptor);
         }
         return -1;
     }

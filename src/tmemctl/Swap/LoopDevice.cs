@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Tmem.Control.Host;
+using Tmem.Ctl.Native;
 
 namespace Tmem.Ctl.Swap;
 
@@ -14,6 +14,7 @@ namespace Tmem.Ctl.Swap;
 internal sealed class LoopDevice : ISwapDevice
 {
     private const int Attempts = 32;
+    private const int BlockSize = 4096;
     private static readonly TimeSpan DetachPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan AskPatience = TimeSpan.FromSeconds(2);
 
@@ -37,9 +38,9 @@ internal sealed class LoopDevice : ISwapDevice
         {
             if (NextFree(out var number) is { } problem) return problem;
             var name = "/dev/loop" + number.ToString(CultureInfo.InvariantCulture);
-            var errno = Configure(name, backing, note, out var descriptor);
-            if (errno == NativeMethods.EBUSY) continue;
-            if (errno != 0) return $"{name}: {NativeMethods.Describe(errno)}";
+            var error = Configure(name, backing, note, out var descriptor);
+            if (error == Errno.EBUSY) continue;
+            if (error != Errno.Ok) return $"{name}: {error.Problem()}";
             device = new LoopDevice(descriptor, name);
             if (Info(descriptor) is { } info && Identity(info) == file) return null;
             device.Dispose();
@@ -50,14 +51,14 @@ internal sealed class LoopDevice : ISwapDevice
     }
 
     /// <summary>See <see cref="ISwapSystem.DetachLoop"/>.</summary>
-    public static unsafe string? Detach(string device)
+    public static string? Detach(string device)
     {
-        var descriptor = NativeMethods.Open(device, NativeMethods.ReadWrite | NativeMethods.CloseOnExec, 0);
-        if (descriptor < 0) return Marshal.GetLastPInvokeError() is NativeMethods.ENOENT or NativeMethods.ENXIO ? null
-            : $"open {device}: {NativeMethods.LastError()}";
-        var failed = NativeMethods.Control(descriptor, NativeMethods.LoopClear, null) < 0 ? Marshal.GetLastPInvokeError() : 0;
-        _ = NativeMethods.Close(descriptor);
-        if (failed is not (0 or NativeMethods.ENXIO)) return $"detach {device}: {NativeMethods.Describe(failed)}";
+        var error = Files.Open(device, Files.ReadWrite, out var descriptor);
+        if (error is Errno.ENOENT or Errno.ENXIO) return null;
+        if (error != Errno.Ok) return $"open {device}: {error.Problem()}";
+        error = Loop.Clear(descriptor);
+        Files.Close(descriptor);
+        if (error is not (Errno.Ok or Errno.ENXIO)) return $"detach {device}: {error.Problem()}";
         // The kernel lets go when the last opener closes, which may be a probing udev and not us.
         var started = Stopwatch.GetTimestamp();
         while (File.Exists(Attribute(device, "loop/backing_file")))
@@ -135,62 +136,48 @@ internal sealed class LoopDevice : ISwapDevice
         BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(lastPage), (uint)Math.Min(size / page - 1, uint.MaxValue));
         RandomNumberGenerator.Fill(header.AsSpan(uuid, 16));
         "SWAPSPACE2"u8.CopyTo(header.AsSpan(page - 10));
-        var written = NativeMethods.WriteAt(_descriptor, header, (nuint)header.Length, 0);
-        if (written != header.Length) return written < 0 ? NativeMethods.LastError() : $"only {written} bytes were written";
-        return NativeMethods.Sync(_descriptor) == 0 ? null : NativeMethods.LastError();
+        if (Files.WriteAt(_descriptor, header, 0, out var written).Problem() is { } unwritten) return unwritten;
+        return written != header.Length ? $"only {written} bytes were written" : Files.Sync(_descriptor).Problem();
     }
 
     /// <inheritdoc/>
-    public string? SwapOn(int priority) =>
-        NativeMethods.SwapOn($"/proc/self/fd/{_descriptor}", NativeMethods.SwapDiscard | NativeMethods.SwapPrefer | priority) == 0
-            ? null : NativeMethods.LastError();
+    public string? SwapOn(int priority) => Machine.SwapOn($"/proc/self/fd/{_descriptor}", priority).Problem();
 
     /// <summary>Closes the descriptor; the device stays attached.</summary>
-    public void Dispose() => _ = NativeMethods.Close(_descriptor);
+    public void Dispose() => Files.Close(_descriptor);
 
     private static string Attribute(string device, string attribute) => $"/sys/block/{Path.GetFileName(device)}/{attribute}";
 
-    private static unsafe string? NextFree(out int number)
+    private static string? NextFree(out int number)
     {
         const string path = "/dev/loop-control";
         number = -1;
-        var control = NativeMethods.Open(path, NativeMethods.ReadWrite | NativeMethods.CloseOnExec, 0);
-        if (control < 0)
-            return $"open {path}: {NativeMethods.LastError()}; is this root, and the loop module loaded (modprobe loop)?";
-        number = NativeMethods.Control(control, NativeMethods.LoopControlGetFree, null);
-        var problem = number < 0 ? $"ask {path} for a free loop device: {NativeMethods.LastError()}" : null;
-        _ = NativeMethods.Close(control);
-        return problem;
+        if (Files.Open(path, Files.ReadWrite, out var control).Problem() is { } closed)
+            return $"open {path}: {closed}; is this root, and the loop module loaded (modprobe loop)?";
+        var error = Loop.NextFree(control, out number);
+        Files.Close(control);
+        return error == Errno.Ok ? null : $"ask {path} for a free loop device: {error.Problem()}";
     }
 
-    /// <summary>Takes the device for the file. Returns errno, 0 when done; then the descriptor is open.</summary>
-    private static unsafe int Configure(string device, int backing, string note, out int descriptor)
+    /// <summary>Takes the device for the file; when done, the descriptor is open.</summary>
+    private static Errno Configure(string device, int backing, string note, out int descriptor)
     {
-        descriptor = NativeMethods.Open(device, NativeMethods.ReadWrite | NativeMethods.CloseOnExec, 0);
-        if (descriptor < 0) return Marshal.GetLastPInvokeError();
-        var config = new LoopConfig { Descriptor = (uint)backing, BlockSize = 4096 };
-        config.Info.Flags = NativeMethods.LoopDirectIo;
-        Encoding.UTF8.GetBytes(note, new Span<byte>(config.Info.Name, LoopInfo.NameLength - 1));
-        var errno = NativeMethods.Control(descriptor, NativeMethods.LoopConfigure, &config) < 0 ? Marshal.GetLastPInvokeError()
-            : 0;
-        if (errno != 0) _ = NativeMethods.Close(descriptor);
-        return errno;
+        var error = Files.Open(device, Files.ReadWrite, out descriptor);
+        if (error != Errno.Ok) return error;
+        error = Loop.Configure(descriptor, backing, BlockSize, note);
+        if (error != Errno.Ok) Files.Close(descriptor);
+        return error;
     }
 
     private static LoopInfo? Info(string device)
     {
-        var descriptor = NativeMethods.Open(device, NativeMethods.CloseOnExec, 0);
-        if (descriptor < 0) return null;
+        if (Files.Open(device, Files.ReadOnly, out var descriptor) != Errno.Ok) return null;
         var info = Info(descriptor);
-        _ = NativeMethods.Close(descriptor);
+        Files.Close(descriptor);
         return info;
     }
 
-    private static unsafe LoopInfo? Info(int descriptor)
-    {
-        LoopInfo info;
-        return NativeMethods.Control(descriptor, NativeMethods.LoopGetStatus, &info) == 0 ? info : null;
-    }
+    private static LoopInfo? Info(int descriptor) => Loop.Status(descriptor, out var info) == Errno.Ok ? info : null;
 
     /// <summary>
     /// lo_device is the kernel's 32-bit form of a device's number: the low byte of the minor one, the major one, the rest of the

@@ -1,6 +1,6 @@
-using System.Runtime.InteropServices;
 using System.Text;
 using Tmem.Control.Host;
+using Tmem.Ctl.Native;
 
 namespace Tmem.Ctl.Swap;
 
@@ -34,39 +34,35 @@ internal sealed class PoolFolder : IPoolFolder
     public static string? Take(int descriptor, out IPoolFolder? folder)
     {
         folder = null;
-        if (FileStatus.Of(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) == 0)
-        {
-            folder = new PoolFolder(descriptor, status);
-            return null;
-        }
-        var problem = NativeMethods.LastError();
-        _ = NativeMethods.Close(descriptor);
-        return problem;
+        var error = Files.Status(descriptor, out var status);
+        if (error == Errno.Ok) folder = new PoolFolder(descriptor, status);
+        else Files.Close(descriptor);
+        return error.Problem();
     }
 
     /// <inheritdoc/>
     public string? CloseToOthers()
     {
-        if (NativeMethods.ChangeMode(_descriptor, OwnerOnlyFolder) != 0) return NativeMethods.LastError();
-        Permissions = OwnerOnlyFolder;
-        return null;
+        var error = Files.ChangeMode(_descriptor, OwnerOnlyFolder);
+        if (error == Errno.Ok) Permissions = OwnerOnlyFolder;
+        return error.Problem();
     }
 
     /// <inheritdoc/>
     public string? Create(string name, long size, string mark, out ISwapFile? file)
     {
         file = null;
-        const int flags = NativeMethods.ReadWrite | NativeMethods.Create | NativeMethods.Exclusive | NativeMethods.CloseOnExec;
-        var descriptor = NativeMethods.OpenAt(_descriptor, name, flags | NativeMethods.NoFollow, OwnerOnly);
-        if (descriptor < 0) return NativeMethods.LastError();
+        const int flags = Files.ReadWrite | Files.Create | Files.Exclusive;
+        var error = Files.OpenAt(_descriptor, name, flags | Files.NoFollow, out var descriptor, OwnerOnly);
+        if (error != Errno.Ok) return error.Problem();
         var problem = Prepare(descriptor, size, mark, out var identity);
         if (problem is null)
         {
             file = new SwapFileHandle(descriptor, identity);
             return null;
         }
-        _ = NativeMethods.UnlinkAt(_descriptor, name, 0);
-        _ = NativeMethods.Close(descriptor);
+        _ = Files.UnlinkAt(_descriptor, name);
+        Files.Close(descriptor);
         return problem;
     }
 
@@ -79,28 +75,24 @@ internal sealed class PoolFolder : IPoolFolder
         {
             foreach (var part in parts[..^1])
             {
-                var next = NativeMethods.OpenAt(folder, part,
-                    NativeMethods.CloseOnExec | NativeMethods.DirectoryOnly | NativeMethods.NoFollow, 0);
-                if (folder != _descriptor) _ = NativeMethods.Close(folder);
+                var error = Files.OpenAt(folder, part, Files.DirectoryOnly | Files.NoFollow, out var next);
+                if (folder != _descriptor) Files.Close(folder);
                 folder = next;
-                if (folder < 0) return null;
+                if (error != Errno.Ok) return null;
             }
             // Not blocking: what lies there may be a FIFO.
-            var descriptor = NativeMethods.OpenAt(folder, parts[^1],
-                NativeMethods.CloseOnExec | NativeMethods.NoFollow | NativeMethods.NonBlocking, 0);
-            if (descriptor < 0) return null;
-            var isFile = FileStatus.Of(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) == 0
-                && status.IsRegular;
+            if (Files.OpenAt(folder, parts[^1], Files.NoFollow | Files.NonBlocking, out var descriptor) != Errno.Ok) return null;
+            var isFile = Files.Status(descriptor, out var status) == Errno.Ok && status.IsRegular;
             var found = isFile
                 ? new FoundFile(status.Identity, status.Owner, status.Permissions, status.Links, Text(descriptor, MarkName),
                     Text(descriptor, OldMarkName))
                 : null;
-            _ = NativeMethods.Close(descriptor);
+            Files.Close(descriptor);
             return found;
         }
         finally
         {
-            if (folder != _descriptor && folder >= 0) _ = NativeMethods.Close(folder);
+            if (folder != _descriptor && folder >= 0) Files.Close(folder);
         }
     }
 
@@ -126,38 +118,35 @@ internal sealed class PoolFolder : IPoolFolder
         var folder = _descriptor;
         if (Path.GetDirectoryName(name) is { Length: > 0 } below)
         {
-            folder = NativeMethods.OpenAt(_descriptor, below,
-                NativeMethods.CloseOnExec | NativeMethods.DirectoryOnly | NativeMethods.NoFollow, 0);
-            if (folder < 0) return NativeMethods.LastError();
+            if (Files.OpenAt(_descriptor, below, Files.DirectoryOnly | Files.NoFollow, out folder) is not Errno.Ok and var none)
+                return none.Problem();
         }
-        var problem = NativeMethods.UnlinkAt(folder, Path.GetFileName(name), 0) == 0
-            || Marshal.GetLastPInvokeError() == NativeMethods.ENOENT ? null : NativeMethods.LastError();
-        if (folder != _descriptor) _ = NativeMethods.Close(folder);
-        return problem;
+        var error = Files.UnlinkAt(folder, Path.GetFileName(name));
+        if (folder != _descriptor) Files.Close(folder);
+        return error == Errno.ENOENT ? null : error.Problem();
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _ = NativeMethods.Close(_descriptor);
+    public void Dispose() => Files.Close(_descriptor);
 
     private static string? Prepare(int descriptor, long size, string mark, out FileIdentity identity)
     {
         identity = default;
         var value = Encoding.UTF8.GetBytes(mark);
         // The mask of the caller may have taken rights from the owner; nothing gives others any.
-        if (NativeMethods.ChangeMode(descriptor, OwnerOnly) != 0) return NativeMethods.LastError();
-        if (NativeMethods.SetAttribute(descriptor, MarkName, value, (nuint)value.Length, 0) != 0)
-            return $"mark it as a swap file ({MarkName}): {NativeMethods.LastError()}";
-        if (NativeMethods.Truncate(descriptor, size) != 0) return NativeMethods.LastError();
-        if (FileStatus.Of(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) != 0)
-            return NativeMethods.LastError();
+        if (Files.ChangeMode(descriptor, OwnerOnly).Problem() is { } closed) return closed;
+        if (Files.SetAttribute(descriptor, MarkName, value).Problem() is { } unmarked)
+            return $"mark it as a swap file ({MarkName}): {unmarked}";
+        if (Files.Truncate(descriptor, size).Problem() is { } sized) return sized;
+        var error = Files.Status(descriptor, out var status);
         identity = status.Identity;
-        return null;
+        return error.Problem();
     }
 
     private static string? Text(int descriptor, string name)
     {
         Span<byte> value = stackalloc byte[64];
-        var length = NativeMethods.GetAttribute(descriptor, name, value, (nuint)value.Length);
-        return length < 0 ? null : Encoding.UTF8.GetString(value[..(int)length]);
+        return Files.GetAttribute(descriptor, name, value, out var length) == Errno.Ok
+            ? Encoding.UTF8.GetString(value[..length]) : null;
     }
 }

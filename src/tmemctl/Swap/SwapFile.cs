@@ -24,11 +24,10 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
     /// Finds what is on this mount: swap devices by the number of the device that their files are on, wherever they were turned
     /// on and whatever has been renamed since; then files of ours without one.
     /// </summary>
-    public static bool TryFind(CommandContext context, StatusReply status, out IReadOnlyList<SwapFile> files, out int exit)
+    public static bool TryFind(SwapContext context, StatusReply status, out IReadOnlyList<SwapFile> files, out int exit)
     {
         files = [];
-        if (!context.Terminal.Take(context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply),
-            out var list, out exit)) return false;
+        if (!context.Terminal.Take(context.Client.Pools(), out var list, out exit)) return false;
         files = Find(context.System, PlaceOf(status), list.Pools);
         return true;
     }

@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using Tmem.Control.Host;
+using Tmem.Ctl.Native;
 
 namespace Tmem.Ctl.Swap;
 
@@ -16,26 +16,19 @@ internal sealed class SwapFileHandle(int descriptor, FileIdentity identity) : IS
 
     /// <inheritdoc/>
     /// <remarks>
-    /// A lease on writing is given only if no other open file is on the inode (fcntl(2)), which asks the kernel where a walk
-    /// through /proc would ask what can be seen. It is given back at once: nobody else can open the file from now on.
+    /// A lease asks the kernel where a walk through /proc would ask what can be seen. Nobody else can open the file from now on.
     /// </remarks>
     public string? RequireSole()
     {
-        if (FileStatus.Of(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic,
-            out var status) != 0) return NativeMethods.LastError();
+        if (Files.Status(descriptor, out var status).Problem() is { } unknown) return unknown;
         if (status.Identity != Identity || !status.IsRegular || status.Links != 1 || status.Owner != 0
             || (status.Permissions & RightsOfOthers) != 0)
             return $"it has {status.Links} names, owner {status.Owner} and mode {Convert.ToString(status.Permissions, 8)} by "
                 + "now: somebody meddles with it";
-        if (NativeMethods.FileControl(descriptor, NativeMethods.SetLease, NativeMethods.WriteLease) == 0)
-        {
-            _ = NativeMethods.FileControl(descriptor, NativeMethods.SetLease, NativeMethods.NoLease);
-            return null;
-        }
-        // A kernel or a file system without leases: what was checked above has to do.
-        return Marshal.GetLastPInvokeError() == NativeMethods.EAGAIN ? "somebody else has it open" : null;
+        // On a kernel or a file system without leases what was checked above has to do.
+        return Files.RequireSole(descriptor) == Errno.EAGAIN ? "somebody else has it open" : null;
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _ = NativeMethods.Close(descriptor);
+    public void Dispose() => Files.Close(descriptor);
 }

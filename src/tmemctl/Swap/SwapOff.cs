@@ -9,7 +9,7 @@ namespace Tmem.Ctl.Swap;
 /// undone already for done, so a run that failed half way is repeated after its cause is gone. What "swap on" did not make is not
 /// touched.
 /// </summary>
-internal sealed class SwapOff(CommandContext context)
+internal sealed class SwapOff(SwapContext context)
 {
     private const string OutOfMemory = "(errno 12)";
 
@@ -20,7 +20,7 @@ internal sealed class SwapOff(CommandContext context)
     /// <param name="force">Even if memory is certain to be missing.</param>
     public int Run(bool force)
     {
-        if (!_terminal.Take(Status(), out var before, out var exit)
+        if (!_terminal.Take(context.Client.Status(), out var before, out var exit)
             || !SwapFile.TryFind(context, before, out var files, out exit)) return exit;
         var ours = files.Where(file => file.IsOurs).ToList();
         foreach (var other in files.Where(file => !file.IsOurs))
@@ -30,7 +30,6 @@ internal sealed class SwapOff(CommandContext context)
         if (ours.Count == 0)
         {
             return _terminal.Done(new SwapOffReport([], [], before.Store.UsedBytes, before.Store.UsedBytes),
-                CtlJson.Default.SwapOffReport,
                 output => output.WriteLine($"swap is off already: nothing to undo on {Table.Printable(before.MountPoint)}"));
         }
         var removal = new SwapRemoval(context, before);
@@ -41,10 +40,10 @@ internal sealed class SwapOff(CommandContext context)
             if (removal.Run(file) is { } problem) return _terminal.Fail(ExitCode.Failed, $"swap off failed at {problem}",
                 $"remove the cause and run '{_again}' again");
         }
-        if (!_terminal.Take(Status(), out var after, out exit)) return exit;
+        if (!_terminal.Take(context.Client.Status(), out var after, out exit)) return exit;
         var report = new SwapOffReport([.. ours.Select(file => file.Device).OfType<string>()], removal.PoolsRemoved,
             before.Store.UsedBytes, after.Store.UsedBytes);
-        return _terminal.Done(report, CtlJson.Default.SwapOffReport, output => Write(output, report, after));
+        return _terminal.Done(report, output => Write(output, report, after));
     }
 
     private (string What, string Remedy)? TurnOff(SwapEntry entry, string pool, bool force)
@@ -67,13 +66,10 @@ internal sealed class SwapOff(CommandContext context)
 
     private string? Shortage(SwapEntry entry, string pool)
     {
-        var figures = context.Client.Call(ControlMethod.PoolShow, new PoolNameParameters { Name = pool },
-            ControlJson.Default.PoolNameParameters, ControlReplyJson.Default.PoolReply).Value?.Figures;
+        var figures = context.Client.ShowPool(pool).Value?.Figures;
         return context.System.Memory()
             .Shortage(entry, context.System.Swaps(), figures is null ? 0 : figures.SlotBytes + figures.IndexBytes);
     }
-
-    private Reply<StatusReply> Status() => context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply);
 
     private static void Write(TextWriter output, SwapOffReport report, StatusReply after)
     {

@@ -11,7 +11,7 @@ namespace Tmem.Ctl.Swap;
 /// swapon(2) on a file of a FUSE mount is refused by the kernel, hence the loop device. From the file's creation to swapon all is
 /// done through descriptors, in a directory that is root's alone: no name is looked up twice.
 /// </summary>
-internal sealed class SwapOn(CommandContext context)
+internal sealed class SwapOn(SwapContext context)
 {
     private const long Page = 4096;
     private const long LeastOfAPage = 8; // what the index takes of a page that is one word over and over
@@ -33,8 +33,7 @@ internal sealed class SwapOn(CommandContext context)
     /// <summary>Carries it out; returns the exit code.</summary>
     public int Run(long? size, int priority, string pool, long reserve, bool force)
     {
-        if (!_terminal.Take(context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply), out var status,
-            out var exit)) return exit;
+        if (!_terminal.Take(context.Client.Status(), out var status, out var exit)) return exit;
         if (status.Processes.SwapDanger is var (what, remedy)) return _terminal.Fail(ExitCode.Failed, what, remedy);
         if (!SwapFile.TryFind(context, status, out var files, out exit)) return exit;
         var ours = files.Where(file => file.IsOurs).ToList();
@@ -71,7 +70,7 @@ internal sealed class SwapOn(CommandContext context)
                 + "that while the kernel thinks there is room");
         var device = work.Device!.Name;
         var report = new SwapOnReport(device, bytes, priority, pool, work.Made, path, sure);
-        return _terminal.Done(report, CtlJson.Default.SwapOnReport, output =>
+        return _terminal.Done(report, output =>
             output.WriteLine($"swap is on: {device}, {Words.Size(bytes)}, priority {priority}, file {Table.Printable(path)}"));
     }
 
@@ -136,8 +135,7 @@ internal sealed class SwapOn(CommandContext context)
     private bool TrySize(long? size, bool force, StatusReply status, out long bytes, out long sure, out int exit)
     {
         (bytes, sure) = (0, 0);
-        if (!_terminal.Take(context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply), out var list,
-            out exit)) return false;
+        if (!_terminal.Take(context.Client.Pools(), out var list, out exit)) return false;
         sure = Wall.Sure(status, list.Pools);
         bytes = (size ?? sure) / Page * Page;
         var capacity = Words.Size(status.Store.CapacityBytes);
@@ -162,8 +160,7 @@ internal sealed class SwapOn(CommandContext context)
     {
         (id, reserved) = (null, 0);
         exit = ExitCode.Done;
-        var reply = context.Client.Call(ControlMethod.PoolShow, new PoolNameParameters { Name = pool },
-            ControlJson.Default.PoolNameParameters, ControlReplyJson.Default.PoolReply);
+        var reply = context.Client.ShowPool(pool);
         if (reply.Error is { Code: ControlErrorCode.NotFound }) return true;
         if (!_terminal.Take(reply, out var found, out exit)) return false;
         (id, reserved) = (found.Id, found.ReserveBytes);
@@ -175,9 +172,7 @@ internal sealed class SwapOn(CommandContext context)
 
     private string? CreatePool(Work work)
     {
-        var reply = context.Client.Call(ControlMethod.PoolCreate,
-            new PoolCreateParameters { Name = work.Pool, Reserve = work.Reserve },
-            ControlJson.Default.PoolCreateParameters, ControlReplyJson.Default.PoolReply);
+        var reply = context.Client.CreatePool(new() { Name = work.Pool, Reserve = work.Reserve });
         work.Id = reply.Value?.Id ?? 0;
         return Problem(reply);
     }
@@ -190,8 +185,7 @@ internal sealed class SwapOn(CommandContext context)
     {
         for (var started = Stopwatch.GetTimestamp(); ; Thread.Sleep(20))
         {
-            var reply = context.Client.Call(ControlMethod.PoolDestroy, new PoolDestroyParameters { Name = pool },
-                ControlJson.Default.PoolDestroyParameters, ControlReplyJson.Default.PoolDestroyReply);
+            var reply = context.Client.DestroyPool(pool);
             if (reply.Error is not { Code: ControlErrorCode.Busy } || Stopwatch.GetElapsedTime(started) > s_closing)
                 return Problem(reply);
         }

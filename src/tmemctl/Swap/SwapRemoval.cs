@@ -6,7 +6,7 @@ namespace Tmem.Ctl.Swap;
 /// <summary>
 /// Takes away what "swap on" made of one swap file, whatever of it is left: device, file, and the pool if it was made for it.
 /// </summary>
-internal sealed class SwapRemoval(CommandContext context, StatusReply status)
+internal sealed class SwapRemoval(SwapContext context, StatusReply status)
 {
     private readonly List<string> _pools = [];
 
@@ -53,8 +53,7 @@ internal sealed class SwapRemoval(CommandContext context, StatusReply status)
 
     private string? DestroyPool(string pool)
     {
-        var reply = context.Client.Call(ControlMethod.PoolDestroy, new PoolDestroyParameters { Name = pool },
-            ControlJson.Default.PoolDestroyParameters, ControlReplyJson.Default.PoolDestroyReply);
+        var reply = context.Client.DestroyPool(pool);
         switch (reply)
         {
             case { Value: not null }:

@@ -4,26 +4,23 @@ using Tmem.Ctl.Output;
 namespace Tmem.Ctl.Swap;
 
 /// <summary>Shows the swap devices on the store, with what their pages came to.</summary>
-internal sealed class SwapStatus(CommandContext context)
+internal sealed class SwapStatus(SwapContext context)
 {
     private readonly Terminal _terminal = context.Terminal;
 
     /// <summary>Carries it out; returns the exit code. Swap being off is an answer, not a failure.</summary>
     public int Run()
     {
-        if (!_terminal.Take(context.Client.Call(ControlMethod.Status, ControlReplyJson.Default.StatusReply), out var status,
-            out var exit)) return exit;
+        if (!_terminal.Take(context.Client.Status(), out var status, out var exit)) return exit;
         if (!TryReport(status, out var report, out exit)) return exit;
-        return _terminal.Done(report, CtlJson.Default.SwapStatusReport,
-            output => Write(output, report, status.MountPoint, context.Tmemctl));
+        return _terminal.Done(report, output => Write(output, report, status.MountPoint, context.Tmemctl));
     }
 
     /// <summary>The swap devices on the store, and what is left of earlier ones.</summary>
     public bool TryReport(StatusReply status, out SwapStatusReport report, out int exit)
     {
         report = SwapStatusReport.Off;
-        if (!_terminal.Take(context.Client.Call(ControlMethod.PoolList, ControlReplyJson.Default.PoolListReply), out var list,
-            out exit)) return false;
+        if (!_terminal.Take(context.Client.Pools(), out var list, out exit)) return false;
         var devices = new List<SwapDeviceReport>();
         var leftovers = new List<SwapLeftover>();
         foreach (var file in SwapFile.Find(context.System, SwapFile.PlaceOf(status), list.Pools))
@@ -33,8 +30,7 @@ internal sealed class SwapStatus(CommandContext context)
                 leftovers.Add(new SwapLeftover(file.Path, file.Device));
                 continue;
             }
-            var reply = context.Client.Call(ControlMethod.PoolShow, new PoolNameParameters { Name = file.Pool },
-                ControlJson.Default.PoolNameParameters, ControlReplyJson.Default.PoolReply);
+            var reply = context.Client.ShowPool(file.Pool);
             // A file whose pool nobody can tell is swapped to all the same; the whole store's figures are the nearest.
             var figures = reply.Value?.Figures ?? status.Total;
             devices.Add(Device(file, entry, figures, Wall.Of(status, list.Pools, figures, reply.Value?.ReserveBytes ?? 0)));

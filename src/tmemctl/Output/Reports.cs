@@ -1,4 +1,4 @@
-namespace Tmem.Ctl.Swap;
+namespace Tmem.Ctl.Output;
 
 /// <summary>
 /// What <c>swap on</c> prints under --json; the last is how much of the device the store holds if no page shrinks.
@@ -45,3 +45,21 @@ internal sealed record SwapDeviceReport
     /// <summary>Whether 'swap on' made it; if not, 'swap off' leaves it alone.</summary>
     public required bool Ours { get; init; }
 }
+
+/// <summary>What <c>recover</c> did: sentences.</summary>
+/// <param name="Done">What was taken away.</param>
+/// <param name="Lost">What the death of the daemon cost.</param>
+/// <param name="Left">What could not be taken away, each with what to do about it.</param>
+internal sealed record RecoverReport(IReadOnlyList<string> Done, IReadOnlyList<string> Lost, IReadOnlyList<string> Left);
+
+/// <summary>What <c>stop</c> came to.</summary>
+/// <param name="Pid">The daemon's process.</param>
+/// <param name="Ended">Whether all of its processes have ended; else they are about to.</param>
+internal sealed record StopReport(int Pid, bool Ended);
+
+/// <summary>An error under <c>--json</c>, on standard error.</summary>
+/// <param name="ExitCode">The exit code.</param>
+/// <param name="Code">The daemon's code, or 0 when the error is not the daemon's.</param>
+/// <param name="Message">The sentence.</param>
+/// <param name="Remedy">What to do, or empty.</param>
+internal sealed record ErrorReport(int ExitCode, int Code, string Message, string Remedy);

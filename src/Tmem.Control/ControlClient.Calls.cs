@@ -1,0 +1,40 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Tmem.Control.Messages;
+
+namespace Tmem.Control;
+
+/// <summary>The methods of <see cref="ControlMethod"/>, with what each takes, answers, and may take in time.</summary>
+internal sealed partial class ControlClient
+{
+    public Reply<StatusReply> Status() => Call<StatusReply>(ControlMethod.Status, Usual);
+
+    public Reply<PoolListReply> Pools() => Call<PoolListReply>(ControlMethod.PoolList, Usual);
+
+    public Reply<PoolReply> ShowPool(string name) =>
+        Call<PoolNameParameters, PoolReply>(ControlMethod.PoolShow, new() { Name = name }, Usual);
+
+    public Reply<PoolReply> CreatePool(PoolCreateParameters wish) =>
+        Call<PoolCreateParameters, PoolReply>(ControlMethod.PoolCreate, wish, Usual);
+
+    public Reply<PoolReply> ReservePool(PoolReserveParameters wish) =>
+        Call<PoolReserveParameters, PoolReply>(ControlMethod.PoolReserve, wish, Usual);
+
+    public Reply<PoolDestroyReply> DestroyPool(string name, bool force = false) =>
+        Call<PoolDestroyParameters, PoolDestroyReply>(ControlMethod.PoolDestroy, new() { Name = name, Force = force }, Long);
+
+    public Reply<CheckReply> Check() => Call<CheckReply>(ControlMethod.Check, Timeout.InfiniteTimeSpan);
+
+    public Reply<StopReply> Stop() => Call<StopReply>(ControlMethod.Stop, Long);
+
+    public Reply<UpgradeReply> Upgrade(UpgradeParameters wish) =>
+        Call<UpgradeParameters, UpgradeReply>(ControlMethod.Upgrade, wish, Long);
+
+    public Reply<AdoptReply> Adopt() => Call<AdoptReply>(ControlMethod.Adopt, Usual);
+
+    private Reply<T> Call<T>(string method, TimeSpan patience) where T : class => Call<T>(method, null, patience);
+
+    private Reply<T> Call<TParameters, T>(string method, TParameters parameters, TimeSpan patience) where T : class =>
+        Call<T>(method, JsonSerializer.SerializeToElement(parameters,
+            (JsonTypeInfo<TParameters>)ControlJson.Default.GetTypeInfo(typeof(TParameters))!), patience);
+}

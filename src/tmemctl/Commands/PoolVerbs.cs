@@ -1,0 +1,90 @@
+using Tmem.Control.Messages;
+using Tmem.Ctl.Output;
+
+namespace Tmem.Ctl.Commands;
+
+/// <summary><c>tmemctl pool ...</c>: each asks the daemon one thing and prints the answer.</summary>
+internal static class PoolVerbs
+{
+    public static Verb List => new("list", "Lists the pools.",
+        (context, _) => context.Terminal.Print(context.Client.Pools(), (output, list) => Write(output, list.Pools)));
+
+    public static Verb Show()
+    {
+        var name = Takes.Pool();
+        return new("show", "Shows everything counted for a pool.",
+            (context, parse) => context.Terminal.Print(context.Client.ShowPool(parse.GetRequiredValue(name)), Write), name);
+    }
+
+    public static Verb Create()
+    {
+        var name = Takes.Pool("The new pool: a directory of this name appears in the mount.", isNew: true);
+        var ephemeral = Takes.Flag("--ephemeral",
+            "Pages may vanish when room is needed (reads then fail with ENODATA). Without it the pool is persistent.");
+        var limit = Takes.SizeOrNoneOption("--limit",
+            "Most memory the pool's pages may take, for example --limit 512M. Default: none, the store's capacity is the limit.",
+            ControlProtocol.SmallestLimit);
+        var reserve = Takes.SizeOrNoneOption("--reserve",
+            "Memory the pool is guaranteed, for example --reserve 256M: what other pools store leaves it that room, and caches "
+            + "make way. Default: none.");
+        var refuse = Takes.Flag("--refuse-incompressible",
+            "Refuse pages that do not shrink instead of storing them as they are.");
+        return new("create", "Creates a pool.", (context, parse) => context.Terminal.Print(
+            context.Client.CreatePool(new()
+            {
+                Name = parse.GetRequiredValue(name),
+                Ephemeral = parse.GetValue(ephemeral),
+                Limit = parse.GetValue(limit),
+                Reserve = parse.GetValue(reserve),
+                RefuseIncompressible = parse.GetValue(refuse),
+            }),
+            (output, pool) => output.WriteLine($"created {pool.Kind} pool {Table.Printable(pool.Name)}, limit "
+                + $"{Words.Limit(pool.LimitBytes)}{Words.Reserve(pool.ReserveBytes)}")),
+            name, ephemeral, limit, reserve, refuse);
+    }
+
+    public static Verb Reserve()
+    {
+        var name = Takes.Pool();
+        var size = Takes.SizeOrNone("SIZE",
+            "Memory it is guaranteed from now on, for example 256M; none (or 0) ends the guarantee.");
+        return new("reserve", "Guarantees a pool memory, whatever other pools store.", (context, parse) => context.Terminal.Print(
+            context.Client.ReservePool(new() { Name = parse.GetRequiredValue(name), Reserve = parse.GetRequiredValue(size) }),
+            (output, pool) => output.WriteLine($"pool {Table.Printable(pool.Name)} "
+                + (pool.ReserveBytes == 0 ? "has no reserve" : $"is guaranteed {Words.Size(pool.ReserveBytes)}"))),
+            name, size);
+    }
+
+    public static Verb Destroy()
+    {
+        var name = Takes.Pool();
+        var force = Takes.Flag("--force", "Destroy it although it holds files.");
+        return new("destroy",
+            "Destroys a pool and every page in it. Of files that the kernel still remembers, a record each stays in the store "
+            + "until it forgets them.",
+            (context, parse) => context.Terminal.Print(
+                context.Client.DestroyPool(parse.GetRequiredValue(name), parse.GetValue(force)),
+                (output, gone) => output.WriteLine($"destroyed pool {Table.Printable(gone.Name)}, {gone.PagesFreed} pages")),
+            name, force);
+    }
+
+    private static void Write(TextWriter output, IReadOnlyList<PoolSummary> pools) =>
+        Table.Write(output, ["NAME", "KIND", "PAGES>", "ORIGINAL>", "COMPRESSED>", "RATIO>", "MEMORY>", "LIMIT>", "RESERVE>"],
+            pools.Select(pool => (IReadOnlyList<string>)
+        [
+            pool.Name, pool.Kind, Words.Count(pool.Pages), Words.Size(pool.OriginalBytes), Words.Size(pool.CompressedBytes),
+            Words.Ratio(pool.OriginalBytes, pool.CompressedBytes), Words.Size(pool.MemoryBytes), Words.Limit(pool.LimitBytes),
+            Words.Limit(pool.ReserveBytes),
+        ]));
+
+    private static void Write(TextWriter output, PoolReply pool) => Table.WritePairs(output,
+    [
+        ("pool", pool.Name),
+        ("kind", pool.Kind),
+        ("page size", Words.Size(pool.PageSize)),
+        ("limit", Words.Limit(pool.LimitBytes)),
+        ("reserve", Words.Limit(pool.ReserveBytes)),
+        ("incompressible", pool.RefuseIncompressible ? "refused" : "stored raw"),
+        .. FigureTable.Rows(pool.Figures),
+    ]);
+}
