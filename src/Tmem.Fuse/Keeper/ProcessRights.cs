@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Tmem.Control.Host;
 using Tmem.Fuse.Native;
 
@@ -20,7 +19,7 @@ namespace Tmem.Fuse.Keeper;
 /// </list>
 /// A system that grants less is served as far as it goes: each of these warns where it matters.
 /// </summary>
-internal static unsafe partial class ProcessRights
+internal static unsafe class ProcessRights
 {
     private const int DacOverride = 1;
     private const int DacReadSearch = 2;
@@ -40,9 +39,6 @@ internal static unsafe partial class ProcessRights
     private const int PR_SET_NO_NEW_PRIVS = 38;
     private const int PR_CAP_AMBIENT = 47;
     private const int PR_CAP_AMBIENT_CLEAR_ALL = 4;
-    private const int CapabilityVersion = 0x20080522;
-    private const int CLOSE_RANGE_CLOEXEC = 4;
-    private const int CloseRangeCall = 436;
     private const int RLIMIT_CORE = 4;
 
     /// <summary>
@@ -78,7 +74,7 @@ internal static unsafe partial class ProcessRights
             _ = NativeProcess.dup2(nowhere, descriptor);
             _ = Libc.close(nowhere);
         }
-        if (SystemCall(CloseRangeCall, standard, int.MaxValue, CLOSE_RANGE_CLOEXEC) == 0) return;
+        if (NativeProcess.CloseOnExecFrom(standard) == 0) return;
         // Before Linux 5.11.
         foreach (var path in ProcessDescriptors.Of("/proc/self"))
         {
@@ -90,20 +86,20 @@ internal static unsafe partial class ProcessRights
     /// <summary>
     /// Gives up for good what only a start needs; of the calling thread, and of those and the processes that it starts.
     /// </summary>
-    public static void EndStart() => Set(Always | InReserve, Always | InReserve);
+    public static void EndStart() => Capabilities.Keep(Always | InReserve, Always | InReserve);
 
     /// <summary>
     /// Does without what is in reserve; the calling thread, and those that it starts, until one of them asks for it.
     /// </summary>
-    public static void Lower() => Set(Always, Always | InReserve);
+    public static void Lower() => Capabilities.Keep(Always, Always | InReserve);
 
     /// <summary>Gives up all rights; for a thread that carries lines and nothing else.</summary>
-    public static void GiveUp() => Set(0, 0);
+    public static void GiveUp() => Capabilities.Keep(0, 0);
 
     /// <summary>Takes what is in reserve, for the calling thread, until it is disposed.</summary>
     public static Raised Raise()
     {
-        Set(Always | InReserve, Always | InReserve);
+        Capabilities.Keep(Always | InReserve, Always | InReserve);
         return default;
     }
 
@@ -116,29 +112,8 @@ internal static unsafe partial class ProcessRights
     {
         // 1 and not 0: with that, a dump is not piped to a program either.
         var limit = stackalloc ulong[2] { 1, 1 };
-        _ = setrlimit(RLIMIT_CORE, limit);
-        if ((Permitted() >> SysPtrace & 1) != 0) _ = Libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    }
-
-    private static void Set(ulong effective, ulong permitted)
-    {
-        var header = new Header { Version = CapabilityVersion };
-        var sets = stackalloc Sets[2];
-        if (capget(&header, sets) != 0) return;
-        for (var word = 0; word < 2; word++)
-        {
-            sets[word].Permitted &= (uint)(permitted >> 32 * word);
-            sets[word].Effective = sets[word].Permitted & (uint)(effective >> 32 * word);
-            sets[word].Inheritable = 0;
-        }
-        _ = capset(&header, sets);
-    }
-
-    private static ulong Permitted()
-    {
-        var header = new Header { Version = CapabilityVersion };
-        var sets = stackalloc Sets[2];
-        return capget(&header, sets) != 0 ? 0 : sets[0].Permitted | ((ulong)sets[1].Permitted << 32);
+        _ = NativeProcess.setrlimit(RLIMIT_CORE, limit);
+        if ((Capabilities.Permitted() >> SysPtrace & 1) != 0) _ = Libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     }
 
     /// <summary>What <see cref="Raise"/> took, as long as it is needed.</summary>
@@ -147,31 +122,4 @@ internal static unsafe partial class ProcessRights
         /// <inheritdoc/>
         public void Dispose() => Lower();
     }
-
-    /// <summary>struct __user_cap_header_struct.</summary>
-    private struct Header
-    {
-        public uint Version;
-        public int Process;
-    }
-
-    /// <summary>struct __user_cap_data_struct.</summary>
-    private struct Sets
-    {
-        public uint Effective;
-        public uint Permitted;
-        public uint Inheritable;
-    }
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int capget(Header* header, Sets* sets);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int capset(Header* header, Sets* sets);
-
-    [LibraryImport("libc")]
-    private static partial int setrlimit(int resource, ulong* limits);
-
-    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
-    private static partial nint SystemCall(nint number, nint a, nint b, nint c);
 }

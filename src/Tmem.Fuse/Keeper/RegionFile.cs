@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Fuse.Native;
@@ -9,7 +8,7 @@ namespace Tmem.Fuse.Keeper;
 /// The file that the user names for a store, with a lock as long as any process has it open. What was swapped out can be read in
 /// it.
 /// </summary>
-internal static partial class RegionFile
+internal static class RegionFile
 {
     private const int Create = 0x40;
     private const uint OwnerOnly = 0x180; // 0600
@@ -33,10 +32,10 @@ internal static partial class RegionFile
             throw new StartupException(
                 $"Region file '{path}' is in use by another process. Stop that one first, or name another file.");
         }
-        _ = fchmod(opened.Descriptor, OwnerOnly);
+        _ = Libc.fchmod(opened.Descriptor, OwnerOnly);
         if (!opened.Made) return opened.Descriptor;
         var above = Libc.open(Path.GetDirectoryName(Path.GetFullPath(path))!, NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
-        _ = fsync(above);
+        _ = Libc.fsync(above);
         _ = Libc.close(above);
         return opened.Descriptor;
     }
@@ -58,10 +57,4 @@ internal static partial class RegionFile
         _ = Libc.close(descriptor);
         return false;
     }
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int fchmod(int descriptor, uint mode);
-
-    [LibraryImport("libc")]
-    private static partial int fsync(int descriptor);
 }

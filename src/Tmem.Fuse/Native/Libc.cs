@@ -7,7 +7,7 @@ namespace Tmem.Fuse.Native;
 /// The system calls whose error decides what the daemon does next. Tmds.LibC has most of them, but leaves the error in errno, to
 /// be read by a second call that a garbage collection may come before; here the error is taken in the same step
 /// (<see cref="LastError"/>), and prctl, setenv and execv, which Tmds.LibC lacks, stand beside the others. Where an error only
-/// becomes words, Tmds.LibC is used. What keeper and worker need to start and watch each other is in Keeper/NativeProcess.cs.
+/// becomes words, Tmds.LibC is used. What keeper and worker need to start and watch each other is in NativeProcess.
 /// </summary>
 internal static unsafe partial class Libc
 {
@@ -58,6 +58,12 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Name)]
     public static partial int close(int descriptor);
+
+    [LibraryImport(Name)]
+    public static partial int fchmod(int descriptor, uint mode);
+
+    [LibraryImport(Name)]
+    public static partial int fsync(int descriptor);
 
     [LibraryImport(Name, SetLastError = true)]
     public static partial nint read(int descriptor, void* buffer, nuint count);

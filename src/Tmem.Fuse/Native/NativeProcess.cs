@@ -66,6 +66,13 @@ internal static unsafe partial class NativeProcess
     /// <summary>pidfd_open(2), which has no wrapper in older C libraries; its number is the same everywhere.</summary>
     public static int PidDescriptor(int process) => (int)SystemCall(434, process, 0);
 
+    /// <summary>close_range(2), Linux 5.11: descriptors from this one on are closed when another program is executed.</summary>
+    public static int CloseOnExecFrom(int descriptor)
+    {
+        const int call = 436, whenExecuted = 4; // CLOSE_RANGE_CLOEXEC
+        return (int)SystemCall(call, descriptor, int.MaxValue, whenExecuted);
+    }
+
     private static bool IsArm => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
 
     private static int FutexCall => IsArm ? 98 : 202;
@@ -96,6 +103,9 @@ internal static unsafe partial class NativeProcess
 
     [LibraryImport(Name)]
     public static partial int setpriority(int kind, int id, int value);
+
+    [LibraryImport(Name)]
+    public static partial int setrlimit(int resource, ulong* limits);
 
     [LibraryImport(Name)]
     public static partial void _exit(int code);
