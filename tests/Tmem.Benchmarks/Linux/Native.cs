@@ -26,6 +26,15 @@ internal static unsafe partial class Native
     [LibraryImport("libc")]
     public static partial int clock_gettime(int clock, long* secondsAndNanoseconds);
 
+    [LibraryImport("libc")]
+    public static partial int clock_nanosleep(int clock, int flags, long* secondsAndNanoseconds, long* left);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int sched_setaffinity(int thread, nuint bytes, ulong* processors);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int sched_setscheduler(int thread, int policy, int* priority);
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial int mlockall(int flags);
 

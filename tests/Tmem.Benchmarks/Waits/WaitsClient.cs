@@ -7,7 +7,15 @@ using Tmem.Benchmarks.Linux;
 namespace Tmem.Benchmarks.Waits;
 
 /// <summary>What the client waited for between two lines, in microseconds.</summary>
-internal sealed record Waited(long Calls, double Median, double P999, double Longest);
+/// <param name="Calls">How many calls it made.</param>
+/// <param name="Median">Half of them took no longer.</param>
+/// <param name="P999">All but one in a thousand took no longer.</param>
+/// <param name="Longest">The longest.</param>
+internal sealed record Waited(long Calls, double Median, double P999, double Longest)
+{
+    /// <summary>The longest that the machine kept a <see cref="Pulse"/> waiting meanwhile, in milliseconds.</summary>
+    public double Machine { get; init; }
+}
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(Waited))]
