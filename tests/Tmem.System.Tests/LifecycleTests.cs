@@ -142,6 +142,10 @@ public class LifecycleTests
             var stop = daemon.Control("stop");
             Assert.Equal(1, stop.Code);
             Assert.Matches("busy|held|in use|open", stop.All);
+            var destroy = daemon.Control("pool", "destroy", "--force", "p");
+            Assert.Equal(1, destroy.Code);
+            Assert.Contains($"files of it are open: {file} by process {Environment.ProcessId} (", destroy.All,
+                StringComparison.Ordinal);
             Assert.True(daemon.IsAlive, daemon.Log);
         }
         finally
@@ -256,6 +260,20 @@ public class LifecycleTests
             Command.RunIn(Built.Repository, 60, "sh", ["-c", $"exec env {stop}"]).Succeeds();
             Assert.Empty(MachineState.Of(folder));
         });
+    }
+
+    [Fact]
+    public void Scripts_say_their_name_once()
+    {
+        Assert.Equal((2, "scripts/up: --swap-size needs a value; see scripts/up --help\n"), Misused("up", "--swap-size"));
+        Assert.Equal((2, "scripts/bench: codec: --runs needs a value; see scripts/bench --help\n"),
+            Misused("bench", "codec", "--runs"));
+
+        static (int, string) Misused(string name, params string[] arguments)
+        {
+            var outcome = Script(name, 60, [], arguments);
+            return (outcome.Code, outcome.Errors);
+        }
     }
 
     [Fact]

@@ -9,7 +9,7 @@ namespace Tmem.Fuse.Control;
 internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineView engine, IPoolDirectory directory)
 {
     private readonly ControlCommand _tmemctl = new(socketPath);
-    private readonly PoolMethods _pools = new(engine, directory, new ControlCommand(socketPath));
+    private readonly PoolMethods _pools = new(engine, directory, new ControlCommand(socketPath), daemon.HoldersOf);
     private int _checking;
 
     /// <summary>Carries out a method. Whatever the parameters hold, the answer is a value or an error.</summary>

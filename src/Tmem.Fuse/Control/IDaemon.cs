@@ -39,6 +39,9 @@ internal interface IDaemon
     /// <param name="reason">When false: what stands in the way, a sentence that names it; else empty.</param>
     bool TryStop(Func<bool> wanted, out string reason);
 
+    /// <summary>Some of those who have files of a pool open, each with the file, in words; empty if none can be seen.</summary>
+    IReadOnlyList<string> HoldersOf(string pool);
+
     /// <summary>The daemon's processes, and what became of those before them.</summary>
     ProcessFigures Processes { get; }
 

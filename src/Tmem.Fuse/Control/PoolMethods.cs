@@ -6,7 +6,12 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Control;
 
 /// <summary>The pool.* methods: names from the file system, figures from the engine.</summary>
-internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, ControlCommand tmemctl)
+/// <param name="engine">Figures.</param>
+/// <param name="directory">Names.</param>
+/// <param name="tmemctl">Command lines that address this daemon.</param>
+/// <param name="holders">Who has files of a pool open.</param>
+internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, ControlCommand tmemctl,
+    Func<string, IReadOnlyList<string>> holders)
 {
     private const uint Mode = 0x1ED; // 0755
     private const int MostPools = ControlProtocol.MaximumPools;
@@ -112,7 +117,8 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
         var errno = directory.DestroyPool(name, parameters.Force);
         return errno == Errno.Ok
             ? RpcAnswer.Of(new PoolDestroyReply(name, pages), ControlJson.Default.PoolDestroyReply)
-            : PoolRefusal.Of(tmemctl, name, "be destroyed", errno, most: null);
+            : PoolRefusal.Of(tmemctl, name, "be destroyed", errno, most: null,
+                errno == Errno.EBUSY ? holders(name) : []);
     }
 
     /// <summary>A limit under which nothing could be stored, or that the store ends before, is a typing mistake.</summary>

@@ -15,7 +15,9 @@ internal static class PoolRefusal
     /// <param name="what">What it could not: "be destroyed".</param>
     /// <param name="errno">Why.</param>
     /// <param name="most">What could be reserved, if memory was to be; else null.</param>
-    public static RpcAnswer Of(ControlCommand tmemctl, string name, string what, Errno errno, long? most)
+    /// <param name="holders">Who has files of it open, as far as they can be seen.</param>
+    public static RpcAnswer Of(ControlCommand tmemctl, string name, string what, Errno errno, long? most,
+        IReadOnlyList<string>? holders = null)
     {
         var (code, why, remedy) = errno switch
         {
@@ -27,9 +29,10 @@ internal static class PoolRefusal
                 $"see '{tmemctl.Line("pool list")}'"),
             Errno.EEXIST => (ControlErrorCode.Exists, "the name is taken", "choose another name, or destroy the old one first"),
             Errno.ENOTEMPTY => (ControlErrorCode.NotEmpty, "it holds files", "remove them, or force it (--force)"),
-            Errno.EBUSY => (ControlErrorCode.Busy, "a file of it is open",
-                HasSwap() ? $"close it; if swap is on it, with '{tmemctl.Line("swap off")}'"
-                    : "close it ('lsof' names who has it open)"),
+            Errno.EBUSY when holders is { Count: > 0 } => (ControlErrorCode.Busy,
+                "files of it are open: " + string.Join(", ", holders), "close them" + IfSwap(tmemctl)),
+            Errno.EBUSY => (ControlErrorCode.Busy, "a file of it is open", "close it; who has it open cannot be seen from the "
+                + "daemon" + IfSwap(tmemctl)),
             Errno.ENOSPC or Errno.ENOMEM or Errno.EDQUOT when most is { } fits => (ControlErrorCode.NoRoom,
                 "the store has not so much room beside what is stored and reserved",
                 $"{(Typed(fits) is { } typed ? $"reserve at most {typed}, " : "")}free memory in the store, or start tmemd with "
@@ -57,7 +60,10 @@ internal static class PoolRefusal
         return fits <= 0 ? null : ByteSize.Exact(fits);
     }
 
-    /// <summary>Whether the machine swaps at all: where it does not, a hint at swap sends people looking.</summary>
+    /// <summary>Nothing on a machine that does not swap at all: a hint at swap sends people looking.</summary>
+    private static string IfSwap(ControlCommand tmemctl) =>
+        HasSwap() ? $"; if swap is on it, with '{tmemctl.Line("swap off")}'" : "";
+
     private static bool HasSwap()
     {
         try

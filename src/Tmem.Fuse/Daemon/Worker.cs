@@ -148,6 +148,13 @@ internal sealed unsafe class Worker : IDaemon
     }
 
     /// <inheritdoc/>
+    public IReadOnlyList<string> HoldersOf(string pool)
+    {
+        using var rights = ProcessRights.Raise();
+        return MountHolders.FindBelow(Path.Combine(MountPoint, pool), Connection);
+    }
+
+    /// <inheritdoc/>
     public bool TryUpgrade(UpgradeParameters wish, Func<bool> wanted, out string reason)
     {
         reason = "whoever asked has hung up";

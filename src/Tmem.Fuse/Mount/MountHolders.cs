@@ -35,13 +35,62 @@ internal static class MountHolders
             if (mount.DeviceMinor == connection || mount.MountPoint == mountPoint) continue;
             if (MountTable.IsBelow(mount.MountPoint, mountPoint)) found.Add($"a mount on {mount.MountPoint}");
         }
-        foreach (var loop in Directory.EnumerateDirectories("/sys/block", "loop*"))
-        {
-            var file = TryReadText(Path.Combine(loop, "loop/backing_file"));
-            if (MountTable.IsBelow(file, mountPoint)) found.Add($"loop device /dev/{Path.GetFileName(loop)}");
-        }
+        foreach (var (loop, file) in Loops())
+            if (MountTable.IsBelow(file, mountPoint)) found.Add($"loop device {loop}");
         return found.Count > limit ? found[..limit] : found;
     }
+
+    /// <summary>
+    /// Who has files below a folder of a mount open or mapped, with the file: "/mnt/p/f by process 123 (bash)", at most
+    /// <paramref name="limit"/>. By the path that the kernel tells, so that whoever sees the mount elsewhere is not among them.
+    /// </summary>
+    /// <param name="folder">Its path.</param>
+    /// <param name="connection">The minor number of the mount's device.</param>
+    /// <param name="limit">How many.</param>
+    public static IReadOnlyList<string> FindBelow(string folder, int connection, int limit = 5)
+    {
+        var found = new List<string>();
+        foreach (var process in Directory.EnumerateDirectories("/proc"))
+        {
+            if (!int.TryParse(Path.GetFileName(process), CultureInfo.InvariantCulture, out _)) continue;
+            found.AddRange(FilesOf(process, connection).Distinct().Where(file => MountTable.IsBelow(file, folder))
+                .Select(file => $"{file} by {NameOf(process)}"));
+        }
+        foreach (var (loop, file) in Loops())
+            if (MountTable.IsBelow(file, folder)) found.Add($"{file} by loop device {loop}");
+        return found.Count > limit ? found[..limit] : found;
+    }
+
+    /// <summary>What a process has open or mapped of a mount, as the kernel names it.</summary>
+    private static List<string> FilesOf(string process, int connection)
+    {
+        const int path = 5;
+        var files = new List<string>();
+        try
+        {
+            foreach (var link in ProcessDescriptors.Of(process))
+                if (IsOn(link, connection) && Libc.ReadLink(link) is { } file) files.Add(file);
+            var device = DeviceOf(connection);
+            foreach (var line in File.ReadLines(process + "/maps"))
+                if (line.Contains(device, StringComparison.Ordinal))
+                    files.Add(MountTable.Unescape(line.Split(' ', path + 1, StringSplitOptions.RemoveEmptyEntries)[path].Trim()));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The process is gone, or not ours to look into.
+        }
+        return files;
+    }
+
+    /// <summary>"7f00-7f01 r--p 00000000 00:34 12  /path": how a mapping tells of a device.</summary>
+    private static string DeviceOf(int connection) => string.Create(CultureInfo.InvariantCulture, $" 00:{connection:x2} ");
+
+    /// <summary>Loop devices that are attached, each with its file.</summary>
+    private static IEnumerable<(string Device, string File)> Loops() =>
+        from loop in Directory.EnumerateDirectories("/sys/block", "loop*")
+        let file = TryReadText(Path.Combine(loop, "loop/backing_file"))
+        where file.Length > 0
+        select ($"/dev/{Path.GetFileName(loop)}", file);
 
     private static string NameOf(string process) => $"process {Path.GetFileName(process)} ({TryReadText(process + "/comm")})";
 
@@ -52,8 +101,8 @@ internal static class MountHolders
         try
         {
             if (ProcessDescriptors.Of(process).Any(link => IsOn(link, connection))) return true;
-            // "7f00-7f01 r--p 00000000 00:34 12  /path": a mapping outlives the descriptor it was made through.
-            var device = string.Create(CultureInfo.InvariantCulture, $" 00:{connection:x2} ");
+            // A mapping outlives the descriptor it was made through.
+            var device = DeviceOf(connection);
             return File.ReadLines(process + "/maps").Any(line => line.Contains(device, StringComparison.Ordinal));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -24,6 +24,10 @@ internal sealed class FakeDaemon : IDaemon
     public ManualResetEventSlim? Hold { get; set; }
     public CountdownEvent? Begun { get; set; }
 
+    public Dictionary<string, string[]> Holders { get; } = [];
+
+    public IReadOnlyList<string> HoldersOf(string pool) => Holders.GetValueOrDefault(pool) ?? [];
+
     public bool TryStop(Func<bool> wanted, out string reason)
     {
         Begun?.Signal();

@@ -107,6 +107,32 @@ public sealed class MountHoldersTests : IDisposable
     }
 
     [Fact]
+    public void Who_has_files_below_a_folder_is_named_with_them_and_nobody_else_is()
+    {
+        string[] folders = [Path.Combine(_folder, "a"), Path.Combine(_folder, "ab")];
+        foreach (var folder in folders)
+        {
+            Directory.CreateDirectory(folder);
+            File.WriteAllBytes(Path.Combine(folder, "f 1"), new byte[65536]);
+        }
+        Assert.Empty(MountHolders.FindBelow(folders[0], _device));
+        var other = Holder($"f = open('{folders[1]}/f 1')");
+        Assert.Empty(MountHolders.FindBelow(folders[0], _device));
+        Assert.Equal([$"{folders[1]}/f 1 by process {other.Id} (python3)"], MountHolders.FindBelow(folders[1], _device));
+        var twice = Holder($"import mmap\nf = open('{folders[0]}/f 1', 'r+b'); m = mmap.mmap(f.fileno(), 4096)");
+        Assert.Equal([$"{folders[0]}/f 1 by process {twice.Id} (python3)"], MountHolders.FindBelow(folders[0], _device));
+        twice.Kill();
+        twice.WaitForExit();
+        var mapped = Holder($"import mmap\nf = open('{folders[0]}/f 1', 'r+b'); m = mmap.mmap(f.fileno(), 4096); f.close()");
+        Assert.Equal([$"{folders[0]}/f 1 by process {mapped.Id} (python3)"], MountHolders.FindBelow(folders[0], _device));
+        var loop = Done("losetup", "--find", "--show", Path.Combine(folders[0], "f 1"));
+        _undo.Push(() => Done("losetup", "--detach", loop));
+        Assert.Equal([$"{folders[0]}/f 1 by process {mapped.Id} (python3)", $"{folders[0]}/f 1 by loop device {loop}"],
+            MountHolders.FindBelow(folders[0], _device));
+        Assert.Single(MountHolders.FindBelow(folders[0], _device, limit: 1));
+    }
+
+    [Fact]
     public void A_bind_mount_elsewhere()
     {
         Done("mount", "--bind", _folder, _other);
