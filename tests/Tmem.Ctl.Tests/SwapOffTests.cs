@@ -1,0 +1,70 @@
+using Tmem.Ctl.Swap;
+using Xunit;
+
+namespace Tmem.Ctl.Tests;
+
+/// <summary>swap off: whatever there is of it is undone, as often as it is asked for, and never without memory.</summary>
+public sealed class SwapOffTests : SwapTests
+{
+    [Fact]
+    public void What_could_not_be_undone_is_told_and_swap_off_cleans_it_up()
+    {
+        _system.FailAt = "mkswap";
+        _system.Stuck.Add("detach");
+        Assert.Contains("not undone: attach a loop device", Run("swap", "on").Error);
+        _system.FailAt = null;
+        _system.Stuck.Clear();
+        _server.Pools["swap"] = "persistent";
+        Assert.Single(_system.Attached);
+        Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
+        Assert.True(_system.IsClean);
+    }
+
+    [Fact]
+    public void Off_twice_is_done_twice()
+    {
+        Run("swap", "on");
+        Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
+        var again = Run("swap", "off");
+        Assert.Equal(ExitCode.Done, again.Code);
+        Assert.Contains("swap is off already", again.Output);
+    }
+
+    [Fact]
+    public void Off_goes_on_where_an_earlier_off_failed()
+    {
+        Run("swap", "on");
+        foreach (var action in new[] { "swapoff", "detach", "unlink" })
+        {
+            _system.FailAt = action;
+            var outcome = Run("swap", "off");
+            Assert.Equal(ExitCode.Failed, outcome.Code);
+            Assert.Contains("swap off failed at the step", outcome.Error);
+        }
+        _system.FailAt = null;
+        Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
+        Assert.True(_system.IsClean);
+        Assert.Empty(_server.Pools);
+    }
+
+    [Fact]
+    public void Off_without_memory_says_how_much_is_missing_and_where()
+    {
+        Run("swap", "on");
+        _system.Done.Clear();
+        _system.Room = new MemoryRoom(60 << 20, []);
+        var outcome = Run("swap", "off");
+        Assert.Equal(ExitCode.Failed, outcome.Code);
+        // 100 MiB are swapped, 60 available, and the store gives back 1.6.
+        Assert.Contains("38.4 MiB of memory are missing on this machine", outcome.Error);
+        _system.Room = new MemoryRoom(1L << 40, [new GroupRoom("/sys/fs/cgroup/memory/web", 200 << 20, 190 << 20, 90 << 20)]);
+        Assert.Contains("80.0 MiB of memory are missing in the memory group /sys/fs/cgroup/memory/web", Run("swap", "off").Error);
+        Assert.Empty(_system.Done);
+        // Other swap can take it; and who insists is obeyed.
+        _system.On["/dev/sda2"] = -2;
+        Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
+        Run("swap", "on");
+        _system.On.Remove("/dev/sda2");
+        Assert.Equal(ExitCode.Done, Run("swap", "off", "--force").Code);
+    }
+}
