@@ -43,6 +43,11 @@ internal static class LatchOrder
             Debug.Assert(held[later] == 0, $"a latch of rank {rank} is waited for under one of rank {(LatchRank)later}");
     }
 
+    /// <summary>Before a wait for a lock of the embedder's: those come before all latches.</summary>
+    [Conditional("DEBUG")]
+    public static void HoldsNone() =>
+        Debug.Assert(t_held is not { } held || !held.AsSpan().ContainsAnyExcept(0), "a lock is waited for under a latch");
+
     /// <summary>One of that rank is held from now on.</summary>
     [Conditional("DEBUG")]
     public static void Entered(LatchRank rank) => (t_held ??= new int[(int)LatchRank.Notes + 1])[(int)rank]++;

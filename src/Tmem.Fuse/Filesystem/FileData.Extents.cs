@@ -51,12 +51,10 @@ internal sealed partial class FileData
         if (!isPunch && !isZeroing) return Errno.EOPNOTSUPP;
         var error = Punch(file, offset, end, mayLeave, out left);
         if (error != Errno.Ok) return error;
-        var stripe = FileStripe(file, in inode);
-        error = EnterToReach(file, ref inode, stripe, (mode & KeepSize) == 0 ? end : 0);
+        using var held = EnterToReach(file, ref inode, (mode & KeepSize) == 0 ? end : 0, out error);
         if (error != Errno.Ok) return error;
         if ((mode & KeepSize) == 0) Extend(ref inode, end);
         Touch(ref inode);
-        _files.ExitShared(stripe);
         return Errno.Ok;
     }
 
@@ -69,41 +67,25 @@ internal sealed partial class FileData
         found = 0;
         if (whence is not (SeekData or SeekHole)) return Errno.EINVAL;
         ref var inode = ref _records.Get<InodeRecord>(file);
-        var stripe = FileStripe(file, in inode);
-        _files.EnterShared(stripe);
-        try
-        {
-            var size = Volatile.Read(ref inode.Size);
-            if (offset >= size) return Errno.ENXIO;
-            var pages = new FilePages(_client, file, in inode);
-            // No holes in an ephemeral file: a copying tool must meet the lost page and fail, not take it for zeros. Nor in one
-            // that somebody may have written to through a mapping: the kernel asks here without writing that back first.
-            if (pages.IsEphemeral || inode.MayBeNewerInKernel) found = whence == SeekData ? offset : size;
-            else if (whence == SeekHole) found = FindHole(in pages, offset, size);
-            else return FindData(in pages, offset, size, out found);
-            return Errno.Ok;
-        }
-        finally
-        {
-            _files.ExitShared(stripe);
-        }
+        using var held = _files.EnterShared(FileStripe(file, in inode));
+        var size = Volatile.Read(ref inode.Size);
+        if (offset >= size) return Errno.ENXIO;
+        var pages = new FilePages(_client, file, in inode);
+        // No holes in an ephemeral file: a copying tool must meet the lost page and fail, not take it for zeros. Nor in one
+        // that somebody may have written to through a mapping: the kernel asks here without writing that back first.
+        if (pages.IsEphemeral || inode.MayBeNewerInKernel) found = whence == SeekData ? offset : size;
+        else if (whence == SeekHole) found = FindHole(in pages, offset, size);
+        else return FindData(in pages, offset, size, out found);
+        return Errno.Ok;
     }
 
     /// <summary>One step of what is left of a range. False if nothing is.</summary>
     public bool DropRange(RecordRef file, ulong first, uint count)
     {
         ref var inode = ref _records.Get<InodeRecord>(file);
-        var stripe = FileStripe(file, in inode);
-        _files.EnterExclusive(stripe);
-        try
-        {
-            BeforeStep?.Invoke();
-            return new FilePages(_client, file, in inode).FlushSome(ref first, first + count, PagesAStep);
-        }
-        finally
-        {
-            _files.ExitExclusive(stripe);
-        }
+        using var held = _files.EnterExclusive(FileStripe(file, in inode));
+        BeforeStep?.Invoke();
+        return new FilePages(_client, file, in inode).FlushSome(ref first, first + count, PagesAStep);
     }
 
     /// <summary>One step of dropping the pages of a file that nobody uses any more. False if none is left.</summary>
@@ -119,14 +101,8 @@ internal sealed partial class FileData
         left = default;
         ref var inode = ref _records.Get<InodeRecord>(file);
         var pages = new FilePages(_client, file, in inode);
-        var stripe = FileStripe(file, in inode);
         if (((offset | end) & PageMask) == 0 && (end - offset) >> FilePages.PageShift <= SmallHolePages)
-        {
-            _files.EnterShared(stripe);
-            var error = PunchPages(in pages, file, offset, end);
-            _files.ExitShared(stripe);
-            return error;
-        }
+            return PunchPages(in pages, file, in inode, offset, end);
         return PunchInSteps(in pages, file, ref inode, offset, end, mayLeave, out left);
     }
 
@@ -143,8 +119,7 @@ internal sealed partial class FileData
         var next = PagesFor(offset);
         for (var step = 0; ; step++)
         {
-            _files.EnterExclusive(stripe);
-            try
+            using (_files.EnterExclusive(stripe))
             {
                 // Beyond the end of the file all is zero, so a hole up to the end may as well take the rest of the page. Asked
                 // each time: the file may grow between two steps.
@@ -161,10 +136,6 @@ internal sealed partial class FileData
                     return Errno.Ok;
                 }
             }
-            finally
-            {
-                _files.ExitExclusive(stripe);
-            }
             _files.GiveWay(stripe);
         }
     }
@@ -173,14 +144,13 @@ internal sealed partial class FileData
     /// Flushes whole pages with the file's lock shared: a discard of swap must not stop the swapping. The page's lock keeps one
     /// that is just being changed in part from coming back with its old bytes.
     /// </summary>
-    private Errno PunchPages(in FilePages pages, RecordRef file, ulong offset, ulong end)
+    private Errno PunchPages(in FilePages pages, RecordRef file, in InodeRecord inode, ulong offset, ulong end)
     {
+        using var held = _files.EnterShared(FileStripe(file, in inode));
         for (var at = offset; at < end; at += FilePages.PageSize)
         {
-            var stripe = PageStripe(in pages, file, Page(at));
-            _pages.EnterExclusive(stripe);
+            using var page = _pages.EnterExclusive(PageStripe(in pages, file, Page(at)));
             var status = pages.Flush(Page(at));
-            _pages.ExitExclusive(stripe);
             if (status != TmemStatus.Ok) return StatusErrno.Of(status);
         }
         return Errno.Ok;
@@ -209,23 +179,15 @@ internal sealed partial class FileData
     private Errno Clear(in FilePages pages, RecordRef file, uint page, int from, int end)
     {
         Span<byte> buffer = stackalloc byte[FilePages.PageSize];
-        var stripe = PageStripe(in pages, file, page);
-        _pages.EnterExclusive(stripe);
-        try
-        {
-            var status = pages.Get(page, buffer);
-            if (status == TmemStatus.Miss) return Errno.Ok;
-            if (status != TmemStatus.Ok) return StatusErrno.Of(status);
-            var range = buffer[from..end];
-            if (!range.ContainsAnyExcept((byte)0)) return Errno.Ok;
-            range.Clear();
-            var empty = !pages.IsEphemeral && !buffer.ContainsAnyExcept((byte)0);
-            return StatusErrno.Of(empty ? pages.Flush(page) : pages.Store(page, buffer));
-        }
-        finally
-        {
-            _pages.ExitExclusive(stripe);
-        }
+        using var held = _pages.EnterExclusive(PageStripe(in pages, file, page));
+        var status = pages.Get(page, buffer);
+        if (status == TmemStatus.Miss) return Errno.Ok;
+        if (status != TmemStatus.Ok) return StatusErrno.Of(status);
+        var range = buffer[from..end];
+        if (!range.ContainsAnyExcept((byte)0)) return Errno.Ok;
+        range.Clear();
+        var empty = !pages.IsEphemeral && !buffer.ContainsAnyExcept((byte)0);
+        return StatusErrno.Of(empty ? pages.Flush(page) : pages.Store(page, buffer));
     }
 
     private static Errno FindData(in FilePages pages, ulong offset, ulong size, out ulong found)

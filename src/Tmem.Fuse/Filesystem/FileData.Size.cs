@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tmem.Engine;
 using Tmem.Engine.Records;
 using Tmem.Fuse.Native;
@@ -38,31 +39,29 @@ internal sealed partial class FileData
         if (size > FilePages.MaximumSize) return Errno.EFBIG;
         ref var inode = ref _records.Get<InodeRecord>(file);
         var stripe = FileStripe(file, in inode);
-        while (true)
-        {
-            _files.EnterExclusive(stripe);
-            var old = Volatile.Read(ref inode.Size);
-            var mustSettle = size > old && IsUnsettled(in inode);
-            if (!mustSettle)
-            {
-                // In this order: whoever takes up the region in between finds a file that is to lose what lies behind its end,
-                // and it does not.
-                if (size < old) inode.Raise(InodeFlags.StalePages);
-                BeforeStep?.Invoke();
-                Volatile.Write(ref inode.Size, size);
-                Touch(ref inode);
-            }
-            _files.ExitExclusive(stripe);
-            if (!mustSettle) break;
-            var error = Settle(file, ref inode);
-            if (error != Errno.Ok) return error;
-        }
+        while (!TrySetSize(ref inode, stripe, size))
+            if (Settle(file, ref inode) is not Errno.Ok and var error) return error;
         // Also what one that was cut short has left: this request may be the same one.
         if (!inode.Has(InodeFlags.StalePages)) return Errno.Ok;
         if (!mayLeave) Settle(file, ref inode);
         for (var step = 0; mayLeave && step < StepsAtOnce && (isLeft = SettleStep(file, ref inode, out _)); step++)
             _files.GiveWay(stripe);
         return Errno.Ok;
+    }
+
+    /// <summary>False if the file is to grow over something stale.</summary>
+    private bool TrySetSize(ref InodeRecord inode, int stripe, ulong size)
+    {
+        using var held = _files.EnterExclusive(stripe);
+        var old = Volatile.Read(ref inode.Size);
+        if (size > old && IsUnsettled(in inode)) return false;
+        // In this order: whoever takes up the region in between finds a file that is to lose what lies behind its end, and it
+        // does not.
+        if (size < old) inode.Raise(InodeFlags.StalePages);
+        BeforeStep?.Invoke();
+        Volatile.Write(ref inode.Size, size);
+        Touch(ref inode);
+        return true;
     }
 
     /// <summary>One step of what a truncation has left behind the end of the file. False if nothing is left.</summary>
@@ -79,16 +78,17 @@ internal sealed partial class FileData
     /// Enters a file's lock, shared, to make it reach at least to <paramref name="end"/>. If it is to grow over something stale,
     /// that goes first: ENOSPC, and not entered, if there is no room to clear it.
     /// </summary>
-    private Errno EnterToReach(RecordRef file, ref InodeRecord inode, int stripe, ulong end)
+    private StripedLocks.SharedHold EnterToReach(RecordRef file, ref InodeRecord inode, ulong end, out Errno error)
     {
+        error = Errno.Ok;
         while (true)
         {
-            _files.EnterShared(stripe);
+            var held = _files.EnterShared(FileStripe(file, in inode));
             // Both change under the lock held alone.
-            if (!IsUnsettled(in inode) || end <= Volatile.Read(ref inode.Size)) return Errno.Ok;
-            _files.ExitShared(stripe);
-            var error = Settle(file, ref inode);
-            if (error != Errno.Ok) return error;
+            if (!IsUnsettled(in inode) || end <= Volatile.Read(ref inode.Size)) return held;
+            held.Dispose();
+            error = Settle(file, ref inode);
+            if (error != Errno.Ok) return default;
         }
     }
 
@@ -109,22 +109,15 @@ internal sealed partial class FileData
     private bool SettleStep(RecordRef file, ref InodeRecord inode, out Errno error)
     {
         error = Errno.Ok;
-        var stripe = FileStripe(file, in inode);
-        _files.EnterExclusive(stripe);
-        try
-        {
-            if (!IsUnsettled(in inode)) return false;
-            BeforeStep?.Invoke();
-            var pages = new FilePages(_client, file, in inode);
-            var next = PagesFor(inode.Size);
-            if (pages.FlushSome(ref next, FilePages.MaximumPages, PagesAStep)) return true;
-            error = ClearTail(in pages, file, ref inode);
-            return false;
-        }
-        finally
-        {
-            _files.ExitExclusive(stripe);
-        }
+        using var held = _files.EnterExclusive(FileStripe(file, in inode));
+        if (!IsUnsettled(in inode)) return false;
+        BeforeStep?.Invoke();
+        var pages = new FilePages(_client, file, in inode);
+        var next = PagesFor(inode.Size);
+        if (pages.FlushSome(ref next, FilePages.MaximumPages, PagesAStep)) return true;
+        Debug.Assert(!HasPagesBeyondEnd(in pages, in inode), "nothing is stored behind the end of a file that is settled");
+        error = ClearTail(in pages, file, ref inode);
+        return false;
     }
 
     private Errno ClearTail(in FilePages pages, RecordRef file, ref InodeRecord inode)
@@ -164,17 +157,10 @@ internal sealed partial class FileData
     public bool HasPagesBeyondEnd(RecordRef file)
     {
         ref var inode = ref _records.Get<InodeRecord>(file);
-        var stripe = FileStripe(file, in inode);
-        _files.EnterExclusive(stripe);
-        try
-        {
-            var first = PagesFor(inode.Size);
-            if (first > uint.MaxValue || inode.Has(InodeFlags.StalePages)) return false;
-            return new FilePages(_client, file, in inode).Next((uint)first, out _) == TmemStatus.Ok;
-        }
-        finally
-        {
-            _files.ExitExclusive(stripe);
-        }
+        using var held = _files.EnterExclusive(FileStripe(file, in inode));
+        return !inode.Has(InodeFlags.StalePages) && HasPagesBeyondEnd(new FilePages(_client, file, in inode), in inode);
     }
+
+    private static bool HasPagesBeyondEnd(in FilePages pages, in InodeRecord inode) =>
+        PagesFor(inode.Size) is <= uint.MaxValue and var first && pages.Next((uint)first, out _) == TmemStatus.Ok;
 }

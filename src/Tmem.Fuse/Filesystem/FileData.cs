@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Tmem.Engine;
 using Tmem.Engine.Records;
@@ -22,8 +23,8 @@ internal sealed partial class FileData
 
     private readonly TmemClient _client;
     private readonly RecordStore _records;
-    private readonly StripedLocks _files = new(4, bytes: 64);
-    private readonly StripedLocks _pages = new(32, bytes: 16);
+    private readonly StripedLocks _files = new(LockRank.File, 4, bytes: 64);
+    private readonly StripedLocks _pages = new(LockRank.Page, 32, bytes: 16);
 
     public FileData(TmemClient client, RecordStore records)
     {
@@ -42,35 +43,27 @@ internal sealed partial class FileData
     {
         length = 0;
         ref var inode = ref _records.Get<InodeRecord>(file);
-        var stripe = FileStripe(file, in inode);
-        _files.EnterShared(stripe);
-        try
+        using var held = _files.EnterShared(FileStripe(file, in inode));
+        var size = Volatile.Read(ref inode.Size);
+        if (offset >= size) return Errno.Ok;
+        var count = (int)Math.Min((ulong)destination.Length, size - offset);
+        var pages = new FilePages(_client, file, in inode);
+        for (var done = 0; done < count;)
         {
-            var size = Volatile.Read(ref inode.Size);
-            if (offset >= size) return Errno.Ok;
-            var count = (int)Math.Min((ulong)destination.Length, size - offset);
-            var pages = new FilePages(_client, file, in inode);
-            for (var done = 0; done < count;)
-            {
-                var at = offset + (ulong)done;
-                var within = (int)(at & PageMask);
-                var rest = destination[done..];
-                // Whole pages, the last of the file among them if there is room for all of it.
-                var run = within != 0 ? 0 : Math.Min(Math.Min(rest.Length, count - done + PageMask) >> FilePages.PageShift,
-                    FilePages.LongestRun);
-                var part = Math.Min(run != 0 ? run << FilePages.PageShift : FilePages.PageSize - within, count - done);
-                var status = run != 0 ? pages.GetRun(Page(at), rest[..(run << FilePages.PageShift)])
-                    : ReadPart(in pages, Page(at), within, rest[..part]);
-                if (status != TmemStatus.Ok && (status != TmemStatus.Miss || pages.IsEphemeral)) return StatusErrno.Of(status);
-                done += part;
-            }
-            length = count;
-            return Errno.Ok;
+            var at = offset + (ulong)done;
+            var within = (int)(at & PageMask);
+            var rest = destination[done..];
+            // Whole pages, the last of the file among them if there is room for all of it.
+            var run = within != 0 ? 0 : Math.Min(Math.Min(rest.Length, count - done + PageMask) >> FilePages.PageShift,
+                FilePages.LongestRun);
+            var part = Math.Min(run != 0 ? run << FilePages.PageShift : FilePages.PageSize - within, count - done);
+            var status = run != 0 ? pages.GetRun(Page(at), rest[..(run << FilePages.PageShift)])
+                : ReadPart(in pages, Page(at), within, rest[..part]);
+            if (status != TmemStatus.Ok && (status != TmemStatus.Miss || pages.IsEphemeral)) return StatusErrno.Of(status);
+            done += part;
         }
-        finally
-        {
-            _files.ExitShared(stripe);
-        }
+        length = count;
+        return Errno.Ok;
     }
 
     /// <summary>As <see cref="FilePages.GetRun"/>, part of a page.</summary>
@@ -100,49 +93,33 @@ internal sealed partial class FileData
         if (offset >= FilePages.MaximumSize) return Errno.EFBIG;
         data = data[..(int)Math.Min((ulong)data.Length, FilePages.MaximumSize - offset)];
         ref var inode = ref _records.Get<InodeRecord>(file);
-        var stripe = FileStripe(file, in inode);
-        var error = EnterToReach(file, ref inode, stripe, offset + (ulong)data.Length);
+        using var held = EnterToReach(file, ref inode, offset + (ulong)data.Length, out var error);
         if (error != Errno.Ok) return error;
-        try
+        var pages = new FilePages(_client, file, in inode);
+        var done = 0;
+        while (done < data.Length)
         {
-            var pages = new FilePages(_client, file, in inode);
-            var done = 0;
-            while (done < data.Length)
-            {
-                var at = offset + (ulong)done;
-                var within = (int)(at & PageMask);
-                var part = data.Slice(done, Math.Min(FilePages.PageSize - within, data.Length - done));
-                error = part.Length == FilePages.PageSize
-                    ? WritePage(in pages, file, ref inode, at, part)
-                    : WritePart(in pages, file, ref inode, at, part);
-                if (error != Errno.Ok) break;
-                done += part.Length;
-            }
-            written = (uint)done;
-            if (done == 0) return error;
-            Touch(ref inode, fromMapping);
-            return Errno.Ok;
+            var at = offset + (ulong)done;
+            var within = (int)(at & PageMask);
+            var part = data.Slice(done, Math.Min(FilePages.PageSize - within, data.Length - done));
+            error = part.Length == FilePages.PageSize
+                ? WritePage(in pages, file, ref inode, at, part)
+                : WritePart(in pages, file, ref inode, at, part);
+            if (error != Errno.Ok) break;
+            done += part.Length;
         }
-        finally
-        {
-            _files.ExitShared(stripe);
-        }
+        written = (uint)done;
+        if (done == 0) return error;
+        Touch(ref inode, fromMapping);
+        return Errno.Ok;
     }
 
     private Errno WritePage(in FilePages pages, RecordRef file, ref InodeRecord inode, ulong at, ReadOnlySpan<byte> data)
     {
-        var stripe = PageStripe(in pages, file, Page(at));
-        _pages.EnterShared(stripe);
-        try
-        {
-            var status = pages.Store(Page(at), data);
-            if (status == TmemStatus.Ok) Extend(ref inode, at + (ulong)data.Length);
-            return StatusErrno.Of(status);
-        }
-        finally
-        {
-            _pages.ExitShared(stripe);
-        }
+        using var held = _pages.EnterShared(PageStripe(in pages, file, Page(at)));
+        var status = pages.Store(Page(at), data);
+        if (status == TmemStatus.Ok) Extend(ref inode, at + (ulong)data.Length);
+        return StatusErrno.Of(status);
     }
 
     [SkipLocalsInit]
@@ -150,29 +127,21 @@ internal sealed partial class FileData
     {
         Span<byte> buffer = stackalloc byte[FilePages.PageSize];
         var within = (int)(at & PageMask);
-        var stripe = PageStripe(in pages, file, Page(at));
-        _pages.EnterExclusive(stripe);
-        try
+        using var held = _pages.EnterExclusive(PageStripe(in pages, file, Page(at)));
+        var status = pages.Get(Page(at), buffer);
+        if (status == TmemStatus.Miss)
         {
-            var status = pages.Get(Page(at), buffer);
-            if (status == TmemStatus.Miss)
-            {
-                if (pages.IsEphemeral && !CoversOldBytes(ref inode, at, within, data.Length)) return Errno.ENODATA;
-                buffer.Clear();
-            }
-            else if (status != TmemStatus.Ok)
-            {
-                return StatusErrno.Of(status);
-            }
-            data.CopyTo(buffer[within..]);
-            status = pages.Store(Page(at), buffer);
-            if (status == TmemStatus.Ok) Extend(ref inode, at + (ulong)data.Length);
+            if (pages.IsEphemeral && !CoversOldBytes(ref inode, at, within, data.Length)) return Errno.ENODATA;
+            buffer.Clear();
+        }
+        else if (status != TmemStatus.Ok)
+        {
             return StatusErrno.Of(status);
         }
-        finally
-        {
-            _pages.ExitExclusive(stripe);
-        }
+        data.CopyTo(buffer[within..]);
+        status = pages.Store(Page(at), buffer);
+        if (status == TmemStatus.Ok) Extend(ref inode, at + (ulong)data.Length);
+        return StatusErrno.Of(status);
     }
 
     /// <summary>
@@ -191,6 +160,7 @@ internal sealed partial class FileData
     /// <summary>Raises the size to at least <paramref name="end"/>.</summary>
     private static void Extend(ref InodeRecord inode, ulong end)
     {
+        Debug.Assert(end <= FilePages.MaximumSize, "no file grows beyond the largest there may be");
         var seen = Volatile.Read(ref inode.Size);
         while (seen < end)
         {

@@ -4,9 +4,9 @@ namespace Tmem.Fuse.Filesystem;
 /// Reader/writer spin locks, a fixed number of them: some for each place in the table of pools, so that files of two pools never
 /// share one and nobody's file can hold up the swap file, whose pool is its own. Within a pool a key chooses the lock. A waiting
 /// writer keeps new readers out, so it is not starved, and one that takes the lock again and again gives way in between. Not
-/// re-entrant; a thread holds at most one lock of a set. ReaderWriterLockSlim was weighed: it costs several times as much a
-/// request, keeps thread-local state that allocates, and one a file would have to live somewhere; a word in the inode's record
-/// would be written by reads.
+/// re-entrant; a thread holds at most one lock of a set (<see cref="LockOrder"/>). ReaderWriterLockSlim was weighed: it costs
+/// several times as much a request, keeps thread-local state that allocates, and one a file would have to live somewhere; a word
+/// in the inode's record would be written by reads.
 /// </summary>
 internal sealed class StripedLocks
 {
@@ -23,16 +23,18 @@ internal sealed class StripedLocks
     private const int WaitersOffset = 1;
 
     private readonly int[] _states;
+    private readonly LockRank _rank;
     private readonly int _stripes;
     private readonly int _integers;
 
+    /// <param name="rank">What they lock.</param>
     /// <param name="stripes">How many locks a pool has; a power of two.</param>
     /// <param name="bytes">How far two locks lie apart: 64 for a cache line each.</param>
-    public StripedLocks(int stripes, int bytes)
+    public StripedLocks(LockRank rank, int stripes, int bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(stripes & (stripes - 1), 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(bytes, 2 * sizeof(int));
-        (_stripes, _integers) = (stripes, bytes / sizeof(int));
+        (_rank, _stripes, _integers) = (rank, stripes, bytes / sizeof(int));
         _states = new int[Pools * stripes * _integers];
     }
 
@@ -43,40 +45,40 @@ internal sealed class StripedLocks
         return ((int)(pool % Pools) * _stripes + ((int)(mixed >> 40) & (_stripes - 1))) * _integers;
     }
 
-    public void EnterShared(int stripe)
+    /// <summary>Enters beside other readers, until what is returned is disposed of.</summary>
+    public SharedHold EnterShared(int stripe)
+    {
+        LockOrder.Waits(_rank);
+        Add(stripe, 1);
+        LockOrder.Entered(_rank);
+        return new SharedHold(this, stripe);
+    }
+
+    /// <summary>Enters alone, until what is returned is disposed of.</summary>
+    public ExclusiveHold EnterExclusive(int stripe)
+    {
+        LockOrder.Waits(_rank);
+        Add(stripe, Writer);
+        ref var state = ref _states[stripe];
+        for (var spin = new SpinWait(); Volatile.Read(ref state) != Writer;) spin.SpinOnce(YieldsBeforeSleep);
+        LockOrder.Entered(_rank);
+        return new ExclusiveHold(this, stripe);
+    }
+
+    /// <summary>Adds a reader, or the writer's bit, once no writer holds a lock or waits for it.</summary>
+    private void Add(int stripe, int what)
     {
         ref var state = ref _states[stripe];
         var seen = Volatile.Read(ref state);
-        if (seen >= 0 && Interlocked.CompareExchange(ref state, seen + 1, seen) == seen) return;
+        if (seen >= 0 && Interlocked.CompareExchange(ref state, seen + what, seen) == seen) return;
         Interlocked.Increment(ref _states[stripe + WaitersOffset]);
         for (var spin = new SpinWait(); ; spin.SpinOnce(YieldsBeforeSleep))
         {
             seen = Volatile.Read(ref state);
-            if (seen >= 0 && Interlocked.CompareExchange(ref state, seen + 1, seen) == seen) break;
+            if (seen >= 0 && Interlocked.CompareExchange(ref state, seen + what, seen) == seen) break;
         }
         Interlocked.Decrement(ref _states[stripe + WaitersOffset]);
     }
-
-    public void ExitShared(int stripe) => Interlocked.Decrement(ref _states[stripe]);
-
-    public void EnterExclusive(int stripe)
-    {
-        ref var state = ref _states[stripe];
-        var seen = Volatile.Read(ref state);
-        if (seen < 0 || Interlocked.CompareExchange(ref state, seen | Writer, seen) != seen)
-        {
-            Interlocked.Increment(ref _states[stripe + WaitersOffset]);
-            for (var spin = new SpinWait(); ; spin.SpinOnce(YieldsBeforeSleep))
-            {
-                seen = Volatile.Read(ref state);
-                if (seen >= 0 && Interlocked.CompareExchange(ref state, seen | Writer, seen) == seen) break;
-            }
-            Interlocked.Decrement(ref _states[stripe + WaitersOffset]);
-        }
-        for (var spin = new SpinWait(); Volatile.Read(ref state) != Writer;) spin.SpinOnce(YieldsBeforeSleep);
-    }
-
-    public void ExitExclusive(int stripe) => Interlocked.And(ref _states[stripe], ~Writer);
 
     /// <summary>
     /// Lets those who wait for a lock that the caller has just left and wants again have it first; a moment at
@@ -84,8 +86,32 @@ internal sealed class StripedLocks
     /// </summary>
     public void GiveWay(int stripe)
     {
+        LockOrder.Waits(_rank);
         var spin = new SpinWait();
         for (var tries = 0; tries < YieldsBeforeSleep + 8 && Volatile.Read(ref _states[stripe + WaitersOffset]) != 0; tries++)
             spin.SpinOnce(YieldsBeforeSleep);
+    }
+
+    /// <summary>A lock that is held; by default none is.</summary>
+    public readonly ref struct SharedHold(StripedLocks locks, int stripe)
+    {
+        private readonly StripedLocks? _locks = locks;
+
+        public void Dispose()
+        {
+            if (_locks is null) return;
+            LockOrder.Left(_locks._rank);
+            Interlocked.Decrement(ref _locks._states[stripe]);
+        }
+    }
+
+    /// <summary>A lock that is held alone.</summary>
+    public readonly ref struct ExclusiveHold(StripedLocks locks, int stripe)
+    {
+        public void Dispose()
+        {
+            LockOrder.Left(locks._rank);
+            Interlocked.And(ref locks._states[stripe], ~Writer);
+        }
     }
 }

@@ -235,7 +235,7 @@ public sealed class ExtentTests : IDisposable
     [Fact]
     public void Files_of_two_pools_share_no_lock()
     {
-        var locks = new StripedLocks(4, 64);
+        var locks = new StripedLocks(LockRank.File, 4, 64);
         var seen = new Dictionary<int, uint>();
         for (var pool = 0u; pool < 1024; pool++)
         {

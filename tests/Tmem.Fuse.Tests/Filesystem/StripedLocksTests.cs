@@ -6,75 +6,81 @@ namespace Tmem.Fuse.Tests.Filesystem;
 /// <summary>Who may be where at the same time, and who waits for whom.</summary>
 public sealed class StripedLocksTests
 {
-    private readonly StripedLocks _locks = new(stripes: 16, bytes: 64);
+    private readonly StripedLocks _locks = new(LockRank.File, stripes: 16, bytes: 64);
 
-    /// <summary>Whether a thread of its own gets in: true when it has been in and out.</summary>
-    private static Task<bool> Entering(Action enter, Action exit) => Task.Factory.StartNew(() =>
+    /// <summary>A thread that gets in and out; nobody holds a lock across an await, for a lock is its thread's.</summary>
+    private static Thread Entering(Action pass)
     {
-        enter();
-        exit();
-        return true;
-    }, TaskCreationOptions.LongRunning);
+        var thread = new Thread(() => pass());
+        thread.Start();
+        return thread;
+    }
 
-    private Task<bool> Reader(int stripe) => Entering(() => _locks.EnterShared(stripe), () => _locks.ExitShared(stripe));
+    private Thread Reader(int stripe) => Entering(() => _locks.EnterShared(stripe).Dispose());
 
-    private Task<bool> Writer(int stripe) => Entering(() => _locks.EnterExclusive(stripe), () => _locks.ExitExclusive(stripe));
+    private Thread Writer(int stripe) => Entering(() => _locks.EnterExclusive(stripe).Dispose());
 
-    private static async Task Waits(Task<bool> other)
+    private static void Waits(Thread other) => Assert.False(other.Join(50));
+
+    private static void GetsIn(Thread other) => Assert.True(other.Join(TimeSpan.FromSeconds(30)));
+
+    [Fact]
+    public void Readers_share_and_a_writer_has_it_alone()
     {
-        await Task.Delay(50, TestContext.Current.CancellationToken);
-        Assert.False(other.IsCompleted);
+        var stripe = _locks.Stripe(1, 2, 3);
+        Thread writer, reader, second;
+        using (_locks.EnterShared(stripe))
+        {
+            GetsIn(Reader(stripe));
+            Waits(writer = Writer(stripe));
+        }
+        GetsIn(writer);
+
+        using (_locks.EnterExclusive(stripe))
+        {
+            Waits(reader = Reader(stripe));
+            Waits(second = Writer(stripe));
+        }
+        GetsIn(reader);
+        GetsIn(second);
     }
 
     [Fact]
-    public async Task Readers_share_and_a_writer_has_it_alone()
+    public void A_writer_that_waits_keeps_new_readers_out()
     {
         var stripe = _locks.Stripe(1, 2, 3);
-        _locks.EnterShared(stripe);
-        Assert.True(await Reader(stripe));
-        var writer = Writer(stripe);
-        await Waits(writer);
-        _locks.ExitShared(stripe);
-        Assert.True(await writer);
-
-        _locks.EnterExclusive(stripe);
-        var (reader, second) = (Reader(stripe), Writer(stripe));
-        await Waits(reader);
-        await Waits(second);
-        _locks.ExitExclusive(stripe);
-        Assert.True(await reader && await second);
+        Thread writer, late;
+        using (_locks.EnterShared(stripe))
+        {
+            Waits(writer = Writer(stripe));
+            Waits(late = Reader(stripe));
+        }
+        GetsIn(writer);
+        GetsIn(late);
     }
 
     [Fact]
-    public async Task A_writer_that_waits_keeps_new_readers_out()
+    public void One_that_gives_way_lets_the_waiting_have_it_first()
     {
         var stripe = _locks.Stripe(1, 2, 3);
-        _locks.EnterShared(stripe);
-        var writer = Writer(stripe);
-        await Waits(writer);
-        var late = Reader(stripe);
-        await Waits(late);
-        _locks.ExitShared(stripe);
-        Assert.True(await writer && await late);
-    }
-
-    [Fact]
-    public async Task One_that_gives_way_lets_the_waiting_have_it_first()
-    {
-        var stripe = _locks.Stripe(1, 2, 3);
-        _locks.EnterExclusive(stripe);
-        var other = Reader(stripe);
-        await Waits(other);
-        _locks.ExitExclusive(stripe);
+        Thread other;
+        using (_locks.EnterExclusive(stripe)) Waits(other = Reader(stripe));
         _locks.GiveWay(stripe);
         // Whoever waits sleeps a millisecond at most between its looks; giving way ends after some hundred of them.
-        Assert.True(await other.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+        GetsIn(other);
         // With nobody waiting it returns at once.
         _locks.GiveWay(stripe);
     }
 
     [Fact]
-    public async Task Files_of_two_pools_never_share_a_lock()
+    public void A_hold_that_holds_nothing_is_disposed_of_like_any_other()
+    {
+        default(StripedLocks.SharedHold).Dispose();
+        GetsIn(Writer(_locks.Stripe(1, 2, 3)));
+    }
+
+    [Fact]
+    public void Files_of_two_pools_never_share_a_lock()
     {
         var seen = new HashSet<int>();
         for (uint pool = 0; pool < 1024; pool++)
@@ -84,8 +90,8 @@ public sealed class StripedLocksTests
             Assert.Equal(16, own.Count);
             foreach (var stripe in own) Assert.True(seen.Add(stripe), $"pool {pool} shares lock {stripe}");
         }
-        _locks.EnterExclusive(_locks.Stripe(1, 5, 5));
-        Assert.True(await Writer(_locks.Stripe(2, 5, 5)));
+        using var held = _locks.EnterExclusive(_locks.Stripe(1, 5, 5));
+        GetsIn(Writer(_locks.Stripe(2, 5, 5)));
     }
 
     [Fact]
@@ -100,16 +106,14 @@ public sealed class StripedLocksTests
             {
                 if (thread < 2)
                 {
-                    _locks.EnterExclusive(stripe);
+                    using var held = _locks.EnterExclusive(stripe);
                     first++;
                     second++;
-                    _locks.ExitExclusive(stripe);
                 }
                 else
                 {
-                    _locks.EnterShared(stripe);
+                    using var held = _locks.EnterShared(stripe);
                     if (first != second) Interlocked.Increment(ref torn);
-                    _locks.ExitShared(stripe);
                 }
             }
         });
@@ -119,7 +123,7 @@ public sealed class StripedLocksTests
     [Fact]
     public void Nonsense_is_refused()
     {
-        Assert.Throws<ArgumentOutOfRangeException>(() => new StripedLocks(3, 64));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new StripedLocks(4, 4));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new StripedLocks(LockRank.File, 3, 64));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new StripedLocks(LockRank.File, 4, 4));
     }
 }
