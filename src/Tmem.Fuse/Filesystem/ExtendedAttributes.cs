@@ -9,7 +9,7 @@ namespace Tmem.Fuse.Filesystem;
 /// Stored extended attributes: a tree of records a file, ordered as the names of a directory are. A value may have 32,000 bytes
 /// (one record), a file 1,024 attributes and 64 KiB of names and values in all, and each counts against the pool's limit: more
 /// than ext4 keeps of them, and little enough to free or list them in one go. Both figures are kept in the inode, so that no call
-/// walks more than a path down the tree. Which names are allowed where is decided in TmemFileSystem.Attributes.cs.
+/// walks more than a path down the tree. Which names are allowed where is decided in <see cref="AttributeNames"/>.
 /// The caller holds the namespace lock. Set and Remove, when they succeed, leave an operation under way in the journal for the
 /// caller to end.
 /// </summary>

@@ -13,9 +13,8 @@ namespace Tmem.Fuse.Filesystem;
 /// </summary>
 internal sealed class FileSystemVerifier(
     TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index,
-        ExtendedAttributes attributes,
-    PoolTable pools, FileData data, RunningCheck check, BoundedHold hold, Lock names, Func<RecordRef, string?> pathOf,
-        Func<long> dying)
+    ExtendedAttributes attributes, PoolTable pools, FileData data, RunningCheck check, BoundedHold hold, Paths paths,
+    DeadInodes dead)
 {
     private readonly Damage _problems = new();
     private readonly PoolObjects _objects = new(client);
@@ -24,6 +23,7 @@ internal sealed class FileSystemVerifier(
 
     public IReadOnlyList<string> Run()
     {
+        using (hold.Enter()) check.Clear();
         Walk(Reset, default);
         Walk(CheckRecord, below => check.EntriesBelow = below);
         _objects.Begin();
@@ -36,6 +36,7 @@ internal sealed class FileSystemVerifier(
         Walk(CheckDirectory, default);
         CheckPools();
         _objects.Compare(Report);
+        using (hold.Enter()) check.Clear();
         return _problems.Sentences;
     }
 
@@ -51,9 +52,8 @@ internal sealed class FileSystemVerifier(
         };
         for (var more = true; more;)
         {
-            lock (names)
+            using (hold.Enter())
             {
-                hold.Begin();
                 more = records.Continue(ref from, BoundedHold.Most, guarded);
                 reached?.Invoke(more ? from : ulong.MaxValue);
             }
@@ -157,7 +157,7 @@ internal sealed class FileSystemVerifier(
         // Of a directory that is being removed with all that is in it only the name is gone.
         if (record.Links != record.Mark && !(record.IsDirectory && record.Links == 0))
             Report($"inode {inode.Value} counts {record.Links} links, {record.Mark} are there");
-        if (inode != inodes.Root && record.IsDead && dying() == 0 && !record.Has(InodeFlags.Held))
+        if (inode != inodes.Root && record.IsDead && !dead.Any && !record.Has(InodeFlags.Held))
             Report($"inode {inode.Value} has neither name nor user and is not being freed");
         CheckRemoval(inode, in record);
         if (record.IsSymbolicLink)
@@ -264,9 +264,8 @@ internal sealed class FileSystemVerifier(
         for (var from = 1UL; from != 0;)
         {
             BoundedHold.Pause();
-            lock (names)
+            using (hold.Enter())
             {
-                hold.Begin();
                 if (!inodes.IsWhole(_directory) || inodes[_directory].Generation != _generation) break;
                 try
                 {
@@ -303,9 +302,8 @@ internal sealed class FileSystemVerifier(
 
     private void CheckPools()
     {
-        lock (names)
+        using (hold.Enter())
         {
-            hold.Begin();
             foreach (var pool in pools.All())
             {
                 hold.Take();
@@ -315,7 +313,7 @@ internal sealed class FileSystemVerifier(
                     Report($"the directory of {pool.Id} is not at the first level");
             }
         }
-        lock (names)
+        using (hold.Enter())
         {
             foreach (var id in client.Pools())
                 if (pools.Find(id.Value) is null && pools.Ending == 0) Report($"{id} has no directory");
@@ -326,7 +324,7 @@ internal sealed class FileSystemVerifier(
     {
         try
         {
-            if (records.IsRecord(inode, RecordKind.Inode) && pathOf(inode) is { } path) return path;
+            if (records.IsRecord(inode, RecordKind.Inode) && paths.Of(inode) is { } path) return path;
         }
         catch (DamagedRecordException)
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Tmem.Engine;
 using Tmem.Engine.Records;
@@ -62,6 +63,23 @@ internal sealed class InodeTable
         return RecordSum.Holds(inode, in record) ? Errno.Ok : Errno.EIO;
     }
 
+    /// <summary>The inode of a node id that must be a living directory.</summary>
+    public Errno ResolveDirectory(NodeId node, out RecordRef directory)
+    {
+        var error = Resolve(node, out directory);
+        return error != Errno.Ok || this[directory].IsDirectory ? error : Errno.ENOTDIR;
+    }
+
+    /// <summary>The inode of a node id that must be a regular file: EISDIR for a directory, EINVAL for anything else.</summary>
+    public Errno ResolveFile(NodeId node, out RecordRef file)
+    {
+        var error = Resolve(node, out file);
+        if (error != Errno.Ok) return error;
+        ref var inode = ref this[file];
+        if (inode.IsRegular) return Errno.Ok;
+        return inode.IsDirectory ? Errno.EISDIR : Errno.EINVAL;
+    }
+
     /// <summary>Whether a reference, which may come from anywhere, is that of an inode that is what it was made as.</summary>
     public bool IsWhole(RecordRef inode)
     {
@@ -105,8 +123,47 @@ internal sealed class InodeTable
     public void Free(RecordRef inode)
     {
         _records.Free(inode);
-        Interlocked.Decrement(ref _count);
+        var left = Interlocked.Decrement(ref _count);
+        Debug.Assert(left >= 0, "no more inodes are freed than there were");
     }
+
+    /// <summary>Counts a name that an inode has got: of a directory also what is derived of where it stands.</summary>
+    public void Named(RecordRef directory, RecordRef inode)
+    {
+        ref var record = ref this[inode];
+        if (!record.IsDirectory)
+        {
+            record.Links++;
+            return;
+        }
+        record.Links += 2;
+        record.Parent = directory.Value;
+        this[directory].Links++;
+    }
+
+    /// <summary>Counts a name that an inode has lost. A directory has one, and one without it counts none below it.</summary>
+    public void Unnamed(RecordRef directory, RecordRef inode)
+    {
+        ref var record = ref this[inode];
+        if (!record.IsDirectory)
+        {
+            record.Links--;
+            return;
+        }
+        record.Links = 0;
+        ref var links = ref this[directory].Links;
+        if (links > 0) links--;
+    }
+
+    /// <summary>Notes a change of the names in a directory.</summary>
+    public void TouchNames(RecordRef directory)
+    {
+        ref var inode = ref this[directory];
+        inode.ModifyTime = inode.ChangeTime = FileClock.Now();
+    }
+
+    /// <summary>Notes a change of an inode.</summary>
+    public void TouchChange(RecordRef inode) => Volatile.Write(ref this[inode].ChangeTime, FileClock.Now());
 
     public void Describe(RecordRef inode, out FuseAttrOut attributes)
     {

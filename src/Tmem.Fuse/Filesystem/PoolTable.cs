@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tmem.Engine;
 using Tmem.Engine.Records;
 
@@ -12,7 +13,15 @@ internal sealed class PoolState(PoolId id, PoolOptions options, RecordRef direct
     public bool IsEphemeral => (Options.Flags & PoolFlags.Persistent) == 0;
 
     /// <summary>Open handles on files of the pool, named or not.</summary>
-    public long OpenFiles { get; set; }
+    public long OpenFiles
+    {
+        get;
+        set
+        {
+            Debug.Assert(value >= 0, "no more handles are closed than were opened");
+            field = value;
+        }
+    }
 }
 
 /// <summary>The pools by id; derived from the first-level directories. The caller holds the namespace lock.</summary>
@@ -29,8 +38,20 @@ internal sealed class PoolTable
         return state is not null && state.Id.Value == pool ? state : null;
     }
 
+    /// <summary>The pool whose first-level directory this is, or none.</summary>
+    public PoolState? Of(RecordRef directory, in InodeRecord inode) =>
+        Find(inode.Pool) is { } pool && pool.Directory == directory ? pool : null;
+
     /// <summary>Pools that have lost their directory and are being emptied, of pages or of names.</summary>
-    public int Ending { get; set; }
+    public int Ending
+    {
+        get;
+        set
+        {
+            Debug.Assert(value >= 0, "no pool ends twice");
+            field = value;
+        }
+    }
 
     public void Add(PoolState state) => _states[state.Id.Value % Places] = state;
 

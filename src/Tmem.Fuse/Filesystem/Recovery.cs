@@ -7,7 +7,7 @@ namespace Tmem.Fuse.Filesystem;
 /// Takes up what a region holds: undoes the operation on names that was cut short, drops what names nothing, and computes every
 /// derived field of the records anew. Runs before anybody else works, and may be cut short itself and run again. A file system
 /// just made passes through it as well, so that there is one way to start. Clients wait, so it makes true what is derived and
-/// leaves to others what is work: a removal cut short is gone on with when they are served (TmemFileSystem.Trees.cs). Four passes
+/// leaves to others what is work: a removal cut short is gone on with when they are served (<see cref="Removals"/>). Four passes
 /// go over the records in place: nothing here grows with their number, and the time of all of them is linear in it.
 /// <para>
 /// No record is believed before its sum holds. One that fails it is left where it is for <c>check</c> to name (or, with leave to
@@ -178,16 +178,7 @@ internal sealed class Recovery(
         }
         index.Gather(_trees, entry);
         inodes[child].Entry = entry.Value;
-        if (inodes[child].IsDirectory)
-        {
-            inodes[child].Parent = parent.Value;
-            inodes[child].Links += 2;
-            inodes[parent].Links++;
-        }
-        else
-        {
-            inodes[child].Links++;
-        }
+        inodes.Named(parent, child);
     }
 
     /// <summary>Makes the tree of a directory whose entries are gathered.</summary>
@@ -263,14 +254,8 @@ internal sealed class Recovery(
         if (child.IsNone) return;
         ref var inode = ref inodes[child];
         if (inode.Entry == entry.Value) inode.Entry = 0;
-        if (!inode.IsDirectory)
-        {
-            inode.Links--;
-            return;
-        }
-        inodes[directory].Links--;
-        inode.Parent = 0;
-        inode.Links = 0;
+        inodes.Unnamed(directory, child);
+        if (inode.IsDirectory) inode.Parent = 0;
     }
 
     private void ChainAttribute(RecordRef attribute)

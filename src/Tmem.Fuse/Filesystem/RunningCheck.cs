@@ -5,7 +5,8 @@ namespace Tmem.Fuse.Filesystem;
 /// <summary>
 /// How far a check that runs beside the work has counted, for those who change names meanwhile: the check goes over the records
 /// by their places, so what lies below its place has been counted, and a change there is counted by who makes it. So the marks of
-/// the inodes are, at every moment after the walk over the entries, exactly the links they should have. Under the namespace lock.
+/// the inodes are, at every moment after the walk over the entries, exactly the links they should have. While no check runs
+/// nothing is below its place. Under the namespace lock.
 /// </summary>
 internal sealed class RunningCheck(RecordStore records, InodeTable inodes)
 {
@@ -16,6 +17,13 @@ internal sealed class RunningCheck(RecordStore records, InodeTable inodes)
     public ulong InodesBelow { get; set; }
 
     public long Inodes { get; set; }
+
+    /// <summary>Before a check and after it.</summary>
+    public void Clear()
+    {
+        EntriesBelow = InodesBelow = 0;
+        Inodes = 0;
+    }
 
     public void Added(RecordRef entry, RecordRef child) => Count(entry, child, 1);
 

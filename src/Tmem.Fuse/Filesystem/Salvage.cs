@@ -115,15 +115,7 @@ internal sealed class Salvage(
         journal.Publish(entry);
         index.Insert(entry);
         journal.Commit();
-        ref var record = ref inodes[inode];
-        record.Entry = entry.Value;
-        if (!record.IsDirectory)
-        {
-            record.Links++;
-            return;
-        }
-        record.Links += 2;
-        record.Parent = parent.Value;
-        inodes[parent].Links++;
+        inodes[inode].Entry = entry.Value;
+        inodes.Named(parent, inode);
     }
 }

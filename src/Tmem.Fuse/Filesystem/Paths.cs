@@ -8,12 +8,12 @@ namespace Tmem.Fuse.Filesystem;
 /// From a page of the engine back to the file that a person knows, for reports. An inode remembers one of its names; only of a
 /// file that has lost that one and has others are all entries looked through, a piece at a time.
 /// </summary>
-internal sealed partial class TmemFileSystem
+internal sealed class Paths(BoundedHold hold, RecordStore records, InodeTable inodes, DirectoryIndex index, PoolTable pools)
 {
     /// <summary>Longest path that is written out, in bytes: directories may be nested without end.</summary>
     private const int LongestPath = 4096;
 
-    /// <inheritdoc/>
+    /// <inheritdoc cref="IPoolDirectory.Describe"/>
     public string Describe(in PageHandle page)
     {
         var place = $"page {page.Index} (bytes from {(ulong)page.Index << FilePages.PageShift} on) of ";
@@ -33,12 +33,12 @@ internal sealed partial class TmemFileSystem
     {
         for (var searched = false; ; searched = true)
         {
-            lock (_names)
+            using (hold.Enter())
             {
-                if (!_inodes.IsWhole(inode) || _inodes[inode].Generation != generation)
+                if (!inodes.IsWhole(inode) || inodes[inode].Generation != generation)
                     return $"object {page.Object} in {PoolText(page.Pool)}, which is no file's";
-                var path = PathOf(inode);
-                if (path is not null || searched || _inodes[inode].Links == 0)
+                var path = Of(inode);
+                if (path is not null || searched || inodes[inode].Links == 0)
                 {
                     var number = $"inode {inode.Value}, in {PoolText(page.Pool)}";
                     return path is null ? $"a file without a name, {number}" : $"file {path}, {number}";
@@ -50,22 +50,22 @@ internal sealed partial class TmemFileSystem
 
     private string PoolText(PoolId id)
     {
-        var name = _pools.Find(id.Value) is { } pool ? PathOf(pool.Directory) : null;
+        var name = pools.Find(id.Value) is { } pool ? Of(pool.Directory) : null;
         return name is null ? id.ToString() : $"pool '{name[1..]}'";
     }
 
     /// <summary>One of the paths of an inode, from the mount point on; null if none is known. Under the namespace lock.</summary>
-    private string? PathOf(RecordRef inode)
+    public string? Of(RecordRef inode)
     {
         var path = "";
-        while (inode != _inodes.Root)
+        while (inode != inodes.Root)
         {
             if (path.Length > LongestPath) return "…" + path;
-            var entry = new RecordRef(_inodes[inode].Entry);
-            if (entry.IsNone || !_records.IsRecord(entry, RecordKind.Entry)) return null;
-            path = "/" + Encoding.UTF8.GetString(_index.Name(entry)) + path;
-            inode = new RecordRef(_records.Get<EntryRecord>(entry).Parent);
-            if (!_inodes.IsWhole(inode)) return null;
+            var entry = new RecordRef(inodes[inode].Entry);
+            if (entry.IsNone || !records.IsRecord(entry, RecordKind.Entry)) return null;
+            path = "/" + Encoding.UTF8.GetString(index.Name(entry)) + path;
+            inode = new RecordRef(records.Get<EntryRecord>(entry).Parent);
+            if (!inodes.IsWhole(inode)) return null;
         }
         return path;
     }
@@ -76,18 +76,17 @@ internal sealed partial class TmemFileSystem
         var from = 0UL;
         Func<RecordRef, ulong, int> look = (entry, _) =>
         {
-            _steps.Take();
-            if (!_records.IsRecord(entry, RecordKind.Entry) || _records.Get<EntryRecord>(entry).Child != inode.Value) return 0;
-            if (_inodes.IsWhole(inode)) _inodes[inode].Entry = entry.Value;
+            hold.Take();
+            if (!records.IsRecord(entry, RecordKind.Entry) || records.Get<EntryRecord>(entry).Child != inode.Value) return 0;
+            if (inodes.IsWhole(inode)) inodes[inode].Entry = entry.Value;
             return BoundedHold.Most;
         };
         for (var more = true; more;)
         {
-            lock (_names)
+            using (hold.Enter())
             {
-                _steps.Begin();
-                more = _records.Continue(ref from, BoundedHold.Most, look);
-                if (_inodes.IsWhole(inode) && _inodes[inode].Entry != 0) return;
+                more = records.Continue(ref from, BoundedHold.Most, look);
+                if (inodes.IsWhole(inode) && inodes[inode].Entry != 0) return;
             }
             if (more) BoundedHold.Pause();
         }

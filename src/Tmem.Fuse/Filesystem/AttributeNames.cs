@@ -1,0 +1,37 @@
+using Tmem.Fuse.Native;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>
+/// Which extended attributes there may be: user.*, trusted.* and security.* are stored; access control lists (system.*) are not
+/// kept. user.tmem.* speaks for the pool (<see cref="PoolAttributes"/>).
+/// </summary>
+internal static class AttributeNames
+{
+    /// <summary>Taken from a file by whoever writes to it.</summary>
+    public static ReadOnlySpan<byte> Capability => "security.capability"u8;
+
+    public static ReadOnlySpan<byte> Trusted => "trusted."u8;
+
+    private static ReadOnlySpan<byte> User => "user."u8;
+    private static ReadOnlySpan<byte> Security => "security."u8;
+
+    /// <summary>EOPNOTSUPP, or EINVAL: a name is more than its prefix, as everywhere.</summary>
+    public static Errno Judge(ReadOnlySpan<byte> name)
+    {
+        var prefix = name.StartsWith(User) ? User : name.StartsWith(Trusted) ? Trusted : name.StartsWith(Security) ? Security
+            : default;
+        return prefix.IsEmpty ? Errno.EOPNOTSUPP : name.Length == prefix.Length ? Errno.EINVAL : Errno.Ok;
+    }
+
+    /// <summary>
+    /// Whether it may be set or removed: user.tmem.* is the file system's own everywhere; user.* is for files and directories.
+    /// </summary>
+    public static Errno MayChange(in InodeRecord inode, ReadOnlySpan<byte> name)
+    {
+        if (name.Length > DirectoryIndex.MaximumName) return Errno.ERANGE;
+        if (Judge(name) is not Errno.Ok and var error) return error;
+        if (name.StartsWith(PoolAttributes.Prefix)) return Errno.EPERM;
+        return name.StartsWith(User) && !inode.IsRegular && !inode.IsDirectory ? Errno.EPERM : Errno.Ok;
+    }
+}

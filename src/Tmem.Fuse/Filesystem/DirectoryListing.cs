@@ -1,0 +1,108 @@
+using Tmem.Engine.Records;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
+using Tmem.Fuse.Protocol;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>
+/// Listing directories. A cookie is an entry's key, which never changes: an entry that is there all the while is listed exactly
+/// once, whatever comes and goes between two calls. The caller holds the namespace lock.
+/// </summary>
+internal sealed class DirectoryListing(
+    RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index, Names names, Answers answers,
+    KernelReferences kernel)
+{
+    private const int TypeShift = 12;
+
+    /// <summary>Entries of one reply: a caller may ask with a buffer of a MiB, and holds the namespace lock for it.</summary>
+    private const int MostListed = 256;
+
+    public Errno Read(in Caller caller, RecordRef directory, ulong cookie, ref DirectoryWriter writer)
+    {
+        if (cookie < DirectoryIndex.SelfCookie)
+        {
+            if (!AddDots(directory, DirectoryIndex.SelfCookie, "."u8, ref writer)) return Full(in writer);
+            cookie = DirectoryIndex.SelfCookie;
+        }
+        if (cookie < DirectoryIndex.ParentCookie)
+        {
+            var parent = new RecordRef(inodes[directory].Parent);
+            // A removed directory's parent may be removed as well, or freed: then the answer matters to nobody.
+            if (parent.IsNone || !records.IsRecord(parent, RecordKind.Inode)) parent = inodes.Root;
+            if (!AddDots(parent, DirectoryIndex.ParentCookie, ".."u8, ref writer)) return Full(in writer);
+            cookie = DirectoryIndex.ParentCookie;
+        }
+        return writer.Plus ? AddKnownEntries(caller, directory, cookie, ref writer)
+            : AddEntries(directory, cookie, ref writer);
+    }
+
+    private Errno AddEntries(RecordRef directory, ulong cookie, ref DirectoryWriter writer)
+    {
+        // An answer that ends early is no end of the directory.
+        for (var listed = 0; listed < MostListed && TryNext(directory, cookie, in writer, out var entry, out var fits); listed++)
+        {
+            if (!fits) return Full(in writer);
+            Add(entry, ref cookie, default, ref writer);
+        }
+        return Errno.Ok;
+    }
+
+    /// <summary>
+    /// With the attributes of each entry, and a lookup counted for it. The answer has room for so many; a listing that ends early
+    /// is no end of the directory.
+    /// </summary>
+    private Errno AddKnownEntries(in Caller caller, RecordRef directory, ulong cookie, ref DirectoryWriter writer)
+    {
+        var error = Errno.Ok;
+        var answer = new Answer();
+        ref var listed = ref answers.For(caller).Lookups;
+        journal.Begin();
+        while (answer.LookupCount < AnswerRecord.MaximumLookups
+            && TryNext(directory, cookie, in writer, out var entry, out var fits))
+        {
+            if (!fits)
+            {
+                error = Full(in writer);
+                break;
+            }
+            if (names.Follow(entry, out var inode) != Errno.Ok)
+            {
+                // Node id 0: the kernel looks such a name up itself, and is told.
+                Add(entry, ref cookie, default, ref writer);
+                continue;
+            }
+            kernel.HandOut(directory, inode, out var description);
+            listed[(int)answer.LookupCount++] = inode.Value;
+            Add(entry, ref cookie, in description, ref writer);
+        }
+        if (answer.LookupCount > 0) kernel.Conclude(caller, in answer);
+        return error;
+    }
+
+    /// <summary>The first entry behind a cookie. A cookie from anywhere else may be the highest number there is.</summary>
+    private bool TryNext(RecordRef directory, ulong cookie, in DirectoryWriter writer, out RecordRef entry, out bool fits)
+    {
+        entry = cookie == ulong.MaxValue ? RecordRef.None : index.Next(directory, cookie + 1);
+        fits = !entry.IsNone && writer.Fits(index.Name(entry).Length);
+        return !entry.IsNone;
+    }
+
+    private void Add(RecordRef entry, ref ulong cookie, in FuseEntryOut description, ref DirectoryWriter writer)
+    {
+        cookie = records.Get<EntryRecord>(entry).Key;
+        // One that is lost is listed as of unknown kind, under its entry's number.
+        if (names.Follow(entry, out var inode) == Errno.Ok)
+            writer.TryAdd(inodes.NodeOf(inode).Value, inodes[inode].Mode >> TypeShift, cookie, index.Name(entry),
+                in description);
+        else
+            writer.TryAdd(entry.Value, 0, cookie, index.Name(entry), in description);
+    }
+
+    /// <summary>With node id 0 even for READDIRPLUS: the kernel knows both already, and no lookup is counted.</summary>
+    private bool AddDots(RecordRef directory, ulong cookie, ReadOnlySpan<byte> name, ref DirectoryWriter writer) =>
+        writer.TryAdd(inodes.NodeOf(directory).Value, InodeMode.Directory >> TypeShift, cookie, name, default);
+
+    /// <summary>An empty reply means the end of the directory, so a buffer too small for one entry must be an error.</summary>
+    private static Errno Full(in DirectoryWriter writer) => writer.Length == 0 ? Errno.EINVAL : Errno.Ok;
+}

@@ -1,0 +1,175 @@
+using Tmem.Engine.Records;
+using Tmem.Fuse.Abi;
+using Tmem.Fuse.Native;
+using Tmem.Fuse.Protocol;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>
+/// What the kernel holds of the file system (lookups, handles) and how each change of it happens once: an operation leaves its
+/// answer in the same transaction, and a request that is sent again is answered from there. The caller holds the namespace lock.
+/// </summary>
+internal sealed class KernelReferences(
+    Journal journal, InodeTable inodes, PoolTable pools, Answers answers, DeadInodes dead)
+{
+    /// <summary>O_ACCMODE, and O_RDWR: a mapping that can be written to needs a handle that reads and writes.</summary>
+    private const uint OpenAccess = 3;
+    private const uint OpenBoth = 2;
+
+    // Not the same on every architecture: 0x4000 on x64, 0x10000 on arm64.
+    private static readonly uint s_openDirect = (uint)Tmds.Linux.LibC.O_DIRECT;
+
+    /// <summary>The bit of a handle that says that it can be mapped for writing; the rest is the inode.</summary>
+    private const ulong HandleMaps = 1UL << 63;
+
+    /// <summary>
+    /// Whether a request was carried out before, and its answer. A listing is not remembered, only what it counted: that is taken
+    /// back, for the directory to be listed again.
+    /// </summary>
+    /// <param name="died">Room for as many as a listing counts.</param>
+    /// <param name="count">How many inodes died of it: those that have lost their names meanwhile.</param>
+    public bool Recall(in Caller caller, ref Recollection answer, Span<RecordRef> died, out int count)
+    {
+        count = 0;
+        if (!answers.TryFind(caller)) return false;
+        ref var slot = ref answers.For(caller);
+        if (slot.Answer.LookupCount == 0)
+        {
+            Describe(in slot.Answer, ref answer);
+            return true;
+        }
+        journal.Begin();
+        for (var i = 0; i < (int)Math.Min(slot.Answer.LookupCount, AnswerRecord.MaximumLookups); i++)
+        {
+            var inode = new RecordRef(slot.Lookups[i]);
+            if (!inodes.IsWhole(inode)) continue;
+            ref var lookups = ref inodes[inode].Lookups;
+            journal.Set(ref lookups, lookups - 1);
+            if (dead.IfDead(inode) is { IsNone: false }) died[count++] = inode;
+        }
+        journal.Set(ref slot.Unique, 0);
+        journal.Commit();
+        return false;
+    }
+
+    /// <summary>How many nodes of the request's message were forgotten before.</summary>
+    public uint Forgotten(in Caller caller) =>
+        answers.TryFind(caller) ? (uint)answers.For(caller).Answer.Forgotten : 0;
+
+    /// <summary>
+    /// Takes lookups of a node back. It is done, known or not: the count is a place in the message. Returns the inode if it is
+    /// dead with that.
+    /// </summary>
+    public RecordRef Forget(in Caller caller, NodeId node, ulong lookups)
+    {
+        var died = RecordRef.None;
+        journal.Begin();
+        if (inodes.Resolve(node, out var inode) == Errno.Ok)
+        {
+            ref var record = ref inodes[inode];
+            journal.Set(ref record.Lookups, record.Lookups - Math.Min(record.Lookups, lookups));
+            died = dead.IfDead(inode);
+        }
+        if (caller.Unique != 0)
+        {
+            ref var slot = ref answers.For(caller);
+            journal.Set(ref slot.Answer.Forgotten, slot.Answer.Forgotten + 1);
+            journal.Set(ref slot.Unique, caller.Unique);
+        }
+        journal.Commit();
+        return died;
+    }
+
+    /// <summary>
+    /// Ends the operation that is under way and leaves its answer, for the case that the request is sent again.
+    /// </summary>
+    public void Conclude(in Caller caller, in Answer answer = default)
+    {
+        if (caller.Unique != 0)
+        {
+            ref var slot = ref answers.For(caller);
+            slot.Answer = answer;
+            journal.Set(ref slot.Unique, caller.Unique);
+        }
+        journal.Commit();
+    }
+
+    /// <summary>Describes an inode to the kernel and counts the lookup, within an operation that is under way.</summary>
+    public Answer HandOut(RecordRef directory, RecordRef inode, out FuseEntryOut entry)
+    {
+        ref var lookups = ref inodes[inode].Lookups;
+        journal.Set(ref lookups, lookups + 1);
+        inodes.Describe(directory, inode, out entry);
+        return new Answer { Inode = inode.Value, Directory = directory.Value };
+    }
+
+    /// <summary>
+    /// A persistent file keeps its cached pages, for nobody else writes it; an ephemeral one must ask every time, for a page can
+    /// go. With O_DIRECT (a loop device under swap) writes need no order of the kernel's: they have ours. Within an operation
+    /// that is under way.
+    /// </summary>
+    public void Open(RecordRef file, uint flags, out FuseOpenOut open)
+    {
+        ref var inode = ref inodes[file];
+        var maps = (flags & OpenAccess) == OpenBoth;
+        journal.Set(ref inode.Opens, inode.Opens + InodeRecord.Handle(maps));
+        if (pools.Find(inode.Pool) is { } pool) pool.OpenFiles++;
+        var direct = inode.IsEphemeral || (flags & s_openDirect) != 0;
+        open = new FuseOpenOut
+        {
+            // Handles say nothing that is not in the region: they mean the same to whoever serves the mount next.
+            Fh = file.Value | (maps ? HandleMaps : 0),
+            OpenFlags = direct ? FuseOpenFlags.DirectIo | FuseOpenFlags.ParallelDirectWrites : FuseOpenFlags.KeepCache,
+        };
+    }
+
+    /// <summary>A directory's handle, within an operation that is under way.</summary>
+    public void OpenDirectory(RecordRef directory, out FuseOpenOut open)
+    {
+        ref var opens = ref inodes[directory].Opens;
+        journal.Set(ref opens, opens + InodeRecord.Handle(mapsForWriting: false));
+        open = new FuseOpenOut { Fh = directory.Value };
+    }
+
+    /// <summary>
+    /// A handle of a file or directory is closed, which is the whole operation. Returns the inode if it is dead with that.
+    /// </summary>
+    public RecordRef Close(in Caller caller, RecordRef opened, ulong handle)
+    {
+        ref var inode = ref inodes[opened];
+        var (handles, mappable) = ((uint)inode.Opens, inode.Opens >> 32);
+        var closed = Math.Min(handles, 1);
+        if ((handle & HandleMaps) != 0 && mappable > 0) mappable--;
+        journal.Begin();
+        journal.Set(ref inode.Opens, mappable << 32 | (handles - closed));
+        Conclude(caller);
+        if (inode.IsRegular)
+        {
+            // With the last of these all that was mapped is written back.
+            if (mappable == 0) inode.Lower(InodeFlags.TimeWasSet);
+            if (pools.Find(inode.Pool) is { } pool) pool.OpenFiles -= closed;
+        }
+        return dead.IfDead(opened);
+    }
+
+    /// <summary>A new connection has nothing looked up or open, and counts its requests from the start.</summary>
+    public static void Clear(ref InodeRecord inode)
+    {
+        inode.Lookups = 0;
+        inode.Opens = 0;
+        inode.Kept = 0;
+        inode.Lower(InodeFlags.TimeWasSet);
+    }
+
+    private void Describe(in Answer answer, ref Recollection recollection)
+    {
+        if (answer.Inode != 0)
+        {
+            recollection.HasEntry = true;
+            inodes.Describe(new RecordRef(answer.Directory), new RecordRef(answer.Inode), out recollection.Entry);
+        }
+        if (answer.Handle == 0) return;
+        recollection.HasOpen = true;
+        recollection.Open = new FuseOpenOut { Fh = answer.Handle, OpenFlags = (FuseOpenFlags)answer.OpenFlags };
+    }
+}

@@ -1,0 +1,205 @@
+using System.Text;
+using Tmem.Engine;
+using Tmem.Engine.Records;
+using Tmem.Fuse.Native;
+using Tmem.Fuse.Protocol;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>
+/// Pools: a first-level directory each. The pool is made before its directory and ended after it, so that a crash leaves at most
+/// a pool without a directory, which recovery ends; with it go the files below a directory that has lost its name.
+/// </summary>
+internal sealed class PoolDirectories(
+    NamespaceLock namespaceLock, TmemClient client, RecordStore records, InodeTable inodes, DirectoryIndex index,
+    PoolTable pools, Names names, KernelReferences kernel, Removals removals)
+{
+    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
+
+    /// <inheritdoc cref="IPoolDirectory.CreatePool"/>
+    public Errno Create(string name, in PoolOptions options, uint mode, out PoolId id)
+    {
+        id = default;
+        // What is made by name can be shown. mkdir takes any name, and what it made can be named below.
+        if (name.Any(char.IsControl)) return Errno.EINVAL;
+        var error = EncodeName(name, out var bytes);
+        if (error != Errno.Ok) return error;
+        // The kernel may drop its copy of a page without a word, so a read must not consume ours.
+        var shared = (options.Flags & PoolFlags.Persistent) == 0 ? options with { Flags = options.Flags | PoolFlags.Shared }
+            : options;
+        try
+        {
+            // The room of what was removed counts as free, even while it is still being dropped.
+            do error = TryCreate(bytes, mode, in shared, out id);
+            while (error == Errno.ENOSPC && removals.DropSome());
+            return error;
+        }
+        catch (DamagedRecordException)
+        {
+            return Errno.EIO;
+        }
+    }
+
+    private Errno TryCreate(ReadOnlySpan<byte> name, uint mode, in PoolOptions options, out PoolId id)
+    {
+        id = default;
+        using var held = namespaceLock.Enter();
+        var error = Make(default, name, InodeMode.Directory | (mode & InodeMode.PermissionMask), options, out var directory);
+        if (error != Errno.Ok) return error;
+        kernel.Conclude(default);
+        id = new PoolId(inodes[directory].Pool);
+        return Errno.Ok;
+    }
+
+    /// <inheritdoc cref="IPoolDirectory.ReservePool"/>
+    public Errno Reserve(string name, long bytes)
+    {
+        if (EncodeName(name, out var encoded) != Errno.Ok) return Errno.ENOENT;
+        Errno error;
+        do error = TryReserve(encoded, bytes);
+        while (error == Errno.ENOSPC && removals.DropSome());
+        return error;
+    }
+
+    private Errno TryReserve(ReadOnlySpan<byte> name, long bytes)
+    {
+        using var held = namespaceLock.Enter();
+        var error = names.Find(inodes.Root, name, out _, out var directory);
+        if (error != Errno.Ok) return error;
+        return pools.Of(directory, in inodes[directory]) is { } pool ? StatusErrno.Of(client.Reserve(pool.Id, bytes))
+            : Errno.ENOENT;
+    }
+
+    /// <inheritdoc cref="IPoolDirectory.DestroyPool"/>
+    public Errno Destroy(string name, bool force)
+    {
+        if (EncodeName(name, out var bytes) != Errno.Ok) return Errno.ENOENT;
+        try
+        {
+            var error = TakeOff(bytes, force, out var directory, out var pool);
+            if (error != Errno.Ok) return error;
+            if (pool is not null) client.DestroyPool(pool.Id);
+            removals.Remove(directory);
+            return Errno.Ok;
+        }
+        catch (DamagedRecordException)
+        {
+            return Errno.EIO;
+        }
+    }
+
+    /// <summary>
+    /// Takes a pool's directory away, which is held from then on: the rest is done without the lock, by
+    /// <see cref="Removals.Remove"/> or by the next process.
+    /// </summary>
+    private Errno TakeOff(byte[] name, bool force, out RecordRef directory, out PoolState? pool)
+    {
+        pool = null;
+        using var held = namespaceLock.Enter();
+        var error = names.Find(inodes.Root, name, out var entry, out directory);
+        if (error != Errno.Ok) return error;
+        pool = pools.Of(directory, in inodes[directory]);
+        if (pool is { OpenFiles: > 0 }) return Errno.EBUSY;
+        if (!force && !index.IsEmpty(directory)) return Errno.ENOTEMPTY;
+        inodes[directory].Raise(InodeFlags.Held);
+        try
+        {
+            names.Remove(default, inodes.Root, entry);
+        }
+        catch (DamagedRecordException)
+        {
+            inodes[directory].Lower(InodeFlags.Held);
+            throw;
+        }
+        Disown(pool);
+        return Errno.Ok;
+    }
+
+    /// <summary>
+    /// How many times files of all pools are open now, as the kernel has told: an open device counts as much as a process.
+    /// </summary>
+    public long OpenFiles()
+    {
+        using var held = namespaceLock.Enter();
+        return pools.All().Sum(pool => pool.OpenFiles);
+    }
+
+    /// <inheritdoc cref="IPoolDirectory.Pools"/>
+    public IReadOnlyList<NamedPool> List()
+    {
+        var named = new List<NamedPool>();
+        try
+        {
+            using var held = namespaceLock.Enter();
+            for (var at = index.Next(inodes.Root, 0); !at.IsNone; at =
+                index.Next(inodes.Root, records.Get<EntryRecord>(at).Key + 1))
+                if (names.Follow(at, out var directory) == Errno.Ok
+                    && pools.Of(directory, in inodes[directory]) is { } pool)
+                    named.Add(new NamedPool(Encoding.UTF8.GetString(index.Name(at)), pool.Id, pool.Options));
+        }
+        catch (DamagedRecordException)
+        {
+            // Those beyond the damage cannot be reached; a check names it.
+        }
+        named.Sort((left, right) => string.CompareOrdinal(left.Name, right.Name));
+        return named;
+    }
+
+    /// <summary>
+    /// Makes a pool and its directory; as <see cref="Names.Make"/>, under the namespace lock, and the caller concludes.
+    /// </summary>
+    public Errno Make(in Caller caller, ReadOnlySpan<byte> name, uint mode, in PoolOptions options, out RecordRef directory)
+    {
+        directory = RecordRef.None;
+        var error = names.MayMake(inodes.Root, name);
+        if (error != Errno.Ok) return error;
+        // A file's page n is its bytes from 4096 n on, of which any part can be read.
+        if (options.Flags.PageSize() != FilePages.PageSize || (options.Flags & PoolFlags.Precompressed) != 0) return Errno.EINVAL;
+        var status = client.NewPool(options, out var id);
+        if (status != TmemStatus.Ok) return StatusErrno.Of(status);
+        // What is made below inherits whether pages may vanish.
+        var flags = InodeFlags.PoolDirectory | ((options.Flags & PoolFlags.Persistent) == 0 ? InodeFlags.Ephemeral : 0);
+        error = names.Make(caller, inodes.Root, name, mode, 0, default, id, flags, out directory);
+        if (error != Errno.Ok)
+        {
+            client.DestroyPool(id);
+            return error;
+        }
+        pools.Add(new PoolState(id, options, directory));
+        return Errno.Ok;
+    }
+
+    /// <summary>
+    /// Takes a pool off the file system: nothing more is made in it. Under the namespace lock; <see cref="End"/> follows.
+    /// </summary>
+    public void Disown(PoolState? pool)
+    {
+        if (pool is not null) pools.Remove(pool);
+        pools.Ending++;
+    }
+
+    /// <summary>Empties a disowned pool, which takes as long as it holds pages: without the namespace lock.</summary>
+    public void End(PoolState pool)
+    {
+        client.DestroyPool(pool.Id);
+        using var held = namespaceLock.Enter();
+        pools.Ending--;
+    }
+
+    /// <summary>A pool's name as bytes: EINVAL for one that could not be a directory's, ENAMETOOLONG.</summary>
+    private static Errno EncodeName(string name, out byte[] bytes)
+    {
+        bytes = [];
+        if (string.IsNullOrEmpty(name) || name is "." or ".." || name.Contains('/', StringComparison.Ordinal))
+            return Errno.EINVAL;
+        try
+        {
+            bytes = StrictUtf8.GetBytes(name);
+        }
+        catch (EncoderFallbackException)
+        {
+            return Errno.EINVAL;
+        }
+        return bytes.Length > DirectoryIndex.MaximumName ? Errno.ENAMETOOLONG : Errno.Ok;
+    }
+}

@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using Tmem.Engine.Records;
+using Tmem.Fuse.Native;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>
+/// The removal of all names below a directory that has lost its own, a few under each hold of the namespace lock. Who destroys a
+/// pool does it himself. What he leaves when his process dies is gone on with by the thread that drops what nobody waits for:
+/// recovery chains the directories that lead to it, and does nothing of it. The directory is held meanwhile
+/// (<see cref="InodeFlags.Held"/>): it is freed after what is below it, whoever forgets it before.
+/// </summary>
+/// <param name="left">The first of those that a process which died has left; each leads to the next by its parent.</param>
+internal sealed class Removals(
+    BoundedHold hold, RecordStore records, InodeTable inodes, DirectoryIndex index, PoolTable pools, Names names,
+    DeadInodes dead, RecordRef left)
+{
+    /// <summary>Names that go under one hold.</summary>
+    private const int RemovedAtOnce = 64;
+
+    private readonly Lock _gate = new();
+    private RecordRef _firstLeft = left;
+    private Removal _removal;
+
+    /// <summary>
+    /// How far a removal is. It goes down to what is empty and up again by the inodes' parents: directories may be nested without
+    /// end, and nothing grows with them.
+    /// </summary>
+    private struct Removal(RecordRef top)
+    {
+        public readonly RecordRef Top = top;
+        public RecordRef At = top;
+        public ulong Generation;
+    }
+
+    /// <summary>
+    /// Removes every name below a held directory of a pool that has ended, so that nothing is made there any more.
+    /// </summary>
+    public void Remove(RecordRef top)
+    {
+        var removal = new Removal(top);
+        while (Step(ref removal)) BoundedHold.Pause();
+    }
+
+    /// <summary>
+    /// A step of dropping what nobody uses any more: names that a process which died has left, and pages of dead files. False if
+    /// nothing is left.
+    /// </summary>
+    public bool DropSome() => RemoveLeft() | dead.DropSome();
+
+    private bool RemoveLeft()
+    {
+        lock (_gate)
+        {
+            if (_removal.Top.IsNone && !TakeFirstLeft()) return false;
+            if (!Step(ref _removal)) _removal = default;
+        }
+        BoundedHold.Pause();
+        return true;
+    }
+
+    private bool TakeFirstLeft()
+    {
+        if (_firstLeft.IsNone) return false;
+        var top = _firstLeft;
+        _removal = new Removal(top);
+        _firstLeft = RecordRef.None;
+        // A damaged one, and those behind it, are left to the next recovery.
+        if (!inodes.IsWhole(top)) return true;
+        _firstLeft = new RecordRef(inodes[top].Parent);
+        inodes[top].Parent = 0;
+        return true;
+    }
+
+    /// <summary>One hold. False if nothing is left.</summary>
+    private bool Step(ref Removal removal)
+    {
+        Span<RecordRef> died = stackalloc RecordRef[RemovedAtOnce + 1];
+        var count = 0;
+        var done = false;
+        using (hold.Enter())
+        {
+            try
+            {
+                // Others may have removed it meanwhile, and its place may be another's.
+                if (!inodes.IsWhole(removal.At) || inodes[removal.At].Generation != removal.Generation
+                    || !inodes[removal.At].IsDirectory)
+                    removal.At = removal.Top;
+                done = RemoveSome(removal.Top, ref removal.At, died, ref count);
+                removal.Generation = inodes[removal.At].Generation;
+            }
+            catch (DamagedRecordException)
+            {
+                // What cannot be reached from here is left to the next recovery.
+                if (inodes.IsWhole(removal.At)) inodes[removal.At].Children = 0;
+                else done = removal.At == removal.Top;
+                removal.At = removal.Top;
+            }
+            if (done && LetGo(removal.Top) is { IsNone: false } top) died[count++] = top;
+        }
+        dead.Reap(died[..count]);
+        return !done;
+    }
+
+    /// <summary>Ends the hold on a directory. The inode, if it is dead with that.</summary>
+    private RecordRef LetGo(RecordRef top)
+    {
+        pools.Ending--;
+        if (!inodes.IsWhole(top)) return RecordRef.None;
+        inodes[top].Lower(InodeFlags.Held);
+        return dead.IfDead(top);
+    }
+
+    private bool RemoveSome(RecordRef top, ref RecordRef at, Span<RecordRef> died, ref int count)
+    {
+        for (var step = 0; step < RemovedAtOnce; step++)
+        {
+            hold.Take();
+            var entry = index.Next(at, 0);
+            if (entry.IsNone)
+            {
+                if (at == top) return true;
+                at = new RecordRef(inodes[at].Parent);
+                if (!inodes.IsWhole(at)) at = top;
+                continue;
+            }
+            var whole = names.Follow(entry, out var child) == Errno.Ok;
+            if (whole && inodes[child].IsDirectory && !index.IsEmpty(child))
+            {
+                at = child;
+                continue;
+            }
+            names.Take(entry, child);
+            records.Free(entry);
+            if (whole && names.Drop(at, child) is { IsNone: false } inode) died[count++] = inode;
+        }
+        return false;
+    }
+}

@@ -1,0 +1,45 @@
+using Tmem.Engine;
+using Tmem.Fuse.Abi;
+
+namespace Tmem.Fuse.Filesystem;
+
+/// <summary>What the store, or a pool's limit where that is narrower, has room for.</summary>
+internal sealed class StoreRoom(TmemEngine engine, TmemClient client)
+{
+    /// <summary>Bytes of metadata a small file takes, roughly: how many more files statfs promises.</summary>
+    private const ulong BytesPerFile = 512;
+
+    /// <summary>For statfs. The block is a page: discards come in this unit.</summary>
+    public FuseKstatfs Figures(PoolId pool, long inodes)
+    {
+        var (capacity, used) = engine.Room();
+        var free = Math.Max(0, capacity - used - engine.ReservedForOthers(pool));
+        if (client.PoolInfo(pool, out var info) == TmemStatus.Ok && info is { Options.LimitBytes: > 0 and var limit })
+        {
+            capacity = Math.Min(capacity, limit);
+            var taken = info.Statistics.SlotBytes + info.Statistics.IndexBytes + info.Statistics.RecordBytes;
+            free = Math.Min(free, Math.Max(0, limit - taken));
+        }
+        var figures = default(FuseKstatfs);
+        figures.Bsize = figures.Frsize = FilePages.PageSize;
+        figures.Blocks = (ulong)capacity / FilePages.PageSize;
+        figures.Bfree = figures.Bavail = (ulong)free / FilePages.PageSize;
+        figures.Ffree = (ulong)free / BytesPerFile;
+        figures.Files = (ulong)inodes + figures.Ffree;
+        figures.NameLength = DirectoryIndex.MaximumName;
+        return figures;
+    }
+
+    /// <summary>
+    /// Whether so many bytes could be stored if they were as small as pages can be: all of the same bytes, a word in the index
+    /// each. What cannot be then is refused at once, to a program that asks for room before it writes.
+    /// </summary>
+    public bool CanEverFit(PoolId pool, ulong length)
+    {
+        var most = engine.Room().Capacity;
+        if (client.PoolInfo(pool, out var info) == TmemStatus.Ok && info is { Options.LimitBytes: > 0 and var limit })
+            most = Math.Min(most, limit);
+        if (client.Info().Options.LimitBytes is > 0 and var granted) most = Math.Min(most, granted);
+        return length / FilePages.PageSize <= (ulong)most / sizeof(ulong);
+    }
+}
