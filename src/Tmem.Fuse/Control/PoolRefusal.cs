@@ -1,3 +1,4 @@
+using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Fuse.Native;
 
@@ -64,15 +65,5 @@ internal static class PoolRefusal
     private static string IfSwap(ControlCommand tmemctl) =>
         HasSwap() ? $"; if swap is on it, with '{tmemctl.Line("swap off")}'" : "";
 
-    private static bool HasSwap()
-    {
-        try
-        {
-            return File.ReadLines("/proc/swaps").Skip(1).Any();
-        }
-        catch (IOException)
-        {
-            return true;
-        }
-    }
+    private static bool HasSwap() => KernelFile.TryRead("/proc/swaps") is not { } swaps || swaps.Contains('\n');
 }

@@ -88,11 +88,12 @@ internal static class MountHolders
     /// <summary>Loop devices that are attached, each with its file.</summary>
     private static IEnumerable<(string Device, string File)> Loops() =>
         from loop in Directory.EnumerateDirectories("/sys/block", "loop*")
-        let file = TryReadText(Path.Combine(loop, "loop/backing_file"))
-        where file.Length > 0
+        let file = KernelFile.TryRead(Path.Combine(loop, "loop/backing_file"))
+        where file is not null
         select ($"/dev/{Path.GetFileName(loop)}", file);
 
-    private static string NameOf(string process) => $"process {Path.GetFileName(process)} ({TryReadText(process + "/comm")})";
+    private static string NameOf(string process) =>
+        $"process {Path.GetFileName(process)} ({KernelFile.TryRead(process + "/comm")})";
 
     private static bool Holds(string process, int connection)
     {
@@ -124,18 +125,6 @@ internal static class MountHolders
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return null;
-        }
-    }
-
-    private static string TryReadText(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path).TrimEnd('\n');
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return "";
         }
     }
 }

@@ -44,10 +44,8 @@ internal static class SwapGuard
         directory = Directory.ResolveLinkTarget(directory, returnFinalTarget: true)?.FullName ?? directory;
         foreach (var disk in (string[])[directory, Path.GetDirectoryName(directory)!])
         {
-            var backing = Path.Combine(disk, "loop/backing_file");
-            if (!File.Exists(backing)) continue;
-            var file = WithoutDeleted(File.ReadAllText(backing).TrimEnd('\n'));
-            if (MountTable.IsBelow(file, mountPoint)) return file;
+            if (KernelFile.TryRead(Path.Combine(disk, "loop/backing_file")) is { } backing
+                && WithoutDeleted(backing) is var file && MountTable.IsBelow(file, mountPoint)) return file;
         }
         var slaves = Path.Combine(directory, "slaves");
         if (!Directory.Exists(slaves)) return null;

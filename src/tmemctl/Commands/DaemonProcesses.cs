@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Tmem.Control;
+using Tmem.Control.Host;
 using Tmem.Ctl.Native;
 
 namespace Tmem.Ctl.Commands;
@@ -55,20 +56,10 @@ internal sealed class DaemonProcesses : IDisposable
 
     /// <summary>A keeper and its workers have one command line, and a worker is called so.</summary>
     private static bool IsFamily((int Keeper, int Worker, int Standby) named) =>
-        Read(named.Worker, "comm") == "tmemd-worker\n"
+        Read(named.Worker, "comm") == "tmemd-worker"
         && (named.Keeper == 0 || Read(named.Keeper, "cmdline") == Read(named.Worker, "cmdline"));
 
-    private static string Read(int process, string file)
-    {
-        try
-        {
-            return File.ReadAllText($"/proc/{process}/{file}");
-        }
-        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-        {
-            return "";
-        }
-    }
+    private static string? Read(int process, string file) => KernelFile.TryRead($"/proc/{process}/{file}");
 
     private bool TryHold(int process)
     {

@@ -89,17 +89,7 @@ internal sealed class LoopDevice : ISwapDevice
     }
 
     /// <summary>Reads a sysfs attribute without its newline; null if it is not there (the device is not attached).</summary>
-    public static string? Read(string device, string attribute)
-    {
-        try
-        {
-            return File.ReadAllText(Attribute(device, attribute)).TrimEnd('\n');
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
+    public static string? Read(string device, string attribute) => KernelFile.TryRead(Attribute(device, attribute));
 
     /// <inheritdoc/>
     public string? RequireDirectIo() => Read(Name, "loop/dio") == "1"

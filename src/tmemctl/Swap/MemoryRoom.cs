@@ -1,4 +1,5 @@
 using System.Globalization;
+using Tmem.Control.Host;
 using Tmem.Ctl.Output;
 
 namespace Tmem.Ctl.Swap;
@@ -99,15 +100,5 @@ internal sealed record MemoryRoom(long Available, IReadOnlyList<GroupRoom> Group
 
     private static long Kibibytes(string line) => Number(line.Split(':')[1].Replace("kB", "", StringComparison.Ordinal)) * 1024;
 
-    private static string[] Lines(string file)
-    {
-        try
-        {
-            return File.ReadAllLines(file);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            return [];
-        }
-    }
+    private static string[] Lines(string file) => KernelFile.TryRead(file)?.Split('\n') ?? [];
 }
