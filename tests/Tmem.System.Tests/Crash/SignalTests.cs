@@ -121,6 +121,30 @@ public partial class SignalTests
         daemon.Stop();
     }
 
+    /// <summary>The worker finds both when it goes on, and whichever it reads first, the daemon ends.</summary>
+    [Fact]
+    public async Task A_stop_amid_an_upgrade_is_carried_out_by_the_one_or_the_other()
+    {
+        for (var round = 0; round < 2; round++)
+        {
+            using var daemon = Daemon.Start("64M");
+            daemon.Pool("p");
+            var all = daemon.AwaitAll();
+            var upgrade = Task.Run(() => daemon.Control("upgrade"), TestContext.Current.CancellationToken);
+            while (Children(daemon.Id).All(all.Contains)) Thread.Yield();
+            Syscall.kill(all[1], Signum.SIGSTOP);
+            Daemon.AwaitState(all[1], 'T');
+            daemon.Signal(Signum.SIGTERM);
+            // The successor gets ready meanwhile, as a rule, and the worker is told to give way.
+            Thread.Sleep(300);
+            Syscall.kill(all[1], Signum.SIGCONT);
+            Assert.True(daemon.WaitForEnd(60), daemon.Log);
+            Assert.Equal(0, daemon.ExitCode);
+            Assert.Empty(MachineState.Of(daemon.Folder));
+            await upgrade;
+        }
+    }
+
     /// <summary>Whether a signal waits for a process to read it.</summary>
     private static bool Waits(int process, Signum signal) =>
         (Convert.ToUInt64(File.ReadLines($"/proc/{process}/status")
