@@ -104,31 +104,21 @@ internal sealed class KernelReferences(
     }
 
     /// <summary>
-    /// A persistent file keeps its cached pages, for nobody else writes it; an ephemeral one must ask every time, for a page can
-    /// go. With O_DIRECT (a loop device under swap) writes need no order of the kernel's: they have ours. Within an operation
-    /// that is under way.
+    /// Opens a file or directory. A persistent file keeps its cached pages, for nobody else writes it; an ephemeral one must ask
+    /// every time, for a page can go. With O_DIRECT (a loop device under swap) writes need no order of the kernel's: they have
+    /// ours. Within an operation that is under way.
     /// </summary>
-    public void Open(RecordRef file, uint flags, out FuseOpenOut open)
+    public void Open(RecordRef opened, uint flags, out FuseOpenOut open)
     {
-        ref var inode = ref inodes[file];
-        var maps = (flags & OpenAccess) == OpenBoth;
+        ref var inode = ref inodes[opened];
+        var maps = inode.IsRegular && (flags & OpenAccess) == OpenBoth;
         journal.Set(ref inode.Opens, inode.Opens + InodeRecord.Handle(maps));
+        // Handles say nothing that is not in the region: they mean the same to whoever serves the mount next.
+        open = new FuseOpenOut { Fh = opened.Value | (maps ? HandleMaps : 0) };
+        if (!inode.IsRegular) return;
         if (pools.Find(inode.Pool) is { } pool) pool.OpenFiles++;
         var direct = inode.IsEphemeral || (flags & s_openDirect) != 0;
-        open = new FuseOpenOut
-        {
-            // Handles say nothing that is not in the region: they mean the same to whoever serves the mount next.
-            Fh = file.Value | (maps ? HandleMaps : 0),
-            OpenFlags = direct ? FuseOpenFlags.DirectIo | FuseOpenFlags.ParallelDirectWrites : FuseOpenFlags.KeepCache,
-        };
-    }
-
-    /// <summary>A directory's handle, within an operation that is under way.</summary>
-    public void OpenDirectory(RecordRef directory, out FuseOpenOut open)
-    {
-        ref var opens = ref inodes[directory].Opens;
-        journal.Set(ref opens, opens + InodeRecord.Handle(mapsForWriting: false));
-        open = new FuseOpenOut { Fh = directory.Value };
+        open.OpenFlags = direct ? FuseOpenFlags.DirectIo | FuseOpenFlags.ParallelDirectWrites : FuseOpenFlags.KeepCache;
     }
 
     /// <summary>

@@ -23,19 +23,17 @@ internal sealed partial class TmemFileSystem
         attributes = default;
         deferral = default;
         var valid = change.Valid;
-        var error = _inodes.Resolve(node, out var inode);
+        var isTruncation = (valid & FuseSetattrValid.Size) != 0;
+        var error = isTruncation ? _inodes.ResolveFile(node, out var inode) : _inodes.Resolve(node, out inode);
+        if (error == Errno.Ok && !InodeChanges.CanHold(in change)) error = Errno.EINVAL;
         if (error != Errno.Ok) return error;
-        if ((valid & FuseSetattrValid.Size) != 0)
+        if (isTruncation)
         {
-            error = _inodes.ResolveFile(node, out inode);
-            if (error == Errno.Ok && !InodeChanges.CanHold(in change)) error = Errno.EINVAL;
-            var isLeft = false;
-            if (error == Errno.Ok) error = _data.Truncate(inode, change.Size, _dead.WorkLeft is not null, out isLeft);
+            error = _data.Truncate(inode, change.Size, _dead.WorkLeft is not null, out var isLeft);
             if (error != Errno.Ok) return error;
             if (isLeft) deferral = Deferral.Truncated(node);
             _changes.DropPrivileges(caller, inode, (valid & FuseSetattrValid.KillSuidGid) != 0);
         }
-        if (!InodeChanges.CanHold(in change)) return Errno.EINVAL;
         using var held = _lock.Enter();
         _changes.Apply(caller, inode, in change);
         const FuseSetattrValid both = FuseSetattrValid.Mtime | FuseSetattrValid.Size;

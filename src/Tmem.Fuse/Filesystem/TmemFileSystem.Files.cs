@@ -60,12 +60,17 @@ internal sealed partial class TmemFileSystem
     {
         open = default;
         // The kernel sends a SETATTR: see Negotiation.Wanted.
-        if ((flags & OpenTruncate) != 0) return Errno.EINVAL;
+        return (flags & OpenTruncate) != 0 ? Errno.EINVAL : Open(caller, node, isDirectory: false, flags, out open);
+    }
+
+    private Errno Open(in Caller caller, NodeId node, bool isDirectory, uint flags, out FuseOpenOut open)
+    {
+        open = default;
         using var held = _lock.Enter();
-        var error = _inodes.ResolveFile(node, out var file);
+        var error = isDirectory ? _inodes.ResolveDirectory(node, out var opened) : _inodes.ResolveFile(node, out opened);
         if (error != Errno.Ok) return error;
         _journal.Begin();
-        _kernel.Open(file, flags, out open);
+        _kernel.Open(opened, flags, out open);
         _kernel.Conclude(caller, new Answer { Handle = open.Fh, OpenFlags = (ulong)open.OpenFlags });
         return Errno.Ok;
     }
@@ -75,8 +80,8 @@ internal sealed partial class TmemFileSystem
         RecordRef died;
         using (_lock.Enter())
         {
-            if (_inodes.ResolveFile(node, out var file) != Errno.Ok) return;
-            died = _kernel.Close(caller, file, handle);
+            if (_inodes.Resolve(node, out var opened) != Errno.Ok) return;
+            died = _kernel.Close(caller, opened, handle);
         }
         _dead.Reap(died);
     }

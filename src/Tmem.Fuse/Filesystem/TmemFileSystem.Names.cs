@@ -148,28 +148,10 @@ internal sealed partial class TmemFileSystem
         return error;
     }
 
-    public Errno OpenDirectory(in Caller caller, NodeId node, uint flags, out FuseOpenOut open)
-    {
-        open = default;
-        using var held = _lock.Enter();
-        var error = _inodes.ResolveDirectory(node, out var directory);
-        if (error != Errno.Ok) return error;
-        _journal.Begin();
-        _kernel.OpenDirectory(directory, out open);
-        _kernel.Conclude(caller, new Answer { Handle = open.Fh });
-        return Errno.Ok;
-    }
+    public Errno OpenDirectory(in Caller caller, NodeId node, uint flags, out FuseOpenOut open) =>
+        Open(caller, node, isDirectory: true, flags, out open);
 
-    public void ReleaseDirectory(in Caller caller, NodeId node, ulong handle)
-    {
-        RecordRef died;
-        using (_lock.Enter())
-        {
-            if (_inodes.ResolveDirectory(node, out var directory) != Errno.Ok) return;
-            died = _kernel.Close(caller, directory, handle);
-        }
-        _dead.Reap(died);
-    }
+    public void ReleaseDirectory(in Caller caller, NodeId node, ulong handle) => Release(caller, node, handle);
 
     public Errno ReadDirectory(in Caller caller, NodeId node, ulong handle, ulong cookie, ref DirectoryWriter writer)
     {
