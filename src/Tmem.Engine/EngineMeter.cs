@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 
 namespace Tmem.Engine;
@@ -15,6 +16,12 @@ internal sealed class EngineMeter : IDisposable
     private readonly Meter _meter;
     private readonly Func<EngineStatistics> _statistics;
 
+    private static readonly TimeSpan s_collection = TimeSpan.FromMilliseconds(50);
+    private readonly Lock _reading = new();
+    private EngineStatistics? _latest;
+    private long _read;
+    private int _readings;
+
     /// <param name="store">The tag <c>store</c> of every measurement.</param>
     /// <param name="statistics">Reads the figures.</param>
     public EngineMeter(string store, Func<EngineStatistics> statistics)
@@ -29,42 +36,68 @@ internal sealed class EngineMeter : IDisposable
         OfPools("tmem.pool.original", "By", "What the stored pages are when unpacked.", pool => pool.OriginalBytes);
         OfPools("tmem.pool.memory", "By", "Real memory of the pool's pages, index and records.",
             pool => pool.SlotBytes + pool.IndexBytes + pool.RecordBytes);
-        Total("tmem.puts", "{put}", "Puts, by what became of them.", "outcome",
-            ("stored", all => all.PutsStored), ("no_room", all => all.PutsNoRoom), ("reserved", all => all.PutsReserved),
-            ("pool_limit", all => all.PutsPoolLimit), ("client_limit", all => all.PutsClientLimit),
-            ("frozen", all => all.PutsFrozen), ("incompressible", all => all.PutsIncompressible));
-        Total("tmem.gets", "{get}", "Gets, by what became of them.", "outcome",
-            ("hit", all => all.GetHits), ("miss", all => all.GetMisses));
-        Total("tmem.pages.gone", "{page}", "Pages that are no longer stored, by why.", "why",
-            ("flushed", all => all.PageFlushesFound + all.PagesFlushed), ("evicted", all => all.Evictions));
-        Total("tmem.pages.corrupt", "{page}", "Operations that met a damaged page.", null, ("", all => all.CorruptPages));
+        foreach (var total in Totals) Create(total);
     }
 
     public void Dispose() => _meter.Dispose();
 
+    /// <summary>
+    /// What has happened, of all pools together: an instrument a row, and a value of its tag for each sum of counts.
+    /// </summary>
+    internal static readonly (string Name, string Unit, string What, string? Tag, (string Value, Count[] Sum)[] Parts)[] Totals =
+    [
+        ("tmem.puts", "{put}", "Puts, by what became of them.", "outcome",
+        [
+            ("stored", [Count.PutsStored]), ("no_room", [Count.PutsNoRoom]), ("reserved", [Count.PutsReserved]),
+            ("pool_limit", [Count.PutsPoolLimit]), ("client_limit", [Count.PutsClientLimit]), ("frozen", [Count.PutsFrozen]),
+            ("incompressible", [Count.PutsIncompressible]),
+        ]),
+        ("tmem.gets", "{get}", "Gets, by what became of them.", "outcome",
+            [("hit", [Count.GetHits]), ("miss", [Count.GetMisses])]),
+        ("tmem.pages.gone", "{page}", "Pages that are no longer stored, by why.", "why",
+            [("flushed", [Count.PageFlushesFound, Count.PagesFlushed]), ("evicted", [Count.Evictions])]),
+        ("tmem.pages.corrupt", "{page}", "Operations that met a damaged page.", null, [("", [Count.CorruptPages])]),
+    ];
+
     private void Level(string name, string unit, string what, Func<EngineStatistics, long> figure) =>
-        _meter.CreateObservableUpDownCounter(name, () => Measured(now => [new Measurement<long>(figure(now))]), unit, what);
+        _meter.CreateObservableUpDownCounter(name, Measured(now => [new Measurement<long>(figure(now))]), unit, what);
 
     private void OfPools(string name, string unit, string what, Func<PoolStatistics, long> figure) =>
-        _meter.CreateObservableUpDownCounter(name, () => Measured(now => now.Pools.Select(pool => new Measurement<long>(
+        _meter.CreateObservableUpDownCounter(name, Measured(now => now.Pools.Select(pool => new Measurement<long>(
             figure(pool.Statistics), new KeyValuePair<string, object?>("pool", pool.Id.Value)))), unit, what);
 
-    private void Total(string name, string unit, string what, string? tag,
-        params (string Value, Func<PoolStatistics, long> Figure)[] parts) =>
-        _meter.CreateObservableCounter(name, () => Measured(now => parts.Select(part => tag is null
-            ? new Measurement<long>(part.Figure(now.Total))
-            : new Measurement<long>(part.Figure(now.Total), new KeyValuePair<string, object?>(tag, part.Value)))), unit, what);
+    private void Create((string Name, string Unit, string What, string? Tag, (string Value, Count[] Sum)[] Parts) total) =>
+        _meter.CreateObservableCounter(total.Name, Measured(now => total.Parts.Select(part => new Measurement<long>(
+            part.Sum.Sum(count => now.Total[count]),
+            total.Tag is null ? [] : [new KeyValuePair<string, object?>(total.Tag, part.Value)]))), total.Unit, total.What);
 
-    /// <summary>Nothing of an engine that is disposed of at this moment.</summary>
-    private IEnumerable<Measurement<long>> Measured(Func<EngineStatistics, IEnumerable<Measurement<long>>> figures)
+    /// <summary>
+    /// One reading serves all the instruments of a collection: an instrument that has had it gets another, and so does who comes
+    /// later than a collection takes. Nothing of an engine that is disposed of at this moment.
+    /// </summary>
+    private Func<IEnumerable<Measurement<long>>> Measured(Func<EngineStatistics, IEnumerable<Measurement<long>>> figures)
     {
-        try
+        var had = 0;
+        return () =>
         {
-            return figures(_statistics());
-        }
-        catch (ObjectDisposedException)
-        {
-            return [];
-        }
+            try
+            {
+                lock (_reading)
+                {
+                    if (had == _readings || Stopwatch.GetElapsedTime(_read) > s_collection)
+                    {
+                        _latest = _statistics();
+                        _read = Stopwatch.GetTimestamp();
+                        _readings++;
+                    }
+                    had = _readings;
+                    return figures(_latest!);
+                }
+            }
+            catch (ObjectDisposedException)
+            {
+                return [];
+            }
+        };
     }
 }

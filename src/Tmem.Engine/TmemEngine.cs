@@ -166,16 +166,12 @@ public sealed unsafe partial class TmemEngine : IDisposable
     {
         using var call = Gate.Enter();
         var pools = new List<PoolSnapshot>();
-        var total = new PoolCounters();
-        total.Absorb(PoolTable.Retired);
-        long original = 0;
+        var total = PoolTable.Retired.Read(pageSize: 0);
         foreach (var pool in PoolTable.Living())
         {
-            total.Absorb(pool.Counters);
-            if (!pool.IsOpen) continue;
             var snapshot = Snapshot(pool);
-            original += snapshot.Statistics.OriginalBytes;
-            pools.Add(snapshot);
+            total = PoolStatistics.Sum(total, snapshot.Statistics);
+            if (pool.IsOpen) pools.Add(snapshot);
         }
         return new EngineStatistics
         {
@@ -196,7 +192,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
             SpansReturned = _spans.Returned,
             SlotsMoved = _compactor.Moved,
             Generation = _superblock->Generation,
-            Total = total.Read(TmemClient.PageSize) with { OriginalBytes = original },
+            Total = total,
             Pools = pools,
             Durability = _checkpointer?.Figures ?? new DurabilityStatistics(),
         };

@@ -74,10 +74,10 @@ internal sealed unsafe partial class AttachWalk
         pool.Adopt(_tally.SlotBytes);
         var counters = pool.Counters;
         counters.Add(Count.Pages, _tally.Pages);
-        counters.Add(Count.SameFilled, _tally.SameFilled);
+        counters.Add(Count.SameFilledPages, _tally.SameFilled);
         counters.Add(Count.CompressedBytes, _tally.CompressedBytes);
         counters.Add(Count.SlotBytes, _tally.SlotBytes);
-        counters.Add(Count.Raw, _tally.Raw);
+        counters.Add(Count.RawPages, _tally.Raw);
         _tally = default;
     }
 

@@ -73,13 +73,13 @@ internal sealed unsafe class TmemVerifier : IDisposable
         _reached = new SlotBitmap(_spans);
         foreach (var pool in pools)
         {
-            var figures = new PoolFigures();
+            var figures = new PoolCounters();
             for (var number = 0; number < Pool.BucketCount; number++)
             {
                 ObjectId? previous = null;
                 CheckTree(pool, number, pool.BucketAt(number).Root, ref previous, figures);
             }
-            _walked[pool.Id] = figures.ToStatistics();
+            _walked[pool.Id] = figures.Read(pool.PageSize);
         }
         for (uint span = 0; span < _spans.HighWater; span++) CheckSpan(span);
         if (_spans.Overrun is var over and > 0)
@@ -87,7 +87,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
         if (_spans.Disagreement() is { } words) Problem(words);
     }
 
-    private void CheckTree(Pool pool, int bucket, ulong place, ref ObjectId? previous, PoolFigures figures)
+    private void CheckTree(Pool pool, int bucket, ulong place, ref ObjectId? previous, PoolCounters figures)
     {
         if (place == 0) return;
         if (!_slabs.IsSlot(place, SpanKind.Objects) || !_reached.Add(place))
@@ -104,8 +104,8 @@ internal sealed unsafe class TmemVerifier : IDisposable
         if (previous is { } before && before >= id) Problem($"{pool.Id}, bucket {bucket}: object {id} stands after {before}");
         previous = id;
         _objects++;
-        figures.Objects++;
-        figures.IndexBytes += ObjectRecord.Bytes;
+        figures.Add(Count.Objects);
+        figures.Add(Count.IndexBytes, ObjectRecord.Bytes);
         long pages = 0;
         if (record.Height > 0)
         {
@@ -122,7 +122,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
     }
 
     private void CheckNode(
-        Pool pool, ulong obj, in ObjectRecord record, ulong place, int level, uint first, PoolFigures figures, ref long pages)
+        Pool pool, ulong obj, in ObjectRecord record, ulong place, int level, uint first, PoolCounters figures, ref long pages)
     {
         if (!_slabs.IsSlot(place, SpanKind.Nodes) || !_reached.Add(place))
         {
@@ -136,7 +136,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
             Problem($"{pool.Id}: the node at {place:x} is not object {record.Id}'s level {level} from index {first}");
             _leadsAstray = true;
         }
-        figures.IndexBytes += RadixNode.Bytes;
+        figures.Add(Count.IndexBytes, RadixNode.Bytes);
         var used = 0;
         for (var slot = 0; slot < RadixNode.Fanout; slot++)
         {
@@ -156,13 +156,13 @@ internal sealed unsafe class TmemVerifier : IDisposable
             Problem($"{pool.Id}: object {record.Id}, node from index {first}: counts {node.Used} entries and has {used}");
     }
 
-    private void CheckPage(Pool pool, in ObjectRecord record, ulong leaf, uint index, PoolFigures figures)
+    private void CheckPage(Pool pool, in ObjectRecord record, ulong leaf, uint index, PoolCounters figures)
     {
-        figures.Pages++;
+        figures.Add(Count.Pages);
         var descriptor = *(ulong*)_slabs.At(leaf);
         if (PageDescriptor.IsFill(descriptor))
         {
-            figures.SameFilled++;
+            figures.Add(Count.SameFilledPages);
             return;
         }
         var place = PageDescriptor.Slot(descriptor);
@@ -183,9 +183,9 @@ internal sealed unsafe class TmemVerifier : IDisposable
             Problem(
                 $"{handle} has {length} bytes in its slot at {place:x}, which holds "
                 + $"{_slabs.SlotBytes(place) - SlotHeader.Bytes}");
-        figures.CompressedBytes += length;
-        figures.SlotBytes += _slabs.SlotBytes(place);
-        if (PageDescriptor.Format(descriptor) == PageFormat.Raw) figures.Raw++;
+        figures.Add(Count.CompressedBytes, length);
+        figures.Add(Count.SlotBytes, _slabs.SlotBytes(place));
+        if (PageDescriptor.Format(descriptor) == PageFormat.Raw) figures.Add(Count.RawPages);
     }
 
     private void CheckEntry(uint span)
@@ -292,17 +292,5 @@ internal sealed unsafe class TmemVerifier : IDisposable
     private void Problem(string sentence)
     {
         if (_problems.Count < VerifierReport.MaximumProblems) _problems.Add(sentence);
-    }
-
-    /// <summary>What the walk counted in one pool.</summary>
-    private sealed class PoolFigures
-    {
-        public long Pages, Objects, CompressedBytes, SlotBytes, IndexBytes, SameFilled, Raw;
-
-        public PoolStatistics ToStatistics() => new()
-        {
-            Pages = Pages, Objects = Objects, CompressedBytes = CompressedBytes, SlotBytes = SlotBytes,
-            IndexBytes = IndexBytes, SameFilledPages = SameFilled, RawPages = Raw,
-        };
     }
 }

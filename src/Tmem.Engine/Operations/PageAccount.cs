@@ -13,13 +13,13 @@ internal static class PageAccount
         var counters = pool.Counters;
         switch (status)
         {
-            case TmemStatus.Ok: counters.Add(Count.Stored); break;
-            case TmemStatus.NoRoom: counters.Add(Count.NoRoom); break;
-            case TmemStatus.Reserved: counters.Add(Count.Reserved); break;
-            case TmemStatus.PoolLimit: counters.Add(Count.PoolLimit); break;
-            case TmemStatus.ClientLimit: counters.Add(Count.ClientLimit); break;
-            case TmemStatus.Frozen: counters.Add(Count.Frozen); break;
-            case TmemStatus.Incompressible: counters.Add(Count.Incompressible); break;
+            case TmemStatus.Ok: counters.Add(Count.PutsStored); break;
+            case TmemStatus.NoRoom: counters.Add(Count.PutsNoRoom); break;
+            case TmemStatus.Reserved: counters.Add(Count.PutsReserved); break;
+            case TmemStatus.PoolLimit: counters.Add(Count.PutsPoolLimit); break;
+            case TmemStatus.ClientLimit: counters.Add(Count.PutsClientLimit); break;
+            case TmemStatus.Frozen: counters.Add(Count.PutsFrozen); break;
+            case TmemStatus.Incompressible: counters.Add(Count.PutsIncompressible); break;
         }
     }
 
@@ -36,10 +36,10 @@ internal static class PageAccount
     {
         var counters = pool.Counters;
         counters.Add(Count.Pages, costs.Pages);
-        if (costs.SameFilled != 0) counters.Add(Count.SameFilled, costs.SameFilled);
+        if (costs.SameFilled != 0) counters.Add(Count.SameFilledPages, costs.SameFilled);
         if (costs.CompressedBytes != 0) counters.Add(Count.CompressedBytes, costs.CompressedBytes);
         if (costs.SlotBytes != 0) counters.Add(Count.SlotBytes, costs.SlotBytes);
-        if (costs.Raw != 0) counters.Add(Count.Raw, costs.Raw);
+        if (costs.Raw != 0) counters.Add(Count.RawPages, costs.Raw);
     }
 
     /// <summary>
@@ -48,12 +48,12 @@ internal static class PageAccount
     public static void Replace(Pool pool, in PageCost cost, in PageCost old)
     {
         var counters = pool.Counters;
-        counters.Add(Count.Replaced);
+        counters.Add(Count.PutsReplaced);
         if (cost.CompressedBytes != old.CompressedBytes)
             counters.Add(Count.CompressedBytes, cost.CompressedBytes - old.CompressedBytes);
         if (cost.SlotBytes != old.SlotBytes) counters.Add(Count.SlotBytes, cost.SlotBytes - old.SlotBytes);
-        if (cost.SameFilled != old.SameFilled) counters.Add(Count.SameFilled, cost.SameFilled ? 1 : -1);
-        if (cost.Raw != old.Raw) counters.Add(Count.Raw, cost.Raw ? 1 : -1);
+        if (cost.SameFilled != old.SameFilled) counters.Add(Count.SameFilledPages, cost.SameFilled ? 1 : -1);
+        if (cost.Raw != old.Raw) counters.Add(Count.RawPages, cost.Raw ? 1 : -1);
     }
 }
 

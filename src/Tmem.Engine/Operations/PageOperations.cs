@@ -132,12 +132,12 @@ internal sealed unsafe class PageOperations<THost, TPam>(
         length = 0;
         if (grabbed.Kind == GrabKind.Nothing)
         {
-            counters.Add(Count.Misses);
+            counters.Add(Count.GetMisses);
             return TmemStatus.Miss;
         }
         if (consumed != 0) _index.Drop(pool, consumed);
         var status = _pam.Unpack(grabbed, room, page, out length);
-        if (status == TmemStatus.Ok) counters.Add(Count.Hits);
+        if (status == TmemStatus.Ok) counters.Add(Count.GetHits);
         else pool.CountCorrupt(id, index);
         return status;
     }

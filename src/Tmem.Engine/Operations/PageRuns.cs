@@ -66,8 +66,8 @@ internal sealed unsafe class PageRuns<THost, TPam>(PageIndex<THost, TPam> index)
                 done++;
             }
         }
-        if (hits != 0) counters.Add(Count.Hits, hits);
-        if (misses != 0) counters.Add(Count.Misses, misses);
+        if (hits != 0) counters.Add(Count.GetHits, hits);
+        if (misses != 0) counters.Add(Count.GetMisses, misses);
         return worst;
     }
 

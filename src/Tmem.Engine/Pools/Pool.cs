@@ -163,7 +163,7 @@ internal sealed class Pool
     /// <summary>Counts a page that failed its checksum or did not unpack, and remembers which it was.</summary>
     public void CountCorrupt(in ObjectId id, uint index)
     {
-        Counters.Add(Count.Corrupt);
+        Counters.Add(Count.CorruptPages);
         CorruptPages.Note(id, index);
     }
 

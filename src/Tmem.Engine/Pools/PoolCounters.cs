@@ -2,19 +2,6 @@ using System.Runtime.CompilerServices;
 
 namespace Tmem.Engine.Pools;
 
-/// <summary>What a pool counts; an index into <see cref="PoolCounters"/>.</summary>
-internal enum Count
-{
-    // What is there now.
-    Pages, Objects, CompressedBytes, SlotBytes, IndexBytes, RecordBytes, SameFilled, Raw,
-
-    // What has happened.
-    Puts, Stored, Replaced, NoRoom, Reserved, PoolLimit, ClientLimit, Frozen, Incompressible,
-    Gets, Hits, Misses,
-    PageFlushesFound, PageFlushesNotFound, ObjectFlushesFound, ObjectFlushesNotFound, PagesFlushed,
-    Evictions, Corrupt,
-}
-
 /// <summary>
 /// A pool's counters in eight stripes of four cache lines, one chosen by thread: two threads that store pages in one pool do not
 /// fight for a line. Adding is one uncontended interlocked add (5 ns); reading sums the stripes.
@@ -40,51 +27,23 @@ internal sealed class PoolCounters
         return sum;
     }
 
-    /// <summary>Adds another's counts to this one's.</summary>
-    public void Absorb(PoolCounters other) => Absorb(other, 0);
-
     /// <summary>
     /// Adds what has happened in a pool that is gone. What is there now is nothing, whatever its counters say: an operation that
     /// ended beside the pool may not have counted yet.
     /// </summary>
-    public void AbsorbGone(PoolCounters other) => Absorb(other, (int)Count.Puts);
-
-    private void Absorb(PoolCounters other, int first)
+    public void AbsorbGone(PoolCounters other)
     {
-        for (var what = first; what < Width; what++) Interlocked.Add(ref _values[what], other.Sum((Count)what));
+        for (var what = Count.Puts; what <= Count.CorruptPages; what++) Add(what, other.Sum(what));
     }
 
-    public PoolStatistics Read(int pageSize) => new()
+    /// <summary>All of them, for pages of that size.</summary>
+    public PoolStatistics Read(int pageSize)
     {
-        Pages = Sum(Count.Pages),
-        Objects = Sum(Count.Objects),
-        OriginalBytes = Sum(Count.Pages) * pageSize,
-        CompressedBytes = Sum(Count.CompressedBytes),
-        SlotBytes = Sum(Count.SlotBytes),
-        IndexBytes = Sum(Count.IndexBytes),
-        RecordBytes = Sum(Count.RecordBytes),
-        SameFilledPages = Sum(Count.SameFilled),
-        RawPages = Sum(Count.Raw),
-        Puts = Sum(Count.Puts),
-        PutsStored = Sum(Count.Stored),
-        PutsReplaced = Sum(Count.Replaced),
-        PutsNoRoom = Sum(Count.NoRoom),
-        PutsReserved = Sum(Count.Reserved),
-        PutsPoolLimit = Sum(Count.PoolLimit),
-        PutsClientLimit = Sum(Count.ClientLimit),
-        PutsFrozen = Sum(Count.Frozen),
-        PutsIncompressible = Sum(Count.Incompressible),
-        Gets = Sum(Count.Gets),
-        GetHits = Sum(Count.Hits),
-        GetMisses = Sum(Count.Misses),
-        PageFlushesFound = Sum(Count.PageFlushesFound),
-        PageFlushesNotFound = Sum(Count.PageFlushesNotFound),
-        ObjectFlushesFound = Sum(Count.ObjectFlushesFound),
-        ObjectFlushesNotFound = Sum(Count.ObjectFlushesNotFound),
-        PagesFlushed = Sum(Count.PagesFlushed),
-        Evictions = Sum(Count.Evictions),
-        CorruptPages = Sum(Count.Corrupt),
-    };
+        Span<long> counts = stackalloc long[(int)Count.CorruptPages + 1];
+        for (var what = Count.Pages; what <= Count.CorruptPages; what++) counts[(int)what] = Sum(what);
+        counts[(int)Count.OriginalBytes] = counts[(int)Count.Pages] * pageSize;
+        return new PoolStatistics(counts);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Stripe()

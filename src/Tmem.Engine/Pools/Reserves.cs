@@ -144,5 +144,5 @@ internal sealed class Reserves(SpanPool spans)
 
     private long Given(long capacity) => capacity - Margin(capacity) - spans.FixedBytes(capacity);
 
-    private static long RecordsOf(Pool pool) => Math.Max(0, pool.Counters.Sum(Pools.Count.RecordBytes));
+    private static long RecordsOf(Pool pool) => Math.Max(0, pool.Counters.Sum(Engine.Count.RecordBytes));
 }

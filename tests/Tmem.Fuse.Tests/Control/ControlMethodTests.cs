@@ -1,4 +1,6 @@
+using System.Text.Json;
 using Tmem.Control.Messages;
+using Tmem.Fuse.Control;
 using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;
@@ -83,6 +85,17 @@ public sealed class ControlMethodTests : IDisposable
         Assert.Equal(Names(typeof(Engine.PoolStatistics)), Names(typeof(PoolFigures), "EqualityContract"));
         Assert.Equal(Names(typeof(Engine.EngineStatistics), "EqualityContract", "Total", "Pools"),
             Names(typeof(StoreFigures), "EqualityContract"));
+    }
+
+    /// <summary>Every count is told apart from all others, from the engine to what stands in the message.</summary>
+    [Fact]
+    public void Every_count_of_the_engine_stands_under_its_own_name_in_the_message()
+    {
+        var counts = Enum.GetValues<Engine.Count>();
+        var statistics = new Engine.PoolStatistics([.. counts.Select(count => 100L + (int)count)]);
+        var message = JsonSerializer.SerializeToNode(Figures.Of(statistics), ControlJson.Default.PoolFigures)!.AsObject();
+        Assert.Equal(counts.Select(count => (JsonNamingPolicy.CamelCase.ConvertName($"{count}"), 100L + (int)count)),
+            message.Select(figure => (figure.Key, figure.Value!.GetValue<long>())));
     }
 
     [Fact]
