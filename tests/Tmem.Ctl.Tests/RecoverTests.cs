@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
@@ -89,43 +88,6 @@ public sealed class RecoverTests
         var (code, output) = Run(null);
         Assert.Equal(ExitCode.Failed, code);
         Assert.Contains("left: /run/s is no socket", output);
-    }
-
-    [Fact]
-    public void Only_a_socket_of_ours_that_nobody_listens_on_is_taken_away()
-    {
-        var folder = Directory.CreateTempSubdirectory("tmem-recover-").FullName;
-        try
-        {
-            var precious = Path.Combine(folder, "precious");
-            File.WriteAllText(precious, "data");
-            var link = Path.Combine(folder, "link");
-            var socket = Path.Combine(folder, "sock");
-            using (var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
-            {
-                listener.Bind(new UnixDomainSocketEndPoint(socket + ".tmp"));
-                File.Move(socket + ".tmp", socket); // so that its end does not take it away
-                File.CreateSymbolicLink(link, socket);
-                listener.Listen(1);
-                Assert.False(StaleSocket.Remove(socket, out var left));
-                Assert.Null(left);
-            }
-            foreach (var other in new[] { precious, link, folder })
-            {
-                Assert.False(StaleSocket.Remove(other, out var left));
-                Assert.Contains("is no socket", left);
-            }
-            Assert.Equal("data", File.ReadAllText(precious));
-            Assert.True(File.Exists(socket));
-            Assert.True(StaleSocket.Remove(socket, out _));
-            Assert.False(File.Exists(socket));
-            Assert.False(StaleSocket.Remove(socket, out var nothing));
-            Assert.Null(nothing);
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
     }
 
     [Fact]
