@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Tmem.Engine.Format;
 
@@ -86,6 +87,7 @@ internal readonly unsafe struct RadixTree<THost, TBinder>(THost host, TBinder bi
     /// </summary>
     public ulong Commit(ulong obj, ulong leaf, ulong descriptor)
     {
+        Debug.Assert(leaf != 0 && descriptor != 0, "a page is committed to a leaf");
         ref var word = ref *(ulong*)host.At(leaf);
         var old = word;
         Volatile.Write(ref word, descriptor);
@@ -121,10 +123,12 @@ internal readonly unsafe struct RadixTree<THost, TBinder>(THost host, TBinder bi
         if (found == 0) return 0;
         ref var record = ref Object(obj);
         record.Pages -= found;
+        Debug.Assert(record.Pages >= 0, "an object counts its pages");
         if (record.Height != 0)
         {
             ref var node = ref NodeOf(leaf);
             node.Used -= found;
+            Debug.Assert(node.Used >= 0, "a node counts its entries");
             // A node with more entries stays, and so does everything above it; only a root may still have to come down.
             if (node.Used <= 1) nodes = Prune(obj, index);
         }

@@ -25,6 +25,7 @@ internal sealed unsafe class ExchangeIntent(RegionMemory memory)
     /// <summary>Swaps what two leaves hold. Under the latches of their buckets.</summary>
     public void Swap(ulong leafA, ulong leafB)
     {
+        LatchOrder.AssertHeld(LatchRank.Bucket);
         SpinLatch.Enter(ref _latch, LatchRank.Exchange);
         ref var record = ref Record;
         record.LeafA = leafA;

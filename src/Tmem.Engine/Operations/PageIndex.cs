@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Tmem.Engine.Format;
 using Tmem.Engine.Index;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
+using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Operations;
 
@@ -26,6 +28,7 @@ internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
     /// <summary>The object and the leaf of a page that is there; 0 if it is not. Under the bucket's latch.</summary>
     public ulong FindPage(in Bucket bucket, in ObjectId id, uint index, out ulong leaf)
     {
+        LatchOrder.AssertHeld(LatchRank.Bucket);
         leaf = 0;
         var obj = Treap.Find(Order, bucket.Root, id);
         if (obj != 0) leaf = Tree.FindLeaf(obj, index);
@@ -47,6 +50,19 @@ internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
         return obj;
     }
 
+    /// <summary>
+    /// Makes a page exist in a leaf; from here on its slot, if it has one, is the leaf's. Returns the descriptor that stood there
+    /// (0: none). Under the bucket's latch.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Commit(ulong obj, ulong leaf, ulong descriptor)
+    {
+        LatchOrder.AssertHeld(LatchRank.Bucket);
+        Pam.Bind(descriptor, leaf);
+        Debug.Assert(Pam.IsBound(descriptor, leaf), "what is committed is a page of its leaf");
+        return Tree.Commit(obj, leaf, descriptor);
+    }
+
     /// <summary>Takes a page out of the index: its descriptor; 0 if there is none. Under the bucket's latch.</summary>
     public ulong RemoveLatched(Pool pool, ref Bucket bucket, ulong obj, uint index)
     {
@@ -62,6 +78,7 @@ internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
     /// </summary>
     public int RemoveLatched(Pool pool, ref Bucket bucket, ulong obj, uint index, ulong leaf, int count, ulong* taken)
     {
+        LatchOrder.AssertHeld(LatchRank.Bucket);
         var found = Tree.Remove(obj, index, leaf, count, taken, out var nodes);
         if (found == 0) return 0;
         var gone = Object(obj).Pages == 0;

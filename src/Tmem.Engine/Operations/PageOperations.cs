@@ -105,14 +105,13 @@ internal sealed unsafe class PageOperations<THost, TPam>(
                 if (isNew) _host.FreeObject(obj);
                 return grown;
             }
-            _pam.Bind(descriptor, leaf);
             if (isNew)
             {
                 // The object exists from here on, and may be found empty after a crash; attaching drops such ones.
                 Volatile.Write(ref _index.Object(obj).Header, ObjectRecord.MakeHeader(pool.Id, bucketNumber));
                 Treap.Insert(_order, ref bucket.Root, obj, id);
             }
-            _tree.Commit(obj, leaf, descriptor);
+            _index.Commit(obj, leaf, descriptor);
             pool.CountIndex(nodes, isNew ? 1 : 0);
             return TmemStatus.Ok;
         }

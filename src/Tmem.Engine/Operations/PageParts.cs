@@ -26,7 +26,6 @@ internal sealed unsafe class PageParts<THost, TPam>(
     private readonly IReclaimer _reclaimer = reclaimer;
     private readonly THost _host = index.Host;
     private readonly TPam _pam = index.Pam;
-    private readonly RadixTree<THost, TPam> _tree = index.Tree;
 
     public TmemStatus Read(Pool pool, in ObjectId id, uint index, int offset, Span<byte> part)
     {
@@ -114,8 +113,7 @@ internal sealed unsafe class PageParts<THost, TPam>(
             if (obj == 0 || !_pam.Holds(*(ulong*)_host.At(leaf), leaf, grabbed, stored)) return TmemStatus.Miss;
             oldCost = _pam.Cost(*(ulong*)_host.At(leaf));
             if (pool.TryGrow(cost.SlotBytes - oldCost.SlotBytes) is var grown and not TmemStatus.Ok) return grown;
-            _pam.Bind(descriptor, leaf);
-            old = _tree.Commit(obj, leaf, descriptor);
+            old = _index.Commit(obj, leaf, descriptor);
             return TmemStatus.Ok;
         }
         finally

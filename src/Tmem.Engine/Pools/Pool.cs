@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Tmem.Engine.Format;
 
@@ -122,7 +123,9 @@ internal sealed class Pool
     {
         if (bytes <= 0)
         {
-            if (bytes < 0) Interlocked.Add(ref _memory, bytes);
+            if (bytes == 0) return TmemStatus.Ok;
+            var left = Interlocked.Add(ref _memory, bytes);
+            Debug.Assert(left >= 0, "a pool gives back what it took");
             return TmemStatus.Ok;
         }
         asksReserves = asksReserves && (IsPersistent || isRecord) && _reserves.Any;

@@ -33,6 +33,11 @@ internal static class LatchOrder
 {
     [ThreadStatic] private static int[]? t_held;
 
+    /// <summary>Where a comment says "under the latch": the calling thread holds one of that rank.</summary>
+    [Conditional("DEBUG")]
+    public static void AssertHeld(LatchRank rank) =>
+        Debug.Assert(t_held is { } held && held[(int)rank] > 0, $"no latch of rank {rank} is held");
+
     /// <summary>Before a wait for a latch of that rank.</summary>
     [Conditional("DEBUG")]
     public static void Waits(LatchRank rank)

@@ -45,6 +45,7 @@ internal sealed unsafe partial class SlabAllocator
     /// <summary>Makes a slot wait that nothing refers to. False if it has to be freed at once. Under the class's latch.</summary>
     private bool LetWait(ref ClassState state, in SpanEntry entry, ulong place)
     {
+        LatchOrder.AssertHeld(LatchRank.Class);
         // An isolated span is being emptied, and gives nothing to anybody.
         if (!MayWait(entry.Kind) || entry.List == SpanList.Isolated) return false;
         if (state.Waiting >= Math.Min(MostWaiting, state.Live / LeastLiveAWaiting))
@@ -62,6 +63,7 @@ internal sealed unsafe partial class SlabAllocator
     /// <summary>The slot that began to wait last, taken; 0 if none waits. Under the class's latch.</summary>
     private ulong TakeWaiting(ref ClassState state, SpanKind kind, int sizeClass)
     {
+        LatchOrder.AssertHeld(LatchRank.Class);
         while (state.Waiting > 0)
         {
             var place = WaitingOf(kind, sizeClass)[--state.Waiting];
@@ -77,6 +79,7 @@ internal sealed unsafe partial class SlabAllocator
 
     private void ReleaseWaiting(ref ClassState state, SpanKind kind, int sizeClass)
     {
+        LatchOrder.AssertHeld(LatchRank.Class);
         while (state.Waiting > 0)
         {
             var place = WaitingOf(kind, sizeClass)[--state.Waiting];

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Tmem.Engine.Format;
@@ -153,6 +154,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
 
     private ulong TakeSlot(uint span, int sizeClass)
     {
+        LatchOrder.AssertHeld(LatchRank.Class);
         ref var entry = ref _spans.Table[span];
         int slot;
         var start = _start + _spans.PlaceOf(span);
@@ -160,6 +162,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         if (entry.FreeHead != 0)
         {
             slot = entry.FreeHead - 1;
+            Debug.Assert(*(ulong*)(start + slot * size) == 0, "a slot in the chain of free ones is free");
             entry.FreeHead = (ushort)((ulong*)(start + slot * size))[1];
         }
         else
@@ -167,6 +170,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
             slot = entry.Bump++;
         }
         entry.Live++;
+        Debug.Assert(slot < entry.Bump && entry.Live <= entry.Bump, "a slot is taken below the first that was never used");
         Volatile.Write(ref *(ulong*)(start + slot * size), SlotState.InFlight);
         return _spans.PlaceOf(span) + (ulong)(slot * size);
     }
@@ -193,6 +197,8 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         ref var entry = ref _spans.Table[span];
         var sizeClass = entry.Class;
         var words = (ulong*)(_start + place);
+        LatchOrder.AssertHeld(LatchRank.Class);
+        Debug.Assert(words[0] != 0 && entry.Live > 0, "a slot is freed once");
         Volatile.Write(ref words[0], 0);
         var slot = (ushort)SizeClasses.SlotAt(sizeClass, place - _spans.PlaceOf(span));
         if (slot == entry.Bump - 1)

@@ -1,4 +1,8 @@
+using Tmem.Engine.Index;
+using Tmem.Engine.Pam;
 using Tmem.Engine.Region;
+using RegionIndex = Tmem.Engine.Operations.PageIndex<
+    Tmem.Engine.Index.RegionHost, Tmem.Engine.Pam.CompressedStore>;
 
 namespace Tmem.Engine.Tests.Latches;
 
@@ -56,6 +60,33 @@ public sealed class LatchOrderTests
     {
         OnAThread(() => SpinLatch.Enter(ref _inner, LatchRank.Class));
         OnAThread(() => Assert.ThrowsAny<Exception>(() => SpinLatch.Exit(ref _inner)));
+    }
+
+    [Fact]
+    public void What_needs_a_latch_and_has_none_is_found_out() => OnAThread(() =>
+    {
+        Assert.Contains("no latch of rank Bucket is held",
+            Assert.ThrowsAny<Exception>(() => LatchOrder.AssertHeld(LatchRank.Bucket)).Message, StringComparison.Ordinal);
+        SpinLatch.Enter(ref _outer, LatchRank.Bucket);
+        LatchOrder.AssertHeld(LatchRank.Bucket);
+    });
+
+    /// <summary>
+    /// Each operation's way in asks for it: the index is not changed by who does not hold the bucket's latch.
+    /// </summary>
+    [Fact]
+    public unsafe void A_page_is_not_taken_out_without_its_buckets_latch()
+    {
+        using var engine = Engines.Still();
+        var client = engine.Client(new TmemClientId(1));
+        var id = Engines.Pool(client);
+        Assert.Equal(TmemStatus.Ok, client.Put(id, new ObjectId(1), 0, Pages.Text(1)));
+        var pool = engine.PoolTable.Find(id)!;
+        var index = new RegionIndex(new RegionHost(engine.Slabs), new CompressedStore(engine.Slabs));
+        var number = Pools.Pool.BucketOf(new ObjectId(1));
+        Assert.ThrowsAny<Exception>(() => index.FindPage(pool.BucketAt(number), new ObjectId(1), 0, out _));
+        Assert.ThrowsAny<Exception>(() => index.RemoveLatched(pool, ref pool.BucketAt(number), pool.BucketAt(number).Root, 0));
+        Engines.AssertSound(engine);
     }
 
     /// <summary>What a thread holds ends with it.</summary>
