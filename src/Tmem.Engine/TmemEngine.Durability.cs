@@ -73,18 +73,14 @@ public sealed unsafe partial class TmemEngine
     }
 
     /// <summary>
-    /// The embedder's lock around changes of its records: it runs the action it is given under that lock. A sync's last moment
-    /// runs so, and what it makes durable is then a state between two of the embedder's changes as far as they are made under the
-    /// lock. Null for none.
+    /// Held by whoever keeps records here, around each of his changes, and by a sync in its last moment: what it makes durable is
+    /// then a state between two changes.
     /// </summary>
-    internal Action<Action>? RecordsLock { get; set; }
+    internal Lock RecordsLock { get; } = new();
 
     private void StandStill(Action action)
     {
-        if (RecordsLock is { } holds) holds(Run);
-        else Run();
-
-        void Run() => Standstill.Run(PoolTable, _slabs, noneWaits: false, _ => action());
+        lock (RecordsLock) Standstill.Run(PoolTable, _slabs, noneWaits: false, _ => action());
     }
 
     /// <summary>

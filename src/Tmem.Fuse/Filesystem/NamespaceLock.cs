@@ -4,15 +4,14 @@ namespace Tmem.Fuse.Filesystem;
 /// The lock of entries, trees, links, references, owners, extended attributes and pools, and of every allocation, commit and
 /// freeing of a record. The outermost of the file system's (<see cref="LockOrder"/>), not re-entrant.
 /// </summary>
-internal sealed class NamespaceLock
+/// <param name="records">The engine's, which a sync takes too.</param>
+internal sealed class NamespaceLock(Lock records)
 {
-    private readonly Lock _lock = new();
-
     /// <summary>Waits for the lock and holds it until what is returned is disposed of.</summary>
     public Hold Enter()
     {
         LockOrder.Waits(LockRank.Names);
-        var inner = _lock.EnterScope();
+        var inner = records.EnterScope();
         LockOrder.Entered(LockRank.Names);
         return new Hold(inner);
     }

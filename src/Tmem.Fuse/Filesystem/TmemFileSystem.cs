@@ -35,7 +35,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     private readonly TmemEngine _engine;
     private readonly TmemClient _client;
     private readonly RecordStore _records;
-    private readonly NamespaceLock _lock = new();
+    private readonly NamespaceLock _lock;
     private readonly BoundedHold _hold;
     private readonly FileData _data;
     private readonly InodeTable _inodes;
@@ -75,7 +75,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     internal TmemFileSystem(TmemEngine engine, TmemClient client, ulong hashMask, bool dropsDamaged)
     {
         (_engine, _client, _records) = (engine, client, engine.Records);
-        engine.RecordsLock = action => { using (_lock.Enter()) action(); };
+        _lock = new NamespaceLock(engine.RecordsLock);
         _hold = new BoundedHold(_lock);
         _data = new FileData(client, _records);
         _inodes = new InodeTable(_records, _data, Volume.FindOrMake(_records, Damage));

@@ -128,6 +128,32 @@ public sealed class CheckpointTests
     }
 
     [Fact]
+    public void A_sync_takes_no_state_from_within_a_change_of_records()
+    {
+        using var engine = Open(new SimulatedDisk());
+        s_pages.Fill(engine, 3000);
+        using var underWay = new ManualResetEventSlim();
+        var (isChanging, wasWithin) = (false, false);
+        engine.Checkpoint!.OnStep = step =>
+        {
+            if (step == CheckpointStep.Round) underWay.Set();
+            else if (step == CheckpointStep.Standstill) wasWithin |= Volatile.Read(ref isChanging);
+        };
+        SyncTicket ticket;
+        lock (engine.RecordsLock)
+        {
+            Volatile.Write(ref isChanging, true);
+            ticket = engine.BeginSync();
+            Assert.True(underWay.Wait(TimeSpan.FromMinutes(1)));
+            // A sync that does not wait for the lock is there by now.
+            Thread.Sleep(100);
+            Volatile.Write(ref isChanging, false);
+        }
+        Assert.Equal(TmemStatus.Ok, engine.EndSync(ticket));
+        Assert.False(wasWithin);
+    }
+
+    [Fact]
     public void Others_go_on_while_pages_are_copied()
     {
         using var engine = Open(new SimulatedDisk());

@@ -7,7 +7,7 @@ namespace Tmem.Fuse.Tests.Filesystem;
 /// <summary>Where assertions are on, a thread that takes the file system's locks out of their order is found out.</summary>
 public sealed class LockOrderTests
 {
-    private readonly NamespaceLock _names = new();
+    private readonly NamespaceLock _names = new(new Lock());
     private readonly StripedLocks _files = new(LockRank.File, 4, bytes: 64);
     private readonly StripedLocks _pages = new(LockRank.Page, 4, bytes: 64);
 
