@@ -18,6 +18,14 @@ internal static class Repository
     /// <summary>Runs a program to its end; fails, with all it said, unless it exits with 0.</summary>
     public static string Run(string directory, string program, params string[] arguments)
     {
+        var (code, output, errors) = End(directory, program, arguments);
+        Assert.True(code == 0, $"{program} {string.Join(' ', arguments)} ended with {code}:\n{output}{errors}");
+        return output;
+    }
+
+    /// <summary>Runs a program to its end: its exit code, and what it said.</summary>
+    public static (int Code, string Output, string Errors) End(string directory, string program, params string[] arguments)
+    {
         var start = new ProcessStartInfo(program, arguments)
         {
             WorkingDirectory = directory, RedirectStandardOutput = true, RedirectStandardError = true,
@@ -31,11 +39,9 @@ internal static class Repository
         var ended = process.WaitForExit(s_longest);
         if (!ended) process.Kill(entireProcessTree: true);
         var told = Task.WaitAll([output, errors], s_grace);
-        Assert.True(ended && told && process.ExitCode == 0,
-            $"{program} {string.Join(' ', arguments)} "
-            + $"{(ended ? $"ended with {process.ExitCode}" : $"was not done after {s_longest}")}:\n"
-            + $"{Said(output)}{Said(errors)}");
-        return output.Result;
+        Assert.True(ended && told,
+            $"{program} {string.Join(' ', arguments)} was not done after {s_longest}:\n{Said(output)}{Said(errors)}");
+        return (process.ExitCode, output.Result, errors.Result);
     }
 
     private static string Said(Task<string> stream) => stream.IsCompletedSuccessfully ? stream.Result

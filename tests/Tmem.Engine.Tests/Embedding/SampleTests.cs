@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 
 namespace Tmem.Engine.Tests.Embedding;
@@ -33,7 +34,7 @@ public sealed partial class SampleTests
             Assert.Equal("", Values(file, "set", "large", "now small"));
             Assert.Equal("now small\n", Values(file, "get", "large"));
             Assert.Equal("", Values(file, "remove", "small"));
-            Assert.Throws<Xunit.Sdk.TrueException>(() => Values(file, "get", "small"));
+            Assert.Equal((1, "", "KeyValues: there is no 'small'\n"), End("KeyValues", file, "get", "small"));
         }
         finally
         {
@@ -42,6 +43,65 @@ public sealed partial class SampleTests
 
         static string Values(params string[] arguments) =>
             Repository.Run(AppContext.BaseDirectory, "dotnet", ["KeyValues.dll", .. arguments]);
+    }
+
+    [Fact]
+    public void A_set_that_finds_no_room_leaves_the_old_value_and_nothing_else()
+    {
+        var directory = Directory.CreateTempSubdirectory("tmem-values-").FullName;
+        try
+        {
+            var file = Path.Combine(directory, "values");
+            var old = string.Concat(Enumerable.Range(0, 2000).Select(i => $"{i} "));
+            Assert.Equal((0, "", ""), End("KeyValues", file, "set", "key", old));
+            var before = Pages(file, fill: true);
+            var noise = Convert.ToBase64String(RandomNumberGenerator.GetBytes(90_000));
+            Assert.Equal((1, "", "KeyValues: set 'key': NoRoom\n"), End("KeyValues", file, "set", "key", noise));
+            Assert.Equal(before, Pages(file, fill: false));
+            Assert.Equal((0, old + "\n", ""), End("KeyValues", file, "get", "key"));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_value_that_has_lost_a_page_is_not_shown()
+    {
+        var directory = Directory.CreateTempSubdirectory("tmem-values-").FullName;
+        try
+        {
+            var file = Path.Combine(directory, "values");
+            Assert.Equal((0, "", ""), End("KeyValues", file, "set", "key", new string('x', 20_000)));
+            using (var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 64 << 20, RegionPath = file }))
+            {
+                var client = engine.Client(new TmemClientId(1));
+                var pool = Assert.Single(client.Pools());
+                var key = Assert.Single(client.EnumerateObjects(pool));
+                Assert.Equal(TmemStatus.Ok, client.FlushPage(pool, key, client.EnumeratePages(pool, key).Last()));
+            }
+            Assert.Equal((1, "", "KeyValues: get 'key': Corrupt\n"), End("KeyValues", file, "get", "key"));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("PageCache", 2, "usage: PageCache ", "--help")]
+    [InlineData("PageCache", 2, "usage: PageCache ", "x", "y")]
+    [InlineData("PageCache", 2, "usage: PageCache ", "x", "1", "z")]
+    [InlineData("PageCache", 1, "PageCache: ", "/nowhere/x")]
+    [InlineData("KeyValues", 2, "usage: KeyValues ", "--help")]
+    [InlineData("KeyValues", 1, "KeyValues: cannot open the folder of region file '/nowhere/x'", "/nowhere/x", "get", "key")]
+    public void What_cannot_be_done_is_one_line(string program, int code, string says, params string[] arguments)
+    {
+        var (ended, output, errors) = End(program, arguments);
+        Assert.Equal((code, ""), (ended, output));
+        Assert.StartsWith(says, errors, StringComparison.Ordinal);
+        Assert.Single(errors.TrimEnd('\n').Split('\n'));
     }
 
     [Fact]
@@ -55,6 +115,24 @@ public sealed partial class SampleTests
         Assert.True(ratio is > 2 and < 4.5, output);
         Assert.Contains("tmem.memory.capacity                        16777216 By", output, StringComparison.Ordinal);
         Assert.Contains("tmem.puts               stored                 40000 {put}", output, StringComparison.Ordinal);
+    }
+
+    private static (int Code, string Output, string Errors) End(string program, params string[] arguments) =>
+        Repository.End(AppContext.BaseDirectory, "dotnet", [program + ".dll", .. arguments]);
+
+    /// <summary>All pages that the store of the sample has; after filling it, if asked to.</summary>
+    private static List<(ObjectId, uint)> Pages(string file, bool fill)
+    {
+        using var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 64 << 20, RegionPath = file });
+        var client = engine.Client(new TmemClientId(1));
+        var pool = Assert.Single(client.Pools());
+        var page = new byte[TmemClient.PageSize];
+        for (uint i = 0; fill; i++)
+        {
+            RandomNumberGenerator.Fill(page);
+            if (!client.TryPut(pool, new ObjectId(1), i, page, out _)) break;
+        }
+        return [.. client.EnumerateObjects(pool).SelectMany(o => client.EnumeratePages(pool, o).Select(page => (o, page)))];
     }
 
     [GeneratedRegex(@"^memory of the tenants: (?<large>\d+) and (?<small>\d+) MiB$", RegexOptions.Multiline)]
