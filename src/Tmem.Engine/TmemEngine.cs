@@ -86,7 +86,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// </summary>
     public long DroppedCount { get { using var call = Gate.Enter(); return _damage?.Count ?? 0; } }
 
-    /// <summary>A sentence for each of the first hundred, naming its handle or place.</summary>
+    /// <summary>A sentence for each of the first ten thousand, naming its handle or place.</summary>
     public IReadOnlyList<string> Dropped { get { using var call = Gate.Enter(); return _damage?.Sentences ?? []; } }
 
     /// <summary>The pages that sentences of <see cref="Dropped"/> begin with, for who can say more of them.</summary>

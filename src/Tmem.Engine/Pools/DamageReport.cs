@@ -3,7 +3,7 @@ namespace Tmem.Engine.Pools;
 /// <summary>What an attach does with damage: refuse the region, or note it and go on without what is damaged.</summary>
 internal sealed class DamageReport(string region, bool drop)
 {
-    private const int MaximumSentences = 100;
+    private const int MaximumSentences = 10_000;
     private readonly List<string> _sentences = [];
     private readonly List<PageHandle> _pages = [];
 
@@ -13,7 +13,7 @@ internal sealed class DamageReport(string region, bool drop)
     /// <summary>Damages found.</summary>
     public long Count { get; private set; }
 
-    /// <summary>One sentence each, of the first hundred.</summary>
+    /// <summary>One sentence each, of the first ten thousand.</summary>
     public IReadOnlyList<string> Sentences => _sentences;
 
     /// <summary>The pages, or first pages, that sentences begin with.</summary>

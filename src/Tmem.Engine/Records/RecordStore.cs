@@ -204,6 +204,14 @@ internal sealed unsafe class RecordStore
         return new Span<byte>(words + 2, RecordHeader.Length(words[1]));
     }
 
+    /// <summary>What there is of the payload of a slot in use whose header is damaged; empty if it is none.</summary>
+    public ReadOnlySpan<byte> Remains(RecordRef record)
+    {
+        var place = record.Value << 4;
+        return record.Value < 1UL << 44 && _slabs.IsUsedSlot(place, SpanKind.Records, out var bytes)
+            ? new ReadOnlySpan<byte>(_slabs.At(place) + RecordHeader.Bytes, bytes - RecordHeader.Bytes) : [];
+    }
+
     /// <summary>True if this reference, which may come from anywhere, is that of a committed record of that kind.</summary>
     public bool IsRecord(RecordRef record, byte kind) =>
         IsSound(record) && ((ulong*)_slabs.At(record.Value << 4))[0] is var header

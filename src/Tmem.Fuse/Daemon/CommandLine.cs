@@ -72,7 +72,8 @@ internal static class CommandLine
         var check = new Option<string?>("--check-region")
         {
             Description =
-                "Read a region's file that no daemon has open, say whether it is sound, and end: 0 if it is, 1 if not. Nothing "
+                "Read a region's file that no daemon has open, say whether it is sound and what is damaged, and end: 0 if it is "
+                + "sound, 1 if not. Nothing "
                 + "is mounted, and nothing is written to the file; "
                 + "it takes as much memory as the store. Example: --check-region /var/lib/tmem/region",
             HelpName = "FILE",

@@ -76,15 +76,7 @@ internal sealed class Composition : IDisposable
             Log.Info((engine.Attached ? $"attached to the store in {NameOf(handover)}" : $"new store in {NameOf(handover)}")
                 + Tracking(engine));
             var fileSystem = new TmemFileSystem(engine, engine.Client(FileSystemClient));
-            foreach (var dropped in PageWords.Of(engine.Dropped, engine.DroppedPages, fileSystem))
-                Log.Warning($"dropped, as it was damaged: {dropped}");
-            if (engine.DroppedCount > engine.Dropped.Count)
-                Log.Warning($"dropped {engine.DroppedCount - engine.Dropped.Count} more that were damaged");
-            foreach (var sentence in fileSystem.Damage.Sentences) Log.Error($"damage in {NameOf(handover)}: {sentence}");
-            if (fileSystem.Damage.Any)
-                Log.Error(
-                    $"{fileSystem.Damage.Count} damaged records of the file system: what they named is lost or in lost+found of "
-                    + $"its pool; '{handover.Tmemctl.Line("check")}' names those that are still there");
+            foreach (var line in DamageWords.Of(engine, fileSystem, NameOf(handover), handover.Tmemctl)) Log.Error(line);
             if (fileSystem.RemovalsLeft > 0)
                 Log.Info(
                     $"a removal was cut short: it goes on beside what is served, {fileSystem.Inodes} files and directories are "

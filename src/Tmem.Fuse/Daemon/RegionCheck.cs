@@ -13,8 +13,8 @@ namespace Tmem.Fuse.Daemon;
 /// </summary>
 internal static class RegionCheck
 {
-    /// <summary>Of what is damaged, so many lines: who has more to mend needs a copy, not a list.</summary>
-    private const int MostShown = 20;
+    /// <summary>Of what is damaged, so many lines.</summary>
+    internal const int MostShown = 10_000;
 
     /// <summary>Prints a report on standard output.</summary>
     /// <returns>The exit code: 0 if all is well, 1 if something is damaged or the file cannot be read.</returns>
@@ -53,12 +53,14 @@ internal static class RegionCheck
             CompactInBackground = false,
         });
         var directory = new TmemFileSystem(
-            engine, engine.Client(Composition.FileSystemClient), NameHash.Full, dropsDamaged: false);
+            engine, engine.Client(Composition.FileSystemClient), NameHash.Full, dropsDamaged: false,
+            MostShown);
         List<string> dropped = [.. PageWords.Of(engine.Dropped, engine.DroppedPages, directory)];
         var report = engine.Verify();
         List<string> found = [.. PageWords.Of(report.Problems, report.CorruptPages, directory)];
         List<string> names = [.. directory.Damage.Mended, .. directory.Verify()];
-        List<string> problems = [.. dropped, .. found, .. names];
+        // Records first, for each may cost a file; then pages, those of one file together.
+        List<string> problems = [.. names, .. directory.Damage.FoundAgain, .. ByFile([.. dropped, .. found])];
         var statistics = engine.Statistics();
         // What a start counts is more where the lists of those who name it have ended.
         var damaged = engine.DroppedCount + found.Count + Math.Max(names.Count, directory.Damage.Count);
@@ -70,7 +72,29 @@ internal static class RegionCheck
             $"generation {statistics.Generation - 1}, {statistics.Pools.Count} pools, {report.PagesChecked} pages of "
             + $"{report.ObjectsChecked} objects in {ByteSize.Format(statistics.UsedBytes)}");
         foreach (var problem in problems.Take(MostShown)) output.WriteLine("  " + SafeText.Printable(problem));
-        if (damaged > MostShown) output.WriteLine($"  and {damaged - MostShown} more");
+        var more = Math.Max(problems.Count - MostShown, damaged - dropped.Count - found.Count - names.Count);
+        if (more > 0) output.WriteLine($"  and {more} more");
         return damaged == 0 ? 0 : 1;
+    }
+
+    /// <summary>The sentences of pages, under a line for each file that has lost several; what is no page's goes first.</summary>
+    private static IEnumerable<string> ByFile(List<string> sentences)
+    {
+        foreach (var file in sentences.GroupBy(FileIn).OrderBy(file => file.Key.Length > 0))
+        {
+            var isHeaded = file.Key.Length > 0 && file.Count() > 1;
+            if (isHeaded) yield return $"{file.Key}: {file.Count()} pages are damaged";
+            foreach (var sentence in file) yield return isHeaded ? "  " + sentence : sentence;
+        }
+    }
+
+    /// <summary>As <see cref="IPoolDirectory.Describe"/> has it: "page N (...) of FILE, inode N, in POOL is corrupt: …".</summary>
+    private static string FileIn(string sentence)
+    {
+        const string of = " on) of ";
+        var from = sentence.IndexOf(of, StringComparison.Ordinal);
+        var to = sentence.LastIndexOf(" is corrupt: ", StringComparison.Ordinal);
+        return sentence.StartsWith("page ", StringComparison.Ordinal) && from > 0 && to > from
+            ? sentence[(from + of.Length)..to] : "";
     }
 }

@@ -1,12 +1,19 @@
 namespace Tmem.Fuse.Filesystem;
 
-/// <summary>What was found damaged: how much, and a sentence for each of the first hundred.</summary>
-internal sealed class Damage
+/// <summary>
+/// What was found damaged: how much, and a sentence for each of the first. Sentences are made when all names are known that are
+/// to be known: see <see cref="Settle"/>.
+/// </summary>
+/// <param name="most">Sentences of a kind.</param>
+internal sealed class Damage(int most = Damage.MaximumSentences)
 {
     public const int MaximumSentences = 100;
 
+    private readonly List<Func<string>> _noted = [];
+    private readonly List<Func<string>> _found = [];
     private readonly List<string> _sentences = [];
     private readonly List<string> _mended = [];
+    private readonly List<string> _foundAgain = [];
 
     public long Count { get; private set; }
 
@@ -17,15 +24,32 @@ internal sealed class Damage
     /// <summary>Those of the sentences whose damage is mended: a verification will not find it.</summary>
     public IReadOnlyList<string> Mended => _mended;
 
-    public void Note(string sentence)
+    /// <summary>What became of those that lost their names: no damage of its own.</summary>
+    public IReadOnlyList<string> FoundAgain => _foundAgain;
+
+    public void Note(string sentence) => Note(() => sentence);
+
+    public void Note(Func<string> sentence)
     {
         Count++;
-        if (_sentences.Count < MaximumSentences) _sentences.Add(sentence);
+        if (_noted.Count < most) _noted.Add(sentence);
     }
 
     public void NoteMended(string sentence)
     {
         Note(sentence);
-        if (_mended.Count < MaximumSentences) _mended.Add(sentence);
+        if (_mended.Count < most) _mended.Add(sentence);
+    }
+
+    public void NoteFoundAgain(Func<string> sentence)
+    {
+        if (_found.Count < most) _found.Add(sentence);
+    }
+
+    /// <summary>Makes the sentences of what was noted.</summary>
+    public void Settle()
+    {
+        _sentences.AddRange(_noted.Skip(_sentences.Count).Select(sentence => sentence()));
+        _foundAgain.AddRange(_found.Skip(_foundAgain.Count).Select(sentence => sentence()));
     }
 }

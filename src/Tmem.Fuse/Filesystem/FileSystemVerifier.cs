@@ -8,15 +8,16 @@ namespace Tmem.Fuse.Filesystem;
 /// Cross-checks names, inodes, attributes, link targets, pools and the engine's objects, beside the work of others: the namespace
 /// lock is held for a piece at a time (<see cref="BoundedHold"/>). What is looked at under one hold is right by itself at any
 /// moment (a record and what it refers to, and that its tree leads to it); what must be added up over many is kept true by those
-/// who change it (<see cref="RunningCheck"/>). One sentence a problem, at most <see cref="Damage.MaximumSentences"/>. Nothing
+/// who change it (<see cref="RunningCheck"/>). One sentence a problem, at most so many as are asked for. Nothing
 /// here grows with the number of files.
 /// </summary>
 internal sealed class FileSystemVerifier(
     TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index,
     ExtendedAttributes attributes, PoolTable pools, FileData data, RunningCheck check, BoundedHold hold, Paths paths,
-    DeadInodes dead)
+    DeadInodes dead, int mostNamed)
 {
-    private readonly Damage _problems = new();
+    private readonly Damage _problems = new(mostNamed);
+    private readonly Remnant _remnant = new(records, paths);
     private readonly PoolObjects _objects = new(client);
     private readonly RecordRef[] _files = new RecordRef[BoundedHold.Most];
     private int _fileCount;
@@ -37,6 +38,7 @@ internal sealed class FileSystemVerifier(
         CheckPools();
         _objects.Compare(Report);
         using (hold.Enter()) check.Clear();
+        _problems.Settle();
         return _problems.Sentences;
     }
 
@@ -84,7 +86,7 @@ internal sealed class FileSystemVerifier(
 
     private int CheckRecord(RecordRef record, ulong header)
     {
-        if (header > 1 && !records.IsSound(record)) Report($"record {record.Value} is damaged in its header");
+        if (header > 1 && !records.IsSound(record)) _problems.Note(_remnant.Describe(record)());
         if (records.IsRecord(record, RecordKind.Entry)) return CheckEntry(record);
         if (records.IsRecord(record, RecordKind.Attribute)) return CheckAttribute(record);
         if (records.IsRecord(record, RecordKind.Target)) CheckTarget(record);
@@ -320,18 +322,7 @@ internal sealed class FileSystemVerifier(
         }
     }
 
-    private string NameOf(RecordRef inode)
-    {
-        try
-        {
-            if (records.IsRecord(inode, RecordKind.Inode) && paths.Of(inode) is { } path) return path;
-        }
-        catch (DamagedRecordException)
-        {
-            // Its number has to do.
-        }
-        return $"inode {inode.Value}";
-    }
+    private string NameOf(RecordRef inode) => paths.NameOf(inode);
 
     private void Report(string problem) => _problems.Note(problem);
 }

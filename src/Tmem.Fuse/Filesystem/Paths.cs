@@ -48,7 +48,8 @@ internal sealed class Paths(BoundedHold hold, RecordStore records, InodeTable in
         }
     }
 
-    private string PoolText(PoolId id)
+    /// <summary>A pool by its name, if that is known.</summary>
+    public string PoolText(PoolId id)
     {
         var name = pools.Find(id.Value) is { } pool ? Of(pool.Directory) : null;
         return name is null ? id.ToString() : $"pool '{name[1..]}'";
@@ -68,6 +69,20 @@ internal sealed class Paths(BoundedHold hold, RecordStore records, InodeTable in
             if (!inodes.IsWhole(inode)) return null;
         }
         return path;
+    }
+
+    /// <summary>The path of an inode, or its number. As <see cref="Of"/>, of a reference that may be anything.</summary>
+    public string NameOf(RecordRef inode)
+    {
+        try
+        {
+            if (records.IsRecord(inode, RecordKind.Inode) && Of(inode) is { } path) return path.Length == 0 ? "/" : path;
+        }
+        catch (DamagedRecordException)
+        {
+            // Its number has to do.
+        }
+        return $"inode {inode.Value}";
     }
 
     /// <summary>Looks for a name of an inode and has it remembered.</summary>

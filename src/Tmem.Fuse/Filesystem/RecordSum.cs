@@ -42,9 +42,13 @@ internal static class RecordSum
     /// <summary>The word of an entry that holds sum and length, as it is to be with that child.</summary>
     public static ulong OfEntry(RecordStore records, RecordRef entry, ulong child)
     {
-        ref var record = ref records.Get<EntryRecord>(entry);
-        var length = (int)record.NameLength;
-        var bytes = records.Bytes(entry);
+        _ = records.Get<EntryRecord>(entry);
+        return OfEntry(entry, records.Bytes(entry), child);
+    }
+
+    private static ulong OfEntry(RecordRef entry, ReadOnlySpan<byte> bytes, ulong child)
+    {
+        var length = (int)MemoryMarshal.AsRef<EntryRecord>(bytes).NameLength;
         if ((uint)length > (uint)(bytes.Length - Unsafe.SizeOf<EntryRecord>())) return 0;
         Span<byte> copy = stackalloc byte[Unsafe.SizeOf<EntryRecord>() - s_entryStart];
         bytes[s_entryStart..Unsafe.SizeOf<EntryRecord>()].CopyTo(copy);
@@ -57,27 +61,54 @@ internal static class RecordSum
         records.Get<EntryRecord>(entry) is var record && record.SumAndLength != 0
             && OfEntry(records, entry, record.Child) == record.SumAndLength;
 
+    /// <summary>As the other, of bytes that may be anything.</summary>
+    public static bool EntryHolds(RecordRef entry, ReadOnlySpan<byte> bytes) =>
+        bytes.Length >= Unsafe.SizeOf<EntryRecord>() && MemoryMarshal.AsRef<EntryRecord>(bytes) is { SumAndLength: not 0 } record
+            && OfEntry(entry, bytes, record.Child) == record.SumAndLength;
+
     /// <summary>Of an attribute whose lengths are set; 0 if they do not fit.</summary>
     public static uint OfAttribute(RecordStore records, RecordRef attribute)
     {
-        ref var record = ref records.Get<AttributeRecord>(attribute);
+        _ = records.Get<AttributeRecord>(attribute);
+        return OfAttribute(attribute, records.Bytes(attribute));
+    }
+
+    private static uint OfAttribute(RecordRef attribute, ReadOnlySpan<byte> bytes)
+    {
+        ref readonly var record = ref MemoryMarshal.AsRef<AttributeRecord>(bytes);
         var length = record.NameLength + record.ValueLength;
-        return Sum(records.Bytes(attribute), Unsafe.SizeOf<AttributeRecord>(), s_attributeStart, length,
+        return Sum(bytes, Unsafe.SizeOf<AttributeRecord>(), s_attributeStart, length,
             Seed(attribute, record.NameLength << 16 ^ record.ValueLength));
     }
 
     public static bool AttributeHolds(RecordStore records, RecordRef attribute) =>
         records.Get<AttributeRecord>(attribute).Sum is not 0 and var sum && OfAttribute(records, attribute) == sum;
 
+    /// <summary>As the other, of bytes that may be anything.</summary>
+    public static bool AttributeHolds(RecordRef attribute, ReadOnlySpan<byte> bytes) =>
+        bytes.Length >= Unsafe.SizeOf<AttributeRecord>() && MemoryMarshal.AsRef<AttributeRecord>(bytes).Sum is not 0 and var sum
+            && OfAttribute(attribute, bytes) == sum;
+
     /// <summary>Of a link target whose length is set; 0 if it does not fit.</summary>
     public static uint OfTarget(RecordStore records, RecordRef target)
     {
-        var length = records.Get<TargetRecord>(target).Length;
-        return Sum(records.Bytes(target), Unsafe.SizeOf<TargetRecord>(), s_targetStart, (int)length, Seed(target, (int)length));
+        _ = records.Get<TargetRecord>(target);
+        return OfTarget(target, records.Bytes(target));
+    }
+
+    private static uint OfTarget(RecordRef target, ReadOnlySpan<byte> bytes)
+    {
+        var length = MemoryMarshal.AsRef<TargetRecord>(bytes).Length;
+        return Sum(bytes, Unsafe.SizeOf<TargetRecord>(), s_targetStart, (int)length, Seed(target, (int)length));
     }
 
     public static bool TargetHolds(RecordStore records, RecordRef target) =>
         records.Get<TargetRecord>(target).Sum is not 0 and var sum && OfTarget(records, target) == sum;
+
+    /// <summary>As the other, of bytes that may be anything.</summary>
+    public static bool TargetHolds(RecordRef target, ReadOnlySpan<byte> bytes) =>
+        bytes.Length >= Unsafe.SizeOf<TargetRecord>() && MemoryMarshal.AsRef<TargetRecord>(bytes).Sum is not 0 and var sum
+            && OfTarget(target, bytes) == sum;
 
     private static uint Sum(ReadOnlySpan<byte> bytes, int header, int start, int length, long seed) =>
         (uint)length > (uint)(bytes.Length - header) ? 0 : (uint)XxHash3.HashToUInt64(bytes[start..(header + length)], seed) | 1;

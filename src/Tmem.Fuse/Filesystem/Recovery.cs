@@ -1,3 +1,4 @@
+using System.Text;
 using Tmem.Engine;
 using Tmem.Engine.Records;
 
@@ -17,7 +18,7 @@ namespace Tmem.Fuse.Filesystem;
 internal sealed class Recovery(
     TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index,
         ExtendedAttributes attributes,
-    PoolTable pools, FileData data, Damage damage, bool drops)
+    PoolTable pools, FileData data, Damage damage, Paths paths, bool drops)
 {
     /// <summary>Something without a name could not be given one, and is not to be freed.</summary>
     public bool KeepsNameless { get; private set; }
@@ -29,6 +30,7 @@ internal sealed class Recovery(
     public RecordRef FirstHeld { get; private set; }
 
     private readonly RecordTreeBuilder<EntryRecord> _trees = new(records);
+    private readonly Remnant _remnant = new(records, paths);
     private long _inodes;
     private bool _namesAreLost;
 
@@ -50,7 +52,7 @@ internal sealed class Recovery(
         records.ForEach(RecordKind.Inode, BuildTree);
         if (_namesAreLost)
         {
-            var salvage = new Salvage(client, records, journal, inodes, index, pools);
+            var salvage = new Salvage(client, records, journal, inodes, index, pools, damage, paths);
             AdoptPools(salvage.AdoptPools);
             KeepsNameless = !salvage.NameOrphans();
         }
@@ -60,6 +62,7 @@ internal sealed class Recovery(
         }
         records.ForEach(RecordKind.Inode, inode => Finish(inode, reap));
         if (drops) DropPagesWithoutFile();
+        damage.Settle();
     }
 
     /// <summary>Of an inode that is lost the pages are there still, and nothing leads to them: they go with it.</summary>
@@ -90,7 +93,7 @@ internal sealed class Recovery(
                 records.Free(record);
                 break;
             case RecordState.Damaged:
-                damage.Note($"record {record.Value} is damaged in its header");
+                damage.Note(_remnant.Describe(record));
                 if (drops) records.FreeDamaged(record);
                 break;
             case RecordState.Committed when kind == RecordKind.Inode:
@@ -120,7 +123,7 @@ internal sealed class Recovery(
     /// A record whose header is whole and whose contents are not. With its pool gone there is nothing it could stand for.
     /// </summary>
     /// <returns>Whether something is lost.</returns>
-    private bool FailsSum(RecordRef record, string what)
+    private bool FailsSum(RecordRef record, Func<string> what)
     {
         var poolIsGone = records.PoolOf(record) is var pool && pool != default && client.PoolInfo(pool, out _) != TmemStatus.Ok;
         if (drops || poolIsGone) records.Free(record);
@@ -140,7 +143,8 @@ internal sealed class Recovery(
         record.Lower(InodeFlags.Held);
         if (!RecordSum.Holds(inode, in record))
         {
-            FailsSum(inode, $"inode {inode.Value} is damaged");
+            var pool = records.PoolOf(inode);
+            FailsSum(inode, () => $"inode {inode.Value}, in {paths.PoolText(pool)}, is damaged");
             return;
         }
         if (record.Size > FilePages.MaximumSize)
@@ -155,7 +159,9 @@ internal sealed class Recovery(
     {
         if (!RecordSum.EntryHolds(records, entry))
         {
-            _namesAreLost |= FailsSum(entry, $"entry {entry.Value} is damaged");
+            var directory = new RecordRef(records.Get<EntryRecord>(entry).Parent);
+            _namesAreLost |= FailsSum(entry,
+                () => $"entry {entry.Value} in directory {paths.NameOf(directory)} is damaged: the name is lost");
             return;
         }
         ref var record = ref records.Get<EntryRecord>(entry);
@@ -199,7 +205,9 @@ internal sealed class Recovery(
     /// </summary>
     private void Lose(RecordRef entry)
     {
-        damage.Note($"entry {entry.Value} stands for an inode that is damaged");
+        var directory = new RecordRef(records.Get<EntryRecord>(entry).Parent);
+        var name = Encoding.UTF8.GetString(index.Name(entry));
+        damage.Note(() => $"{paths.NameOf(directory).TrimEnd('/')}/{name} is lost: its inode is damaged");
         _namesAreLost = true;
         if (drops)
         {
@@ -262,7 +270,9 @@ internal sealed class Recovery(
     {
         if (!RecordSum.AttributeHolds(records, attribute))
         {
-            FailsSum(attribute, $"extended attribute {attribute.Value} is damaged");
+            var of = new RecordRef(records.Get<AttributeRecord>(attribute).Owner);
+            FailsSum(attribute,
+                () => $"an extended attribute of {paths.NameOf(of)} is damaged (record {attribute.Value})");
             return;
         }
         var owner = new RecordRef(records.Get<AttributeRecord>(attribute).Owner);
@@ -275,7 +285,9 @@ internal sealed class Recovery(
     {
         if (!RecordSum.TargetHolds(records, target))
         {
-            FailsSum(target, $"link target {target.Value} is damaged");
+            var of = new RecordRef(records.Get<TargetRecord>(target).Owner);
+            FailsSum(target,
+                () => $"the target of symbolic link {paths.NameOf(of)} is damaged (record {target.Value})");
             return;
         }
         var owner = new RecordRef(records.Get<TargetRecord>(target).Owner);

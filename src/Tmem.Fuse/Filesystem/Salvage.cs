@@ -12,7 +12,8 @@ namespace Tmem.Fuse.Filesystem;
 /// evil.
 /// </summary>
 internal sealed class Salvage(
-    TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index, PoolTable pools)
+    TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index, PoolTable pools,
+    Damage damage, Paths paths)
 {
     private const uint PoolMode = InodeMode.Directory | 0x1ED;
     private const uint LostMode = InodeMode.Directory | 0x1C0;
@@ -47,7 +48,11 @@ internal sealed class Salvage(
             directory = RecordRef.None;
         }
         if (directory.IsNone) _failed = true;
-        else pools.Add(new PoolState(pool.Id, pool.Options, directory));
+        else
+        {
+            pools.Add(new PoolState(pool.Id, pool.Options, directory));
+            damage.NoteFoundAgain(() => $"{pool.Id} has lost its name: it is {paths.NameOf(directory)} now");
+        }
     }
 
     /// <summary>False if one could not be named, for want of room or of its pool's directory.</summary>
@@ -62,8 +67,12 @@ internal sealed class Salvage(
             // Whether somebody has it open, or just knows it, does not tell a name lost from one removed; but a directory that
             // was removed was empty.
             if (record.IsDirectory && record.Children == 0 && record.Lookups != 0 || !inodes.IsWhole(inode)) return;
-            if (pools.Find(record.Pool) is { } pool)
-                _failed |= !Name(LostIn(pool), inode, Encoding.UTF8.GetBytes($"{inode.Value}"));
+            if (pools.Find(record.Pool) is not { } pool) return;
+            var isNamed = Name(LostIn(pool), inode, Encoding.UTF8.GetBytes($"{inode.Value}"));
+            _failed |= !isNamed;
+            damage.NoteFoundAgain(() => isNamed ? $"inode {inode.Value} has lost its name: it is {paths.NameOf(inode)} now"
+                : $"inode {inode.Value}, in {paths.PoolText(pool.Id)}, has lost its name and is kept: lost+found "
+                + "cannot take it");
         });
         return !_failed;
     }

@@ -56,6 +56,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     private readonly PoolDirectories _poolDirectories;
     private readonly InodeChanges _changes;
     private readonly StoreRoom _room;
+    private readonly int _mostNamed;
     private readonly bool _keepsNameless;
     private readonly Lock _checking = new();
 
@@ -67,13 +68,15 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
 
     /// <summary>As the other, with fewer bits of name hash, so that names collide.</summary>
     internal TmemFileSystem(TmemEngine engine, TmemClient client, ulong hashMask)
-        : this(engine, client, hashMask, engine.DropsDamaged) { }
+        : this(engine, client, hashMask, engine.DropsDamaged, Damage.MaximumSentences) { }
 
     /// <summary>
-    /// As the other; whether damaged records are freed, or left for <see cref="Verify"/> to name, is not the engine's to say.
+    /// As the other; whether damaged records are freed, or left for <see cref="Verify"/> to name, is not the engine's to say,
+    /// and so many problems are named.
     /// </summary>
-    internal TmemFileSystem(TmemEngine engine, TmemClient client, ulong hashMask, bool dropsDamaged)
+    internal TmemFileSystem(TmemEngine engine, TmemClient client, ulong hashMask, bool dropsDamaged, int mostNamed)
     {
+        (_mostNamed, Damage) = (mostNamed, new Damage(mostNamed));
         (_engine, _client, _records) = (engine, client, engine.Records);
         _lock = new NamespaceLock(engine.RecordsLock);
         _hold = new BoundedHold(_lock);
@@ -96,7 +99,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
         _changes = new InodeChanges(_lock, _inodes, _attributes, _journal);
         _room = new StoreRoom(engine, client);
         var recovery = new Recovery(client, _records, _journal, _inodes, _index, _attributes, _pools, _data, Damage,
-            dropsDamaged);
+            _paths, dropsDamaged);
         recovery.Run(_dead.TakeUp);
         (_keepsNameless, RemovalsLeft) = (recovery.KeepsNameless, _pools.Ending);
         _removals = new Removals(_hold, _records, _inodes, _index, _pools, _names, _dead, recovery.FirstHeld);
@@ -104,7 +107,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     }
 
     /// <summary>What was found damaged when the file system was taken up.</summary>
-    public Damage Damage { get; } = new();
+    public Damage Damage { get; }
 
     /// <summary>Files, directories and whatever else has an inode.</summary>
     public long Inodes => _inodes.Count;
@@ -167,7 +170,8 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
         lock (_checking)
         {
             return new FileSystemVerifier(
-                _client, _records, _journal, _inodes, _index, _attributes, _pools, _data, _check, _hold, _paths, _dead).Run();
+                _client, _records, _journal, _inodes, _index, _attributes, _pools, _data, _check, _hold, _paths, _dead,
+                _mostNamed).Run();
         }
     }
 }

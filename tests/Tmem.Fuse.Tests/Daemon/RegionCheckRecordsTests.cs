@@ -1,3 +1,4 @@
+using Tmem.Control.Messages;
 using Tmem.Engine;
 using Tmem.Engine.Records;
 using Tmem.Fuse.Daemon;
@@ -67,6 +68,68 @@ public sealed class RegionCheckRecordsTests : IDisposable
         Assert.Contains("  an extended attribute of /p/d/f is damaged (record ", report, StringComparison.Ordinal);
     }
 
+    /// <summary>A name whose header, or whose contents, are gone: the directory, and where its file is to be found.</summary>
+    [Theory]
+    [InlineData(0, "is damaged in its header: it was the name 'f' in directory /p/d, of inode ")]
+    [InlineData(HeaderBytes + 24, " in directory /p/d is damaged: the name is lost")]
+    public void A_lost_name_is_told_by_its_directory_and_its_file_by_its_new_place(int from, string says)
+    {
+        var entries = Fill(RecordKind.Entry);
+        var bytes = File.ReadAllBytes(_path);
+        var (place, length) = Assert.Single(entries, entry => bytes[entry.Place + HeaderBytes + entry.Length - 1] == (byte)'f');
+        var parent = bytes.AsSpan(place + HeaderBytes + 32, 8).ToArray();
+        var inode = BitConverter.ToUInt64(bytes, place + HeaderBytes + 40);
+        // Eight bytes, but not the word that says in which directory it was.
+        for (var at = place + from; at < place + from + 8; at++) bytes[at] ^= 0xA5;
+        Assert.Equal(parent, bytes.AsSpan(place + HeaderBytes + 32, 8).ToArray());
+        File.WriteAllBytes(_path, bytes);
+        var moved = $"inode {inode} has lost its name: it is /p/lost+found/{inode} now";
+
+        var (code, report) = Check();
+        Assert.Equal(1, code);
+        Assert.StartsWith($"{_path}: DAMAGED in 1 place: restore", report, StringComparison.Ordinal);
+        Assert.Contains(says, report, StringComparison.Ordinal);
+        Assert.Contains($"  {moved}\n", report, StringComparison.Ordinal);
+
+        var log = Log(drop: false);
+        Assert.Contains(log, line => line.Contains(says, StringComparison.Ordinal));
+        Assert.Contains($"damage in region: {moved}", log);
+        Assert.Equal("damage in region: 1 damaged record of the file system; 'tmemctl check' names what is still damaged",
+            log[^1]);
+
+        File.WriteAllBytes(_path, bytes);
+        log = Log(drop: true);
+        Assert.Contains(log, line => line.Contains(says, StringComparison.Ordinal));
+        Assert.Equal("damage in region: 1 damaged record of the file system; what was damaged is dropped", log[^1]);
+    }
+
+    [Fact]
+    public void Of_a_record_of_which_nothing_is_whole_the_check_says_so()
+    {
+        var (place, length) = Fill(RecordKind.Attribute)[0];
+        var bytes = File.ReadAllBytes(_path);
+        bytes[place + 1] ^= 0xFF;
+        bytes[place + HeaderBytes + length - 1] ^= 1;
+        File.WriteAllBytes(_path, bytes);
+        Assert.Contains(" is damaged in its header: what it was cannot be told\n", Check().Report, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Records_come_before_pages()
+    {
+        var (place, _) = Fill(RecordKind.Attribute)[0];
+        var bytes = File.ReadAllBytes(_path);
+        bytes[place + 1] ^= 0xFF;
+        var page = bytes.AsSpan().IndexOf(TestVolume.Noise(2 * TestVolume.Page, 1).AsSpan(0, 64));
+        Assert.True(page > 0);
+        bytes[page] ^= 1;
+        File.WriteAllBytes(_path, bytes);
+        var lines = Check().Report.TrimEnd('\n').Split('\n');
+        Assert.Equal(4, lines.Length);
+        Assert.EndsWith(" it was an extended attribute of /p/d/f", lines[2], StringComparison.Ordinal);
+        Assert.StartsWith("  page 0 ", lines[3], StringComparison.Ordinal);
+    }
+
     [Fact]
     public void With_an_inode_its_pages_are_dropped_and_the_file_is_sound_again()
     {
@@ -106,6 +169,17 @@ public sealed class RegionCheckRecordsTests : IDisposable
             CapacityBytes = 4 * TestVolume.Mebi, RegionPath = _path, DropDamaged = drop, CompactInBackground = false,
         });
         return new TmemFileSystem(engine, engine.Client(new TmemClientId(1))).Damage.Sentences;
+    }
+
+    /// <summary>What a start logs of damage.</summary>
+    private List<string> Log(bool drop)
+    {
+        using var engine = TmemEngine.Open(new EngineOptions
+        {
+            CapacityBytes = 4 * TestVolume.Mebi, RegionPath = _path, DropDamaged = drop, CompactInBackground = false,
+        });
+        var files = new TmemFileSystem(engine, engine.Client(new TmemClientId(1)));
+        return [.. DamageWords.Of(engine, files, "region", new ControlCommand(ControlProtocol.DefaultSocket))];
     }
 
     private (int Code, string Report) Check()

@@ -52,7 +52,7 @@ public sealed class RegionCheckTests : IDisposable
     }
 
     [Fact]
-    public void The_verdict_comes_first_and_a_long_list_ends()
+    public void The_verdict_comes_first_and_all_pages_under_their_file()
     {
         const int pages = 64;
         var contents = TestVolume.Noise(pages * TestVolume.Page, 4);
@@ -70,8 +70,9 @@ public sealed class RegionCheckTests : IDisposable
         var lines = report.TrimEnd('\n').Split('\n');
         Assert.Equal(1, code);
         Assert.StartsWith($"{_path}: DAMAGED in {pages} places: restore", lines[0], StringComparison.Ordinal);
-        Assert.Equal(2 + 20 + 1, lines.Length);
-        Assert.Equal($"  and {pages - 20} more", lines[^1]);
+        Assert.Equal(2 + 1 + pages, lines.Length);
+        Assert.Matches($"^  file /p/d/f, inode [0-9]+, in pool 'p': {pages} pages are damaged$", lines[2]);
+        Assert.StartsWith($"    page {pages - 1} (bytes from ", lines[^1], StringComparison.Ordinal);
     }
 
     [Theory]
