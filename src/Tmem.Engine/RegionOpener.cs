@@ -25,11 +25,9 @@ internal static unsafe class RegionOpener
         var fd = memory is null ? options.RegionDescriptor : -1;
         try
         {
-            var maximum = options.MaximumCapacityBytes != 0 ? options.MaximumCapacityBytes : options.CapacityBytes * 4;
-            if (maximum < options.CapacityBytes || maximum > RegionLayout.MaximumBytes / 2)
-                throw new ArgumentException(
-                    $"a maximum capacity of {maximum} bytes is below the capacity or above {RegionLayout.MaximumBytes / 2}",
-                        nameof(options));
+            var maximum = options.MaximumCapacityBytes != 0 ? options.MaximumCapacityBytes
+                : Math.Max(options.CapacityBytes, Math.Min(options.CapacityBytes, MostCapacity / 4) * 4);
+            CheckCapacity(options, maximum);
             var spans = RegionLayout.SpansFor(maximum);
 
             image = ImageOf(options);
@@ -74,6 +72,17 @@ internal static unsafe class RegionOpener
         }
     }
 
+    private const long MostCapacity = RegionLayout.MaximumBytes / 2;
+
+    private static void CheckCapacity(EngineOptions options, long maximum)
+    {
+        var problem = options.CapacityBytes > MostCapacity
+            ? $"a capacity of {options.CapacityBytes} bytes is above {MostCapacity}, the most there is"
+            : maximum > MostCapacity ? $"a maximum capacity of {maximum} bytes is above {MostCapacity}, the most there is"
+            : maximum < options.CapacityBytes ? $"a maximum capacity of {maximum} bytes is below the capacity of {options.CapacityBytes}" : null;
+        if (problem is not null) throw new ArgumentException(problem, nameof(options));
+    }
+
     /// <summary>See <see cref="RegionTakeover.Prepare"/>; null if there is no region yet.</summary>
     public static RegionMemory? Prepare(EngineOptions options)
     {
@@ -114,6 +123,10 @@ internal static unsafe class RegionOpener
     private static bool HasImage(RegionImage? image, long capacity, ref long spans)
     {
         if (image is null || !image.HasRegion()) return false;
+        if (image.Superblock.Magic != RegionLayout.Magic && image.HasSpanTable())
+            throw new RegionException(
+                $"{image.Name} is damaged: it looks like a tmem region but for its first page, which is lost; restore it "
+                + "from a copy");
         spans = Check(image.Superblock, capacity, image.Name);
         return image.FileBytes >= Length(spans) ? true : throw CutShort(image.Name, image.FileBytes, spans);
     }
@@ -145,17 +158,17 @@ internal static unsafe class RegionOpener
     {
         if (superblock.Magic != RegionLayout.Magic)
             throw new RegionException(
-                $"{name} is not a tmem region (it holds something else); name another file, or remove this one if it "
-                + "is of no use");
+                $"{name} is not a tmem region (it holds something else, or its beginning is damaged); name another file, or, "
+                + "if it was one, restore it from a copy");
         if (superblock.Version != RegionLayout.Version)
             throw new RegionException(
                 $"{name} has format version {superblock.Version}, and this program serves version {RegionLayout.Version}; use "
-                + "the tmemd that made it, or remove it to start empty");
+                + "the tmemd that made it, or name another file");
         if (superblock.SpanBytes != RegionLayout.SpanBytes || superblock.SpanCount < RegionLayout.SpansFor(1)
             || superblock.SpanCount > RegionLayout.MaximumSpans)
             throw new RegionException(
                 $"{name} is damaged: its superblock says {superblock.SpanCount} spans of {superblock.SpanBytes} bytes; restore "
-                + "it from a copy, or remove it to start empty");
+                + "it from a copy");
         var largest = RegionLayout.CapacityOf(superblock.SpanCount);
         if (capacity > largest)
             throw new RegionException(
@@ -166,5 +179,5 @@ internal static unsafe class RegionOpener
     }
 
     private static RegionException CutShort(string name, long length, long spans) =>
-        new($"{name} is cut short: {length} bytes of {Length(spans)}; restore it from a copy, or remove it to start empty");
+        new($"{name} is cut short: {length} bytes of {Length(spans)}; restore it from a copy");
 }

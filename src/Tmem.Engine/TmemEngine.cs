@@ -89,6 +89,9 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// <summary>A sentence for each of the first ten thousand, naming its handle or place.</summary>
     public IReadOnlyList<string> Dropped { get { using var call = Gate.Enter(); return _damage?.Sentences ?? []; } }
 
+    /// <summary>What to call the region in a report: its file's name, if it has one.</summary>
+    internal string RegionName => _memory.Name;
+
     /// <summary>The pages that sentences of <see cref="Dropped"/> begin with, for who can say more of them.</summary>
     internal IReadOnlyList<PageHandle> DroppedPages => _damage?.Pages ?? [];
 

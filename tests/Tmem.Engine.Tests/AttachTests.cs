@@ -232,7 +232,34 @@ public sealed class AttachTests : IDisposable
         var error = Assert.Throws<RegionException>(Open);
         Assert.Contains(_path, error.Message, StringComparison.Ordinal);
         Assert.Contains("not a tmem region", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("remove", error.Message, StringComparison.Ordinal);
         Assert.Equal(text, File.ReadAllText(_path));
+    }
+
+    [Fact]
+    public void A_region_whose_first_page_is_lost_is_called_damaged()
+    {
+        using (var engine = Open())
+        {
+            var client = engine.Client(new TmemClientId(1));
+            client.NewPool(new PoolOptions(PoolKind.Persistent), out var pool);
+            Assert.True(client.TryPut(pool, new ObjectId(1), 0, Pages.Random(1), out _));
+        }
+        using (var file = File.OpenWrite(_path)) file.Write(new byte[4096]);
+        var error = Assert.Throws<RegionException>(Open);
+        Assert.Contains($"{_path}' is damaged: it looks like a tmem region", error.Message, StringComparison.Ordinal);
+        Assert.EndsWith("restore it from a copy", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1L << 62, 0, "a capacity of 4611686018427387904 bytes is above 17592186044416, the most there is")]
+    [InlineData(1L << 30, 1L << 62, "a maximum capacity of 4611686018427387904 bytes is above 17592186044416, the most there is")]
+    [InlineData(1L << 30, 1L << 20, "a maximum capacity of 1048576 bytes is below the capacity of 1073741824")]
+    public void A_capacity_that_cannot_be_is_refused_for_what_it_is(long capacity, long maximum, string says)
+    {
+        var options = new EngineOptions { CapacityBytes = capacity, MaximumCapacityBytes = maximum };
+        var error = Assert.Throws<ArgumentException>(() => TmemEngine.Open(options));
+        Assert.StartsWith(says, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

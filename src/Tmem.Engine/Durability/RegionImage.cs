@@ -259,6 +259,24 @@ internal sealed unsafe class RegionImage : IDisposable
     private static bool IsOf(in Superblock superblock, long spans) =>
         superblock.Magic == RegionLayout.Magic && superblock.Version == RegionLayout.Version && superblock.SpanCount == spans;
 
+    /// <summary>Whether what a region has behind its tables is a span table: for a file whose first page is lost.</summary>
+    public bool HasSpanTable()
+    {
+        var page = (byte*)NativeMemory.AlignedAlloc(RegionLayout.PageSize, RegionLayout.PageSize);
+        var isTable = _file.Length >= RegionLayout.SpanTableOffset + RegionLayout.SpanBytes
+            && _file.Read(RegionLayout.SpanTableOffset, page, RegionLayout.PageSize) == 0;
+        var used = false;
+        for (var at = 0; at < RegionLayout.PageSize && isTable; at += RegionLayout.SpanEntryBytes)
+        {
+            ref var entry = ref *(SpanEntry*)(page + at);
+            used |= entry.Kind != SpanKind.Free;
+            isTable = entry.Kind <= SpanKind.Records && entry.Class < SizeClasses.Count
+                && entry.Present <= RegionLayout.SpanBytes / RegionLayout.PageSize;
+        }
+        NativeMemory.AlignedFree(page);
+        return isTable && used;
+    }
+
     private int TryHasRegion(out bool has)
     {
         has = false;

@@ -32,8 +32,8 @@ internal sealed class DamageReport(string region, bool drop)
     public void Found(string what)
     {
         if (!drop) throw new RegionException(
-            $"{region} is damaged: {what}; see which files it costs (tmemd --check-region), restore it from a copy, open it with "
-            + "leave to drop what is damaged (tmemd --drop-damaged), or remove it to start empty");
+            $"{region} is damaged: {what}; see which files it costs (tmemd --check-region), restore it from a copy, or open it "
+            + "with leave to drop what is damaged (tmemd --drop-damaged)");
         Count++;
         if (_sentences.Count < MaximumSentences) _sentences.Add(what);
     }

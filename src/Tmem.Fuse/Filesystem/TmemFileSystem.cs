@@ -81,7 +81,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
         _lock = new NamespaceLock(engine.RecordsLock);
         _hold = new BoundedHold(_lock);
         _data = new FileData(client, _records);
-        _inodes = new InodeTable(_records, _data, Volume.FindOrMake(_records, Damage));
+        _inodes = new InodeTable(_records, _data, Volume.FindOrMake(_records, Damage, engine.RegionName));
         ref var volume = ref _inodes.Volume;
         var hash = new NameHash(in volume.HashKey, hashMask);
         _index = new DirectoryIndex(_records, in hash);

@@ -15,21 +15,21 @@ internal static class Volume
     /// The root record of a region. An empty region gets one: it counts from the store of the reference to it on.
     /// </summary>
     /// <exception cref="RegionException">No room, or metadata of another version.</exception>
-    public static RecordRef FindOrMake(RecordStore records, Damage damage)
+    public static RecordRef FindOrMake(RecordStore records, Damage damage, string region)
     {
         var first = records.Root;
         var found = first;
         if (!IsWhole(records, found))
         {
             var spare = OtherThan(records, found);
-            if (spare.IsNone) return found.IsNone ? Make(records) : throw Refusal(records, found);
+            if (spare.IsNone) return found.IsNone ? Make(records) : throw Refusal(records, found, region);
             // Without a reference it is a new file system that somebody did not come to the end of making.
             if (!found.IsNone)
                 damage.NoteMended($"the file system's root record {found.Value} is damaged: its copy has taken its place");
             RestoreCounters(records, spare);
             records.Root = found = spare;
         }
-        RemakeRootInode(records, new RecordRef(records.Get<RootRecord>(found).RootInode), damage);
+        RemakeRootInode(records, new RecordRef(records.Get<RootRecord>(found).RootInode), damage, region);
         found = ReplaceDamaged(records, found);
         KeepSpare(records, found, copy =>
         {
@@ -42,17 +42,17 @@ internal static class Volume
         records.IsRecord(found, RecordKind.Root) && records.Get<RootRecord>(found) is var root
         && root.Version == RootRecord.CurrentVersion && root.Sum == RecordSum.Of(in root);
 
-    private static RegionException Refusal(RecordStore records, RecordRef found)
+    private static RegionException Refusal(RecordStore records, RecordRef found, string region)
     {
         if (!records.IsRecord(found, RecordKind.Root))
             return new RegionException(
-                "the region's root is no file system's; use a region of tmemd's own, or remove the file to start empty");
+                $"{region} is damaged: there is no record where the file system begins, and its tables may be lost too; restore "
+                + "it from a copy");
         var version = records.Get<RootRecord>(found).Version;
         return new RegionException(version != RootRecord.CurrentVersion
-            ? $"the region's file system is of version {version}, this program knows {RootRecord.CurrentVersion}; use the "
+            ? $"{region}: its file system is of version {version}, this program knows {RootRecord.CurrentVersion}; use the "
                 + "program that made it"
-            : "the region is damaged: its file system's root record fails its sum; restore it from a copy, or remove it to "
-                + "start empty");
+            : $"{region} is damaged: its file system's root record fails its sum; restore it from a copy");
     }
 
     /// <summary>A root record that is whole, beside this one.</summary>
@@ -104,12 +104,12 @@ internal static class Volume
     public static void Seal(ref RootRecord root) => root.Sum = RecordSum.Of(in root);
 
     /// <summary>The root directory is at its place whatever that looks like: nothing else could be done without it.</summary>
-    private static void RemakeRootInode(RecordStore records, RecordRef inode, Damage damage)
+    private static void RemakeRootInode(RecordStore records, RecordRef inode, Damage damage, string region)
     {
         if (records.IsRecord(inode, RecordKind.Inode) && RecordSum.Holds(inode, in records.Get<InodeRecord>(inode))) return;
         if (!records.TryRemake(inode, RecordKind.Inode, Unsafe.SizeOf<InodeRecord>()))
             throw new RegionException(
-                "the region is damaged: its root directory has no place; restore it from a copy, or remove it to start empty");
+                $"{region} is damaged: its root directory has no place; restore it from a copy");
         damage.NoteMended("the inode of the root directory is damaged: it is made anew, root's and with mode 0755");
         ref var record = ref records.Get<InodeRecord>(inode);
         record = new InodeRecord { Generation = 1, Mode = RootMode };

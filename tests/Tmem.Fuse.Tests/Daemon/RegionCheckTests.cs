@@ -76,6 +76,24 @@ public sealed class RegionCheckTests : IDisposable
     }
 
     [Theory]
+    [InlineData(0, 4096, "it looks like a tmem region but for its first page, which is lost")]
+    [InlineData(4096, 65536, "there is no record where the file system begins, and its tables may be lost too")]
+    public void A_file_whose_beginning_is_lost_is_named_and_called_damaged(int from, int length, string what)
+    {
+        using (var volume = new TestVolume(8 * TestVolume.Mebi, _path))
+            volume.File(volume.Directory(volume.Pool(), "d"), "f", TestVolume.Noise(TestVolume.Page, 4));
+        using (var file = File.OpenWrite(_path))
+        {
+            file.Position = from;
+            file.Write(new byte[length]);
+        }
+        var (code, report) = Check();
+        Assert.Equal(1, code);
+        Assert.Contains($"{_path}' is damaged: {what}", report, StringComparison.Ordinal);
+        Assert.EndsWith("restore it from a copy\n", report, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("/", "tmemd: region file '/' is a directory; name the file in it\n")]
     [InlineData("/etc/", "tmemd: region file '/etc/' is a directory; name the file in it\n")]
     [InlineData("/nowhere/x", "tmemd: cannot open region file '/nowhere/x' (/nowhere: No such file")]
