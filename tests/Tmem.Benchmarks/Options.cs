@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Tmem.Control.CommandLine;
 using Tmem.Control.Messages;
 
 namespace Tmem.Benchmarks;
@@ -21,6 +22,14 @@ internal static class Options
         if (result.Tokens.Count == 1 && ByteSize.TryParse(result.Tokens[0].Value, out var bytes)) return bytes;
         result.AddError($"{name}: '{string.Join(' ', result.Tokens)}' is not a size; write it as 4096, 512M or 2GiB.");
         return null;
+    };
+
+    /// <summary>An option holding a whole number of at least so much.</summary>
+    public static Option<int> Number(string name, int fallback, int least, string description) => new(name)
+    {
+        Description = description,
+        DefaultValueFactory = _ => fallback,
+        CustomParser = result => UsageValues.Number(result, name, least, int.MaxValue) ?? 0,
     };
 
     /// <summary>An option with a default.</summary>

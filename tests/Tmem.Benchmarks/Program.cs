@@ -27,7 +27,7 @@ try
 }
 catch (UsageException error)
 {
-    return Usage.Refuse(Console.Error, $"scripts/bench {args[0]}", error.Message);
+    return Usage.Refuse(Console.Error, $"scripts/bench {args[0]}", error.Message.TrimEnd('.'));
 }
 catch (BenchmarkException error)
 {

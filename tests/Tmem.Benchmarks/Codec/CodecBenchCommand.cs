@@ -16,11 +16,10 @@ internal static unsafe class CodecBenchCommand
     public static Command Create()
     {
         var corpus = Options.With("--corpus", "out/corpus/pages.bin", "The file of pages, see scripts/corpus.");
-        var runs = Options.With("--runs", 7, "Rounds over the corpus, each codec once in each.");
+        var runs = Options.Number("--runs", 7, 1, "Rounds over the corpus, each codec once in each.");
         var command = new Command("codec", "Measures the codecs on the corpus, nanoseconds a page.") { corpus, runs };
         command.SetAction(parse =>
         {
-            if (parse.GetValue(runs) < 1) throw new UsageException("--runs must be 1 or more.");
             MachineFacts.Print(parse.GetValue(corpus)!);
             using var pages = PageFile.Load(parse.GetValue(corpus)!);
             Measure(pages, parse.GetValue(runs));

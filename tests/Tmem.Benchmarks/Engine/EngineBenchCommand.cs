@@ -24,7 +24,7 @@ internal static class EngineBenchCommand
     public static Command Create()
     {
         var names = string.Join(',', Tables.Select(t => t.Name));
-        var rounds = Options.With("--rounds", 7, "Rounds; whoever is compared takes part in each.");
+        var rounds = Options.Number("--rounds", 7, 1, "Rounds; whoever is compared takes part in each.");
         var pages = Options.With("--pages", 0, "Pages of the corpus to use, and of each store of the table memory; 0 for all.");
         var corpus = Options.With("--corpus", "out/corpus/pages.bin", "The file of pages, see scripts/corpus.");
         var only = Options.With("--only", names, "Which tables, separated by commas.");
@@ -38,7 +38,6 @@ internal static class EngineBenchCommand
             only, many, whole, huge, trace };
         command.SetAction(parse =>
         {
-            if (parse.GetValue(rounds) < 1) throw new UsageException("--rounds must be 1 or more.");
             if (parse.GetValue(many) < 1_000_000) throw new UsageException("--many must be 1000000 or more.");
             var wanted = parse.GetValue(only)!.Split(',', StringSplitOptions.RemoveEmptyEntries);
             if (wanted.FirstOrDefault(w => !Tables.Any(t => t.Name == w)) is { } unknown)

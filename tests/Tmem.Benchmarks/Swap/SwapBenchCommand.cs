@@ -7,7 +7,7 @@ internal static class SwapBenchCommand
 {
     public static Command Create()
     {
-        var rounds = Options.With("--rounds", 3, "Rounds on each peer; the peers take turns.");
+        var rounds = Options.Number("--rounds", 3, 1, "Rounds on each peer; the peers take turns.");
         var bytes = Options.Size("--bytes", 1 << 30, "The working set; a quarter of it may stay in memory.");
         var corpus = Options.With("--corpus", "out/corpus/pages.bin", "The file of pages, see scripts/corpus.");
         var seed = Options.With("--seed", 1, "Decides which page goes where.");
@@ -25,7 +25,6 @@ internal static class SwapBenchCommand
             if (parse.GetValue(bytes) > 1L << 40) throw new UsageException("--bytes must be 1T or less.");
             if (Environment.UserName != "root")
                 throw new BenchmarkException("swap devices and cgroups need root; run with sudo.");
-            if (parse.GetValue(rounds) < 1) throw new UsageException("--rounds must be 1 or more.");
             if (parse.GetValue(bytes) < 32 << 20) throw new UsageException("--bytes must be 32M or more.");
             var names = parse.GetValue(peers)!.Split(',', StringSplitOptions.RemoveEmptyEntries);
             var arguments = parse.GetValue(daemon)!.Split(' ', StringSplitOptions.RemoveEmptyEntries);

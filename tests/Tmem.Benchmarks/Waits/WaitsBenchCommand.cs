@@ -28,8 +28,8 @@ internal static class WaitsBenchCommand
             Description = "Bytes made durable in the row sync. Default 1G.", CustomParser = Options.ParseSize("--sync"),
         };
         var callers = Options.With("--callers", 8, "Threads of the other user.");
-        var seconds = Options.With("--seconds", 5, "How long a row without an end of its own is measured.");
-        var rounds = Options.With("--rounds", 3, "How often a row that is over soon is measured; the worst counts.");
+        var seconds = Options.Number("--seconds", 5, 1, "How long a row without an end of its own is measured.");
+        var rounds = Options.Number("--rounds", 3, 1, "How often a row that is over soon is measured; the worst counts.");
         var target = Options.With("--target", 50.0, "Most milliseconds that the client may wait.");
         var realTime = Options.With("--realtime", false,
             "Daemon and client in the kernel's real-time class: on a machine where others work, a wait is then tmem's and not "
@@ -54,7 +54,6 @@ internal static class WaitsBenchCommand
             if (options.Names < 1000) throw new UsageException("--names must be 1000 or more.");
             if (Math.Min(options.FileBytes, options.SyncBytes) < 16 << 20)
                 throw new UsageException("--file and --sync must be 16M or more.");
-            if (options.Seconds < 1 || options.Rounds < 1) throw new UsageException("--seconds and --rounds must be 1 or more.");
             if (Environment.UserName != "root")
                 throw new BenchmarkException("scripts/bench waits: mounts and other users need root; run it with sudo.");
             if (!(options.Target > 0)) throw new UsageException("--target must be above 0.");
