@@ -262,6 +262,33 @@ public class LifecycleTests
         });
     }
 
+    [Theory]
+    [InlineData("a", "b")]
+    [InlineData("b", "a")]
+    public void Scripts_down_of_one_daemon_leaves_another_with_its_socket_beside_it_alone(string first, string second)
+    {
+        Up((folder, _) =>
+        {
+            var run = Path.Combine(folder, "run");
+            Script("up", 60, Of("a"), "--no-swap").Succeeds();
+            Script("up", 60, Of("b"), "--no-swap").Succeeds();
+            Assert.Equal(["a.log", "a.made", "a.sock", "b.log", "b.made", "b.sock"], Names(run));
+            Script("down", 60, Of(first)).Succeeds();
+            Assert.Equal([$"{second}.log", $"{second}.made", $"{second}.sock"], Names(run));
+            Script("down", 60, Of(second)).Succeeds();
+            // The directory that both were in as well, whoever of them made it.
+            Assert.Empty(Directory.GetFileSystemEntries(folder));
+
+            (string, string)[] Of(string name) =>
+            [
+                ("TMEM_MOUNT", Path.Combine(folder, "mnt", name)), ("TMEM_CAPACITY", "64M"),
+                ("TMEM_SOCKET", Path.Combine(run, name + ".sock")), ("TMEM_OUT", Built.Folder),
+            ];
+        });
+
+        static IEnumerable<string?> Names(string folder) => Directory.GetFiles(folder).Select(Path.GetFileName).Order();
+    }
+
     [Fact]
     public void Scripts_say_their_name_once()
     {
