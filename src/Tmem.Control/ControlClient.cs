@@ -9,10 +9,12 @@ namespace Tmem.Control;
 /// <summary>What a call came to: exactly one of value, error and <paramref name="Unreachable"/> is set.</summary>
 /// <param name="Value">The result.</param>
 /// <param name="Error">The daemon's refusal.</param>
-/// <param name="Unreachable">Why there is no answer: a sentence with the remedy.</param>
+/// <param name="Unreachable">Why there is no answer: a clause.</param>
 /// <param name="MayBeDone">With it: whether the daemon may have begun what was asked for, so that it may yet be done. Never for
 /// what changes nothing.</param>
-internal sealed record Reply<T>(T? Value, RpcError? Error, string? Unreachable, bool MayBeDone = false) where T : class;
+/// <param name="Remedy">With it: what to do; may be empty.</param>
+internal sealed record Reply<T>(T? Value, RpcError? Error, string? Unreachable, bool MayBeDone = false, string Remedy = "")
+    where T : class;
 
 /// <summary>
 /// The daemon at the other end of its socket. Each call is a connection of its own: tmemctl makes a handful and ends.
@@ -27,6 +29,9 @@ internal sealed partial class ControlClient(string socketPath)
 
     /// <summary>How long every call may take; null: each what is right for it.</summary>
     public TimeSpan? Patience { get; init; }
+
+    /// <summary>Stays so when this process changes its working directory.</summary>
+    private readonly string _address = Path.GetFullPath(socketPath);
 
     /// <summary>Where the daemon is looked for.</summary>
     public string SocketPath { get; } = socketPath;
@@ -57,7 +62,8 @@ internal sealed partial class ControlClient(string socketPath)
         }
         catch (SocketException error)
         {
-            return Nobody<T>(Explain(error.SocketErrorCode, error.Message));
+            var (why, remedy) = Explain(error.SocketErrorCode, error.Message);
+            return Nobody<T>(why, remedy);
         }
         catch (Exception error) when (error is ArgumentException or IOException)
         {
@@ -68,10 +74,11 @@ internal sealed partial class ControlClient(string socketPath)
     private static T? Member<T>(JsonDocument reply, string name) where T : class =>
         reply.RootElement.TryGetProperty(name, out var member) ? ReplyJson.Read<T>(member) : null;
 
-    private Reply<T> Nobody<T>(string why) where T : class => new(null, null, $"no daemon reached on {SocketPath}: {why}");
+    private Reply<T> Nobody<T>(string why, string remedy = "") where T : class =>
+        new(null, null, $"no daemon reached on {SocketPath}: {why}", Remedy: remedy);
 
     private Reply<T> Foreign<T>() where T : class =>
-        Nobody<T>("what answers does not speak the management protocol; is it tmemd, and of this version?");
+        Nobody<T>("what answers does not speak the management protocol", "is it tmemd, and of this version?");
 
     /// <summary>
     /// The request was handed over and no answer came. By now the socket is closed: a daemon that had not begun never will
@@ -84,38 +91,37 @@ internal sealed partial class ControlClient(string socketPath)
             ? $"gave no answer within {patience.TotalSeconds:0.#} s"
             : "closed the connection without an answer";
         return new Reply<T>(null, null,
-            $"the daemon on {SocketPath} was sent '{method}' and {what}: it does not begin it any more, but if it had begun, it "
-            + "carries it out; "
-            + $"see with '{Command.Line(see)}' what came of it, and look at the daemon's log", MayBeDone: true);
+            $"the daemon on {SocketPath} was sent '{method}' and {what}: if it had begun by then, it carries that out, and "
+            + "if not, it never will", MayBeDone: true,
+            $"see with '{Command.Line(see)}' what came of it, and look at the daemon's log");
     }
 
-    private string Explain(SocketError code, string message) => code switch
+    private (string Why, string Remedy) Explain(SocketError code, string message) => code switch
     {
-        SocketError.AccessDenied => "permission denied; run as root",
-        SocketError.ConnectionRefused =>
-            "the socket is left over and nobody listens; start tmemd (scripts/up), or clean up with '"
-            + $"{Command.Line("recover")}'",
-        SocketError.NotSocket => "that is no socket; name the one that tmemd listens on with --socket",
-        SocketError.AddressNotAvailable =>
-            "there is no such socket; start tmemd (scripts/up) or name its socket with --socket; one that serves and whose "
-            + "socket file was removed makes it again at 'kill -HUP' of its process (pgrep -x tmemd)",
-        SocketError.TimedOut or SocketError.WouldBlock => "it does not answer; look at its log",
-        SocketError.ConnectionReset or SocketError.Shutdown => "it closed the connection; look at its log",
-        _ => message,
+        SocketError.AccessDenied => ("permission denied", "run as root"),
+        SocketError.ConnectionRefused => ("the socket is left over and nobody listens",
+            $"start tmemd (scripts/up), or clean up with '{Command.Line("recover")}'"),
+        SocketError.NotSocket => ("that is no socket", "name the one that tmemd listens on with --socket"),
+        SocketError.AddressNotAvailable => ("there is no such socket",
+            "start tmemd (scripts/up) or name its socket with --socket; one that serves and whose socket file was removed "
+            + "makes it again at 'kill -HUP' of its process (pgrep -x tmemd)"),
+        SocketError.TimedOut or SocketError.WouldBlock => ("it does not answer", "look at its log"),
+        SocketError.ConnectionReset or SocketError.Shutdown => ("it closed the connection", "look at its log"),
+        _ => (message, ""),
     };
 
     private byte[] Exchange(RpcRequest request, int timeout, ref bool sent)
     {
-        if (!Path.Exists(SocketPath)) throw new SocketException((int)SocketError.AddressNotAvailable);
+        if (!Path.Exists(_address)) throw new SocketException((int)SocketError.AddressNotAvailable);
         // connect(2) says of a file what it says of a socket that nobody listens on.
-        if (FileStatus.Of(0, Path.GetFullPath(SocketPath), 0, FileStatus.Basic, out var status) == 0 && !status.IsSocket)
+        if (FileStatus.Of(0, _address, 0, FileStatus.Basic, out var status) == 0 && !status.IsSocket)
             throw new SocketException((int)SocketError.NotSocket);
         var started = Stopwatch.GetTimestamp();
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
         {
             ReceiveTimeout = timeout, SendTimeout = timeout,
         };
-        socket.Connect(new UnixDomainSocketEndPoint(SocketPath));
+        socket.Connect(new UnixDomainSocketEndPoint(_address));
         sent = Send(socket, [.. JsonSerializer.SerializeToUtf8Bytes(request, ControlJson.Default.RpcRequest), (byte)'\n']);
         var buffer = new byte[16 * 1024];
         var length = 0;

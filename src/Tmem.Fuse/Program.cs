@@ -1,8 +1,10 @@
 using System.CommandLine;
 using Tmem.Control.CommandLine;
+using Tmem.Control.Host;
 using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Keeper;
 
+StandardStreams.Occupy();
 // Before anything else: it may start the program anew.
 var warning = ProcessPriority.Restart();
 

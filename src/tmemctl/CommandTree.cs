@@ -20,8 +20,10 @@ internal static class CommandTree
 
     /// <summary>Runs a command line.</summary>
     /// <returns>An exit code of <see cref="ExitCode"/>.</returns>
-    public static int Run(string[] args, TextWriter output, TextWriter error, ISwapSystem system, IMountSystem mounts)
+    public static int Run(string[] args, TextWriter standardOutput, TextWriter standardError, ISwapSystem system,
+        IMountSystem mounts)
     {
+        var (output, error) = (new ResultWriter(standardOutput), new ResultWriter(standardError));
         var socket = new Option<string>("--socket")
         {
             Description = "The daemon's control socket, for example --socket /run/tmem/tmemd.sock.",
@@ -59,7 +61,15 @@ internal static class CommandTree
         return Run(args);
 
         int Run(string[] words) => Usage.Run(root, Program, words,
-            new() { Output = output, Error = error, ProcessTerminationTimeout = null });
+            new() { Output = output, Error = error, ProcessTerminationTimeout = null }, Complain);
+
+        void Complain(ParseResult parse, Complaint complaint)
+        {
+            if (parse.GetResult(json) is { Implicit: false, Tokens: not [{ Value: "false" }] })
+                new Terminal(output, error, json: true)
+                    .Fail(complaint.ExitCode, complaint.Problem, complaint.Remedy);
+            else error.WriteLine(complaint.Line);
+        }
 
         Command Of(Verb verb) => verb.Make(parse => new(
             new ControlClient(parse.GetRequiredValue(socket))

@@ -15,7 +15,7 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(ExitCode.Done, outcome.Code);
         Assert.Contains("daemon          tmemd 9.8.7, process 4711, 4 threads, up 3m 20s", outcome.Lines);
         Assert.Contains("used            256.0 MiB (25.0 %), peak 300.0 MiB", outcome.Lines);
-        Assert.Contains("stored          1000 pages in 1 objects: 3.9 MiB as 1.6 MiB, ratio 2.50", outcome.Lines);
+        Assert.Contains("stored          1000 pages in 1 object: 3.9 MiB as 1.6 MiB, ratio 2.50", outcome.Lines);
         Assert.DoesNotContain('\e', outcome.Output);
         Assert.All(outcome.Lines, line => Assert.Equal(line.TrimEnd(), line));
     }
@@ -24,15 +24,54 @@ public sealed class CommandTests : IDisposable
     [InlineData("status")]
     [InlineData("status", "--json")]
     [InlineData("pool", "list")]
+    [InlineData("--help")]
+    [InlineData("help", "swap", "on")]
+    [InlineData("--version")]
+    [InlineData("swap", "status")]
+    [InlineData("recover")]
     public void A_result_that_cannot_be_written_is_a_failure_with_its_reason(params string[] arguments)
     {
-        using var error = new StringWriter();
-        using var full = new FullWriter();
-        Assert.Equal(ExitCode.Failed,
-            CommandTree.Run([.. arguments, "--socket", _server.SocketPath], full, error, new FakeSwapSystem(), new NoMounts()));
-        Assert.Contains("No space left on device", error.ToString());
-        Assert.DoesNotContain("   at ", error.ToString());
+        arguments = arguments[0] is "help" or "--version" ? arguments : [.. arguments, "--socket", _server.SocketPath];
+        foreach (var (failure, why) in s_unwritable)
+        {
+            using var error = new StringWriter();
+            using var output = new FailingWriter(failure);
+            Assert.Equal(ExitCode.Failed, CommandTree.Run(arguments, output, error, new FakeSwapSystem(), new NoMounts()));
+            var says = $"the command was carried out, but standard output takes no result: {why}";
+            Assert.Contains(arguments.Contains("--json") ? $"\"message\": \"{says}\",\n  \"remedy\": \"send it elsewhere\"\n"
+                : $"tmemctl: {says}; send it elsewhere\n", error.ToString());
+            // With nobody to tell it, it ends all the same.
+            Assert.Equal(ExitCode.Failed, CommandTree.Run(arguments, output, output, new FakeSwapSystem(), new NoMounts()));
+        }
     }
+
+    [Fact]
+    public void What_changes_something_is_carried_out_though_nobody_can_read_of_it()
+    {
+        foreach (var (failure, _) in s_unwritable)
+        {
+            using var output = new FailingWriter(failure);
+            var system = new FakeSwapSystem();
+            Assert.Equal(ExitCode.Failed, Run("swap", "on"));
+            Assert.NotEmpty(system.Swaps());
+            Assert.Equal(ExitCode.Failed, Run("swap", "off"));
+            Assert.Empty(system.Swaps());
+            Assert.Empty(_server.Pools);
+            // What was refused keeps its own exit code.
+            _server.Problems.Add("slot 5 is torn");
+            Assert.Equal(ExitCode.Problems, Run("check"));
+            _server.Problems.Clear();
+
+            int Run(params string[] arguments) =>
+                CommandTree.Run([.. arguments, "--socket", _server.SocketPath], output, output, system, new NoMounts());
+        }
+    }
+
+    private static readonly (Exception, string)[] s_unwritable =
+    [
+        (new IOException("No space left on device"), "No space left on device"),
+        (new UnauthorizedAccessException(), "it is closed, or not open for writing"),
+    ];
 
     [Fact]
     public void Status_says_whether_the_daemon_is_protected()
@@ -211,6 +250,16 @@ public sealed class CommandTests : IDisposable
     }
 
     [Theory]
+    [InlineData("/nonexistent/socket", "there is no such socket", "start tmemd")]
+    [InlineData("/dev/null", "that is no socket", "name the one")]
+    public void For_programs_the_remedy_stands_apart(string path, string says, string remedy)
+    {
+        var error = System.Text.Json.Nodes.JsonNode.Parse(Ctl.Run(new FakeSwapSystem(), path, "status", "--json").Error)!;
+        Assert.Equal($"no daemon reached on {path}: {says}", (string)error["message"]!);
+        Assert.StartsWith(remedy, (string)error["remedy"]!, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("/etc/passwd", "that is no socket")]
     [InlineData("/tmp", "that is no socket")]
     [InlineData("/dev/null", "that is no socket")]
@@ -237,7 +286,7 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public void Check_is_exit_code_4_when_something_is_wrong()
     {
-        Assert.Equal((ExitCode.Done, "checked 7 pages, 2 objects, 1 spans in 0.3 s: all is well\n"),
+        Assert.Equal((ExitCode.Done, "checked 7 pages, 2 objects, 1 span in 0.3 s: all is well\n"),
             (Ctl.Run(_server, "check").Code, Ctl.Run(_server, "check").Output));
         _server.Problems.Add("slot 5 is torn");
         var outcome = Ctl.Run(_server, "check");
@@ -268,7 +317,7 @@ public sealed class CommandTests : IDisposable
         _server.Mute = true;
         var late = Ctl.Run(_server, [.. command, "--timeout", "0.2"]);
         Assert.Equal((ExitCode.Unknown, ""), (late.Code, late.Output));
-        Assert.Contains("no answer within 0.2 s: it does not begin it any more, but if it had begun, it carries it out",
+        Assert.Contains("no answer within 0.2 s: if it had begun by then, it carries that out, and if not, it never will;",
             late.Error);
         Assert.Contains($"'tmemctl --socket {_server.SocketPath} {see}'", late.Error);
         (_server.Mute, _server.Closes) = (false, true);
@@ -288,11 +337,11 @@ public sealed class CommandTests : IDisposable
 
     public void Dispose() => _server.Dispose();
 
-    private sealed class FullWriter : StringWriter
+    private sealed class FailingWriter(Exception failure) : StringWriter
     {
-        public override void Write(char value) => throw new IOException("No space left on device");
-        public override void Write(string? value) => throw new IOException("No space left on device");
-        public override void Write(char[] buffer, int index, int count) => throw new IOException("No space left on device");
-        public override void Write(ReadOnlySpan<char> buffer) => throw new IOException("No space left on device");
+        public override void Write(char value) => throw failure;
+        public override void Write(string? value) => throw failure;
+        public override void Write(char[] buffer, int index, int count) => throw failure;
+        public override void Write(ReadOnlySpan<char> buffer) => throw failure;
     }
 }

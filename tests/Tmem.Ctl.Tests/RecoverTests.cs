@@ -45,6 +45,8 @@ public sealed class RecoverTests
 
     [Theory]
     [InlineData("sleep (process 7) has its connection open", "sleep (process 7)")]
+    [InlineData("sleep (process 7), sh (process 8) and tmemd (process 9) have its connection open: let them go on, or end them",
+        "sleep (process 7)", "sh (process 8)", "tmemd (process 9)")]
     [InlineData("tmemd-other (process 9) has its connection open", "tmemd-other (process 9)")]
     [InlineData("another PID namespace")]
     public void What_neither_answers_nor_is_dead_is_left_and_said(string says, params string[] holders)
@@ -152,6 +154,8 @@ public sealed class RecoverTests
         public MountState State(TmemMount mount) => States.GetValueOrDefault(mount.MountPoint, MountState.Dead);
         public string? Over(TmemMount mount) => IsOver ? Obstacle : null;
         public string? Below(TmemMount mount) => IsOver ? null : Obstacle;
+
+        public string? Leave(int connection) => null;
 
         public bool RemoveStaleSocket(string path, out string? left)
         {

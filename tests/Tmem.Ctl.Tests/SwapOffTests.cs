@@ -39,7 +39,7 @@ public sealed class SwapOffTests : SwapTests
             _system.FailAt = action;
             var outcome = Run("swap", "off");
             Assert.Equal(ExitCode.Failed, outcome.Code);
-            Assert.Contains("swap off failed at the step", outcome.Error);
+            Assert.Contains("swap off failed: could not ", outcome.Error);
         }
         _system.FailAt = null;
         Assert.Equal(ExitCode.Done, Run("swap", "off").Code);

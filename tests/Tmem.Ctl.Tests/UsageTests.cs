@@ -26,7 +26,7 @@ public sealed class UsageTests : IDisposable
     [Theory]
     [InlineData("tmemctl: --socket is empty; give a path; see tmemctl status --help", "status", "--socket", "")]
     [InlineData("tmemctl status: unknown option '--colour'; see tmemctl status --help", "status", "--colour")]
-    [InlineData("tmemctl pool create: it takes nothing behind NAME, and 'y' was given; see tmemctl pool create --help", "pool",
+    [InlineData("tmemctl pool create: it takes no argument after NAME, and 'y' was given; see tmemctl pool create --help", "pool",
         "create", "x", "y")]
     [InlineData("tmemctl status: it takes options alone, and 'pool' was given; see tmemctl status --help", "status", "pool")]
     [InlineData("tmemctl pool: there is no command 'make'; give list, show, create, reserve or destroy; see tmemctl pool --help",
@@ -85,13 +85,34 @@ public sealed class UsageTests : IDisposable
         + "create --help", "pool", "create", "  ")]
     [InlineData("tmemctl swap on: --pool: pool name '..' is no file name; use a name other than . and .., without '/' and NUL; "
         + "see tmemctl swap on --help", "swap", "on", "--pool", "..")]
+    [InlineData("tmemctl swap on: --pool: pool name 'a\\x07b' has a control character in it (U+0007); use a name without "
+        + "control characters; see tmemctl swap on --help", "swap", "on", "--pool", "a\ab")]
+    [InlineData("tmemctl: 'status' stands behind '--', where no command is looked for; leave '--' out; see tmemctl --help", "--",
+        "status")]
+    [InlineData("tmemctl swap off: --force takes no value, and 'yes' was given; see tmemctl swap off --help", "swap", "off",
+        "--force=yes")]
     [InlineData("tmemctl upgrade: --binary is empty; give a path; see tmemctl upgrade --help", "upgrade", "--binary", "")]
     [InlineData("tmemctl recover: --mount is empty; give a path; see tmemctl recover --help", "recover", "--mount", "")]
     public void Wrong_usage_is_one_line(string says, params string[] arguments)
     {
-        var outcome = arguments.Contains("--socket") ? Run(arguments) : Ctl.Run(_server, arguments);
+        var outcome = arguments.Contains("--socket") || arguments.Contains("--") ? Run(arguments) : Ctl.Run(_server, arguments);
         Assert.Equal((ExitCode.Usage, ""), (outcome.Code, outcome.Output));
         Assert.Equal(says.Replace("tmemctl: --socket", "tmemctl status: --socket"), outcome.Error.TrimEnd('\n'));
+    }
+
+    [Theory]
+    [InlineData("NAME is missing", "see tmemctl pool create --help", "pool", "create", "--json")]
+    [InlineData("there is no command 'a; b'", "give list, show, create, reserve or destroy; see tmemctl pool --help", "--json",
+        "pool", "a; b")]
+    [InlineData("--limit: '' is not a size", "write it as 512M, 2GiB, 1.5G or 4096; see tmemctl pool create --help", "pool",
+        "create", "x", "--limit", "", "--json")]
+    public void For_programs_wrong_usage_is_json_too(string message, string remedy, params string[] arguments)
+    {
+        var outcome = Run(arguments);
+        Assert.Equal((ExitCode.Usage, ""), (outcome.Code, outcome.Output));
+        var error = System.Text.Json.Nodes.JsonNode.Parse(outcome.Error)!;
+        Assert.Equal((ExitCode.Usage, message, remedy),
+            ((int)error["exitCode"]!, (string)error["message"]!, (string)error["remedy"]!));
     }
 
     [Theory]
@@ -164,7 +185,7 @@ public sealed class UsageTests : IDisposable
                 || outcome.Error.Contains("Exception", StringComparison.Ordinal), $"{line}: {outcome.Error}");
             Assert.DoesNotContain('\e', outcome.Error + outcome.Output);
             if (outcome.Code != ExitCode.Usage) continue;
-            Assert.True(outcome.Error.TrimEnd('\n').Split('\n').Length == 1
+            Assert.True((outcome.Error.StartsWith('{') || outcome.Error.TrimEnd('\n').Split('\n').Length == 1)
                 && outcome.Error.Contains("--", StringComparison.Ordinal), $"{line}: {outcome.Error}");
         }
     }

@@ -23,7 +23,7 @@ public sealed class GivenUpTests
             {
                 var outcome = daemon.Control([.. command, "--timeout", "0.5"]);
                 Assert.Equal(OutcomeUnknown, outcome.Code);
-                Assert.Contains("does not begin it any more", outcome.Errors, StringComparison.Ordinal);
+                Assert.Contains("and if not, it never will", outcome.Errors, StringComparison.Ordinal);
             }
             Assert.Equal(3, daemon.Control("status", "--timeout", "0.5").Code);
         }

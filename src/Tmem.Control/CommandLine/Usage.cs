@@ -16,6 +16,9 @@ internal static partial class Usage
     /// <summary>The exit code of a command line that makes no sense.</summary>
     public const int Wrong = 2;
 
+    /// <summary>The exit code of a command whose result could not be written.</summary>
+    private const int Failed = 1;
+
     private const int LongestProblem = 200;
     private const int LongestQuote = 100;
 
@@ -24,8 +27,13 @@ internal static partial class Usage
     /// <param name="program">What a person calls it.</param>
     /// <param name="args">The arguments.</param>
     /// <param name="invocation">Where output goes.</param>
-    public static int Run(RootCommand root, string program, string[] args, InvocationConfiguration invocation)
+    /// <param name="complain">Says what is wrong, with the exit code, in another way than as a line on standard error.</param>
+    public static int Run(RootCommand root, string program, string[] args, InvocationConfiguration invocation,
+        Action<ParseResult, Complaint>? complain = null)
     {
+        var output = invocation.Output as ResultWriter ?? new ResultWriter(invocation.Output);
+        var error = invocation.Error as ResultWriter ?? new ResultWriter(invocation.Error);
+        (invocation.Output, invocation.Error) = (output, error);
         // "[diagram]" and the like would be orders to the library, and "@x" a file of arguments: here both are names that
         // somebody typed.
         root.Directives.Clear();
@@ -35,14 +43,25 @@ internal static partial class Usage
         // value is missing more than what follows from it.
         var problem = NotUtf8(parsed, args) ?? Unknown(parsed, args) ?? Twice(parsed)
             ?? (parsed.Errors.Count > 0 ? WithoutValue(parsed) ?? Plain(parsed.Errors[0].Message) : null);
-        return problem is null ? parsed.Invoke(invocation)
-            : Refuse(invocation.Error, Path(program, parsed.CommandResult), problem);
+        complain ??= (_, complaint) => error.WriteLine(complaint.Line);
+        if (problem is not null)
+        {
+            complain(parsed, Complaint.Of(Wrong, Path(program, parsed.CommandResult), Shorten(problem, LongestProblem)));
+            return Wrong;
+        }
+        var code = parsed.Invoke(invocation);
+        output.Flush();
+        if (output.TakeProblem() is not { } unwritten) return code;
+        var sentence = $"{(code == 0 ? "the command was carried out, but " : "")}standard output takes no result: {unwritten}";
+        if (code == 0) code = Failed;
+        complain(parsed, new(code, program, sentence, "send it elsewhere"));
+        return code;
     }
 
     /// <summary>Says what is wrong, for what shows only when the options are taken together; returns the exit code.</summary>
     public static int Refuse(TextWriter error, string command, string problem)
     {
-        error.WriteLine(SafeText.Printable($"{command}: {Shorten(problem, LongestProblem)}; see {command} --help"));
+        error.WriteLine(Complaint.Of(Wrong, command, Shorten(problem, LongestProblem)).Line);
         return Wrong;
     }
 
@@ -69,17 +88,24 @@ internal static partial class Usage
                 }
                 else if (child is ArgumentResult)
                     return $"unknown option '{value}'; write it behind '--' if it is meant";
-        return parsed.UnmatchedTokens is not [var unmatched, ..] ? null
-            : LooksLikeOption(unmatched) ? $"unknown option '{unmatched}'"
-            : WithoutPlace(parsed.CommandResult.Command, unmatched);
+        if (parsed.UnmatchedTokens is not [var unmatched, ..]) return null;
+        // "--flag=yes" comes as two words.
+        foreach (var word in words)
+            if (word.Length > unmatched.Length + 1 && word.EndsWith(unmatched, StringComparison.Ordinal)
+                && word[..^(unmatched.Length + 1)] is var name && word[name.Length] is '=' or ':' && Knows(parsed, name))
+                return $"{name} takes no value, and '{unmatched}' was given";
+        return LooksLikeOption(unmatched) ? $"unknown option '{unmatched}'"
+            : WithoutPlace(parsed.CommandResult.Command, unmatched, isBehindDashes: words.Length < args.Length);
     }
 
     /// <summary>What could stand in the place of a word, or that nothing can.</summary>
-    private static string WithoutPlace(Command command, string word)
+    private static string WithoutPlace(Command command, string word, bool isBehindDashes)
     {
+        if (isBehindDashes && command.Subcommands.Any(one => one.Name == word))
+            return $"'{word}' stands behind '--', where no command is looked for; leave '--' out";
         if (command.Subcommands.Count > 0) return $"there is no command '{word}'; give {Commands(command)}";
         return command.Arguments.Count == 0 ? $"it takes options alone, and '{word}' was given"
-            : $"it takes nothing behind {string.Join(' ', command.Arguments.Select(one => one.Name))}, and '{word}' was given";
+            : $"it takes no argument after {string.Join(' ', command.Arguments.Select(one => one.Name))}, and '{word}' was given";
     }
 
     private static string Commands(Command command) => Words([.. command.Subcommands.Where(one => !one.Hidden)

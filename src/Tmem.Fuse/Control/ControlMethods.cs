@@ -87,7 +87,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
     private RpcAnswer Stop(Func<bool> wanted) => daemon.TryStop(wanted, out var reason)
         ? RpcAnswer.Of(new StopReply(Pid), ControlJson.Default.StopReply)
         : RpcAnswer.Fail(ControlErrorCode.StopRefused, "tmemd goes on: " + reason, daemon.MountPoint,
-            StopRemedy.For(reason, _tmemctl) + ", and stop again");
+            Remedies.After(reason, StopRemedy.For(reason, _tmemctl) + ", and stop again", "then stop again"));
 
     private RpcAnswer Upgrade(UpgradeParameters wish, Func<bool> wanted)
     {
@@ -104,7 +104,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         return daemon.TryUpgrade(wish, wanted, out var reason)
             ? RpcAnswer.Of(new UpgradeReply(before.WorkerPid, before.Upgrades), ControlJson.Default.UpgradeReply)
             : RpcAnswer.Fail(ControlErrorCode.UpgradeRefused, $"tmemd serves on as it was: {reason}", wish.Binary ?? "upgrade",
-                "remove the cause and upgrade again");
+                Remedies.After(reason, "remove the cause and upgrade again", "then upgrade again"));
     }
 
     private RpcAnswer Adopt() => daemon.TryAdopt(out var reason)

@@ -12,13 +12,15 @@ namespace Tmem.Fuse.Daemon;
 internal static class CommandLine
 {
     /// <summary>Builds the command; <paramref name="run"/> gets the checked options and returns the exit code.</summary>
-    public static RootCommand Create(Func<DaemonOptions, int> run) => Create(run, PhysicalMemory(), RegionCheck.Run);
+    public static RootCommand Create(Func<DaemonOptions, int> run) => Create(run, PhysicalMemory(),
+        (file, streams) => RegionCheck.Run(file, streams.Output, streams.Error));
 
     /// <summary>
-    /// The same on a machine of the given memory; <paramref name="checkRegion"/> gets the file to be looked at, and returns the
-    /// exit code.
+    /// The same on a machine of the given memory; <paramref name="checkRegion"/> gets the file to be looked at and the standard
+    /// streams, and returns the exit code.
     /// </summary>
-    public static RootCommand Create(Func<DaemonOptions, int> run, long physicalMemory, Func<string, int> checkRegion)
+    public static RootCommand Create(Func<DaemonOptions, int> run, long physicalMemory,
+        Func<string, InvocationConfiguration, int> checkRegion)
     {
         var mount = new Option<string>("--mount")
         {
@@ -121,7 +123,8 @@ internal static class CommandLine
             if (IsGiven(result, drop))
                 result.AddError("--drop-damaged is about the region's file: name one with --region, or leave it out");
         });
-        root.SetAction(parsed => parsed.GetValue(check) is { } file ? checkRegion(file) : run(new DaemonOptions
+        root.SetAction(parsed => parsed.GetValue(check) is { } file ? checkRegion(file, parsed.InvocationConfiguration)
+            : run(new DaemonOptions
         {
             MountPoint = parsed.GetRequiredValue(mount),
             CapacityBytes = parsed.GetRequiredValue(capacity),
@@ -151,7 +154,9 @@ internal static class CommandLine
 
     private static long ParseCapacity(ArgumentResult result, long physicalMemory)
     {
-        if (UsageValues.Size(result, "--capacity", EngineOptions.MinimumCapacity) is not { } bytes) return 0;
+        // Which of two limits it is above makes no difference.
+        var isTooLarge = ByteSize.IsTooLarge(UsageValues.Text(result));
+        var bytes = isTooLarge ? long.MaxValue : UsageValues.Size(result, "--capacity", EngineOptions.MinimumCapacity) ?? 0;
         if (bytes > physicalMemory)
             result.AddError($"--capacity: '{UsageValues.Text(result)}' is more than the {ByteSize.Format(physicalMemory)} of "
                 + $"memory that this machine has; give less (a quarter of it, {physicalMemory / 4 >> 20}M, is a good start)");

@@ -54,11 +54,11 @@ internal sealed class Composition : IDisposable
         if (status == TmemStatus.Ok) return null;
         var behind = ByteSize.Format(_engine.Statistics().Durability.BytesBehind);
         return status == TmemStatus.DiskFull
-            ? $"the disk of {RegionName} has no room (DiskFull) for what has changed since it was last written, {behind} of the "
+            ? $"the disk of {RegionName} has no room for what has changed since it was last written, {behind} of the "
                 + "region, once for the journal and "
                 + "once where the image has no place for it yet, and that would be lost; make room on that disk, or delete "
                 + "files of the store"
-            : $"{RegionName} cannot be written ({status}), and {behind} of the region that it lacks would be lost; see to "
+            : $"{RegionName} cannot be written, and {behind} of the region that it lacks would be lost; see to "
                 + "its disk";
     }
 
@@ -79,8 +79,8 @@ internal sealed class Composition : IDisposable
             foreach (var line in DamageWords.Of(engine, fileSystem, NameOf(handover), handover.Tmemctl)) Log.Error(line);
             if (fileSystem.RemovalsLeft > 0)
                 Log.Info(
-                    $"a removal was cut short: it goes on beside what is served, {fileSystem.Inodes} files and directories are "
-                    + "there yet");
+                    $"a removal was cut short: it goes on beside what is served, files and directories that "
+                    + $"are there yet: {fileSystem.Inodes}");
             // A new connection: nobody will ever forget or release what an earlier one had looked up or opened.
             if (handover.Page.ConnectionUsed == 0) fileSystem.DropKernelReferences();
             // Of a worker that takes over it is no news.

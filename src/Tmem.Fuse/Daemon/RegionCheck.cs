@@ -16,12 +16,9 @@ internal static class RegionCheck
     /// <summary>Of what is damaged, so many lines.</summary>
     internal const int MostShown = 10_000;
 
-    /// <summary>Prints a report on standard output.</summary>
+    /// <summary>Writes a report, or a refusal.</summary>
     /// <returns>The exit code: 0 if all is well, 1 if something is damaged or the file cannot be read.</returns>
-    public static int Run(string file) => Run(file, Console.Out, Console.Error);
-
-    /// <summary>The same, with somewhere else for the report and for a refusal.</summary>
-    internal static int Run(string file, TextWriter output, TextWriter error)
+    public static int Run(string file, TextWriter output, TextWriter error)
     {
         if (Directory.Exists(file)) return Refuse(error, $"region file '{file}' is a directory; name the file in it");
         if (RegionFile.TryOpenToRead(file, out var descriptor) is { } problem) return Refuse(error, problem);
@@ -69,8 +66,9 @@ internal static class RegionCheck
             : $"{SafeText.Printable(file)}: DAMAGED in {damaged} place{(damaged == 1 ? "" : "s")}: restore it from a copy, or "
                 + "start tmemd with --drop-damaged to serve the rest");
         output.WriteLine(
-            $"generation {statistics.Generation - 1}, {statistics.Pools.Count} pools, {report.PagesChecked} pages of "
-            + $"{report.ObjectsChecked} objects in {ByteSize.Format(statistics.UsedBytes)}");
+            $"generation {statistics.Generation - 1}, {Counted.Of(statistics.Pools.Count, "pool")}, "
+            + $"{Counted.Of(report.PagesChecked, "page")} of {Counted.Of(report.ObjectsChecked, "object")} in "
+            + $"{ByteSize.Format(statistics.UsedBytes)}");
         foreach (var problem in problems.Take(MostShown)) output.WriteLine("  " + SafeText.Printable(problem));
         var more = Math.Max(problems.Count - MostShown, damaged - dropped.Count - found.Count - names.Count);
         if (more > 0) output.WriteLine($"  and {more} more");

@@ -255,9 +255,8 @@ internal sealed unsafe class Worker : IDaemon
         {
             new Thread(() => worker.HandleSignals(signals), SignalStackBytes) { IsBackground = true, Name = "signals" }.Start();
             Log.Info(
-                $"serving {mount.MountPoint} (FUSE connection {mount.Connection}) with {settings.Threads} threads and a "
-                + "capacity of "
-                + $"{ByteSize.Format(settings.CapacityBytes)}; control socket {handover.SocketPath}");
+                $"serving {mount.MountPoint} (FUSE connection {mount.Connection}) with {Counted.Of(settings.Threads, "thread")} "
+                + $"and a capacity of {ByteSize.Format(settings.CapacityBytes)}; control socket {handover.SocketPath}");
             GroupStatistics.KeepFresh();
             var end = mount.Ended.GetAwaiter().GetResult();
             if (end == SessionEnd.Quiesced)

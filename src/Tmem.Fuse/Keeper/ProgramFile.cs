@@ -57,7 +57,8 @@ internal static unsafe class ProgramFile
             problem = $"the program is not used: {exposed}, so that another user could put his own there; "
                 + "give one that root alone can change, as install -o root -m 0755 makes it";
         else if ((mode & Executable) == 0)
-            problem = $"the program cannot be executed: nobody has the right to execute {path}; give it with chmod +x";
+            problem = $"the program cannot be executed: nobody has the right to execute {path}; name a tmemd, or make it "
+                + "executable with chmod +x if it is one";
         else if (identity.Size > MostBytes)
             problem = $"the program is not used: {path} has {identity.Size} bytes, which no tmemd has";
         if (isSame || problem is not null)

@@ -23,9 +23,10 @@ internal static class RegionFile
         if (opened.Problem is { } problem)
         {
             var directory = Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
-            throw new StartupException($"Region file '{path}' cannot be opened ({problem}). " + (Path.Exists(directory)
-                ? "Name a file that can be read and written, and that no other user can change."
-                : $"Make its directory first: install -d -m 700 {ShellWord.Of(directory)}"));
+            throw new StartupException($"Region file '{path}' cannot be opened ({problem})." + (!Path.Exists(directory)
+                ? $" Make its directory first: install -d -m 700 {ShellWord.Of(directory)}"
+                : problem.Contains("; ", StringComparison.Ordinal) ? ""
+                : " Name a file that can be read and written, and that no other user can change."));
         }
         if (!TryLock(opened.Descriptor))
         {
@@ -46,7 +47,8 @@ internal static class RegionFile
         var opened = TrustedPath.Open(path, new PathWish { Flags = NativeProcess.O_RDONLY, OnlyOurs = true });
         descriptor = opened.Descriptor;
         if (opened.Problem is { } problem)
-            return $"cannot open region file '{path}' ({problem}); name one that can be read and that no other user can change";
+            return $"cannot open region file '{path}' ({problem})" + (problem.Contains("; ", StringComparison.Ordinal) ? ""
+                : "; name one that can be read and that no other user can change");
         return TryLock(descriptor) ? null : $"region file '{path}' is in use by another process; stop that one first";
     }
 

@@ -38,7 +38,7 @@ internal static class DaemonVerbs
         foreach (var problem in report.Problems) output.WriteLine("problem: " + Table.Printable(problem));
         var verdict = report.Problems.Count switch { 0 => "all is well", 1 => "1 problem", var many => $"{many} problems" };
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"checked {report.PagesChecked} pages, {report.ObjectsChecked} objects, {report.SpansChecked} spans in "
-            + $"{report.Seconds:0.0} s: {verdict}"));
+            $"checked {Counted.Of(report.PagesChecked, "page")}, {Counted.Of(report.ObjectsChecked, "object")}, "
+            + $"{Counted.Of(report.SpansChecked, "span")} in {report.Seconds:0.0} s: {verdict}"));
     }
 }

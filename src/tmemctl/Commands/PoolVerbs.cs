@@ -64,7 +64,8 @@ internal static class PoolVerbs
             + "until it forgets them.",
             (context, parse) => context.Terminal.Print(
                 context.Client.DestroyPool(parse.GetRequiredValue(name), parse.GetValue(force)),
-                (output, gone) => output.WriteLine($"destroyed pool {Table.Printable(gone.Name)}, {gone.PagesFreed} pages")),
+                (output, gone) => output.WriteLine($"destroyed pool {Table.Printable(gone.Name)}, "
+                    + $"{Counted.Of(gone.PagesFreed, "page")}")),
             name, force);
     }
 

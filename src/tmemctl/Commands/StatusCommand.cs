@@ -25,7 +25,7 @@ internal static class StatusCommand
         Table.WritePairs(output,
         [
             ("daemon",
-                $"tmemd {status.Version}, process {status.Pid}, {status.Threads} threads"
+                $"tmemd {status.Version}, process {status.Pid}, {Counted.Of(status.Threads, "thread")}"
                 + (status.Codec is { } codec ? $", new pages {codec}" : "") + $", up {Words.Duration(status.UptimeSeconds)}"),
             .. Processes(status.Processes, tmemctl),
             ("mount", status.MountPoint),
@@ -68,7 +68,8 @@ internal static class StatusCommand
                 + $"dies{(processes.StandbyPid != 0 ? $", {processes.StandbyPid} stands by" : "")}"
             : $"NO: the keeper is dead, and if worker {processes.WorkerPid} dies, the mount and what is swapped to it are lost; "
                 + $"run '{tmemctl.Line("adopt")}'");
-        yield return ("workers", $"{processes.Restarts} restarts, {processes.Upgrades} upgrades");
+        yield return ("workers", 
+            $"{Counted.Of(processes.Restarts, "restart")}, {Counted.Of(processes.Upgrades, "upgrade")}");
         if (processes.LastDeath is { } death)
             yield return ("last death", $"{processes.LastDeathAt:yyyy-MM-dd HH:mm:ss} UTC: {death}");
         if (processes.SwapDanger is var (what, remedy)) yield return ("do not swap", $"{what}; {remedy}");
@@ -82,7 +83,8 @@ internal static class StatusCommand
             ? $"THE LAST TIME FAILED, {Words.Size(figures.BytesBehind)} are in memory alone: see to the disk of the region's "
                 + "file; " : "";
         var unquiet = figures.Unquiet > 0 ? $", {figures.Unquiet} not quiet" : "";
-        yield return ("  made durable", $"{state}{figures.Checkpoints} times, {figures.Failures} failures{unquiet}, "
+        yield return ("  made durable", $"{state}{Counted.Of(figures.Checkpoints, "time")}, "
+            + $"{Counted.Of(figures.Failures, "failure")}{unquiet}, "
             + $"longest standstill {figures.LongestStandstillMicroseconds} us, changes known by {figures.Tracking}");
     }
 }

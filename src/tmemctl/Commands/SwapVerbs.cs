@@ -44,7 +44,8 @@ internal static class SwapVerbs
         };
         pool.Validators.Add(result =>
         {
-            if (result.Tokens.Count == 1 && PoolName.Impossible(result.Tokens[0].Value) is var (problem, remedy))
+            if (result.Tokens is [{ Value: var name }]
+                && (PoolName.Impossible(name) ?? PoolName.Unshowable(name)) is var (problem, remedy))
                 result.AddError($"--pool: {problem}; {remedy}");
         });
         var force = Takes.Flag("--force", $"Make it of --size even if that is more than {SwapOn.LikelyRatio} times the store's "

@@ -55,7 +55,8 @@ internal static class UpgradeCommand
                     output => output.WriteLine($"worker {now.WorkerPid} serves in the place of {old.WorkerPid}"));
             if (now.UpgradeProblem is { } problem)
                 return context.Terminal.Fail(ExitCode.Failed, "tmemd serves on as it was: " + problem,
-                    "remove the cause and upgrade again");
+                    problem.Contains("; ", StringComparison.Ordinal) ? "then upgrade again"
+                        : "remove the cause and upgrade again");
             if (isOver)
                 return context.Terminal.Fail(ExitCode.Failed,
                     "the daemon's keeper ended meanwhile, and nothing tells of the upgrade",

@@ -9,8 +9,9 @@ internal static class FigureTable
     public static IEnumerable<(string Name, string Value)> Rows(PoolFigures figures)
     {
         yield return ("stored",
-            $"{figures.Pages} pages in {figures.Objects} objects: {Words.Size(figures.OriginalBytes)} as "
-            + $"{Words.Size(figures.CompressedBytes)}, ratio {Words.Ratio(figures.OriginalBytes, figures.CompressedBytes)}");
+            $"{Counted.Of(figures.Pages, "page")} in {Counted.Of(figures.Objects, "object")}: "
+            + $"{Words.Size(figures.OriginalBytes)} as {Words.Size(figures.CompressedBytes)}, ratio "
+            + $"{Words.Ratio(figures.OriginalBytes, figures.CompressedBytes)}");
         yield return ("  memory",
             $"{Words.Size(figures.SlotBytes)} slots, {Words.Size(figures.IndexBytes)} index, {Words.Size(figures.RecordBytes)} "
             + "names and attributes");
@@ -23,7 +24,8 @@ internal static class FigureTable
         yield return ("gets", $"{figures.Gets}: {figures.GetHits} found, {figures.GetMisses} not");
         yield return ("page flushes", $"{figures.PageFlushesFound} found, {figures.PageFlushesNotFound} not");
         yield return ("object flushes",
-            $"{figures.ObjectFlushesFound} found, {figures.ObjectFlushesNotFound} not, {figures.PagesFlushed} pages");
+            $"{figures.ObjectFlushesFound} found, {figures.ObjectFlushesNotFound} not, "
+            + $"{Counted.Of(figures.PagesFlushed, "page")}");
         yield return ("evicted", Words.Count(figures.Evictions));
         yield return ("corrupt", Words.Count(figures.CorruptPages));
     }

@@ -50,7 +50,7 @@ internal static class Table
 
     private static void Render(TextWriter output, IRenderable table)
     {
-        var person = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected
+        var person = ReferenceEquals((output as ResultWriter)?.Inner, Console.Out) && !Console.IsOutputRedirected
             && Environment.GetEnvironmentVariable("NO_COLOR") is null;
         using var text = new StringWriter();
         var console = AnsiConsole.Create(new AnsiConsoleSettings

@@ -26,18 +26,10 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
     /// <summary>A result: JSON for programs, or what <paramref name="text"/> writes for people.</summary>
     public int Done<T>(T value, Action<TextWriter> text)
     {
-        try
-        {
-            if (Json) Output.WriteLine(Serialize(value));
-            else text(Output);
-            Output.Flush();
-            return ExitCode.Done;
-        }
-        catch (IOException unwritten)
-        {
-            return Fail(ExitCode.Failed, $"the command was carried out, but standard output takes no result: {unwritten.Message}",
-                "send it elsewhere");
-        }
+        if (Json) Output.WriteLine(Serialize(value));
+        else text(Output);
+        Output.Flush();
+        return ExitCode.Done;
     }
 
     /// <summary>What the daemon answers: the value is the result, or it is said what went wrong.</summary>
@@ -48,15 +40,8 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
     public void Note(string text)
     {
         if (Json) return;
-        try
-        {
-            Output.WriteLine(Table.Printable(text));
-            Output.Flush();
-        }
-        catch (IOException)
-        {
-            // What is being done is more than that somebody reads of it: half done would be worse.
-        }
+        Output.WriteLine(Table.Printable(text));
+        Output.Flush();
     }
 
     /// <summary>An error; returns the exit code given.</summary>
@@ -78,7 +63,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
         if (value is not null) return true;
         exitCode = reply.Error is { } refused
             ? Fail(ExitCode.Failed, refused.Message, refused.Data?.Remedy ?? "", refused.Code)
-            : Fail(reply.MayBeDone ? ExitCode.Unknown : ExitCode.Unreachable, reply.Unreachable!);
+            : Fail(reply.MayBeDone ? ExitCode.Unknown : ExitCode.Unreachable, reply.Unreachable!, reply.Remedy);
         return false;
     }
 

@@ -64,7 +64,8 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
     }
 
     private string WhatToDo(TmemMount mount) => mount.Holders.Count > 0
-        ? $"{string.Join(", ", mount.Holders)} has its connection open: let it go on, or end it, then run "
+        ? $"{Counted.Names(mount.Holders)} {(mount.Holders.Count == 1 ? "has" : "have")} its connection open: let "
+            + $"{(mount.Holders.Count == 1 ? "it go on, or end it" : "them go on, or end them")}, then run "
             + $"'{_command}' again"
         : "whoever serves it may be stopped, or in another PID namespace: run this there; if you know that nobody serves it "
             + "any more, end the connection with "

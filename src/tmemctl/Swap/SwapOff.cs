@@ -37,7 +37,7 @@ internal sealed class SwapOff(SwapContext context)
         {
             if (file.Entry is { } entry
                 && TurnOff(entry, file.Pool, force) is var (what, remedy)) return _terminal.Fail(ExitCode.Failed, what, remedy);
-            if (removal.Run(file) is { } problem) return _terminal.Fail(ExitCode.Failed, $"swap off failed at {problem}",
+            if (removal.Run(file) is { } problem) return _terminal.Fail(ExitCode.Failed, $"swap off failed: {problem}",
                 $"remove the cause and run '{_again}' again");
         }
         if (!_terminal.Take(context.Client.Status(), out var after, out exit)) return exit;
@@ -59,7 +59,7 @@ internal sealed class SwapOff(SwapContext context)
         if (context.System.SwapOff(entry.Device) is not { } off) return null;
         // It has moved what it could: what is missing is less by now.
         var now = context.System.Swaps().FirstOrDefault(swap => swap.Device == entry.Device) ?? entry;
-        return ($"swap off failed at the step 'swapoff {entry.Device}': {off}"
+        return ($"swap off failed: could not swapoff {entry.Device}: {off}"
             + (Shortage(now, pool) is { } missing ? $"; {missing}" : ""),
             off.Contains(OutOfMemory, StringComparison.Ordinal) ? room : $"remove the cause and run '{_again}' again");
     }

@@ -141,13 +141,13 @@ internal sealed class SwapOn(SwapContext context)
         var capacity = Words.Size(status.Store.CapacityBytes);
         if (bytes / Page > status.Store.CapacityBytes / LeastOfAPage)
             exit = _terminal.Fail(ExitCode.Failed,
-                $"--size {Words.Size(bytes)}: a store of {capacity} could not hold so much if every page were one word",
-                $"give less; it surely holds {Words.Size(sure)}");
+                $"--size {Words.Size(bytes)}: a store of {capacity} could not hold so much even if every page were one word",
+                $"give at most {Typed(sure)}, which it surely holds");
         else if (bytes / LikelyRatio > status.Store.CapacityBytes && !force)
             exit = _terminal.Fail(ExitCode.Failed,
                 $"--size {Words.Size(bytes)} is more than {LikelyRatio} times the store's capacity of {capacity}: long before "
                 + "the device is full, the store would be, and writes fail",
-                $"give less; it surely holds {Words.Size(sure)}; or --force if your pages are known to shrink so well");
+                $"give at most {Typed(sure)}, which it surely holds, or --force if your pages are known to shrink so well");
         else if (bytes < Smallest)
             exit = _terminal.Fail(ExitCode.Failed,
                 $"the store has no room left for swap: {Words.Size(status.Store.UsedBytes)} of {capacity} are used",
@@ -155,6 +155,9 @@ internal sealed class SwapOn(SwapContext context)
         else return true;
         return false;
     }
+
+    /// <summary>A size as it is typed, rounded down to what people give.</summary>
+    private static string Typed(long bytes) => ByteSize.Exact(bytes >> 20 << 20 is > 0 and var mebibytes ? mebibytes : bytes);
 
     private bool PoolExists(string pool, out uint? id, out long reserved, out int exit)
     {
@@ -200,7 +203,7 @@ internal sealed class SwapOn(SwapContext context)
     };
 
     private int Report(StepFailure failure) => _terminal.Fail(ExitCode.Failed,
-        $"swap on failed at the step '{failure.Step}': {failure.Reason}",
+        $"swap on failed: could not {failure.Step}: {failure.Reason}",
         failure.NotUndone.Count == 0
             ? "the steps before it were undone"
             : $"not undone: {string.Join(", ", failure.NotUndone)}; try '{context.Tmemctl.Line("swap off")}'");

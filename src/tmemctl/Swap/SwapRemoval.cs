@@ -21,9 +21,9 @@ internal sealed class SwapRemoval(SwapContext context, StatusReply status)
     public string? Run(SwapFile file, bool keepPool = false)
     {
         if (file.Device is { } device
-            && context.System.DetachLoop(device) is { } detach) return $"the step 'detach {device}': {detach}";
+            && context.System.DetachLoop(device) is { } detach) return $"could not detach {device}: {detach}";
         if (file.Pool.Length == 0) return null;
-        if (RemoveFile(file) is { } remove) return $"the step 'remove {file.Path}': {remove}";
+        if (RemoveFile(file) is { } remove) return $"could not remove {file.Path}: {remove}";
         return file.PoolMade && !keepPool ? DestroyPool(file.Pool) : null;
     }
 
@@ -65,7 +65,7 @@ internal sealed class SwapRemoval(SwapContext context, StatusReply status)
                 context.Terminal.Note($"pool {Table.Printable(pool)} stays: it holds other files");
                 return null;
             default:
-                return $"the step 'destroy pool {pool}': {reply.Error?.Message ?? reply.Unreachable}";
+                return $"could not destroy pool {pool}: {reply.Error?.Message ?? reply.Unreachable}";
         }
     }
 }

@@ -17,10 +17,17 @@ public sealed class CommandLineTests
         {
             options = o;
             return 0;
-        }, Memory, file => file.Length);
+        }, Memory, (file, _) => file.Length);
         using var output = new StringWriter();
         var code = Usage.Run(command, "tmemd", arguments, new InvocationConfiguration { Output = output, Error = output });
         return (options, output.ToString(), code);
+    }
+
+    private sealed class FullWriter : StringWriter
+    {
+        public override void Write(char value) => throw new IOException("No space left on device");
+        public override void Write(string? value) => throw new IOException("No space left on device");
+        public override void Write(char[] buffer, int index, int count) => throw new IOException("No space left on device");
     }
 
     [Fact]
@@ -45,6 +52,28 @@ public sealed class CommandLineTests
                 8, Spin = TimeSpan.Zero, DropDamaged = true, LogLevel = LogLevel.Debug,
         }, options);
     }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("--check-region", "r")]
+    public void A_result_that_cannot_be_written_is_one_line_and_exit_code_1(params string[] arguments)
+    {
+        var command = CommandLine.Create(_ => 0, Memory, (_, streams) =>
+        {
+            streams.Output.WriteLine("sound");
+            return 0;
+        });
+        using var full = new FullWriter();
+        using var error = new StringWriter();
+        Assert.Equal(1, Usage.Run(command, "tmemd", arguments, new InvocationConfiguration { Output = full, Error = error }));
+        Assert.StartsWith("tmemd: the command was carried out, but standard output takes no result: No space left on device",
+            Assert.Single(error.ToString().TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_flag_takes_no_value() => Assert.Equal(
+        (2, "tmemd: --huge-pages takes no value, and 'yes' was given; see tmemd --help\n"),
+        (Run("--mount", "m", "--capacity", "1M", "--huge-pages=yes") is var run ? (run.Code, run.Output) : default));
 
     [Fact]
     public void Defaults_are_shown_as_they_are_typed()
@@ -89,7 +118,8 @@ public sealed class CommandLineTests
     [InlineData("0", "too small")]
     [InlineData("4K", "too small")]
     [InlineData("9G", "8.0 GiB")]
-    [InlineData("9E", "more than can be")]
+    [InlineData("9E", "is more than the 8.0 GiB of memory that this machine has; give less")]
+    [InlineData("9223372036854775808", "is more than the 8.0 GiB of memory that this machine has; give less")]
     [InlineData("", "'' is not a size")]
     [InlineData("much", "not a size")]
     [InlineData("-5M", "not a size")]

@@ -24,7 +24,7 @@ public sealed class RegionCheckTests : IDisposable
             volume.File(volume.Directory(volume.Pool(), "d"), "f", contents);
         var (code, report) = Check();
         Assert.Equal(0, code);
-        Assert.Contains("1 pools, 3 pages of 1 objects", report, StringComparison.Ordinal);
+        Assert.Contains("1 pool, 3 pages of 1 object", report, StringComparison.Ordinal);
         Assert.StartsWith($"{_path}: sound\n", report, StringComparison.Ordinal);
 
         // What does not shrink lies in the file as it is.

@@ -1,0 +1,31 @@
+using Tmem.Fuse.Control;
+using Tmem.Fuse.Keeper;
+using Xunit;
+
+namespace Tmem.Fuse.Tests.Control;
+
+/// <summary>What to do is said once.</summary>
+public sealed class RemediesTests
+{
+    [Theory]
+    [InlineData("the disk is full; make room on it", "then stop again")]
+    [InlineData("swap is on", "turn it off, and stop again")]
+    public void A_reason_that_says_what_to_do_is_not_told_it_again(string reason, string remedy) =>
+        Assert.Equal(remedy, Remedies.After(reason, "turn it off, and stop again", "then stop again"));
+
+    [Fact]
+    public void A_directory_as_the_region_is_refused_with_one_remedy()
+    {
+        var folder = Directory.CreateTempSubdirectory("tmem-test-").FullName;
+        try
+        {
+            var refusal = Assert.ThrowsAny<Exception>(() => RegionFile.Open(folder)).Message;
+            Assert.DoesNotContain("Name a file that can be", refusal, StringComparison.Ordinal);
+            Assert.Contains("give a file", refusal, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder);
+        }
+    }
+}
