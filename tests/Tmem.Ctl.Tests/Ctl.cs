@@ -34,6 +34,8 @@ internal sealed class NoMounts : IMountSystem
     public string? Below(TmemMount mount) => null;
     public string? Unmount(TmemMount mount, bool lazily) => "there is none";
 
+    public string? Leave(int connection) => null;
+
     public bool RemoveStaleSocket(string path, out string? left)
     {
         left = null;

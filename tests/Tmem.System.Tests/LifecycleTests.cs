@@ -262,6 +262,40 @@ public class LifecycleTests
         });
     }
 
+    /// <summary>Run where it holds the mount itself, "stop" lets go of it.</summary>
+    [Theory]
+    [InlineData("cd \"$0\" && exec \"$@\"")]
+    [InlineData("exec 9<\"$0\" <\"$0/f\" && exec \"$@\"")]
+    [InlineData("exec unshare -m \"$@\"")]
+    public void Stop_is_not_in_its_own_way(string how)
+    {
+        Up((folder, settings) =>
+        {
+            Script("up", 60, settings, "--no-swap").Succeeds();
+            var pool = Path.Combine(folder, "mnt/p");
+            Bounded.Run(() => Directory.CreateDirectory(pool));
+            Bounded.Run(() => File.WriteAllText(Path.Combine(pool, "f"), "x"));
+            Command.RunIn("/", 60, "bash", ["-c", how, pool, Path.Combine(Built.Folder, "tmemctl"), "--socket",
+                Path.Combine(folder, "run/sock"), "stop"]).Succeeds();
+            Assert.Empty(MachineState.Of(folder));
+        });
+    }
+
+    [Fact]
+    public void A_stop_that_would_write_to_the_mount_says_so()
+    {
+        Up((folder, settings) =>
+        {
+            Script("up", 60, settings, "--no-swap").Succeeds();
+            var pool = Path.Combine(folder, "mnt/p");
+            Bounded.Run(() => Directory.CreateDirectory(pool));
+            var stop = Command.RunIn("/", 60, "bash", ["-c", "\"$@\" >\"$0/f\"", pool, Path.Combine(Built.Folder, "tmemctl"),
+                "--socket", Path.Combine(folder, "run/sock"), "stop"]);
+            Assert.Equal((1, "tmemctl: tmemd goes on: standard output of this command is a file on the mount; send it elsewhere, "
+                + "and stop again\n"), (stop.Code, stop.Errors));
+        });
+    }
+
     [Theory]
     [InlineData("a", "b")]
     [InlineData("b", "a")]

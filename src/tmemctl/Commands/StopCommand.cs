@@ -20,6 +20,10 @@ internal static class StopCommand
     private static int Run(CommandContext context, bool noWait)
     {
         if (Swap(context) is { } refusal) return refusal;
+        if (context.Client.Status().Value is { Connection: >= 0 } status
+            && context.Mounts.Leave(status.Connection) is { } own)
+            return context.Terminal.Fail(ExitCode.Failed, $"tmemd goes on: {own}", "send it elsewhere, and stop again",
+                ControlErrorCode.StopRefused);
         using var processes = noWait ? null : DaemonProcesses.Hold(context.Client);
         if (!context.Terminal.Take(context.Client.Stop(), out var stop, out var exit)) return exit;
         var daemon = $"tmemd (process {stop.Pid})";

@@ -41,6 +41,14 @@ internal interface IMountSystem
     /// <summary>Unmounts; <paramref name="lazily"/>: out of sight now, and gone when the last file on it is closed.</summary>
     string? Unmount(TmemMount mount, bool lazily);
 
+    /// <summary>
+    /// Lets go of what this process has on a mount: working directory, inherited descriptors, a copy of the mount that nobody
+    /// else sees.
+    /// </summary>
+    /// <param name="connection">The minor number of its device.</param>
+    /// <returns>Null, or what must be taken from it by the caller.</returns>
+    string? Leave(int connection);
+
     /// <summary>Removes a socket of root's that nobody listens on.</summary>
     /// <param name="path">Where.</param>
     /// <param name="left">Why what lies there was left; null if it was removed, is served, or nothing is there.</param>

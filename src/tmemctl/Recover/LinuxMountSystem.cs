@@ -93,6 +93,9 @@ internal sealed class LinuxMountSystem : IMountSystem
     public string? Unmount(TmemMount mount, bool lazily) => Machine.Unmount(mount.MountPoint, lazily).Problem();
 
     /// <inheritdoc/>
+    public string? Leave(int connection) => OwnHolds.Leave(connection);
+
+    /// <inheritdoc/>
     public bool RemoveStaleSocket(string path, out string? left) => StaleSocket.Remove(path, out left);
 
     /// <summary>
