@@ -41,6 +41,31 @@ public sealed partial class ScriptTests
     }
 
     [Theory]
+    [InlineData("--swap-size: '0' is out of range", "", "", "--swap-size", "0")]
+    [InlineData("--swap-size: '1b' is out of range", "", "", "--swap-size=1b")]
+    [InlineData("--swap-size: '99999999T' is out of range", "", "", "--swap-size", "99999999T")]
+    [InlineData("TMEM_CAPACITY: '1b' is out of range", "TMEM_CAPACITY", "1b")]
+    [InlineData("TMEM_CAPACITY: '0' is out of range", "TMEM_CAPACITY", "0")]
+    [InlineData("TMEM_CAPACITY: '9E' is out of range", "TMEM_CAPACITY", "9E")]
+    [InlineData("TMEM_CAPACITY: '10X' is not a size", "TMEM_CAPACITY", "10X")]
+    [InlineData("TMEM_CAPACITY: '-1' is not a size", "TMEM_CAPACITY", "-1")]
+    [InlineData("TMEM_SOCKET: the path has 108 bytes", "TMEM_SOCKET", "/run/LONG")]
+    [InlineData("/etc/passwd is a file", "TMEM_MOUNT", "/etc/passwd")]
+    [InlineData("/etc/passwd is a file", "TMEM_MOUNT", "/etc/passwd/below")]
+    [InlineData("/etc/passwd is a file", "TMEM_SOCKET", "/etc/passwd/tmemd.sock")]
+    [InlineData("--no-swap takes no value, and '1' was given", "", "", "--no-swap=1")]
+    public void Up_refuses_what_cannot_be_before_it_builds(string says, string name, string value, params string[] arguments)
+    {
+        value = value.Replace("LONG", new string('n', 103), StringComparison.Ordinal);
+        (string, string)[] settings = name.Length == 0 ? [] : [(name, value)];
+        var outcome = Command.RunIn(null, 20, Script("up"), arguments, [.. settings, ("PATH", "/usr/bin:/bin")]);
+        Assert.Equal((2, ""), (outcome.Code, outcome.Output));
+        var line = Assert.Single(outcome.Errors.TrimEnd('\n').Split('\n'));
+        Assert.StartsWith($"scripts/up: {says}", line, StringComparison.Ordinal);
+        Assert.EndsWith("; see scripts/up --help", line, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("build")]
     [InlineData("test")]
     [InlineData("corpus")]
