@@ -69,7 +69,7 @@ internal sealed class FakeSwapSystem : ISwapSystem
     public string? SwapOff(string device) => Do("swapoff", () => On.Remove(device));
     public IReadOnlyList<LoopBacking> Loops() => [.. Attached.Values];
     public IReadOnlyList<SwapEntry> Swaps() => [.. On.Select(pair => new SwapEntry(pair.Key, 2L << 30, 100 << 20, pair.Value))];
-    public MemoryRoom Memory() => Room;
+    public MemoryRoom Memory(int daemon) => Room;
 
     private sealed class Folder(FakeSwapSystem system, string mount, string pool) : IPoolFolder
     {

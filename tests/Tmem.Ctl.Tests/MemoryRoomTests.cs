@@ -37,10 +37,40 @@ public sealed class MemoryRoomTests
             room.Shortage(s_device, [s_device, other], 0)?.Contains("memory group /g", StringComparison.Ordinal) == true);
     }
 
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void What_the_store_gives_back_is_room_in_its_own_group_alone(bool hasStore, bool isShort)
+    {
+        var room = new MemoryRoom(1L << 40, [new GroupRoom("/g", 100 * MiB, 100 * MiB, 10 * MiB, hasStore)]);
+        Assert.Equal(isShort, room.Shortage(s_device, [s_device], 10 * MiB) is not null);
+    }
+
+    [Fact]
+    public void Shared_memory_is_not_room()
+    {
+        var folder = Directory.CreateTempSubdirectory("tmem-group-").FullName;
+        try
+        {
+            File.WriteAllText(Path.Combine(folder, "memory.limit_in_bytes"), "1000\n");
+            File.WriteAllText(Path.Combine(folder, "memory.max"), "1000\n");
+            File.WriteAllText(Path.Combine(folder, "memory.swap.current"), "7\n");
+            File.WriteAllText(Path.Combine(folder, "memory.stat"), "cache 900\nrss 1\nshmem 30\nanon 200\nfile 900\nfile_mapped 9\n"
+                + "kernel_stack 4\npagetables 5\nslab_unreclaimable 6\nslab_reclaimable 50\nshmem_thp 800\ntotal_cache 900\n"
+                + "total_rss 400\ntotal_rss_huge 300\ntotal_shmem 50\ntotal_swap 70\n");
+            Assert.Equal(new GroupRoom(folder, 1000, 450, 70), MemoryRoom.OfOne(folder));
+            Assert.Equal(new GroupRoom(folder, 1000, 245, 7), MemoryRoom.OfTwo(folder));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     [Fact]
     public void What_this_machine_says_can_be_read()
     {
-        var room = MemoryRoom.Read();
+        var room = MemoryRoom.Read(Environment.ProcessId);
         Assert.True(room.Available > 0);
         Assert.All(room.Groups, group => Assert.True(group.Limit < 1L << 60 && group.Swapped > 0));
     }

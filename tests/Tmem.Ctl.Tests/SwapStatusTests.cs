@@ -62,4 +62,15 @@ public sealed class SwapStatusTests : SwapTests
         Assert.Equal([new SwapEntry("/dev/loop0", 1048572L * 1024, 12 * 1024, 100),
             new SwapEntry("/my\\040file", 8192, 4096, -2)], entries);
     }
+
+    [Theory]
+    [InlineData("/loop12", "partition", "/dev/loop12")] // the mount namespace that it was turned on in is gone
+    [InlineData("/dev/loop3\\040(deleted)", "partition", "/dev/loop3")]
+    [InlineData("/root/dev/loop3", "partition", "/dev/loop3")]
+    [InlineData("/loop12", "file", "/loop12")]
+    [InlineData("/dev/mapper/loop1", "partition", "/dev/mapper/loop1")]
+    [InlineData("/dev/loop1p2", "partition", "/dev/loop1p2")]
+    [InlineData("/dev/sda2", "partition", "/dev/sda2")]
+    public void A_loop_device_has_one_name_wherever_it_was_turned_on(string path, string type, string name) =>
+        Assert.Equal(name, LinuxSwapSystem.ParseSwaps($"heading\n{path} {type} 8 4 1\n")[0].Device);
 }

@@ -82,6 +82,23 @@ public sealed class RecoverTests
         Assert.False(File.Exists(daemon.Socket));
     }
 
+    [Fact]
+    public void Swap_that_was_turned_on_in_a_mount_namespace_that_is_gone_goes_too()
+    {
+        Requires.Machine();
+        Requires.Swap();
+        using var daemon = Daemon.Start("64M");
+        Command.Run("unshare", "--mount", "--propagation", "private", Built.Control, "--socket", daemon.Socket, "swap", "on",
+            "--size", "16M", "--priority", "1").Succeeds();
+        var swaps = File.ReadAllLines("/proc/swaps").Length;
+        daemon.KillBoth();
+        var outcome = Recover(daemon, daemon.Socket);
+        Assert.True(outcome.Code == 0, outcome.All);
+        Assert.Contains("turned swap on /dev/loop", outcome.Output, StringComparison.Ordinal);
+        Assert.Equal(swaps - 1, File.ReadAllLines("/proc/swaps").Length);
+        Assert.False(MachineState.IsMounted(daemon.Mount));
+    }
+
     private static Outcome Recover(Daemon daemon, string socket) =>
         Command.RunFor(60, Built.Control, "--socket", socket, "recover", "--mount", daemon.Mount);
 }

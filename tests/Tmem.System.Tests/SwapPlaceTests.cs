@@ -22,6 +22,28 @@ public class SwapPlaceTests
     }
 
     [Fact]
+    public void Swap_on_that_its_terminal_leaves_is_on_or_undone()
+    {
+        using var daemon = StartForSwap();
+        var random = new Random(9);
+        for (var tries = 0; tries < 20; tries++)
+        {
+            using var on = Process.Start(new ProcessStartInfo(Built.Control)
+            {
+                ArgumentList = { "--socket", daemon.Socket, "swap", "on", "--size", "16M", "--priority", "1" },
+                RedirectStandardError = true,
+                RedirectStandardOutput = true,
+            })!;
+            Thread.Sleep(random.Next(100));
+            Syscall.kill(on.Id, Signum.SIGHUP);
+            Assert.True(on.WaitForExit(30_000));
+            daemon.Control("swap", "off").Succeeds();
+            Assert.Empty(Bounded.Run(() => Directory.GetFileSystemEntries(daemon.Mount)));
+        }
+        daemon.Stop();
+    }
+
+    [Fact]
     public void Swap_on_a_file_that_was_renamed_or_removed_is_found()
     {
         using var daemon = StartForSwap();

@@ -28,14 +28,20 @@ public class SwapRoomTests
         daemon.Stop();
     }
 
-    [Fact]
-    public void Swap_off_that_would_cost_a_process_its_life_is_refused_and_says_what_is_missing_where()
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)] // shared memory, as of tmpfs, is no cache that the kernel could drop
+    [InlineData(false, true)] // then /proc/swaps has "/loop0"
+    public void Swap_off_that_would_cost_a_process_its_life_is_refused_and_says_what_is_missing_where(bool shared,
+        bool namespaceIsGone)
     {
         Require();
         using var daemon = Daemon.Start("128M");
-        daemon.Control("swap", "on", "--priority", "32000").Succeeds();
+        string[] on = [Built.Control, "--socket", daemon.Socket, "swap", "on", "--priority", "32000"];
+        if (namespaceIsGone) on = ["unshare", "--mount", "--propagation", "private", .. on];
+        Command.Run(on[0], on[1..]).Succeeds();
         using var group = new MemoryGroup(24 * MiB);
-        using var process = Swapper.Hold(group, 64, random: false, 60);
+        using var process = Swapper.Hold(group, 64, random: false, 60, shared);
         var refused = daemon.Control("swap", "off");
         Assert.Equal(1, refused.Code);
         Assert.Contains($"of memory are missing in the memory group {group.Folder}", refused.Errors, StringComparison.Ordinal);

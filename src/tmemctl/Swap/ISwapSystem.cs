@@ -43,7 +43,8 @@ internal interface ISwapSystem
     IReadOnlyList<SwapEntry> Swaps();
 
     /// <summary>The memory that swapped pages could return to.</summary>
-    MemoryRoom Memory();
+    /// <param name="daemon">A process of the daemon that the pages are swapped to.</param>
+    MemoryRoom Memory(int daemon);
 }
 
 /// <summary>A pool's directory, held by one descriptor.</summary>

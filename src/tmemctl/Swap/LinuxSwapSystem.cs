@@ -39,11 +39,12 @@ internal sealed class LinuxSwapSystem : ISwapSystem
     public IReadOnlyList<SwapEntry> Swaps() => ParseSwaps(File.ReadAllText("/proc/swaps"));
 
     /// <inheritdoc/>
-    public MemoryRoom Memory() => MemoryRoom.Read();
+    public MemoryRoom Memory(int daemon) => MemoryRoom.Read(daemon);
 
     /// <summary>
     /// Reads /proc/swaps: a heading, then "name type size used priority", sizes in KiB. Lines it does not understand are passed
-    /// over.
+    /// over. The name is the device's path in the mount namespace that swap was turned on in: once that is gone, "/loop0". A loop
+    /// device has its number for a name everywhere, and is called by that.
     /// </summary>
     public static IReadOnlyList<SwapEntry> ParseSwaps(string text)
     {
@@ -54,9 +55,20 @@ internal sealed class LinuxSwapSystem : ISwapSystem
             if (fields.Length >= 5 && long.TryParse(fields[^3], CultureInfo.InvariantCulture, out var size) &&
                 long.TryParse(fields[^2], CultureInfo.InvariantCulture, out var used)
                     && int.TryParse(fields[^1], CultureInfo.InvariantCulture, out var priority))
-                entries.Add(new SwapEntry(fields[0], size * 1024, used * 1024, priority));
+                entries.Add(new SwapEntry(NameOf(fields[0], fields[^4]), size * 1024, used * 1024, priority));
         }
         return entries;
+    }
+
+    private static string NameOf(string path, string type)
+    {
+        const string deleted = "\\040(deleted)", loop = "loop";
+        var name = path.EndsWith(deleted, StringComparison.Ordinal) ? path[..^deleted.Length] : path;
+        var node = Path.GetFileName(name);
+        // A mapped device has a name that somebody chose.
+        return type == "partition" && Path.GetFileName(Path.GetDirectoryName(name)) != "mapper"
+            && node.StartsWith(loop, StringComparison.Ordinal)
+            && int.TryParse(node[loop.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out _) ? "/dev/" + node : path;
     }
 
     /// <summary>

@@ -9,7 +9,8 @@ namespace Tmem.Ctl.Swap;
 /// <param name="Limit">Most that it may hold in memory.</param>
 /// <param name="Used">What it holds in memory and cannot drop.</param>
 /// <param name="Swapped">What it holds on all swap devices.</param>
-internal sealed record GroupRoom(string Folder, long Limit, long Used, long Swapped);
+/// <param name="HasStore">Whether the store is part of what it holds, and shrinks as swapped pages return.</param>
+internal sealed record GroupRoom(string Folder, long Limit, long Used, long Swapped, bool HasStore = false);
 
 /// <summary>
 /// The memory that swapped pages could return to. Asked before swapoff(2), because a kernel that finds no room while it works
@@ -34,7 +35,7 @@ internal sealed record MemoryRoom(long Available, IReadOnlyList<GroupRoom> Group
         var (elsewhere, free) = (others.Sum(entry => entry.UsedBytes), others.Sum(entry => entry.SizeBytes - entry.UsedBytes));
         foreach (var group in Groups)
         {
-            var room = Math.Max(0, group.Limit - group.Used);
+            var room = Math.Max(0, group.Limit - group.Used) + (group.HasStore ? stored : 0);
             var missing = group.Swapped - elsewhere - room - free;
             if (missing > 0)
             {
@@ -52,7 +53,8 @@ internal sealed record MemoryRoom(long Available, IReadOnlyList<GroupRoom> Group
     }
 
     /// <summary>Reads it.</summary>
-    public static MemoryRoom Read()
+    /// <param name="daemon">A process of the daemon, to know the groups that the store is in.</param>
+    public static MemoryRoom Read(int daemon)
     {
         var available = 0L;
         foreach (var line in Lines("/proc/meminfo"))
@@ -60,10 +62,11 @@ internal sealed record MemoryRoom(long Available, IReadOnlyList<GroupRoom> Group
         var groups = new List<GroupRoom>();
         if (File.Exists(One + "/memory.limit_in_bytes")) Collect(One, groups, OfOne, 0);
         else if (File.Exists(Two + "/cgroup.controllers")) Collect(Two, groups, OfTwo, 0);
-        return new MemoryRoom(available, groups);
+        var holder = GroupOf(daemon);
+        return new MemoryRoom(available, [.. groups.Select(group => group with { HasStore = IsIn(holder, group.Folder) })]);
     }
 
-    private static void Collect(string folder, List<GroupRoom> groups, Func<string, GroupRoom?> read, int depth)
+    private static void Collect(string folder, List<GroupRoom> groups, Func<string, GroupRoom> read, int depth)
     {
         if (read(folder) is { Limit: < NoLimit, Swapped: > 0 } group) groups.Add(group);
         if (depth == Deepest) return;
@@ -78,16 +81,34 @@ internal sealed record MemoryRoom(long Available, IReadOnlyList<GroupRoom> Group
     }
 
     // "total_" figures are those of the group and all below it, as its limit is. Of what it holds, only what cannot be dropped
-    // counts.
-    private static GroupRoom? OfOne(string folder) =>
-        new(folder, Figure(folder + "/memory.limit_in_bytes"), Stat(folder, "total_rss "), Stat(folder, "total_swap "));
+    // counts: private memory, shared memory and tmpfs (in "cache", which otherwise can be), and the kernel's own.
+    internal static GroupRoom OfOne(string folder) => new(folder, Figure(folder + "/memory.limit_in_bytes"),
+        Stat(folder, "total_rss ", "total_shmem "), Stat(folder, "total_swap "));
 
-    private static GroupRoom? OfTwo(string folder) =>
-        new(folder, Figure(folder + "/memory.max"), Stat(folder, "anon "), Figure(folder + "/memory.swap.current"));
+    internal static GroupRoom OfTwo(string folder) => new(folder, Figure(folder + "/memory.max"),
+        Stat(folder, "anon ", "shmem ", "kernel_stack ", "pagetables ", "slab_unreclaimable "),
+        Figure(folder + "/memory.swap.current"));
 
-    private static long Stat(string folder, string name) =>
-        Lines(folder + "/memory.stat").Where(line => line.StartsWith(name, StringComparison.Ordinal))
-            .Select(line => Number(line[name.Length..])).FirstOrDefault();
+    private static long Stat(string folder, params string[] names) =>
+        Lines(folder + "/memory.stat").Sum(line => names.FirstOrDefault(name => line.StartsWith(name, StringComparison.Ordinal))
+            is { } name ? Number(line[name.Length..]) : 0);
+
+    /// <summary>The memory group of a process, as it is shown here; null if nobody can say.</summary>
+    private static string? GroupOf(int process)
+    {
+        foreach (var line in Lines($"/proc/{process}/cgroup"))
+        {
+            var fields = line.Split(':', 3);
+            if (fields.Length == 3 && fields[1].Split(',').Contains("memory")) return One + fields[2].TrimEnd('/');
+            if (fields is ["0", "", var unified] && !File.Exists(One + "/memory.limit_in_bytes"))
+                return Two + unified.TrimEnd('/');
+        }
+        return null;
+    }
+
+    /// <summary>Unless it is known not to be: only a shortage that is certain is reported.</summary>
+    private static bool IsIn(string? holder, string group) =>
+        holder is null || (holder + "/").StartsWith(group + "/", StringComparison.Ordinal);
 
     /// <summary>"max", and a file that is not there (the top group has none), are no limit.</summary>
     private static long Figure(string file) => Lines(file).FirstOrDefault() is { } line && line.Trim() != "max" 

@@ -43,9 +43,7 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
         foreach (var loop in system.Loops())
         {
             if (loop.File is not { } file || !file.IsOn(mount.Connection)) continue;
-            // By the last part of the name: the rest depends on the mount namespace.
-            var entry = swaps.FirstOrDefault(entry => NodeOf(entry.Device) == NodeOf(loop.Device)) is { } line
-                ? line with { Device = loop.Device } : null;
+            var entry = swaps.FirstOrDefault(entry => entry.Device == loop.Device);
             if (SwapMark.TryRead(loop.Note, out var mark))
                 found.Add(new SwapFile(pools.FirstOrDefault(pool => pool.Id == mark.Pool)?.Name ?? "", loop.BackingFile, file,
                     loop.Device, entry, true, mark.Made));
@@ -98,12 +96,5 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
         var parts = (path.StartsWith(prefix, StringComparison.Ordinal) ? path[prefix.Length..] : path)
             .Split('/', StringSplitOptions.RemoveEmptyEntries);
         return parts[..^1].LastOrDefault(part => pools.Any(pool => pool.Name == part)) ?? "";
-    }
-
-    private static string NodeOf(string device)
-    {
-        const string deleted = "\\040(deleted)";
-        return System.IO.Path.GetFileName(device.EndsWith(deleted, StringComparison.Ordinal) ? device[..^deleted.Length]
-            : device);
     }
 }

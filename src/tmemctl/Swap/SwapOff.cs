@@ -46,11 +46,11 @@ internal sealed class SwapOff(SwapContext context)
         return _terminal.Done(report, output => Write(output, report, after));
     }
 
-    private (string What, string Remedy)? TurnOff(SwapEntry entry, string pool, bool force)
+    private (string What, string Remedy)? TurnOff(SwapEntry entry, string pool, int daemon, bool force)
     {
         var room = "end processes, raise the limit of their memory group or turn on other swap, then run "
             + $"'{_again}' again";
-        if (!force && Shortage(entry, pool) is { } shortage)
+        if (!force && Shortage(entry, pool, daemon) is { } shortage)
         {
             return ($"swap stays on: {shortage}. The kernel would kill processes to make room",
                 room + ", or with --force to have it try");
@@ -64,10 +64,10 @@ internal sealed class SwapOff(SwapContext context)
             off.Contains(OutOfMemory, StringComparison.Ordinal) ? room : $"remove the cause and run '{_again}' again");
     }
 
-    private string? Shortage(SwapEntry entry, string pool)
+    private string? Shortage(SwapEntry entry, string pool, int daemon)
     {
         var figures = context.Client.ShowPool(pool).Value?.Figures;
-        return context.System.Memory()
+        return context.System.Memory(daemon)
             .Shortage(entry, context.System.Swaps(), figures is null ? 0 : figures.SlotBytes + figures.IndexBytes);
     }
 

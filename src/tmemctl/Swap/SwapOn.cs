@@ -229,14 +229,16 @@ internal sealed class SwapOn(SwapContext context)
     }
 
     /// <summary>
-    /// Turns SIGINT and SIGTERM into a request, so that a break between two steps is undone instead of left half done.
+    /// Turns what ends a command (SIGINT, SIGTERM, SIGQUIT, and SIGHUP from a terminal that is gone) into a request, so that a
+    /// break between two steps is undone instead of left half done.
     /// </summary>
     private sealed class Interrupt : IDisposable
     {
         private readonly PosixSignalRegistration[] _registrations;
         private volatile bool _requested;
 
-        public Interrupt() => _registrations = [Register(PosixSignal.SIGINT), Register(PosixSignal.SIGTERM)];
+        public Interrupt() => _registrations =
+            [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGQUIT, PosixSignal.SIGHUP }.Select(Register)];
 
         public bool Requested => _requested;
 

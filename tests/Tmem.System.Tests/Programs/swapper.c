@@ -1,5 +1,6 @@
 // A process that swaps, compiled by the tests that need one with what a fresh machine has.
-//   swapper hold MEBIBYTES random|text     fills that much memory, prints "filled", waits for the end of its input, then looks
+//   swapper hold MEBIBYTES random|text [shared]
+//                                          fills that much memory, prints "filled", waits for the end of its input, then looks
 //                                          at every page: prints "right", or the number of the first page that is wrong
 //                                          and exits with 4
 //   swapper walk MEBIBYTES PASSES LOOKUPS  small objects that count who refers to them: walks over all of them as a garbage
@@ -64,7 +65,8 @@ int main(int count, char **words)
 {
     if (count < 4) return 2;
     size_t bytes = strtoull(words[2], NULL, 10) << 20;
-    char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int kind = count > 4 && strcmp(words[4], "shared") == 0 ? MAP_SHARED : MAP_PRIVATE;
+    char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return 3;
     if (strcmp(words[1], "hold") == 0) return hold(memory, bytes, strcmp(words[3], "random") == 0);
     return walk(memory, bytes, atol(words[3]), count > 4 ? atol(words[4]) : 0);

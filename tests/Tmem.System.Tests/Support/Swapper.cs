@@ -21,9 +21,10 @@ internal sealed class Swapper : IDisposable
     public bool IsAlive => !_process.HasExited;
 
     /// <summary>Starts one that holds so many MiB; returns when it has filled them.</summary>
-    public static Swapper Hold(MemoryGroup group, int mebibytes, bool random, int seconds)
+    public static Swapper Hold(MemoryGroup group, int mebibytes, bool random, int seconds, bool shared = false)
     {
-        var swapper = new Swapper(group, ["hold", $"{mebibytes}", random ? "random" : "text"]);
+        var swapper = new Swapper(group,
+            ["hold", $"{mebibytes}", random ? "random" : "text", shared ? "shared" : "private"]);
         try
         {
             Assert.Equal("filled", Bounded.Run(() => swapper._process.StandardOutput.ReadLine(), seconds));
