@@ -40,7 +40,7 @@ public class SwapRoomTests
         string[] on = [Built.Control, "--socket", daemon.Socket, "swap", "on", "--priority", "32000"];
         if (namespaceIsGone) on = ["unshare", "--mount", "--propagation", "private", .. on];
         Command.Run(on[0], on[1..]).Succeeds();
-        using var group = new MemoryGroup(24 * MiB);
+        using var group = new MemoryGroup(40 * MiB);
         using var process = Swapper.Hold(group, 64, random: false, 60, shared);
         var refused = daemon.Control("swap", "off");
         Assert.Equal(1, refused.Code);
