@@ -3,15 +3,15 @@ using System.Runtime.CompilerServices;
 namespace Tmem.Engine;
 
 /// <summary>
-/// Lets calls into an engine until it is disposed of, and lets the disposal wait for those under way: what they touch is unmapped
-/// after them.
+/// Admits calls into an engine until it is disposed of, and makes the disposal wait for calls under way: it unmaps what they
+/// touch.
 /// <para>A call costs two plain stores to a line of its thread's own, and two loads: 4 ns, beside the 700 of a get and the 3,400
-/// of a put. The order that this needs, the store of "I am in" before the load of "is it closed", is made by the one who closes:
-/// he sets the mark and has the system put a barrier into every running thread (membarrier), so either a thread sees the mark or
-/// he sees the thread. Weighed against it: interlocked counters in stripes, 10 ns a call; and a SafeHandle, whose one counter all
-/// threads share.</para>
-/// <para>A call from within a call (a stream that a save writes to, the sync's lock of the embedder's records) is part of that
-/// call, and goes through while the disposal waits.</para>
+/// of a put. The store of "I am in" must come before the load of "is it closed"; the closing thread enforces this order: it sets
+/// the mark and has the kernel put a barrier into every running thread (membarrier), so either a thread sees the mark or the
+/// closing thread sees that thread. Rejected: interlocked counters in stripes, 10 ns a call; and a SafeHandle, whose one counter
+/// all threads share.</para>
+/// <para>A nested call (from a stream that a save writes to, or under the sync's lock of the embedder's records) is part of the
+/// outer call, and passes while the disposal waits.</para>
 /// </summary>
 internal sealed class CallGate(object owner)
 {
@@ -24,10 +24,10 @@ internal sealed class CallGate(object owner)
     /// <summary>Whether the gate has been closed, or is being.</summary>
     public bool IsClosed => Volatile.Read(ref _closed) != 0;
 
-    /// <summary>Seats there are, those of threads that have ended among them. For tests.</summary>
+    /// <summary>The number of seats, including those of ended threads. For tests.</summary>
     internal int Seats { get { lock (_change) return _seats.Count; } }
 
-    /// <summary>Begins a call, which ends when what is returned is disposed of.</summary>
+    /// <summary>Begins a call; disposing of the result ends it.</summary>
     /// <exception cref="ObjectDisposedException">The engine has been disposed of, or is being.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Call Enter()
@@ -41,9 +41,10 @@ internal sealed class CallGate(object owner)
     }
 
     /// <summary>
-    /// Lets nobody in from here on, and returns when all calls have ended. False if somebody else has closed it; that one waits.
+    /// Admits no further call, and returns when all calls have ended. False if another thread has closed the gate; that thread
+    /// waits.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The caller is within a call himself, and would wait for himself.</exception>
+    /// <exception cref="InvalidOperationException">The caller is itself within a call, and would wait for itself.</exception>
     public bool Close()
     {
         Seat[] seats;
@@ -54,7 +55,7 @@ internal sealed class CallGate(object owner)
                     $"a {owner.GetType().Name} cannot be disposed of from within one of its own calls; do it when that call has "
                     + "returned");
             if (Interlocked.Exchange(ref _closed, 1) != 0) return false;
-            // A thread that has no seat yet finds the mark when it asks for one.
+            // A thread without a seat finds the mark when it asks for one.
             seats = [.. _seats];
         }
         Interlocked.MemoryBarrierProcessWide();
@@ -73,7 +74,7 @@ internal sealed class CallGate(object owner)
         ObjectDisposedException.ThrowIf(true, owner);
     }
 
-    /// <summary>The thread's seat: the one it had, that of a thread that has ended, or a new one.</summary>
+    /// <summary>The thread's seat: its earlier one, that of an ended thread, or a new one.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private Seat Find()
     {
@@ -88,10 +89,7 @@ internal sealed class CallGate(object owner)
         }
     }
 
-    /// <summary>
-    /// Where one thread notes how deep it is in calls, with so much behind it that no other thread's stands in the same cache
-    /// line.
-    /// </summary>
+    /// <summary>One thread's depth of nested calls, padded so that no two threads' seats share a cache line.</summary>
     internal sealed class Seat(CallGate gate)
     {
         public readonly CallGate Gate = gate;
@@ -116,7 +114,7 @@ internal sealed class CallGate(object owner)
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         internal Call(Seat seat) => _seat = seat;
 
-        /// <summary>Ends it.</summary>
+        /// <summary>Ends the call.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Dispose() => Volatile.Write(ref _seat.Depth, _seat.Depth - 1);
     }

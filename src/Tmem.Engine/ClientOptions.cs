@@ -1,13 +1,13 @@
 namespace Tmem.Engine;
 
-/// <summary>What a host grants a client. Kept in the region, so that it holds after an attach too.</summary>
+/// <summary>What a host grants a client. Kept in the region, so an attach restores it.</summary>
 /// <param name="Weight">
-/// The client's part of ephemeral memory when the store is full, against the weights of the others that hold ephemeral pages (the
-/// idea is Xen tmem's <c>client_over_quota</c>): 1 to <see cref="MaximumWeight"/>.
+/// The client's share of ephemeral memory when the store is full, relative to the weights of the other clients that hold
+/// ephemeral pages (after Xen tmem's <c>client_over_quota</c>): 1 to <see cref="MaximumWeight"/>.
 /// </param>
 /// <param name="LimitBytes">
-/// Most real memory (slots and index) of the pools the client owns, in bytes, 0 for no limit; counted in steps of 16, as slots
-/// are.
+/// The most real memory (slots and index) that the client's own pools may take, in bytes; 0 for no limit. Counted in steps of 16,
+/// as slots are.
 /// </param>
 public readonly record struct ClientOptions(int Weight = 1, long LimitBytes = 0)
 {
@@ -17,7 +17,7 @@ public readonly record struct ClientOptions(int Weight = 1, long LimitBytes = 0)
     /// <summary>The highest limit: 256 TiB, four times what a region can address.</summary>
     public const long MaximumLimitBytes = (1L << 48) - 16;
 
-    /// <summary>The options of a client that was never configured: weight 1, no limit.</summary>
+    /// <summary>The options of a client never configured: weight 1, no limit.</summary>
     public ClientOptions() : this(1) { }
 }
 
@@ -28,8 +28,8 @@ public readonly record struct ClientOptions(int Weight = 1, long LimitBytes = 0)
 /// <param name="Pools">Pools it owns.</param>
 /// <param name="Pages">Pages in them.</param>
 /// <param name="MemoryBytes">Their real memory, slots and index: what the limit bounds.</param>
-/// <param name="EphemeralBytes">Of that, memory of ephemeral pools.</param>
-/// <param name="ShareBytes">What would be its share of all ephemeral memory by weight; 0 while it holds none.</param>
+/// <param name="EphemeralBytes">The part of it in ephemeral pools.</param>
+/// <param name="ShareBytes">Its share of all ephemeral memory by weight; 0 while it holds none.</param>
 public sealed record ClientInfo(
     TmemClientId Id, ClientOptions Options, bool Frozen, int Pools, long Pages, long MemoryBytes, long EphemeralBytes,
         long ShareBytes);

@@ -3,45 +3,43 @@ namespace Tmem.Engine;
 /// <summary>What a region file's checkpoints have done since the engine was opened; all zero without a file.</summary>
 public sealed record DurabilityStatistics
 {
-    /// <summary>Checkpoints that wrote something and are durable.</summary>
+    /// <summary>Checkpoints that wrote something and became durable.</summary>
     public long Checkpoints { get; init; }
 
-    /// <summary>Checkpoints that failed: a full disk, or one that fails.</summary>
+    /// <summary>Checkpoints that failed: the disk was full or failing.</summary>
     public long Failures { get; init; }
 
-    /// <summary>How what was written is known.</summary>
+    /// <summary>How the engine knows which pages were written.</summary>
     public ChangeTracking Tracking { get; init; }
 
     /// <summary>
-    /// Checkpoints in which somebody changed the sizes or times of files without a rest: those few words are each as they were at
-    /// some moment of the checkpoint's last round, all else is as it was at one.
+    /// Checkpoints during which sizes or times of files changed without pause: each of those few words is as it was at some
+    /// moment of the checkpoint's last round; all else is as it was at one moment.
     /// </summary>
     public long Unquiet { get; init; }
 
-    /// <summary>Bytes of the region that were not durable when the last one that failed gave up; 0 if it did not fail.</summary>
+    /// <summary>Bytes of the region not durable when the last failed checkpoint gave up; 0 if the last one succeeded.</summary>
     public long BytesBehind { get; init; }
 
-    /// <summary>The last one failed: what was changed since the last that did not is in memory alone.</summary>
+    /// <summary>The last checkpoint failed: changes since the last successful one are in memory only.</summary>
     public bool LastFailed { get; init; }
 
     /// <summary>Pages copied to the journal.</summary>
     public long Pages { get; init; }
 
-    /// <summary>The longest that a checkpoint has held everybody off.</summary>
+    /// <summary>The longest standstill of a checkpoint.</summary>
     public TimeSpan LongestStandstill { get; init; }
 }
 
 /// <summary>How an engine knows which pages of its region were written since a checkpoint.</summary>
 public enum ChangeTracking
 {
-    /// <summary>It has no file, and need not know.</summary>
+    /// <summary>There is no file, so nothing is tracked.</summary>
     None,
 
-    /// <summary>The kernel says (userfaultfd, PAGEMAP_SCAN; Linux 6.7).</summary>
+    /// <summary>The kernel tells (userfaultfd, PAGEMAP_SCAN; Linux 6.7).</summary>
     WriteProtection,
 
-    /// <summary>
-    /// The kernel cannot say: a hash of each page is compared, and all of the store is read at each checkpoint.
-    /// </summary>
+    /// <summary>The kernel cannot tell: each checkpoint reads the whole store and compares a hash of each page.</summary>
     Hashes,
 }

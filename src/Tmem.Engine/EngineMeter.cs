@@ -4,9 +4,9 @@ using System.Diagnostics.Metrics;
 namespace Tmem.Engine;
 
 /// <summary>
-/// The engine's figures as instruments of System.Diagnostics.Metrics, so that OpenTelemetry, dotnet-counters and their like read
-/// them. They are asked for when somebody listens, and cost nothing else. What each figure means, <see cref="EngineStatistics"/>
-/// and <see cref="PoolStatistics"/> say.
+/// The engine's figures as instruments of System.Diagnostics.Metrics, for OpenTelemetry, dotnet-counters and the like. They are
+/// read only while somebody listens, and cost nothing otherwise. <see cref="EngineStatistics"/> and <see cref="PoolStatistics"/>
+/// define each figure.
 /// </summary>
 internal sealed class EngineMeter : IDisposable
 {
@@ -41,9 +41,7 @@ internal sealed class EngineMeter : IDisposable
 
     public void Dispose() => _meter.Dispose();
 
-    /// <summary>
-    /// What has happened, of all pools together: an instrument a row, and a value of its tag for each sum of counts.
-    /// </summary>
+    /// <summary>Event counts over all pools: one instrument a row, and one value of its tag for each sum of counts.</summary>
     internal static readonly (string Name, string Unit, string What, string? Tag, (string Value, Count[] Sum)[] Parts)[] Totals =
     [
         ("tmem.puts", "{put}", "Puts, by what became of them.", "outcome",
@@ -72,8 +70,8 @@ internal sealed class EngineMeter : IDisposable
             total.Tag is null ? [] : [new KeyValuePair<string, object?>(total.Tag, part.Value)]))), total.Unit, total.What);
 
     /// <summary>
-    /// One reading serves all the instruments of a collection: an instrument that has had it gets another, and so does who comes
-    /// later than a collection takes. Nothing of an engine that is disposed of at this moment.
+    /// One reading serves all instruments of a collection. An instrument that has had the reading, or that asks later than a
+    /// collection takes, gets a new one. Yields nothing once the engine is disposed of.
     /// </summary>
     private Func<IEnumerable<Measurement<long>>> Measured(Func<EngineStatistics, IEnumerable<Measurement<long>>> figures)
     {

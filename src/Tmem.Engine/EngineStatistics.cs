@@ -3,14 +3,14 @@ namespace Tmem.Engine;
 /// <summary>One pool and its figures.</summary>
 /// <param name="Id">The pool.</param>
 /// <param name="Owner">The client that owns it.</param>
-/// <param name="Options">What it was created as.</param>
+/// <param name="Options">The options it was created with.</param>
 /// <param name="PageSize">Bytes a page.</param>
 /// <param name="Statistics">Its figures.</param>
 public sealed record PoolSnapshot(PoolId Id, TmemClientId Owner, PoolOptions Options, int PageSize, PoolStatistics Statistics)
 {
     /// <summary>
-    /// The handles of the last eight pages counted in <see cref="PoolStatistics.CorruptPages"/>, the latest first, since the
-    /// engine was opened. What to do: flush or put them anew.
+    /// The handles of the last eight pages counted in <see cref="PoolStatistics.CorruptPages"/> since the engine was opened,
+    /// latest first. Remedy: flush them, or put them again.
     /// </summary>
     public IReadOnlyList<PageHandle> RecentCorrupt { get; init; } = [];
 }
@@ -24,13 +24,13 @@ public sealed record EngineStatistics
     public required long UsedBytes { get; init; }
     /// <summary>
     /// The highest value of <see cref="UsedBytes"/> since the engine was created, attached or resized; zram's mem_used_max. In
-    /// tmemd since the daemon was started, whichever of its processes serves.
+    /// tmemd, since the daemon was started, across its workers.
     /// </summary>
     public required long PeakUsedBytes { get; init; }
-    /// <summary>Of <see cref="UsedBytes"/>: spans that hold page slots.</summary>
+    /// <summary>The part of <see cref="UsedBytes"/> in spans of page slots.</summary>
     public required long PageSpanBytes { get; init; }
     /// <summary>
-    /// Of <see cref="UsedBytes"/>: superblock, tables, index, records, process-side structures, spans kept ready.
+    /// The rest of <see cref="UsedBytes"/>: superblock, tables, index, records, process-side structures, ready spans.
     /// </summary>
     public long MetadataBytes => UsedBytes - PageSpanBytes;
     /// <summary>Empty spans kept populated for the next allocation, in bytes; part of <see cref="MetadataBytes"/>.</summary>
@@ -41,42 +41,42 @@ public sealed record EngineStatistics
     /// Real memory of slabs that no slot in use takes: holes that compaction can close, and tails that it cannot.
     /// </summary>
     public required long SlackBytes { get; init; }
-    /// <summary>What pools are guaranteed, all reserves together.</summary>
+    /// <summary>The sum of all pools' reserves.</summary>
     public long ReservedBytes { get; init; }
     /// <summary>
-    /// Of <see cref="ReservedBytes"/>: what those pools do not hold yet. Persistent pages of others find this much less room than
-    /// there is.
+    /// The part of <see cref="ReservedBytes"/> that its pools do not hold yet. Persistent pages of other pools find this much
+    /// less room than there is.
     /// </summary>
     public long UnmetReserveBytes { get; init; }
-    /// <summary>The largest reserve that a new pool can have.</summary>
+    /// <summary>The largest reserve that a new pool can get.</summary>
     public long ReservableBytes { get; init; }
     /// <summary>
-    /// By how much <see cref="ReservedBytes"/> is more than the capacity can give, after a region was opened with less of it:
-    /// until a reserve is lowered, nothing is stored for pools without one, nor beyond one.
+    /// The amount by which <see cref="ReservedBytes"/> exceeds what the capacity can give, after a region was opened with a
+    /// smaller one: until a reserve is lowered, pools store nothing beyond their reserves, and nothing without one.
     /// </summary>
     public long ExcessReserveBytes { get; init; }
     /// <summary>
-    /// Memory that the region had beyond <see cref="UsedBytes"/> because somebody read holes of it (a core dump, a debugger),
+    /// Memory that the region held beyond <see cref="UsedBytes"/> because a process read holes of it (a core dump, a debugger),
     /// given back since start.
     /// </summary>
     public long StrayBytesReturned { get; init; }
     /// <summary>
-    /// Native memory of this process for pages on their way, beside the store and its capacity: a few pages a thread, and
-    /// contexts of Zstandard. All engines of a process share it.
+    /// Native memory of this process for pages in flight, outside the store and its capacity: a few pages a thread, and Zstandard
+    /// contexts. Shared by all engines of a process.
     /// </summary>
     public long WorkingBytes { get; init; }
     /// <summary>Slots that compaction has moved since start.</summary>
     public required long SlotsMoved { get; init; }
     /// <summary>Spans in use.</summary>
     public required long Spans { get; init; }
-    /// <summary>Spans given back to the system since start.</summary>
+    /// <summary>Spans given back to the kernel since start.</summary>
     public required long SpansReturned { get; init; }
     /// <summary>The region's generation: how often it has been attached.</summary>
     public required long Generation { get; init; }
-    /// <summary>All pools together, destroyed ones' counters included.</summary>
+    /// <summary>All pools together, including the counters of destroyed ones.</summary>
     public required PoolStatistics Total { get; init; }
     /// <summary>Each living pool.</summary>
     public required IReadOnlyList<PoolSnapshot> Pools { get; init; }
-    /// <summary>What is known of the region's file.</summary>
+    /// <summary>The state of the region's file.</summary>
     public DurabilityStatistics Durability { get; init; } = new();
 }

@@ -1,15 +1,15 @@
 namespace Tmem.Engine;
 
 /// <summary>
-/// A call that reads or writes all of a store, on a thread of its own: it may take minutes, and waits for disks and streams, so
-/// none of the pool's threads is lent to it.
+/// Runs a call that reads or writes a whole store on a thread of its own: it may take minutes, and waits for disks and streams,
+/// so it must not occupy a thread of the pool.
 /// </summary>
 internal static class LongCall
 {
     /// <summary>
-    /// The call's outcome. Cancelled before it begins, or where the call looks at the token, the task is cancelled.
+    /// The call's outcome. Cancellation before it begins, or where the call checks the token, cancels the task.
     /// </summary>
-    /// <exception cref="ObjectDisposedException">The engine has been disposed of: said at once, not by the task.</exception>
+    /// <exception cref="ObjectDisposedException">The engine has been disposed of: thrown at once, not by the task.</exception>
     public static Task<T> Run<T>(CallGate gate, Func<T> call, CancellationToken cancellation)
     {
         using var now = gate.Enter();

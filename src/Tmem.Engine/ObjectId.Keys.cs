@@ -4,13 +4,13 @@ using System.Text;
 
 namespace Tmem.Engine;
 
-/// <summary>Object ids from what programs name things by.</summary>
+/// <summary>Object ids from a program's own keys.</summary>
 public readonly partial record struct ObjectId
 {
     private const int Bytes = 3 * sizeof(ulong);
     private const int OnStack = 512;
 
-    /// <summary>An id that is as unique as the GUID is: its 128 bits, and nothing in the third word.</summary>
+    /// <summary>An id as unique as the GUID: its 128 bits, and 0 in the third word.</summary>
     public ObjectId(Guid key) : this(0, 0, 0)
     {
         Span<ulong> words = stackalloc ulong[2];
@@ -19,15 +19,15 @@ public readonly partial record struct ObjectId
     }
 
     /// <summary>
-    /// The id of a key of any length: the first 192 bits of its SHA-256. Nobody can find two keys of one id, so keys may come
-    /// from people who would like to. Allocates nothing.
+    /// The id of a key of any length: the first 192 bits of its SHA-256. Nobody can find two keys with one id, so keys may come
+    /// from an adversary. Allocates nothing.
     /// </summary>
     public static ObjectId FromKey(ReadOnlySpan<byte> key)
     {
         Span<ulong> words = stackalloc ulong[SHA256.HashSizeInBytes / sizeof(ulong)];
         _ = SHA256.HashData(key, MemoryMarshal.AsBytes(words));
         var id = new ObjectId(words[0], words[1], words[2]);
-        // One in 2^192, and not an id.
+        // One in 2^192 keys hashes to the reserved id.
         return id.IsValid ? id : new ObjectId(words[0], words[1], words[3] >> 1);
     }
 
@@ -39,7 +39,7 @@ public readonly partial record struct ObjectId
         return FromKey(bytes[..Encoding.UTF8.GetBytes(key, bytes)]);
     }
 
-    /// <summary>The 24 bytes of an id, least significant first: <see cref="TryWriteBytes"/> of the same id.</summary>
+    /// <summary>The id from its 24 bytes, least significant first, as <see cref="TryWriteBytes"/> writes them.</summary>
     /// <exception cref="ArgumentException">Not 24 bytes.</exception>
     public ObjectId(ReadOnlySpan<byte> bytes) : this(0, 0, 0)
     {
@@ -50,7 +50,9 @@ public readonly partial record struct ObjectId
         Word2 = MemoryMarshal.Read<ulong>(bytes[(2 * sizeof(ulong))..]);
     }
 
-    /// <summary>Writes the id's 24 bytes, least significant first. False, with nothing written, if there is no room.</summary>
+    /// <summary>
+    /// Writes the id's 24 bytes, least significant first. False, with nothing written, if the span is too short.
+    /// </summary>
     public bool TryWriteBytes(Span<byte> bytes)
     {
         if (bytes.Length < Bytes) return false;

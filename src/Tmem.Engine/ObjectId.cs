@@ -12,7 +12,7 @@ public readonly partial record struct ObjectId(ulong Word0, ulong Word1, ulong W
     /// <summary>The one id the ABI reserves: all ones.</summary>
     public static readonly ObjectId Invalid = new(ulong.MaxValue, ulong.MaxValue, ulong.MaxValue);
 
-    /// <summary>An id of one significant word, for users whose objects have plain numbers.</summary>
+    /// <summary>An id of one significant word, for users who number their objects.</summary>
     public ObjectId(ulong word0) : this(word0, 0, 0) { }
 
     /// <summary>False for the reserved id.</summary>
@@ -27,7 +27,7 @@ public readonly partial record struct ObjectId(ulong Word0, ulong Word1, ulong W
         return order;
     }
 
-    /// <summary>The id that comes next in order. The last but the reserved one has the reserved one.</summary>
+    /// <summary>The next id in order; after the last valid one, the reserved id.</summary>
     internal ObjectId Next()
     {
         if (Word0 != ulong.MaxValue) return this with { Word0 = Word0 + 1 };

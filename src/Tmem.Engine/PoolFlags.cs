@@ -7,7 +7,7 @@ namespace Tmem.Engine;
 /// <code>
 /// bit 0      PERSIST        what is put stays until flushed (else ephemeral)
 /// bit 1      SHARED         a get does not consume the page
-/// bit 2      PRECOMPRESSED  pages come compressed already
+/// bit 2      PRECOMPRESSED  pages arrive compressed
 /// bits 4-7   page size      4096 &lt;&lt; n, n from 0 to 4
 /// bits 8-23  reserved       must be 0
 /// bits 24-31 version        0
@@ -25,7 +25,7 @@ public enum PoolFlags : uint
     /// <summary>Shared kind: a get copies and keeps, and counts as a use.</summary>
     Shared = 2,
 
-    /// <summary>Pages come compressed already: 1 byte to a page each, stored as they are.</summary>
+    /// <summary>Pages arrive compressed: 1 byte to a page each, stored as they are.</summary>
     Precompressed = 4,
 }
 
@@ -37,9 +37,10 @@ public static class PoolFlagsPageSize
     private const int Smallest = 4096;
     private const int LargestInField = Smallest << 15;
 
-    /// <summary>These flags with pages of so many bytes: 4096, 8192, 16384, 32768 or 65536 are served.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A size that the field cannot say: not 4096 times a power of two up to
-    /// 2^15.</exception>
+    /// <summary>These flags with this page size: 4096, 8192, 16384, 32768 or 65536 are supported.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A size the field cannot hold: not 4096 times a power of two up to 2^15.
+    /// </exception>
     public static PoolFlags WithPageSize(this PoolFlags flags, int bytes)
     {
         if (bytes is < Smallest or > LargestInField || !BitOperations.IsPow2(bytes))

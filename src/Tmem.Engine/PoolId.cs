@@ -1,7 +1,7 @@
 namespace Tmem.Engine;
 
-/// <summary>The id of a pool. Never used again once its pool is destroyed. 0 is no pool.</summary>
-/// <param name="Value">Low 10 bits: place in the pool table; above: how often that place has been used.</param>
+/// <summary>The id of a pool, never reused after the pool is destroyed. 0 is no pool.</summary>
+/// <param name="Value">Low 10 bits: place in the pool table; above: how many pools have had that place.</param>
 public readonly record struct PoolId(uint Value)
 {
     /// <inheritdoc/>

@@ -3,14 +3,14 @@ using System.Runtime.CompilerServices;
 namespace Tmem.Engine;
 
 /// <summary>
-/// What a pool counts, each by the name that it has in <see cref="PoolStatistics"/> and, with a small first letter, in messages.
+/// A pool's counters, each named as in <see cref="PoolStatistics"/> and, with a small first letter, in messages.
 /// </summary>
 internal enum Count
 {
-    // What is there now; the original bytes follow from the pages.
+    // Gauges; the original bytes follow from the pages.
     Pages, Objects, OriginalBytes, CompressedBytes, SlotBytes, IndexBytes, RecordBytes, SameFilledPages, RawPages,
 
-    // What has happened.
+    // Counters.
     Puts, PutsStored, PutsReplaced, PutsNoRoom, PutsReserved, PutsPoolLimit, PutsClientLimit, PutsFrozen, PutsIncompressible,
     Gets, GetHits, GetMisses,
     PageFlushesFound, PageFlushesNotFound, ObjectFlushesFound, ObjectFlushesNotFound, PagesFlushed,
@@ -18,14 +18,14 @@ internal enum Count
 }
 
 /// <summary>
-/// Figures of one pool, or of all pools together. Gauges (pages, bytes, objects) are exact when nothing is under way; counters
-/// count since the engine was created or attached. The set covers zram's mm_stat and the sysfs files of kztmem.
+/// Figures of one pool, or of all pools together. Gauges (pages, bytes, objects) are exact when no operation is under way;
+/// counters count since the engine was created or attached. The set covers zram's mm_stat and the sysfs files of kztmem.
 /// </summary>
 public readonly record struct PoolStatistics
 {
     private readonly Counts _counts;
 
-    /// <summary>One that is a count each, in the order of <see cref="Count"/>.</summary>
+    /// <summary>From the counts, in the order of <see cref="Count"/>.</summary>
     internal PoolStatistics(ReadOnlySpan<long> counts) => counts.CopyTo(_counts);
 
     internal long this[Count what]
@@ -38,32 +38,30 @@ public readonly record struct PoolStatistics
     public long Pages { get => this[Count.Pages]; init => this[Count.Pages] = value; }
     /// <summary>Objects that hold at least one page.</summary>
     public long Objects { get => this[Count.Objects]; init => this[Count.Objects] = value; }
-    /// <summary>Bytes the stored pages have when unpacked (pages x page size); zram's orig_data_size.</summary>
+    /// <summary>Unpacked size of the stored pages (pages x page size); zram's orig_data_size.</summary>
     public long OriginalBytes { get => this[Count.OriginalBytes]; init => this[Count.OriginalBytes] = value; }
-    /// <summary>Bytes of the stored pages as compressed, without headers or rounding; zram's compr_data_size.</summary>
+    /// <summary>Compressed size of the stored pages, without headers or rounding; zram's compr_data_size.</summary>
     public long CompressedBytes { get => this[Count.CompressedBytes]; init => this[Count.CompressedBytes] = value; }
     /// <summary>Real memory of the pages' slots, headers and rounding included.</summary>
     public long SlotBytes { get => this[Count.SlotBytes]; init => this[Count.SlotBytes] = value; }
     /// <summary>Real memory of the index (objects and radix nodes).</summary>
     public long IndexBytes { get => this[Count.IndexBytes]; init => this[Count.IndexBytes] = value; }
-    /// <summary>
-    /// Real memory of the records that count against the pool: of a file system, its names, inodes and attributes there.
-    /// </summary>
+    /// <summary>Real memory of the records that count against the pool: a file system's names, inodes and attributes.</summary>
     public long RecordBytes { get => this[Count.RecordBytes]; init => this[Count.RecordBytes] = value; }
     /// <summary>Pages held in their descriptor alone because all their words are equal; zram's same_pages.</summary>
     public long SameFilledPages { get => this[Count.SameFilledPages]; init => this[Count.SameFilledPages] = value; }
     /// <summary>Pages stored raw because they do not shrink; zram's huge_pages.</summary>
     public long RawPages { get => this[Count.RawPages]; init => this[Count.RawPages] = value; }
 
-    /// <summary>Puts, replaces and writes of a part asked for.</summary>
+    /// <summary>Puts, replaces and partial writes requested.</summary>
     public long Puts { get => this[Count.Puts]; init => this[Count.Puts] = value; }
-    /// <summary>Of those, how many stored their page.</summary>
+    /// <summary>The puts that stored their page.</summary>
     public long PutsStored { get => this[Count.PutsStored]; init => this[Count.PutsStored] = value; }
-    /// <summary>Of those stored, how many took the place of an older page.</summary>
+    /// <summary>The stored puts that replaced an older page.</summary>
     public long PutsReplaced { get => this[Count.PutsReplaced]; init => this[Count.PutsReplaced] = value; }
     /// <summary>Puts refused because the store was full.</summary>
     public long PutsNoRoom { get => this[Count.PutsNoRoom]; init => this[Count.PutsNoRoom] = value; }
-    /// <summary>Puts refused because what room was left is reserved for other pools.</summary>
+    /// <summary>Puts refused because the remaining room is reserved for other pools.</summary>
     public long PutsReserved { get => this[Count.PutsReserved]; init => this[Count.PutsReserved] = value; }
     /// <summary>Puts refused at the pool's own limit.</summary>
     public long PutsPoolLimit { get => this[Count.PutsPoolLimit]; init => this[Count.PutsPoolLimit] = value; }
@@ -71,10 +69,10 @@ public readonly record struct PoolStatistics
     public long PutsClientLimit { get => this[Count.PutsClientLimit]; init => this[Count.PutsClientLimit] = value; }
     /// <summary>Puts refused because the client was frozen.</summary>
     public long PutsFrozen { get => this[Count.PutsFrozen]; init => this[Count.PutsFrozen] = value; }
-    /// <summary>Puts refused because the page does not shrink and the pool's policy says so.</summary>
+    /// <summary>Puts refused because the page does not shrink and the pool refuses such pages.</summary>
     public long PutsIncompressible { get => this[Count.PutsIncompressible]; init => this[Count.PutsIncompressible] = value; }
 
-    /// <summary>Gets and reads of a part asked for.</summary>
+    /// <summary>Gets and partial reads requested.</summary>
     public long Gets { get => this[Count.Gets]; init => this[Count.Gets] = value; }
     /// <summary>Gets that found their page.</summary>
     public long GetHits { get => this[Count.GetHits]; init => this[Count.GetHits] = value; }
@@ -101,7 +99,7 @@ public readonly record struct PoolStatistics
     /// <summary>Operations that met a page whose checksum or encoding was wrong.</summary>
     public long CorruptPages { get => this[Count.CorruptPages]; init => this[Count.CorruptPages] = value; }
 
-    /// <summary>Both together.</summary>
+    /// <summary>The sum of the two.</summary>
     internal static PoolStatistics Sum(in PoolStatistics one, in PoolStatistics other)
     {
         Span<long> sum = stackalloc long[Counts.Length];

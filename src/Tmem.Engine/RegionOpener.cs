@@ -7,21 +7,23 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine;
 
 /// <summary>
-/// Finds out what a region's memory and its file hold, and maps it: a new region, or one that was there. Memory that holds a
-/// region goes before the file, whose image is an older state of it.
+/// Determines what a region's memory and file hold, and maps it: a new region or an existing one. Memory that holds a region
+/// takes precedence over the file, whose image is an older state of it.
 /// </summary>
 internal static unsafe class RegionOpener
 {
     /// <summary>The region's memory, and its image if it has one.</summary>
-    /// <param name="options">What names them.</param>
-    /// <param name="attach">Whether a region was there.</param>
-    /// <param name="image">In the file, if there is one.</param>
-    /// <param name="prepared">What <see cref="Prepare"/> returned for the same options; then the result, or disposed.</param>
+    /// <param name="options">Names the memory and the file.</param>
+    /// <param name="attach">Whether a region existed.</param>
+    /// <param name="image">The image in the file; null without a file.</param>
+    /// <param name="prepared">
+    /// What <see cref="Prepare"/> returned for the same options; becomes the result, or is disposed of.
+    /// </param>
     public static RegionMemory Open(EngineOptions options, out bool attach, out RegionImage? image, RegionMemory? prepared = null)
     {
         image = null;
         var memory = prepared;
-        // What is to be closed if this fails: until a mapping owns it, the descriptor.
+        // To close on failure: the descriptor, until a mapping owns it.
         var fd = memory is null ? options.RegionDescriptor : -1;
         try
         {
@@ -41,7 +43,7 @@ internal static unsafe class RegionOpener
             var name = image?.Name ?? "the region's memory";
             if (memory is null && fd < 0) fd = RegionMemory.CreateDescriptor();
             var inMemory = IsHeld(memory?.Descriptor ?? fd, name, options.CapacityBytes, ref spans);
-            // What the file holds matters only where memory holds nothing.
+            // The file's contents matter only where memory holds nothing.
             var inImage = !inMemory && HasImage(image, options.CapacityBytes, ref spans);
             if (inMemory && !options.IsSuccessor && image?.IsOfAnother(spans) == true)
                 throw new RegionException($"{name} is the image of another region than the one in memory; name the right one");
@@ -132,8 +134,7 @@ internal static unsafe class RegionOpener
     }
 
     /// <summary>
-    /// Whether memory given by descriptor holds a region. One without a superblock was left by a process that died making or
-    /// loading it.
+    /// Whether memory given by descriptor holds a region. A process that died while creating or loading one left no superblock.
     /// </summary>
     private static bool IsHeld(int fd, string name, long capacity, ref long spans)
     {
@@ -153,7 +154,7 @@ internal static unsafe class RegionOpener
         return true;
     }
 
-    /// <summary>Refuses whatever is not a region this program can serve; returns its span count.</summary>
+    /// <summary>Refuses anything but a region this program can serve; returns its span count.</summary>
     private static long Check(in Superblock superblock, long capacity, string name)
     {
         if (superblock.Magic != RegionLayout.Magic)

@@ -3,14 +3,14 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine;
 
 /// <summary>
-/// What a process does ahead that is to open a region in memory (<see cref="EngineOptions.RegionDescriptor"/>) after the one that
-/// serves it: the region is checked, mapped and made present, which is half of the time that <see cref="TmemEngine.Open"/> takes
-/// for a large one. Nothing in it is changed or relied upon before <see cref="Open"/>, which only one process may call, once
-/// nobody serves any more.
+/// Prepares a process to open a region in memory (<see cref="EngineOptions.RegionDescriptor"/>) after the worker that serves it:
+/// checks, maps and makes the region present, which is half of the time that <see cref="TmemEngine.Open"/> takes for a large one.
+/// Changes nothing in it and relies on nothing in it before <see cref="Open"/>, which only one process may call, once no other
+/// serves the region.
 /// </summary>
 /// <remarks>
-/// Where the one that serves gives memory back at the very moment it is made present here, the region keeps a few pages that
-/// nobody counts; an attach gives them back.
+/// Where the serving worker gives memory back at the moment it is made present here, the region keeps a few pages that no account
+/// covers; an attach gives them back.
 /// </remarks>
 internal sealed class RegionTakeover : IDisposable
 {
@@ -25,9 +25,10 @@ internal sealed class RegionTakeover : IDisposable
 
     internal RegionMemory? Memory => _memory;
 
-    /// <summary>Prepares; memory that holds no region yet is left as it is.</summary>
-    /// <exception cref="RegionException"><see cref="Open"/> could not attach: another version, a capacity the region was not made
-    /// for, or no region.</exception>
+    /// <summary>Prepares; leaves memory that holds no region yet as it is.</summary>
+    /// <exception cref="RegionException">
+    /// <see cref="Open"/> could not attach: another version, a capacity the region was not created for, or no region.
+    /// </exception>
     public static RegionTakeover Prepare(EngineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -35,7 +36,7 @@ internal sealed class RegionTakeover : IDisposable
     }
 
     /// <summary>
-    /// Makes present what the region has come to hold since; for whoever waits for long. Does nothing until it has grown by an
+    /// Makes present what the region has gained since; for a process that waits for long. Does nothing until it has grown by an
     /// eighth.
     /// </summary>
     public void Refresh()
@@ -44,12 +45,12 @@ internal sealed class RegionTakeover : IDisposable
     }
 
     /// <summary>
-    /// <see cref="TmemEngine.Open"/> with what was prepared. The mapping and the descriptor are the engine's from here on, also
-    /// if it fails.
+    /// <see cref="TmemEngine.Open"/> with what was prepared. The mapping and the descriptor then belong to the engine, also on
+    /// failure.
     /// </summary>
-    /// <exception cref="RegionException">As there.</exception>
+    /// <exception cref="RegionException">As <see cref="TmemEngine.Open"/>.</exception>
     public TmemEngine Open() => TmemEngine.OpenPrepared(_options, Interlocked.Exchange(ref _memory, null));
 
-    /// <summary>Gives back what was prepared and not opened.</summary>
+    /// <summary>Gives back what was prepared but not opened.</summary>
     public void Dispose() => Interlocked.Exchange(ref _memory, null)?.Dispose();
 }

@@ -1,8 +1,7 @@
 namespace Tmem.Engine;
 
 /// <summary>
-/// A sync that <see cref="TmemEngine.BeginSync"/> asked for. Tickets of one engine are answered in the order they were
-/// given in.
+/// A sync requested by <see cref="TmemEngine.BeginSync"/>. An engine answers its tickets in the order it gave them out.
 /// </summary>
 public readonly record struct SyncTicket
 {

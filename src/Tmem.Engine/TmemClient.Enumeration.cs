@@ -2,14 +2,14 @@ using Tmem.Engine.Pools;
 
 namespace Tmem.Engine;
 
-/// <summary>What a pool holds, by name.</summary>
+/// <summary>Enumeration of a pool's objects and pages.</summary>
 public sealed partial class TmemClient
 {
     /// <summary>
-    /// The objects of a pool, in no order that means anything, while others work: one that is there all the time is given once,
-    /// one that comes or goes meanwhile may be or not. Ends early if the pool is destroyed.
+    /// The objects of a pool, in no meaningful order, beside other operations: an object present throughout is returned once; one
+    /// created or removed meanwhile may or may not be. Ends early if the pool is destroyed.
     /// </summary>
-    /// <exception cref="ArgumentException">No such pool of this client's, when the enumeration is asked for.</exception>
+    /// <exception cref="ArgumentException">The client has no such pool; thrown when the enumeration is requested.</exception>
     public IEnumerable<ObjectId> EnumerateObjects(PoolId pool)
     {
         using (_engine.Gate.Enter())
@@ -17,9 +17,10 @@ public sealed partial class TmemClient
         return Objects(pool);
     }
 
-    /// <summary>The pages an object has, lowest index first, while others work; none if it is not there.</summary>
-    /// <exception cref="ArgumentException">No such pool of this client's, or the reserved object id, when the enumeration is
-    /// asked for.</exception>
+    /// <summary>The pages of an object, lowest index first, beside other operations; none if the object does not exist.</summary>
+    /// <exception cref="ArgumentException">
+    /// The client has no such pool, or the object id is the reserved one; thrown when the enumeration is requested.
+    /// </exception>
     public IEnumerable<uint> EnumeratePages(PoolId pool, ObjectId obj)
     {
         using (_engine.Gate.Enter())

@@ -1,11 +1,11 @@
 namespace Tmem.Engine;
 
-/// <summary>What a file system asks of an object beside its pages: where it has none.</summary>
+/// <summary>The search for an object's holes, for a file system.</summary>
 public sealed partial class TmemClient
 {
     /// <summary>
-    /// The lowest index at or above <paramref name="from"/> that has no page: 2^32 if all have. Looks at so many nodes of 64
-    /// pages at most, a fraction of a microsecond each; Miss if it found no gap in them.
+    /// The lowest index at or above <paramref name="from"/> that has no page: 2^32 if all have. Examines at most
+    /// <paramref name="nodes"/> nodes of 64 pages, a fraction of a microsecond each; Miss if they have no gap.
     /// </summary>
     internal TmemStatus NextHole(PoolId pool, in ObjectId obj, uint from, int nodes, out ulong found)
     {

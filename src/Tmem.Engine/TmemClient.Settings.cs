@@ -3,11 +3,11 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine;
 
-/// <summary>The client as a whole: what the host grants it, its figures, freeze and thaw, its end.</summary>
+/// <summary>The client as a whole: its settings and figures, freeze and thaw, its destruction.</summary>
 public sealed partial class TmemClient
 {
     /// <summary>
-    /// Sets weight and limit, in one store of the region. A limit below what the client holds takes nothing away from persistent
+    /// Sets weight and limit, in one store of the region. A limit below what the client holds removes nothing from persistent
     /// pools; its puts are refused until it holds less. InvalidArgument for values out of range; TableFull if 256 clients are
     /// configured already.
     /// </summary>
@@ -21,10 +21,9 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Guarantees a persistent pool so much real memory from now on, or no more than that: 0 ends a guarantee, and takes no page
-    /// away. Until the pool holds as much, what others store leaves it the room, whatever is cached goes for it. Kept in the
-    /// region. InvalidArgument for a negative reserve, one above the pool's limit, and for an ephemeral pool; Reserved if it does
-    /// not fit beside what is stored and reserved.
+    /// Sets a persistent pool's guarantee of real memory: 0 ends it, and removes no page. Until the pool holds that much, others'
+    /// pages leave it the room, at the cost of ephemeral pages. Kept in the region. InvalidArgument for a negative reserve, one
+    /// above the pool's limit, and for an ephemeral pool; Reserved if it does not fit beside what is stored and reserved.
     /// </summary>
     public TmemStatus Reserve(PoolId pool, long bytes)
     {
@@ -43,16 +42,16 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Freezes the client, as Xen does one that is about to be saved: a put from now on stores nothing, flushes what its handle
-    /// held and answers Frozen (replace keeps the old page); gets and flushes go on. When this returns, no put of the client that
-    /// began before is stored any more either. TableFull if 256 clients have settings already.
+    /// Freezes the client, as Xen does before a save: from now on a put stores nothing, flushes its handle and answers Frozen
+    /// (replace keeps the old page); gets and flushes continue. When this returns, no put of the client that began before will
+    /// store anything either. TableFull if 256 clients have settings already.
     /// </summary>
     public TmemStatus Freeze()
     {
         using var call = _engine.Gate.Enter();
         var status = _engine.ClientTable.SetFrozen(_state, frozen: true);
         if (status != TmemStatus.Ok) return status;
-        // A put looks at the flag under its bucket's latch: once each latch was seen free, none that saw the flag unset is left.
+        // A put checks the flag under its bucket's latch: once each latch was seen free, no put that saw the flag unset is left.
         foreach (var pool in _engine.PoolTable.Living().Where(pool => pool.Admits(_state))) WaitForLatches(pool);
         return TmemStatus.Ok;
     }
@@ -65,7 +64,7 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Destroys the client's pools, leaves those it shares, and takes its authorisations, settings and freeze back.
+    /// Destroys the client's pools, leaves those it shares, and removes its authorisations, settings and freeze.
     /// </summary>
     public void Destroy()
     {

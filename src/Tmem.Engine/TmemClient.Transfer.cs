@@ -3,14 +3,14 @@ using Tmem.Engine.Transfer;
 namespace Tmem.Engine;
 
 /// <summary>
-/// Saving pools to a stream and making them again from one, here or elsewhere (docs/contract.md, "Save and restore").
+/// Saves pools to a stream and restores them from one, here or elsewhere (docs/contract.md, "Save and restore").
 /// </summary>
 public sealed partial class TmemClient
 {
     /// <summary>
-    /// Writes a pool to a stream, while it may be in use. Each page saved is one that its handle held at some moment of the save;
-    /// pages nobody touched meanwhile are saved as they are; ephemeral ones may vanish before their turn. Nothing is consumed.
-    /// For one moment's picture, freeze the client first. What a cancelled save has written is no save: a restore refuses it.
+    /// Writes a pool to a stream, possibly while it is in use. Each page saved is one that its handle held at some moment of the
+    /// save; untouched pages are saved as they are; ephemeral ones may vanish before their turn. Consumes nothing. For a snapshot
+    /// of one moment, freeze the client first. A restore refuses what a cancelled save has written.
     /// </summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public TransferResult SavePool(PoolId pool, Stream stream, CancellationToken cancellation = default)
@@ -24,7 +24,8 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// As <see cref="SavePool"/>, all pools this client owns. Weight, limit and authorisations are the host's and not saved.
+    /// As <see cref="SavePool"/>, for all pools this client owns. Weight, limit and authorisations belong to the host and are not
+    /// saved.
     /// </summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public TransferResult Save(Stream stream, CancellationToken cancellation = default)
@@ -35,11 +36,11 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Makes the pools of a saved stream anew, owned by this client, with new ids. They appear together when the whole stream was
-    /// read and found sound; otherwise, and if the process dies before that, there is nothing. A pool with a shared id needs this
-    /// client's authorisation, and no pool of that id here. What follows the trailer in the stream is not read.
+    /// Recreates the pools of a saved stream, owned by this client, with new ids. They appear together once the whole stream was
+    /// read and found sound; otherwise, or if the process dies before that, none appears. A pool with a shared id needs this
+    /// client's authorisation, and no pool of that id here. Reads nothing after the stream's trailer.
     /// </summary>
-    /// <exception cref="OperationCanceledException">Cancelled: there is nothing.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled: no pool was created.</exception>
     public TransferResult Restore(Stream stream, CancellationToken cancellation = default)
     {
         using var call = _engine.Gate.Enter();

@@ -6,9 +6,9 @@ namespace Tmem.Engine;
 
 /// <summary>
 /// A client of an engine: the operations of the contract on the pools it owns or shares (docs/contract.md). Every expected
-/// outcome is a <see cref="TmemStatus"/>. Pages are exactly as long as the pool's are, <see cref="PageSize"/> bytes unless its
-/// flags say otherwise; in a precompressed pool, 1 byte to that many. All methods may be called from any thread, and none of the
-/// page operations allocates managed memory once the thread has done its first (see <see cref="TmemEngine.PrepareThread"/>).
+/// outcome is a <see cref="TmemStatus"/>. A page is exactly as long as its pool says, <see cref="PageSize"/> bytes unless the
+/// flags say otherwise; in a precompressed pool, 1 byte to that many. All methods may be called from any thread. Page operations
+/// allocate no managed memory once the thread has done its first (see <see cref="TmemEngine.PrepareThread"/>).
 /// </summary>
 public sealed partial class TmemClient
 {
@@ -21,17 +21,17 @@ public sealed partial class TmemClient
         _state = state;
     }
 
-    /// <summary>Bytes of a page in a pool whose flags do not say otherwise.</summary>
+    /// <summary>Bytes of a page, unless the pool's flags say otherwise.</summary>
     public const int PageSize = PageSizes.Smallest;
 
     /// <summary>The client's number.</summary>
     public TmemClientId Id { get { using var call = _engine.Gate.Enter(); return _state.Id; } }
 
     /// <summary>
-    /// Creates a pool, or joins the one that has the shared id asked for; the flags must then be that pool's (KindMismatch), and
-    /// its limit, codec and policy stay what its maker asked for. InvalidFlags for reserved or unknown bits, for a negative
-    /// limit, for a reserve that is negative, above the limit or an ephemeral pool's, and for a precompressed pool with a codec
-    /// or a policy on pages that do not shrink; UnsupportedPageSize for more than 64 KiB; UnsupportedCodec; InvalidSharedId;
+    /// Creates a pool, or joins the one with the requested shared id; the flags must then match that pool's (KindMismatch), and
+    /// its limit, codec and policy stay as its creator set them. InvalidFlags for reserved or unknown bits, for a negative limit,
+    /// for a reserve that is negative, above the limit or an ephemeral pool's, and for a precompressed pool with a codec or a
+    /// policy on pages that do not shrink; UnsupportedPageSize for more than 64 KiB; UnsupportedCodec; InvalidSharedId;
     /// NotAuthorised (<see cref="TmemEngine.Authorise"/>); SharedIdInUse while a pool of that id is being restored; TooManyPools;
     /// NoRoom; Reserved if the pool, or its reserve, does not fit beside what is stored and reserved.
     /// </summary>
@@ -50,8 +50,8 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Destroys a pool and every page in it. Its id answers NoSuchPool from then on. A pool with a shared id is left, and
-    /// destroyed by the last to leave; whoever left it is answered ForeignClient.
+    /// Destroys a pool and every page in it. Its id answers NoSuchPool from then on. A member only leaves a pool with a shared
+    /// id; the last to leave destroys it. A client that has left is answered ForeignClient.
     /// </summary>
     public TmemStatus DestroyPool(PoolId pool)
     {
@@ -65,7 +65,7 @@ public sealed partial class TmemClient
         return TmemStatus.Ok;
     }
 
-    /// <summary>What a pool was created as, and its figures.</summary>
+    /// <summary>A pool's options and figures.</summary>
     public TmemStatus PoolInfo(PoolId pool, out PoolSnapshot? info)
     {
         using var call = _engine.Gate.Enter();
@@ -82,10 +82,10 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Stores a page under a handle, in the place of an older one. If it cannot be stored (NoRoom, PoolLimit, ClientLimit,
+    /// Stores a page under a handle, replacing an older one. If the page cannot be stored (NoRoom, PoolLimit, ClientLimit,
     /// Incompressible, Frozen) the older one is flushed too, so that a get never returns what the caller meant to overwrite. A
-    /// precompressed pool takes 1 byte to a page and stores it as it is; any other takes whole pages. InvalidArgument for
-    /// anything else.
+    /// precompressed pool takes 1 byte to a page and stores it as it is; any other takes whole pages. InvalidArgument for any
+    /// other length.
     /// </summary>
     public TmemStatus Put(PoolId pool, in ObjectId obj, uint index, ReadOnlySpan<byte> page)
     {
@@ -94,7 +94,7 @@ public sealed partial class TmemClient
         return status == TmemStatus.Ok ? _engine.Operations.Pages.Put(target, _state, obj, index, page, keepOld: false) : status;
     }
 
-    /// <summary>As <see cref="Put"/>, but if the page cannot be stored the older one stays: what a file system needs.</summary>
+    /// <summary>As <see cref="Put"/>, but if the page cannot be stored the older one stays: for file systems.</summary>
     public TmemStatus Replace(PoolId pool, in ObjectId obj, uint index, ReadOnlySpan<byte> page)
     {
         using var call = _engine.Gate.Enter();
@@ -104,7 +104,7 @@ public sealed partial class TmemClient
 
     /// <summary>
     /// Copies a page out; a private ephemeral pool then no longer has it. Miss if there is none (the buffer is untouched);
-    /// Corrupt if what is stored fails its checksum (the buffer's contents are then undefined); Precompressed in a pool of such
+    /// Corrupt if the stored page fails its checksum (the buffer's contents are then undefined); Precompressed in a pool of such
     /// pages, whose lengths differ.
     /// </summary>
     public TmemStatus Get(PoolId pool, in ObjectId obj, uint index, Span<byte> page)
@@ -118,8 +118,9 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// As <see cref="Get(PoolId, in ObjectId, uint, Span{byte})"/>, and says how long the page is: a whole one, but in a
-    /// precompressed pool as long as it was put. The buffer has room for a whole page; what lies beyond the length is untouched.
+    /// As <see cref="Get(PoolId, in ObjectId, uint, Span{byte})"/>, and returns the page's length: a whole page, or in a
+    /// precompressed pool the length it was put with. The buffer has room for a whole page; bytes beyond the length are
+    /// untouched.
     /// </summary>
     public TmemStatus Get(PoolId pool, in ObjectId obj, uint index, Span<byte> page, out int length)
     {
@@ -132,7 +133,7 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Copies part of a page out: a get in all else (operation READ of the Xen tmem ABI), so a private ephemeral pool then no
+    /// Copies part of a page out; otherwise a get (operation READ of the Xen tmem ABI), so a private ephemeral pool then no
     /// longer has the page, whichever part was read. InvalidRange for a part that is empty or not within a page; Precompressed.
     /// </summary>
     public TmemStatus Read(PoolId pool, in ObjectId obj, uint index, int offset, Span<byte> part)
@@ -143,11 +144,10 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Changes part of a page that is there (operation WRITE of the Xen tmem ABI); Miss, with nothing stored, if it is not.
-    /// Atomic: a get sees the page before or after, and of two writes beside one another neither is lost. If the changed page
-    /// cannot be stored (NoRoom, PoolLimit, ClientLimit, Incompressible, Frozen) a persistent pool keeps the page as it was and
-    /// an ephemeral one flushes it, as a put does. Corrupt, with nothing changed; InvalidRange and Precompressed as for
-    /// <see cref="Read"/>.
+    /// Changes part of a stored page (operation WRITE of the Xen tmem ABI); Miss, with nothing stored, if there is none. Atomic:
+    /// a get sees the page before or after, and of two concurrent writes neither is lost. If the changed page cannot be stored
+    /// (NoRoom, PoolLimit, ClientLimit, Incompressible, Frozen) a persistent pool keeps the page as it was and an ephemeral one
+    /// flushes it, as a put does. Corrupt, with nothing changed; InvalidRange and Precompressed as for <see cref="Read"/>.
     /// </summary>
     public TmemStatus Write(PoolId pool, in ObjectId obj, uint index, int offset, ReadOnlySpan<byte> part)
     {
@@ -157,11 +157,11 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Lets the pages of two handles change places (operation XCHG of the Xen tmem ABI). Atomic: nobody sees one handle changed
-    /// and the other not, nor does a process that attaches after this one was killed. Miss if either page is not there;
-    /// PoolMismatch unless both pools have the same flags and the same policy on pages that do not shrink; PoolLimit or
-    /// ClientLimit if the larger page does not fit the other pool's limit or its owner's; Frozen; Corrupt. Nothing has changed
-    /// then. In no kind of pool does it take a page away.
+    /// Makes the pages of two handles change places (operation XCHG of the Xen tmem ABI). Atomic: no client, and no process that
+    /// attaches after a kill, sees one handle changed and the other not. Miss if either page is missing; PoolMismatch unless both
+    /// pools have the same flags and the same policy on pages that do not shrink; PoolLimit or ClientLimit if the larger page
+    /// does not fit the other pool's limit or its owner's; Frozen; Corrupt. On any of these nothing has changed. Consumes no page
+    /// in any kind of pool.
     /// </summary>
     public TmemStatus Exchange(PoolId poolA, in ObjectId objA, uint indexA, PoolId poolB, in ObjectId objB, uint indexB)
     {
@@ -183,7 +183,7 @@ public sealed partial class TmemClient
         return status == TmemStatus.Ok ? _engine.Operations.Removal.FlushPage(target, obj, index) : status;
     }
 
-    /// <summary>Drops all pages an object has when the call begins. Ok if there was any, Miss if not.</summary>
+    /// <summary>Drops all pages an object has when the call begins. Ok if there were any, Miss if not.</summary>
     public TmemStatus FlushObject(PoolId pool, in ObjectId obj)
     {
         using var call = _engine.Gate.Enter();
@@ -191,7 +191,7 @@ public sealed partial class TmemClient
     }
 
     /// <summary>
-    /// Drops the pages <paramref name="first"/> to <paramref name="last"/>, both included. Ok if there was any, Miss if not.
+    /// Drops the pages <paramref name="first"/> to <paramref name="last"/>, both included. Ok if there were any, Miss if not.
     /// </summary>
     public TmemStatus FlushRange(PoolId pool, in ObjectId obj, uint first, uint last, out long flushed)
     {
@@ -211,7 +211,7 @@ public sealed partial class TmemClient
         return status == TmemStatus.Ok ? _engine.Operations.Search.NextPage(target, obj, from, out found) : status;
     }
 
-    /// <summary>How many pages the object has now: 0 if it is not there.</summary>
+    /// <summary>The number of the object's pages: 0 if it does not exist.</summary>
     public TmemStatus CountPages(PoolId pool, in ObjectId obj, out long pages)
     {
         using var call = _engine.Gate.Enter();
@@ -220,7 +220,7 @@ public sealed partial class TmemClient
         return status;
     }
 
-    /// <summary>As <see cref="Resolve(PoolId, in ObjectId, out Pool)"/>, for a page of this length on its way in.</summary>
+    /// <summary>As <see cref="Resolve(PoolId, in ObjectId, out Pool)"/>, for a page of this length to be stored.</summary>
     private TmemStatus ResolvePage(PoolId id, in ObjectId obj, int length, out Pool pool)
     {
         var status = Resolve(id, obj, out pool);

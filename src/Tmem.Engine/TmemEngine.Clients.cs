@@ -4,7 +4,9 @@ namespace Tmem.Engine;
 
 public sealed partial class TmemEngine
 {
-    /// <summary>The client of a number. It owns what a client of that number created before, also before an attach.</summary>
+    /// <summary>
+    /// The client with this number. It owns what a client of that number created earlier, also before an attach.
+    /// </summary>
     /// <exception cref="ArgumentException">The number is 0.</exception>
     public TmemClient Client(TmemClientId id)
     {
@@ -25,8 +27,8 @@ public sealed partial class TmemEngine
     }
 
     /// <summary>
-    /// Lets a client share pools of an id: make one, or join the one there. Without it the answer is NotAuthorised. TableFull if
-    /// the region has no row left for it (170, one a client and id); InvalidSharedId for 0 and all ones.
+    /// Authorises a client to share pools of an id: to create one, or join the existing one. Without it NewPool answers
+    /// NotAuthorised. TableFull if the region has no free row (170, one a client and id); InvalidSharedId for 0 and all ones.
     /// </summary>
     /// <exception cref="ArgumentException">The client's number is 0.</exception>
     public TmemStatus Authorise(TmemClientId client, SharedId id)
@@ -36,9 +38,7 @@ public sealed partial class TmemEngine
         return PoolTable.Authorise(Checked(client), id);
     }
 
-    /// <summary>
-    /// Takes an authorisation back; Miss if there was none. Who is a member of a pool already stays one until it leaves.
-    /// </summary>
+    /// <summary>Revokes an authorisation; Miss if there was none. A member of a pool stays one until it leaves.</summary>
     public TmemStatus Revoke(TmemClientId client, SharedId id)
     {
         using var call = Gate.Enter();

@@ -3,7 +3,7 @@ using Tmem.Engine.Pools;
 
 namespace Tmem.Engine;
 
-/// <summary>The region's file: what is made durable in it, when, and under whose locks.</summary>
+/// <summary>The region's file: what becomes durable in it, when, and under which locks.</summary>
 public sealed unsafe partial class TmemEngine
 {
     private readonly Checkpointer? _checkpointer;
@@ -11,18 +11,18 @@ public sealed unsafe partial class TmemEngine
     internal Checkpoint? Checkpoint => _checkpointer?.Checkpoint;
     internal long SyncsWaiting => _checkpointer?.Waiting ?? 0;
 
-    /// <summary>Whether the region is kept in a file, so that <see cref="Sync"/> waits for its disk.</summary>
+    /// <summary>Whether the region has a file, so that <see cref="Sync"/> waits for its disk.</summary>
     internal bool HasFile => _checkpointer is not null;
 
     /// <summary>
-    /// Makes all that was done before the call durable in the region's file, and returns when it is: what a power cut leaves is
-    /// then this state or a later one. Others go on meanwhile, but for a moment at the end (see
-    /// <see cref="DurabilityStatistics.LongestStandstill"/>), and callers at the same time share one write. Without a file it
-    /// does nothing: memory is as durable as it gets.
+    /// Makes everything done before the call durable in the region's file, and returns when it is: a power cut then leaves this
+    /// state or a later one. Other operations continue meanwhile, but for a moment at the end (see
+    /// <see cref="DurabilityStatistics.LongestStandstill"/>); concurrent callers share one write. Does nothing without a file:
+    /// memory is as durable as it gets.
     /// </summary>
     /// <returns>
-    /// Ok; DiskFull or DiskError if it could not be written. The store goes on in memory then, the file still holds the last
-    /// state that was made durable, and the next call tries all of it again.
+    /// Ok; DiskFull or DiskError if it could not be written. The store then continues in memory, the file still holds the last
+    /// state that became durable, and the next call tries all of it again.
     /// </returns>
     public TmemStatus Sync()
     {
@@ -31,8 +31,8 @@ public sealed unsafe partial class TmemEngine
     }
 
     /// <summary>
-    /// As <see cref="Sync"/>, without a thread that waits. Cancellation ends the waiting alone: what was asked for is made
-    /// durable all the same, with or before what is asked for next.
+    /// As <see cref="Sync"/>, without a waiting thread. Cancellation ends only the wait: the changes still become durable, with
+    /// or before the next sync.
     /// </summary>
     public Task<TmemStatus> SyncAsync(CancellationToken cancellation = default)
     {
@@ -41,9 +41,9 @@ public sealed unsafe partial class TmemEngine
     }
 
     /// <summary>
-    /// Asks for a <see cref="Sync"/> and returns at once, for those who may not wait: one thread can wait with <see
-    /// cref="EndSync"/> for all that was asked for, in the order of asking, and all who asked while one is under way share the
-    /// next.
+    /// Requests a <see cref="Sync"/> and returns at once, for callers that must not wait: one thread can wait with
+    /// <see cref="EndSync"/> for all requests, in the order they were made. All requests made while a sync is under way share the
+    /// next one.
     /// </summary>
     public SyncTicket BeginSync()
     {
@@ -52,10 +52,10 @@ public sealed unsafe partial class TmemEngine
     }
 
     /// <summary>
-    /// Waits until what was asked for is durable or has failed. A ticket may be asked about more than once, and by any thread.
+    /// Waits until the requested sync is durable or has failed. Any thread may ask about a ticket, more than once.
     /// </summary>
     /// <returns>
-    /// As <see cref="Sync"/>; Ok as well if a later one has succeeded meanwhile, as it has all of an earlier one.
+    /// As <see cref="Sync"/>; Ok as well if a later sync has succeeded meanwhile, as it covers all of an earlier one.
     /// </returns>
     public TmemStatus EndSync(SyncTicket ticket)
     {
@@ -63,7 +63,7 @@ public sealed unsafe partial class TmemEngine
         return _checkpointer?.End(ticket.Number) ?? TmemStatus.Ok;
     }
 
-    /// <summary>What became of what was asked for, without waiting.</summary>
+    /// <summary>The outcome of a requested sync, without waiting.</summary>
     /// <returns>False while it is neither durable nor failed.</returns>
     public bool TryEndSync(SyncTicket ticket, out TmemStatus status)
     {
@@ -73,8 +73,8 @@ public sealed unsafe partial class TmemEngine
     }
 
     /// <summary>
-    /// Held by whoever keeps records here, around each of his changes, and by a sync in its last moment: what it makes durable is
-    /// then a state between two changes.
+    /// Held by the owner of the records around each of its changes, and by a sync in its last moment: what the sync makes durable
+    /// is then a state between two changes.
     /// </summary>
     internal Lock RecordsLock { get; } = new();
 
@@ -83,9 +83,7 @@ public sealed unsafe partial class TmemEngine
         lock (RecordsLock) Standstill.Run(PoolTable, _slabs, noneWaits: false, _ => action());
     }
 
-    /// <summary>
-    /// A store that is full and changes as a whole needs its size twice on the disk: the image, and a journal as large.
-    /// </summary>
+    /// <summary>A full store that changes entirely needs twice its size on the disk: the image, and a journal as large.</summary>
     private static void LookAtDisk(RegionImage image, EngineOptions options)
     {
         const int journalPages = Durability.JournalFormat.MostEntries;

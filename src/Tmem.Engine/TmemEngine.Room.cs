@@ -4,7 +4,7 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine;
 
-/// <summary>Real memory: how much there is, how more of it is had, and how it is given back.</summary>
+/// <summary>Real memory: its amount, how room is made, and how memory is given back.</summary>
 public sealed unsafe partial class TmemEngine
 {
     private readonly Lock _resizing = new();
@@ -17,7 +17,7 @@ public sealed unsafe partial class TmemEngine
         return (_spans.Capacity, _spans.Used);
     }
 
-    /// <summary>What of the free room others are guaranteed: no pool but theirs can have it.</summary>
+    /// <summary>The free room that is guaranteed to other pools.</summary>
     internal long ReservedForOthers(PoolId pool)
     {
         var reserves = PoolTable.Reserves;
@@ -26,10 +26,10 @@ public sealed unsafe partial class TmemEngine
     }
 
     /// <summary>
-    /// Moves slots out of sparse spans and gives the memory back, until the store is as dense as it gets or so many slots have
-    /// been moved. Others go on meanwhile; about half a microsecond a slot.
+    /// Moves slots out of sparse spans and gives the memory back, until nothing is left to win or <paramref name="moves"/> slots
+    /// have been moved. Other operations continue meanwhile; about half a microsecond a slot.
     /// </summary>
-    /// <returns>Slots moved: fewer than asked for when there was nothing left to win.</returns>
+    /// <returns>Slots moved: fewer than requested if nothing was left to win.</returns>
     public int Compact(int moves = int.MaxValue)
     {
         using var call = Gate.Enter();
@@ -41,7 +41,7 @@ public sealed unsafe partial class TmemEngine
     }
 
     /// <summary>
-    /// About how many bytes of real memory <see cref="Shrink"/> could give back at once: what stands empty, and all ephemeral
+    /// The bytes of real memory that <see cref="Shrink"/> could give back now, roughly: empty slots and spans, and all ephemeral
     /// pages.
     /// </summary>
     public long FreeableBytes()
@@ -56,12 +56,11 @@ public sealed unsafe partial class TmemEngine
     }
 
     /// <summary>
-    /// Gives memory back to the system: empty spans first, then the holes that compaction closes, then ephemeral pages.
+    /// Gives memory back to the kernel: empty spans first, then the holes that compaction closes, then ephemeral pages.
     /// Persistent pages stay.
     /// </summary>
     /// <returns>
-    /// Bytes given back; fewer than asked for when nothing is left to give, or when others fill the store as fast as it is
-    /// emptied.
+    /// Bytes given back; fewer than requested if nothing is left to give, or if others fill the store as fast as it is emptied.
     /// </returns>
     public long Shrink(long bytes)
     {
@@ -73,22 +72,21 @@ public sealed unsafe partial class TmemEngine
     }
 
     /// <summary>
-    /// Gives the store another capacity while it is in use; who asks for one while another is being made room for waits. A lower
-    /// one is made room for by <see cref="Shrink"/>; NoRoom, and the old capacity, if persistent pages take more than that, and
-    /// Reserved if they do together with what is reserved. InvalidArgument below <see cref="EngineOptions.MinimumCapacity"/> or
-    /// above
+    /// Changes the store's capacity while it is in use; concurrent calls wait for one another. <see cref="Shrink"/> makes room
+    /// for a lower one; NoRoom, and the old capacity, if persistent pages take more than that, and Reserved if they do together
+    /// with what is reserved. InvalidArgument below <see cref="EngineOptions.MinimumCapacity"/> or above
     /// <see cref="MaximumCapacity"/>.
     /// </summary>
     public TmemStatus Resize(long capacity)
     {
         using var call = Gate.Enter();
         if (capacity < EngineOptions.MinimumCapacity || capacity > HighestCapacity) return TmemStatus.InvalidArgument;
-        // One after the other: of two beside one another the one that fails would set back what the other has set.
+        // Serialised: of two concurrent calls, one that fails would undo what the other has set.
         lock (_resizing)
         {
             var old = _spans.Capacity;
             if (capacity < old && !PoolTable.Reserves.FitInto(capacity)) return TmemStatus.Reserved;
-            // Set first, so that puts beside us are refused and do not take what is being given back.
+            // Set first, so that concurrent puts are refused and do not take what is being given back.
             SetCapacity(capacity);
             if (_reclaimer.ShrinkTo(capacity, insists: true)) return TmemStatus.Ok;
             SetCapacity(old);
@@ -109,9 +107,7 @@ public sealed unsafe partial class TmemEngine
 
     internal bool MakeRoom(ref RoomSearch search) => _reclaimer.MakeRoom(ref search);
 
-    /// <summary>
-    /// A region that holds more than it may hold now is made smaller as far as that goes; what cannot be had is said.
-    /// </summary>
+    /// <summary>Shrinks a region that holds more than the capacity allows, as far as possible, and reports the rest.</summary>
     private void FitIn(EngineOptions options)
     {
         if (options.MaximumCapacityBytes != 0 && options.MaximumCapacityBytes != MaximumCapacity)

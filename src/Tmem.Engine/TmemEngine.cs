@@ -15,8 +15,8 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine;
 
 /// <summary>
-/// A store of compressed pages with the contract of transcendent memory, in one region. Open it, ask it for a client, and let the
-/// client make pools. All members may be used from any thread.
+/// A store of compressed pages with the contract of transcendent memory, in one region. Open it, get a client, and let the client
+/// create pools. All members may be used from any thread.
 /// </summary>
 public sealed unsafe partial class TmemEngine : IDisposable
 {
@@ -73,7 +73,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
         }
         if (options.HugePages && image is null && memory.MayBeHuge) Huge = new HugeBlocks(memory, _spans);
         if (options.CompactInBackground) _background = new BackgroundCompaction(_slabs, _compactor, Huge);
-        // Last: whoever listens asks at once.
+        // Last: a listener reads at once.
         if (options.MeterName is { } name) _meter = new EngineMeter(name, Statistics);
     }
 
@@ -81,7 +81,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     public bool Attached { get { using var call = Gate.Enter(); return _attached; } }
 
     /// <summary>
-    /// How many pages, objects and spans <see cref="Open"/> dropped because they were damaged
+    /// The number of pages, objects and spans that <see cref="Open"/> dropped because they were damaged
     /// (<see cref="EngineOptions.DropDamaged"/>).
     /// </summary>
     public long DroppedCount { get { using var call = Gate.Enter(); return _damage?.Count ?? 0; } }
@@ -98,7 +98,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// <summary>Fixed-size records in the region for the embedder (file-system metadata).</summary>
     internal RecordStore Records { get; }
 
-    /// <summary>What every public member goes through.</summary>
+    /// <summary>The gate that every public member passes.</summary>
     internal CallGate Gate { get; }
 
     internal RegionOperations Operations { get; }
@@ -106,19 +106,21 @@ public sealed unsafe partial class TmemEngine : IDisposable
     internal ClientTable ClientTable { get; }
     internal PoolTable PoolTable { get; }
     internal SlabAllocator Slabs => _slabs;
-    /// <summary>Whether leave was given to drop what is damaged.</summary>
+    /// <summary>Whether the engine may drop what is damaged.</summary>
     internal bool DropsDamaged => _damage?.Drops ?? false;
     internal RegionMemory Memory => _memory;
     internal HugeBlocks? Huge { get; }
 
     /// <summary>
-    /// Creates an empty region, or attaches to the one that <paramref name="options"/> names if it holds one: its pools and pages
-    /// are then there again, under the capacity given now.
+    /// Creates an empty region, or attaches to the one that <paramref name="options"/> names: its pools and pages are then
+    /// available again, under the capacity given now.
     /// </summary>
-    /// <exception cref="ArgumentException">A capacity below <see cref="EngineOptions.MinimumCapacity"/>, or above the maximum
-    /// given.</exception>
-    /// <exception cref="RegionException">A file that is no region, of another version, damaged, in use, or without memory behind
-    /// it.</exception>
+    /// <exception cref="ArgumentException">
+    /// A capacity below <see cref="EngineOptions.MinimumCapacity"/>, or above the given maximum.
+    /// </exception>
+    /// <exception cref="RegionException">
+    /// A file that is no region, of another version, damaged, in use, or without memory behind it.
+    /// </exception>
     [SupportedOSPlatform("linux")]
     public static TmemEngine Open(EngineOptions options) => OpenPrepared(options, null);
 
@@ -158,9 +160,8 @@ public sealed unsafe partial class TmemEngine : IDisposable
     }
 
     /// <summary>
-    /// Stops what the engine does by itself, for a process that is about to end while another one waits to open the same memory:
-    /// from here on nothing of it is touched unless a member is called. Not with a region in a file: dispose of that engine
-    /// instead.
+    /// Stops the engine's own threads, for a process about to end while another waits to open the same memory: from here on
+    /// nothing touches it unless a member is called. Not for a region in a file: dispose of that engine instead.
     /// </summary>
     internal void Rest() => _background?.Dispose();
 
@@ -202,12 +203,12 @@ public sealed unsafe partial class TmemEngine : IDisposable
     }
 
     /// <summary>
-    /// Allocates and touches what the calling thread needs, so that the data path never grows anything. A thread that was not
-    /// prepared, or for less than it meets, does so with its first page.
+    /// Allocates and touches what the calling thread needs, so that the data path never grows anything. A thread not prepared, or
+    /// prepared for smaller pages, does so with its first page.
     /// </summary>
     /// <param name="pageSize">The largest pages the thread will see, in bytes.</param>
-    /// <param name="codec">The codec of the pools it will use that needs most: <see cref="TmemCodec.Zstd"/> or any other.</param>
-    /// <exception cref="ArgumentOutOfRangeException">No such page size or codec.</exception>
+    /// <param name="codec">The most demanding codec of the pools it will use: <see cref="TmemCodec.Zstd"/> or any other.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The page size or codec is not supported.</exception>
     public void PrepareThread(int pageSize = TmemClient.PageSize, TmemCodec codec = TmemCodec.Page)
     {
         using var call = Gate.Enter();
@@ -219,9 +220,9 @@ public sealed unsafe partial class TmemEngine : IDisposable
     }
 
     /// <summary>
-    /// Walks index, slots and spans and unpacks every page. Safe while others work: it looks at a piece at a time, and nobody
-    /// waits for more than half a millisecond. <paramref name="quiescent"/> says that nobody works: then all of the structure is
-    /// looked at in one go, and the counters' agreement with what was walked is checked as well.
+    /// Walks index, slots and spans and unpacks every page. Safe beside other operations: it checks a piece at a time, and none
+    /// waits for more than half a millisecond. With <paramref name="quiescent"/> the caller asserts that no operation is under
+    /// way: then the whole structure is checked in one go, and the counters are compared with what was walked.
     /// </summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public VerifierReport Verify(bool quiescent = false, CancellationToken cancellation = default)
@@ -262,14 +263,14 @@ public sealed unsafe partial class TmemEngine : IDisposable
         { RecentCorrupt = pool.CorruptPages.Read(pool.Id) };
 
     /// <summary>
-    /// Lets go of the region. A region in a file is written out first and can be opened again, as can one in a descriptor that
-    /// somebody else still holds. To be told whether it could be written, call <see cref="Sync"/> before.
-    /// <para>Waits for calls under way in other threads, of this engine and of its clients; every call that begins after it, but
-    /// another of these, is answered with <see cref="ObjectDisposedException"/>. A second call beside the first returns at
-    /// once.</para>
+    /// Closes the engine and unmaps the region. A region in a file is written out first and can be opened again, as can one in a
+    /// descriptor that another process still holds. To learn whether it could be written, call <see cref="Sync"/> before.
+    /// <para>Waits for calls under way in other threads, on this engine and its clients; every later call except Dispose throws
+    /// <see cref="ObjectDisposedException"/>. A concurrent second Dispose returns at once.</para>
     /// </summary>
-    /// <exception cref="InvalidOperationException">Called from within a call of this engine, as by a stream that a save writes
-    /// to.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Called from within a call of this engine, as by a stream that a save writes to.
+    /// </exception>
     public void Dispose()
     {
         if (!Gate.Close()) return;

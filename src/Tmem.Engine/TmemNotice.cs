@@ -1,9 +1,8 @@
 namespace Tmem.Engine;
 
 /// <summary>
-/// Something that whoever is responsible for the store should hear of: a region's file that cannot be written, or is
-/// written again.
+/// A message to the store's administrator: for example, that the region's file cannot be written, or is written again.
 /// </summary>
-/// <param name="IsProblem">Whether something is to be done about it.</param>
-/// <param name="Sentence">What it is, and the remedy if it is a problem; without a full stop.</param>
+/// <param name="IsProblem">Whether it calls for action.</param>
+/// <param name="Sentence">What happened, with the remedy if it is a problem; without a full stop.</param>
 public readonly record struct TmemNotice(bool IsProblem, string Sentence);

@@ -1,7 +1,7 @@
 namespace Tmem.Engine;
 
 /// <summary>
-/// What became of an operation. Every expected outcome is a value of this type; exceptions are for misuse and start-up.
+/// The outcome of an operation. Every expected outcome is a value of this type; exceptions are for misuse and start-up.
 /// </summary>
 public enum TmemStatus : byte
 {
@@ -32,10 +32,10 @@ public enum TmemStatus : byte
     /// <summary>Reserved pool flags are set, or flags that contradict each other.</summary>
     InvalidFlags,
 
-    /// <summary>The pool flags ask for a page size this engine does not serve.</summary>
+    /// <summary>The pool flags ask for an unsupported page size.</summary>
     UnsupportedPageSize,
 
-    /// <summary>The pool options name a codec this engine does not have.</summary>
+    /// <summary>The pool options name an unknown codec.</summary>
     UnsupportedCodec,
 
     /// <summary>The buffer is not exactly one page of the pool, or a range of pages is reversed.</summary>
@@ -44,19 +44,19 @@ public enum TmemStatus : byte
     /// <summary>A part of a page is empty or reaches beyond the page.</summary>
     InvalidRange,
 
-    /// <summary>The two pools differ in kind, page size or policy, so a page of the one is none of the other.</summary>
+    /// <summary>The two pools differ in kind, page size or policy, so a page of one does not fit the other.</summary>
     PoolMismatch,
 
     /// <summary>The operation needs pages of one length, and the pool's are precompressed.</summary>
     Precompressed,
 
-    /// <summary>Every place of the pool table is taken.</summary>
+    /// <summary>The pool table is full.</summary>
     TooManyPools,
 
-    /// <summary>The stored page fails its checksum or does not decode. It is counted and never returned as data.</summary>
+    /// <summary>The stored page fails its checksum or does not unpack. It is counted and never returned as data.</summary>
     Corrupt,
 
-    /// <summary>The client that owns the pool is at its limit, and has no ephemeral pages left to give.</summary>
+    /// <summary>The client that owns the pool is at its limit, and has no ephemeral pages left to evict.</summary>
     ClientLimit,
 
     /// <summary>The client is frozen: nothing is stored.</summary>
@@ -65,30 +65,26 @@ public enum TmemStatus : byte
     /// <summary>The client was not authorised to share this id.</summary>
     NotAuthorised,
 
-    /// <summary>The shared pool there is of another kind or page size than the one asked for.</summary>
+    /// <summary>The shared pool has another kind or page size than requested.</summary>
     KindMismatch,
 
     /// <summary>The shared id is all ones, or was given without the SHARED flag.</summary>
     InvalidSharedId,
 
-    /// <summary>A pool of this shared id is there and cannot be joined: one of them is being restored.</summary>
+    /// <summary>A pool of this shared id exists and cannot be joined: one of the two is being restored.</summary>
     SharedIdInUse,
 
     /// <summary>The table of clients, or that of authorisations, is full.</summary>
     TableFull,
 
-    /// <summary>
-    /// What is in the region's memory could not be made durable: its disk is full. Another sync tries all of it again.
-    /// </summary>
+    /// <summary>The region's changes could not be made durable: the disk is full. Another sync tries all of it again.</summary>
     DiskFull,
 
-    /// <summary>
-    /// What is in the region's memory could not be made durable: its disk fails. Another sync tries all of it again.
-    /// </summary>
+    /// <summary>The region's changes could not be made durable: the disk fails. Another sync tries all of it again.</summary>
     DiskError,
 
     /// <summary>
-    /// What room is left is reserved for other pools; or a reserve does not fit beside what is stored and reserved.
+    /// The remaining room is reserved for other pools; or a reserve does not fit beside what is stored and reserved.
     /// </summary>
     Reserved,
 }

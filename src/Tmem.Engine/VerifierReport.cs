@@ -1,22 +1,23 @@
 namespace Tmem.Engine;
 
-/// <summary>What a verification found.</summary>
-/// <param name="PagesChecked">Pages whose checksum and decoding were tried.</param>
+/// <summary>The findings of a verification.</summary>
+/// <param name="PagesChecked">Pages whose checksum and unpacking were checked.</param>
 /// <param name="ObjectsChecked">Objects walked.</param>
 /// <param name="SpansChecked">Spans walked.</param>
-/// <param name="Problems">One sentence a problem, naming the thing; empty when all is well. At most
-/// <see cref="MaximumProblems"/>.</param>
+/// <param name="Problems">
+/// One sentence a problem, naming the thing; empty if there is none. At most <see cref="MaximumProblems"/>.
+/// </param>
 public sealed record VerifierReport(long PagesChecked, long ObjectsChecked, long SpansChecked, IReadOnlyList<string> Problems)
 {
-    /// <summary>How many problems are listed at most.</summary>
+    /// <summary>The most problems listed.</summary>
     public const int MaximumProblems = 100;
 
     /// <summary>
-    /// The pages among the problems that fail their checksum or do not unpack; what <see cref="Problems"/> says of one begins
-    /// with its handle.
+    /// The pages among the problems that fail their checksum or do not unpack; the sentence in <see cref="Problems"/> for such a
+    /// page begins with its handle.
     /// </summary>
     public IReadOnlyList<PageHandle> CorruptPages { get; init; } = [];
 
-    /// <summary>True when nothing is wrong.</summary>
+    /// <summary>True if nothing is wrong.</summary>
     public bool Clean => Problems.Count == 0;
 }

@@ -5,12 +5,12 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Operations;
 
 /// <summary>
-/// Makes the two stores of an exchange one for whoever attaches later: what is about to be stored is written into the
-/// superblock's page first, made valid with one store, and made void with another when both leaves are done. A region found with
-/// a valid intent is one whose process died in between, and the exchange is completed; all the leaves can hold then is what the
-/// intent says they held or were to hold.
+/// Makes the two stores of an exchange atomic for a later attach: it writes both descriptors into the superblock's page, makes
+/// the record valid with one store, and invalidates it with another when both leaves are done. A valid intent found in a region
+/// says that the process died in between; the attach completes the exchange. By then the leaves can only hold what the intent
+/// says they held or were to hold.
 /// <para>One record and one latch for the engine: they are held for eight stores, too short a time for a second record to pay.
-/// The buckets' latches are held around it, so nothing else changes the leaves while the intent is valid.</para>
+/// The latches of both buckets are held around it, so nothing else changes the leaves while the intent is valid.</para>
 /// </summary>
 internal sealed unsafe class ExchangeIntent(RegionMemory memory)
 {
@@ -57,7 +57,7 @@ internal sealed unsafe class ExchangeIntent(RegionMemory memory)
         Volatile.Write(ref record.Valid, 0);
     }
 
-    /// <summary>Whether a place, which may come from anywhere, holds one of the two pages.</summary>
+    /// <summary>Whether a place, not yet validated, holds one of the two pages.</summary>
     private bool IsHeldBy(ulong leaf, in ExchangeRecord record, SpanPool spans) =>
         (leaf & 7) == 0 && spans.Contains(leaf) && spans.Table[spans.SpanOf(leaf)].Kind is SpanKind.Nodes or SpanKind.Objects
         && (Leaf(leaf) == record.PageA || Leaf(leaf) == record.PageB);

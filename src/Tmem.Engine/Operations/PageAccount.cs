@@ -4,10 +4,10 @@ using Tmem.Engine.Pools;
 
 namespace Tmem.Engine.Operations;
 
-/// <summary>What pages cost and what became of requests, in their pool's counters.</summary>
+/// <summary>Charges pages to their pool and counts the outcomes of requests.</summary>
 internal static class PageAccount
 {
-    /// <summary>What a put or a write came to.</summary>
+    /// <summary>Counts the outcome of a put or a write.</summary>
     public static void CountOutcome(Pool pool, TmemStatus status)
     {
         var counters = pool.Counters;
@@ -23,7 +23,7 @@ internal static class PageAccount
         }
     }
 
-    /// <summary>So many pages alike came, or, less than none, went.</summary>
+    /// <summary>Adds this many equal pages; a negative number removes them.</summary>
     public static void Add(Pool pool, in PageCost cost, int pages)
     {
         var costs = default(PageCosts);
@@ -31,7 +31,7 @@ internal static class PageAccount
         Add(pool, costs);
     }
 
-    /// <summary>Pages came or went.</summary>
+    /// <summary>Adds or removes pages.</summary>
     public static void Add(Pool pool, in PageCosts costs)
     {
         var counters = pool.Counters;
@@ -43,7 +43,7 @@ internal static class PageAccount
     }
 
     /// <summary>
-    /// As the one page added and the other taken, with an interlocked add only for what differs: half the adds of an overwrite.
+    /// Adds one page and removes the other, with an interlocked add only where they differ: half the adds of an overwrite.
     /// </summary>
     public static void Replace(Pool pool, in PageCost cost, in PageCost old)
     {
@@ -57,7 +57,7 @@ internal static class PageAccount
     }
 }
 
-/// <summary>What pages cost together; those that went count less than nothing.</summary>
+/// <summary>The total cost of pages; removed ones count negative.</summary>
 internal struct PageCosts
 {
     public long Pages;

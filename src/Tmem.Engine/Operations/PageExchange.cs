@@ -7,8 +7,8 @@ namespace Tmem.Engine.Operations;
 
 /// <summary>
 /// XCHG of the Xen tmem ABI: two handles' pages change places. No byte of a page moves; two descriptors do, under the latches of
-/// both buckets, so nobody sees the one without the other. Two leaves are two stores: <see cref="ExchangeIntent"/> makes them
-/// one.
+/// both buckets, so that the exchange is seen whole or not at all. Two leaves are two stores: <see cref="ExchangeIntent"/> makes
+/// them atomic.
 /// </summary>
 internal sealed unsafe class PageExchange<THost, TPam>(PageIndex<THost, TPam> index, IReclaimer reclaimer, ExchangeIntent intent)
     where THost : struct, IHostOps
@@ -21,7 +21,7 @@ internal sealed unsafe class PageExchange<THost, TPam>(PageIndex<THost, TPam> in
     private readonly TPam _pam = index.Pam;
 
     /// <summary>
-    /// Nothing is done if either page is not there (Miss) or the client is frozen. The pools are of one kind and page size.
+    /// Does nothing if either page is missing (Miss) or the client is frozen. The pools have one kind and page size.
     /// </summary>
     public TmemStatus Exchange(ClientState writer, in PagePlace a, in PagePlace b)
     {
@@ -74,7 +74,7 @@ internal sealed unsafe class PageExchange<THost, TPam>(PageIndex<THost, TPam> in
         return TmemStatus.Ok;
     }
 
-    /// <summary>A descriptor that is not its leaf's must not be bound to another one: the slot may be somebody else's.</summary>
+    /// <summary>A descriptor that is not its leaf's must not be bound to another leaf: the slot may be another page's.</summary>
     private bool IsSound(in PagePlace page, ulong descriptor, ulong leaf)
     {
         if (_pam.IsBound(descriptor, leaf)) return true;
@@ -83,8 +83,8 @@ internal sealed unsafe class PageExchange<THost, TPam>(PageIndex<THost, TPam> in
     }
 
     /// <summary>
-    /// Moves real memory from one pool's account to another's. The one that grows goes first: the other cannot be refused. For
-    /// one client's two pools its own limit is not asked, nor reserves for two pools without, because together they do not grow.
+    /// Moves real memory from one pool's account to another's. The pool that grows goes first: the other cannot be refused. Two
+    /// pools of one client skip its limit, and two pools without reserves skip those, because together they do not grow.
     /// </summary>
     private static TmemStatus TryShift(Pool a, Pool b, int growthOfA, out Pool? full)
     {

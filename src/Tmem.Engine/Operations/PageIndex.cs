@@ -9,9 +9,9 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Operations;
 
 /// <summary>
-/// The index of pages over any host and any page store, and what all operations on it share. The shape of each operation is the
-/// same: what costs (compressing, unpacking, evicting) happens under no lock; the bucket's latch is held for finding the leaf and
-/// for one store or one copy of the stored bytes.
+/// The index of pages over any host and any page store, and the common parts of all its operations. Each operation has the same
+/// shape: the costly work (compressing, unpacking, evicting) happens under no lock; the bucket's latch is held to find the leaf
+/// and for one store or one copy of the stored bytes.
 /// </summary>
 internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
     where THost : struct, IHostOps
@@ -25,7 +25,7 @@ internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref ObjectRecord Object(ulong place) => ref *(ObjectRecord*)Host.At(place);
 
-    /// <summary>The object and the leaf of a page that is there; 0 if it is not. Under the bucket's latch.</summary>
+    /// <summary>The object and the leaf of a stored page; 0 if there is none. Under the bucket's latch.</summary>
     public ulong FindPage(in Bucket bucket, in ObjectId id, uint index, out ulong leaf)
     {
         LatchOrder.AssertHeld(LatchRank.Bucket);
@@ -51,8 +51,9 @@ internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
     }
 
     /// <summary>
-    /// Makes a page exist in a leaf; from here on its slot, if it has one, is the leaf's. Returns the descriptor that stood there
-    /// (0: none). Under the bucket's latch.
+    /// Commits a page to a leaf; from here on its slot, if it has one, is the leaf's. Returns the descriptor it replaces (0:
+    /// none). Under the bucket's latch.
+    /// </summary>
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Commit(ulong obj, ulong leaf, ulong descriptor)
@@ -63,7 +64,7 @@ internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
         return Tree.Commit(obj, leaf, descriptor);
     }
 
-    /// <summary>Takes a page out of the index: its descriptor; 0 if there is none. Under the bucket's latch.</summary>
+    /// <summary>Removes a page from the index and returns its descriptor; 0 if there is none. Under the bucket's latch.</summary>
     public ulong RemoveLatched(Pool pool, ref Bucket bucket, ulong obj, uint index)
     {
         ulong taken = 0;
@@ -73,8 +74,8 @@ internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
     }
 
     /// <summary>
-    /// Takes pages whose leaves stand in a row (<see cref="RadixTree{THost, TBinder}.FindLeaves"/>) out of the index, and the
-    /// object with them if they were the last. Returns how many there were. Under the bucket's latch.
+    /// Removes the pages of consecutive leaves (<see cref="RadixTree{THost, TBinder}.FindLeaves"/>) from the index, and the
+    /// object with its last page. Returns how many there were. Under the bucket's latch.
     /// </summary>
     public int RemoveLatched(Pool pool, ref Bucket bucket, ulong obj, uint index, ulong leaf, int count, ulong* taken)
     {
@@ -95,10 +96,10 @@ internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
     /// <summary>Whether a place holds a committed object of this bucket. Under its latch.</summary>
     public bool IsIn(ulong obj, Pool pool, int bucket) => Object(obj).Header == ObjectRecord.MakeHeader(pool.Id, bucket);
 
-    /// <summary>Frees a page that is in no leaf any more, and takes it off its pool's account.</summary>
+    /// <summary>Frees a page that no leaf holds any more, and removes it from its pool's account.</summary>
     public void Drop(Pool pool, ulong descriptor) => Drop(pool, &descriptor, 1);
 
-    /// <summary>As <see cref="Drop(Pool, ulong)"/>, so many pages.</summary>
+    /// <summary>As <see cref="Drop(Pool, ulong)"/>, for several pages.</summary>
     public void Drop(Pool pool, ulong* descriptors, int count)
     {
         var costs = default(PageCosts);

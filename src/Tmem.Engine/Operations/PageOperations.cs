@@ -20,7 +20,7 @@ internal sealed unsafe class PageOperations<THost, TPam>(
     private readonly ObjectOrder<THost> _order = index.Order;
     private readonly RadixTree<THost, TPam> _tree = index.Tree;
 
-    /// <summary>Put and replace. They differ in what a failure leaves: put flushes the old page too, replace keeps it.</summary>
+    /// <summary>Put and replace. They differ on failure: put flushes the old page too, replace keeps it.</summary>
     public TmemStatus Put(Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> page, bool keepOld)
     {
         pool.Counters.Add(Count.Puts);
@@ -36,7 +36,7 @@ internal sealed unsafe class PageOperations<THost, TPam>(
         return status == TmemStatus.Ok ? Keep(pool, writer, id, index, descriptor) : status;
     }
 
-    /// <summary>Puts a created page under its handle, making room if it can be made; on refusal the page is freed.</summary>
+    /// <summary>Puts a created page under its handle, making room if possible; frees the page on refusal.</summary>
     public TmemStatus Keep(Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor)
     {
         var cost = _pam.Cost(descriptor);
@@ -60,7 +60,7 @@ internal sealed unsafe class PageOperations<THost, TPam>(
         return TmemStatus.Ok;
     }
 
-    /// <summary>What follows a commit: counts the new page, and frees what stood in its leaf before (0: nothing).</summary>
+    /// <summary>After a commit: counts the new page, and frees the leaf's former one (0: none).</summary>
     public void Settle(Pool pool, in PageCost cost, ulong old, in PageCost oldCost)
     {
         if (old == 0)
@@ -72,7 +72,7 @@ internal sealed unsafe class PageOperations<THost, TPam>(
         _pam.Free(old);
     }
 
-    /// <summary>Makes the way to the leaf and commits the descriptor there; on refusal nothing half-built stays.</summary>
+    /// <summary>Makes the path to the leaf and commits the descriptor there; on refusal undoes what it has built.</summary>
     private TmemStatus Link(
         Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, in PageCost cost, out ulong old,
             out PageCost oldCost)
@@ -85,7 +85,7 @@ internal sealed unsafe class PageOperations<THost, TPam>(
         try
         {
             if (pool.IsEnding) return TmemStatus.NoSuchPool;
-            // Asked again under the latch: whoever froze the client waits for this latch, and then nothing more is stored.
+            // Checked again under the latch: a freeze waits for this latch, and after it nothing more is stored.
             if (writer.IsFrozen) return TmemStatus.Frozen;
             var obj = Treap.Find(_order, bucket.Root, id);
             var isNew = obj == 0;
@@ -107,7 +107,7 @@ internal sealed unsafe class PageOperations<THost, TPam>(
             }
             if (isNew)
             {
-                // The object exists from here on, and may be found empty after a crash; attaching drops such ones.
+                // The object exists from here on; after a crash it may be found empty, and the attach drops it.
                 Volatile.Write(ref _index.Object(obj).Header, ObjectRecord.MakeHeader(pool.Id, bucketNumber));
                 Treap.Insert(_order, ref bucket.Root, obj, id);
             }
@@ -141,7 +141,7 @@ internal sealed unsafe class PageOperations<THost, TPam>(
         return status;
     }
 
-    /// <summary>A get that leaves no trace: keeps the page, counts nothing. For the verifier.</summary>
+    /// <summary>A get without side effects: keeps the page, counts nothing. For the verifier.</summary>
     public TmemStatus Peek(Pool pool, in ObjectId id, uint index, Span<byte> page, out int length)
     {
         var room = Scratch.For(pool.PageSize).Stored;
@@ -150,14 +150,14 @@ internal sealed unsafe class PageOperations<THost, TPam>(
         return grabbed.Kind == GrabKind.Nothing ? TmemStatus.Miss : _pam.Unpack(grabbed, room, page, out length);
     }
 
-    /// <summary>Copies what is stored.</summary>
+    /// <summary>Copies a stored page.</summary>
     /// <param name="pool">The pool.</param>
     /// <param name="id">The object.</param>
     /// <param name="index">The page.</param>
-    /// <param name="room">Where to.</param>
-    /// <param name="consume">Whether it is taken out of the index.</param>
-    /// <param name="markUsed">Whether it counts as used.</param>
-    /// <param name="consumed">Its descriptor if it was taken out; else 0.</param>
+    /// <param name="room">The destination.</param>
+    /// <param name="consume">Whether to remove it from the index.</param>
+    /// <param name="markUsed">Whether to count a use.</param>
+    /// <param name="consumed">Its descriptor if it was removed; else 0.</param>
     public Grabbed Grab(
         Pool pool, in ObjectId id, uint index, Span<byte> room, bool consume, bool markUsed, out ulong consumed)
     {

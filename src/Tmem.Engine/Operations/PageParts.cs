@@ -6,14 +6,13 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Operations;
 
 /// <summary>
-/// READ and WRITE of the Xen tmem ABI: part of a page. A read is a get of which a part is copied. A write unpacks the page,
-/// changes it and stores it anew, under no lock, and commits only if the leaf still holds the bytes it began with; else another
-/// has changed the page and the write begins again. So two writes to two halves of a page never lose one of them, and each round
-/// that fails is another's success.
-/// <para>What is compared is the stored bytes themselves and not the descriptor: a slot may have been freed and taken again for
-/// the same leaf, or the compactor may have moved the page. Bytes that are equal unpack to the page that was changed, however
-/// they came there. Under the latch it costs what the copy of a get does, beside 6 us of compressing outside, and it needs no
-/// counter anywhere.</para>
+/// READ and WRITE of the Xen tmem ABI: part of a page. A read is a get that copies only a part. A write unpacks the page, changes
+/// it and stores it again, under no lock, and commits only if the leaf still holds the bytes it began with; otherwise another
+/// write came first, and it starts over. So writes to two halves of a page never lose each other, and each failed round is
+/// another's success.
+/// <para>It compares the stored bytes and not the descriptor: a slot may have been freed and reused for the same leaf, or the
+/// compactor may have moved the page. Equal bytes unpack to the page that was changed, wherever they came from. Under the latch
+/// this costs as much as the copy of a get, beside 6 us of compressing outside, and needs no counter.</para>
 /// </summary>
 internal sealed unsafe class PageParts<THost, TPam>(
     PageIndex<THost, TPam> index, PageRemoval<THost, TPam> removal, PageOperations<THost, TPam> pages, IReclaimer reclaimer)
@@ -36,7 +35,7 @@ internal sealed unsafe class PageParts<THost, TPam>(
     }
 
     /// <summary>
-    /// Counts as a put. A refusal leaves a persistent page as it was, and flushes an ephemeral one as a put that fails does.
+    /// Counts as a put. On refusal a persistent page stays as it was, and an ephemeral one is flushed, as by a failing put.
     /// </summary>
     public TmemStatus Write(Pool pool, ClientState writer, in ObjectId id, uint index, int offset, ReadOnlySpan<byte> part)
     {
@@ -75,7 +74,7 @@ internal sealed unsafe class PageParts<THost, TPam>(
     }
 
     /// <summary>
-    /// Puts a descriptor in the place of the page that was grabbed, or frees it: refused, or the page is another one since.
+    /// Replaces the grabbed page by a descriptor, or frees the descriptor: refused, or the page has changed since.
     /// </summary>
     private TmemStatus Supersede(
         Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, in Grabbed grabbed, out bool superseded)
@@ -95,7 +94,7 @@ internal sealed unsafe class PageParts<THost, TPam>(
         return status;
     }
 
-    /// <summary>Commits a descriptor where the page that was grabbed still stands; Miss if it does not.</summary>
+    /// <summary>Commits a descriptor over the grabbed page if that still stands in the leaf; Miss if it does not.</summary>
     private TmemStatus LinkOver(
         Pool pool, ClientState writer, in ObjectId id, uint index, ulong descriptor, in PageCost cost, in Grabbed grabbed,
             out ulong old, out PageCost oldCost)

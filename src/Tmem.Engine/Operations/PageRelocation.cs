@@ -8,9 +8,8 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Operations;
 
 /// <summary>
-/// The operations that move what is stored without changing it, for the compactor. Each copies to the new place first and then
-/// makes it true with one store, so a process that dies in between leaves the old one in force and the copy to be freed by the
-/// next attach.
+/// Moves stored data without changing it, for the compactor. Each operation copies to the new place first and then switches to it
+/// with one store: if the process dies in between, the old place stays in force and the next attach frees the copy.
 /// </summary>
 internal sealed unsafe class PageRelocation<THost, TPam>(PageIndex<THost, TPam> index)
     where THost : struct, IHostOps
@@ -25,8 +24,8 @@ internal sealed unsafe class PageRelocation<THost, TPam>(PageIndex<THost, TPam> 
     private const int MostPagesMoved = 1024;
 
     /// <summary>
-    /// Moves a stored page from one slot to another of the same size, if the leaf that its slot names still holds it. Frees
-    /// whichever of the two is then unused. False if the page was gone.
+    /// Moves a stored page from one slot to another of the same size, if the leaf that its slot names still holds it. Frees the
+    /// slot that is then unused. False if the page was gone.
     /// </summary>
     public bool Relocate(Pool pool, int bucketNumber, ulong leaf, ulong from, ulong to, Func<ulong,
         (ulong Object, uint Index)> locate)
@@ -43,7 +42,7 @@ internal sealed unsafe class PageRelocation<THost, TPam>(PageIndex<THost, TPam> 
     }
 
     /// <summary>
-    /// Moves a node of an object's page tree, and frees whichever place is then unused. False if the node was gone.
+    /// Moves a node of an object's page tree, and frees the place that is then unused. False if the node was gone.
     /// </summary>
     public bool RelocateNode(Pool pool, int bucketNumber, ulong obj, ulong from, ulong to)
     {
@@ -56,9 +55,9 @@ internal sealed unsafe class PageRelocation<THost, TPam>(PageIndex<THost, TPam> 
     }
 
     /// <summary>
-    /// Moves an object, and frees whichever place is then unused. False if the object was gone, or has so many pages that telling
+    /// Moves an object, and frees the place that is then unused. False if the object was gone, or has so many pages that updating
     /// its nodes would hold the latch too long. For a moment two records of one object are committed; the new one names the old
-    /// one, so that an attach knows which to believe.
+    /// one, so that an attach knows which to keep.
     /// </summary>
     public bool RelocateObject(Pool pool, int bucketNumber, ulong from, ulong to)
     {

@@ -6,7 +6,7 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Operations;
 
-/// <summary>The operations that take pages away: flushes, evictions, the emptying of a pool that ends.</summary>
+/// <summary>Flushes, evictions, and the draining of a pool that ends.</summary>
 internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> index)
     where THost : struct, IHostOps
     where TPam : struct, IPamOps
@@ -17,7 +17,7 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
     private readonly ObjectOrder<THost> _order = index.Order;
     private readonly RadixTree<THost, TPam> _tree = index.Tree;
 
-    /// <summary>Pages a range flush takes under one hold of the latch: those of a node.</summary>
+    /// <summary>Pages a range flush drops under one hold of the latch: those of a node.</summary>
     private const int FlushChunk = RadixNode.Fanout;
 
     public TmemStatus FlushPage(Pool pool, in ObjectId id, uint index)
@@ -34,7 +34,7 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
         return flushed > 0 ? TmemStatus.Ok : TmemStatus.Miss;
     }
 
-    /// <summary>Empties a pool that ends, bucket by bucket.</summary>
+    /// <summary>Drains a pool that ends, bucket by bucket.</summary>
     public void Drain(Pool pool)
     {
         for (var number = 0; number < Pool.BucketCount; number++)
@@ -68,9 +68,7 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
         return true;
     }
 
-    /// <summary>
-    /// Evicts the pages of an object that lie in descriptors alone (they have no slot for the hand to find), at most a chunk.
-    /// </summary>
+    /// <summary>Evicts same-filled pages of an object (they have no slot for the hand to find), at most a chunk.</summary>
     public bool EvictFills(Pool pool, int bucketNumber, in ObjectId id, uint first, uint last)
     {
         var taken = 0;
@@ -94,7 +92,7 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
         return true;
     }
 
-    /// <summary>Takes a page away, whoever wants it gone. False if there was none.</summary>
+    /// <summary>Removes a page. False if there was none.</summary>
     public bool Take(Pool pool, in ObjectId id, uint index)
     {
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));

@@ -7,31 +7,31 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Operations;
 
 /// <summary>
-/// A get of a run of pages of one object. Each page's get is one of its own; what they share is the way: under one hold of the
-/// bucket's latch the object and a node are found, and of that node's pages the stored bytes of a few are copied, 16 at most, and
-/// as many as the thread's scratch has room for; they are checked and unpacked outside. So a hold is 2 to 3 us where a single
-/// get's is 0.3 to 0.4 us, and still shorter than the put of one page that waits for it. The slots of a run lie apart, and in a
-/// large store each is a read of cold memory; asked for together they come together, which is most of what a run wins.
-/// <para>There is no put of a run: the way is 60 of the 5,400 ns of a put, and the rest is its codec (docs/benchmarking.md).
-/// </para>
+/// A get of a run of pages of one object. Each page is a get of its own, but the pages share the look-up: one hold of the
+/// bucket's latch finds the object and a node, and copies the stored bytes of a few of that node's pages, at most 16 and as many
+/// as fit the thread's scratch; they are checked and unpacked outside. A hold is 2 to 3 us where a single get's is 0.3 to 0.4 us,
+/// still shorter than the put of one page that waits for it. The slots of a run lie apart, and in a large store each is a read of
+/// cold memory; prefetching them together makes the misses overlap, which is most of what a run wins.
+/// <para>There is no put of a run: the look-up is 60 of the 5,400 ns of a put, and the rest is its codec
+/// (docs/benchmarking.md).</para>
 /// </summary>
 internal sealed unsafe class PageRuns<THost, TPam>(PageIndex<THost, TPam> index)
     where THost : struct, IHostOps
     where TPam : struct, IPamOps
 {
-    /// <summary>Pages under one hold of the latch at most: about as many reads as a core has under way at once.</summary>
+    /// <summary>The most pages under one hold of the latch: about as many reads as a core has in flight at once.</summary>
     private const int Most = 16;
 
     private readonly PageIndex<THost, TPam> _index = index;
     private readonly THost _host = index.Host;
     private readonly TPam _pam = index.Pam;
 
-    /// <summary>Gets pages that follow one another. Of one that is not there or is damaged the buffer's part is zeros.</summary>
+    /// <summary>Gets consecutive pages. The buffer's part of a missing or damaged page is filled with zeros.</summary>
     /// <param name="pool">The pool.</param>
     /// <param name="id">The object.</param>
     /// <param name="first">The first page.</param>
     /// <param name="pages">Room for them, one after the other.</param>
-    /// <param name="outcomes">What became of each.</param>
+    /// <param name="outcomes">The outcome of each.</param>
     /// <returns>Ok if all are there, else Corrupt if one is damaged, else Miss.</returns>
     [SkipLocalsInit]
     public TmemStatus Get(Pool pool, in ObjectId id, uint first, Span<byte> pages, Span<TmemStatus> outcomes)
@@ -72,8 +72,8 @@ internal sealed unsafe class PageRuns<THost, TPam>(PageIndex<THost, TPam> index)
     }
 
     /// <summary>
-    /// Copies what is stored of the first pages of a run, one after the other, and takes them out of the index if a get does.
-    /// Returns how many pages that settles, those that are not there among them: one at least.
+    /// Copies the stored bytes of the first pages of a run, one after the other, and removes the pages from the index if the
+    /// pool's gets do. Returns how many pages that settles, including missing ones: at least one.
     /// </summary>
     [SkipLocalsInit]
     private int Grab(Pool pool, in ObjectId id, uint first, Span<byte> room, Span<Grabbed> grabbed)
@@ -93,7 +93,7 @@ internal sealed unsafe class PageRuns<THost, TPam>(PageIndex<THost, TPam> index)
             for (var i = 0; i < count; i++) _pam.Expect(words[i]);
             for (var i = 0; i < count; i++)
             {
-                // What does not fit any more is the next hold's.
+                // The rest waits for the next hold.
                 if (room.Length < pool.PageSize) count = i;
                 else if (words[i] == 0) grabbed[i] = default;
                 else

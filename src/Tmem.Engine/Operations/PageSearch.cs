@@ -5,7 +5,7 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Operations;
 
-/// <summary>The operations that look for what is there, and what is not, without a look at any page.</summary>
+/// <summary>Searches for pages, holes and objects, without reading any page.</summary>
 internal sealed unsafe class PageSearch<THost, TPam>(PageIndex<THost, TPam> index)
     where THost : struct, IHostOps
     where TPam : struct, IPamOps
@@ -26,10 +26,10 @@ internal sealed unsafe class PageSearch<THost, TPam>(PageIndex<THost, TPam> inde
         return any ? TmemStatus.Ok : TmemStatus.Miss;
     }
 
-    /// <summary>Nodes that a search for a gap looks at under one hold of the latch.</summary>
+    /// <summary>Nodes that a search for a hole visits under one hold of the latch.</summary>
     private const int NodesALook = 128;
 
-    /// <summary>The first index at or above one without a page, if so many nodes are enough to see it.</summary>
+    /// <summary>The first index at or above one that has no page, if it is found within this many nodes.</summary>
     public TmemStatus NextHole(Pool pool, in ObjectId id, uint from, int nodes, out ulong found)
     {
         found = from;
@@ -45,7 +45,7 @@ internal sealed unsafe class PageSearch<THost, TPam>(PageIndex<THost, TPam> inde
         return TmemStatus.Miss;
     }
 
-    /// <summary>Pages of an object.</summary>
+    /// <summary>The number of an object's pages.</summary>
     public long CountPages(Pool pool, in ObjectId id)
     {
         ref var bucket = ref pool.BucketAt(Pool.BucketOf(id));

@@ -5,7 +5,7 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Operations;
 
-/// <summary>What saving and restoring ask of pages: stored pages as they are.</summary>
+/// <summary>The page operations of save and restore: pages in their stored form.</summary>
 internal sealed unsafe class PageTransfer<THost, TPam>(
     PageIndex<THost, TPam> index, PageOperations<THost, TPam> pages, IReclaimer reclaimer)
     where THost : struct, IHostOps
@@ -16,7 +16,9 @@ internal sealed unsafe class PageTransfer<THost, TPam>(
     private readonly ObjectOrder<THost> _order = index.Order;
     private readonly RadixTree<THost, TPam> _tree = index.Tree;
 
-    /// <summary>Copies the first page at or above an index, as it is stored, leaving no trace. False if there is none.</summary>
+    /// <summary>
+    /// Copies the first page at or above an index, in its stored form, without side effects. False if there is none.
+    /// </summary>
     public bool NextStored(Pool pool, in ObjectId id, uint from, Span<byte> room, out uint found, out Grabbed grabbed)
     {
         found = 0;
@@ -40,11 +42,11 @@ internal sealed unsafe class PageTransfer<THost, TPam>(
 
     public bool KnowsFormat(uint format) => _pam.KnowsFormat(format);
 
-    /// <summary>Stores a page that came unpacked.</summary>
+    /// <summary>Stores an unpacked page.</summary>
     public TmemStatus Restore(Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> page) =>
         pages.Store(pool, writer, id, index, page);
 
-    /// <summary>Stores a page as it came, after unpacking it has proved it; Corrupt if it does not.</summary>
+    /// <summary>Stores a page in its stored form after a trial unpacking; Corrupt if that fails.</summary>
     public TmemStatus Restore(
         Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> stored, int format, uint checksum,
             Span<byte> unpacked)

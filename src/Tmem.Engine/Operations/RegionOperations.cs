@@ -9,9 +9,7 @@ using Tmem.Engine.Pam;
 
 namespace Tmem.Engine.Operations;
 
-/// <summary>
-/// The one combination that the engine runs: nodes and objects in the region, pages compressed in the region.
-/// </summary>
+/// <summary>The one combination the engine uses: nodes and objects in the region, pages compressed in the region.</summary>
 internal sealed class RegionOperations
 {
     public RegionOperations(RegionIndex index, RegionRemoval removal, IReclaimer reclaimer, ExchangeIntent intent)

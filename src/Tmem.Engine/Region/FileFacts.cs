@@ -5,13 +5,13 @@ using static Tmds.Linux.LibC;
 
 namespace Tmem.Engine.Region;
 
-/// <summary>What there is to know of a file or memfd before it is used.</summary>
+/// <summary>Facts about a file or memfd, before it is used.</summary>
 internal static unsafe class FileFacts
 {
     private const int SeekData = 3;
     private const int SeekHole = 4;
 
-    /// <exception cref="RegionException">It is no regular file.</exception>
+    /// <exception cref="RegionException">It is not a regular file.</exception>
     public static long LengthOf(int descriptor, string name)
     {
         stat buffer;
@@ -23,7 +23,7 @@ internal static unsafe class FileFacts
         return (long)buffer.st_size;
     }
 
-    /// <summary>Bytes of memory or disk behind it; 0 if the system does not say.</summary>
+    /// <summary>Bytes of memory or disk it takes; 0 if the system does not say.</summary>
     public static long AllocatedBytes(int descriptor)
     {
         const int blockBytes = 512;
@@ -31,7 +31,7 @@ internal static unsafe class FileFacts
         return SystemCalls.Stat(descriptor, &buffer) == 0 ? (long)buffer.st_blocks * blockBytes : 0;
     }
 
-    /// <summary>The first range at or after an offset that is not a hole; without knowledge of holes, the whole rest.</summary>
+    /// <summary>The first range at or after an offset that is not a hole; the whole rest if holes are unknown.</summary>
     public static bool NextData(int descriptor, long from, out long start, out long end)
     {
         end = 0;

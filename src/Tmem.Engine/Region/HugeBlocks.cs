@@ -6,23 +6,22 @@ using Tmem.Engine.Native;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Makes the system hold the region's full spans in pages of 2 MiB (MADV_COLLAPSE, Linux 6.1), a block at a time, from the thread
-/// that compacts. A read of cold memory then misses a cache and no page table: 290 ns instead of 440 in a store of 8 GiB. What
-/// maps the region afterwards does so in 1 ms a GiB and is unmapped in less, where pages of 4 KiB take 77 and 32: that is part of
-/// the pause after a worker dies.
-/// <para>The account stays true to the page. Only a block all of whose memory is there is taken, so nothing is added; a hole
-/// punched later splits the block and gives back what it always would. <see cref="SpanPool"/> punches nothing in the block that
-/// is in the making, because the system would fill the hole.</para>
-/// <para>What it costs: 0.6 to 5 ms of this thread for each block (a copy, and an interrupt for each page that was mapped), in
-/// which whoever touches the block waits, 3 ms as a rule and 28 at the worst seen. So it is asked for
-/// (<see cref="EngineOptions.HugePages"/>), slow by intention, and left alone while the system has little memory, of which it
-/// needs 2 MiB in one piece.</para>
+/// Makes the kernel hold the region's full spans in pages of 2 MiB (MADV_COLLAPSE, Linux 6.1), a block at a time, from the
+/// compacting thread. A read of cold memory then misses a cache and no page table: 290 ns instead of 440 in a store of 8 GiB. A
+/// later process maps the region in 1 ms a GiB and unmaps it in less, where pages of 4 KiB take 77 and 32: part of the pause
+/// after a worker dies.
+/// <para>The account stays exact to the page. Only a block whose memory is all present is taken, so nothing is added; a hole
+/// punched later splits the block and gives back as much as ever. <see cref="SpanPool"/> punches nothing in the block being made,
+/// because the kernel would fill the hole.</para>
+/// <para>Cost: 0.6 to 5 ms of this thread for each block (a copy, and an interrupt for each page that was mapped). A thread that
+/// touches the block meanwhile waits, typically 3 ms, at worst 28. So it is optional (<see cref="EngineOptions.HugePages"/>),
+/// slow by design, and paused while the system has little memory, of which it needs 2 MiB in one piece.</para>
 /// </summary>
 internal sealed unsafe class HugeBlocks : IDisposable
 {
     public const int BlockBytes = 2 << 20;
 
-    /// <summary>Of all memory, what must be available: an eighth.</summary>
+    /// <summary>The part of all memory that must be available: an eighth.</summary>
     private const int LeastAvailable = 8;
 
     private readonly RegionMemory _memory;
@@ -46,7 +45,7 @@ internal sealed unsafe class HugeBlocks : IDisposable
     /// <summary>For tests: called while a block is held, before it is made.</summary>
     internal Action? WhileHeld { get; set; }
 
-    /// <summary>Blocks made and not broken since.</summary>
+    /// <summary>Blocks made and not split since.</summary>
     public long Count
     {
         get
@@ -57,9 +56,7 @@ internal sealed unsafe class HugeBlocks : IDisposable
         }
     }
 
-    /// <summary>
-    /// Makes one more block huge; one thread at a time. False if there is none to make, or this is not the time.
-    /// </summary>
+    /// <summary>Makes one more block huge; one thread at a time. False if there is none to make, or memory is short.</summary>
     public bool Step()
     {
         lock (_one) return MakeNext();
@@ -89,7 +86,7 @@ internal sealed unsafe class HugeBlocks : IDisposable
         _isHuge = null;
     }
 
-    // What follows is called under the span pool's latch.
+    // The members below are called under the span pool's latch.
 
     public void Begin(long block) => _making = block;
 
@@ -99,7 +96,7 @@ internal sealed unsafe class HugeBlocks : IDisposable
         _making = -1;
     }
 
-    /// <summary>Whether a span lies in the block that is in the making: it may have no hole now.</summary>
+    /// <summary>Whether a span lies in the block being made: it may get no hole now.</summary>
     public bool Holds(long place) => _making >= 0 && place < (_making + 1) * BlockBytes
         && place + RegionLayout.SpanBytes > _making * BlockBytes;
 

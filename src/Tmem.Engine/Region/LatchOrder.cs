@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// The latches in the order they are taken, outermost first. A held latch is its rank, so that a dump tells them apart.
+/// Latches in the order they are taken, outermost first. A held latch contains its rank, so that a dump tells them apart.
 /// </summary>
 internal enum LatchRank
 {
@@ -21,19 +21,19 @@ internal enum LatchRank
     Class,
     /// <summary>The span pool's.</summary>
     Spans,
-    /// <summary>Notes that anybody takes (a list of corrupt pages, of punched parts): nothing is taken under it.</summary>
+    /// <summary>For short notes (a list of corrupt pages, of punched parts): no latch is taken under it.</summary>
     Notes,
 }
 
 /// <summary>
-/// Asserts, where assertions are on, that a thread takes latches in the order of their ranks: whoever waits for one holds none
-/// that comes later, so no two can wait for each other (docs/architecture.md, "Locks").
+/// Asserts, where assertions are on, that a thread takes latches in the order of their ranks: a thread that waits for one holds
+/// none of a later rank, so no two can wait for each other (docs/architecture.md, "Locks").
 /// </summary>
 internal static class LatchOrder
 {
     [ThreadStatic] private static int[]? t_held;
 
-    /// <summary>Where a comment says "under the latch": the calling thread holds one of that rank.</summary>
+    /// <summary>For a comment "under the latch": the calling thread holds one of that rank.</summary>
     [Conditional("DEBUG")]
     public static void AssertHeld(LatchRank rank) =>
         Debug.Assert(t_held is { } held && held[(int)rank] > 0, $"no latch of rank {rank} is held");
@@ -48,16 +48,16 @@ internal static class LatchOrder
             Debug.Assert(held[later] == 0, $"a latch of rank {rank} is waited for under one of rank {(LatchRank)later}");
     }
 
-    /// <summary>Before a wait for a lock of the embedder's: those come before all latches.</summary>
+    /// <summary>Before a wait for a lock of the embedder's, which precede all latches.</summary>
     [Conditional("DEBUG")]
     public static void HoldsNone() =>
         Debug.Assert(t_held is not { } held || !held.AsSpan().ContainsAnyExcept(0), "a lock is waited for under a latch");
 
-    /// <summary>One of that rank is held from now on.</summary>
+    /// <summary>After taking a latch of that rank.</summary>
     [Conditional("DEBUG")]
     public static void Entered(LatchRank rank) => (t_held ??= new int[(int)LatchRank.Notes + 1])[(int)rank]++;
 
-    /// <summary>One of that rank is left.</summary>
+    /// <summary>Before releasing a latch of that rank.</summary>
     [Conditional("DEBUG")]
     public static void Left(LatchRank rank)
     {

@@ -5,9 +5,9 @@ using static Tmds.Linux.LibC;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// The mapping a region lives in: anonymous memory, or a memfd (MAP_SHARED). Memory is populated before it is
-/// used (MADV_POPULATE_WRITE answers "no memory" as an error where a first touch would be a SIGBUS) and given back by punching
-/// holes. It is left out of core dumps: a dump reads holes too, which gives them memory, and writes out what others have stored.
+/// A region's mapping: anonymous memory, or a memfd (MAP_SHARED). Memory is populated before use (MADV_POPULATE_WRITE returns "no
+/// memory" as an error where a first touch would be a SIGBUS) and given back by punching holes. The mapping is excluded from core
+/// dumps: a dump also reads holes, which populates them, and would write out stored data.
 /// </summary>
 internal sealed unsafe class RegionMemory : IDisposable
 {
@@ -36,10 +36,10 @@ internal sealed unsafe class RegionMemory : IDisposable
     public byte* Start { get; private set; }
     public long Length { get; }
 
-    /// <summary>Of the memory; -1 for anonymous memory.</summary>
+    /// <summary>The memory's descriptor; -1 for anonymous memory.</summary>
     public int Descriptor => _descriptor;
 
-    /// <summary>What to call this region in messages.</summary>
+    /// <summary>The region's name in messages.</summary>
     public string Name { get; }
 
     public static RegionMemory Anonymous(long length, bool lockMemory) =>
@@ -55,8 +55,7 @@ internal sealed unsafe class RegionMemory : IDisposable
     }
 
     /// <summary>
-    /// Maps a descriptor, which then, and not before, belongs to the mapping; the file is first made <paramref name="length"/>
-    /// long.
+    /// Sets the length of a descriptor's file and maps it; the descriptor belongs to the mapping once this succeeds.
     /// </summary>
     public static RegionMemory FromDescriptor(int fd, long length, bool lockMemory, string name)
     {
@@ -73,15 +72,15 @@ internal sealed unsafe class RegionMemory : IDisposable
             : MapAligned(fd, length, flags, out error);
         if (start == null) throw new RegionException($"cannot map {length} bytes for {name}: {FileFacts.Describe(error)}");
         _ = SystemCalls.Advise(start, length, MADV_DONTDUMP);
-        // Locked as they are populated: locking the whole sparse mapping at once would fill it.
-        // A process that locks all it maps (mlockall) has locked this too, and is asked not to.
+        // Locked as they are populated: locking the whole sparse mapping at once would populate it.
+        // A process that locks everything it maps (mlockall) has locked this too; undo that.
         if (!lockMemory && fd >= 0) _ = SystemCalls.Unlock(start, length);
         var locked = lockMemory && SystemCalls.Lock(start, length, MLOCK_ONFAULT) == 0;
         return new RegionMemory((byte*)start, length, fd, locked, name);
     }
 
     /// <summary>
-    /// Maps a descriptor at a multiple of 2 MiB, as large pages need it: more than that is reserved, and what is over goes back.
+    /// Maps a descriptor at a multiple of 2 MiB, as huge pages need: reserves more than that, and unmaps the excess.
     /// </summary>
     private static void* MapAligned(int fd, long length, int flags, out int error)
     {
@@ -103,13 +102,13 @@ internal sealed unsafe class RegionMemory : IDisposable
     }
 
     /// <summary>
-    /// Whether the system could hold it in large pages and take part of one back at once. Of private memory it keeps the whole
+    /// Whether the kernel could hold the memory in huge pages and free part of one at once. Of private memory it keeps the whole
     /// page.
     /// </summary>
     public bool MayBeHuge => _descriptor >= 0 && !_locked;
 
     /// <summary>
-    /// Asks the system to hold a block of present pages as one. False if it would not now; it may not know how.
+    /// Asks the kernel to collapse a block of present pages into one. False if it does not now; it may not support it.
     /// </summary>
     public bool TryCollapse(long offset, long length, out bool isUnsupported)
     {
@@ -118,12 +117,12 @@ internal sealed unsafe class RegionMemory : IDisposable
         return error == 0;
     }
 
-    /// <summary>Makes pages present and writable. False if the system has no memory for them.</summary>
+    /// <summary>Makes pages present and writable. False if there is no memory for them.</summary>
     public bool Populate(long offset, long length)
     {
         if (!_populateUnsupported)
         {
-            // A memfd at its limit answers here; a touch would be a SIGBUS.
+            // A memfd at its limit fails here; a touch would be a SIGBUS.
             if (_descriptor >= 0 && SystemCalls.Allocate(_descriptor, 0, offset, length) is var refusal && refusal != 0
                 && refusal != EOPNOTSUPP && refusal != EINTR)
             {
@@ -143,24 +142,24 @@ internal sealed unsafe class RegionMemory : IDisposable
         return true;
     }
 
-    /// <summary>Maps what a memfd holds here already; a hint, before Linux 5.14 without effect.</summary>
+    /// <summary>Maps what a memfd already holds here; a hint, without effect before Linux 5.14.</summary>
     public void MakePresent(long offset, long length) => _ = SystemCalls.Advise(Start + offset, length, MADV_POPULATE_READ);
 
     /// <summary>
-    /// Whether nearly all that a memfd holds was made present here by <see cref="RegionPresence"/>: told by how much it has grown
-    /// since. The rest is cheaper to fault in, sixteen pages at a time, than to ask for: asking costs for what is there as well.
+    /// Whether <see cref="RegionPresence"/> has made nearly all that a memfd holds present here, judged by its growth since. The
+    /// rest is cheaper to fault in, sixteen pages at a time, than to request: a request also costs for pages that are present.
     /// </summary>
     public bool IsPresent => HeldBytes is var held && held - _madePresent <= held / 8;
 
-    /// <summary>How much memory a memfd holds, whoever gave it any.</summary>
+    /// <summary>The memory that a memfd holds, whoever populated it.</summary>
     public long HeldBytes => FileFacts.AllocatedBytes(_descriptor) - BehindBytes();
 
-    /// <summary>Whether it can hold memory that nobody here gave it: reading a hole of private memory gives it none.</summary>
+    /// <summary>Whether it can hold stray memory: a read of a hole populates it, except in private memory.</summary>
     public bool MayHaveStrays => _descriptor >= 0;
 
     /// <summary>
-    /// Memory of the file behind the region, which is somebody else's: what durability knows of the image. Looked at after what
-    /// the file has as a whole, as it only grows.
+    /// Memory of the file behind the region, which belongs to durability (the hashes of the image). Read after the total for the
+    /// whole file, as it only grows.
     /// </summary>
     private long BehindBytes()
     {
@@ -169,16 +168,16 @@ internal sealed unsafe class RegionMemory : IDisposable
         return bytes;
     }
 
-    /// <summary>All that it holds now is about to be present.</summary>
+    /// <summary>Notes that all it holds now is about to be present.</summary>
     public void NoteMadePresent() => _madePresent = HeldBytes;
 
     /// <summary>
-    /// Is told what has become zeros, after it has and by whoever made it so: the kernel does not count a hole as a write. Null
-    /// where nobody asks.
+    /// Called by the thread that punched, after the range has become zeros: the kernel does not count a hole as a write. Null
+    /// where changes are not tracked.
     /// </summary>
     public Action<long, long>? Punched { get; set; }
 
-    /// <summary>Gives pages back to the system; they read as zeros afterwards.</summary>
+    /// <summary>Gives pages back to the kernel; they read as zeros afterwards.</summary>
     public void Punch(long offset, long length)
     {
         MakeHole(offset, length);
@@ -192,7 +191,7 @@ internal sealed unsafe class RegionMemory : IDisposable
             ? SystemCalls.Allocate(_descriptor, keepSizePunchHole, offset, length) != 0
             : SystemCalls.Advise(Start + offset, length, _locked ? MADV_DONTNEED_LOCKED : MADV_DONTNEED) != 0;
         if (!failed) return;
-        // A kernel without DONTNEED_LOCKED (before 5.18): whoever reuses the span relies on zeros.
+        // A kernel without DONTNEED_LOCKED (before 5.18) keeps the contents, and the span's next user relies on zeros.
         new Span<byte>(Start + offset, (int)length).Clear();
         if (_descriptor < 0)
         {
@@ -204,7 +203,7 @@ internal sealed unsafe class RegionMemory : IDisposable
 
     /// <summary>
     /// Copies from the memory of a memfd. Through the descriptor, because what has been punched meanwhile reads as zeros there,
-    /// where a touch of the mapping would make it take memory again.
+    /// where a touch of the mapping would populate it again.
     /// </summary>
     public void Read(long offset, byte* into, int length)
     {

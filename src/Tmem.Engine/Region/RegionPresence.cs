@@ -1,11 +1,11 @@
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Makes all memory that a region holds present in this process's mapping, beside whoever walks over it. The first touch of a
-/// page costs a fault (0.7 us to write, a sixteenth of 1 us to read), which was more than half of an attach; asked for by the
-/// piece it costs a quarter of that, and on another processor. What is present is locked as well where the mapping is, so an
-/// attached region is whole in memory when this is disposed.
-/// <para>Nobody may punch holes meanwhile: making a hole present would give it memory.</para>
+/// Makes all memory of a region present in this process's mapping, concurrently with the walk over it. The first touch of a page
+/// costs a fault (0.7 us to write, a sixteenth of 1 us to read), which was more than half of an attach; requested in pieces it
+/// costs a quarter of that, and on another processor. In a locked mapping present memory is also locked, so once this is disposed
+/// of, an attached region is wholly in memory.
+/// <para>No holes may be punched meanwhile: making a hole present would populate it.</para>
 /// </summary>
 internal sealed class RegionPresence : IDisposable
 {
@@ -17,11 +17,11 @@ internal sealed class RegionPresence : IDisposable
     private readonly Thread? _thread;
     private int _next = -1;
 
-    /// <summary>Begins with the memory below <paramref name="end"/>, unless nearly all of it is present.</summary>
+    /// <summary>Starts with the memory below <paramref name="end"/>, unless nearly all of it is present.</summary>
     public static RegionPresence? Where(RegionMemory memory, long end) => memory.IsPresent ? null
         : new RegionPresence(memory, end);
 
-    /// <summary>Begins with the memory below <paramref name="end"/>.</summary>
+    /// <summary>Starts with the memory below <paramref name="end"/>.</summary>
     public RegionPresence(RegionMemory memory, long end)
     {
         _memory = memory;
@@ -38,7 +38,7 @@ internal sealed class RegionPresence : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Helps with what is left, and ends it.</summary>
+    /// <summary>Helps to finish, and ends it.</summary>
     public void Dispose()
     {
         Work();

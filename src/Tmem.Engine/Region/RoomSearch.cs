@@ -1,15 +1,15 @@
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// One caller's search for room, over all its tries. What compaction wins counts only if less is in use then than at any of them:
-/// a try that finds a place for the first of its slots and none for the second gives back what it took, to be won once more and
-/// taken once more, and so for ever.
+/// One caller's search for room, over all its tries. What compaction wins counts only if less memory is in use than at any
+/// earlier try: otherwise a try that finds a slot for the first of its needs and none for the second would give back what it
+/// took, to be won and taken again, for ever.
 /// </summary>
 internal struct RoomSearch
 {
     private long _least;
 
-    /// <summary>The caller has found no room with so many bytes in use.</summary>
+    /// <summary>The caller has found no room with this many bytes in use.</summary>
     public void Begin(long inUse)
     {
         if (_least == 0) _least = inUse;

@@ -2,19 +2,20 @@ using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Region;
 
-/// <summary>What the compactor asks of the slabs: a span to empty, places for what it moves, and the span's return.</summary>
+/// <summary>The compactor's part of the slabs: a span to empty, places for moved slots, and the span's return.</summary>
 internal sealed unsafe partial class SlabAllocator
 {
     private const long WorthWhile = 32 << 10;
 
     /// <summary>
-    /// Takes the emptiest span of a class out of its list, if the memory of the class's free slots is worth it: nothing is
-    /// allocated from it until <see cref="Rejoin"/>. One thread at a time.
+    /// Isolates the emptiest span of a class, if the memory of the class's free slots is worth it: nothing is allocated from it
+    /// until <see cref="Rejoin"/>. One thread at a time.
     /// </summary>
     /// <param name="kind">The class's kind.</param>
     /// <param name="sizeClass">The class.</param>
-    /// <param name="thorough">A page is worth it; else a sixty-fourth of the class and no less than
-    /// <see cref="WorthWhile"/>.</param>
+    /// <param name="thorough">
+    /// A page is worth it; else a sixty-fourth of the class and no less than <see cref="WorthWhile"/>.
+    /// </param>
     /// <param name="span">The span.</param>
     public bool TryIsolate(SpanKind kind, int sizeClass, bool thorough, out uint span)
     {
@@ -22,7 +23,7 @@ internal sealed unsafe partial class SlabAllocator
         span = 0;
         var present = Volatile.Read(ref state.Present) * RegionLayout.PageSize;
         var slack = thorough ? RegionLayout.PageSize : Math.Max(WorthWhile, present / 64);
-        // A look without the latch: most classes have nothing to win.
+        // Checked without the latch first: most classes have nothing to win.
         if (present - Volatile.Read(ref state.Live) * SizeClasses.Size(sizeClass) < slack) return false;
         SpinLatch.Enter(ref state.Latch, LatchRank.Class);
         ReleaseWaiting(ref state, kind, sizeClass);
@@ -45,7 +46,7 @@ internal sealed unsafe partial class SlabAllocator
         ref var entry = ref _spans.Table[span];
         ref var state = ref State(entry.Kind, entry.Class);
         SpinLatch.Enter(ref state.Latch, LatchRank.Class);
-        // What was freed since is mostly above; sorting takes it off the chain.
+        // Slots freed since are mostly above; sorting drops them from the chain.
         if (entry.FreeHead == 0 || entry.FreeHead - 1 >= slot) SortFree(span);
         ulong place = 0;
         if (entry.FreeHead != 0 && entry.FreeHead - 1 < slot)
@@ -58,7 +59,7 @@ internal sealed unsafe partial class SlabAllocator
     }
 
     /// <summary>
-    /// Gives an isolated span back to its class without the memory above its last slot in use, or to the pool if it is empty.
+    /// Returns an isolated span to its class without the memory above its last slot in use, or to the pool if it is empty.
     /// </summary>
     public void Rejoin(uint span)
     {
@@ -85,7 +86,7 @@ internal sealed unsafe partial class SlabAllocator
     /// <summary>Whether a slot of an isolated span is in use.</summary>
     public bool IsTaken(ulong place) => Volatile.Read(ref *(ulong*)(_start + place)) != 0;
 
-    /// <summary>Chains the free slots of a span from the lowest up and forgets those above the last one in use.</summary>
+    /// <summary>Chains the free slots of a span from the lowest up and drops those above the last one in use.</summary>
     private void SortFree(uint span)
     {
         ref var entry = ref _spans.Table[span];

@@ -2,12 +2,12 @@ using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Region;
 
-/// <summary>One class at a time held off, for who looks at a span of it beside the work of others.</summary>
+/// <summary>Holds off one class at a time, for a check of one of its spans beside other operations.</summary>
 internal sealed unsafe partial class SlabAllocator
 {
     /// <summary>
-    /// Holds off allocation and release of slots of a span's class while <paramref name="look"/> reads the span. Not called, and
-    /// false, if the span is nobody's, or its entry names no class.
+    /// Holds off allocation and release of slots of a span's class while <paramref name="look"/> reads the span. Returns false
+    /// without calling it if the span is free, or its entry names no class.
     /// </summary>
     public bool WhileSpanHeld(uint span, Action look)
     {
@@ -20,7 +20,7 @@ internal sealed unsafe partial class SlabAllocator
             SpinLatch.Enter(ref state.Latch, LatchRank.Class);
             try
             {
-                // It may have become another's before the latch was ours.
+                // It may have gone to another class before the latch was taken.
                 if (entry.Kind != kind || entry.Class != sizeClass) continue;
                 look();
                 return true;

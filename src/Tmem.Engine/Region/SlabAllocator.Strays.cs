@@ -3,16 +3,16 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Gives back memory of the region that nobody counts (<see cref="SpanPool"/>): a span at a time, under the latch that keeps it
-/// from growing.
+/// Gives back memory of the region that is not in the account (<see cref="SpanPool"/>): a span at a time, under the latch that
+/// keeps it from growing.
 /// </summary>
 internal sealed unsafe partial class SlabAllocator
 {
     private readonly Lock _strays = new();
 
     /// <summary>
-    /// Looks for it if the file holds more than is counted. Others wait for a punch at most. False if as much is there
-    /// afterwards: somebody is still reading, or the system gives more than it is asked for.
+    /// Punches strays if the file holds more than is accounted for. Others wait for a punch at most. False if the excess remains:
+    /// a process is still reading, or the kernel populates more than it is asked for.
     /// </summary>
     public bool PunchStrays()
     {

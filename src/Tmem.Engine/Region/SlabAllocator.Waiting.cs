@@ -5,21 +5,20 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Slots of pages that wait to be free. What a flush or an overwrite knows of a page stands in its leaf, so the slot would be
-/// touched for the sake of its free chain alone; in a large store that is cold memory, and 200 to 400 ns in which nothing else
-/// can happen, since the next interlocked instruction waits for the store. So its line is asked for, and the slot waits beside
-/// others of its class: the next page of the class takes it as it stands, or it is freed for good, in the cache by then, when
-/// there are too many.
+/// Page slots that wait to be freed. A flush or an overwrite finds all it needs in the leaf, so it would touch the slot only for
+/// its free chain; in a large store that is cold memory, 200 to 400 ns in which nothing else can happen, since the next
+/// interlocked instruction waits for the store. So the line is prefetched, and the slot waits beside others of its class: the
+/// next page of the class takes it as it is, or, when too many wait, it is freed for good, in the cache by then.
 /// <para>Until then it looks taken, with the header of a page that is gone: no leaf refers to it, so the hands and the compactor
-/// pass it by as they do any page that went a moment ago, and an attach frees it. Spans count it as in use; the class's slack has
-/// it, so compaction finds it.</para>
+/// pass it by as they do any page just removed, and an attach frees it. Spans count it as in use; the class's slack includes it,
+/// so compaction finds it.</para>
 /// </summary>
 internal sealed unsafe partial class SlabAllocator
 {
     /// <summary>A cache line of places a class.</summary>
     private const int MostWaiting = 8;
 
-    /// <summary>No more than this part of a class's slots wait: what a small store has must not lie about.</summary>
+    /// <summary>At most this part of a class's slots wait: a small store must not spend its memory on them.</summary>
     private const int LeastLiveAWaiting = 64;
 
     private ulong* _waiting;
@@ -42,17 +41,17 @@ internal sealed unsafe partial class SlabAllocator
 
     private static bool MayWait(SpanKind kind) => kind is SpanKind.PersistentPages or SpanKind.EphemeralPages;
 
-    /// <summary>Makes a slot wait that nothing refers to. False if it has to be freed at once. Under the class's latch.</summary>
+    /// <summary>Lets an unreferenced slot wait. False if it has to be freed at once. Under the class's latch.</summary>
     private bool LetWait(ref ClassState state, in SpanEntry entry, ulong place)
     {
         LatchOrder.AssertHeld(LatchRank.Class);
-        // An isolated span is being emptied, and gives nothing to anybody.
+        // An isolated span is being emptied, and serves no allocation.
         if (!MayWait(entry.Kind) || entry.List == SpanList.Isolated) return false;
         if (state.Waiting >= Math.Min(MostWaiting, state.Live / LeastLiveAWaiting))
             ReleaseWaiting(ref state, entry.Kind, entry.Class);
         if (state.Live < LeastLiveAWaiting) return false;
         var waiting = WaitingOf(entry.Kind, entry.Class);
-        // Two leaves of one slot are damage, and must not become two pages of one slot.
+        // Two leaves with one slot are damage, and must not become two pages in one slot.
         if (new ReadOnlySpan<ulong>(waiting, state.Waiting).Contains(place)) return true;
         if (Sse.IsSupported) Sse.Prefetch0(_start + place);
         waiting[state.Waiting++] = place;
@@ -60,7 +59,7 @@ internal sealed unsafe partial class SlabAllocator
         return true;
     }
 
-    /// <summary>The slot that began to wait last, taken; 0 if none waits. Under the class's latch.</summary>
+    /// <summary>Takes the slot that began to wait last; 0 if none waits. Under the class's latch.</summary>
     private ulong TakeWaiting(ref ClassState state, SpanKind kind, int sizeClass)
     {
         LatchOrder.AssertHeld(LatchRank.Class);
@@ -97,7 +96,7 @@ internal sealed unsafe partial class SlabAllocator
         }
     }
 
-    /// <summary>False for what a damaged leaf has put here: a slot that was free already.</summary>
+    /// <summary>False for a slot that was free already, freed twice through a damaged leaf.</summary>
     private bool IsStillTaken(ulong place, SpanKind kind, int sizeClass)
     {
         ref var entry = ref _spans.Table[_spans.SpanOf(place)];

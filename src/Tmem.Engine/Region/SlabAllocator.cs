@@ -6,11 +6,10 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Slots of equal size in spans. Each kind and class has, under its own latch, four lists of spans with free slots by how full
-/// they are, as zsmalloc's fullness groups: slots are taken from the fullest, so that the emptiest have a chance to empty. A
-/// slot's first word says what it is: 0 free, 1 taken but not committed, anything else committed. Free slots are chained through
-/// their second word. Chains and counts are derived: the attach walk makes them anew. Slots of pages go a longer way
-/// (SlabAllocator.Waiting.cs).
+/// Slots of equal size in spans. Each kind and class has, under its own latch, four lists of spans with free slots by fullness,
+/// as zsmalloc's fullness groups: slots are taken from the fullest, so that the emptiest can empty. A slot's first word tells its
+/// state: 0 free, 1 taken but not committed, anything else committed. Free slots are chained through their second word. Chains
+/// and counts are derived: the attach walk rebuilds them. Page slots take a detour on release (SlabAllocator.Waiting.cs).
 /// <para>Lock order: a class's latch, then the span pool's.</para>
 /// </summary>
 internal sealed unsafe partial class SlabAllocator : IDisposable
@@ -19,7 +18,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     private const int Kinds = 6;
     private const int Lists = 4;
 
-    // One cache line a class: two threads that store pages of different sizes never meet.
+    // One cache line a class: two threads that store pages of different sizes never contend.
     [StructLayout(LayoutKind.Sequential, Size = 64)]
     private struct ClassState
     {
@@ -27,7 +26,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         public fixed uint Heads[Lists];
         /// <summary>Slots that wait, at <see cref="WaitingOf"/>.</summary>
         public int Waiting;
-        /// <summary>Slots in use, those that wait not among them: less than the spans say by as many.</summary>
+        /// <summary>Slots in use, without those that wait: less than the spans say by as many.</summary>
         public long Live;
         public long Present;
     }
@@ -53,12 +52,12 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     public SpanPool Spans => _spans;
 
     /// <summary>
-    /// As <see cref="Allocate"/>, making room until there is some or nothing is left to compact or to evict; then a larger slot
-    /// that stands free serves as well. No latch is held.
+    /// As <see cref="Allocate"/>, making room until there is some or nothing is left to compact or to evict; then a larger free
+    /// slot serves as well. Called with no latch held.
     /// </summary>
-    /// <param name="kind">What the slot is for.</param>
+    /// <param name="kind">The slot's use.</param>
     /// <param name="sizeClass">Its size.</param>
-    /// <param name="maker">Who makes room.</param>
+    /// <param name="maker">Makes room.</param>
     public ulong AllocateEvicting(SpanKind kind, int sizeClass, IRoomMaker maker)
     {
         ulong place;
@@ -74,7 +73,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* At(ulong place) => _start + place;
 
-    /// <summary>A slot of the class; 0 when there is no room for it.</summary>
+    /// <summary>A slot of the class; 0 if there is no room for it.</summary>
     /// <returns>The slot's place: byte offset in the region, a multiple of 16.</returns>
     public ulong Allocate(SpanKind kind, int sizeClass)
     {
@@ -90,7 +89,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         return place;
     }
 
-    /// <summary>A slot in a span that is in use, for what the compactor moves out of another; 0 if there is none.</summary>
+    /// <summary>A slot in a span already in use, for a slot that the compactor moves; 0 if there is none.</summary>
     public ulong AllocateBeside(SpanKind kind, int sizeClass) => AllocateFrom(kind, sizeClass, Growth.Span);
 
     private ulong AllocateFrom(SpanKind kind, int sizeClass, Growth growth)
@@ -113,7 +112,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         return place;
     }
 
-    /// <summary>The fullest span with a slot to give: one whose memory is there, else one that can be extended.</summary>
+    /// <summary>The fullest span with a free slot: one whose memory is present, else one that can be extended.</summary>
     private bool Choose(ref ClassState state, int sizeClass, Growth growth, out uint span)
     {
         uint extendable = 0;
@@ -182,7 +181,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         var sizeClass = entry.Class;
         ref var state = ref State(kind, sizeClass);
         SpinLatch.Enter(ref state.Latch, LatchRank.Class);
-        // What is free already only a damaged leaf can bring here.
+        // A damaged leaf can name a slot that is free already.
         if (!LetWait(ref state, entry, place) && *(ulong*)(_start + place) != 0)
         {
             FreeLatched(ref state, place);
@@ -216,7 +215,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         else Relist(ref state, span);
     }
 
-    /// <summary>Memory of slabs that no slot in use takes: what compaction could win, span tails included.</summary>
+    /// <summary>Memory of slabs that no slot in use takes: what compaction could win, including span tails.</summary>
     public long SlackBytes()
     {
         long slack = 0;
@@ -236,7 +235,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int SlotBytes(ulong place) => SizeClasses.Size(_spans.Table[_spans.SpanOf(place)].Class);
 
-    /// <summary>Whether a place, which may come from anywhere, is the start of a used slot of that kind.</summary>
+    /// <summary>Whether a place, not yet validated, is the start of a used slot of that kind.</summary>
     public bool IsSlot(ulong place, SpanKind kind)
     {
         if ((place & 15) != 0 || !_spans.Contains(place)) return false;
@@ -249,7 +248,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         return slot * size == offset && offset + size <= RegionLayout.SpanBytes;
     }
 
-    /// <summary>As <see cref="IsSlot"/>, and the slot has been used: its memory is there.</summary>
+    /// <summary>As <see cref="IsSlot"/>, for a slot that has been used: its memory is present.</summary>
     public bool IsUsedSlot(ulong place, SpanKind kind, out int bytes)
     {
         bytes = 0;
@@ -274,7 +273,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         return start + (ulong)SizeClasses.SlotAt(sizeClass, place - start) * (ulong)SizeClasses.Size(sizeClass);
     }
 
-    /// <summary>Puts a recovered span (its Live, Bump and FreeHead set) into the allocator's hands.</summary>
+    /// <summary>Hands a recovered span (its Live, Bump and FreeHead set) to the allocator.</summary>
     public void Adopt(uint span)
     {
         ref var entry = ref _spans.Table[span];
@@ -289,10 +288,10 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     /// <summary>
     /// Holds off allocation and release of slots of every kind while <paramref name="look"/> reads.
     /// </summary>
-    /// <param name="look">What is done meanwhile.</param>
+    /// <param name="look">Runs meanwhile.</param>
     /// <param name="noneWaits">
-    /// Whether no slot waits meanwhile, as who counts them wants it. That touches each, up to 1,230 pages of cold memory; whoever
-    /// copies the region takes those that wait along, since an attach frees them.
+    /// Whether to free all waiting slots first, for a caller that counts slots. That touches each, up to 1,230 pages of cold
+    /// memory; a caller that copies the region takes waiting slots along, since an attach frees them.
     /// </param>
     public void WhileHeld(Action look, bool noneWaits)
     {
@@ -317,7 +316,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
 
     private static int SlotsEnd(int sizeClass) => SizeClasses.SlotsPerSpan(sizeClass) * SizeClasses.Size(sizeClass);
 
-    /// <summary>Where the next slot never used would end; beyond all memory if there is none.</summary>
+    /// <summary>The end of the next never-used slot; beyond all memory if there is none.</summary>
     private static int NextSlotEnd(in SpanEntry entry, int sizeClass) =>
         entry.Bump < SizeClasses.SlotsPerSpan(sizeClass) ? (entry.Bump + 1) * SizeClasses.Size(sizeClass) : int.MaxValue;
 
@@ -327,7 +326,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         return entry.Live == slots ? SpanList.None : (SpanList)(1 + entry.Live * Lists / slots);
     }
 
-    /// <summary>Moves a span to the list its fullness calls for.</summary>
+    /// <summary>Moves a span to the list for its fullness.</summary>
     private void Relist(ref ClassState state, uint span)
     {
         ref var entry = ref _spans.Table[span];
@@ -355,7 +354,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         entry.List = SpanList.None;
     }
 
-    /// <summary>Lets go of a span without slots in use.</summary>
+    /// <summary>Releases a span without slots in use.</summary>
     private void Dismiss(ref ClassState state, uint span)
     {
         Unlist(ref state, span);

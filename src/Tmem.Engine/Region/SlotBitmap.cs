@@ -4,8 +4,8 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// One bit for each slot of every used span, in native memory (8 million pages are a megabyte): what a walk over the index has
-/// reached. Made and used while no span changes hands.
+/// The slots that a walk over the index has reached: one bit for each slot of every used span, in native memory (8 million pages
+/// are a megabyte). Valid while no span changes hands.
 /// </summary>
 internal sealed unsafe class SlotBitmap : IDisposable
 {

@@ -4,15 +4,15 @@ namespace Tmem.Engine.Region;
 
 /// <summary>
 /// The account of real memory: superblock and pool table, the touched part of the span table, the present pages of all spans, and
-/// what the process keeps beside the region for it (<see cref="TryCharge"/>). It never exceeds the capacity: a taker is refused
-/// first.
+/// what the process keeps beside the region for it (<see cref="TryCharge"/>). It never exceeds the capacity: an allocation is
+/// refused first.
 /// </summary>
 internal sealed unsafe partial class SpanPool
 {
     private readonly long[] _present = new long[6];
     private long _charged;
     private long _peak;
-    /// <summary>Where it is kept for who serves the region after this process; null for nowhere.</summary>
+    /// <summary>Passes the peak to the process that serves the region next; null for none.</summary>
     private readonly long* _peakWord;
     private long _overrun;
     private long _capacity;
@@ -20,11 +20,11 @@ internal sealed unsafe partial class SpanPool
     public long Peak => Volatile.Read(ref _peak);
 
     /// <summary>
-    /// The most by which anything that was to ask first has passed the capacity since it was set: 0, or there is a fault.
+    /// The most by which a checked allocation has exceeded the capacity since it was set: 0 unless there is a bug.
     /// </summary>
     public long Overrun => Volatile.Read(ref _overrun);
 
-    /// <summary>For tests: nobody is refused, as if by a fault.</summary>
+    /// <summary>For tests: refuses nothing, as a bug would.</summary>
     internal bool RefusesNothing { get; set; }
 
     public long Used
@@ -39,7 +39,7 @@ internal sealed unsafe partial class SpanPool
     }
 
     /// <summary>
-    /// The limit on real memory. Lowering it below what is used refuses takers until enough has been given back.
+    /// The limit on real memory. If it is lowered below the use, allocations are refused until enough has been given back.
     /// </summary>
     public long Capacity
     {
@@ -55,8 +55,8 @@ internal sealed unsafe partial class SpanPool
     }
 
     /// <summary>
-    /// What a store of that capacity needs beside the slots of pages and index: tables, what the process keeps for it, and
-    /// records, whose spans are not compacted.
+    /// What a store of that capacity needs besides the slots of pages and index: tables, the process's part, and records, whose
+    /// spans are not compacted.
     /// </summary>
     public long FixedBytes(long capacity) =>
         RegionLayout.TablesBytes + TableBytes(Math.Min(Count, RegionLayout.SpansFor(capacity)))
@@ -81,7 +81,7 @@ internal sealed unsafe partial class SpanPool
         return fits;
     }
 
-    /// <summary>Charges what is there already.</summary>
+    /// <summary>Charges memory already in use.</summary>
     public void Charge(long bytes)
     {
         SpinLatch.Enter(ref _latch, LatchRank.Spans);
@@ -117,7 +117,7 @@ internal sealed unsafe partial class SpanPool
         SpinLatch.Exit(ref _latch);
     }
 
-    /// <summary>Whether there is room, once empty spans have let go of what they hold.</summary>
+    /// <summary>Whether there is room, after releasing the memory of empty spans if need be.</summary>
     private bool Fits(long bytes)
     {
         if (UsedNow() + bytes <= _capacity || RefusesNothing) return true;
@@ -133,7 +133,7 @@ internal sealed unsafe partial class SpanPool
         return RegionLayout.TablesBytes + TableBytes(_highWater) + _charged + pages * RegionLayout.PageSize;
     }
 
-    /// <summary>Somebody has asked and was not refused.</summary>
+    /// <summary>After a checked allocation that was not refused.</summary>
     private void NoteGrowth()
     {
         NotePeak();

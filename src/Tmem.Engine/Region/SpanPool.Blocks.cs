@@ -3,17 +3,16 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// What <see cref="HugeBlocks"/> and the spans agree on: a block that is being made keeps all its memory, because the system
-/// would fill a hole in it, and a span that is to lose memory says so first, so that its block is not begun.
+/// The agreement between <see cref="HugeBlocks"/> and the spans: a block being made keeps all its memory, because the kernel
+/// would fill a hole in it, and a span about to lose memory announces it first, so that its block is not begun.
 /// </summary>
 internal sealed unsafe partial class SpanPool
 {
-    /// <summary>Who makes blocks of spans huge; null where nobody does.</summary>
+    /// <summary>Makes blocks of spans huge; null if disabled.</summary>
     internal HugeBlocks? Huge { get; set; }
 
     /// <summary>
-    /// Sees to it that a block keeps all its memory till <see cref="LetGo"/>. False if it has not got all, or will hardly keep
-    /// it.
+    /// Makes a block keep all its memory until <see cref="LetGo"/>. False if some is missing, or it will hardly keep it.
     /// </summary>
     public bool TryHold(HugeBlocks huge, long block)
     {
@@ -48,8 +47,8 @@ internal sealed unsafe partial class SpanPool
     }
 
     /// <summary>
-    /// Takes pages off a span's end that are about to be punched. First, so that no block with them is made huge any more; false
-    /// if one is being made, and then they have to stay.
+    /// Removes pages about to be punched from a span's end, first, so that no block with them is made huge any more; false if one
+    /// is being made: then they have to stay.
     /// </summary>
     private bool TryBreakLatched(ref SpanEntry entry, uint span, int pages)
     {

@@ -3,10 +3,10 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// Memory that a memfd holds and nobody counts. Whoever reads a hole of it through a mapping gives that page memory: a core dump,
-/// a debugger, a process that makes the region present beside one that gives memory back. The file says how much it holds, so the
-/// account can be held against it; what is too much is punched again, a piece at a time: all that lies beyond the present pages
-/// of each span.
+/// Strays: memory that a memfd holds outside the account. A read of a hole through a mapping populates the page: by a core dump,
+/// a debugger, a process that makes the region present beside one that gives memory back. The file tells how much it holds, so
+/// the account can be compared with it; the excess is punched again, a piece at a time: all that lies beyond the present pages of
+/// each span.
 /// </summary>
 internal sealed unsafe partial class SpanPool
 {
@@ -15,11 +15,11 @@ internal sealed unsafe partial class SpanPool
 
     private long _straysPunched;
 
-    /// <summary>Bytes of memory nobody counted that were found and given back.</summary>
+    /// <summary>Bytes of strays found and given back.</summary>
     public long StraysPunched => Volatile.Read(ref _straysPunched);
 
     /// <summary>
-    /// What the file holds beyond the account; 0 or less as a rule: a page is counted before it is there and until it is gone.
+    /// What the file holds beyond the account; normally 0 or less: a page is counted before it is present and until it is gone.
     /// </summary>
     public long StrayBytes()
     {
@@ -29,10 +29,10 @@ internal sealed unsafe partial class SpanPool
         return held - Math.Max(before, Counted());
     }
 
-    /// <summary>Whether there is enough of it to look for.</summary>
+    /// <summary>Whether there are enough strays to look for.</summary>
     public bool HasStrays => StrayBytes() > Tolerance;
 
-    /// <summary>Notes what a look through all spans has won.</summary>
+    /// <summary>Notes what a pass over all spans has given back.</summary>
     public void NotePunched(long bytes) => Interlocked.Add(ref _straysPunched, Math.Max(0, bytes));
 
     /// <summary>Punches what lies beyond a span's present pages. The caller holds the span's class.</summary>
@@ -42,7 +42,7 @@ internal sealed unsafe partial class SpanPool
         if (present < RegionLayout.SpanBytes) _memory.Punch((long)PlaceOf(span) + present, RegionLayout.SpanBytes - present);
     }
 
-    /// <summary>As <see cref="PunchBeyond"/>, of a span that stands in a list of empty ones; others are their class's.</summary>
+    /// <summary>As <see cref="PunchBeyond"/>, for a span in a list of empty ones; others are their class's.</summary>
     public void PunchEmpty(uint span)
     {
         SpinLatch.Enter(ref _latch, LatchRank.Spans);
@@ -50,7 +50,7 @@ internal sealed unsafe partial class SpanPool
         SpinLatch.Exit(ref _latch);
     }
 
-    /// <summary>Punches what lies beyond the spans that have ever been used, and beyond the table's part for them.</summary>
+    /// <summary>Punches beyond the spans that have ever been used, and beyond the table's part for them.</summary>
     public void PunchUnused()
     {
         SpinLatch.Enter(ref _latch, LatchRank.Spans);
@@ -59,7 +59,7 @@ internal sealed unsafe partial class SpanPool
         SpinLatch.Exit(ref _latch);
         for (var end = (long)PlaceOf((uint)Count); end > (long)PlaceOf((uint)HighWater); end -= PieceBytes)
         {
-            // Under the latch nobody begins a span; whoever has begun one fills it later.
+            // Under the latch no span is begun; one already begun is filled later.
             SpinLatch.Enter(ref _latch, LatchRank.Spans);
             var from = Math.Max(end - PieceBytes, (long)PlaceOf((uint)_highWater));
             if (from < end) _memory.Punch(from, end - from);
@@ -67,9 +67,7 @@ internal sealed unsafe partial class SpanPool
         }
     }
 
-    /// <summary>
-    /// What the account and the span table say differently, in words; null if nothing. The caller holds every class.
-    /// </summary>
+    /// <summary>A sentence on where account and span table differ; null if they agree. The caller holds every class.</summary>
     public string? Disagreement()
     {
         var present = new long[_present.Length];

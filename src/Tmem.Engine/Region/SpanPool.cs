@@ -5,10 +5,10 @@ namespace Tmem.Engine.Region;
 
 /// <summary>
 /// Hands out spans and keeps the account of real memory, page by page. A span's memory is populated from its start as its slots
-/// are used (<see cref="TryExtend"/>), a granule at a time: a first touch page by page costs the swap-out path a fault each, and
-/// a whole span at a time would cost every class of slots the memory of one. An empty span keeps its memory for the next taker,
-/// up to a bound, so that a class that empties and fills again makes no system call; beyond the bound its memory goes back to the
-/// system.
+/// are used (<see cref="TryExtend"/>), a granule at a time: a first touch page by page would cost the swap-out path a fault each,
+/// and a whole span at a time would cost every size class the memory of one. Empty spans keep their memory for the next user, up
+/// to a bound, so that a class that empties and fills again makes no system call; beyond the bound their memory goes back to the
+/// kernel.
 /// </summary>
 internal sealed unsafe partial class SpanPool
 {
@@ -40,7 +40,7 @@ internal sealed unsafe partial class SpanPool
 
     public SpanEntry* Table { get; }
 
-    /// <summary>Spans the region can ever have.</summary>
+    /// <summary>The most spans the region can ever have.</summary>
     public long Count { get; }
 
     /// <summary>Spans at or above this one have never been used since creation.</summary>
@@ -59,11 +59,11 @@ internal sealed unsafe partial class SpanPool
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong PlaceOf(uint span) => (ulong)_header + ((ulong)span << RegionLayout.SpanShift);
 
-    /// <summary>Whether a place, which may come from anywhere, lies in a span that has been used.</summary>
+    /// <summary>Whether a place, not yet validated, lies in a span that has been used.</summary>
     public bool Contains(ulong place) =>
         place >= (ulong)_header && place < (ulong)_header + ((ulong)HighWater << RegionLayout.SpanShift);
 
-    /// <summary>Takes a span for slots of one class; it may hold no memory yet. False when the region has no span left.</summary>
+    /// <summary>Takes a span for slots of one class; it may hold no memory yet. False if the region has no span left.</summary>
     public bool TryTake(SpanKind kind, int sizeClass, out uint span)
     {
         SpinLatch.Enter(ref _latch, LatchRank.Spans);
@@ -87,7 +87,7 @@ internal sealed unsafe partial class SpanPool
         _inUse++;
         SpinLatch.Exit(ref _latch);
 
-        // Where a slot's own first word is the truth (objects, records), none may be left over from the span's last use.
+        // A slot's own first word is the truth for objects and records; none may remain from the span's last use.
         if (kind is SpanKind.Objects or SpanKind.Records) new Span<byte>(Start(span), present * RegionLayout.PageSize).Clear();
         ref var entry = ref Table[span];
         entry = new SpanEntry { Class = (byte)sizeClass, Present = present };
@@ -96,12 +96,12 @@ internal sealed unsafe partial class SpanPool
     }
 
     /// <summary>
-    /// Populates more of a span: a granule, or no more than is needed where memory is short. The caller holds the span's class.
+    /// Populates more of a span: a granule, or no more than needed where memory is short. The caller holds the span's class.
     /// </summary>
     /// <param name="span">The span.</param>
-    /// <param name="need">Bytes from its start that must be there.</param>
+    /// <param name="need">Bytes from its start that must be present.</param>
     /// <param name="most">Bytes from its start that can ever be used.</param>
-    /// <param name="held">Pages that the span's class holds already.</param>
+    /// <param name="held">Pages that the span's class already holds.</param>
     public bool TryExtend(uint span, int need, int most, long held)
     {
         ref var entry = ref Table[span];
@@ -133,7 +133,7 @@ internal sealed unsafe partial class SpanPool
         Unaccount(entry.Kind, pages);
     }
 
-    /// <summary>Takes back an empty span: its memory is kept for the next taker, or returned to the system.</summary>
+    /// <summary>Takes back an empty span: keeps its memory for the next user, or gives it back to the kernel.</summary>
     public void Return(uint span)
     {
         ref var entry = ref Table[span];
@@ -161,7 +161,7 @@ internal sealed unsafe partial class SpanPool
         SpinLatch.Exit(ref _latch);
     }
 
-    /// <summary>Gives the memory of all empty spans back to the system. False if there is none.</summary>
+    /// <summary>Gives the memory of all empty spans back to the kernel. False if there is none.</summary>
     public bool ReleaseReady()
     {
         SpinLatch.Enter(ref _latch, LatchRank.Spans);
@@ -173,8 +173,8 @@ internal sealed unsafe partial class SpanPool
     }
 
     /// <summary>
-    /// Takes an attached region's spans over: those of a kind other than free are in use, and <see cref="AdoptPresent"/> accounts
-    /// for each; the memory of every free one goes back to the system.
+    /// Takes over an attached region's spans: those not free are in use, and <see cref="AdoptPresent"/> accounts for each; the
+    /// memory of every free one goes back to the kernel.
     /// </summary>
     public void Adopt()
     {
@@ -196,9 +196,7 @@ internal sealed unsafe partial class SpanPool
         NotePeak();
     }
 
-    /// <summary>
-    /// Accounts for a span in use of an attached region: what is needed stays, whatever else it holds goes back.
-    /// </summary>
+    /// <summary>Accounts for a span in use of an attached region: keeps what is needed, gives back the rest.</summary>
     /// <param name="span">The span.</param>
     /// <param name="used">Bytes from its start that hold slots in use.</param>
     /// <param name="most">Bytes from its start that can ever be used.</param>
@@ -217,8 +215,8 @@ internal sealed unsafe partial class SpanPool
     }
 
     /// <summary>
-    /// Pages populated at a time: a thirty-second of what the class holds already, so that what stands ready never matters beside
-    /// what is stored, whatever the store's size and however its pages spread over the classes.
+    /// Pages populated at a time: a thirty-second of what the class already holds, so that memory populated ahead stays small
+    /// beside what is stored, whatever the store's size and however its pages spread over the classes.
     /// </summary>
     private static int Granule(long held) => (int)Math.Clamp(held / 32, 1, MostGranule / RegionLayout.PageSize);
 
@@ -250,7 +248,7 @@ internal sealed unsafe partial class SpanPool
     {
         span = (uint)_highWater;
         if (_highWater >= Count) return false;
-        // The table's entry is made present first, so that writing it is never the first touch of a page.
+        // The table's entry is populated first, so that writing it is never the first touch of a page.
         var more = TableBytes(_highWater + 1) - TableBytes(_highWater);
         if (more > 0 && (!Fits(more) || !_memory.Populate(RegionLayout.SpanTableOffset + TableBytes(_highWater), more)))
             return false;

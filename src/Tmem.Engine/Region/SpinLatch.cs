@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// The lock of short sections: one int, spun on briefly, then the processor is yielded. It lives anywhere (a table, a bucket), is
-/// never poisoned and allocates nothing; System.Threading.Lock allocates an event the first time it is contended, which the data
-/// path may not. It is free at 0, and held as the <see cref="LatchRank"/> that it is.
+/// The lock for short sections: one int; a waiter spins briefly, then yields the processor. It can live anywhere (a table, a
+/// bucket), is never poisoned and allocates nothing; System.Threading.Lock allocates an event on first contention, which the data
+/// path may not. 0 is free; a held latch contains its <see cref="LatchRank"/>.
 /// </summary>
 internal static class SpinLatch
 {
@@ -17,7 +17,7 @@ internal static class SpinLatch
         LatchOrder.Entered(rank);
     }
 
-    /// <summary>Waits for nobody, so it may be tried out of order.</summary>
+    /// <summary>Waits for nothing, so it may be tried out of order.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryEnter(ref int latch, LatchRank rank)
     {

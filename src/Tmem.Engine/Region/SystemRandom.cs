@@ -3,12 +3,12 @@ using System.Runtime.InteropServices;
 namespace Tmem.Engine.Region;
 
 /// <summary>
-/// The system's random source, getrandom(2), for what others must not guess. System.Random is no secret, and
+/// The system's random source, getrandom(2), for values that others must not guess. System.Random is predictable, and
 /// RandomNumberGenerator would load a library of 4 MiB into locked memory for a few bytes.
 /// </summary>
 internal static unsafe partial class SystemRandom
 {
-    /// <summary>Fills with random bytes.</summary>
+    /// <summary>Fills a span with random bytes.</summary>
     /// <exception cref="InvalidOperationException">The system has none to give.</exception>
     public static void Fill(Span<byte> bytes)
     {
@@ -23,7 +23,7 @@ internal static unsafe partial class SystemRandom
         }
     }
 
-    // Interrupted only before the system's source is ready, early in its boot; a request of up to 256 bytes is not.
+    // May be interrupted before the source is ready, early in boot; after that, a request of up to 256 bytes never is.
     [LibraryImport("libc", EntryPoint = "getrandom")]
     private static partial nint GetRandom(byte* bytes, nuint count, uint flags);
 }
