@@ -3,9 +3,8 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Index;
 
 /// <summary>
-/// What the index asks of its host: memory for radix nodes and objects (kztmem's <c>tmem_hostops</c>). Places are byte offsets; 0
-/// says there is no room. What is handed out has a first word of <see cref="SlotState.InFlight"/> and is otherwise not
-/// cleared.
+/// The index's host: memory for radix nodes and objects (kztmem's <c>tmem_hostops</c>). Places are byte offsets; 0 means no room.
+/// An allocation has a first word of <see cref="SlotState.InFlight"/> and is otherwise not cleared.
 /// </summary>
 internal unsafe interface IHostOps
 {
@@ -15,6 +14,6 @@ internal unsafe interface IHostOps
     void FreeObject(ulong obj);
     byte* At(ulong place);
 
-    /// <summary>The node that a leaf, known to lie in one, lies in.</summary>
+    /// <summary>The node that contains a leaf, known to lie in one.</summary>
     ulong NodeOfLeaf(ulong leaf);
 }

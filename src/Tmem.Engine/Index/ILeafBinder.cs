@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Index;
 
-/// <summary>What the index tells a page store: where a descriptor stands, for whoever starts from the stored page.</summary>
+/// <summary>Tells a page store where a descriptor stands, for look-ups that start from the stored page.</summary>
 internal interface ILeafBinder
 {
     /// <summary>Notes which leaf a descriptor is about to stand in, or has moved to. Under the bucket's latch.</summary>

@@ -3,13 +3,11 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Index;
 
-/// <summary>
-/// Finds the page that a leaf belongs to, for whoever starts from a slot: its header names the leaf and nothing else.
-/// </summary>
+/// <summary>Finds the page of a leaf, for look-ups that start from a slot: its header names only the leaf.</summary>
 internal sealed unsafe class LeafLocator(SlabAllocator slabs)
 {
     /// <summary>
-    /// Which page a leaf, which may come from anywhere, is: 0 if there is no such leaf. Under the latch of the page's bucket.
+    /// The page of a leaf, not yet validated: 0 if there is no such leaf. Under the latch of the page's bucket.
     /// </summary>
     public (ulong Object, uint Index) Locate(ulong leaf)
     {

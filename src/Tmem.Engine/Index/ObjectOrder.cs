@@ -2,7 +2,7 @@ using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Index;
 
-/// <summary>Objects of a bucket, ordered by id.</summary>
+/// <summary>The order of a bucket's objects: by id.</summary>
 internal readonly unsafe struct ObjectOrder<THost>(THost host) : ITreapOrder<ObjectId> where THost : struct, IHostOps
 {
     public int Compare(in ObjectId key, ulong node) => key.CompareTo(Record(node).Id);

@@ -18,8 +18,8 @@ internal readonly unsafe struct RadixTree<THost, TBinder>(THost host, TBinder bi
     public ulong FindLeaf(ulong obj, uint index) => FindLeaves(obj, index, out _);
 
     /// <summary>
-    /// As <see cref="FindLeaf"/>, and how many leaves there are in a row from that one on, in its node. Where there is no leaf
-    /// there is none for so many indexes.
+    /// As <see cref="FindLeaf"/>, with the number of consecutive leaves from that one on in its node. If there is no leaf, the
+    /// number of indexes without one.
     /// </summary>
     public ulong FindLeaves(ulong obj, uint index, out int count)
     {
@@ -43,7 +43,7 @@ internal readonly unsafe struct RadixTree<THost, TBinder>(THost host, TBinder bi
     }
 
     /// <summary>
-    /// The place of the leaf of an index, with nodes made as needed; 0 if there is no room for them (the tree is as it was).
+    /// The place of an index's leaf, making nodes as needed; 0 if there is no room for them (the tree is unchanged).
     /// </summary>
     /// <param name="obj">The object.</param>
     /// <param name="index">The page's index.</param>
@@ -79,11 +79,11 @@ internal readonly unsafe struct RadixTree<THost, TBinder>(THost host, TBinder bi
         return LeafIn(node, RadixNode.Slot(index, 1));
     }
 
-    /// <summary>Takes back what <see cref="MakeLeaf"/> made for a leaf that then stayed empty.</summary>
+    /// <summary>Undoes <see cref="MakeLeaf"/> for a leaf that stayed empty.</summary>
     public void Undo(ulong obj, uint index) => Prune(obj, index);
 
     /// <summary>
-    /// Puts a descriptor into a leaf: the one store that makes a page exist. Returns what stood there (0: nothing).
+    /// Puts a descriptor into a leaf: the one store that makes a page exist. Returns the descriptor it replaces (0: none).
     /// </summary>
     public ulong Commit(ulong obj, ulong leaf, ulong descriptor)
     {
@@ -100,14 +100,12 @@ internal readonly unsafe struct RadixTree<THost, TBinder>(THost host, TBinder bi
         return old;
     }
 
-    /// <summary>
-    /// Empties leaves that stand in a row and lets go of the nodes that this leaves empty. Returns how many held a page.
-    /// </summary>
+    /// <summary>Empties consecutive leaves and frees the nodes that this leaves empty. Returns how many held a page.</summary>
     /// <param name="obj">The object.</param>
     /// <param name="index">The index of the first.</param>
     /// <param name="leaf">Its place.</param>
-    /// <param name="count">How many, as <see cref="FindLeaves"/> says.</param>
-    /// <param name="taken">Where their descriptors go: those of pages alone.</param>
+    /// <param name="count">How many, as <see cref="FindLeaves"/> returns.</param>
+    /// <param name="taken">Receives the descriptors of the pages.</param>
     /// <param name="nodes">Nodes freed.</param>
     public int Remove(ulong obj, uint index, ulong leaf, int count, ulong* taken, out int nodes)
     {
@@ -129,7 +127,7 @@ internal readonly unsafe struct RadixTree<THost, TBinder>(THost host, TBinder bi
             ref var node = ref NodeOf(leaf);
             node.Used -= found;
             Debug.Assert(node.Used >= 0, "a node counts its entries");
-            // A node with more entries stays, and so does everything above it; only a root may still have to come down.
+            // A node with more entries stays, and so does everything above it; only the root may still have to come down.
             if (node.Used <= 1) nodes = Prune(obj, index);
         }
         return found;
@@ -147,9 +145,8 @@ internal readonly unsafe struct RadixTree<THost, TBinder>(THost host, TBinder bi
     }
 
     /// <summary>
-    /// The lowest index at or above one that has no page; 2^32 if all have. A full node is passed over by its count, so that 64
-    /// pages cost one look. False if the nodes it may look at were used up first; <paramref name="found"/> then says where to go
-    /// on.
+    /// The lowest index at or above one that has no page; 2^32 if all have. A full node is skipped by its count, so that 64 pages
+    /// cost one look. False if it ran out of nodes first; <paramref name="found"/> is then where to continue.
     /// </summary>
     public bool NextHole(ulong obj, ulong from, int nodes, out ulong found)
     {
@@ -182,8 +179,7 @@ internal readonly unsafe struct RadixTree<THost, TBinder>(THost host, TBinder bi
     }
 
     /// <summary>
-    /// Makes <paramref name="to"/> take the place of node <paramref name="from"/>, which may be no node of this object any more:
-    /// false then.
+    /// Makes <paramref name="to"/> replace node <paramref name="from"/>. False if that is no node of this object any more.
     /// </summary>
     public bool MoveNode(ulong obj, ulong from, ulong to)
     {
@@ -212,7 +208,7 @@ internal readonly unsafe struct RadixTree<THost, TBinder>(THost host, TBinder bi
         return true;
     }
 
-    /// <summary>Tells the nodes and the page of an object that has moved where it is now.</summary>
+    /// <summary>Points the nodes and the page of a moved object to its new place.</summary>
     public void Reown(ulong obj)
     {
         ref var record = ref Object(obj);
@@ -287,8 +283,8 @@ internal readonly unsafe struct RadixTree<THost, TBinder>(THost host, TBinder bi
     }
 
     /// <summary>
-    /// Frees empty nodes on the way to an index, from the lowest up, then lowers the root as far as it goes. Returns how many
-    /// went.
+    /// Frees empty nodes on the path to an index, from the lowest up, then lowers the root as far as possible. Returns the number
+    /// freed.
     /// </summary>
     private int Prune(ulong obj, uint index)
     {

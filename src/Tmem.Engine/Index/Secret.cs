@@ -5,9 +5,9 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Index;
 
 /// <summary>
-/// A secret of this process, from the system's random source: what it mixes into the priorities of trees nobody can see or
-/// foretell. Trees are derived, so it need not outlive the process. A mix of two multiplications is enough where its results
-/// never show.
+/// A secret of this process, from the system's random source, mixed into the priorities of trees so that others can neither see
+/// nor predict them. Trees are derived, so it need not outlive the process. A mix of two multiplications is enough where its
+/// results never show.
 /// </summary>
 internal static class Secret
 {
@@ -16,7 +16,7 @@ internal static class Secret
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Mix(ulong key)
     {
-        // Folded twice, as wyhash does: every bit of the key reaches every bit of the result, by way of numbers that are secret.
+        // Folded twice, as wyhash does: every bit of the key reaches every bit of the result, by way of secret numbers.
         var high = Math.BigMul(key ^ s_key.First, s_key.Second | 1, out var low);
         high = Math.BigMul(high ^ low, s_key.First | 1, out low);
         return high ^ low;

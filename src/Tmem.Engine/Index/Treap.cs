@@ -1,34 +1,34 @@
 namespace Tmem.Engine.Index;
 
-/// <summary>How a treap finds its way: keys, links and priorities of the things it orders, named by their place.</summary>
-/// <typeparam name="TKey">What orders them.</typeparam>
+/// <summary>A treap's view of its nodes: keys, links and priorities, by the node's place.</summary>
+/// <typeparam name="TKey">The key.</typeparam>
 internal interface ITreapOrder<TKey>
 {
     /// <summary>Negative if the key comes before the node, 0 if it is the node's own.</summary>
     int Compare(in TKey key, ulong node);
 
     /// <summary>
-    /// A number that is the same for a node each time and spread evenly over nodes. Not to be told from the node's key by others:
-    /// who knows priorities can choose keys so that the tree becomes a list.
+    /// A number constant for a node and spread evenly over nodes. Others must not be able to derive it from the key: with known
+    /// priorities they could choose keys that make the tree a list.
     /// </summary>
     ulong Priority(ulong node);
 
     ref ulong Left(ulong node);
     ref ulong Right(ulong node);
 
-    /// <summary>The error of a walk that finds no end: links of a damaged tree may go round.</summary>
+    /// <summary>The error for an endless walk: links of a damaged tree may form a cycle.</summary>
     static abstract Exception NoEnd();
 }
 
 /// <summary>
-/// An ordered binary tree that keeps itself level by chance: each node's priority is a hash that only this process knows
-/// (<see cref="Secret"/>), parents have higher ones (Seidel and Aragon, "Randomized search trees", 1996). Chosen over red-black
-/// and AVL trees because a node needs no balance field and an insertion or removal is one walk down; about 1.39 log2 n steps to
-/// find. Links are derived state, so no store here has to survive a crash.
+/// An ordered binary tree balanced by chance: each node's priority is a hash that only this process knows (<see cref="Secret"/>);
+/// parents have higher ones (Seidel and Aragon, "Randomized search trees", 1996). Chosen over red-black and AVL trees because a
+/// node needs no balance field and an insertion or removal is one walk down; about 1.39 log2 n steps to find. Links are derived
+/// state, so no store here has to survive a crash.
 /// </summary>
 internal static class Treap
 {
-    /// <summary>No walk is longer: by chance, one of a thousand million nodes is deeper than 200 once in 10^20 trees.</summary>
+    /// <summary>A bound on walks: by chance, one of a thousand million nodes is deeper than 200 once in 10^20 trees.</summary>
     private const int Deepest = 1000;
 
     public static ulong Find<TOrder, TKey>(in TOrder order, ulong root, in TKey key)
@@ -80,7 +80,7 @@ internal static class Treap
             link = ref order.Compare(in key, link) < 0 ? ref order.Left(link) : ref order.Right(link);
         }
 
-        // The subtree found here goes below the new node, split by its key.
+        // The subtree found here moves below the new node, split by its key.
         var rest = link;
         link = node;
         ref var lower = ref order.Left(node);
@@ -105,7 +105,7 @@ internal static class Treap
         upper = 0;
     }
 
-    /// <summary>Puts a node with the same key, priority and links into another's place.</summary>
+    /// <summary>Replaces a node by one with the same key, priority and links.</summary>
     public static void Replace<TOrder, TKey>(in TOrder order, ref ulong root, ulong node, ulong successor, in TKey key)
         where TOrder : struct, ITreapOrder<TKey>
     {
@@ -115,7 +115,7 @@ internal static class Treap
         link = successor;
     }
 
-    /// <summary>Takes the node with this key out. 0 if there is none, else the node.</summary>
+    /// <summary>Removes the node with this key and returns it; 0 if there is none.</summary>
     public static ulong Remove<TOrder, TKey>(in TOrder order, ref ulong root, in TKey key)
         where TOrder : struct, ITreapOrder<TKey>
     {
@@ -131,7 +131,7 @@ internal static class Treap
         var node = link;
         if (node == 0) return 0;
 
-        // What hung below it is merged into its place, higher priority first.
+        // Its subtrees are merged into its place, higher priority first.
         var left = order.Left(node);
         var right = order.Right(node);
         for (; left != 0 && right != 0; depth++)

@@ -9,20 +9,20 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pam;
 
 /// <summary>
-/// The default page store: same-filled pages in their descriptors, all others compressed into a slot of the region, raw if they
-/// do not shrink enough to need a smaller slot than a raw page does. What a client compressed itself is stored as it is.
+/// The default page store: same-filled pages in their descriptors, all others compressed into a slot of the region, or raw if
+/// they do not shrink enough for a smaller slot than a raw page's. Precompressed pages are stored as they are.
 /// </summary>
 internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
 {
     /// <summary>
-    /// For each page size, the longest form that still fits the class below a raw page's; anything longer saves no memory.
+    /// For each page size, the longest form that fits the class below a raw page's; a longer one saves no memory.
     /// </summary>
     private static readonly int[] s_longest = [.. Enumerable.Range(0, PageSizes.Count).Select(
         n => SizeClasses.Size(SizeClasses.For((PageSizes.Smallest << n) + SlotHeader.Bytes) - 1) - SlotHeader.Bytes)];
 
     public TmemStatus Create(ReadOnlySpan<byte> page, in PageOwner owner, IRoomMaker maker, out ulong descriptor)
     {
-        // Of a page that comes compressed the length counts too, and a descriptor has no room for it.
+        // A precompressed page's length counts too, and a descriptor has no room for it.
         if (owner.Precompressed) return Keep(page, PageFormat.Precompressed, owner, maker, out descriptor);
         if (SameFill.Is(page, out var word))
         {
@@ -84,8 +84,7 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
     public ulong Move(ulong descriptor, ulong place, ulong leaf)
     {
         var from = PageDescriptor.Slot(descriptor);
-        // A damaged length must not lead out of the slot; what is copied fails its checksum in the new place as it did in the
-        // old.
+        // A damaged length must not lead out of the slot; the copy fails its checksum in the new place as it did in the old.
         var length = Math.Min(PageDescriptor.Length(descriptor), slabs.SlotBytes(place) - SlotHeader.Bytes);
         Unsafe.CopyBlock(ref slabs.At(place)[sizeof(ulong)], ref slabs.At(from)[sizeof(ulong)],
             (uint)(SlotHeader.Bytes - sizeof(ulong) + length));
@@ -114,7 +113,7 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         Unsafe.CopyBlock(ref MemoryMarshal.GetReference(room), ref *(slabs.At(place) + SlotHeader.Bytes), (uint)length);
         if (markUsed)
         {
-            // A get's only trace: at the limit nothing is stored and the line stays clean.
+            // A get's only write: at the maximum nothing is stored and the line stays clean.
             var word = header.WordWith(PageUse.Counted(header.Use));
             if (word != header.Word) header.Word = word;
         }
@@ -159,8 +158,8 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
     {
         if (!PageDescriptor.IsSlot(descriptor)) return;
         var place = PageDescriptor.Slot(descriptor);
-        // A damaged descriptor frees nothing: a slot leaked is found by the next attach, a slot freed wrongly would be somebody's
-        // page.
+        // A damaged descriptor frees nothing: the next attach finds a leaked slot, while a slot freed wrongly could be another
+        // page's.
         if (IsPageSlot(place)) slabs.Free(place);
     }
 

@@ -4,10 +4,10 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Engine.Pam;
 
-/// <summary>Pages of one word over and over, which need no slot.</summary>
+/// <summary>Detects pages of one repeated word, which need no slot.</summary>
 internal static class SameFill
 {
-    /// <summary>True if all 8-byte words of a page are equal. The first words decide for almost every page that is not.</summary>
+    /// <summary>True if all 8-byte words of a page are equal. For most other pages the first words decide.</summary>
     public static bool Is(ReadOnlySpan<byte> page, out ulong word)
     {
         word = MemoryMarshal.Read<ulong>(page);

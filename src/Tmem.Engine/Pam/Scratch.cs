@@ -5,15 +5,15 @@ namespace Tmem.Engine.Pam;
 
 /// <summary>
 /// One thread's working memory: a page on its way into the store, a run of them on its way out, and one whole. Native, touched
-/// when made, and left to a thread that comes after (<see cref="ThreadHeirlooms{T}"/>), so that the data path allocates nothing
-/// and short threads leave nothing lying about. It is made for the page size it is first asked for and grows, once, when the
-/// thread meets a pool of larger pages: a daemon that serves 4 KiB pages alone locks 24 KiB a thread and not 192.
+/// when made, and passed on to a later thread (<see cref="ThreadHeirlooms{T}"/>), so that the data path allocates nothing and
+/// short-lived threads leak nothing. It is made for the page size first requested and grows, once, when the thread meets a pool
+/// of larger pages: a daemon that serves only 4 KiB pages locks 24 KiB a thread and not 192.
 /// </summary>
 internal sealed unsafe class Scratch
 {
     /// <summary>
-    /// Stored bytes that a get of a run copies under one hold of a latch, if a page is not more: half of what the processor's
-    /// first cache holds, and no slower than twice as much.
+    /// Stored bytes that a get of a run copies under one hold of a latch, if a page is not larger: half of the processor's
+    /// first-level cache, and no slower than twice as much.
     /// </summary>
     private const int RunBytes = 16 << 10;
 
@@ -39,7 +39,7 @@ internal sealed unsafe class Scratch
         return current is not null && current._size >= pageSize ? current : t_current = First(pageSize);
     }
 
-    /// <summary>What all threads' take.</summary>
+    /// <summary>The bytes of all threads' scratch.</summary>
     public static long AllBytes => s_all.Sum(one => (long)one.Bytes);
 
     private int StoredBytes => Math.Max(_size, RunBytes);
@@ -48,12 +48,12 @@ internal sealed unsafe class Scratch
 
     private static Scratch First(int pageSize) => s_all.Mine(one => one._size >= pageSize, () => new Scratch(pageSize));
 
-    /// <summary>Where a page is compressed to.</summary>
+    /// <summary>The target of compression.</summary>
     public Span<byte> Compressed => new(_buffers, _size);
 
-    /// <summary>Where a page of which only a part is wanted is unpacked to.</summary>
+    /// <summary>The target of unpacking when only a part of the page is needed.</summary>
     public Span<byte> Page => new(_buffers + _size, _size);
 
-    /// <summary>Where stored pages are copied to under the latch. No stored form is longer than its page.</summary>
+    /// <summary>The target of copies of stored pages under the latch. No stored form is longer than its page.</summary>
     public Span<byte> Stored => new(_buffers + 2 * _size, StoredBytes);
 }

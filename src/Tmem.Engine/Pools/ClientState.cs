@@ -3,10 +3,9 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// A client, as the process sees it: its settings (<see cref="ClientSettings"/>, whose truth is the client table) and the pools
-/// it owns. What its pools take together is never kept, only added up from what each pool counts: a client without a limit pays
-/// nothing for it on the data path, one with a limit a read a pool, and there is no figure that an attach or a change of owner
-/// could leave wrong.
+/// The process's state of a client: its settings (<see cref="ClientSettings"/>; the client table holds the truth) and the pools
+/// it owns. The total of its pools is never kept, only added up from each pool's count: a client without a limit pays nothing for
+/// it on the data path, one with a limit a read a pool, and no figure can be left wrong by an attach or a change of owner.
 /// </summary>
 internal sealed class ClientState(TmemClientId id, ClientTable table)
 {
@@ -24,15 +23,15 @@ internal sealed class ClientState(TmemClientId id, ClientTable table)
 
     public bool IsFrozen => Settings.IsFrozen;
 
-    /// <summary>The pools it owns, those too that are being restored or emptied. Never changed in place.</summary>
+    /// <summary>The pools it owns, including those being restored or drained. Never changed in place.</summary>
     public Pool[] Pools => _pools;
 
     /// <summary>Whether its pools have to ask it before they grow: <see cref="TryGrow"/>.</summary>
     public bool HasLimit => Settings.LimitBytes != 0;
 
     /// <summary>
-    /// Lets one of its pools grow within its limit. Its pools ask one after the other, and what is refused is never added: of two
-    /// growths of which one fits, that one is stored, whatever the other is.
+    /// Lets one of its pools grow within its limit. Requests are serialised, and a refused one is never added: of two concurrent
+    /// growths of which one fits, that one succeeds.
     /// </summary>
     public TmemStatus TryGrow(Pool pool, long bytes, bool asksReserves)
     {

@@ -4,9 +4,9 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// The clients. A client without an entry in the region's client table has the defaults, so that only what somebody configured or
-/// froze takes a place there; and one that nobody holds, without pools and settings, takes none here: it is made anew when it is
-/// asked for.
+/// The clients. A client without an entry in the region's client table has the defaults, so only a configured or frozen client
+/// takes a place there. A client without pools and settings that nothing refers to takes none here either: it is made anew on
+/// request.
 /// </summary>
 internal sealed unsafe class ClientTable
 {
@@ -23,7 +23,7 @@ internal sealed unsafe class ClientTable
     /// <summary>Every client that owns pools or has settings other than the defaults. Never changed in place.</summary>
     public ClientState[] All => _all;
 
-    /// <summary>The one state of a client, for as long as anybody holds it.</summary>
+    /// <summary>The only state of a client, for as long as anything refers to it.</summary>
     public ClientState State(TmemClientId id)
     {
         lock (_change)
@@ -36,7 +36,7 @@ internal sealed unsafe class ClientTable
         }
     }
 
-    /// <summary>A client has come to own pools or settings, or to own none. Under the pool table's lock or the own one.</summary>
+    /// <summary>A client has gained or lost its pools or settings. Under the pool table's lock or the table's own.</summary>
     public void Note(ClientState client)
     {
         lock (_change)
@@ -47,10 +47,10 @@ internal sealed unsafe class ClientTable
         }
     }
 
-    /// <summary>States that are kept in mind, those of the dead among them. For tests.</summary>
+    /// <summary>States remembered, including dead ones. For tests.</summary>
     internal int Known { get { lock (_change) return _states.Count; } }
 
-    /// <summary>Forgets the states that nobody holds; next when there are twice as many as are left.</summary>
+    /// <summary>Forgets states that nothing refers to; next when there are twice as many as remain.</summary>
     private void Sweep()
     {
         foreach (var (id, state) in _states)
@@ -72,13 +72,13 @@ internal sealed unsafe class ClientTable
         lock (_change) return Set(client, ClientSettings.Of(client.Settings.Options, frozen));
     }
 
-    /// <summary>Back to the defaults; the entry becomes free.</summary>
+    /// <summary>Restores the defaults; the entry becomes free.</summary>
     public void Reset(ClientState client)
     {
         lock (_change) _ = Set(client, ClientSettings.Default);
     }
 
-    /// <summary>Takes the settings of an attached region.</summary>
+    /// <summary>Reads the settings of an attached region.</summary>
     public void Adopt(DamageReport damage)
     {
         for (var place = 0; place < RegionLayout.MaximumClients; place++)

@@ -3,23 +3,21 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// The handles of the last pages that an operation found corrupt, so that whoever reads the count can also read which. A ring of
-/// fixed size: the data path allocates nothing, and a store whose memory rots does not fill more of it.
+/// The handles of the last pages that operations found corrupt, to go with the count. A ring of fixed size: the data path
+/// allocates nothing, and a store whose memory decays does not fill with handles.
 /// </summary>
 internal sealed class CorruptPages
 {
     public const int Kept = 8;
 
-    /// <summary>Memory of the process that one ring takes.</summary>
+    /// <summary>Process memory of one ring.</summary>
     public const int Bytes = Kept * 32;
 
     private readonly (ObjectId Object, uint Index)[] _ring = new (ObjectId, uint)[Kept];
     private int _latch;
     private long _noted;
 
-    /// <summary>
-    /// Notes a page, unless it is the one noted last: a page that is asked for again and again says nothing new.
-    /// </summary>
+    /// <summary>Notes a page, unless it is the last one noted: repeated gets of one page say nothing new.</summary>
     public void Note(in ObjectId id, uint index)
     {
         SpinLatch.Enter(ref _latch, LatchRank.Notes);
@@ -27,10 +25,10 @@ internal sealed class CorruptPages
         SpinLatch.Exit(ref _latch);
     }
 
-    /// <summary>What was noted, the latest first.</summary>
+    /// <summary>The noted pages, latest first.</summary>
     public IReadOnlyList<PageHandle> Read(PoolId pool)
     {
-        // The same empty list for all: snapshots of pools without damage compare as equal.
+        // One empty list for all: snapshots of pools without damage compare as equal.
         if (Volatile.Read(ref _noted) == 0) return [];
         SpinLatch.Enter(ref _latch, LatchRank.Notes);
         var noted = _noted;

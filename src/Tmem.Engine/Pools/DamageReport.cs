@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Pools;
 
-/// <summary>What an attach does with damage: refuse the region, or note it and go on without what is damaged.</summary>
+/// <summary>An attach's policy on damage: refuse the region, or note the damage and drop what is damaged.</summary>
 internal sealed class DamageReport(string region, bool drop)
 {
     private const int MaximumSentences = 10_000;
@@ -10,7 +10,7 @@ internal sealed class DamageReport(string region, bool drop)
     /// <summary>Whether what is damaged is to be dropped.</summary>
     public bool Drops => drop;
 
-    /// <summary>Damages found.</summary>
+    /// <summary>The number of damages found.</summary>
     public long Count { get; private set; }
 
     /// <summary>One sentence each, of the first ten thousand.</summary>
@@ -19,16 +19,16 @@ internal sealed class DamageReport(string region, bool drop)
     /// <summary>The pages, or first pages, that sentences begin with.</summary>
     public IReadOnlyList<PageHandle> Pages => _pages;
 
-    /// <summary>Notes a damage to a page, or from a page on: the sentence begins with it.</summary>
-    /// <exception cref="RegionException">As the other.</exception>
+    /// <summary>Notes damage to a page, or from a page on: the sentence begins with it.</summary>
+    /// <exception cref="RegionException">As for <see cref="Found(string)"/>.</exception>
     public void Found(in PageHandle page, string what)
     {
         Found($"{page}{what}");
         if (_pages.Count < MaximumSentences) _pages.Add(page);
     }
 
-    /// <summary>Notes a damage, if there is leave to drop what is damaged.</summary>
-    /// <exception cref="RegionException">There is not.</exception>
+    /// <summary>Notes damage, if damaged parts may be dropped.</summary>
+    /// <exception cref="RegionException">They may not.</exception>
     public void Found(string what)
     {
         if (!drop) throw new RegionException(

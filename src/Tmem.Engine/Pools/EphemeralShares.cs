@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Pools;
 
-/// <summary>All ephemeral memory, and the weights of the clients that hold any: what a client's share is a part of.</summary>
+/// <summary>All ephemeral memory, and the weights of the clients that hold any: the basis of a client's share.</summary>
 internal readonly record struct EphemeralShares(long TotalBytes, long Weights)
 {
     public static EphemeralShares Among(ClientState[] clients)
@@ -17,7 +17,7 @@ internal readonly record struct EphemeralShares(long TotalBytes, long Weights)
     }
 
     /// <summary>
-    /// What a client that holds ephemeral pages may have by its weight. Memory is below 2^46 and a weight below 2^16.
+    /// The share, by weight, of a client that holds ephemeral pages. Memory is below 2^46 and a weight below 2^16.
     /// </summary>
     public long Of(ClientState client) => Weights == 0 ? 0 : TotalBytes * client.Settings.Weight / Weights;
 }

@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Pools;
 
-/// <summary>A handle whose pool has been found.</summary>
+/// <summary>A handle with its pool resolved.</summary>
 /// <param name="Pool">The pool.</param>
 /// <param name="Id">The object.</param>
 /// <param name="Index">The page's number within it.</param>
@@ -11,7 +11,7 @@ internal readonly record struct PagePlace(Pool Pool, ObjectId Id, uint Index)
     public ref Bucket Bucket => ref Pool.BucketAt(BucketNumber);
 
     /// <summary>
-    /// Which bucket's latch is taken first; 0 if they are one bucket. By place in the pool table, then by bucket, as the verifier
+    /// Which bucket's latch is taken first; 0 if both are one bucket. By place in the pool table, then by bucket, as the verifier
     /// does. Two pools at one place are a dead one and its successor.
     /// </summary>
     public static int LatchOrder(in PagePlace a, in PagePlace b)

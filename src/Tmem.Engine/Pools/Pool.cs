@@ -13,29 +13,29 @@ internal struct Bucket
     public ulong Root;
 }
 
-/// <summary>Where a pool stands between being made and being gone.</summary>
+/// <summary>The stages of a pool's life.</summary>
 internal enum PoolStage
 {
-    /// <summary>Being filled from a stream: it takes memory and nobody can name it.</summary>
+    /// <summary>Being filled from a stream: it takes memory, and no client can name it.</summary>
     Restoring,
 
-    /// <summary>There for its clients.</summary>
+    /// <summary>Open to its clients.</summary>
     Open,
 
-    /// <summary>Being emptied: whoever enters a bucket leaves it as it is.</summary>
+    /// <summary>Being drained: an operation that enters a bucket changes nothing in it.</summary>
     Ending,
 }
 
 /// <summary>
-/// A living pool, as the process sees it. What must outlive the process is its <see cref="PoolEntry"/> in the region; buckets and
+/// The process's state of a living pool. What must outlive the process is its <see cref="PoolEntry"/> in the region; buckets and
 /// counters are derived from the index. The buckets are an array of the managed heap (pinned, never moved), so that an operation
-/// that still holds a pool destroyed under it touches memory that is there.
+/// on a pool destroyed meanwhile touches valid memory.
 /// </summary>
 internal sealed class Pool
 {
     public const int BucketCount = 256;
 
-    /// <summary>Memory of the process that a pool takes beside the region; charged to the capacity.</summary>
+    /// <summary>Process memory that a pool takes beside the region; charged to the capacity.</summary>
     public const long ProcessBytes = BucketCount * 16 + PoolCounters.Bytes + CorruptPages.Bytes + 256;
 
     private readonly Bucket[] _buckets = GC.AllocateArray<Bucket>(BucketCount, pinned: true);
@@ -66,30 +66,27 @@ internal sealed class Pool
     public PoolId Id { get; }
     public int Place { get; }
 
-    /// <summary>Whose memory this is. When the owner of a shared pool leaves it, another member's.</summary>
+    /// <summary>The client that the memory is charged to. When the owner of a shared pool leaves it, another member.</summary>
     public ClientState Owner { get => _owner; set => _owner = value; }
 
     /// <summary>
-    /// Who shares a pool that has a shared id, the owner among them; empty for any other. Never changed in place.
+    /// The members of a pool with a shared id, including the owner; empty for any other. Never changed in place.
     /// </summary>
     public ClientState[] Members { get => _members; set => _members = value; }
 
-    /// <summary>What the pool was made as. Its reserve may have been changed since: <see cref="ReserveBytes"/>.</summary>
+    /// <summary>The options it was created with. The reserve may have changed since: <see cref="ReserveBytes"/>.</summary>
     public PoolOptions Options { get; }
 
-    /// <summary>What it is guaranteed; set by <see cref="Reserves"/>.</summary>
+    /// <summary>The pool's reserve; set by <see cref="Reserves"/>.</summary>
     public long ReserveBytes { get => Volatile.Read(ref _reserve); set => Volatile.Write(ref _reserve, value); }
 
-    /// <summary>
-    /// What new pages are compressed with in this process: the pool's own codec, or the one that
-    /// <see cref="EngineOptions.NewPagesCodec"/> names.
-    /// </summary>
+    /// <summary>The codec for new pages in this process: the pool's own, or <see cref="EngineOptions.NewPagesCodec"/>.</summary>
     public TmemCodec Codec { get; }
     public int PageSize { get; }
     public bool IsPersistent { get; }
     public bool IsPrecompressed { get; }
 
-    /// <summary>A get takes the page away: the private ephemeral kind.</summary>
+    /// <summary>A get removes the page: the private ephemeral kind.</summary>
     public bool GetConsumes { get; }
     public PoolCounters Counters { get; } = new();
     public CorruptPages CorruptPages { get; } = new();
@@ -97,7 +94,7 @@ internal sealed class Pool
     public PoolStage Stage { get => _stage; set => _stage = value; }
     public bool IsOpen => _stage == PoolStage.Open;
 
-    /// <summary>Set before a pool's buckets are emptied.</summary>
+    /// <summary>Set before a pool's buckets are drained.</summary>
     public bool IsEnding => _stage == PoolStage.Ending;
 
     public bool Admits(ClientState client) => _owner == client || Array.IndexOf(_members, client) >= 0;
@@ -110,15 +107,16 @@ internal sealed class Pool
     public long Memory => Volatile.Read(ref _memory);
 
     /// <summary>
-    /// Adds to the memory in use; PoolLimit, ClientLimit or Reserved, with nothing changed, if a growth would pass a limit or
-    /// take what is reserved. Asked before it is added: what is refused is never part of a sum, so that it cannot keep out what
+    /// Adds to the memory in use; PoolLimit, ClientLimit or Reserved, with nothing changed, if a growth would exceed a limit or
+    /// take what is reserved. Checked before it is added: a refused growth is never part of a sum, so it cannot keep out one that
     /// fits.
     /// </summary>
-    /// <param name="bytes">What it takes; less than nothing gives back.</param>
+    /// <param name="bytes">The bytes it takes; negative to give back.</param>
     /// <param name="asksClient">Whether the owner's limit counts.</param>
-    /// <param name="asksReserves">Whether what is reserved for others counts. Pages of an ephemeral pool do not ask: they go when
-    /// somebody wants the room.</param>
-    /// <param name="isRecord">It is no page, and stays in an ephemeral pool too.</param>
+    /// <param name="asksReserves">
+    /// Whether others' reserves count. Pages of an ephemeral pool do not check them: they are evicted when the room is needed.
+    /// </param>
+    /// <param name="isRecord">It is a record, which stays in an ephemeral pool too.</param>
     public TmemStatus TryGrow(long bytes, bool asksClient = true, bool asksReserves = true, bool isRecord = false)
     {
         if (bytes <= 0)
@@ -133,10 +131,10 @@ internal sealed class Pool
             : TryGrowAlone(bytes, asksReserves);
     }
 
-    /// <summary>Whether a growth would pass the pool's own limit.</summary>
+    /// <summary>Whether a growth would exceed the pool's own limit.</summary>
     public bool IsTooMuch(long bytes) => Options.LimitBytes != 0 && Memory + bytes > Options.LimitBytes;
 
-    /// <summary>As <see cref="TryGrow"/>, the owner's limit apart.</summary>
+    /// <summary>As <see cref="TryGrow"/>, without the owner's limit.</summary>
     public TmemStatus TryGrowAlone(long bytes, bool asksReserves)
     {
         var limit = Options.LimitBytes;
@@ -160,10 +158,10 @@ internal sealed class Pool
         }
     }
 
-    /// <summary>Adds what an attached region holds already, whatever the limit says.</summary>
+    /// <summary>Adds what an attached region already holds, regardless of the limit.</summary>
     public void Adopt(long bytes) => Interlocked.Add(ref _memory, bytes);
 
-    /// <summary>Counts a page that failed its checksum or did not unpack, and remembers which it was.</summary>
+    /// <summary>Counts a page that failed its checksum or did not unpack, and remembers its handle.</summary>
     public void CountCorrupt(in ObjectId id, uint index)
     {
         Counters.Add(Count.CorruptPages);

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// A pool's counters in eight stripes of four cache lines, one chosen by thread: two threads that store pages in one pool do not
-/// fight for a line. Adding is one uncontended interlocked add (5 ns); reading sums the stripes.
+/// A pool's counters in eight stripes of four cache lines, chosen by thread: two threads that store pages in one pool do not
+/// contend for a line. Adding is one uncontended interlocked add (5 ns); reading sums the stripes.
 /// </summary>
 internal sealed class PoolCounters
 {
@@ -15,7 +15,7 @@ internal sealed class PoolCounters
 
     private readonly long[] _values = GC.AllocateArray<long>(Stripes * Width, pinned: true);
 
-    /// <summary>What one pool's counters take in memory.</summary>
+    /// <summary>Memory of one pool's counters.</summary>
     public const int Bytes = Stripes * Width * sizeof(long);
 
     public void Add(Count what, long change = 1) => Interlocked.Add(ref _values[Stripe() + (int)what], change);
@@ -28,15 +28,15 @@ internal sealed class PoolCounters
     }
 
     /// <summary>
-    /// Adds what has happened in a pool that is gone. What is there now is nothing, whatever its counters say: an operation that
-    /// ended beside the pool may not have counted yet.
+    /// Adds the event counts of a destroyed pool. Its gauges count as nothing, whatever they say: an operation that ended beside
+    /// the pool may not have counted yet.
     /// </summary>
     public void AbsorbGone(PoolCounters other)
     {
         for (var what = Count.Puts; what <= Count.CorruptPages; what++) Add(what, other.Sum(what));
     }
 
-    /// <summary>All of them, for pages of that size.</summary>
+    /// <summary>All counters, for pages of that size.</summary>
     public PoolStatistics Read(int pageSize)
     {
         Span<long> counts = stackalloc long[(int)Count.CorruptPages + 1];

@@ -4,9 +4,7 @@ using Tmem.Engine.Pam;
 
 namespace Tmem.Engine.Pools;
 
-/// <summary>
-/// Whether options are ones a pool can have: those that somebody asks for, that come in a stream, or that stand in a region.
-/// </summary>
+/// <summary>Whether options are valid: those requested, read from a stream, or found in a region.</summary>
 internal static class PoolOptionsCheck
 {
     private const uint ReservedFlags = 0x00FFFF00;
@@ -29,7 +27,7 @@ internal static class PoolOptionsCheck
     }
 
     /// <summary>
-    /// Whether a pool of these options can have such a reserve. An ephemeral one has none: its pages may go at any time.
+    /// Whether a pool of these options can have this reserve. An ephemeral pool has none: its pages may go at any time.
     /// </summary>
     public static bool IsReserve(in PoolOptions options, long bytes) =>
         bytes == 0 || (bytes > 0 && bytes <= RegionLayout.MaximumBytes && (options.Flags & PoolFlags.Persistent) != 0

@@ -4,8 +4,8 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// Pools that are being restored. Each names its restore in the region, and a restore is a bit of the superblock while it is
-/// under way: an attach drops the pools whose bit is set, so clearing the bit is the one store that makes all of them exist.
+/// Pools being restored. Each names its restore in the region, and a restore is a bit of the superblock while it is under way: an
+/// attach drops the pools whose bit is set, so clearing the bit is the one store that makes all of them exist.
 /// </summary>
 internal sealed unsafe partial class PoolTable
 {
@@ -22,7 +22,7 @@ internal sealed unsafe partial class PoolTable
     }
 
     /// <summary>
-    /// Makes a pool that nobody can name yet. A shared id is taken from here on, and has this client as its one member.
+    /// Makes a pool that no client can name yet. It takes its shared id from here on, with this client as the only member.
     /// </summary>
     public TmemStatus MakeRestoring(ClientState client, in PoolOptions options, int restore, out Pool? pool)
     {
@@ -42,7 +42,7 @@ internal sealed unsafe partial class PoolTable
         lock (_change)
         {
             ClearBit(restore);
-            // The number is free for another only when no pool names it any more; all of this is under the lock.
+            // The number is free only once no pool names it any more; all of this happens under the lock.
             foreach (var pool in pools)
             {
                 _entries[pool.Place].Restore = 0;
@@ -51,7 +51,7 @@ internal sealed unsafe partial class PoolTable
         }
     }
 
-    /// <summary>Ends a pool whose restore failed. The caller then empties and forgets it.</summary>
+    /// <summary>Ends a pool whose restore failed. The caller then drains and forgets it.</summary>
     public void EndRestoring(Pool pool)
     {
         lock (_change)
@@ -61,7 +61,7 @@ internal sealed unsafe partial class PoolTable
         }
     }
 
-    /// <summary>Gives the number of a restore back whose pools have ended.</summary>
+    /// <summary>Returns the number of a restore whose pools have ended.</summary>
     public void CloseRestore(int restore)
     {
         lock (_change) ClearBit(restore);

@@ -3,10 +3,10 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// Shared pools: found by their id, joined by clients that were authorised, alive until the last member leaves. A membership is
-/// true in the region's sharing table, one store each, and kept with the pool for the data path to ask.
-/// <para>The steps are in an order that a process may die between: the pool is there before its first member and is dropped by an
-/// attach that finds none; it has a new owner before the old one leaves.</para>
+/// Shared pools: found by their id, joined by authorised clients, alive until the last member leaves. The region's sharing table
+/// holds the truth about membership, one store each; a copy is kept with the pool for the data path.
+/// <para>The steps are ordered so that the process may die between any two: the pool exists before its first member, and an
+/// attach drops a pool without any; it gets a new owner before the old one leaves.</para>
 /// </summary>
 internal sealed unsafe partial class PoolTable
 {
@@ -25,13 +25,13 @@ internal sealed unsafe partial class PoolTable
         lock (_change) _sharing.RevokeAll(client);
     }
 
-    /// <summary>The clients that are authorised for anything, or members of anything.</summary>
+    /// <summary>The clients with any authorisation or membership.</summary>
     public HashSet<TmemClientId> SharingClients()
     {
         lock (_change) return _sharing.Clients();
     }
 
-    /// <summary>Joins the pool of a shared id. Miss if there is none yet, and the client may make it.</summary>
+    /// <summary>Joins the pool of a shared id. Miss if there is none yet, and the client may create it.</summary>
     private TmemStatus TryJoin(ClientState client, in PoolOptions options, out Pool? pool)
     {
         pool = null;
@@ -41,7 +41,7 @@ internal sealed unsafe partial class PoolTable
         if (there.Options.Flags != options.Flags) return TmemStatus.KindMismatch;
         pool = there;
         if (there.Admits(client)) return TmemStatus.Ok;
-        // The row is there: it authorises the client.
+        // The row exists: it authorises the client.
         _ = _sharing.TryAdd(client.Id, options.SharedId, SharingEntry.Member);
         there.Members = [.. there.Members, client];
         return TmemStatus.Ok;
@@ -56,7 +56,7 @@ internal sealed unsafe partial class PoolTable
         return TmemStatus.Ok;
     }
 
-    /// <summary>Takes a member off a shared pool. False if it was the last: then the pool is to end.</summary>
+    /// <summary>Removes a member from a shared pool. False if it was the last: then the pool must end.</summary>
     private bool Leave(Pool pool, ClientState client)
     {
         var others = Array.FindAll(pool.Members, member => member != client);
@@ -67,7 +67,7 @@ internal sealed unsafe partial class PoolTable
         return true;
     }
 
-    /// <summary>The memory of a shared pool is its owner's, so it passes to one of those that stay.</summary>
+    /// <summary>The memory of a shared pool is its owner's, so it passes to a member that stays.</summary>
     private void HandOver(Pool pool, ClientState heir)
     {
         Volatile.Write(ref _entries[pool.Place].Owner, heir.Id.Value);
@@ -87,7 +87,7 @@ internal sealed unsafe partial class PoolTable
     }
 
     /// <summary>
-    /// The members of an attached pool; an owner that is not among them (it was leaving) is followed by the first.
+    /// The members of an attached pool; if its owner is not among them (it was leaving), the first becomes the owner.
     /// </summary>
     private ClientState[] AdoptMembers(ref PoolEntry entry, SharedId id)
     {

@@ -6,8 +6,8 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// The living pools, by their place in the region's pool table. An id is the place and how often the place has been used, so that
-/// the id of a destroyed pool never comes back: it answers "no such pool" for as long as the region lives.
+/// The living pools, by their place in the region's pool table. An id is the place and the number of times it has been used, so
+/// the id of a destroyed pool never returns: it answers "no such pool" for as long as the region lives.
 /// </summary>
 internal sealed unsafe partial class PoolTable
 {
@@ -36,10 +36,10 @@ internal sealed unsafe partial class PoolTable
         _reserves = new Reserves(spans);
     }
 
-    /// <summary>What pools are guaranteed.</summary>
+    /// <summary>The pools' reserves.</summary>
     public Reserves Reserves => _reserves;
 
-    /// <summary>What destroyed pools had counted.</summary>
+    /// <summary>The counts of destroyed pools.</summary>
     public PoolCounters Retired { get; } = new();
 
     public Pool? Find(PoolId id)
@@ -50,12 +50,12 @@ internal sealed unsafe partial class PoolTable
         return pool is not null && pool.Id == id && pool.IsOpen ? pool : null;
     }
 
-    /// <summary>A pool at any stage, as long as its place is its own.</summary>
+    /// <summary>A pool at any stage, as long as it occupies its place.</summary>
     public Pool? Holding(PoolId id) => AtPlace((int)(id.Value & PlaceMask)) is { } pool && pool.Id == id ? pool : null;
 
     public Pool? AtPlace(int place) => (uint)place < (uint)_pools.Length ? Volatile.Read(ref _pools[place]) : null;
 
-    /// <summary>All pools that hold pages for somebody: open ones, and those that are being restored.</summary>
+    /// <summary>All pools that hold pages for a client: open ones, and those being restored.</summary>
     public IEnumerable<Pool> Living()
     {
         for (var place = 0; place < _pools.Length; place++)
@@ -65,16 +65,16 @@ internal sealed unsafe partial class PoolTable
         }
     }
 
-    /// <summary>All pools that have or may have pages: the living, and those that are being emptied because they ended.</summary>
+    /// <summary>All pools that have or may have pages: the living, and those being drained after their end.</summary>
     public List<Pool> Known() => [.. _pools.OfType<Pool>()];
 
-    /// <summary>Keeps pools from coming and going.</summary>
+    /// <summary>Runs while no pool is added or removed.</summary>
     public void WhileUnchanged(Action look)
     {
         lock (_change) look();
     }
 
-    /// <summary>False quickly when there is nothing ephemeral to evict.</summary>
+    /// <summary>A quick test: false if there is nothing ephemeral to evict.</summary>
     public bool AnyEphemeralPages()
     {
         foreach (var pool in _pools)
@@ -84,7 +84,7 @@ internal sealed unsafe partial class PoolTable
         return false;
     }
 
-    /// <summary>Makes a pool, or joins the one that has the shared id asked for.</summary>
+    /// <summary>Makes a pool, or joins the one with the requested shared id.</summary>
     public TmemStatus Create(ClientState client, in PoolOptions options, out Pool? pool)
     {
         lock (_change)
@@ -95,9 +95,9 @@ internal sealed unsafe partial class PoolTable
         }
     }
 
-    /// <param name="owner">Whose it is.</param>
-    /// <param name="options">What it is to be.</param>
-    /// <param name="restore">The restore it is made for, 0 for none.</param>
+    /// <param name="owner">Its owner.</param>
+    /// <param name="options">Its options.</param>
+    /// <param name="restore">The restore it belongs to, 0 for none.</param>
     /// <param name="pool">The pool.</param>
     private TmemStatus Make(ClientState owner, in PoolOptions options, int restore, out Pool? pool)
     {
@@ -130,7 +130,7 @@ internal sealed unsafe partial class PoolTable
         return TmemStatus.TooManyPools;
     }
 
-    /// <summary>Gives a pool another reserve; NoSuchPool if it ended meanwhile.</summary>
+    /// <summary>Changes a pool's reserve; NoSuchPool if it ended meanwhile.</summary>
     public TmemStatus SetReserve(Pool pool, long bytes)
     {
         lock (_change)
@@ -143,9 +143,9 @@ internal sealed unsafe partial class PoolTable
     }
 
     /// <summary>
-    /// A client's part of DESTROY_POOL: a shared pool it leaves, and true says that nobody is left and the pool ended, as any
-    /// other pool does at once. The caller then empties it and calls <see cref="Forget"/>. Null if the client has no part in it
-    /// any more.
+    /// A client's part of DESTROY_POOL. False: the client left a shared pool that has other members. True: the pool has ended,
+    /// for want of members or because it is not shared; the caller drains it and calls <see cref="Forget"/>. Null: the client has
+    /// no part in it any more.
     /// </summary>
     public bool? TryEnd(Pool pool, ClientState client)
     {
@@ -162,12 +162,12 @@ internal sealed unsafe partial class PoolTable
     {
         pool.Stage = PoolStage.Ending;
         Volatile.Write(ref _entries[pool.Place].LivingId, 0);
-        // Others may have it from here on, in the order its pages go.
+        // Others may use the reserve from here on, as the pool's pages go.
         if (pool.ReserveBytes != 0) _ = _reserves.TrySet(pool, 0);
         _entries[pool.Place].ReserveBytes = 0;
     }
 
-    /// <summary>Frees the place of an ended and emptied pool.</summary>
+    /// <summary>Frees the place of an ended and drained pool.</summary>
     public void Forget(Pool pool, bool countItsPast = true)
     {
         lock (_change)
@@ -196,7 +196,7 @@ internal sealed unsafe partial class PoolTable
             }
             var shared = new SharedId(entry.SharedLow, entry.SharedHigh);
             var members = AdoptMembers(ref entry, shared);
-            // It was half restored, or its last member had left and the process died before it could end the pool.
+            // It was half restored, or the process died after its last member left and before the pool ended.
             if (WasRestoring(entry) || (!shared.IsNone && members.Length == 0))
             {
                 entry.LivingId = 0;
@@ -218,7 +218,7 @@ internal sealed unsafe partial class PoolTable
                 entry.LivingId = 0;
                 continue;
             }
-            // The region was made within a capacity that had room for them; a smaller one now refuses puts, not pools.
+            // The region was created within a capacity that had room for them; a smaller one now refuses puts, not pools.
             _spans.Charge(Pool.ProcessBytes);
             var owner = _clients.State(new TmemClientId(entry.Owner));
             var pool = new Pool(id, place, owner, options, PoolStage.Open, _reserves, _newPagesCodec) { Members = members };

@@ -3,19 +3,19 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// Memory that pools are guaranteed. A pool with a reserve is stored as if it held that much already: who else wants to grow is
-/// admitted while what persistent pools hold, or are to be able to hold, fits the capacity. Ephemeral pages are no part of it,
-/// because they go when room is needed; so a reserve that is not used is a cache's meanwhile.
-/// <para>Weighed against refusing spans: a taker of slots that stand empty between others grows no span, and the store's holes
-/// are not room until they are closed. What is added up here is slots in use, and compaction makes room of the rest. What it
-/// cannot win (a class's last page, spans' tails, pages on their way in) is <see cref="Margin"/>.</para>
-/// <para>The data path pays nothing while no pool has a reserve, and then an interlocked subtraction a page that is new: what was
-/// left at the last addition is given out as credit. Whatever shrinks meanwhile only makes the next addition find more.</para>
+/// Memory guaranteed to pools. A pool with a reserve counts as if it held that much already: another may grow while what
+/// persistent pools hold, or are guaranteed, fits the capacity. Ephemeral pages do not count, because they go when room is
+/// needed; so an unused reserve serves as cache meanwhile.
+/// <para>Rejected: refusing spans. An allocation from free slots between others grows no span, and the store's holes are not room
+/// until they are closed. So the sum is over slots in use, and compaction makes room of the rest. What it cannot win (a class's
+/// last page, spans' tails, pages in flight) is <see cref="Margin"/>.</para>
+/// <para>The data path pays nothing while no pool has a reserve, and otherwise an interlocked subtraction for each new page: the
+/// remainder at the last addition is handed out as credit. Shrinking meanwhile only makes the next addition find more.</para>
 /// </summary>
 internal sealed class Reserves(SpanPool spans)
 {
     /// <summary>
-    /// The most given out between two additions: little enough for a store of some megabytes, much enough to add up rarely.
+    /// The most credit between two additions: little enough for a store of some megabytes, enough to add up rarely.
     /// </summary>
     private const long MostCredit = 1 << 20;
 
@@ -30,7 +30,7 @@ internal sealed class Reserves(SpanPool spans)
     /// <summary>All reserves together.</summary>
     public long Total => Volatile.Read(ref _total);
 
-    /// <summary>What pools are guaranteed and do not hold.</summary>
+    /// <summary>The part of the reserves that their pools do not hold.</summary>
     public long Unmet
     {
         get
@@ -41,11 +41,11 @@ internal sealed class Reserves(SpanPool spans)
         }
     }
 
-    /// <summary>What a new pool can be guaranteed.</summary>
+    /// <summary>The largest reserve for a new pool.</summary>
     public long Free => Math.Max(0, Left(spans.Capacity));
 
     /// <summary>
-    /// By how much reserves alone, with nothing stored beyond them, are more than the capacity has: they were made in a larger
+    /// The amount by which the reserves alone, with nothing stored beyond them, exceed the capacity: they were made in a larger
     /// one.
     /// </summary>
     public long Excess
@@ -63,19 +63,19 @@ internal sealed class Reserves(SpanPool spans)
     public static long UnmetOf(Pool pool) => Math.Max(0, pool.ReserveBytes - pool.Memory);
 
     /// <summary>
-    /// What of a capacity no reserve can have: the last spans of the classes take 300 KiB at rest and twice that at most
-    /// (docs/memory.md), tails of spans a thousandth; what is left of it is for pages on their way in.
+    /// The part of a capacity that cannot be reserved: the last spans of the classes take 300 KiB at rest and twice that at most
+    /// (docs/memory.md), span tails a thousandth; the rest is for pages in flight.
     /// </summary>
     public static long Margin(long capacity) => Math.Min(1 << 20, capacity / 16) + capacity / 128;
 
-    /// <summary>A persistent pool comes. Under the pool table's lock, as are the next two.</summary>
+    /// <summary>Adds a persistent pool. Under the pool table's lock, as the next two.</summary>
     public void Add(Pool pool)
     {
         _pools = [.. _pools, pool];
         Count(pool.ReserveBytes);
     }
 
-    /// <summary>A pool is gone.</summary>
+    /// <summary>Removes a pool.</summary>
     public void Remove(Pool pool)
     {
         _pools = Array.FindAll(_pools, other => other != pool);
@@ -83,7 +83,7 @@ internal sealed class Reserves(SpanPool spans)
     }
 
     /// <summary>
-    /// Gives a pool another reserve. Reserved if a greater one does not fit beside what others hold and are guaranteed.
+    /// Changes a pool's reserve. Reserved if a larger one does not fit beside what others hold and are guaranteed.
     /// </summary>
     public TmemStatus TrySet(Pool pool, long bytes)
     {
@@ -100,15 +100,13 @@ internal sealed class Reserves(SpanPool spans)
         return fits ? TmemStatus.Ok : TmemStatus.Reserved;
     }
 
-    /// <summary>Whether all reserves, and what pools hold beyond them, fit into a capacity.</summary>
+    /// <summary>Whether all reserves, and what pools hold beyond them, fit a capacity.</summary>
     public bool FitInto(long capacity) => !Any || Left(capacity) >= 0;
 
-    /// <summary>The capacity is another one: what was left is not known any more.</summary>
+    /// <summary>Discards the credit after a change of the capacity.</summary>
     public void Forget() => Count(0);
 
-    /// <summary>
-    /// Whether somebody may grow beyond what is guaranteed to him. Does not wait for the latch where there is credit.
-    /// </summary>
+    /// <summary>Whether a pool may grow beyond its own guarantee. Does not wait for the latch while there is credit.</summary>
     public bool TryAdmit(long bytes)
     {
         var credit = Volatile.Read(ref _credit);
@@ -137,7 +135,7 @@ internal sealed class Reserves(SpanPool spans)
     private long Left(long capacity)
     {
         var left = Given(capacity);
-        // A pool's records are in both figures.
+        // Both figures include a pool's records.
         foreach (var pool in _pools) left -= Math.Max(pool.Memory, pool.ReserveBytes) - RecordsOf(pool);
         return left;
     }

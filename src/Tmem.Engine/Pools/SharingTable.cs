@@ -4,8 +4,9 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// Who may join which shared pool, and who has: one row of the region for a client and a shared id. The rows are few and looked
-/// at only when pools are made, joined and left; what the data path asks is kept with the pool. Guarded by the pool table's lock.
+/// Which clients may join a shared pool, and which have: one row of the region for a client and a shared id. The rows are few,
+/// and read only when pools are created, joined and left; the data path uses a copy kept with the pool. Guarded by the pool
+/// table's lock.
 /// </summary>
 internal sealed unsafe class SharingTable
 {
@@ -16,7 +17,7 @@ internal sealed unsafe class SharingTable
     public bool Has(TmemClientId client, SharedId id, uint state) => Find(client, id) is var row and >= 0
         && (_rows[row].State & state) != 0;
 
-    /// <summary>Adds to what a client is to a shared id. False if that needs a row and there is none.</summary>
+    /// <summary>Adds to a client's state for a shared id. False if that needs a row and there is none.</summary>
     public bool TryAdd(TmemClientId client, SharedId id, uint state)
     {
         var row = Find(client, id);
@@ -37,7 +38,7 @@ internal sealed unsafe class SharingTable
     }
 
     /// <summary>
-    /// Takes away from what a client is to a shared id; a row that says nothing any more is free. False if it was not so.
+    /// Removes from a client's state for a shared id; a row without any state is free. False if it was not set.
     /// </summary>
     public bool Remove(TmemClientId client, SharedId id, uint state)
     {
@@ -47,7 +48,7 @@ internal sealed unsafe class SharingTable
         return true;
     }
 
-    /// <summary>Takes away every authorisation of a client.</summary>
+    /// <summary>Revokes every authorisation of a client.</summary>
     public void RevokeAll(TmemClientId client)
     {
         for (var row = 0; row < RegionLayout.MaximumSharings; row++)
@@ -80,7 +81,7 @@ internal sealed unsafe class SharingTable
     }
 
     /// <summary>
-    /// Checks an attached table, and ends memberships in pools that are not there: their pool was being restored when the process
+    /// Checks an attached table, and ends memberships in pools that do not exist: those were being restored when the process
     /// died.
     /// </summary>
     public void Adopt(Func<SharedId, bool> lives, DamageReport damage)

@@ -3,15 +3,15 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Pools;
 
 /// <summary>
-/// Everybody held off at their latches: the verifier looks at the structure so, and a checkpoint takes its last pages. The pool
-/// table's lock first, then in the order of the operations: buckets by place in the pool table, then slabs.
+/// Holds off all operations at their latches, for the verifier's check of the structure and a checkpoint's last pages. Takes the
+/// pool table's lock first, then latches in the order of the operations: buckets by place in the pool table, then slabs.
 /// </summary>
 internal static class Standstill
 {
-    /// <param name="pools">No pool comes or goes meanwhile.</param>
+    /// <param name="pools">No pool is added or removed meanwhile.</param>
     /// <param name="slabs">No slot is taken or freed meanwhile.</param>
-    /// <param name="noneWaits">No slot waits to be free meanwhile: see <see cref="SlabAllocator.WhileHeld"/>.</param>
-    /// <param name="look">Given all pools, those that are being emptied too.</param>
+    /// <param name="noneWaits">No slot waits to be freed meanwhile: see <see cref="SlabAllocator.WhileHeld"/>.</param>
+    /// <param name="look">Receives all pools, including those being drained.</param>
     public static void Run(PoolTable pools, SlabAllocator slabs, bool noneWaits, Action<IReadOnlyList<Pool>> look) =>
         pools.WhileUnchanged(() =>
         {

@@ -3,10 +3,10 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Reclaim;
 
 /// <summary>
-/// The thread that keeps the store dense. It looks twice a second, and where slack is more than a fiftieth of what the slabs hold
-/// it compacts in steps of a few hundred slots (about 0.1 ms), with a pause after each so that it never takes a processor from
-/// those who serve. When nothing is left to win it gives back what nobody counts (<see cref="SlabAllocator.PunchStrays"/>), and
-/// makes some of what is dense huge, if it is to.
+/// The thread that keeps the store dense. It wakes twice a second. Where slack is more than a fiftieth of what the slabs hold, it
+/// compacts in steps of a few hundred slots (about 0.1 ms), with a pause after each so that it does not take a processor from the
+/// serving threads. When nothing is left to win it gives back strays (<see cref="SlabAllocator.PunchStrays"/>), and makes some
+/// dense spans huge, if enabled.
 /// </summary>
 internal sealed class BackgroundCompaction : IDisposable
 {
@@ -46,7 +46,7 @@ internal sealed class BackgroundCompaction : IDisposable
         _thread.Join();
     }
 
-    /// <summary>A look that did not help is made again, but ever more rarely: it goes through all spans.</summary>
+    /// <summary>Backs off after a fruitless pass: each one visits all spans.</summary>
     private void LookForStrays()
     {
         if (++_sinceLook < _lookEvery) return;

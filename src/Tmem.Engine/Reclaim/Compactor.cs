@@ -6,13 +6,13 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Reclaim;
 
 /// <summary>
-/// Moves slots out of sparse spans, so that at rest the spans of a class are full but for one, and that one holds no more memory
-/// than its slots need. One span at a time: the emptiest of a class is isolated, its slots move from the top down into the
-/// class's other spans, or, when those are full, into its own lowest free slots; what it no longer needs goes back to the system.
-/// Pages, radix nodes and objects move; records stay where they are (the embedder holds their places), and only give back what
-/// lies above them.
-/// <para>Slots are taken in use again as they are freed, so a store that is only overwritten stays dense by itself; it is flushes
-/// that leave holes. A step is bounded by the slots it moves. Lock order: the compactor's latch, then a bucket's.</para>
+/// Moves slots out of sparse spans, so that at rest all spans of a class are full but one, and that one holds no more memory than
+/// its slots need. One span at a time: the emptiest of a class is isolated, its slots move from the top down into the class's
+/// other spans, or, when those are full, into its own lowest free slots; memory it no longer needs goes back to the kernel.
+/// Pages, radix nodes and objects move; records stay (the embedder holds their places), and their spans only give back what lies
+/// above them.
+/// <para>Slots are reused as they are freed, so a store that is only overwritten stays dense by itself; flushes leave holes. The
+/// slots moved bound a step. Lock order: the compactor's latch, then a bucket's.</para>
 /// </summary>
 internal sealed unsafe class Compactor
 {
@@ -38,8 +38,8 @@ internal sealed unsafe class Compactor
     public long Moved => Volatile.Read(ref _moved);
 
     /// <summary>
-    /// Works until some memory has come back, by this thread or by one it waited for, or so many slots have been moved. False if
-    /// there was nothing to win that the search had not found wanting.
+    /// Works until this thread or one it waited for has won some memory, or this many slots have been moved. False if there was
+    /// nothing to win that the search had not found insufficient.
     /// </summary>
     public bool Win(int moves, ref RoomSearch search)
     {
@@ -53,7 +53,7 @@ internal sealed unsafe class Compactor
         return false;
     }
 
-    /// <summary>Works until nothing is left to win or so many slots have been moved. Returns how many were.</summary>
+    /// <summary>Works until nothing is left to win or this many slots have been moved. Returns the number moved.</summary>
     public int Compact(int moves)
     {
         var left = moves;
@@ -62,7 +62,7 @@ internal sealed unsafe class Compactor
     }
 
     /// <summary>
-    /// As <see cref="Step"/>, where it wins a sixty-fourth of a class or more. False too if another thread compacts.
+    /// As <see cref="Step"/>, where it wins a sixty-fourth of a class or more. False as well if another thread compacts.
     /// </summary>
     public bool TryStep(ref int moves)
     {
@@ -73,15 +73,14 @@ internal sealed unsafe class Compactor
     }
 
     /// <summary>
-    /// A step empties a span. Once round them all is enough; beside a load there would always be one more hole to close.
+    /// Each step empties a span, so one for each is enough; under load there would always be one more hole to close.
     /// </summary>
     private long MostSteps => _spans.InUse + 1;
 
     /// <summary>
-    /// Compacts one span of the next class that gains by it, down to the last page. False if a whole round over the classes found
-    /// none.
+    /// Compacts one span of the next class that gains by it, down to the last page. False if a round over all classes found none.
     /// </summary>
-    /// <param name="moves">Slots that may be moved; less what was.</param>
+    /// <param name="moves">Slots that may be moved; reduced by those that were.</param>
     private bool Step(ref int moves)
     {
         SpinLatch.Enter(ref _latch, LatchRank.Reclaim);
@@ -116,7 +115,7 @@ internal sealed unsafe class Compactor
 
     private long InUse => _spans.Used - _spans.ReadyBytes;
 
-    /// <summary>Moves what can be moved out of an isolated span, or down in it, and lets the span go.</summary>
+    /// <summary>Moves what it can out of an isolated span, or down in it, and releases the span.</summary>
     private int Empty(uint span, SpanKind kind, ref int moves)
     {
         ref var entry = ref _spans.Table[span];
@@ -147,7 +146,7 @@ internal sealed unsafe class Compactor
 
     private bool MovePage(ulong from, ulong to)
     {
-        // Read without a latch, and believed by nobody until the leaf has been seen under it.
+        // Read without a latch, so not trusted until the leaf is seen under it.
         var header = *(SlotHeader*)_slabs.At(from);
         if (header.IsCommitted && _pools.AtPlace(header.PoolPlace) is { } pool)
             return _relocation.Relocate(pool, header.Bucket, header.Leaf, from, to, _locate);

@@ -6,30 +6,31 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Reclaim;
 
 /// <summary>
-/// Chooses the pages that go. Two hands go round the slots of ephemeral pages, each past the other's pages: one evicts newcomers
-/// that nobody asked for and makes kept pages of those somebody did, the other is a clock over the kept pages
-/// (<see cref="PageUse"/>). The first moves while newcomers are more than an eighth of what it passes, so what is asked for once
-/// (a scan) goes quickly and drives nothing else out. The idea is S3-FIFO's (Yang et al., SOSP 2023), whose queues the order of
-/// slots stands in for: an evicted page's slot is the next newcomer's, so each hand finds the oldest before it. No list, no lock
-/// a read, no byte a page but the header's.
-/// <para>Weighed by hit ratio (scripts/bench engine --only eviction), Zipf 1.0 with scans and a cache of a tenth: one hand and
-/// one bit 45.0 %, one hand and two bits 45.8 %, LRU 44.4 %, this 49.8 %, S3-FIFO with its ghosts 50.7 %.</para>
-/// <para>Persistent pages lie in spans of another kind, which the hands pass by whole. Pages held in their descriptors have no
-/// slot; when nothing else is left to evict, <see cref="SweepFills"/> looks for them, because they keep index memory.</para>
+/// Chooses the pages to evict. Two hands go round the slots of ephemeral pages, each skipping the other's pages: one evicts
+/// newcomers without a use and promotes those with one to kept pages, the other is a clock over the kept pages
+/// (<see cref="PageUse"/>). The first moves while newcomers are more than an eighth of what it passes, so pages used once (a
+/// scan) go quickly and push nothing else out. The idea is S3-FIFO's (Yang et al., SOSP 2023), with the order of slots in place
+/// of its queues: an evicted page's slot is the next newcomer's, so each hand finds the oldest before it. No list, no lock on a
+/// read, no byte a page but the header's.
+/// <para>Hit ratios (scripts/bench engine --only eviction), Zipf 1.0 with scans and a cache of a tenth: one hand and one bit 45.0
+/// %, one hand and two bits 45.8 %, LRU 44.4 %, this 49.8 %, S3-FIFO with its ghosts 50.7 %.</para>
+/// <para>Persistent pages lie in spans of another kind, which the hands skip whole. Pages held in their descriptors have no slot;
+/// when nothing else is left to evict, <see cref="SweepFills"/> looks for them, because they keep index memory.</para>
 /// <para>Lock order: the hands' latch, then a bucket's.</para>
 /// </summary>
 internal sealed unsafe class EvictionHand
 {
-    /// <summary>Fixed point of shares.</summary>
+    /// <summary>Shares in fixed point.</summary>
     private const int One = 1 << 16;
 
     /// <summary>
-    /// Newcomers' share below which a kept page goes instead. S3-FIFO's tenth, a little more: fewer kept pages to pass by.
+    /// The newcomers' share below which a kept page is evicted instead. S3-FIFO uses a tenth; slightly more skips fewer kept
+    /// pages.
     /// </summary>
     private const int NewcomersShare = One / 8;
 
     /// <summary>
-    /// The share is an average over so many slots. 64 lose 0.2 points of hit ratio, 1,024 win 0.1 and pass more slots.
+    /// The share is an average over this many slots. 64 lose 0.2 points of hit ratio, 1,024 win 0.1 and pass more slots.
     /// </summary>
     private const int Window = 256;
 
@@ -43,8 +44,8 @@ internal sealed unsafe class EvictionHand
     private Position _kept;
 
     /// <summary>
-    /// Part of newcomers among the pages that the hands passed of late (all, before they passed any). A sample instead of a
-    /// count, because pages also go by flushes and gets, which would have to keep a count true.
+    /// The part of newcomers among the pages that the hands passed recently (all, before they passed any). A sample and not a
+    /// count, because flushes and gets remove pages too and would have to maintain a count.
     /// </summary>
     private int _share = One;
 
@@ -63,7 +64,7 @@ internal sealed unsafe class EvictionHand
         _locate = locator.Locate;
     }
 
-    /// <summary>Evicts at least one ephemeral page, of one pool or of any. False if there is none left to evict.</summary>
+    /// <summary>Evicts at least one ephemeral page, of one pool or of any. False if none is left.</summary>
     public bool EvictOne(Pool? only)
     {
         if (only is null ? !_pools.AnyEphemeralPages() : only.IsPersistent) return false;
@@ -98,7 +99,7 @@ internal sealed unsafe class EvictionHand
     }
 
     /// <summary>
-    /// Slots first; a scope whose pages seem to lie in descriptors alone is spared rounds over everybody else's slots.
+    /// Slots first, unless the scope's pages seem to lie in descriptors alone: that saves rounds over all others' slots.
     /// </summary>
     private bool EvictFrom(in EvictionScope scope)
     {
@@ -107,7 +108,7 @@ internal sealed unsafe class EvictionHand
 
     private bool Sweep(in EvictionScope scope)
     {
-        // In one round no newcomer is left; in as many as a page has uses, and one more, no kept page.
+        // After one round no newcomer is left; after as many as a page has uses, and one more, no kept page.
         var round = _slabs.Spans.HighWater + 1;
         var newcomers = round;
         var kept = (PageUse.MostUses + 1) * round;
@@ -120,7 +121,7 @@ internal sealed unsafe class EvictionHand
         return false;
     }
 
-    /// <summary>Moves a hand by one slot, counting spans down. 0 when it came to the end of a span.</summary>
+    /// <summary>Moves a hand by one slot, counting spans down. 0 at the end of a span.</summary>
     private ulong Advance(ref Position hand, ref long spans)
     {
         ref var entry = ref _slabs.Spans.Table[hand.Span];
@@ -163,7 +164,7 @@ internal sealed unsafe class EvictionHand
         return true;
     }
 
-    // Everything read so far was read without a latch; Evict believes none of it until it has seen the leaf under the latch.
+    // Everything read so far was read without a latch; Evict trusts none of it until it has seen the leaf under the latch.
     private bool Evict(ulong place, in SlotHeader seen, Pool pool) =>
         _removal.Evict(pool, seen.Bucket, seen.Leaf, place, _locate);
 

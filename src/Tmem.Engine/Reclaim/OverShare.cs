@@ -3,28 +3,28 @@ using Tmem.Engine.Pools;
 namespace Tmem.Engine.Reclaim;
 
 /// <summary>
-/// Chooses who loses ephemeral pages first when the store is full: the client most over its share, which is its weight by the
-/// weights of all that hold ephemeral pages, of all ephemeral memory (Xen tmem's <c>client_over_quota</c>, by bytes where Xen
-/// counts pages). Under the hand's latch.
+/// Chooses the client that loses ephemeral pages first when the store is full: the one most over its share of all ephemeral
+/// memory, which is its weight relative to the weights of all that hold ephemeral pages (Xen tmem's <c>client_over_quota</c>, by
+/// bytes where Xen counts pages). Under the hand's latch.
 /// </summary>
 internal sealed class OverShare(ClientTable clients)
 {
     /// <summary>
-    /// Evictions a choice serves: adding up the pools costs about a microsecond, a sixteenth of that is lost beside one eviction.
+    /// Evictions that a choice serves: adding up the pools costs about a microsecond, a sixteenth of that is lost beside one
+    /// eviction.
     /// </summary>
     private const int Lasting = 16;
 
     /// <summary>
-    /// A client that is over by less than this part of all ephemeral memory is let be: the hand passes by the pages of others,
-    /// and so never reads more than 64 slot headers for a page it evicts. Shares that are met this closely are left to the hand's
-    /// own order.
+    /// A client over by less than this part of all ephemeral memory is left alone: the hand skips the pages of others, and so
+    /// never reads more than 64 slot headers for a page it evicts. Within that, the hand's own order decides.
     /// </summary>
     private const int Slack = 64;
 
     private ClientState? _client;
     private int _left;
 
-    /// <summary>The client to evict from; null when nobody is over and any page will do.</summary>
+    /// <summary>The client to evict from; null if none is over and any page will do.</summary>
     public ClientState? Client
     {
         get
