@@ -19,8 +19,6 @@ public enum TmemCodec : byte
     /// time to unpack. Each compression or unpacking borrows a pair of contexts, some 600 KiB of native memory outside the
     /// capacity; a few pairs are kept (docs/memory.md).
     /// </summary>
-    /// outside the capacity.
-    /// </summary>
     Zstd = 2,
 }
 

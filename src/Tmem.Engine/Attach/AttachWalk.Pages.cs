@@ -6,8 +6,7 @@ using Tmem.Engine.Pools;
 namespace Tmem.Engine.Attach;
 
 /// <summary>
-/// The pages of the walk: what a leaf says is held against what its slot says, and counted. All but a few of an attach's
-/// instructions are here.
+/// The pages of the walk: each leaf is checked against its slot, and counted. Nearly all instructions of an attach are here.
 /// </summary>
 internal sealed unsafe partial class AttachWalk
 {
@@ -16,8 +15,8 @@ internal sealed unsafe partial class AttachWalk
     private ulong _seen;
 
     /// <summary>
-    /// Asks for the headers of all pages of a node, while those of the node before are adopted: the processor then waits for none
-    /// of them, or, where it cannot be asked, for ten or so at a time, where <see cref="AdoptPage"/> would wait for each.
+    /// Prefetches the headers of all pages of a node while those of the node before are adopted: the processor then waits for
+    /// none of them, or, where it has no prefetch, for ten or so at a time, where <see cref="AdoptPage"/> would wait for each.
     /// </summary>
     private void LookAhead(ulong node)
     {
@@ -35,7 +34,7 @@ internal sealed unsafe partial class AttachWalk
         }
     }
 
-    /// <summary>False, and the leaf empty, if the page is damaged.</summary>
+    /// <summary>False, with the leaf emptied, if the page is damaged.</summary>
     private bool AdoptPage(Pool pool, int bucket, ulong leaf, in ObjectId id, uint index)
     {
         var descriptor = *(ulong*)_slabs.At(leaf);
@@ -68,7 +67,7 @@ internal sealed unsafe partial class AttachWalk
         return true;
     }
 
-    /// <summary>An object's pages at once: a counter costs as much as all else about a page.</summary>
+    /// <summary>Counts all pages of an object at once: one counter costs as much as the rest of a page's adoption.</summary>
     private void CountPages(Pool pool)
     {
         pool.Adopt(_tally.SlotBytes);
@@ -83,8 +82,8 @@ internal sealed unsafe partial class AttachWalk
 
     /// <summary>
     /// Whether the leaf that a slot names holds it too, for another handle: then the leaf that led here is the damaged one. A
-    /// page caught while its node or object was moving has two leaves as well, but both are one handle's; one caught in an
-    /// exchange is in one leaf alone.
+    /// page caught while its node or object was moving has two leaves as well, but both belong to one handle; one caught in an
+    /// exchange is in only one leaf.
     /// </summary>
     private bool IsOfAnotherHandle(ulong named, ulong place, Pool pool, in ObjectId id, uint index)
     {
@@ -102,7 +101,7 @@ internal sealed unsafe partial class AttachWalk
         return false;
     }
 
-    /// <summary>What the pages of an object come to.</summary>
+    /// <summary>The totals of an object's pages.</summary>
     private struct Tally
     {
         public long Pages;

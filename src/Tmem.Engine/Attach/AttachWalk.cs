@@ -7,15 +7,15 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Attach;
 
 /// <summary>
-/// Makes everything derived anew when a process attaches to a region: which slots are in use, free chains, ordered trees, page
-/// counts, back references, counters. The truth it starts from: the pool table, the kind and class of each span, the committed
+/// Rebuilds all derived state when a process attaches to a region: which slots are in use, free chains, ordered trees, page
+/// counts, back references, counters. It starts from the truth: the pool table, the kind and class of each span, the committed
 /// objects and records, and whatever can be reached from an object's root. Slots that nothing reaches were never committed, or
-/// their page was gone already; they become free. Half-made nodes without pages, and objects without pages, go too.
+/// their page was already removed; they become free. Half-made nodes without pages, and objects without pages, go too.
 /// <para>One walk, one visit a page: the cost is a cache miss for each slot's header, and a fault for each page of memory. The
 /// misses of a node's pages overlap (<see cref="LookAhead"/>), headers are written only where they change, and another thread
-/// takes most of the faults, where a <see cref="RegionTakeover"/> has not taken them before.</para>
-/// <para>Damage is whatever contradicts itself. It refuses the region, or, on request, what is damaged is let go: a page, a
-/// node's pages, an object, a span.</para>
+/// takes most of the faults, unless a <see cref="RegionTakeover"/> has taken them before.</para>
+/// <para>Damage is any contradiction. It refuses the region, or, on request, the damaged part is dropped: a page, a node's pages,
+/// an object, a span.</para>
 /// </summary>
 internal sealed unsafe partial class AttachWalk : IDisposable
 {
@@ -46,7 +46,7 @@ internal sealed unsafe partial class AttachWalk : IDisposable
         _spans.Adopt();
         _intent.Complete(_spans, _damage);
         _reached = new SlotBitmap(_spans);
-        // Holes are punched again in Rebuild; nothing may be made present beside that.
+        // Rebuild punches holes again; nothing may be made present at the same time.
         using (RegionPresence.Where(_memory, (long)_spans.PlaceOf((uint)_spans.HighWater))) Reach();
         for (uint span = 0; span < _spans.HighWater; span++)
         {
@@ -56,7 +56,7 @@ internal sealed unsafe partial class AttachWalk : IDisposable
 
     public void Dispose() => _reached?.Dispose();
 
-    /// <summary>Marks what objects and records in use reach.</summary>
+    /// <summary>Marks everything reachable from objects and records in use.</summary>
     private void Reach()
     {
         FindSuperseded();
@@ -78,8 +78,8 @@ internal sealed unsafe partial class AttachWalk : IDisposable
     }
 
     /// <summary>
-    /// A record that is none any more costs what it stood for, and no start: it is kept for its owner to see and name. With
-    /// leave to drop as well: only the owner knows what it was, and whether he can make it anew.
+    /// A damaged record costs what it stood for, and does not refuse the region: it is kept for its owner to find and name, also
+    /// when damage may be dropped: only the owner knows what it was, and whether it can be rebuilt.
     /// </summary>
     private void AdoptRecord(ulong place)
     {
@@ -111,7 +111,9 @@ internal sealed unsafe partial class AttachWalk : IDisposable
         }
     }
 
-    /// <summary>Objects that were being moved when the process died: the new record counts, and the old one is let go.</summary>
+    /// <summary>
+    /// Finds objects that were being moved when the process died: the new record counts, the old one is dropped.
+    /// </summary>
     private void FindSuperseded()
     {
         for (uint span = 0; span < _spans.HighWater; span++)
@@ -162,7 +164,7 @@ internal sealed unsafe partial class AttachWalk : IDisposable
         pool.CountIndex(nodes, 1);
     }
 
-    /// <summary>Returns the entries in use below a node; a node without any is not reached and its parent forgets it.</summary>
+    /// <summary>Returns the entries in use below a node; a node without any is not marked, and its parent drops it.</summary>
     private int AdoptNode(Pool pool, ulong obj, ulong place, int level, uint first, ref long pages, ref int nodes)
     {
         var record = (ObjectRecord*)_slabs.At(obj);

@@ -2,10 +2,10 @@ using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Codec;
 
-/// <summary>A page codec: a struct, so that what uses it is specialised for it and calls it directly.</summary>
+/// <summary>A page codec: a struct, so that generic code is specialised for it and calls it directly.</summary>
 internal interface ICodec
 {
-    /// <summary>What it writes: one of <see cref="PageFormat"/>.</summary>
+    /// <summary>The format it writes: one of <see cref="PageFormat"/>.</summary>
     static abstract int Format { get; }
 
     /// <summary>Compresses a page. Returns the length, or 0 if it does not fit into <paramref name="destination"/>.</summary>

@@ -3,8 +3,8 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Codec;
 
 /// <summary>
-/// From a pool's codec to the code that does it. A switch over specialised calls: a page costs a branch that is foreseen, no
-/// virtual call, and a region may hold pages of all of them.
+/// Dispatches from a pool's codec to its code. A switch over specialised calls: a page costs a predicted branch, no virtual call,
+/// and a region may hold pages of all codecs.
 /// </summary>
 internal static class PageCodecs
 {
@@ -17,7 +17,7 @@ internal static class PageCodecs
     };
 
     /// <summary>
-    /// Unpacks to exactly a page. False for a block that is malformed or of another length, and for a format that is not known.
+    /// Unpacks to exactly a page. False for a block that is malformed or of another length, and for an unknown format.
     /// </summary>
     public static bool Decode(int format, ReadOnlySpan<byte> stored, Span<byte> page) => format switch
     {

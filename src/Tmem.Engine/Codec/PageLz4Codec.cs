@@ -3,8 +3,8 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Codec;
 
 /// <summary>
-/// The LZ4 block format through the page encoder and decoder. Its format is <see cref="Lz4Codec"/>'s: what either stores the
-/// other reads.
+/// The LZ4 block format through the page encoder and decoder. Its format is <see cref="Lz4Codec"/>'s: each reads what the other
+/// stores.
 /// </summary>
 internal readonly struct PageLz4Codec : ICodec
 {

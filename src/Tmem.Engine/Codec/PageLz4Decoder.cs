@@ -8,9 +8,9 @@ namespace Tmem.Engine.Codec;
 /// A decoder of LZ4 blocks that trusts nothing: a fast loop far from both ends, and one careful step at a time near them.
 /// </summary>
 /// <remarks>
-/// On pages of real memory (scripts/bench codec): 1.5 us a page of 4 KiB, liblz4 1.9.4's safe decoder 1.6, K4os 1.8. What
+/// On pages of real memory (scripts/bench codec): 1.5 us a page of 4 KiB; liblz4 1.9.4's safe decoder takes 1.6, K4os 1.8. What
 /// decided: long literal runs inside the fast loop and not in the careful step (a seventh of the time); matches nearer than a
-/// vector by one shuffle to the repeated pattern, without loading back what was just stored; no local whose address is taken (a
+/// vector by one shuffle to the repeated pattern, without reloading what was just stored; no local whose address is taken (a
 /// quarter).
 /// </remarks>
 internal static unsafe class PageLz4Decoder
@@ -21,11 +21,11 @@ internal static unsafe class PageLz4Decoder
     private const int OutputRoom = 14 + 18;
     // What a longer match may write beyond its end: two vectors at the least, else one that begins before the end.
     private const int Overhang = 32;
-    // From here on a match without that room is copied in doubling parts.
+    // From this length on a match without that room is copied in doubling parts.
     private const int LongNearEnd = 64;
 
-    // A match nearer than a vector repeats itself. Row n spreads its first n bytes over a vector: byte i is i mod n. Row 0 has no
-    // use.
+    // A match nearer than a vector repeats itself. Row n spreads its first n bytes over a vector: byte i is i mod n. Row 0 is
+    // unused.
     private static ReadOnlySpan<byte> Repeats =>
     [
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -46,7 +46,7 @@ internal static unsafe class PageLz4Decoder
         0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0,
     ];
 
-    // How far such a vector carries: the multiples of n that it holds.
+    // The stride of such a vector: the multiples of n that it holds.
     private static ReadOnlySpan<byte> Strides => [0, 16, 16, 15, 16, 15, 12, 14, 16, 9, 10, 11, 12, 13, 14, 15];
 
     /// <summary>
@@ -80,7 +80,7 @@ internal static unsafe class PageLz4Decoder
                         literals += more = *from++;
                     }
                     while (more == 255);
-                    // What is too near an end is begun again below.
+                    // A sequence too near an end is restarted below.
                     if (literals + InputRoom > (nuint)(inputEnd - from) || literals + OutputRoom > (nuint)(pageEnd - output))
                         break;
                     for (nuint done = 0; done < literals; done += 16) Vector128.Load(from + done).Store(output + done);
@@ -89,7 +89,7 @@ internal static unsafe class PageLz4Decoder
                 input += literals + 3;
                 output += literals;
                 nuint offset = Offset(input - 2);
-                // One comparison for both wrongs: 0 wraps to the largest number.
+                // One comparison for both errors: 0 wraps to the largest number.
                 if (offset - 1 >= (nuint)(output - page)) return -1;
                 var match = output - offset;
                 var length = token & 15;
@@ -125,7 +125,7 @@ internal static unsafe class PageLz4Decoder
                 }
                 else
                 {
-                    // The page's bytes behind the output are loaded too, and the shuffle leaves them out.
+                    // This also loads bytes behind the output; the shuffle leaves them out.
                     var repeat = Vector128.LoadUnsafe(ref MemoryMarshal.GetReference(Repeats), offset * 16);
                     var pattern = Pick(Vector128.Load(match), repeat);
                     nuint stride = Strides[(int)offset];
@@ -134,7 +134,7 @@ internal static unsafe class PageLz4Decoder
                 output += length;
             }
 
-            // Copies, because what has an address has no register.
+            // Copies, because a local whose address is taken gets no register.
             byte* at = input, to = output;
             var status = Sequence(ref at, inputEnd, page, ref to, pageEnd);
             input = at;
@@ -146,7 +146,7 @@ internal static unsafe class PageLz4Decoder
 
     private enum Step { Malformed, Last, More }
 
-    /// <summary>Any sequence anywhere: each length is held against both ends before it is used.</summary>
+    /// <summary>Any sequence anywhere: checks each length against both ends before using it.</summary>
     private static Step Sequence(ref byte* at, byte* inputEnd, byte* page, ref byte* to, byte* pageEnd)
     {
         var input = at;
@@ -187,7 +187,7 @@ internal static unsafe class PageLz4Decoder
         return false;
     }
 
-    /// <summary>The bytes of a vector at places from 0 to 15: one instruction, for which .NET 8 has no common name.</summary>
+    /// <summary>The bytes of a vector at places from 0 to 15: one instruction, for which .NET 8 has no portable name.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<byte> Pick(Vector128<byte> bytes, Vector128<byte> places) =>
 #if NET9_0_OR_GREATER
@@ -201,9 +201,9 @@ internal static unsafe class PageLz4Decoder
 
     /// <summary>
     /// Copies a match without a byte to spare behind it. False if the page ends first. A short one goes a byte at a time, as its
-    /// overlap with itself is defined. A long one may be most of a page (one that ends in zeros): what is copied has the offset's
-    /// period, so copies from the match's start double what stands, and never overlap. A get of a page of 384 bytes and zeros:
-    /// 0.4 us, and 4.3 before.
+    /// overlap with itself is defined. A long one may be most of a page (one that ends in zeros): the copied bytes have the
+    /// offset's period, so each copy from the match's start doubles the output, and never overlaps. A get of a page of 384 bytes
+    /// and zeros: 0.4 us, and 4.3 before.
     /// </summary>
     private static bool NearEnd(byte* output, byte* match, nuint length, byte* pageEnd)
     {

@@ -7,28 +7,11 @@ namespace Tmem.Engine.Codec;
 
 /// <summary>
 /// An encoder of LZ4 blocks for pages of up to 64 KiB: greedy, one probe a position, into one hash table whose entries are the
-/// last two positions. A match is sought with the newer; where it is one, the older may take its place if it is longer.
+/// last two positions. The newer is tried first; if it matches, the older may replace it if its match is longer.
 /// </summary>
 /// <remarks>
-/// Measured on 16,384 pages of 4 KiB of real memory (scripts/bench codec) beside liblz4 1.9.4's default at 4.4 us a page: 3.9 us
-/// at 102.4 % of its ratio; compiled ahead of time, which means for any x86-64-v2, 4.1.
-/// <para>
-/// A page is some 200 sequences and a thousand probes, and half of the time is branches foreseen wrongly: pages seen before take
-/// half of it. What paid: two candidates, the second looked at only where the first is a match (2.5 % of the ratio at fewer
-/// sequences; asking both at each probe gives no more); five bytes hashed and four compared (six: 2 % less ratio, 3 % faster;
-/// seven: 4 % and 8 %); 32 bytes compared at once, which are all of most matches; one load for four probes; steps back over
-/// literals (0.6 %); and arithmetic in writing a short sequence, where the compiler makes branches of Math.Min and of
-/// conditionals. Weighed: four candidates (0.8 % more ratio, 5 % slower, 9 ahead of time), a look at the next position as well
-/// (1.3 %, 10 %), a table twice as large (0.3 %, 4 %), the last bytes of a match entered too (0.1 %, 1.5 %). The fastest above 97
-/// % hashes seven bytes and does not step back: 1.26 times liblz4's speed.
-/// </para>
-/// <para>
-/// Twice liblz4's speed was sought and not found, in C. As many as ten pages in step, each with its own table, without a branch
-/// but for matches beyond a window: a step takes eight cycles, where its instructions should take four, in a chain of forty; more
-/// pages at once give no more. With two positions a step it is 1.3 times liblz4's speed at 96 %, and writing the sequences alone
-/// takes a third of it. Hashes of all positions by vectors and a page parsed in four quarters: 1.1 times at 97 %. Two to six
-/// pages by turns, a sequence each, with branches: slower than one page after the other.
-/// </para>
+/// 4 KiB pages of real memory: 3.9 us at 102.4 % of the ratio of liblz4's default, which takes 4.4 us. docs/benchmarking.md
+/// ("scripts/bench codec") says what paid and what was tried.
 /// </remarks>
 internal static unsafe class PageLz4Encoder
 {
@@ -36,19 +19,19 @@ internal static unsafe class PageLz4Encoder
     public const int MaximumPage = 1 << 16;
 
     private const int TableBits = 11;
-    // This many bytes are hashed: matches of the format's four are found where a fifth follows that is equal, which most have.
+    // This many bytes are hashed: the format's matches of four are found where an equal fifth follows, which most have.
     private const int Hashed = 5;
     private const int FormatMatch = 4;
     // One load serves as many probes as there are words of hashed bytes in it.
     private const int Probes = sizeof(ulong) - Hashed + 1;
-    // What is compared at once.
+    // Bytes compared at once.
     private const int Window = 32;
     // The format wants the last five bytes to be literals, and no match begun in the last twelve.
     private const int LastLiterals = 5;
     private const int LastMatch = 12;
-    // From here to the end the careful loop goes: at the last probe before it a whole window may be read, and be a match.
+    // From here to the end the careful loop runs: at the last probe before it a whole window may be read, and match.
     private const int Near = Probes - 1 + Window + LastLiterals;
-    // A run of misses steps by its count, begun at 64, over 64: by one at first, by two from the 64th on.
+    // A run of misses steps by its count, started at 64, over 64: by one at first, by two from the 64th on.
     private const int SkipBits = 6;
     // Literals and matches shorter than this have at most one byte of length beside the token's fields. A power of two: one test
     // of both.
@@ -64,8 +47,8 @@ internal static unsafe class PageLz4Encoder
     public static int Encode(ReadOnlySpan<byte> page, Span<byte> destination)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(page.Length, MaximumPage, nameof(page));
-        // On the stack, which is the thread's own memory and warm; cleared, so that what a page becomes does not depend on the
-        // one before.
+        // On the stack, which is the thread's own memory and warm; cleared, so that a page's block does not depend on the page
+        // before.
         var table = stackalloc uint[1 << TableBits];
         new Span<uint>(table, 1 << TableBits).Clear();
         fixed (byte* from = page, to = destination)
@@ -116,8 +99,8 @@ internal static unsafe class PageLz4Encoder
             var more = (uint)(stop - at) - FormatMatch;
             if ((literals | more) < Short && outputEnd - output >= SequenceRoom)
             {
-                // Both fields and their further bytes are written without a branch: what is not needed is overwritten by what
-                // follows. All ones where a field has a further byte.
+                // Both fields and their further bytes are written without a branch: what follows overwrites the unneeded bytes.
+                // All ones where a field has a further byte.
                 var longLiterals = (int)(14 - literals) >> 31;
                 var longMatch = (int)(14 - more) >> 31;
                 output[0] = (byte)(((int)literals | longLiterals) << 4 | (((int)more | longMatch) & 15));
@@ -144,7 +127,7 @@ internal static unsafe class PageLz4Encoder
         return NearEnd(page, at, anchor, length, destination, output, outputEnd, table);
     }
 
-    /// <summary>Where few bytes are left: the same, a byte at a time.</summary>
+    /// <summary>Near the end: the same, a byte at a time.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int NearEnd(
         byte* page, nuint at, nuint anchor, nuint length, byte* destination, byte* output, byte* outputEnd, uint* table)
@@ -169,8 +152,8 @@ internal static unsafe class PageLz4Encoder
     }
 
     /// <summary>
-    /// What the table holds for a position's bytes, and in its place: the position, and the newer of those that were there. Each
-    /// is below the position, or 0: in both cases page bytes that are there and lie before.
+    /// Returns the table's entry for a position's bytes, and replaces it: by the position, and the newer of the old ones. Each is
+    /// below the position, or 0: in both cases page bytes that exist and lie before.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Exchange(uint* table, ulong word, nuint at)
@@ -190,7 +173,7 @@ internal static unsafe class PageLz4Encoder
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsMatch(byte* match, ulong word) => Unsafe.ReadUnaligned<uint>(match) == (uint)word;
 
-    /// <summary>How many bytes are the same in two places, up to a window, which both must have.</summary>
+    /// <summary>The number of equal bytes at two places, up to a window, which both must have.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static nuint Alike(byte* at, byte* match)
     {
@@ -207,7 +190,7 @@ internal static unsafe class PageLz4Encoder
     }
 
     /// <summary>
-    /// Where the match ends that holds up to <paramref name="at"/>; never beyond <paramref name="limit"/>, five bytes before the
+    /// The end of a match that holds up to <paramref name="at"/>; never beyond <paramref name="limit"/>, five bytes before the
     /// page's end.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -222,14 +205,14 @@ internal static unsafe class PageLz4Encoder
         return at;
     }
 
-    /// <summary>Takes into a match what is the same before it and not yet written.</summary>
+    /// <summary>Extends a match backwards over equal bytes not yet written.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StepBack(byte* page, ref nuint at, ref nuint match, nuint anchor)
     {
         for (; at > anchor && match > 0 && page[at - 1] == page[match - 1]; match--) at--;
     }
 
-    /// <summary>Writes a sequence of any lengths, to the byte; null if there is no room.</summary>
+    /// <summary>Writes a sequence of any lengths, exact to the byte; null if there is no room.</summary>
     private static byte* Sequence(byte* output, byte* end, byte* anchor, uint literals, ushort offset, uint more)
     {
         if (1 + FieldBytes(literals) + literals + 2 + FieldBytes(more) > end - output) return null;
@@ -243,7 +226,7 @@ internal static unsafe class PageLz4Encoder
         return Field(output, more);
     }
 
-    /// <summary>The last sequence: literals alone. The length of the block, or 0 if there is no room.</summary>
+    /// <summary>Writes the last sequence: literals alone. Returns the length of the block, or 0 if there is no room.</summary>
     private static int Finish(byte* destination, byte* output, byte* outputEnd, byte* anchor, byte* end)
     {
         var literals = (uint)(end - anchor);

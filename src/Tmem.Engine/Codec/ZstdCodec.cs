@@ -4,8 +4,8 @@ using ZstdSharp.Unsafe;
 namespace Tmem.Engine.Codec;
 
 /// <summary>
-/// Zstandard at level 1 through ZstdSharp's translation of the C library. Frames have no magic number: four bytes a page that the
-/// slot's header says already. Who packs or unpacks a page has a pair of contexts meanwhile: <see cref="ZstdContexts"/>.
+/// Zstandard at level 1 through ZstdSharp's translation of the C library. Frames have no magic number: that saves four bytes a
+/// page, which the page's format makes redundant. Each page borrows a pair of contexts: <see cref="ZstdContexts"/>.
 /// </summary>
 internal readonly unsafe struct ZstdCodec : ICodec
 {
@@ -32,11 +32,11 @@ internal readonly unsafe struct ZstdCodec : ICodec
         }
     }
 
-    /// <summary>Gives the calling thread contexts of its own, as large as pages of this size need them.</summary>
+    /// <summary>Gives the calling thread its own contexts, as large as pages of this size need.</summary>
     public static void Prepare(int pageSize)
     {
         ZstdContexts.KeepForThread();
-        // What a context allocates depends on the size alone, and it does so with the first page.
+        // A context's allocations depend on the page size alone, and happen with the first page.
         Span<byte> page = new byte[pageSize], packed = new byte[pageSize];
         var length = default(ZstdCodec).Encode(page, packed);
         default(ZstdCodec).Decode(packed[..length], page);

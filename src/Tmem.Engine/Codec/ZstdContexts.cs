@@ -3,13 +3,13 @@ using ZstdSharp.Unsafe;
 namespace Tmem.Engine.Codec;
 
 /// <summary>
-/// Pairs of Zstandard contexts, some 600 KiB each, lent for a page. A few are kept, as many as can be at work at one time; one
-/// more is made for a thread that finds none, and freed when it comes back to a full shelf. What they take is the process's and
-/// not the store's, and is counted (<see cref="EngineStatistics.WorkingBytes"/>).
-/// <para>A thread that was prepared (<see cref="TmemEngine.PrepareThread"/>) has its own and never waits for memory: it may be
-/// the one that swaps.</para>
-/// <para>Weighed against a pair for each thread: 676 MiB after 20,000 short threads, until a collection. Taking and giving back
-/// cost an interlocked exchange each, where a page takes 5 us or more.</para>
+/// Pairs of Zstandard contexts, some 600 KiB each, lent for a page. A few are kept, as many as can be in use at one time; a
+/// thread that finds none makes another, which is freed when it comes back to a full shelf. They count as the process's memory
+/// and not the store's (<see cref="EngineStatistics.WorkingBytes"/>).
+/// <para>A prepared thread (<see cref="TmemEngine.PrepareThread"/>) has its own pair and never waits for memory: it may be the
+/// one that swaps.</para>
+/// <para>Rejected: a pair for each thread. That took 676 MiB after 20,000 short-lived threads, until a collection. Taking and
+/// returning cost an interlocked exchange each, where a page takes 5 us or more.</para>
 /// </summary>
 internal sealed unsafe class ZstdContexts : IDisposable
 {
@@ -45,16 +45,16 @@ internal sealed unsafe class ZstdContexts : IDisposable
     public ZSTD_CCtx_s* Compress { get; private set; } = Methods.ZSTD_createCCtx();
     public ZSTD_DCtx_s* Decompress { get; private set; } = Methods.ZSTD_createDCtx();
 
-    /// <summary>The most that are kept when nobody uses them, those of prepared threads apart.</summary>
+    /// <summary>The most unused pairs kept, without those of prepared threads.</summary>
     public static int MostKept => Math.Max(4, 2 * Environment.ProcessorCount);
 
-    /// <summary>What all of them take, as of when each was last given back.</summary>
+    /// <summary>The bytes of all pairs, as of when each was last returned.</summary>
     public static long AllBytes => Volatile.Read(ref s_bytes);
 
-    /// <summary>How many there are. For tests.</summary>
+    /// <summary>The number of pairs. For tests.</summary>
     internal static int Count => Volatile.Read(ref s_count);
 
-    /// <summary>A pair that nobody else uses until it is given back.</summary>
+    /// <summary>A pair for exclusive use until it is returned.</summary>
     public static ZstdContexts Take()
     {
         if (t_own is { } own) return own;
@@ -65,9 +65,7 @@ internal sealed unsafe class ZstdContexts : IDisposable
         return new ZstdContexts();
     }
 
-    /// <summary>
-    /// The calling thread has a pair of its own from here on; when it ends, the next that asks for one gets it.
-    /// </summary>
+    /// <summary>Gives the calling thread a pair of its own; when the thread ends, the next that asks inherits it.</summary>
     public static void KeepForThread()
     {
         t_own ??= s_prepared.Mine(_ => true, () => new ZstdContexts { _isOfThread = true });

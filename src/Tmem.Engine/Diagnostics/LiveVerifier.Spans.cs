@@ -3,7 +3,7 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Diagnostics;
 
-/// <summary>Spans, each under its class's latch, and then the way up: from a slot in use to what refers to it.</summary>
+/// <summary>Checks spans, each under its class's latch, and then upwards: from a slot in use to what refers to it.</summary>
 internal sealed unsafe partial class LiveVerifier
 {
     private void CheckSpan(uint span)
@@ -60,7 +60,7 @@ internal sealed unsafe partial class LiveVerifier
             Problem($"span {span} ({entry.Kind}) has {entry.Present} pages present and slots up to {entry.Bump} used");
     }
 
-    /// <summary>Whether what a slot in use names leads to it.</summary>
+    /// <summary>Whether the owner that a used slot names leads back to it.</summary>
     private bool LeadsBack(SpanKind kind, ulong place, ulong word)
     {
         switch (kind)
@@ -77,7 +77,7 @@ internal sealed unsafe partial class LiveVerifier
     }
 
     /// <summary>
-    /// Whether an object is found by its id, and, with a node given, that node by its first index. A copy of its record says
+    /// Whether an object is found by its id, and, if a node is given, that node by its first index. A copy of its record says
     /// where to look.
     /// </summary>
     private bool IsInTree(ulong place, in ObjectRecord seen, ulong node, int level, uint first)

@@ -7,21 +7,21 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Diagnostics;
 
 /// <summary>
-/// Checks the store against itself beside the work of others, a piece at a time, so that nobody waits for it: a bucket's latch is
-/// held for <see cref="Most"/> slots (half a millisecond), a class's for one span. <see cref="TmemVerifier"/> holds off everybody
-/// and has a map of what is reached; here, every claim is one that holds by itself at any moment:
+/// Checks the store's consistency beside other operations, a piece at a time, so that none is held up: a bucket's latch is held
+/// for <see cref="Most"/> slots (half a millisecond), a class's for one span. <see cref="TmemVerifier"/> takes a standstill and
+/// maps all reached slots; here, each claim must hold by itself at any moment:
 /// <list type="bullet">
 /// <item>down from a bucket, under its latch: each object is where its id belongs, each node names its object, level and place,
 /// each page's slot names the leaf that led to it. So nothing has two owners: it names one, and the other is found out.</item>
 /// <item>a span, under its class's latch: slots in use, free chain, list.</item>
-/// <item>up from each slot in use: what it names leads back to it. What does not may be under way, and is looked at again; only
-/// what stays is a leak.</item>
+/// <item>up from each slot in use: the owner it names leads back to it. A slot that fails this may be in flight, and is checked
+/// again; only one that keeps failing is a leak.</item>
 /// </list>
-/// Counters are compared by the other alone: what they count never stands still here.
+/// Only <see cref="TmemVerifier"/> compares counters: what they count never stands still here.
 /// </summary>
 internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable pools, RegionOperations operations) : IDisposable
 {
-    /// <summary>Slots looked at under one hold of a bucket's latch, up to the end of the node it comes to.</summary>
+    /// <summary>Slots checked under one hold of a bucket's latch, up to the end of the current node.</summary>
     public const int Most = 4096;
 
     private const int DeepestTree = 1000;
@@ -38,7 +38,7 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
     private long _objects;
     private long _spansChecked;
 
-    /// <summary>The most slots looked at under one hold of a bucket's latch.</summary>
+    /// <summary>The most slots checked under one hold of a bucket's latch.</summary>
     public int LongestHold { get; private set; }
 
     public VerifierReport Run(CancellationToken cancellation = default)
@@ -70,10 +70,10 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
 
     public void Dispose() => NativeMemory.Free(_words);
 
-    /// <summary>Where a slot begins follows from its span's entry: with one that is damaged nothing can be walked.</summary>
+    /// <summary>The span's entry tells where its slots begin: with a damaged one nothing can be walked.</summary>
     private void CheckEntry(uint span)
     {
-        // Its fields are written one after the other, under latches that are not held here: damage stays.
+        // Its fields are written one after the other, under latches not held here: only damage persists.
         for (var look = 0; look < 3; look++)
         {
             if (IsWhole(in _spans.Table[span])) return;
@@ -104,7 +104,8 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
     }
 
     /// <summary>
-    /// Objects from an id on, of the first the pages from an index on; false at the bucket's end. Under its latch.
+    /// Checks objects from an id on, in the first one pages from an index on; false at the bucket's end. Under the bucket's
+    /// latch.
     /// </summary>
     private bool CheckSome(Pool pool, int number, ulong root, ref ObjectId from, ref ulong index)
     {
@@ -156,7 +157,7 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
         return best;
     }
 
-    /// <summary>False if there was more than this hold has time for; <paramref name="index"/> says where to go on.</summary>
+    /// <summary>False if the hold's time ran out first; <paramref name="index"/> is where to continue.</summary>
     private bool CheckObject(Pool pool, ulong place, in ObjectRecord record, ref ulong index, ref long pages)
     {
         if (record.Height > 0)
@@ -235,7 +236,7 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
             return;
         }
         ref var header = ref *(SlotHeader*)slabs.At(place);
-        // It may be under another bucket's latch, and changing: the word is looked at, and nothing is done with it.
+        // It may be under another bucket's latch, and changing: the word is only examined.
         if (header.IsCommitted && header.Leaf != leaf && _spans.Contains(header.Leaf)
             && _spans.Table[_spans.SpanOf(header.Leaf)].Kind is SpanKind.Nodes or SpanKind.Objects
             && PageDescriptor.IsAt(*(ulong*)slabs.At(header.Leaf), place))

@@ -6,19 +6,19 @@ using Tmem.Engine.Pools;
 namespace Tmem.Engine.Diagnostics;
 
 /// <summary>
-/// Reads every page of a pool, one by one beside the running load, and names those that fail their checksum or do not unpack.
+/// Reads every page of a pool, one by one beside the running load, and reports those that fail their checksum or do not unpack.
 /// </summary>
 internal sealed unsafe class PageWalk(RegionOperations operations) : IDisposable
 {
     private readonly byte* _page = (byte*)NativeMemory.AlignedAlloc(PageSizes.Largest, 64);
 
-    /// <summary>Returns how many pages were read.</summary>
+    /// <summary>Returns the number of pages read.</summary>
     public long Run(Pool pool, Action<PageHandle> corrupt, CancellationToken cancellation = default)
     {
         long pages = 0;
         for (var number = 0; number < Pool.BucketCount; number++)
         {
-            // An object after the other, by its id: a bucket may hold any number of them, and they come and go meanwhile.
+            // One object after the other, by id: a bucket may hold any number, and they come and go meanwhile.
             for (var from = default(ObjectId); operations.Search.NextObject(pool, number, from, out var id); from = id.Next())
             {
                 for (ulong next = 0; next <= uint.MaxValue

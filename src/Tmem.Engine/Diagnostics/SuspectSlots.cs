@@ -4,15 +4,16 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Diagnostics;
 
 /// <summary>
-/// Slots in use that nothing was seen to refer to. An operation that had just taken a page out of the index frees its slot a
-/// moment later, or lets it wait, and one that had just filled a slot is about to commit it: only what stays is a leak.
+/// Slots in use that nothing was seen to refer to. An operation that has just removed a page from the index frees its slot a
+/// moment later, or lets it wait, and one that has just filled a slot is about to commit it: only a slot that stays suspect is a
+/// leak.
 /// </summary>
 internal sealed unsafe class SuspectSlots(SlabAllocator slabs)
 {
     private const int Maximum = 10_000;
 
     /// <summary>
-    /// A thread may be kept from the processor between taking a page out and freeing its slot: a second at most is waited for it.
+    /// A thread may be preempted between removing a page and freeing its slot: wait for it, a second at most.
     /// </summary>
     private const int MostLooks = 20;
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
@@ -23,15 +24,13 @@ internal sealed unsafe class SuspectSlots(SlabAllocator slabs)
     /// <summary>There are so many that more say nothing new.</summary>
     public bool IsFull => _slots.Count >= Maximum;
 
-    /// <summary>A slot, and its first word when it was seen.</summary>
+    /// <summary>Adds a slot, with its first word when it was seen.</summary>
     public void Add(ulong place, ulong word)
     {
         if (!IsFull) _slots.Add((place, word));
     }
 
-    /// <summary>
-    /// Whether the leaf that a page's slot names refers to it: the leaf is where the header says, or was until a moment ago.
-    /// </summary>
+    /// <summary>Whether the leaf that a page's slot names refers to it, in its header now or as it was seen.</summary>
     public bool IsInLeaf(ulong place, ulong word)
     {
         var leaf = new SlotHeader { Word = word }.Leaf;
@@ -39,10 +38,10 @@ internal sealed unsafe class SuspectSlots(SlabAllocator slabs)
             && PageDescriptor.IsAt(*(ulong*)slabs.At(leaf), place);
     }
 
-    /// <summary>Looks again, and says of each that stays what is wrong.</summary>
-    /// <param name="waits">Whether others work, so that what is under way is waited for.</param>
-    /// <param name="isReferred">Whether something refers by now to a slot of a kind, at a place, with that first word.</param>
-    /// <param name="problem">Is given a sentence each.</param>
+    /// <summary>Checks again, and reports each that stays suspect.</summary>
+    /// <param name="waits">Whether other operations run, so that those in flight are waited for.</param>
+    /// <param name="isReferred">Whether something now refers to a slot of a kind, at a place, with that first word.</param>
+    /// <param name="problem">Receives a sentence for each.</param>
     public void Report(bool waits, Func<SpanKind, ulong, ulong, bool> isReferred, Action<string> problem)
     {
         for (var look = 0; ; look++)

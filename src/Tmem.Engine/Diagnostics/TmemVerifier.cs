@@ -6,11 +6,11 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Diagnostics;
 
 /// <summary>
-/// Checks the whole store against itself, in three passes. The structure, with everybody held off at their latches: ordered
-/// trees, nodes, descriptors, back references, and that the slots in use are exactly those the index reaches. The pages, one by
-/// one beside the running load: each must pass its checksum and unpack. Last, slots that nothing reached are looked at again: an
-/// operation that had just taken a page out of the index frees its slot a moment later, or lets it wait, and only what stays is a
-/// leak.
+/// Checks the whole store's consistency, in three passes. First the structure, in a standstill: ordered trees, nodes,
+/// descriptors, back references, and that the slots in use are exactly those the index reaches. Then the pages, one by one beside
+/// the running load: each must pass its checksum and unpack. Last, slots that nothing reached are checked again: an operation
+/// that had just removed a page from the index frees its slot a moment later, or lets it wait; only a slot that stays unreached
+/// is a leak.
 /// </summary>
 internal sealed unsafe class TmemVerifier : IDisposable
 {
@@ -40,14 +40,14 @@ internal sealed unsafe class TmemVerifier : IDisposable
         _suspects = new SuspectSlots(slabs);
     }
 
-    /// <summary>For tests: called between the looks at the structure and at the pages.</summary>
+    /// <summary>For tests: called between the checks of the structure and of the pages.</summary>
     internal Action? AfterStructure { get; init; }
 
     public VerifierReport Run(bool quiescent, CancellationToken cancellation = default)
     {
         _quiescent = quiescent;
         IReadOnlyList<Pool> pools = [];
-        // Taken under the standstill: of a pool that came after the list was made nothing would be reached.
+        // Taken under the standstill: a pool created after the list was taken would seem unreached.
         Standstill.Run(_pools, _slabs, noneWaits: true, all => CheckStructure(pools = all));
         if (_leadsAstray)
         {
@@ -68,7 +68,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
     private void CheckStructure(IReadOnlyList<Pool> pools)
     {
         for (uint span = 0; span < _spans.HighWater; span++) CheckEntry(span);
-        // Where a slot begins follows from its span's entry: with one that is damaged nothing can be walked.
+        // The span's entry tells where its slots begin: with a damaged one nothing can be walked.
         if (_leadsAstray) return;
         _reached = new SlotBitmap(_spans);
         foreach (var pool in pools)

@@ -6,28 +6,30 @@ namespace Tmem.Engine.Durability;
 
 /// <summary>
 /// Makes a consistent state of the region durable, as live migration moves a machine: rounds that hold nobody up copy what was
-/// written since the round before, until little is left; the last round runs while everybody is held off. What it copies to is
-/// the journal; when that is durable, the caller can be told, and the pages are then written in place.
-/// <para>The state: what latches protect is held off from the start of the last round. A few words change under none (a file's
-/// size and times), so the round is repeated until nothing was written between two looks at the whole region. Then the copy is
-/// the memory at one moment, as a process that was killed would have left it. Somebody who never rests cannot hold it up: after
-/// so many tries it counts as it is, and <see cref="WasQuiet"/> says so.</para>
-/// <para>A page counts as written until it is known to be durable in its place, so that whatever failed is tried again.</para>
+/// written since the round before, until little is left; the last round runs in a standstill. The copies go to the journal; once
+/// that is durable, the caller can be answered, and the pages are then written in place.
+/// <para>The state: everything that latches protect stands still from the start of the last round. A few words change under no
+/// latch (a file's size and times), so the round is repeated until nothing was written between two scans of the whole region.
+/// Then the copy is the memory at one moment, as a killed process would have left it. A thread that writes such words without
+/// pause cannot block it: after a bounded number of tries the copy counts as it is, and <see cref="WasQuiet"/> says so.</para>
+/// <para>A page counts as written until it is known to be durable in its place, so that whatever failed is retried.</para>
 /// </summary>
 internal sealed unsafe class Checkpoint : IDisposable
 {
-    /// <summary>Pages that are few enough for the last round: copying them takes a fraction of a millisecond.</summary>
+    /// <summary>Pages few enough for the last round: copying them takes a fraction of a millisecond.</summary>
     private const int Few = 256;
     private const int MostRounds = 8;
 
     /// <summary>
-    /// Looks in a last round. Those who are held off come to their latch after a store or two, so the second finds nothing; more
-    /// are needed only if somebody changes the size of a file again and again. Then everybody goes on for a moment, and the round
-    /// is made again.
+    /// Scans in a last round. Threads that are held off reach their latch after a store or two, so the second scan finds nothing;
+    /// more are needed only if a thread changes the size of a file again and again. Then all threads are released for a moment,
+    /// and the round is repeated.
     /// </summary>
     private const int MostLooks = 8;
 
-    /// <summary>Last rounds until the copy counts though it never became quiet: an endless one would be everybody's.</summary>
+    /// <summary>
+    /// Last rounds until the copy counts although it never became quiet: endless rounds would block all threads.
+    /// </summary>
     private const int MostLastRounds = 8;
 
     private static readonly TimeSpan s_betweenLastRounds = TimeSpan.FromMilliseconds(2);
@@ -44,7 +46,7 @@ internal sealed unsafe class Checkpoint : IDisposable
 
     /// <param name="image">The image.</param>
     /// <param name="used">How many bytes of the region, from its start, have ever been used.</param>
-    /// <param name="standstill">Runs an action while nobody changes anything but single words.</param>
+    /// <param name="standstill">Runs an action while nothing changes but single words.</param>
     public Checkpoint(RegionImage image, Func<long> used, Action<Action> standstill)
     {
         _image = image;
@@ -58,7 +60,7 @@ internal sealed unsafe class Checkpoint : IDisposable
         TakePending();
     }
 
-    /// <summary>Pages of the last round and how long it held everybody off.</summary>
+    /// <summary>Pages of the last round, and how long its standstill took.</summary>
     public int PagesHeld { get; private set; }
     public TimeSpan Held { get; private set; }
 
@@ -68,7 +70,7 @@ internal sealed unsafe class Checkpoint : IDisposable
     /// </summary>
     public bool WasQuiet { get; private set; }
 
-    /// <summary>Bytes of pages that are not known to be durable.</summary>
+    /// <summary>Bytes of pages not known to be durable.</summary>
     public long BytesBehind => (_written.Count + _copied.Count) * RegionLayout.PageSize;
 
     /// <summary>Rounds before the last one, and pages written to the journal.</summary>
@@ -78,7 +80,7 @@ internal sealed unsafe class Checkpoint : IDisposable
     /// <summary>For tests: called between the rounds and in the last one, and before the image is changed.</summary>
     internal Action<CheckpointStep>? OnStep { get; set; }
 
-    /// <summary>Makes durable what is in the region now. Answers an errno; <see cref="Apply"/> is to follow a success.</summary>
+    /// <summary>Makes the region's present state durable. Returns an errno; <see cref="Apply"/> must follow a success.</summary>
     public int Run()
     {
         Rounds = PagesHeld = 0;
@@ -118,8 +120,8 @@ internal sealed unsafe class Checkpoint : IDisposable
     }
 
     /// <summary>
-    /// Whatever was left by an earlier try or an earlier process: a journal that is durable and not carried out must not be
-    /// overwritten, and what the image lacks must be known.
+    /// Finishes what an earlier try or process left: a journal that is durable and not applied must not be overwritten, and what
+    /// the image lacks must be known.
     /// </summary>
     private int Catch()
     {
@@ -130,7 +132,7 @@ internal sealed unsafe class Checkpoint : IDisposable
         }
         if (Apply() is var unapplied and not 0) return unapplied;
         if (!_image.IsBehind) return 0;
-        // From here on the tracker knows; before, comparing does.
+        // From here on the tracker knows; what came before, comparing finds.
         Look();
         _written.Clear();
         return _image.Compare(_used(), _written);
@@ -145,8 +147,8 @@ internal sealed unsafe class Checkpoint : IDisposable
     }
 
     /// <summary>
-    /// As long as nothing but an attach has changed the memory, whoever goes on from there may write what was there: that is no
-    /// change, and what the attach made needs no place, for the next one makes it again.
+    /// As long as only an attach has changed the memory, rewriting a page with its old contents is no change, and what the attach
+    /// derived needs no place in the image, because the next one derives it again.
     /// </summary>
     private void DropHeld()
     {
@@ -154,8 +156,8 @@ internal sealed unsafe class Checkpoint : IDisposable
     }
 
     /// <summary>
-    /// With the first change what an attach has made is written too. It is not all derived: a slot that it freed may be a record
-    /// that nothing reaches and that only looks whole, and what it refers to may be somebody else's from now on.
+    /// The first change takes along what an attach has written. Not all of that is derived: a slot that it freed may look like a
+    /// whole record that nothing reaches, and what the record refers to may be reused from now on.
     /// </summary>
     private void TakeDerived()
     {
@@ -165,7 +167,7 @@ internal sealed unsafe class Checkpoint : IDisposable
         derived.Dispose();
     }
 
-    /// <summary>Writes in place what the journal holds. Answers an errno; it is then tried again before anything else.</summary>
+    /// <summary>Applies the journal to the image. Returns an errno; after a failure it is retried before anything else.</summary>
     public int Apply()
     {
         if (!_unapplied) return 0;
@@ -193,7 +195,7 @@ internal sealed unsafe class Checkpoint : IDisposable
         {
             _standstill(() => error = LastRound());
             if (error != 0 || WasQuiet || round == MostLastRounds) return error;
-            // What was gathered is written, so that the next round has the memory for its pages.
+            // The gathered pages are written first, so that the next round has memory for its own.
             if ((error = _journal.Flush()) != 0) return error;
             Thread.Sleep(s_betweenLastRounds);
         }
@@ -236,5 +238,5 @@ internal sealed unsafe class Checkpoint : IDisposable
     }
 }
 
-/// <summary>Where a checkpoint is.</summary>
+/// <summary>The steps of a checkpoint.</summary>
 internal enum CheckpointStep { Round, Standstill, Look, Commit, Apply, Applied }

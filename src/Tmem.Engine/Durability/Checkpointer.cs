@@ -4,10 +4,10 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// The thread that makes checkpoints: when one is asked for, and so often that a power cut loses no more than an interval. Those
-/// who ask while one is under way share the next, because it begins after their call; each is told as soon as its checkpoint is
-/// durable. One that failed is tried again unasked, at first after a second and then less often, so that a disk that has room
-/// again is found out.
+/// The thread that makes checkpoints: on request, and often enough that a power cut loses no more than an interval. Requests made
+/// while a checkpoint is under way share the next one, because it begins after them; each is answered as soon as its checkpoint
+/// is durable. A failed checkpoint is retried unasked, at first after a second and then less often, so that a disk that has room
+/// again is noticed.
 /// </summary>
 internal sealed class Checkpointer : IDisposable
 {
@@ -34,11 +34,11 @@ internal sealed class Checkpointer : IDisposable
     private bool _wasUnquiet;
     private DurabilityStatistics _figures;
 
-    /// <param name="image">The image, which then belongs to this.</param>
+    /// <param name="image">The image; the checkpointer then owns it.</param>
     /// <param name="checkpoint">Makes one.</param>
-    /// <param name="interval">The longest between two; zero makes them only when asked.</param>
-    /// <param name="shed">Gives up memory that nobody uses, for a disk without room for it; false if there was none.</param>
-    /// <param name="notice">Is told what somebody should hear of, on the thread of this.</param>
+    /// <param name="interval">The longest between two; zero makes them only on request.</param>
+    /// <param name="shed">Releases unused memory, for a disk without room for it; false if there was none.</param>
+    /// <param name="notice">Receives messages for the administrator, on the checkpointer's thread.</param>
     public Checkpointer(RegionImage image, Checkpoint checkpoint, TimeSpan interval, Func<bool> shed,
         Action<TmemNotice>? notice = null)
     {
@@ -61,7 +61,8 @@ internal sealed class Checkpointer : IDisposable
     public TmemStatus Sync() => End(Begin());
 
     /// <summary>
-    /// Asks for a checkpoint that begins after the call, and waits for nothing. Answers a number for the two that follow.
+    /// Requests a checkpoint that begins after the call, without waiting. Returns a number for <see cref="End"/> and
+    /// <see cref="TryEnd"/>.
     /// </summary>
     public long Begin()
     {
@@ -73,7 +74,7 @@ internal sealed class Checkpointer : IDisposable
         }
     }
 
-    /// <summary>Waits for what was asked for. Numbers are answered in their order.</summary>
+    /// <summary>Waits for a requested checkpoint. Numbers are answered in their order.</summary>
     public TmemStatus End(long number)
     {
         lock (_gate)
@@ -83,7 +84,7 @@ internal sealed class Checkpointer : IDisposable
         }
     }
 
-    /// <summary>As <see cref="Begin"/> and <see cref="End"/>, without a thread that waits.</summary>
+    /// <summary>As <see cref="Begin"/> and <see cref="End"/>, without a waiting thread.</summary>
     public Task<TmemStatus> SyncAsync()
     {
         var outcome = new TaskCompletionSource<TmemStatus>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -91,7 +92,7 @@ internal sealed class Checkpointer : IDisposable
         return outcome.Task;
     }
 
-    /// <summary>What became of what was asked for; false while nothing has.</summary>
+    /// <summary>The outcome of a request; false while there is none.</summary>
     public bool TryEnd(long number, out TmemStatus status)
     {
         lock (_gate)
@@ -101,7 +102,7 @@ internal sealed class Checkpointer : IDisposable
         }
     }
 
-    /// <summary>A last checkpoint; if it succeeds, the file then holds the image alone.</summary>
+    /// <summary>Makes a last checkpoint; if it succeeds, the file then holds the image alone.</summary>
     public void Dispose()
     {
         var last = Sync();
@@ -111,25 +112,25 @@ internal sealed class Checkpointer : IDisposable
             Monitor.PulseAll(_gate);
         }
         _thread.Join();
-        // What could not be made durable or written in place leaves a journal that the next one to open the file may need.
+        // If something could not be made durable or applied, the next process to open the file may need the journal.
         if (last == TmemStatus.Ok && _checkpoint.Apply() == 0) _ = _image.Journal.Remove();
         _checkpoint.Dispose();
         _image.Dispose();
     }
 
-    /// <summary>One that failed is Ok once a later one is durable: that has all of it.</summary>
+    /// <summary>A failed one is Ok once a later one is durable: that covers it.</summary>
     private TmemStatus OutcomeOf(long number) => _durable >= number ? TmemStatus.Ok : StatusOf(_error);
 
     private static TmemStatus StatusOf(int error) => Journal.IsFull(error) ? TmemStatus.DiskFull : TmemStatus.DiskError;
 
     private void Run()
     {
-        // What an earlier process made durable and did not write in its place.
+        // Finishes what an earlier process made durable and did not apply.
         _ = _checkpoint.Apply();
         while (WaitForWork(out var serves))
         {
             var error = _checkpoint.Run();
-            // What was stored and removed again is still in it, and in what would be written.
+            // Contents stored and removed again still take room in the region, and in what would be written.
             if (Journal.IsFull(error) && _shed()) error = _checkpoint.Run();
             TmemNotice? notice;
             lock (_gate)
@@ -178,7 +179,7 @@ internal sealed class Checkpointer : IDisposable
         LongestStandstill = _checkpoint.Held > _figures.LongestStandstill ? _checkpoint.Held : _figures.LongestStandstill,
     };
 
-    /// <summary>The first failure is said, and its end; those between are counted.</summary>
+    /// <summary>Reports the first failure, and its end; those between are counted.</summary>
     private TmemNotice? NoticeOf(int error)
     {
         if (error == 0)

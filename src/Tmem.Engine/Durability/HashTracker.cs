@@ -6,9 +6,9 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// For kernels that cannot tell: a 64-bit XXH3 of each page as it was last collected. It reads the whole store at each
-/// collection, some 0.3 us a page, and so holds everybody off for longer. Taking every page for changed would write the whole
-/// store while they wait. A hash of 0 stands for a page of zeros.
+/// For kernels without write tracking: a 64-bit XXH3 of each page as it was last collected. Each collection reads the whole
+/// store, some 0.3 us a page, so standstills are longer. Treating every page as changed would write the whole store during the
+/// standstill. A hash of 0 stands for a page of zeros.
 /// </summary>
 internal sealed unsafe class HashTracker : IChangeTracker
 {
@@ -26,7 +26,7 @@ internal sealed unsafe class HashTracker : IChangeTracker
 
     public ChangeTracking Kind => ChangeTracking.Hashes;
 
-    /// <summary>Nothing to do: what reads as zeros has another hash.</summary>
+    /// <summary>Nothing to do: a page that reads as zeros has another hash.</summary>
     public void Punched(long offset, long length) { }
 
     public void Collect(PageSet changed, long start, long end)

@@ -1,13 +1,13 @@
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// The file an image lies in, as little as durability needs of it, so that a test can stand between the two and record, fail or
-/// cut off what is written. Offsets and lengths are multiples of a page and buffers are aligned to one. Every answer is an errno,
-/// 0 for success: a full disk and a failing one are expected.
+/// An image's file, reduced to what durability needs, so that a test can stand in between and record, fail or cut off writes.
+/// Offsets and lengths are multiples of a page and buffers are aligned to one. Every method returns an errno, 0 for success: a
+/// full disk and a failing one are expected.
 /// </summary>
 internal unsafe interface IImageFile : IDisposable
 {
-    /// <summary>What to call the file in messages.</summary>
+    /// <summary>The file's name in messages.</summary>
     string Name { get; }
 
     long Length { get; }
@@ -18,15 +18,15 @@ internal unsafe interface IImageFile : IDisposable
     int Write(long offset, byte* data, int length);
 
     /// <summary>
-    /// Sees to it that what is written to a range later finds its blocks, without changing what it reads as. Where the file
-    /// system cannot promise that, Ok all the same: a write then finds out.
+    /// Allocates blocks for later writes to a range, without changing its contents. Success as well where the file system cannot
+    /// promise that: a write then finds out.
     /// </summary>
     int Allocate(long offset, long length);
 
     /// <summary>Bytes that the file takes on the disk.</summary>
     long UsedBytes { get; }
 
-    /// <summary>Bytes that the disk has for us beside what the file has; -1 if it does not say.</summary>
+    /// <summary>Bytes that the disk has free for the file; -1 if unknown.</summary>
     long FreeBytes { get; }
 
     /// <summary>Makes a range read as zeros and, where the file system can, take no disk.</summary>
@@ -35,8 +35,8 @@ internal unsafe interface IImageFile : IDisposable
     int SetLength(long length);
 
     /// <summary>
-    /// Returns when all that was written is on stable storage. After a failure nothing since the last success may be believed to
-    /// be.
+    /// Returns when everything written is on stable storage. After a failure nothing written since the last success may be
+    /// assumed to be.
     /// </summary>
     int Sync();
 

@@ -9,8 +9,8 @@ using static Tmds.Linux.LibC;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// An image's file. Written past the page cache (O_DIRECT) where the file system allows it; elsewhere through it, and what it
-/// keeps is let go at each sync, so that the store does not take its memory a second time.
+/// An image's file. Written past the page cache (O_DIRECT) where the file system allows it; elsewhere through it, and each sync
+/// drops the cached pages, so that the store does not take its memory twice.
 /// </summary>
 internal sealed unsafe class ImageFile : IImageFile
 {
@@ -45,9 +45,9 @@ internal sealed unsafe class ImageFile : IImageFile
         }
     }
 
-    /// <summary>Opens (creating it if need be) an image file and takes the lock that keeps a second process off it.</summary>
+    /// <summary>Opens (and if need be creates) an image file and takes the lock that keeps other processes off it.</summary>
     /// <param name="path">Its name.</param>
-    /// <param name="onlyReads">For somebody who writes nothing to it; others may read it at the same time.</param>
+    /// <param name="onlyReads">For a caller that writes nothing to it; others may read it at the same time.</param>
     /// <exception cref="RegionException">It cannot be opened, is no regular file, is another user's, or is in use.</exception>
     public static ImageFile Open(string path, bool onlyReads = false)
     {
@@ -56,10 +56,10 @@ internal sealed unsafe class ImageFile : IImageFile
         return file;
     }
 
-    /// <summary>As the other, a file that the caller has open.</summary>
-    /// <param name="handle">The caller's; it stays his.</param>
-    /// <param name="path">What it is called; null for nothing.</param>
-    /// <param name="onlyReads">As the other.</param>
+    /// <summary>As <see cref="Open(string, bool)"/>, for a file that the caller has open.</summary>
+    /// <param name="handle">The caller's handle; it stays the caller's.</param>
+    /// <param name="path">Its name in messages; null for none.</param>
+    /// <param name="onlyReads">As for the other.</param>
     public static ImageFile Open(SafeFileHandle handle, string? path, bool onlyReads)
     {
         var file = Adopt(RegionFileOpening.ReopenLocked(handle, path ?? "of the handle", onlyReads), path);
@@ -67,7 +67,7 @@ internal sealed unsafe class ImageFile : IImageFile
         return file;
     }
 
-    /// <summary>A file that somebody else has opened and locked. The descriptor then belongs to this one.</summary>
+    /// <summary>Takes over a file that another process has opened and locked, with its descriptor.</summary>
     public static ImageFile Adopt(int descriptor, string? path)
     {
         var name = path is null ? "the region's file" : $"region file '{path}'";
@@ -93,7 +93,7 @@ internal sealed unsafe class ImageFile : IImageFile
                 if (IsPassing((int)-read)) continue;
                 return (int)-read;
             }
-            // The end of the file, which need not be that of a page; the rest is zeros.
+            // The end of the file, not necessarily a page's; the rest is zeros.
             if (read == 0 || (read & (RegionLayout.PageSize - 1)) != 0)
             {
                 new Span<byte>(into + done + read, length - done - (int)read).Clear();
@@ -114,7 +114,7 @@ internal sealed unsafe class ImageFile : IImageFile
                 if (IsPassing((int)-written)) continue;
                 return (int)-written;
             }
-            // Nothing and no error: a disk that says no more than that is full.
+            // No bytes and no error: such a disk is full.
             if (written == 0) return ENOSPC;
             done += (int)written;
         }
@@ -157,13 +157,13 @@ internal sealed unsafe class ImageFile : IImageFile
 
     public void Dispose()
     {
-        // By name: a process that is being started at this moment holds a copy of the descriptor, and the lock with it, until it
-        // runs its program.
+        // Unlocked explicitly: a child process being started holds a copy of the descriptor, and the lock with it, until its
+        // exec.
         if (_isLockedHere) _ = NativeMethods.FileLock(_descriptor, NativeMethods.LockNothing);
         SystemCalls.Close(_descriptor);
     }
 
-    /// <summary>Whether to try again: interrupted, or refused for being direct.</summary>
+    /// <summary>Whether to retry: interrupted, or refused because of O_DIRECT.</summary>
     private bool IsPassing(int error)
     {
         if (error == EINTR) return true;

@@ -10,20 +10,21 @@ using static Tmds.Linux.LibC;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// What the image holds in each page, as a hash, in shared memory behind the region's own: it outlives a worker as the memory
+/// The image's contents as a hash of each page, in shared memory behind the region's own: it outlives a worker as the memory
 /// does, so that its successor finds what the image lacks by reading memory (0.3 s a GiB) and not the disk. What the dead worker
-/// had written since it was last collected is known to nobody, because the kernel's note of it goes with the mapping; what a page
-/// holds now is there for all to see.
-/// <para>An entry is a 63-bit XXH3 under a key that nobody is shown, and its lowest bit says that the image may hold something
-/// else. So it is made: that bit is set, with the hash of what is to come, when a page is copied to the journal, before the
-/// journal can count; it is cleared when the page is durable in its place. An entry without the bit is right at any moment, so a
-/// process may die between any two stores: a page whose entry has the bit, or whose memory has another hash, is written
-/// again.</para>
-/// <para>Where there was none (an older program had the region) or not this generation's, all is unknown until it has been
+/// had written since the last collection is lost, because the kernel's tracking ends with the mapping; the present contents of a
+/// page can still be hashed.
+/// <para>An entry is a 63-bit XXH3 under a secret key; its lowest bit says that the image may hold something else. The bit is
+/// set, with the hash of the new contents, when a page is copied to the journal, before the journal can count; it is cleared when
+/// the page is durable in its place. An entry without the bit is right at any moment, so a process may die between any two
+/// stores: a page whose entry has the bit, or whose memory has another hash, is written again.</para>
+/// <para>Where there were no hashes (an older program had the region), or not this generation's, all is unknown until it has been
 /// compared once.</para>
 /// </summary>
-/// <remarks>8 bytes a page of what the region has ever held, beside its capacity: 0.2 %. Pages of zeros have entries of zero and
-/// take none.</remarks>
+/// <remarks>
+/// Takes 8 bytes for each page the region has ever held, beside its capacity: 0.2 %. Pages of zeros have entries of zero and take
+/// none.
+/// </remarks>
 internal sealed unsafe class ImageHashes : IDisposable
 {
     private const ulong Unsure = 1;
@@ -45,7 +46,7 @@ internal sealed unsafe class ImageHashes : IDisposable
     }
 
     /// <summary>
-    /// Behind the memory of a region that lies in a descriptor; null if it cannot be had, and then nothing outlives the process.
+    /// Placed behind the memory of a region in a descriptor; null if that fails, and then nothing outlives the process.
     /// </summary>
     public static ImageHashes? TryCreate(RegionMemory memory)
     {
@@ -62,11 +63,11 @@ internal sealed unsafe class ImageHashes : IDisposable
         return new ImageHashes(memory.Descriptor, memory.Length, length, memory.Length, (byte*)start);
     }
 
-    /// <summary>Whether the one who last opened this generation of the region kept it.</summary>
+    /// <summary>Whether the engine that last opened this generation of the region maintained it.</summary>
     public bool IsOf(long generation) =>
         _header->Magic == ExpectedMagic && _header->ImageBytes == _imageBytes && _header->Generation == generation;
 
-    /// <summary>From here on this is kept for a generation. Only when every entry without the bit is right.</summary>
+    /// <summary>Marks the hashes as maintained for a generation. Call only when every entry without the bit is right.</summary>
     public void KeepFor(long generation)
     {
         _header->ImageBytes = _imageBytes;
@@ -74,11 +75,11 @@ internal sealed unsafe class ImageHashes : IDisposable
         Volatile.Write(ref _header->Generation, generation);
     }
 
-    /// <summary>Forgets everything: it then says that the image is all zeros, and is nobody's.</summary>
+    /// <summary>Forgets everything: it then says that the image is all zeros, and belongs to no generation.</summary>
     public void Empty()
     {
         Volatile.Write(ref _header->Magic, 0);
-        // The memory goes back, so that only what is written takes any. Where it cannot be punched, it is cleared.
+        // Gives the memory back, so that only written entries take any. Cleared where it cannot be punched.
         const int keepSizePunchHole = 1 | 2;
         if (fallocate(_descriptor, keepSizePunchHole, _offset, _length) != 0)
             new Span<byte>(_header, RegionLayout.PageSize).Clear();
@@ -90,16 +91,16 @@ internal sealed unsafe class ImageHashes : IDisposable
         _header->Applied = 0;
     }
 
-    /// <summary>A page is about to be written to the journal, and holds this.</summary>
+    /// <summary>Before a page with this content is written to the journal.</summary>
     public void Expect(long page, ReadOnlySpan<byte> content) => Volatile.Write(ref _entries[page], HashOf(content) | Unsure);
 
     /// <summary>The image may hold anything in a page.</summary>
     public void Doubt(long page) => Volatile.Write(ref _entries[page], _entries[page] | Unsure);
 
-    /// <summary>The <see cref="Journal.Mark"/> of the last journal that was written in its place.</summary>
+    /// <summary>The <see cref="Journal.Mark"/> of the last journal that was applied.</summary>
     public ulong Applied => _header->Applied;
 
-    /// <summary>Pages are durable in their places as they were last expected: those of a journal.</summary>
+    /// <summary>The pages of a journal are durable in their places, as last expected.</summary>
     public void Trust(PageSet pages, ulong journal)
     {
         Volatile.Write(ref _header->Applied, journal);
@@ -110,11 +111,11 @@ internal sealed unsafe class ImageHashes : IDisposable
     /// <summary>A page is durable in its place with this content.</summary>
     public void Trust(long page, ReadOnlySpan<byte> content) => Volatile.Write(ref _entries[page], HashOf(content));
 
-    /// <summary>For tests: false if an entry says for sure that the image holds something else than this.</summary>
+    /// <summary>For tests: false if an entry asserts that the image holds something else.</summary>
     internal bool Allows(long page, ReadOnlySpan<byte> content) => (_entries[page] & Unsure) != 0
         || _entries[page] == HashOf(content);
 
-    /// <summary>Adds the pages of the memory below an offset that the image may hold otherwise.</summary>
+    /// <summary>Adds the pages of the memory below an offset that may differ from the image.</summary>
     public void Compare(RegionMemory memory, long used, PageSet differing)
     {
         const int piece = 256 << 10;
@@ -144,7 +145,7 @@ internal sealed unsafe class ImageHashes : IDisposable
     private ulong HashOf(ReadOnlySpan<byte> content)
     {
         if (content.IndexOfAnyExcept((byte)0) < 0) return 0;
-        // 0 is for zeros alone.
+        // 0 stands for a page of zeros only.
         return Math.Max(XxHash3.HashToUInt64(content, _header->Key) & ~Unsure, Unsure << 1);
     }
 

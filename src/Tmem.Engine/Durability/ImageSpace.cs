@@ -3,10 +3,9 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// Which pages of the image have their blocks on the disk, so that those which have none are given them before a journal with
-/// such pages counts: what was promised can then be written in its place however full the disk has become. A file system that
-/// copies what it writes (btrfs) may want new blocks all the same; what it refuses is then carried out piece by piece (<see
-/// cref="Journal"/>).
+/// Tracks which pages of the image have blocks on the disk, so that the others get theirs before a journal with them counts: what
+/// was promised can then be written in its place however full the disk has become. A copy-on-write file system (btrfs) may need
+/// new blocks all the same; a write that it refuses is then applied piece by piece (<see cref="Journal"/>).
 /// </summary>
 internal sealed class ImageSpace(IImageFile file, long imageBytes) : IDisposable
 {
@@ -22,7 +21,7 @@ internal sealed class ImageSpace(IImageFile file, long imageBytes) : IDisposable
         return _has.Contains(page);
     }
 
-    /// <summary>Gives blocks to those of a run of pages that have none. Answers an errno; some may have got theirs.</summary>
+    /// <summary>Allocates blocks for the pages of a run that have none. Returns an errno; some may have got theirs.</summary>
     public int Reserve(long first, long count)
     {
         Look();
@@ -33,7 +32,7 @@ internal sealed class ImageSpace(IImageFile file, long imageBytes) : IDisposable
             while (end < first + count && !_has.Contains(end)) end++;
             if (file.Allocate(page * RegionLayout.PageSize, (end - page) * RegionLayout.PageSize) is var error and not 0)
             {
-                // A part of it may be there.
+                // Part of it may have been allocated.
                 _new.AddRange(page, end - page);
                 return error;
             }
@@ -44,10 +43,10 @@ internal sealed class ImageSpace(IImageFile file, long imageBytes) : IDisposable
         return 0;
     }
 
-    /// <summary>What was reserved is going to be used.</summary>
+    /// <summary>The reserved blocks will be used.</summary>
     public void Keep() => _new.Clear();
 
-    /// <summary>What was reserved since is of no use: nothing but zeros was ever there.</summary>
+    /// <summary>Punches the blocks reserved since: they have only held zeros.</summary>
     public void GiveBack()
     {
         for (long from = 0; _new.NextRun(from, long.MaxValue, out var first, out var count); from = first + count)
@@ -58,19 +57,19 @@ internal sealed class ImageSpace(IImageFile file, long imageBytes) : IDisposable
         _new.Clear();
     }
 
-    /// <summary>Pages were punched; until that is durable they may have their blocks, and what was in them.</summary>
+    /// <summary>Pages were punched; until that is durable they may still have their blocks, with the old contents.</summary>
     public void Punched(long first, long count) => _punched.AddRange(first, count);
 
-    /// <summary>A page was written.</summary>
+    /// <summary>Pages were written.</summary>
     public void Written(long first, long count)
     {
-        // A journal that was found has pages that nobody reserved.
+        // A journal that was found has pages that were not reserved here.
         if (_isKnown) _has.AddRange(first, count);
         if (_punched.Count == 0) return;
         for (var page = first; page < first + count; page++) _punched.Remove(page);
     }
 
-    /// <summary>What was punched is durable.</summary>
+    /// <summary>The punches are durable.</summary>
     public void Synced()
     {
         for (long from = 0; _punched.NextRun(from, long.MaxValue, out var first, out var count); from = first + count)
@@ -78,7 +77,7 @@ internal sealed class ImageSpace(IImageFile file, long imageBytes) : IDisposable
         _punched.Clear();
     }
 
-    /// <summary>Forgets what is known, for a file that was made anew.</summary>
+    /// <summary>Resets, for a file that was created anew.</summary>
     public void Forget()
     {
         _has.Clear();

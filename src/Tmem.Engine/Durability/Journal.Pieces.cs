@@ -3,10 +3,10 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// Carries out a complete journal on a disk that has no room for it: what ends as zeros gives its blocks back first, then the
-/// pages are written from the first chunk on as far as the room goes, made durable, and the head says so; what they took in the
-/// journal is then released, which is the room for those that follow. A page of room is enough. Killed or cut off anywhere, what
-/// is left is a complete journal again.
+/// Applies a complete journal on a disk without room for it: pages that end as zeros give back their blocks first; then the pages
+/// are written from the first chunk on as far as the room goes, made durable, and the head records it; their part of the journal
+/// is then released, which makes room for those that follow. A page of room is enough. After a kill or power cut anywhere, the
+/// rest is a complete journal again.
 /// </summary>
 internal sealed unsafe partial class Journal
 {
@@ -32,12 +32,12 @@ internal sealed unsafe partial class Journal
         var done = _head.Magic == JournalFormat.PiecesMagic ? (int)_head.Done : 0;
         for (var i = 0; i < chunks.Count && error == 0; i++, done = 0) error = ApplyInPieces(chunks, i, done, zeros);
         if (error != 0) return error;
-        // No journal is left, and the head must not say that one is.
+        // No journal is left, and the head must not claim one.
         _head = default;
         return WriteHead();
     }
 
-    /// <summary>Carries out one chunk, in as many pieces as it takes.</summary>
+    /// <summary>Applies one chunk, in as many pieces as it takes.</summary>
     private int ApplyInPieces(List<(long At, ulong Hash)> chunks, int number, int done, PageSet zeros)
     {
         while (true)
@@ -67,7 +67,7 @@ internal sealed unsafe partial class Journal
         }
     }
 
-    /// <summary>Says what is left of the journal: from a chunk on, of which so many entries are done.</summary>
+    /// <summary>Writes a head for the rest of the journal: from a chunk on, with this many of its entries done.</summary>
     private int WriteHeadOf(List<(long At, ulong Hash)> chunks, int number, int done)
     {
         if (number == chunks.Count) return 0;

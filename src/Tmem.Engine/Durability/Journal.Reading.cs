@@ -2,13 +2,12 @@ using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Durability;
 
-/// <summary>Finds a journal on the disk, and gives what it holds to whoever asks: only what is as it was written.</summary>
+/// <summary>Finds a journal on the disk and reads it, passing on only what is as it was written.</summary>
 internal sealed unsafe partial class Journal
 {
-    /// <summary>Looks for a journal that is all there.</summary>
-    /// <param name="complete">False for one that is not, which is no error: it never counted.</param>
-    /// <param name="applied">The <see cref="Mark"/> of one that is known to be in its place, and is passed by; 0 for
-    /// none.</param>
+    /// <summary>Looks for a complete journal.</summary>
+    /// <param name="complete">False for an incomplete one, which is no error: it never counted.</param>
+    /// <param name="applied">The <see cref="Mark"/> of one known to be applied, to be skipped; 0 for none.</param>
     /// <returns>An errno.</returns>
     public int Find(out bool complete, ulong applied = 0)
     {
@@ -33,8 +32,8 @@ internal sealed unsafe partial class Journal
     }
 
     /// <summary>
-    /// Gives what a journal found complete holds, in order; the last for a page is in force. The span is empty for a page of
-    /// zeros. Answers an errno.
+    /// Visits the pages of a complete journal, in order; the last for a page is in force. The span is empty for a page of zeros.
+    /// Returns an errno.
     /// </summary>
     public int ForEachPage(PageVisitor visit)
     {
@@ -55,8 +54,8 @@ internal sealed unsafe partial class Journal
     }
 
     /// <summary>
-    /// Gives each chunk of a journal, as it lies in memory, with its hash and the number of its entries that are done. Ends at
-    /// the first that is not as it was written: <paramref name="all"/> is false then.
+    /// Visits each chunk of a journal, in memory, with its hash and the number of its entries that are done. Stops at the first
+    /// that is not as it was written: <paramref name="all"/> is then false.
     /// </summary>
     private int ForEachChunk(in JournalHead head, Func<nint, ulong, int, int> visit, out bool all)
     {
@@ -83,7 +82,7 @@ internal sealed unsafe partial class Journal
     }
 
     /// <summary>
-    /// Reads a chunk to the start of the memory. Answers an errno; its length is 0 if there is none of that journal.
+    /// Reads a chunk to the start of the memory. Returns an errno; the length is 0 if there is no chunk of that journal.
     /// </summary>
     private int ReadChunk(long at, ulong sequence, out int bytes)
     {
@@ -102,7 +101,7 @@ internal sealed unsafe partial class Journal
         return error;
     }
 
-    /// <summary>Whether the chunk in memory speaks of pages of the image alone.</summary>
+    /// <summary>Whether the chunk in memory names only pages of the image.</summary>
     private bool IsSound()
     {
         ref var header = ref *(ChunkHeader*)_memory;
@@ -117,5 +116,5 @@ internal sealed unsafe partial class Journal
     }
 }
 
-/// <summary>Is given a page of a journal; the span is empty for a page of zeros.</summary>
+/// <summary>Receives a page of a journal; the span is empty for a page of zeros.</summary>
 internal delegate void PageVisitor(long page, ReadOnlySpan<byte> content);

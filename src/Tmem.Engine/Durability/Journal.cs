@@ -5,20 +5,22 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// Writes checkpoints to the redo journal and carries out what it holds on the image. Pages are gathered in two chunks of memory
-/// (4 MiB), so that the last ones can be copied while everybody is held off and written when nobody is.
+/// Writes checkpoints to the redo journal and applies it to the image. Pages are gathered in two chunks of memory (4 MiB), so
+/// that the last ones can be copied in the standstill and written after it.
 /// </summary>
 internal sealed unsafe partial class Journal : IDisposable
 {
     private const int ChunksInMemory = 2;
 
     /// <summary>
-    /// Disk the journal keeps between checkpoints: writing where a file is already written needs no change of its metadata. Of a
-    /// disk that has little, a part of what is free.
+    /// Disk that the journal keeps between checkpoints: overwriting a file needs no change of its metadata. On a disk with little
+    /// room, a part of what is free.
     /// </summary>
     private const long MostKeptBytes = 16 << 20;
 
-    /// <summary>What it keeps however little is free, for a few last words on a disk that others have filled.</summary>
+    /// <summary>
+    /// The least it keeps, however little is free, for a small last checkpoint on a disk that others have filled.
+    /// </summary>
     private const long LeastKeptBytes = 256 << 10;
     private const int KeptOfFree = 8;
 
@@ -49,7 +51,7 @@ internal sealed unsafe partial class Journal : IDisposable
     /// <summary>The number of the last checkpoint begun or found.</summary>
     public ulong Sequence { get; private set; }
 
-    /// <summary>Tells the journal that was committed or found from any other.</summary>
+    /// <summary>Distinguishes the committed or found journal from any other.</summary>
     public ulong Mark => _head.Hash;
 
     private JournalHead* Head => (JournalHead*)_headPage;
@@ -68,7 +70,7 @@ internal sealed unsafe partial class Journal : IDisposable
         BeginChunk();
     }
 
-    /// <summary>Copies pages of the region; writes only when there is no memory left for more. Answers an errno.</summary>
+    /// <summary>Copies pages of the region; writes only when the memory for them is full. Returns an errno.</summary>
     public int Add(RegionMemory region, PageSet pages)
     {
         for (long from = 0; pages.NextRun(from, JournalFormat.MostEntries, out var first, out var count); from = first + count)
@@ -80,7 +82,7 @@ internal sealed unsafe partial class Journal : IDisposable
         return 0;
     }
 
-    /// <summary>Writes what has been gathered. Answers an errno.</summary>
+    /// <summary>Writes the gathered pages. Returns an errno.</summary>
     public int Flush()
     {
         if (((ChunkHeader*)Chunk)->Entries > 0) _full++;
@@ -91,7 +93,7 @@ internal sealed unsafe partial class Journal : IDisposable
             header.Hash = JournalFormat.HashOf(chunk);
             var bytes = JournalFormat.ChunkBytes(header);
             var error = WriteChunk(chunk, bytes);
-            // What lies behind this journal is of no use to anybody.
+            // What lies behind this journal in the file is obsolete.
             if (IsFull(error) && _file.Length > _at && _file.SetLength(_at) == 0) error = WriteChunk(chunk, bytes);
             if (error != 0) return error;
             _at += bytes;
@@ -104,7 +106,7 @@ internal sealed unsafe partial class Journal : IDisposable
     }
 
     /// <summary>
-    /// Makes the checkpoint durable: from here on it happens, whatever comes. Answers an errno; then it may happen or not.
+    /// Makes the checkpoint durable: from here on it counts, whatever happens. After an error (errno) it may count or not.
     /// </summary>
     public int Commit()
     {
@@ -117,20 +119,20 @@ internal sealed unsafe partial class Journal : IDisposable
         return error;
     }
 
-    /// <summary>Gives back the disk that a journal has taken which came to nothing.</summary>
+    /// <summary>Gives back the disk of an abandoned journal.</summary>
     public void Abandon()
     {
         _space.GiveBack();
         _ = _file.SetLength(Start);
     }
 
-    /// <summary>Whether an error is that there is no room; more may come.</summary>
+    /// <summary>Whether an error means a lack of room; more may come.</summary>
     public static bool IsFull(int error) => error == Tmds.Linux.LibC.ENOSPC || error == Tmds.Linux.LibC.EDQUOT
         || error == Tmds.Linux.LibC.EFBIG;
 
     /// <summary>
-    /// Carries out a journal that was committed or found complete, on the image, durably. May be repeated. Where there is no
-    /// room, piece by piece. Answers an errno.
+    /// Applies a committed or complete journal to the image, durably. May be repeated. Works piece by piece where there is no
+    /// room. Returns an errno.
     /// </summary>
     public int Apply()
     {
@@ -148,14 +150,14 @@ internal sealed unsafe partial class Journal : IDisposable
         return 0;
     }
 
-    /// <summary>Leaves the image alone in the file. Only when it is durable.</summary>
+    /// <summary>Removes the journal from the file. Only when the image is durable.</summary>
     public int Remove()
     {
         var error = _file.SetLength(Start);
         return error != 0 ? error : _file.Sync();
     }
 
-    /// <summary>The image's file has been made anew.</summary>
+    /// <summary>Resets, after the image's file was created anew.</summary>
     public void Forget()
     {
         _space.Forget();
@@ -184,7 +186,7 @@ internal sealed unsafe partial class Journal : IDisposable
         *(ChunkHeader*)Chunk = new ChunkHeader { Magic = JournalFormat.ChunkMagic, Sequence = Sequence };
     }
 
-    /// <summary>Copies a run of pages into the chunk, which has room for it, but for those of zeros.</summary>
+    /// <summary>Copies a run of pages, except those of zeros, into the chunk, which has room for it.</summary>
     private void Copy(RegionMemory region, long first, int count)
     {
         ref var header = ref *(ChunkHeader*)Chunk;
@@ -204,8 +206,7 @@ internal sealed unsafe partial class Journal : IDisposable
     }
 
     /// <summary>
-    /// Writes a chunk behind those that are written: first its pages are sure of their places in the image, and what is to be
-    /// known of them is noted. Answers an errno.
+    /// Appends a chunk to the journal, after allocating its pages' places in the image and noting their hashes. Returns an errno.
     /// </summary>
     private int WriteChunk(byte* chunk, int bytes)
     {
@@ -225,13 +226,11 @@ internal sealed unsafe partial class Journal : IDisposable
         return _file.Write(_at, chunk, bytes);
     }
 
-    /// <summary>
-    /// Writes (or punches) a chunk's pages in place, runs of neighbours at once, beginning with an entry.
-    /// </summary>
+    /// <summary>Writes (or punches) a chunk's pages in place, runs of neighbours at once, starting at an entry.</summary>
     /// <param name="chunk">The chunk.</param>
     /// <param name="from">The first entry.</param>
-    /// <param name="zeros">Pages that end as zeros and are so already; null for none.</param>
-    /// <param name="reached">The entry that could not be carried out, or their number.</param>
+    /// <param name="zeros">Pages that end as zeros and already are; null for none.</param>
+    /// <param name="reached">The entry that could not be applied, or the number of entries.</param>
     private int ApplyChunk(byte* chunk, int from, PageSet? zeros, out int reached)
     {
         ref var header = ref *(ChunkHeader*)chunk;

@@ -5,8 +5,8 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// The redo journal: the pages of one checkpoint, behind the image in the same file. It counts when everything of it is there, in
-/// whatever order it was written: its head names how many chunks there are and the hash of their hashes.
+/// The redo journal: the pages of one checkpoint, behind the image in the same file. It counts once all of it is there, whatever
+/// the order of the writes: its head holds the number of chunks and the hash of their hashes.
 /// <code>
 /// image length     head                       4 KiB, written last
 /// + 4 KiB          chunks, one behind the other:
@@ -14,16 +14,16 @@ namespace Tmem.Engine.Durability;
 /// page of zeros
 ///                    pages                    those of the entries that are not of zeros
 /// </code>
-/// Where there was no room to carry it out, its head is written anew after each piece that is in its place, and what the piece
-/// took on the disk is released.
-/// A page that stands in it twice (it changed while it was copied) is what its last entry says.
+/// When there is no room to apply it, its head is rewritten after each piece that is in its place, and the piece's disk space is
+/// released.
+/// If a page occurs twice (it changed while it was copied), the last entry counts.
 /// </summary>
 internal static class JournalFormat
 {
     /// <summary>"TMEMJRNL", little-endian.</summary>
     public const ulong HeadMagic = 0x4C4E524A4D454D54;
 
-    /// <summary>"TMEMJRNP", little-endian: the head of a journal that is being carried out in pieces, for want of room.</summary>
+    /// <summary>"TMEMJRNP", little-endian: the head of a journal being applied in pieces, for want of room.</summary>
     public const ulong PiecesMagic = 0x504E524A4D454D54;
 
     /// <summary>"TMEMCHNK", little-endian.</summary>
@@ -39,7 +39,7 @@ internal static class JournalFormat
 
     public static int ChunkBytes(in ChunkHeader header) => IndexBytes + header.Stored * RegionLayout.PageSize;
 
-    /// <summary>Hash of a chunk but for the word it is kept in.</summary>
+    /// <summary>Hash of a chunk without the word that holds it.</summary>
     public static unsafe ulong HashOf(byte* chunk)
     {
         ref var header = ref *(ChunkHeader*)chunk;
@@ -50,12 +50,12 @@ internal static class JournalFormat
         return hash;
     }
 
-    /// <summary>The hash of a chain of chunks, one longer.</summary>
+    /// <summary>The hash of a chain of chunks, extended by one.</summary>
     public static ulong Chain(ulong chain, ulong hash) =>
         XxHash3.HashToUInt64(MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in hash)), (long)chain);
 
     /// <summary>
-    /// Hash of a head but for its last word, which it is kept in. That of a whole journal ends before what is said of pieces.
+    /// Hash of a head without its last word, which holds it. For a whole journal it ends before the fields for pieces.
     /// </summary>
     public static ulong HashOf(in JournalHead head)
     {
@@ -81,13 +81,13 @@ internal struct JournalHead
     public ulong Chain;
     public ulong Hash;
 
-    // With the magic of pieces alone; the words of a whole journal's head are zero here.
+    // Used with the magic of pieces only; zero in a whole journal's head.
 
     /// <summary>
-    /// Where the first chunk that is not done lies. <see cref="Chunks"/> and <see cref="Chain"/> begin with it.
+    /// The place of the first chunk that is not done. <see cref="Chunks"/> and <see cref="Chain"/> begin with it.
     /// </summary>
     public long First;
-    /// <summary>Entries of it that are done; their pages count as zeros.</summary>
+    /// <summary>Its entries that are done; their pages count as zeros.</summary>
     public long Done;
     /// <summary>Its hash, with those pages as zeros.</summary>
     public ulong FirstHash;

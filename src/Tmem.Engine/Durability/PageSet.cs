@@ -4,7 +4,7 @@ using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Durability;
 
-/// <summary>A set of the region's pages: a bit each, of which only what is used is ever touched. One thread's.</summary>
+/// <summary>A set of the region's pages: a bit each; only the used part is ever touched. For one thread.</summary>
 internal sealed unsafe class PageSet : IDisposable
 {
     private readonly long _pages;
@@ -50,7 +50,7 @@ internal sealed unsafe class PageSet : IDisposable
             AddRange(first, count);
     }
 
-    /// <summary>The first run of pages at or after one, of at most so many.</summary>
+    /// <summary>The first run of pages at or after one, of limited length.</summary>
     public bool NextRun(long from, long most, out long first, out long count)
     {
         first = Next(from, inverted: false);

@@ -8,9 +8,8 @@ using static Tmds.Linux.LibC;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// Opens a region's file, which holds whatever was stored: made for its owner alone, never through a link that somebody else
-/// could have put in its place, and refused if another user owns it or may change it. Its folder is opened once, and the file in
-/// it once.
+/// Opens a region's file, which holds stored data: created for its owner alone, never through a link that another user could have
+/// put in its place, and refused if another user owns it or may change it. Opens its folder once, and the file in it once.
 /// </summary>
 internal static unsafe class RegionFileOpening
 {
@@ -18,11 +17,12 @@ internal static unsafe class RegionFileOpening
     private const uint OthersWrite = 0x12;     // 0022
     private const uint OthersDo = 0x3F;        // 0077
 
-    /// <summary>An open descriptor, locked against other processes as long as anybody has it open, its name durable.</summary>
-    /// <param name="path">Its name; the file is made if there is none.</param>
-    /// <param name="onlyReads">For somebody who writes nothing: it has to be there, may be anybody's, and others may read it at
-    /// the same time.</param>
-    /// <exception cref="RegionException">Says what is in the way and what to do.</exception>
+    /// <summary>An open descriptor, locked against other processes as long as any copy is open, its name durable.</summary>
+    /// <param name="path">Its name; the file is created if there is none.</param>
+    /// <param name="onlyReads">
+    /// For a caller that writes nothing: the file must exist, may be any user's, and others may read it at the same time.
+    /// </param>
+    /// <exception cref="RegionException">States the obstacle and the remedy.</exception>
     public static int OpenLocked(string path, bool onlyReads = false)
     {
         var full = Path.GetFullPath(path);
@@ -30,7 +30,7 @@ internal static unsafe class RegionFileOpening
         try
         {
             var descriptor = Locked(Open(folder, Path.GetFileName(full), path, onlyReads), path, onlyReads);
-            // A file just made must be found again after a power cut. Not every file system can, or needs to.
+            // A new file must be found again after a power cut. Not every file system can sync a folder, or needs to.
             if (!onlyReads) _ = fsync(folder);
             return descriptor;
         }
@@ -62,7 +62,9 @@ internal static unsafe class RegionFileOpening
         }
     }
 
-    /// <summary>The descriptor, if it is fit to be a region's file and nobody else has it; otherwise it is closed.</summary>
+    /// <summary>
+    /// The descriptor, if it is fit for a region's file and no other process has locked it; otherwise it is closed.
+    /// </summary>
     private static int Locked(int descriptor, string path, bool onlyReads)
     {
         try
@@ -90,13 +92,13 @@ internal static unsafe class RegionFileOpening
 
     private static int Open(int folder, string name, string path, bool onlyReads)
     {
-        // Without blocking: a pipe of that name waits for nobody, and is refused for what it is.
+        // Non-blocking: opening a pipe of that name must not wait; it is then refused as a pipe.
         var flags = (onlyReads ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC | O_NONBLOCK;
         var bytes = Encoding.UTF8.GetBytes(name + "\0");
         var descriptor = SystemCalls.OpenAt(folder, bytes, flags | O_NOFOLLOW, OwnerOnly);
         if (descriptor == -ELOOP)
         {
-            // A link is as good as the file if nobody else could have made it.
+            // A link is as good as the file if no other user could have made it.
             if (!onlyReads && !IsOurs(folder))
                 throw new RegionException(
                     $"region file '{path}' is a symbolic link in a folder that other users may write; name the file itself");
@@ -129,7 +131,7 @@ internal static unsafe class RegionFileOpening
         if (((uint)facts.st_mode & OthersWrite) != 0)
             throw new RegionException(
                 $"region file '{path}' may be written by other users; take that from them (chmod 0600)");
-        // Who may read it reads what was swapped out: nobody needs to but its owner.
+        // Whoever can read the file can read what was swapped out: only its owner may.
         if (((uint)facts.st_mode & OthersDo) != 0) _ = fchmod(descriptor, (mode_t)OwnerOnly);
     }
 }

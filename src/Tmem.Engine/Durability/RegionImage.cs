@@ -6,10 +6,10 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// A region's image in a file, and how the two come together when an engine is opened: a new image is made of the region's
-/// superblock, an old one is read into memory with its journal over it. Where memory holds the region already, that is what
-/// counts, and nothing of the file is needed to begin: <see cref="Reconcile"/> brings the two together once the store is served.
-/// What then changes is tracked from the first store on.
+/// A region's image in a file, and how both are brought together when an engine is opened: a new image is made of the region's
+/// superblock, an existing one is read into memory with its journal over it. If memory already holds the region, memory counts,
+/// and nothing of the file is needed to start: <see cref="Reconcile"/> brings them together once the store is served. Changes are
+/// tracked from the first store on.
 /// </summary>
 internal sealed unsafe class RegionImage : IDisposable
 {
@@ -33,35 +33,35 @@ internal sealed unsafe class RegionImage : IDisposable
 
     public string Name => _file.Name;
 
-    /// <summary>The first page of the image, once there is one.</summary>
+    /// <summary>The image's superblock, once there is one.</summary>
     public Superblock Superblock { get; private set; }
 
     /// <summary>Length of the file.</summary>
     public long FileBytes => _file.Length;
 
-    /// <summary>Bytes that its disk has beside what it has taken; -1 if nobody says.</summary>
+    /// <summary>Bytes free on its disk; -1 if unknown.</summary>
     public long FreeBytes => _file.FreeBytes;
 
-    /// <summary>Bytes that the file may take: what it has and what is free; -1 if nobody says.</summary>
+    /// <summary>Bytes that the file may take: what it has and what is free; -1 if unknown.</summary>
     public long RoomBytes => _file.FreeBytes is var free && free < 0 ? -1 : free + _file.UsedBytes;
 
     public RegionMemory Memory { get; private set; } = null!;
     public IChangeTracker Tracker { get; private set; } = null!;
     public Journal Journal { get; private set; } = null!;
 
-    /// <summary>What the image holds, where that outlives the process.</summary>
+    /// <summary>The hashes of the image, where they outlive the process.</summary>
     public ImageHashes? Hashes => _hashes;
 
-    /// <summary>Whether the memory held a region already, and the image has not been compared with it.</summary>
+    /// <summary>Whether the memory already held a region, and the image has not been compared with it.</summary>
     public bool IsBehind { get; private set; }
 
-    /// <summary>The pages of a complete journal that is not carried out yet.</summary>
+    /// <summary>The pages of a complete journal that is not applied yet.</summary>
     private PageSet? Pending { get; set; }
 
-    /// <summary>What an attach has written since the image was read.</summary>
+    /// <summary>The pages an attach has written since the image was read.</summary>
     private PageSet? Derived { get; set; }
 
-    /// <summary>Reads the superblock. False for a file that is empty, or that whoever made it had not begun to fill.</summary>
+    /// <summary>Reads the superblock. False for an empty file, or one that its creator had not begun to fill.</summary>
     public bool HasRegion()
     {
         Must(TryHasRegion(out var has), "read");
@@ -69,8 +69,8 @@ internal sealed unsafe class RegionImage : IDisposable
     }
 
     /// <summary>
-    /// Makes the image of a region just made: its superblock, durable before anything else, because it says where the journal
-    /// lies. The length goes first: a file of that length and no superblock is one that can be begun again.
+    /// Makes the image of a new region: its superblock, durable before anything else, because it says where the journal lies. The
+    /// length is set first: a file of that length without a superblock can be started over.
     /// </summary>
     public void Make(RegionMemory memory)
     {
@@ -81,13 +81,11 @@ internal sealed unsafe class RegionImage : IDisposable
         _isKnown = true;
     }
 
-    /// <summary>
-    /// Whether the file holds the image of a region with another number of spans; one that cannot be read is not known to.
-    /// </summary>
+    /// <summary>Whether the file holds the image of a region with another number of spans; false if it cannot be read.</summary>
     public bool IsOfAnother(long spans) =>
         TryHasRegion(out var has) == 0 && has && Superblock.Magic == RegionLayout.Magic && Superblock.SpanCount != spans;
 
-    /// <summary>Takes an image for an older state of the region in memory, whatever is in it.</summary>
+    /// <summary>Treats an image as an older state of the region in memory, whatever it contains.</summary>
     public void Follow(RegionMemory memory)
     {
         Bind(memory);
@@ -97,8 +95,8 @@ internal sealed unsafe class RegionImage : IDisposable
     }
 
     /// <summary>
-    /// Reads the image into memory that holds nothing yet, and over it what a complete journal has: the file itself is left as it
-    /// is, so that it takes no room on its disk to open it.
+    /// Reads the image into empty memory, and over it the pages of a complete journal. Leaves the file itself unchanged, so that
+    /// opening takes no room on its disk.
     /// </summary>
     public void Load(RegionMemory memory)
     {
@@ -113,7 +111,7 @@ internal sealed unsafe class RegionImage : IDisposable
             end = stop;
         }
         if (complete) end = Math.Max(end, LoadJournal());
-        // Last, because a memory with a superblock is a whole region for whoever finds it.
+        // Last, because memory with a superblock counts as a whole region.
         else LoadRange(0, RegionLayout.PageSize);
         using var nothing = new PageSet(_bytes);
         Tracker.Collect(nothing, 0, Math.Max(end, RegionLayout.PageSize));
@@ -121,8 +119,7 @@ internal sealed unsafe class RegionImage : IDisposable
     }
 
     /// <summary>
-    /// The pages of a complete journal that was found and is to be carried out, once; null if there is none. The set is the
-    /// caller's then.
+    /// Hands over, once, the pages of a complete journal that was found and must be applied; null if there is none.
     /// </summary>
     public PageSet? TakePending()
     {
@@ -132,8 +129,8 @@ internal sealed unsafe class RegionImage : IDisposable
     }
 
     /// <summary>
-    /// All that was written since the image was read, an attach has: it would be made again of the image as it is, which is a
-    /// true one for as long as nothing else is written. Of an image that is behind, nobody can say that.
+    /// Notes that only an attach has written since the image was read: it would derive the same from the image, which stays true
+    /// as long as nothing else is written. Not known of an image that is behind.
     /// </summary>
     public void Attached(long used)
     {
@@ -143,8 +140,8 @@ internal sealed unsafe class RegionImage : IDisposable
     }
 
     /// <summary>
-    /// The pages that an attach has written and the image lacks, once, for the first checkpoint that has something else to
-    /// write; null if there are none. The set is the caller's then.
+    /// Hands over, once, the pages that an attach has written and the image lacks, for the first checkpoint that has something
+    /// else to write; null if there are none.
     /// </summary>
     public PageSet? TakeDerived()
     {
@@ -153,12 +150,12 @@ internal sealed unsafe class RegionImage : IDisposable
         return derived;
     }
 
-    /// <summary>Whether nobody has taken them yet.</summary>
+    /// <summary>Whether they have not been handed over yet.</summary>
     public bool HasDerived => Derived is not null;
 
     /// <summary>
-    /// Takes out of a set what the image holds as the memory does; what cannot be read stays. Not while a journal is to be
-    /// carried out.
+    /// Removes from a set the pages that the image holds as the memory does; unreadable ones stay. Not while a journal is to be
+    /// applied.
     /// </summary>
     public void DropHeld(PageSet pages)
     {
@@ -180,7 +177,7 @@ internal sealed unsafe class RegionImage : IDisposable
         NativeMemory.AlignedFree(ours);
     }
 
-    /// <summary>The region is opened, with this generation.</summary>
+    /// <summary>The region has been opened, with this generation.</summary>
     public void Opened(long generation)
     {
         _generation = generation;
@@ -188,8 +185,8 @@ internal sealed unsafe class RegionImage : IDisposable
     }
 
     /// <summary>
-    /// Finds out what a file is to the memory that it is the image of: makes it anew if it is none, and finds its journal, which
-    /// is to be carried out before <see cref="Compare"/>. Answers an errno.
+    /// Determines what a file is to the memory whose image it should be: makes it anew if it is no image, and finds its journal,
+    /// which must be applied before <see cref="Compare"/>. Returns an errno.
     /// </summary>
     public int Reconcile()
     {
@@ -199,7 +196,7 @@ internal sealed unsafe class RegionImage : IDisposable
         var count = ((Superblock*)Memory.Start)->SpanCount;
         if (!has || !IsOf(Superblock, count) || _file.Length < _bytes)
         {
-            // What has become of it is nothing that could be read again. All zeros, and then the superblock.
+            // Its contents are no longer an image. All zeros first, then the superblock.
             if ((error = _file.SetLength(0)) != 0 || (error = Make()) != 0) return error;
             Journal.Forget();
             _hashes?.Empty();
@@ -222,8 +219,8 @@ internal sealed unsafe class RegionImage : IDisposable
     }
 
     /// <summary>
-    /// Adds the pages in which memory and image differ: by what is known of the image, or by reading it where nothing is. Answers
-    /// an errno.
+    /// Adds the pages that differ between memory and image: by the image's hashes, or by reading it without them. Returns an
+    /// errno.
     /// </summary>
     public int Compare(long used, PageSet differing)
     {
@@ -305,7 +302,7 @@ internal sealed unsafe class RegionImage : IDisposable
         return error;
     }
 
-    /// <summary>Reads all of the image beside the memory; what is learnt of it is noted.</summary>
+    /// <summary>Compares the whole image with the memory, and notes its hashes.</summary>
     private int Read(long used, PageSet differing)
     {
         var ours = (byte*)NativeMemory.AlignedAlloc(2 * Piece, RegionLayout.PageSize);
@@ -328,7 +325,7 @@ internal sealed unsafe class RegionImage : IDisposable
         return error;
     }
 
-    /// <summary>Puts over the memory what the journal holds, the superblock last. Answers where it ends.</summary>
+    /// <summary>Writes the journal's pages over the memory, the superblock last. Returns where the journal ends.</summary>
     private long LoadJournal()
     {
         Pending = new PageSet(_bytes);

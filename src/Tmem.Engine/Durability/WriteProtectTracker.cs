@@ -7,12 +7,12 @@ using static Tmds.Linux.LibC;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// Asks the kernel: the region is write-protected page by page, the first write to a page lifts its protection without telling
-/// anybody (userfaultfd, asynchronous), and one ioctl lists the pages without protection and protects them again. A write pays a
-/// fault of about 1 us, once a page and checkpoint; a read pays nothing.
-/// <para>A page that was protected when it was punched stays so, and is listed as unwritten even when it is read again: the
-/// punches are noted here. Else the image would keep what was in them, and give it back to a span that has come to other
-/// use.</para>
+/// Uses the kernel's tracking: the region is write-protected page by page, the first write to a page lifts its protection without
+/// a notification (userfaultfd, asynchronous), and one ioctl lists the pages without protection and protects them again. A write
+/// pays a fault of about 1 us, once a page and checkpoint; a read pays nothing.
+/// <para>A page that was protected when it was punched stays so, and is listed as unwritten even after it is read again, so
+/// punches are noted here. Otherwise the image would keep its old contents, and return them to a span reused for something
+/// else.</para>
 /// </summary>
 internal sealed unsafe class WriteProtectTracker : IChangeTracker
 {
@@ -68,7 +68,7 @@ internal sealed unsafe class WriteProtectTracker : IChangeTracker
         {
             if (!Scan(ref start, end, changed))
             {
-                // Whatever the reason, all may have been written.
+                // After any failure, all may have been written.
                 changed.AddRange(start / RegionLayout.PageSize, (end - start) / RegionLayout.PageSize);
                 return;
             }
@@ -97,7 +97,7 @@ internal sealed unsafe class WriteProtectTracker : IChangeTracker
             Start = (ulong)_memory.Start, Length = (ulong)_memory.Length, Mode = NativeMethods.RegisterWriteProtect,
         };
         if (NativeMethods.Control(_userfault, NativeMethods.RegisterCall, &range) != 0) return false;
-        // One page, to see whether the kernel has the scan.
+        // Scans one page, to see whether the kernel has the ioctl.
         long start = 0;
         using var nothing = new PageSet(RegionLayout.PageSize);
         return Scan(ref start, RegionLayout.PageSize, nothing);

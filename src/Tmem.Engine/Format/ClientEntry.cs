@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Engine.Format;
 
-/// <summary>One place of the client table: 16 bytes. A client without one has the defaults.</summary>
+/// <summary>One place of the client table: 16 bytes. A client without an entry has the defaults.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 16)]
 internal struct ClientEntry
 {

@@ -10,7 +10,7 @@ internal struct ExchangeRecord
     public ulong Valid;
     public ulong LeafA;
     public ulong LeafB;
-    /// <summary>What the leaves held before.</summary>
+    /// <summary>The leaves' contents before.</summary>
     public ulong PageA;
     public ulong PageB;
 }

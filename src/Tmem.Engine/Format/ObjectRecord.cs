@@ -10,9 +10,9 @@ namespace Tmem.Engine.Format;
 /// word 4   | place of the root node / 16 : 44 | 0 : 16 | height : 4 |      0 while the height is 0
 /// word 5   page descriptor of index 0 while the height is 0
 /// words 6-8   links and page count (derived)
-/// word 9   place of the object that this one is taking the place of (while it is being moved), else 0
+/// word 9   place of the object that this one replaces (while it is being moved), else 0
 /// </code>
-/// An object without pages does not exist: the last page to go takes it along.
+/// An object without pages does not exist: its last page takes it along.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal struct ObjectRecord

@@ -10,11 +10,11 @@ namespace Tmem.Engine.Format;
 /// | 1 | check : 30 | doubled : 1 | word : 32 |                a same-filled page: its 8-byte word is this one, in both
 ///                                                             halves or (not doubled) in the lower half alone
 /// </code>
-/// Length and format stand here and not in the slot, so that a page can be overwritten or flushed, and all that counts it told,
-/// without a look at its slot: in a large store that is cold memory, 200 to 400 ns away.
-/// <para>What is in a slot has a checksum there, over the bytes, the length and the format; what lies here has the check, so that
-/// a damaged descriptor is no descriptor, and never another page: 2^-30 of all damages pass, none of one or two bits. It leaves
-/// no room for words of 64 bits without pattern; a page of such a word is compressed like any other (to some 30 bytes).</para>
+/// Length and format are here and not in the slot, so that a page can be overwritten or flushed, and accounted for, without
+/// reading its slot: in a large store that is cold memory, 200 to 400 ns away.
+/// <para>A slot has a checksum over the stored bytes, their length and format; a fill word has the check, so that a damaged
+/// descriptor is invalid, and never another page: 2^-30 of all damages pass, none of one or two bits. It leaves no room for
+/// 64-bit words without a pattern; a page of such a word is compressed like any other (to some 30 bytes).</para>
 /// </summary>
 internal static class PageDescriptor
 {
@@ -36,7 +36,7 @@ internal static class PageDescriptor
     public static int Length(ulong descriptor) => (ushort)(descriptor >> PlaceBits) + 1;
     public static int Format(ulong descriptor) => (int)(descriptor >> PlaceBits + LengthBits) & 7;
 
-    /// <summary>Whether a word, which may be anything, names the slot at this place.</summary>
+    /// <summary>Whether a word, not yet validated, names the slot at this place.</summary>
     public static bool IsAt(ulong word, ulong place) => IsSlot(word) && Slot(word) == place;
 
     /// <summary>The same page in another slot.</summary>
@@ -44,7 +44,7 @@ internal static class PageDescriptor
 
     public static ulong FillWord(ulong descriptor) => (uint)descriptor * ((descriptor & Doubled) != 0 ? 0x1_0000_0001UL : 1);
 
-    /// <summary>The descriptor of a page all of whose words are this one; 0 if it has no room for the word.</summary>
+    /// <summary>The descriptor of a page filled with this word; 0 if it has no room for the word.</summary>
     public static ulong FromFill(ulong word)
     {
         var low = (uint)word;

@@ -1,7 +1,7 @@
 namespace Tmem.Engine.Format;
 
 /// <summary>
-/// How a slot's bytes are to be read: three bits of its header, part of the region's format. Several codecs may write one format.
+/// The format of a slot's bytes: three bits of its descriptor, part of the region's format. Several codecs may write one format.
 /// </summary>
 internal static class PageFormat
 {

@@ -3,12 +3,12 @@ using System.Runtime.CompilerServices;
 namespace Tmem.Engine.Format;
 
 /// <summary>
-/// What a slot's header knows of a page's use, three bits, derived state:
+/// A page's use, three bits of its slot's header, derived state:
 /// <code>
 /// | kept : 1 | uses : 2 |
 /// </code>
-/// A page comes in as a newcomer (0). Gets count up to three uses; a hand that passes takes them down again, and a newcomer that
-/// was used becomes a kept page.
+/// A page starts as a newcomer (0). Gets count up to three uses; a passing hand counts them down again, and makes a newcomer with
+/// a use a kept page.
 /// </summary>
 internal static class PageUse
 {

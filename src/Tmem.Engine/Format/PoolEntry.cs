@@ -6,9 +6,9 @@ namespace Tmem.Engine.Format;
 [StructLayout(LayoutKind.Sequential, Size = 64)]
 internal struct PoolEntry
 {
-    /// <summary>The pool's id while it lives; 0 otherwise. One store makes a pool exist, one store ends it.</summary>
+    /// <summary>The pool's id while it lives; 0 otherwise. One store creates a pool, one store ends it.</summary>
     public ulong LivingId;
-    /// <summary>Uses of this place so far; the next pool here gets the next number, so that no id ever comes back.</summary>
+    /// <summary>Uses of this place so far; the next pool here gets the next number, so that no id ever returns.</summary>
     public uint Uses;
     public uint Flags;
     public uint Owner;
@@ -19,12 +19,12 @@ internal struct PoolEntry
     /// <summary>The restore this pool comes from, while it is under way; 0 otherwise.</summary>
     public uint Restore;
     /// <summary>
-    /// Memory the pool is guaranteed, in bytes; 0 for none, as in regions made before there were reserves. One store changes it.
+    /// The pool's reserve, in bytes; 0 for none, as in regions made before reserves existed. One store changes it.
     /// </summary>
     public long ReserveBytes;
 
     private const uint PolicyRefuseIncompressible = 1;
-    /// <summary>Where the codec of new pages stands in <see cref="Policy"/>, eight bits of it.</summary>
+    /// <summary>The position of the new pages' codec in <see cref="Policy"/>, eight bits of it.</summary>
     private const int PolicyCodecShift = 8;
     private const uint PolicyCodecMask = 0xFF << PolicyCodecShift;
 
@@ -32,10 +32,10 @@ internal struct PoolEntry
     public static uint PolicyOf(in PoolOptions options) =>
         (options.RefuseIncompressible ? PolicyRefuseIncompressible : 0) | (uint)options.Codec << PolicyCodecShift;
 
-    /// <summary>False for bits no program of this version writes.</summary>
+    /// <summary>False for bits that no program of this version writes.</summary>
     public static bool IsKnownPolicy(uint policy) => (policy & ~(PolicyRefuseIncompressible | PolicyCodecMask)) == 0;
 
-    /// <summary>The options that were written as these words.</summary>
+    /// <summary>The options written as these words.</summary>
     public static PoolOptions Options(uint flags, uint policy, long limitBytes, SharedId shared) => new(
         (PoolFlags)flags, limitBytes, (policy & PolicyRefuseIncompressible) != 0,
         (TmemCodec)((policy & PolicyCodecMask) >> PolicyCodecShift), shared);

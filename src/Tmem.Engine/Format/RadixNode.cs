@@ -32,7 +32,7 @@ internal unsafe struct RadixNode
 
     public static ulong MakeHeader(ulong objectPlace, int level) => objectPlace >> 4 << 20 | (uint)level << 1;
 
-    /// <summary>Which entry of a node at this level an index falls under.</summary>
+    /// <summary>The entry of a node at this level that covers an index.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Slot(uint index, int level) => (int)(index >> (level - 1) * Shift) & (Fanout - 1);
 
@@ -48,7 +48,7 @@ internal unsafe struct RadixNode
         return height;
     }
 
-    /// <summary>The first index a node of this level has, if it is on the way to <paramref name="index"/>.</summary>
+    /// <summary>The first index of a node of this level on the path to <paramref name="index"/>.</summary>
     public static uint FirstBelow(uint index, int level) =>
         level >= MaximumHeight ? 0 : index >> level * Shift << level * Shift;
 }

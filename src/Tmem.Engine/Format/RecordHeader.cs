@@ -5,7 +5,7 @@ namespace Tmem.Engine.Format;
 /// <code>
 /// word 0   | payload length : 16 | pool id : 32 | kind : 8 | 0 : 4 | retired : 2 | 1 (committed) | 0 |
 ///          1 until committed, 0 when free
-/// word 1   the same word 0 will be, kept until the commit
+/// word 1   the later word 0, kept until the commit
 /// words 2- payload
 /// </code>
 /// </summary>
@@ -15,7 +15,7 @@ internal static class RecordHeader
     public const ulong Committed = 2;
 
     /// <summary>
-    /// Both or neither: one of them alone has flipped, and must not make a record be taken for one that its owner lets go of.
+    /// Both bits or neither: one alone has flipped, and must not make the record look like one its owner has freed.
     /// </summary>
     public const ulong Retired = 12;
 
@@ -32,17 +32,17 @@ internal static class RecordHeader
     public static byte Kind(ulong header) => (byte)(header >> KindShift);
     public static int Length(ulong header) => (int)(header >> LengthShift);
 
-    /// <summary>The pool that the record counts against; none for one that is nobody's.</summary>
+    /// <summary>The pool that the record counts against, if any.</summary>
     public static PoolId Pool(ulong header) => new((uint)(header >> PoolShift));
 
     /// <summary>
-    /// Whether an attach keeps a slot with these first two words: records that exist, retired ones, and what was one of them
-    /// until a bit flipped, which its owner is to hear of.
+    /// Whether an attach keeps a slot with these first two words: records that exist, retired ones, and those that were one of
+    /// these until a bit flipped, which their owner must learn of.
     /// </summary>
     public static bool IsKept(ulong header, ulong copy) =>
         header > SlotState.InFlight && ((header & Committed) != 0 || (header & ~States) == (copy & ~States));
 
-    /// <summary>Whether the two copies of a header, of which the first says the state, agree and fit their slot.</summary>
+    /// <summary>Whether the two copies of a header, the first of which holds the state, agree and fit their slot.</summary>
     public static bool IsSound(ulong header, ulong copy, int slotBytes) =>
         (copy & States) == Committed && Kind(copy) != 0
         && Length(copy) is > 0 and var length && length <= slotBytes - Bytes

@@ -1,8 +1,8 @@
 namespace Tmem.Engine.Format;
 
 /// <summary>
-/// Where things lie in a region. Everything inside is an offset from the region's start, never a pointer, so a region means the
-/// same wherever it is mapped. docs/region-format.md draws it.
+/// The layout of a region. Everything inside is an offset from the region's start, never a pointer, so a region means the same
+/// wherever it is mapped. docs/region-format.md draws it.
 /// <code>
 /// 0                superblock (4 KiB)
 /// 4 KiB            client table: 256 entries of 16 bytes
@@ -24,9 +24,9 @@ internal static class RegionLayout
     public const int LargestPageSize = 16 * PageSize;
 
     /// <summary>
-    /// 1 MiB. What a slab loses to slots that do not divide it and to raw pages (4,112 bytes) falls with its size: over the pages
-    /// of real memory 2.0 % at 64 KiB, 0.6 % at 256 KiB, 0.2 % at 1 MiB. It costs address space alone, because a span's memory is
-    /// populated as its slots are used. Slots are counted in 16 bits, so it could be no more than 2 MiB.
+    /// 1 MiB. A slab loses slack to slots that do not divide it and to raw pages (4,112 bytes), the less the larger it is: over
+    /// the pages of real memory 2.0 % at 64 KiB, 0.6 % at 256 KiB, 0.2 % at 1 MiB. A larger span costs only address space,
+    /// because its memory is populated as its slots are used. Slots are counted in 16 bits, which limits it to 2 MiB.
     /// </summary>
     public const int SpanShift = 20;
     public const int SpanBytes = 1 << SpanShift;
@@ -52,12 +52,11 @@ internal static class RegionLayout
     /// <summary>A slot's header names its leaf in units of 8 bytes below 2^42: 32 TiB.</summary>
     public const long MaximumBytes = 1L << 45;
 
-    /// <summary>Spans of a region of that size, tables included.</summary>
+    /// <summary>The spans of a region of that size, tables included.</summary>
     public const long MaximumSpans = (MaximumBytes - TablesBytes - PageSize) / (SpanBytes + SpanEntryBytes);
 
     /// <summary>
-    /// Spans for a capacity: each kind and class may have one that is hardly begun, which takes a place and no memory to speak
-    /// of.
+    /// Spans for a capacity: each kind and class may have one that is hardly begun, which takes a place and almost no memory.
     /// </summary>
     public static long SpansFor(long capacity) => (capacity + SpanBytes - 1) / SpanBytes + PartialSpans;
 

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Engine.Format;
 
-/// <summary>One row of the sharing table: what a client is to a shared id. 24 bytes.</summary>
+/// <summary>One row of the sharing table: a client's state for a shared id. 24 bytes.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 24)]
 internal struct SharingEntry
 {

@@ -35,11 +35,11 @@ internal static class SizeClasses
     public static int SlotsPerSpan(int sizeClass) => RegionLayout.SpanBytes / s_sizes[sizeClass];
 
     /// <summary>
-    /// The number of the slot that an offset in a span lies in: a multiplication, where a division takes five times as long.
+    /// The number of the slot at an offset in a span: a multiplication, where a division takes five times as long.
     /// </summary>
     public static int SlotAt(int sizeClass, ulong offset) => (int)(offset * s_reciprocals[sizeClass] >> ReciprocalShift);
 
-    /// <summary>The smallest class that holds so many bytes.</summary>
+    /// <summary>The smallest class that holds this many bytes.</summary>
     public static int For(int bytes) => s_bySize[(bytes + 15) >> 4];
 
     private static int[] Build()

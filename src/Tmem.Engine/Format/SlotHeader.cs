@@ -3,16 +3,16 @@ using System.Runtime.InteropServices;
 namespace Tmem.Engine.Format;
 
 /// <summary>
-/// The 12 bytes before a stored page: all that reclaim needs to find and clear the leaf, and that a reader needs to trust the
-/// bytes. Their length and format stand in the leaf (<see cref="PageDescriptor"/>).
+/// The 12 bytes before a stored page: what reclaim needs to find and clear the leaf, and a reader to verify the bytes. Their
+/// length and format are in the leaf (<see cref="PageDescriptor"/>).
 /// <code>
 /// word     | leaf place / 8 : 42 | pool place : 10 | bucket : 8 | use : 3 | 0 |     0 free; lowest bit set: taken, not committed
 /// 4 bytes  checksum
 /// </code>
-/// The checksum covers the stored bytes, their length and their format: 1.5 KiB to read where the page would be 4, and unpacking
-/// the same bytes gives the same page. The use is <see cref="PageUse"/>'s.
-/// <para>Who changes the word of a committed slot holds the latch of its page's bucket, but for the hands, which change the use
-/// alone and only while the word is what they saw.</para>
+/// The checksum covers the stored bytes, their length and their format: 1.5 KiB to read instead of the page's 4, and unpacking
+/// the same bytes gives the same page. The use is a <see cref="PageUse"/>.
+/// <para>To change the word of a committed slot takes the latch of its page's bucket; only the hands change it without, the use
+/// alone and only if the word is still the one they saw.</para>
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 4, Size = Bytes)]
 internal unsafe struct SlotHeader
@@ -49,8 +49,8 @@ internal unsafe struct SlotHeader
     public readonly ulong WordWith(byte use) => Word & ~UseMask | (ulong)use << UseShift;
 
     /// <summary>
-    /// Changes the use of a slot seen without a latch, if its word is still what was seen. By now the place may be the middle of
-    /// another page or a node, so nothing may be written there unseen; a change lost to a get that counts is no loss.
+    /// Changes the use of a slot seen without a latch, if its word is still the one seen. The place may by now be the middle of
+    /// another page or a node, so no blind store is allowed; losing the change to a counting get does no harm.
     /// </summary>
     public static void ChangeUse(byte* slot, in SlotHeader seen, byte use) =>
         Interlocked.CompareExchange(ref *(ulong*)slot, seen.WordWith(use), seen.Word);

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Engine.Format;
 
-/// <summary>What a span is used for. Part of the region's format.</summary>
+/// <summary>The use of a span. Part of the region's format.</summary>
 internal enum SpanKind : byte
 {
     Free = 0,
@@ -15,7 +15,7 @@ internal enum SpanKind : byte
 
 /// <summary>
 /// One span of the span table. The first word is the truth (written before any slot of the span is committed); the others are
-/// derived and made anew when a process attaches.
+/// derived, and an attach rebuilds them.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Size = RegionLayout.SpanEntryBytes)]
 internal struct SpanEntry
@@ -31,9 +31,9 @@ internal struct SpanEntry
     public ushort Live;
     /// <summary>Slots at or above this one have never been used.</summary>
     public ushort Bump;
-    /// <summary>First free slot + 1 below <see cref="Bump"/>; 0 is none. The chain goes on in the slots.</summary>
+    /// <summary>First free slot + 1 below <see cref="Bump"/>; 0 is none. The chain continues in the slots.</summary>
     public ushort FreeHead;
-    /// <summary>Which list of its class the span stands in.</summary>
+    /// <summary>The list of its class that the span is in.</summary>
     public SpanList List;
     private readonly byte _reserved1;
     /// <summary>Neighbours in that list (or in the list of ready or returned spans), as span + 1; 0 is none.</summary>

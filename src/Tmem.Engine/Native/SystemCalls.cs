@@ -4,21 +4,21 @@ using Tmds.Linux;
 namespace Tmem.Engine.Native;
 
 /// <summary>
-/// The engine's system calls on memory and descriptors. Each answers the errno of its own call: the stub takes it in the same
-/// breath. Asked for by a second call, as Tmds.LibC has it, it may be another's by then: what the runtime does between two calls
-/// of ours (a collection, a look-up of a symbol) makes calls too, and an EINVAL misread would turn something off for good.
+/// The engine's system calls on memory and descriptors. Each returns the errno of its own call, which the stub reads at once. A
+/// second call to read it, as in Tmds.LibC, may return another call's: between two of our calls the runtime makes its own (a
+/// collection, a symbol look-up), and a misread EINVAL would disable a feature for good.
 /// </summary>
 internal static unsafe partial class SystemCalls
 {
     private static int s_vainCloses;
 
     /// <summary>
-    /// Closes of descriptors that were not open: a fault, which closes somebody else's when the number has been given out again.
-    /// For tests.
+    /// Closes of descriptors that were not open: a bug, which closes another owner's file if the number has been reused. For
+    /// tests.
     /// </summary>
     internal static int VainCloses => Volatile.Read(ref s_vainCloses);
 
-    /// <summary>Closes; what it says matters to nobody but tests.</summary>
+    /// <summary>Closes a descriptor; only tests look at the result.</summary>
     public static void Close(int descriptor)
     {
         if (CloseCall(descriptor) != 0 && Marshal.GetLastPInvokeError() == LibC.EBADF) Interlocked.Increment(ref s_vainCloses);
@@ -60,7 +60,7 @@ internal static unsafe partial class SystemCalls
         fixed (byte* text = name) return (int)ValueOrErrno(MemFdCreate(text, flags));
     }
 
-    /// <summary>Maps; null with an errno.</summary>
+    /// <summary>Maps memory; null with an errno.</summary>
     public static void* Map(void* at, long length, int protection, int flags, int descriptor, out int error)
     {
         var start = MMap(at, (nuint)length, protection, flags, descriptor, 0);

@@ -54,7 +54,6 @@ internal sealed unsafe class PageIndex<THost, TPam>(THost host, TPam pam)
     /// Commits a page to a leaf; from here on its slot, if it has one, is the leaf's. Returns the descriptor it replaces (0:
     /// none). Under the bucket's latch.
     /// </summary>
-    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Commit(ulong obj, ulong leaf, ulong descriptor)
     {

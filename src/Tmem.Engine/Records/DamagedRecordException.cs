@@ -1,8 +1,8 @@
 namespace Tmem.Engine.Records;
 
 /// <summary>
-/// A reference leads to no whole record of the kind it should: memory or the region's file is damaged. Who serves many answers an
-/// error for the one thing that leads here and goes on.
+/// A reference does not lead to a whole record of its kind: memory or the region's file is damaged. A server returns an error for
+/// the operation that led here and continues.
 /// </summary>
 internal sealed class DamagedRecordException : Exception
 {

@@ -1,7 +1,7 @@
 namespace Tmem.Engine.Records;
 
 /// <summary>
-/// What lies in a record's payload: every struct has a kind of its own, so that a reference cannot be taken for another's.
+/// The payload of a record. Every struct has a kind of its own, so that a reference cannot be taken for another's.
 /// </summary>
 internal interface IRecord
 {

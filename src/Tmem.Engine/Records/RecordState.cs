@@ -1,14 +1,14 @@
 namespace Tmem.Engine.Records;
 
-/// <summary>What became of a record that was committed once.</summary>
+/// <summary>The state of a record that was once committed.</summary>
 internal enum RecordState
 {
     /// <summary>It exists.</summary>
     Committed,
 
-    /// <summary>It exists no longer, and its slot and contents are there: the embedder's log may bring it back.</summary>
+    /// <summary>It no longer exists, but its slot and contents do: the embedder's log may restore it.</summary>
     Retired,
 
-    /// <summary>One of its header's bits has flipped.</summary>
+    /// <summary>A bit of its header has flipped.</summary>
     Damaged,
 }

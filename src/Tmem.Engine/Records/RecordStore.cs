@@ -7,19 +7,19 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Records;
 
 /// <summary>
-/// Records of the embedder in the region: a file system's inodes, names and attributes. A record has a kind (1..255), a payload
-/// of fixed size and, if it is somebody's, a pool, against whose limit and whose client's its slot counts; it exists, for whoever
-/// attaches later, from <see cref="Commit"/> (one 8-byte store) to <see cref="Free"/>. Allocation is safe from any thread; a
-/// record's contents are the owner's to lock.
-/// An embedder that changes several records at once keeps a log of words and what they were: word 0 is such a word. A record may
-/// be <em>retired</em> before it is freed: it no longer exists, but its slot and contents stay, across an attach too, so that the
-/// log can bring it back.
+/// The embedder's records in the region: a file system's inodes, names and attributes. A record has a kind (1..255), a payload of
+/// fixed size and optionally a pool, whose limit, and whose client's, its slot counts against. For a later attach it exists from
+/// <see cref="Commit"/> (one 8-byte store) to <see cref="Free"/>. Any thread may allocate; a record's contents are its owner's to
+/// lock.
+/// An embedder that changes several records at once keeps a log of words and their old values: word 0 is such a word. A record
+/// may be <em>retired</em> before it is freed: it no longer exists, but its slot and contents stay, across an attach too, so that
+/// the log can restore it.
 /// <para>
-/// A reference is hostile input: it may come from a damaged record. Whatever takes one looks first whether a slot of records
-/// begins there, whether the two copies of the header agree, and whether kind and length are those asked for (4 ns); if not, it
-/// throws <see cref="DamagedRecordException"/> and nothing was touched. A checksum over each record was weighed against this:
-/// records change in place under stores of single words, so it would have to be stored with each of them. What never changes in a
-/// record, its owner may sum up.
+/// A reference is untrusted input: it may come from a damaged record. Every method that takes one first checks that a slot of
+/// records begins there, that the two copies of the header agree, and that kind and length are as requested (4 ns); if not, it
+/// throws <see cref="DamagedRecordException"/> before touching anything. Rejected: a checksum over each record. Records change in
+/// place under stores of single words, so it would have to be stored with each of them. An owner may checksum the parts that
+/// never change.
 /// </para>
 /// </summary>
 internal sealed unsafe class RecordStore
@@ -40,7 +40,7 @@ internal sealed unsafe class RecordStore
     /// <summary>Largest payload of a record, in bytes.</summary>
     public const int MaximumPayload = (32 << 10) - RecordHeader.Bytes;
 
-    /// <summary>The one reference the region keeps for the embedder to find its records by. Set with one 8-byte store.</summary>
+    /// <summary>The embedder's root record, from which it finds the others. Set with one 8-byte store.</summary>
     public RecordRef Root
     {
         get => new(Volatile.Read(ref _superblock->RecordRoot));
@@ -64,7 +64,7 @@ internal sealed unsafe class RecordStore
         var sizeClass = SizeClasses.For(payload + RecordHeader.Bytes);
         long asked = SizeClasses.Size(sizeClass);
         if (owner is null && _pools.Reserves is { Any: true } reserves && !reserves.TryAdmit(asked)) return TmemStatus.Reserved;
-        // Asked first: nothing is evicted for what is refused anyway.
+        // Checked first: nothing is evicted for a record that would be refused anyway.
         if (owner is not null && owner.TryGrow(asked, isRecord: true) is var grown and not TmemStatus.Ok) return grown;
         var place = _slabs.AllocateEvicting(SpanKind.Records, sizeClass, _maker);
         if (place == 0)
@@ -74,7 +74,7 @@ internal sealed unsafe class RecordStore
         }
         if (owner is not null)
         {
-            // A full store gives a larger slot if that is what stands free.
+            // A full store may hand out a larger free slot.
             owner.Adopt(_slabs.SlotBytes(place) - asked);
             owner.Counters.Add(Count.RecordBytes, _slabs.SlotBytes(place));
         }
@@ -103,7 +103,7 @@ internal sealed unsafe class RecordStore
     }
 
     /// <summary>
-    /// Makes a record of a slot in use whose header is damaged, committed and empty, for an owner who knows what it was. False if
+    /// Rebuilds a record in a used slot with a damaged header, committed and empty, for an owner that knows what it was. False if
     /// it does not fit.
     /// </summary>
     public bool TryRemake(RecordRef record, byte kind, int payload)
@@ -119,7 +119,7 @@ internal sealed unsafe class RecordStore
         return true;
     }
 
-    /// <summary>Lets go of a slot that <see cref="RecordState.Damaged"/> was said of. Nobody's account knows of it.</summary>
+    /// <summary>Frees a slot in state <see cref="RecordState.Damaged"/>. No pool's account includes it.</summary>
     public void FreeDamaged(RecordRef record)
     {
         BeforeStore?.Invoke();
@@ -127,27 +127,27 @@ internal sealed unsafe class RecordStore
     }
 
     /// <summary>
-    /// The word that says whether a record exists: <see cref="CommittedState"/>, <see cref="RetiredState"/> or neither.
+    /// The word that tells whether a record exists: <see cref="CommittedState"/>, <see cref="RetiredState"/> or neither.
     /// </summary>
     public ref ulong StateOf(RecordRef record) => ref *At(record);
 
     /// <summary>The state of a record that exists.</summary>
     public ulong CommittedState(RecordRef record) => At(record)[1];
 
-    /// <summary>The state of a record that exists no longer and is not freed yet.</summary>
+    /// <summary>The state of a record that no longer exists and is not freed yet.</summary>
     public ulong RetiredState(RecordRef record) => CommittedState(record) | RecordHeader.Retired;
 
-    /// <summary>Changes a word of a record with one 8-byte store, which nothing written before can be seen after.</summary>
+    /// <summary>Changes a word of a record with one 8-byte store that is ordered after all earlier writes.</summary>
     public void Store(ref ulong word, ulong value)
     {
         BeforeStore?.Invoke();
         Volatile.Write(ref word, value);
     }
 
-    /// <summary>Where a word of a record lies, for whoever attaches later: see <see cref="WordAt"/>.</summary>
+    /// <summary>The place of a word of a record, for a later attach: see <see cref="WordAt"/>.</summary>
     public ulong PlaceOf(ref ulong word) => (ulong)((byte*)Unsafe.AsPointer(ref word) - _slabs.At(0));
 
-    /// <summary>Whether there are records at a place that <see cref="PlaceOf"/> gave, or that damage has made of it.</summary>
+    /// <summary>Whether a place, from <see cref="PlaceOf"/> but perhaps damaged since, lies in a span of records.</summary>
     public bool IsWord(ulong place)
     {
         var spans = _slabs.Spans;
@@ -162,13 +162,11 @@ internal sealed unsafe class RecordStore
         return ref *(ulong*)_slabs.At(place);
     }
 
-    /// <summary>
-    /// For tests: called before each store that makes, frees or changes a record for good; what it throws stands for a kill.
-    /// </summary>
+    /// <summary>For tests: called before each store that creates, frees or changes a record; throwing simulates a kill.</summary>
     internal Action? BeforeStore { get; set; }
 
     /// <summary>The payload of a record, committed, retired or just allocated.</summary>
-    /// <exception cref="DamagedRecordException">The reference is not that of a whole record of this kind.</exception>
+    /// <exception cref="DamagedRecordException">The reference does not lead to a whole record of this kind.</exception>
     public ref T Get<T>(RecordRef record) where T : unmanaged, IRecord
     {
         var words = At(record);
@@ -178,8 +176,8 @@ internal sealed unsafe class RecordStore
     }
 
     /// <summary>
-    /// As <see cref="Get"/>, without a look: for a record that was whole when its reference was taken and that nobody frees. So
-    /// what all else goes through is not lost to a bit of its header that flips while it is in use.
+    /// As <see cref="Get"/>, unchecked: for a record that was whole when its reference was taken and that is never freed. So a
+    /// bit flip in the header of a record that everything else goes through does not stop the rest.
     /// </summary>
     public ref T GetKept<T>(RecordRef record)
         where T : unmanaged, IRecord => ref Unsafe.AsRef<T>(_slabs.At(record.Value << 4) + RecordHeader.Bytes);
@@ -197,7 +195,7 @@ internal sealed unsafe class RecordStore
     }
 
     /// <summary>The whole payload.</summary>
-    /// <exception cref="DamagedRecordException">The reference is that of no record.</exception>
+    /// <exception cref="DamagedRecordException">The reference does not lead to a record.</exception>
     public Span<byte> Bytes(RecordRef record)
     {
         var words = At(record);
@@ -217,11 +215,11 @@ internal sealed unsafe class RecordStore
         IsSound(record) && ((ulong*)_slabs.At(record.Value << 4))[0] is var header
             && (header & RecordHeader.States) == RecordHeader.Committed && RecordHeader.Kind(header) == kind;
 
-    /// <summary>The pool that a record counts against; none for one that is nobody's.</summary>
+    /// <summary>The pool that a record counts against, if any.</summary>
     public PoolId PoolOf(RecordRef record) => RecordHeader.Pool(At(record)[1]);
 
     /// <summary>
-    /// Calls <paramref name="visit"/> for every committed record of a kind. Nobody may allocate records meanwhile; the visitor
+    /// Calls <paramref name="visit"/> for every committed record of a kind. No records may be allocated meanwhile; the visitor
     /// may free any.
     /// </summary>
     public void ForEach(byte kind, Action<RecordRef> visit)
@@ -234,7 +232,7 @@ internal sealed unsafe class RecordStore
     }
 
     /// <summary>
-    /// Calls <paramref name="visit"/> for every record that is or was committed, with its kind and what became of it. As above.
+    /// Calls <paramref name="visit"/> for every record that is or was committed, with its kind and state. As above.
     /// </summary>
     public void ForEach(Action<RecordRef, byte, RecordState> visit)
     {
@@ -259,15 +257,17 @@ internal sealed unsafe class RecordStore
     }
 
     /// <summary>
-    /// Calls <paramref name="visit"/> for the slots in use from a place on, at most so many, whatever has come and gone between
-    /// two calls.
+    /// Calls <paramref name="visit"/> for a limited number of used slots from a place on. Records may be allocated and freed
+    /// between two calls.
     /// </summary>
-    /// <param name="from">A place: 0 to begin with. Becomes the place to go on from; every record below it has been shown, or is
-    /// newer.</param>
-    /// <param name="slots">The most slots to look at.</param>
-    /// <param name="visit">Given each record, sound or not, and its first word; returns how many slots it was worth beside its
-    /// own.</param>
-    /// <returns>False when that was the last.</returns>
+    /// <param name="from">
+    /// A place: 0 to start. Set to the place to continue from; every record below it has been shown, or is newer.
+    /// </param>
+    /// <param name="slots">The most slots to visit.</param>
+    /// <param name="visit">
+    /// Receives each record, sound or not, and its first word; returns how many further slots to charge for it.
+    /// </param>
+    /// <returns>False after the last slot.</returns>
     public bool Continue(ref ulong from, int slots, Func<RecordRef, ulong, int> visit)
     {
         ArgumentNullException.ThrowIfNull(visit);
@@ -279,7 +279,7 @@ internal sealed unsafe class RecordStore
             var start = spans.PlaceOf(span);
             if (entry.Kind != SpanKind.Records)
             {
-                // A look at an entry of the table is a slot's worth too: a store may have a million spans of pages.
+                // An entry of the table is charged as a slot too: a store may have a million spans of pages.
                 from = start + RegionLayout.SpanBytes;
                 if (--slots <= 0) return true;
                 continue;
@@ -300,7 +300,7 @@ internal sealed unsafe class RecordStore
         return false;
     }
 
-    /// <summary>Has the processor fetch the beginning of a record, before somebody waits for it.</summary>
+    /// <summary>Prefetches the start of a record.</summary>
     public void Prefetch(RecordRef record)
     {
         if (!Sse.IsSupported || !_slabs.Spans.Contains(record.Value << 4)) return;
@@ -313,12 +313,12 @@ internal sealed unsafe class RecordStore
     private Pool? OwnerOf(ulong copy) =>
         RecordHeader.Pool(copy) is var id && id != default && _pools.Holding(id) is { } pool ? pool : null;
 
-    /// <summary>Whether this reference, which may come from anywhere, is that of a whole record, in whatever state.</summary>
+    /// <summary>Whether this reference, not yet validated, leads to a whole record, in whatever state.</summary>
     public bool IsSound(RecordRef record)
     {
         if (record.Value >= 1UL << 44) return false;
         var place = record.Value << 4;
-        // Of a slot never used the memory may not be there, and a look would make it.
+        // The memory of a never-used slot may not be present, and reading would populate it.
         if (!_slabs.IsUsedSlot(place, SpanKind.Records, out var bytes)) return false;
         var words = (ulong*)_slabs.At(place);
         return RecordHeader.IsSound(Volatile.Read(ref words[0]), words[1], bytes);

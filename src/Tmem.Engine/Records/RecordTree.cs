@@ -2,23 +2,23 @@ using Tmem.Engine.Index;
 
 namespace Tmem.Engine.Records;
 
-/// <summary>A record that stands in a <see cref="RecordTree{T}"/>: where it keeps its key and links.</summary>
+/// <summary>A record for a <see cref="RecordTree{T}"/>: its key and links.</summary>
 /// <typeparam name="T">The record's struct.</typeparam>
 internal interface ITreeRecord<T> : IRecord where T : unmanaged, ITreeRecord<T>
 {
     /// <summary>The record's key. Unique within a tree.</summary>
     static abstract ulong Key(in T record);
 
-    /// <summary>Link to the records with lower keys; derived, the tree's own.</summary>
+    /// <summary>Link to the records with lower keys; derived, maintained by the tree.</summary>
     static abstract ref ulong Left(ref T record);
 
-    /// <summary>Link to the records with higher keys; derived, the tree's own.</summary>
+    /// <summary>Link to the records with higher keys; derived, maintained by the tree.</summary>
     static abstract ref ulong Right(ref T record);
 }
 
 /// <summary>
-/// Ordered trees of records by a 64-bit key. The links are derived: whoever attaches inserts every committed record anew.
-/// The caller holds the lock of the tree.
+/// Ordered trees of records by a 64-bit key. The links are derived: an attach inserts every committed record anew. The caller
+/// holds the lock of the tree.
 /// </summary>
 /// <typeparam name="T">The record's struct.</typeparam>
 internal sealed class RecordTree<T> where T : unmanaged, ITreeRecord<T>
@@ -28,7 +28,7 @@ internal sealed class RecordTree<T> where T : unmanaged, ITreeRecord<T>
     /// <summary>Trees of records in <paramref name="store"/>; each tree is a root word the caller keeps (0 is empty).</summary>
     public RecordTree(RecordStore store) => _order = new Order(store);
 
-    /// <summary>Inserts a record. False if the key is there already (nothing changed).</summary>
+    /// <summary>Inserts a record. False if the key exists already (nothing changed).</summary>
     public bool Insert(ref ulong root, RecordRef record)
     {
         var key = T.Key(in _order.Record(record.Value));
@@ -37,7 +37,7 @@ internal sealed class RecordTree<T> where T : unmanaged, ITreeRecord<T>
         return true;
     }
 
-    /// <summary>Takes the record with this key out. False if there is none.</summary>
+    /// <summary>Removes the record with this key. False if there is none.</summary>
     public bool Remove(ref ulong root, ulong key) => Treap.Remove(_order, ref root, key) != 0;
 
     /// <summary>The record with this key, or none.</summary>

@@ -5,10 +5,10 @@ using Tmem.Engine.Index;
 namespace Tmem.Engine.Records;
 
 /// <summary>
-/// Makes trees of records from lists of them, for whoever attaches. To insert one record after the other in a tree of a million
-/// is 20 cache misses each; a list that is sorted becomes a tree in one pass, its right edge kept on a stack. The list hangs
-/// together by the records' own left links, is spread over buckets by the keys' upper bits, which hashes fill evenly, and each
-/// bucket is sorted by merging: whatever the keys are, it is never worse than a merge sort.
+/// Builds trees of records from lists, for an attach. Inserting records one by one in a tree of a million costs 20 cache misses
+/// each; a sorted list becomes a tree in one pass, its right edge kept on a stack. The list is linked through the records' own
+/// left links, distributed over buckets by the keys' upper bits, which hashes fill evenly, and each bucket is sorted by merging:
+/// whatever the keys are, it is never worse than a merge sort.
 /// </summary>
 /// <typeparam name="T">The record's struct.</typeparam>
 internal sealed class RecordTreeBuilder<T>(RecordStore store)
@@ -17,12 +17,10 @@ internal sealed class RecordTreeBuilder<T>(RecordStore store)
     /// <summary>Heads of the buckets: all the memory that the largest directory takes.</summary>
     private const int MostBuckets = 1 << 16;
 
-    /// <summary>
-    /// Buckets whose records are asked for together, so that the processor waits for one miss and not for each.
-    /// </summary>
+    /// <summary>Buckets whose records are prefetched together, so that the misses overlap.</summary>
     private const int Ahead = 8;
 
-    /// <summary>A right edge is 1.4 log2 n long, by chance: a thousand million records have not 200.</summary>
+    /// <summary>A bound on the right edge, by chance 1.4 log2 n long: below 200 for a thousand million records.</summary>
     private const int Deepest = 1000;
 
     private readonly ulong[] _buckets = new ulong[MostBuckets];
@@ -42,8 +40,8 @@ internal sealed class RecordTreeBuilder<T>(RecordStore store)
     }
 
     /// <summary>
-    /// Makes a tree of the list that a root word leads to. Of records of one key, which only a damaged region can have, one is in
-    /// it: the others are the list that is returned, to be gone through with <see cref="Next"/>.
+    /// Makes a tree of the list that a root word leads to. Of records with one key, which only a damaged region can have, one
+    /// goes into it; the others are returned as a list, to be walked with <see cref="Next"/>.
     /// </summary>
     public RecordRef Build(ref ulong root)
     {
@@ -59,7 +57,7 @@ internal sealed class RecordTreeBuilder<T>(RecordStore store)
         return new RecordRef(_twins);
     }
 
-    /// <summary>The next of a list.</summary>
+    /// <summary>The next record of a list.</summary>
     public RecordRef Next(RecordRef record) => new(T.Left(ref At(record.Value)));
 
     private void Spread(ulong list, int bits, int shift)
@@ -81,8 +79,8 @@ internal sealed class RecordTreeBuilder<T>(RecordStore store)
     }
 
     /// <summary>
-    /// Walks down some buckets at once. Each step asks for the next records of all of them and reads none that was not asked for
-    /// a step before.
+    /// Walks several buckets at once. Each step prefetches the next records of all of them and reads only those prefetched a step
+    /// before.
     /// </summary>
     private void LookAhead(ReadOnlySpan<ulong> buckets)
     {
@@ -167,7 +165,7 @@ internal sealed class RecordTreeBuilder<T>(RecordStore store)
         }
     }
 
-    /// <summary>Puts a sorted list to the right of all that is in the tree.</summary>
+    /// <summary>Appends a sorted list to the right of the tree.</summary>
     private void Append(ulong list)
     {
         while (list != 0)

@@ -7,9 +7,9 @@ using Tmem.Engine.Pools;
 namespace Tmem.Engine.Transfer;
 
 /// <summary>
-/// Makes the pools of a stream. They fill where nobody can name them, and come into being together, with one store, when the
-/// trailer has shown that the stream is whole; until then any way out, the process's death among them, leaves nothing. Each page
-/// is unpacked once, to prove it, and then stored as it came.
+/// Restores the pools of a stream. They fill while no client can name them, and come into being together, with one store, once
+/// the trailer has shown that the stream is whole; until then any failure, including the process's death, leaves nothing. Each
+/// page is unpacked once, to verify it, and then stored as it came.
 /// </summary>
 internal sealed class ClientRestorer(
     PoolTable pools, RegionOperations operations, ClientState client, Stream stream, CancellationToken cancellation)
@@ -71,7 +71,7 @@ internal sealed class ClientRestorer(
         return head.Reserved == 0 ? null : Unknown("the head", $"holds {head.Reserved:x} where nothing is defined");
     }
 
-    /// <summary>Null when the trailer was read and agrees.</summary>
+    /// <summary>Null if the trailer was read and agrees.</summary>
     private TransferResult? ReadRecords(int ticket)
     {
         while (true)
@@ -165,7 +165,7 @@ internal sealed class ClientRestorer(
                 + $"{_pools.Count}, {_pages} and {Start}");
     }
 
-    /// <summary>Where the record just read begins.</summary>
+    /// <summary>The offset of the record just read.</summary>
     private long Start => _stream.Position - SaveFormat.RecordBytes;
 
     private TransferResult Truncated(string what) =>

@@ -8,10 +8,10 @@ using Tmem.Engine.Pools;
 namespace Tmem.Engine.Transfer;
 
 /// <summary>
-/// Writes pools to a stream while they are in use. It goes through the handles in order, and takes a page's stored bytes under
-/// the latch a get takes; so each page saved is one its handle held at some moment of the save, and a page that nobody touched
-/// meanwhile is there as it is. Nothing is consumed and nothing counts as used. A page is unpacked before it is written, so that
-/// no save holds what no restore takes.
+/// Writes pools to a stream while they are in use. It visits the handles in order, and copies a page's stored bytes under the
+/// latch that a get takes; so each page saved is one its handle held at some moment of the save, and an untouched page is saved
+/// as it is. Nothing is consumed, and no use is counted. A page is unpacked before it is written, so that every save can be
+/// restored.
 /// </summary>
 internal sealed class ClientSaver(RegionOperations operations, Stream stream, CancellationToken cancellation)
 {
@@ -41,7 +41,7 @@ internal sealed class ClientSaver(RegionOperations operations, Stream stream, Ca
         }
     }
 
-    /// <summary>Null when the pool was written, whole.</summary>
+    /// <summary>Null if the whole pool was written.</summary>
     private TransferResult? Save(Pool pool)
     {
         var options = pool.Options;
@@ -102,7 +102,7 @@ internal sealed class ClientSaver(RegionOperations operations, Stream stream, Ca
             copy[..grabbed.Length].CopyTo(stored);
         }
         MemoryMarshal.Write(_record, page);
-        // One write: a stream that is itself kept in pages may use this thread's scratch.
+        // One write: a stream that itself stores pages may use this thread's scratch.
         _stream.Write(_record.AsSpan(0, SaveFormat.RecordBytes + page.Length));
         _pages++;
     }

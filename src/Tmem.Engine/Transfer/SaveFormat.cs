@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Tmem.Engine.Transfer;
 
 /// <summary>
-/// A saved pool or client, as a stream. Little-endian; what is reserved is 0 and anything else there is refused.
+/// The stream of a saved pool or client. Little-endian; reserved fields are 0 and anything else in them is refused.
 /// <code>
 /// head       16 bytes    magic "TMEMSAVE" : 64   version : 32   0 : 32
 /// then records of 48 bytes, each told by its first word:
@@ -11,8 +11,8 @@ namespace Tmem.Engine.Transfer;
 /// 2 page                 handle, length, format and checksum; then the page as it was stored, or the word of a same-filled page
 /// 3 trailer              counts, and the XXH3-64 of every byte before that sum
 /// </code>
-/// Pages go as they are stored, compressed, so that neither side compresses. A stream ends with its trailer; what follows is not
-/// read.
+/// Pages are saved as they are stored, compressed, so that neither side compresses. A stream ends with its trailer; what follows
+/// is not read.
 /// </summary>
 internal static class SaveFormat
 {
@@ -24,12 +24,10 @@ internal static class SaveFormat
 
     public const int RecordBytes = 48;
 
-    /// <summary>
-    /// Stands for a format where the page is one repeated word, and the word follows. Slots have formats 0 to 7.
-    /// </summary>
+    /// <summary>The format of a page of one repeated word; the word follows. Slots have formats 0 to 7.</summary>
     public const uint FillFormat = 8;
 
-    /// <summary>Bytes of a record that ends in a checksum before that checksum.</summary>
+    /// <summary>Bytes of a record before its final checksum.</summary>
     public const int Summed = RecordBytes - sizeof(ulong);
 }
 
@@ -58,7 +56,7 @@ internal struct SavedPool
     public long LimitBytes;
     public ulong SharedLow;
     public ulong SharedHigh;
-    /// <summary>XXH3-64 of the bytes before, so that a damaged limit is not taken for the pool's.</summary>
+    /// <summary>XXH3-64 of the bytes before it, so that a damaged limit is not taken for the pool's.</summary>
     public ulong Checksum;
 }
 
@@ -72,9 +70,9 @@ internal struct SavedPage
     public ulong Object2;
     /// <summary>Bytes that follow this record.</summary>
     public int Length;
-    /// <summary>How the bytes are to be read, as in the slot's header.</summary>
+    /// <summary>How to read the bytes, as in the page's descriptor.</summary>
     public uint Format;
-    /// <summary>As in the slot's header: of the stored bytes, their length and their format. 0 for a same-filled page.</summary>
+    /// <summary>As in the slot: of the stored bytes, their length and their format. 0 for a same-filled page.</summary>
     public uint Checksum;
     public uint Reserved;
 }

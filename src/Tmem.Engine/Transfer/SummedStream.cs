@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Tmem.Engine.Transfer;
 
 /// <summary>
-/// The stream of a transfer, its position, and the checksum of what passed. It reads no byte more than it is asked for, so that
-/// whatever follows the trailer stays in the stream; a caller whose stream is slow in small pieces puts a buffer around it.
+/// The stream of a transfer, its position, and the checksum of the bytes transferred. It reads no byte more than requested, so
+/// that whatever follows the trailer stays in the stream; a caller whose stream is slow in small pieces adds a buffer.
 /// </summary>
 internal sealed class SummedStream(Stream stream)
 {
@@ -26,9 +26,7 @@ internal sealed class SummedStream(Stream stream)
 
     public void Flush() => stream.Flush();
 
-    /// <summary>
-    /// Fills a span; false if the stream ends before that. What was read counts in the sum once <see cref="Add"/> is told.
-    /// </summary>
+    /// <summary>Fills a span; false if the stream ends first. <see cref="Add"/> then includes the bytes in the sum.</summary>
     public bool TryRead(Span<byte> bytes)
     {
         var read = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
