@@ -78,7 +78,7 @@ internal struct FuseSetattrIn
     public uint Unused5;
 }
 
-/// <summary>FATTR_*: which fields of <see cref="FuseSetattrIn"/> count.</summary>
+/// <summary>FATTR_*: which fields of <see cref="FuseSetattrIn"/> are valid.</summary>
 [Flags]
 internal enum FuseSetattrValid : uint
 {

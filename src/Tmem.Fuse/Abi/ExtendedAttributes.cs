@@ -18,7 +18,7 @@ internal struct FuseGetxattrIn
     public uint Padding;
 }
 
-/// <summary>struct fuse_getxattr_out: the answer to a question of size 0.</summary>
+/// <summary>struct fuse_getxattr_out: the answer to a request of size 0.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct FuseGetxattrOut
 {

@@ -56,9 +56,7 @@ internal enum FuseOpcode : uint
     CopyFileRange64 = 53,
 }
 
-/// <summary>
-/// enum fuse_notify_code: what the daemon tells the kernel unasked, in the error field of a reply whose unique is 0.
-/// </summary>
+/// <summary>enum fuse_notify_code: notifications to the kernel, in the error field of a reply whose unique is 0.</summary>
 internal enum FuseNotifyCode
 {
     Poll = 1,

@@ -8,7 +8,7 @@ internal struct FuseInHeader
 {
     public uint Length;
     public FuseOpcode Opcode;
-    /// <summary>Names the request; bit 63 (<see cref="FuseProtocol.UniqueResend"/>) marks one that was sent before.</summary>
+    /// <summary>Identifies the request; bit 63 (<see cref="FuseProtocol.UniqueResend"/>) marks a resent one.</summary>
     public ulong Unique;
     public ulong NodeId;
     public uint Uid;
@@ -35,7 +35,7 @@ internal static class FuseProtocol
 {
     public const uint Major = 7;
 
-    /// <summary>The newest minor version this program knows.</summary>
+    /// <summary>The newest minor version supported.</summary>
     public const uint Minor = 45;
 
     /// <summary>The oldest: before it the attribute and entry replies were shorter, and a create carried no umask.</summary>

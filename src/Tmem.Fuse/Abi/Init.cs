@@ -43,8 +43,8 @@ internal unsafe struct FuseInitOut
 }
 
 /// <summary>
-/// FUSE_* of INIT: the low half travels in <c>flags</c>, the high half in <c>flags2</c>, which counts only with
-/// <see cref="InitExt"/>.
+/// FUSE_* of INIT: the low half travels in <c>flags</c>, the high half in <c>flags2</c>, which is valid only with <see
+/// cref="InitExt"/>.
 /// </summary>
 [Flags]
 internal enum FuseInitFlags : ulong

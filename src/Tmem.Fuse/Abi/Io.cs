@@ -113,14 +113,14 @@ internal struct FuseLseekOut
     public ulong Offset;
 }
 
-/// <summary>struct fuse_interrupt_in: the request that its caller no longer waits for.</summary>
+/// <summary>struct fuse_interrupt_in: the request whose caller no longer waits.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct FuseInterruptIn
 {
     public ulong Unique;
 }
 
-/// <summary>struct fuse_notify_inval_inode_out: pages of a file that the kernel is to let go of.</summary>
+/// <summary>struct fuse_notify_inval_inode_out: pages of a file that the kernel must drop.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct FuseNotifyInvalInodeOut
 {

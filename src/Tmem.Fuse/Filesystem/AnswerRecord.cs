@@ -5,38 +5,39 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// What an operation on names came to, for the case that its request is sent again: 512 bytes, so that the slots of two threads
-/// share no cache line but at their seam. It counts from the store of <see cref="Unique"/> on, which is a noted word of the
-/// operation's own transaction. Failures leave no answer: they change nothing, and are found out again.
+/// The outcome of an operation on names, kept in case its request is sent again: 512 bytes, so that the slots of two threads
+/// share a cache line only at their seam. It is valid from the store of <see cref="Unique"/> on, which is a noted word of the
+/// operation's own transaction. Failures leave no answer: they change nothing, and running the request again finds the same
+/// error.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct AnswerRecord
 {
-    /// <summary>Entries of one READDIRPLUS reply that count a lookup: what is left of a slot's 512 bytes.</summary>
+    /// <summary>Entries of one READDIRPLUS reply that count a lookup: they fill the rest of a slot's 512 bytes.</summary>
     public const int MaximumLookups = 56;
 
     /// <summary>The request; 0: the slot is empty.</summary>
     public ulong Unique;
-    /// <summary>Which of the region's processes left it, counted from 1.</summary>
+    /// <summary>Number of the process that left it, counted from 1.</summary>
     public ulong Process;
     public Answer Answer;
     /// <summary>Inodes that a READDIRPLUS has counted a lookup of.</summary>
     public AnsweredLookups Lookups;
 }
 
-/// <summary>The answer itself: numbers, from which the reply is described anew.</summary>
+/// <summary>The answer itself: the numbers from which the reply is rebuilt.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct Answer
 {
-    /// <summary>The inode handed out, and the directory it was found in; 0 if none was.</summary>
+    /// <summary>The inode handed out, and the directory that it was found in; 0 if none.</summary>
     public ulong Inode;
     public ulong Directory;
-    /// <summary>The handle opened, and its FOPEN flags; 0 if none was.</summary>
+    /// <summary>The handle opened, and its FOPEN flags; 0 if none.</summary>
     public ulong Handle;
     public ulong OpenFlags;
-    /// <summary>FORGET and BATCH_FORGET: how many nodes of the message are forgotten.</summary>
+    /// <summary>FORGET and BATCH_FORGET: how many nodes of the message have been forgotten.</summary>
     public ulong Forgotten;
-    /// <summary>READDIRPLUS: how many of <see cref="AnswerRecord.Lookups"/> hold.</summary>
+    /// <summary>READDIRPLUS: how many of <see cref="AnswerRecord.Lookups"/> are valid.</summary>
     public ulong LookupCount;
 }
 
@@ -46,7 +47,7 @@ internal struct AnsweredLookups
     private ulong _first;
 }
 
-/// <summary>Slots that share a record: as many as a record has room for, at a round number.</summary>
+/// <summary>Slots that share a record: as many as fit, rounded down.</summary>
 [InlineArray(Length)]
 internal struct AnswerBank : IRecord
 {

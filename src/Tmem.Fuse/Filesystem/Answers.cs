@@ -5,12 +5,12 @@ namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
 /// The slots in the region that hold the answers of requests which may not have been answered yet. A thread serves one request
-/// after the other, so one slot a thread is enough: its last answer is out when it reads the next request.
+/// after another, so one slot a thread is enough: its last answer is out when it reads the next request.
 /// <para>
-/// What an earlier process left may still be asked for while this one serves, so a thread takes an empty slot first and then one
-/// that the longest-gone process left. There are twice as many slots as threads: all that one process can leave unanswered
-/// outlives the whole of the next one. A thread that finds the answer to a request sent again takes over its slot. The caller
-/// holds the namespace lock.
+/// The kernel may still send again what an earlier process left unanswered, so a thread takes an empty slot first, then one left
+/// by the oldest process. There are twice as many slots as threads: everything that one process can leave unanswered outlives the
+/// whole of the next process. A thread that finds the answer to a request sent again takes over its slot. The caller holds the
+/// namespace lock.
 /// </para>
 /// </summary>
 internal sealed class Answers
@@ -27,7 +27,7 @@ internal sealed class Answers
     private readonly int[] _owners = new int[Banks * AnswerBank.Length];
 
     /// <param name="banks">The records the slots lie in.</param>
-    /// <param name="process">The number of this process, higher than that of any before.</param>
+    /// <param name="process">The number of this process, higher than any before.</param>
     public Answers(RecordStore records, in AnswerBanks banks, ulong process)
     {
         _records = records;
@@ -37,7 +37,7 @@ internal sealed class Answers
         _owners.AsSpan().Fill(Nobody);
     }
 
-    /// <summary>The thread's slot, with what it already holds of this very request, else empty.</summary>
+    /// <summary>The thread's slot: with its contents if they answer this request, else emptied.</summary>
     public ref AnswerRecord For(in Caller caller)
     {
         var number = _slots[caller.Thread];
@@ -50,7 +50,7 @@ internal sealed class Answers
         return ref slot;
     }
 
-    /// <summary>Whether a slot holds the answer of the request; it becomes the thread's.</summary>
+    /// <summary>Whether a slot holds the answer of the request; if so, the slot becomes the thread's.</summary>
     public bool TryFind(in Caller caller)
     {
         if (caller.Unique == 0) return false;
@@ -63,9 +63,6 @@ internal sealed class Answers
         return false;
     }
 
-    /// <summary>
-    /// Forgets all answers: the connection they belong to is gone, and a new one counts its requests from the start.
-    /// </summary>
     public void Clear()
     {
         for (var number = 0; number < _owners.Length; number++) _records.Store(ref this[number].Unique, 0);

@@ -3,12 +3,12 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Which extended attributes there may be: user.*, trusted.* and security.* are stored; access control lists (system.*) are not
-/// kept. user.tmem.* speaks for the pool (<see cref="PoolAttributes"/>).
+/// Decides which extended attributes may exist: user.*, trusted.* and security.* are stored; access control lists (system.*) are
+/// not supported. user.tmem.* describes the pool (<see cref="PoolAttributes"/>).
 /// </summary>
 internal static class AttributeNames
 {
-    /// <summary>Taken from a file by whoever writes to it.</summary>
+    /// <summary>Dropped from a file by every write to it.</summary>
     public static ReadOnlySpan<byte> Capability => "security.capability"u8;
 
     public static ReadOnlySpan<byte> Trusted => "trusted."u8;
@@ -16,7 +16,7 @@ internal static class AttributeNames
     private static ReadOnlySpan<byte> User => "user."u8;
     private static ReadOnlySpan<byte> Security => "security."u8;
 
-    /// <summary>EOPNOTSUPP, or EINVAL: a name is more than its prefix, as everywhere.</summary>
+    /// <summary>EOPNOTSUPP for an unknown prefix, EINVAL for a prefix alone.</summary>
     public static Errno Judge(ReadOnlySpan<byte> name)
     {
         var prefix = name.StartsWith(User) ? User : name.StartsWith(Trusted) ? Trusted : name.StartsWith(Security) ? Security
@@ -25,7 +25,7 @@ internal static class AttributeNames
     }
 
     /// <summary>
-    /// Whether it may be set or removed: user.tmem.* is the file system's own everywhere; user.* is for files and directories.
+    /// Whether it may be set or removed: user.tmem.* is read-only everywhere; user.* is for files and directories.
     /// </summary>
     public static Errno MayChange(in InodeRecord inode, ReadOnlySpan<byte> name)
     {

@@ -21,7 +21,7 @@ internal sealed class Damage(int most = Damage.MaximumSentences)
 
     public IReadOnlyList<string> Sentences => _sentences;
 
-    /// <summary>Those of the sentences whose damage is mended: a verification will not find it.</summary>
+    /// <summary>The sentences whose damage has been repaired: a later verification does not find it.</summary>
     public IReadOnlyList<string> Mended => _mended;
 
     /// <summary>What became of those that lost their names: no damage of its own.</summary>

@@ -4,19 +4,19 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Inodes that nobody names or knows any more. One is first made dead under the namespace lock, then its pages are flushed
+/// Inodes with no name and no reference. Such an inode is first made dead under the namespace lock, then its pages are flushed
 /// outside of it, then its records are freed.
 /// <para>
-/// Dead files with many pages, which any user may make, wait in a chain through a word of their own that a living file does not
-/// use, where somebody takes them over (<see cref="WorkLeft"/>), and go a step at a time: no thread of a session is held by them.
-/// A process that dies leaves inodes that are dead, as ever, and recovery chains those.
+/// Dead files with many pages, which any user can create, wait in a chain, linked by a word that a living file does not use.
+/// Another thread takes them over (<see cref="WorkLeft"/>) and drops them a step at a time, so that they hold up no thread of a
+/// session. A process that dies leaves such inodes dead, and recovery chains them.
 /// </para>
 /// </summary>
 internal sealed class DeadInodes(
     NamespaceLock namespaceLock, RecordStore records, InodeTable inodes, ExtendedAttributes attributes, FileData data,
     RunningCheck check)
 {
-    /// <summary>A dead file with no more pages than this goes at once: 0.1 ms.</summary>
+    /// <summary>A dead file with at most this many pages is dropped at once: 0.1 ms.</summary>
     private const int FewPages = 256;
 
     private readonly object _gate = new();
@@ -26,19 +26,19 @@ internal sealed class DeadInodes(
     private long _dying;
     private volatile Action? _workLeft;
 
-    /// <summary>Called when something is left for <see cref="DropSome"/>; null if nobody is to be.</summary>
+    /// <summary>Called when something is left for <see cref="DropSome"/>; null if no other thread takes it over.</summary>
     public Action? WorkLeft
     {
         get => _workLeft;
         set => _workLeft = value;
     }
 
-    /// <summary>Whether one is dead and not freed yet. Under the namespace lock.</summary>
+    /// <summary>Whether an inode is dead and not freed yet. Under the namespace lock.</summary>
     public bool Any => _dying != 0;
 
     /// <summary>
-    /// The inode, if it has just become dead: the caller, who holds the namespace lock, then reaps it once that is released. Else
-    /// none.
+    /// The inode, if it has just become dead, else none. The caller holds the namespace lock, and reaps the inode once it has
+    /// released it.
     /// </summary>
     public RecordRef IfDead(RecordRef inode)
     {
@@ -49,7 +49,8 @@ internal sealed class DeadInodes(
     }
 
     /// <summary>
-    /// An inode that was dead when its process died. Clients wait, so the pages of a large one go when they are served.
+    /// Takes over an inode that was dead when its process died. Clients wait now, so the pages of a large file are dropped later,
+    /// while they are served.
     /// </summary>
     public void TakeUp(RecordRef inode)
     {
@@ -59,8 +60,8 @@ internal sealed class DeadInodes(
     }
 
     /// <summary>
-    /// Frees a dead inode, if it is one, with all that belongs to it, or leaves it to <see cref="DropSome"/>. Without the
-    /// namespace lock.
+    /// Frees an inode, if it is dead, with all that belongs to it, or leaves it to <see cref="DropSome"/>. Without the namespace
+    /// lock.
     /// </summary>
     public void Reap(RecordRef inode)
     {
@@ -79,7 +80,7 @@ internal sealed class DeadInodes(
         foreach (var inode in dead) Reap(inode);
     }
 
-    /// <summary>A step of dropping the pages of one that waits. False if none does.</summary>
+    /// <summary>Drops some pages of a waiting inode. False if none waits.</summary>
     public bool DropSome()
     {
         RecordRef inode;
@@ -88,13 +89,13 @@ internal sealed class DeadInodes(
             if (_first.IsNone)
             {
                 if (_inHand == 0) return false;
-                // Another's step gives back room too: it takes less than a millisecond.
+                // Another thread's step frees room too: it takes less than a millisecond.
                 Monitor.Wait(_gate, 10);
                 return true;
             }
             inode = _first;
             _first = RecordRef.None;
-            // What is damaged, and what hangs on it, is left to the next recovery.
+            // The next recovery takes care of a damaged inode, and of the chain behind it.
             if (!inodes.IsWhole(inode))
             {
                 _last = RecordRef.None;
@@ -129,7 +130,7 @@ internal sealed class DeadInodes(
         Free(inode);
     }
 
-    /// <summary>Flushes the pages of a file. The pool may be gone before its last files, and the pages with it.</summary>
+    /// <summary>Flushes the pages of a file. The pool, and with it the pages, may be gone before its last files.</summary>
     public void Flush(RecordRef inode)
     {
         if (inodes[inode].IsRegular) data.Pages(inode).FlushAll();
@@ -147,7 +148,7 @@ internal sealed class DeadInodes(
         }
         catch (DamagedRecordException)
         {
-            // What hangs on it is left over, and found by the next recovery.
+            // Leftover attributes are found by the next recovery.
         }
         var target = new RecordRef(inodes[inode].Target);
         check.Removed(inode);

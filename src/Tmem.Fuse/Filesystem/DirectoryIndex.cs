@@ -6,12 +6,12 @@ namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
 /// The names of a directory: a tree of entry records ordered by <see cref="EntryRecord.Key"/>, its root word in the directory's
-/// inode. A hash order instead of an order by name gives every entry a number of 63 bits that READDIR can go on from, at any size
-/// of directory. The caller holds the namespace lock.
+/// inode. Ordered by hash, not by name, every entry has a 63-bit offset from which READDIR can resume, in a directory of any
+/// size. The caller holds the namespace lock.
 /// </summary>
 internal sealed class DirectoryIndex
 {
-    /// <summary>Cookies of "." and ".."; every key is above them.</summary>
+    /// <summary>Cookies of "." and ".."; all keys are greater.</summary>
     public const ulong SelfCookie = 1;
     public const ulong ParentCookie = 2;
 
@@ -22,7 +22,7 @@ internal sealed class DirectoryIndex
     private readonly RecordTree<EntryRecord> _tree;
     private readonly NameHash _hash;
 
-    /// <param name="records">Where the entries lie.</param>
+    /// <param name="records">The store of the entries.</param>
     /// <param name="hash">The region's hash of names.</param>
     public DirectoryIndex(RecordStore records, in NameHash hash)
     {
@@ -31,7 +31,7 @@ internal sealed class DirectoryIndex
         _hash = hash;
     }
 
-    /// <exception cref="DamagedRecordException">It is none.</exception>
+    /// <exception cref="DamagedRecordException">The reference is no entry.</exception>
     public ReadOnlySpan<byte> Name(RecordRef entry)
     {
         var length = _records.Get<EntryRecord>(entry).NameLength;
@@ -40,7 +40,7 @@ internal sealed class DirectoryIndex
         return bytes[..(int)length];
     }
 
-    /// <summary>The entry of this name, or none. What it says is to be believed only if its sum holds.</summary>
+    /// <summary>The entry of this name, or none. Its contents are valid only if its sum holds.</summary>
     public RecordRef Find(RecordRef directory, ReadOnlySpan<byte> name)
     {
         var root = _records.Get<InodeRecord>(directory).Children;
@@ -64,8 +64,8 @@ internal sealed class DirectoryIndex
     public bool IsEmpty(RecordRef directory) => Next(directory, 0).IsNone;
 
     /// <summary>
-    /// A new entry that stands for <paramref name="child"/> and counts against its pool, complete but neither committed nor in
-    /// the tree. NoRoom when the store is full or <see cref="NameHash.MostAlike"/> names of this hash are there already.
+    /// Makes an entry that refers to <paramref name="child"/> and counts against its pool, complete but neither committed nor in
+    /// the tree. NoRoom when the store is full or there are already <see cref="NameHash.MostAlike"/> names of this hash.
     /// </summary>
     public TmemStatus Prepare(RecordRef directory, RecordRef child, ReadOnlySpan<byte> name, out RecordRef entry)
     {
@@ -86,7 +86,7 @@ internal sealed class DirectoryIndex
     }
 
     /// <summary>
-    /// Has an entry stand for another inode, or, with none, for a lost one, within an operation that is under way.
+    /// Points an entry to another inode, or, if that is none, marks its inode as lost. Within an operation under way.
     /// </summary>
     public void Switch(RecordRef entry, RecordRef child, Journal journal)
     {
@@ -97,7 +97,7 @@ internal sealed class DirectoryIndex
     }
 
     /// <summary>
-    /// Puts an entry into its directory's tree. False if its key is taken, which only a damaged region can bring about.
+    /// Inserts an entry into its directory's tree. False if its key is taken, which happens only in a damaged region.
     /// </summary>
     public bool Insert(RecordRef entry)
     {
@@ -108,27 +108,27 @@ internal sealed class DirectoryIndex
     }
 
     /// <summary>
-    /// For who makes all trees anew: an entry of a directory whose tree is made by <see cref="Build"/> once all were gathered.
+    /// For a rebuild of all trees: adds an entry to those of a directory whose tree <see cref="Build"/> makes at the end.
     /// </summary>
     public void Gather(RecordTreeBuilder<EntryRecord> builder, RecordRef entry) => builder.Push(
         ref _records.Get<InodeRecord>(new RecordRef(_records.Get<EntryRecord>(entry).Parent)).Children, entry);
 
     /// <summary>
-    /// Makes the tree of what was gathered for a directory. Returns a list of what is not in it, as its key is taken, which only
-    /// a damaged region can bring about.
+    /// Builds a directory's tree from the gathered entries. Returns a list of those left out because their key is taken, which
+    /// happens only in a damaged region.
     /// </summary>
     public RecordRef Build(RecordTreeBuilder<EntryRecord> builder, RecordRef directory) =>
         builder.Build(ref _records.Get<InodeRecord>(directory).Children);
 
-    /// <summary>Whether an entry stands in its directory's tree, at its key.</summary>
+    /// <summary>Whether an entry is in its directory's tree, at its key.</summary>
     public bool Holds(RecordRef entry)
     {
         ref var record = ref _records.Get<EntryRecord>(entry);
         return Next(new RecordRef(record.Parent), record.Key) == entry;
     }
 
-    /// <summary>Takes an entry out of its directory's tree. To retire or free the record is the caller's.</summary>
-    /// <exception cref="DamagedRecordException">It is not there: another one must not go for it.</exception>
+    /// <summary>Takes an entry out of its directory's tree. The caller retires or frees the record.</summary>
+    /// <exception cref="DamagedRecordException">It is not there: no other entry may be removed in its place.</exception>
     public void Remove(RecordRef entry)
     {
         if (!Holds(entry)) throw new DamagedRecordException(entry);

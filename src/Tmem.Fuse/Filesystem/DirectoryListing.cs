@@ -6,8 +6,8 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Listing directories. A cookie is an entry's key, which never changes: an entry that is there all the while is listed exactly
-/// once, whatever comes and goes between two calls. The caller holds the namespace lock.
+/// Listing directories. A cookie is an entry's key, which never changes: an entry that exists throughout is listed exactly once,
+/// whatever is added or removed between two calls. The caller holds the namespace lock.
 /// </summary>
 internal sealed class DirectoryListing(
     RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index, Names names, Answers answers,
@@ -15,7 +15,9 @@ internal sealed class DirectoryListing(
 {
     private const int TypeShift = 12;
 
-    /// <summary>Entries of one reply: a caller may ask with a buffer of a MiB, and holds the namespace lock for it.</summary>
+    /// <summary>
+    /// Most entries of one reply: the caller's buffer may be a MiB, and the namespace lock is held while it is filled.
+    /// </summary>
     private const int MostListed = 256;
 
     public Errno Read(in Caller caller, RecordRef directory, ulong cookie, ref DirectoryWriter writer)
@@ -28,7 +30,7 @@ internal sealed class DirectoryListing(
         if (cookie < DirectoryIndex.ParentCookie)
         {
             var parent = new RecordRef(inodes[directory].Parent);
-            // A removed directory's parent may be removed as well, or freed: then the answer matters to nobody.
+            // The parent of a removed directory may be removed as well, or freed: then nobody needs the answer.
             if (parent.IsNone || !records.IsRecord(parent, RecordKind.Inode)) parent = inodes.Root;
             if (!AddDots(parent, DirectoryIndex.ParentCookie, ".."u8, ref writer)) return Full(in writer);
             cookie = DirectoryIndex.ParentCookie;
@@ -39,7 +41,7 @@ internal sealed class DirectoryListing(
 
     private Errno AddEntries(RecordRef directory, ulong cookie, ref DirectoryWriter writer)
     {
-        // An answer that ends early is no end of the directory.
+        // A short reply is not the end of the directory.
         for (var listed = 0; listed < MostListed && TryNext(directory, cookie, in writer, out var entry, out var fits); listed++)
         {
             if (!fits) return Full(in writer);
@@ -49,8 +51,8 @@ internal sealed class DirectoryListing(
     }
 
     /// <summary>
-    /// With the attributes of each entry, and a lookup counted for it. The answer has room for so many; a listing that ends early
-    /// is no end of the directory.
+    /// With the attributes of each entry, counting a lookup for it. The answer record has room for a bounded number of lookups; a
+    /// listing that ends early is not the end of the directory.
     /// </summary>
     private Errno AddKnownEntries(in Caller caller, RecordRef directory, ulong cookie, ref DirectoryWriter writer)
     {
@@ -68,7 +70,7 @@ internal sealed class DirectoryListing(
             }
             if (names.Follow(entry, out var inode) != Errno.Ok)
             {
-                // Node id 0: the kernel looks such a name up itself, and is told.
+                // Node id 0: the kernel looks the name up itself, and gets the error then.
                 Add(entry, ref cookie, default, ref writer);
                 continue;
             }
@@ -80,7 +82,7 @@ internal sealed class DirectoryListing(
         return error;
     }
 
-    /// <summary>The first entry behind a cookie. A cookie from anywhere else may be the highest number there is.</summary>
+    /// <summary>The first entry after a cookie. A forged cookie may be any number, the highest included.</summary>
     private bool TryNext(RecordRef directory, ulong cookie, in DirectoryWriter writer, out RecordRef entry, out bool fits)
     {
         entry = cookie == ulong.MaxValue ? RecordRef.None : index.Next(directory, cookie + 1);
@@ -91,7 +93,7 @@ internal sealed class DirectoryListing(
     private void Add(RecordRef entry, ref ulong cookie, in FuseEntryOut description, ref DirectoryWriter writer)
     {
         cookie = records.Get<EntryRecord>(entry).Key;
-        // One that is lost is listed as of unknown kind, under its entry's number.
+        // An entry whose inode is lost is listed with an unknown type, under the number that the entry holds.
         if (names.Follow(entry, out var inode) == Errno.Ok)
             writer.TryAdd(inodes.NodeOf(inode).Value, inodes[inode].Mode >> TypeShift, cookie, index.Name(entry),
                 in description);
@@ -99,7 +101,7 @@ internal sealed class DirectoryListing(
             writer.TryAdd(entry.Value, 0, cookie, index.Name(entry), in description);
     }
 
-    /// <summary>With node id 0 even for READDIRPLUS: the kernel knows both already, and no lookup is counted.</summary>
+    /// <summary>Node id 0 even for READDIRPLUS: the kernel knows both directories already, and no lookup is counted.</summary>
     private bool AddDots(RecordRef directory, ulong cookie, ReadOnlySpan<byte> name, ref DirectoryWriter writer) =>
         writer.TryAdd(inodes.NodeOf(directory).Value, InodeMode.Directory >> TypeShift, cookie, name, default);
 

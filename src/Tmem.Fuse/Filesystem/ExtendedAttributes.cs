@@ -6,12 +6,11 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Stored extended attributes: a tree of records a file, ordered as the names of a directory are. A value may have 32,000 bytes
+/// Stored extended attributes: one tree of records a file, ordered as the names of a directory are. A value may have 32,000 bytes
 /// (one record), a file 1,024 attributes and 64 KiB of names and values in all, and each counts against the pool's limit: more
-/// than ext4 keeps of them, and little enough to free or list them in one go. Both figures are kept in the inode, so that no call
-/// walks more than a path down the tree. Which names are allowed where is decided in <see cref="AttributeNames"/>.
-/// The caller holds the namespace lock. Set and Remove, when they succeed, leave an operation under way in the journal for the
-/// caller to end.
+/// than ext4 allows, and little enough to free or list in one go. The inode holds both totals, so that no call walks more than a
+/// path down the tree. <see cref="AttributeNames"/> decides which names are allowed. The caller holds the namespace lock. Set and
+/// Remove, when they succeed, leave an operation under way in the journal, which the caller ends.
 /// </summary>
 internal sealed class ExtendedAttributes(RecordStore records, Journal journal, NameHash hash)
 {
@@ -24,7 +23,7 @@ internal sealed class ExtendedAttributes(RecordStore records, Journal journal, N
 
     private readonly RecordTree<AttributeRecord> _tree = new(records);
 
-    /// <exception cref="DamagedRecordException">It is none.</exception>
+    /// <exception cref="DamagedRecordException">The reference is no attribute.</exception>
     public ReadOnlySpan<byte> Name(RecordRef attribute) => Bytes(attribute, out var nameLength)[..nameLength];
 
     private ReadOnlySpan<byte> Value(RecordRef attribute) => Bytes(attribute, out var nameLength)[nameLength..];
@@ -54,7 +53,7 @@ internal sealed class ExtendedAttributes(RecordStore records, Journal journal, N
     }
 
     /// <summary>
-    /// ENODATA if there is none, ERANGE if it does not fit, EIO if it is damaged; no buffer asks for the length alone.
+    /// ENODATA if there is none, ERANGE if it does not fit, EIO if it is damaged; an empty buffer asks for the length alone.
     /// </summary>
     public Errno Get(RecordRef inode, ReadOnlySpan<byte> name, Span<byte> value, out int length)
     {
@@ -65,8 +64,8 @@ internal sealed class ExtendedAttributes(RecordStore records, Journal journal, N
     }
 
     /// <summary>
-    /// EEXIST and ENODATA as the flags ask, E2BIG for a value too long, ENOSPC beyond what a file may have, without room, or at
-    /// the limit of pool or client.
+    /// EEXIST and ENODATA as the flags ask, E2BIG for too long a value, ENOSPC beyond a file's bounds, without room, or at the
+    /// limit of pool or client.
     /// </summary>
     public Errno Set(RecordRef inode, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, uint flags)
     {
@@ -110,8 +109,8 @@ internal sealed class ExtendedAttributes(RecordStore records, Journal journal, N
     }
 
     /// <summary>
-    /// Appends the names but those with a prefix (none if it is empty), each with a NUL, as far as they fit;
-    /// <paramref name="length"/> grows by what all of them need. A damaged one has no name.
+    /// Appends the names, except those with the prefix <paramref name="without"/> (if it is not empty), each with a NUL, as far
+    /// as they fit; <paramref name="length"/> grows by the length of all of them. Damaged attributes are left out.
     /// </summary>
     public void List(RecordRef inode, ReadOnlySpan<byte> without, Span<byte> names, ref int length)
     {
@@ -139,7 +138,7 @@ internal sealed class ExtendedAttributes(RecordStore records, Journal journal, N
         return Errno.ERANGE;
     }
 
-    /// <summary>Frees the attributes of an inode that dies.</summary>
+    /// <summary>Frees the attributes of a dying inode.</summary>
     public void FreeAll(RecordRef inode)
     {
         ref var owner = ref records.Get<InodeRecord>(inode);
@@ -154,7 +153,7 @@ internal sealed class ExtendedAttributes(RecordStore records, Journal journal, N
     /// <summary>The first attribute with a key at or above <paramref name="key"/>, or none.</summary>
     public RecordRef Next(RecordRef inode, ulong key) => _tree.AtOrAbove(records.Get<InodeRecord>(inode).Attributes, key);
 
-    /// <summary>Puts an attribute into its inode's tree. False if its key is taken.</summary>
+    /// <summary>Inserts an attribute into its inode's tree. False if its key is taken.</summary>
     public bool Insert(RecordRef inode, RecordRef attribute)
     {
         ref var owner = ref records.Get<InodeRecord>(inode);

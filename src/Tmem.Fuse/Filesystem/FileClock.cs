@@ -1,15 +1,14 @@
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Time stamps as the inodes hold them, each in one 64-bit word, so that a time is changed in one store and never seen half
-/// changed.
+/// Time stamps as the inodes hold them, each in one 64-bit word, so that one store changes a time and no reader sees half a
+/// change.
 /// <code>
-/// 1901 to 2446      | seconds + 2^31 : 34 | nanoseconds : 30 |                          what ext4 can hold
-/// all other times   | seconds, bits 26-59 : 34 | 10^9 + seconds, bits 0-25 : 30 |       whole seconds, 18 billion years either
-/// way
+/// 1901 to 2446      | seconds + 2^31 : 34 | nanoseconds : 30 |                          ext4's range
+/// all other times   | seconds, bits 26-59 : 34 | 10^9 + seconds, bits 0-25 : 30 |       whole seconds, +-18 billion years
 /// </code>
-/// Two words a time were weighed (as tmpfs has): they cost a tenth of an inode and a lock on each write, for fractions of seconds
-/// in 2447.
+/// Two words a time were considered (as tmpfs has): they cost a tenth of an inode and a lock on each write, for fractions of
+/// seconds from 2447 on.
 /// </summary>
 internal static class FileClock
 {
@@ -21,13 +20,14 @@ internal static class FileClock
     private const long Bias = 1L << 31;
     private const long FineSeconds = 1L << 34;
 
-    /// <summary>Times this many seconds from 1970 and more cannot be held.</summary>
+    /// <summary>Times this many seconds or more from 1970 cannot be represented.</summary>
     private const long Furthest = 1L << 59;
 
     /// <summary>
-    /// How long, at the most, after somebody has set the time of modification a page that the kernel writes back from a mapping
-    /// counts as changed before that: the kernel writes pages 30 s after their first change (vm.dirty_expire_centisecs) and looks
-    /// every 5 s. As a rule it is told to write them at once (<see cref="Protocol.DeferralKind.TimeSet"/>), which ends it.
+    /// For at most this long after a user has set the modification time, a page that the kernel writes back from a mapping counts
+    /// as changed before that: the kernel writes pages 30 s after their first change (vm.dirty_expire_centisecs) and looks every
+    /// 5 s. Usually the kernel is asked to write them at once (<see cref="Protocol.DeferralKind.TimeSet"/>), which ends the
+    /// period.
     /// </summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(40);
 
@@ -38,8 +38,7 @@ internal static class FileClock
     }
 
     /// <summary>
-    /// A time on the wire, where seconds before 1970 are negative in two's complement. False if it cannot be
-    /// held.
+    /// A time on the wire, where seconds before 1970 are negative in two's complement. False if it cannot be represented.
     /// </summary>
     public static bool TryFromWire(ulong seconds, uint nanoseconds, out ulong time)
     {
@@ -52,14 +51,13 @@ internal static class FileClock
     {
         var fraction = (uint)time & FractionMask;
         if (fraction < NanosecondsPerSecond) return ((time >> FractionBits) - (ulong)Bias, fraction);
-        // The shift to the right brings the sign down.
+        // The arithmetic shift to the right extends the sign.
         var high = (long)(time >> FractionBits << FractionBits) >> FractionBits;
         return ((ulong)(high << CoarseBits) | (fraction - NanosecondsPerSecond), 0);
     }
 
     /// <summary>
-    /// Whether less than <see cref="Grace"/> has gone by since a time. Not for one that lies ahead: the clock was set
-    /// back.
+    /// Whether less than <see cref="Grace"/> has passed since a time. False for a time in the future: the clock was set back.
     /// </summary>
     public static bool IsRecent(ulong time)
     {

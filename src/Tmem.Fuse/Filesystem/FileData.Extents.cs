@@ -5,7 +5,7 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Filesystem;
 
-/// <summary>Contents of files: holes, and where data is.</summary>
+/// <summary>Contents of files: holes and data extents.</summary>
 internal sealed partial class FileData
 {
     private const uint KeepSize = 1;
@@ -15,29 +15,28 @@ internal sealed partial class FileData
     private const uint SeekData = 3;
     private const uint SeekHole = 4;
 
-    /// <summary>Holes of at most this many pages are punched page by page, while others read and write the file.</summary>
+    /// <summary>Holes of at most this many pages are punched page by page, while other threads read and write the file.</summary>
     private const ulong SmallHolePages = 1024;
 
     /// <summary>
-    /// Nodes of 64 pages that SEEK_HOLE looks at before it answers with the end of the file, which is always a right
-    /// answer.
+    /// Nodes of 64 pages that SEEK_HOLE visits before it answers with the end of the file, which is always a correct answer.
     /// </summary>
     private const int SeekHoleNodes = 1 << 15;
 
-    /// <summary>Whether a mode of fallocate is one that does something: makes a hole or zeros.</summary>
+    /// <summary>Whether a mode of fallocate is supported: one that makes a hole or zeros.</summary>
     public static bool Changes(uint mode) => (mode & (PunchHole | ZeroRange)) != 0;
 
     /// <summary>
-    /// fallocate. Room cannot be promised: what a page takes is known once it is compressed. So mode 0, with or without
-    /// KEEP_SIZE, is EOPNOTSUPP: posix_fallocate then writes zeros, and nobody is told a lie. ZERO_RANGE in an ephemeral pool is
+    /// fallocate. Room cannot be reserved: a page's size is known only once it is compressed. So mode 0, with or without
+    /// KEEP_SIZE, is EOPNOTSUPP: posix_fallocate then writes zeros, and no promise is broken. ZERO_RANGE in an ephemeral pool is
     /// EOPNOTSUPP: a punched page would read as lost there.
     /// </summary>
     /// <param name="file">The file.</param>
     /// <param name="offset">Where.</param>
     /// <param name="length">How much.</param>
     /// <param name="mode">FALLOC_FL_*.</param>
-    /// <param name="mayLeave">Whether somebody else can do what takes long.</param>
-    /// <param name="left">The whole pages that are left to drop, for <see cref="DropRange"/>.</param>
+    /// <param name="mayLeave">Whether another thread can take over long work.</param>
+    /// <param name="left">The whole pages still to drop, for <see cref="DropRange"/>.</param>
     public Errno Allocate(RecordRef file, ulong offset, ulong length, uint mode, bool mayLeave,
         out (ulong First, uint Pages) left)
     {
@@ -59,8 +58,7 @@ internal sealed partial class FileData
     }
 
     /// <summary>
-    /// Where data or a hole begins at or after an offset. ENXIO beyond the end of the file, or if no data
-    /// follows.
+    /// Where data or a hole begins at or after an offset. ENXIO beyond the end of the file, or if no data follows.
     /// </summary>
     public Errno Seek(RecordRef file, ulong offset, uint whence, out ulong found)
     {
@@ -71,15 +69,15 @@ internal sealed partial class FileData
         var size = Volatile.Read(ref inode.Size);
         if (offset >= size) return Errno.ENXIO;
         var pages = new FilePages(_client, file, in inode);
-        // No holes in an ephemeral file: a copying tool must meet the lost page and fail, not take it for zeros. Nor in one
-        // that somebody may have written to through a mapping: the kernel asks here without writing that back first.
+        // No holes in an ephemeral file: a copying tool must meet the lost page and fail, not take it for zeros. Nor in a file
+        // that may have been written through a mapping: the kernel does not write that back before it asks.
         if (pages.IsEphemeral || inode.MayBeNewerInKernel) found = whence == SeekData ? offset : size;
         else if (whence == SeekHole) found = FindHole(in pages, offset, size);
         else return FindData(in pages, offset, size, out found);
         return Errno.Ok;
     }
 
-    /// <summary>One step of what is left of a range. False if nothing is.</summary>
+    /// <summary>Drops some of the pages left of a range. False if none is left.</summary>
     public bool DropRange(RecordRef file, ulong first, uint count)
     {
         ref var inode = ref _records.Get<InodeRecord>(file);
@@ -88,7 +86,7 @@ internal sealed partial class FileData
         return new FilePages(_client, file, in inode).FlushSome(ref first, first + count, PagesAStep);
     }
 
-    /// <summary>One step of dropping the pages of a file that nobody uses any more. False if none is left.</summary>
+    /// <summary>Drops some pages of a file that is no longer in use. False if none is left.</summary>
     public bool DropAll(RecordRef file)
     {
         BeforeStep?.Invoke();
@@ -107,10 +105,10 @@ internal sealed partial class FileData
     }
 
     /// <summary>
-    /// Makes a range zero: whole pages flushed, in steps, then parts of pages cleared. In this order, for the parts may need the
-    /// room; a failure then comes after pages are gone, which is what the caller asked for anyhow.
+    /// Zeroes a range: flushes whole pages, in steps, then clears parts of pages. In this order, as the parts may need the room;
+    /// a failure then comes after pages are gone, which the caller asked for anyway.
     /// </summary>
-    /// <remarks>What is left to another is whole pages alone: the parts are cleared before, if there is room.</remarks>
+    /// <remarks>Only whole pages are left to another thread: the parts are cleared before, if there is room.</remarks>
     private Errno PunchInSteps(in FilePages pages, RecordRef file, ref InodeRecord inode, ulong offset, ulong end, bool mayLeave,
         out (ulong First, uint Pages) left)
     {
@@ -121,15 +119,15 @@ internal sealed partial class FileData
         {
             using (_files.EnterExclusive(stripe))
             {
-                // Beyond the end of the file all is zero, so a hole up to the end may as well take the rest of the page. Asked
-                // each time: the file may grow between two steps.
+                // Everything beyond the end of the file is zero, so a hole up to the end may take the rest of the page too.
+                // Checked each time: the file may grow between two steps.
                 BeforeStep?.Invoke();
                 var stop = end >= inode.Size ? Math.Min(PagesFor(end) << FilePages.PageShift, FilePages.MaximumSize) : end;
                 if (!pages.FlushSome(ref next, stop >> FilePages.PageShift, PagesAStep))
                     return ClearParts(in pages, file, offset, stop);
                 if (mayLeave && step >= StepsAtOnce - 1 && ClearParts(in pages, file, offset, stop) == Errno.Ok)
                 {
-                    // The file may grow within the last page once it is not locked.
+                    // The file may grow within the last page once the lock is released.
                     if (stop > end) pages.Flush(Page(end));
                     var last = end >> FilePages.PageShift;
                     if (last > next) left = (next, (uint)Math.Min(last - next, uint.MaxValue));
@@ -141,8 +139,8 @@ internal sealed partial class FileData
     }
 
     /// <summary>
-    /// Flushes whole pages with the file's lock shared: a discard of swap must not stop the swapping. The page's lock keeps one
-    /// that is just being changed in part from coming back with its old bytes.
+    /// Flushes whole pages with the file's lock shared: a discard of swap must not stall the swapping. The page's lock keeps a
+    /// partial write under way from restoring the page's old bytes.
     /// </summary>
     private Errno PunchPages(in FilePages pages, RecordRef file, in InodeRecord inode, ulong offset, ulong end)
     {
@@ -157,8 +155,8 @@ internal sealed partial class FileData
     }
 
     /// <summary>
-    /// Clears what a range has of its first and its last page, where it does not have all of them. The file's lock is
-    /// held alone.
+    /// Clears the part of a range in its first and last page, where it does not cover them. The caller holds the file's lock
+    /// alone.
     /// </summary>
     private Errno ClearParts(in FilePages pages, RecordRef file, ulong from, ulong end)
     {
@@ -172,8 +170,7 @@ internal sealed partial class FileData
     }
 
     /// <summary>
-    /// Clears bytes of a page, if it is there. A page that is zero afterwards is flushed where holes read as
-    /// zeros.
+    /// Clears bytes of a page, if it is stored. A page that is zero afterwards is flushed where holes read as zeros.
     /// </summary>
     [SkipLocalsInit]
     private Errno Clear(in FilePages pages, RecordRef file, uint page, int from, int end)
@@ -200,7 +197,7 @@ internal sealed partial class FileData
         return found < size ? Errno.Ok : Errno.ENXIO;
     }
 
-    /// <summary>The common file has no holes, which the count of its pages tells at once; others are walked, in bounds.</summary>
+    /// <summary>Most files have no holes, as their count of pages shows at once; the others are walked, within bounds.</summary>
     private static ulong FindHole(in FilePages pages, ulong offset, ulong size)
     {
         if ((ulong)pages.Count() >= PagesFor(size)) return size;
@@ -208,6 +205,6 @@ internal sealed partial class FileData
         return Math.Min(size, Math.Max(offset, hole << FilePages.PageShift));
     }
 
-    /// <summary>Pages a file of this many bytes has; the number of its first page beyond.</summary>
+    /// <summary>Pages of a file of this many bytes; the number of the first page beyond it.</summary>
     private static ulong PagesFor(ulong size) => (size + PageMask) >> FilePages.PageShift;
 }

@@ -6,32 +6,31 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Contents of files: size. A truncation is one store, and a mark that what lies behind the end is to go, which then goes in
-/// steps: nobody waits for it but who makes the file grow over it.
+/// Contents of files: size. A truncation is one store, and a mark that the pages behind the end are stale; they are then dropped
+/// in steps. Only a writer that grows the file over them waits for that.
 /// </summary>
 internal sealed partial class FileData
 {
     /// <summary>
-    /// Pages that are dropped under one hold of a file's lock: 0.1 to 0.4 ms. What waits for the lock is served before it is
-    /// taken again.
+    /// Pages dropped under one hold of a file's lock: 0.1 to 0.4 ms. Waiters for the lock are served before it is taken again.
     /// </summary>
     private const uint PagesAStep = 1024;
 
-    /// <summary>Steps that a request does itself of what takes more.</summary>
+    /// <summary>Steps that a request takes itself before it leaves the rest to another thread.</summary>
     private const int StepsAtOnce = 4;
 
-    /// <summary>For tests: called before each step of work that is done in steps; what it throws stands for a kill.</summary>
+    /// <summary>For tests: called before each step of work in steps; an exception from it stands for a kill.</summary>
     internal Action? BeforeStep { get; set; }
 
     /// <summary>
-    /// Sets the size. A shorter file is shorter at once: what it loses is dropped in steps behind its end, and whoever makes it
-    /// grow meanwhile drops the rest first. It never fails for want of room: where the rest of the last page cannot be cleared
-    /// (its zeros need a slot while the old page still has its own), it stays as it is, which nobody sees until the file grows.
-    /// ENOSPC if it is to grow over such a rest and there is still no room.
+    /// Sets the size. A truncation takes effect at once: the lost pages are dropped in steps behind the end, and a writer that
+    /// grows the file meanwhile drops the rest first. It never fails for lack of room: where the rest of the last page cannot be
+    /// cleared (its zeros need a slot while the old page still has its own), it stays, invisible until the file grows. ENOSPC if
+    /// the file is to grow over such a rest and there is still no room.
     /// </summary>
     /// <param name="file">The file.</param>
     /// <param name="size">The new size.</param>
-    /// <param name="mayLeave">Whether somebody else can do what takes long.</param>
+    /// <param name="mayLeave">Whether another thread can take over long work.</param>
     /// <param name="isLeft">Whether pages are left behind the end, for <see cref="DropBeyondEnd"/>.</param>
     public Errno Truncate(RecordRef file, ulong size, bool mayLeave, out bool isLeft)
     {
@@ -41,7 +40,7 @@ internal sealed partial class FileData
         var stripe = FileStripe(file, in inode);
         while (!TrySetSize(ref inode, stripe, size))
             if (Settle(file, ref inode) is not Errno.Ok and var error) return error;
-        // Also what one that was cut short has left: this request may be the same one.
+        // Also the rest of an interrupted truncation: this request may be the same one, sent again.
         if (!inode.Has(InodeFlags.StalePages)) return Errno.Ok;
         if (!mayLeave) Settle(file, ref inode);
         for (var step = 0; mayLeave && step < StepsAtOnce && (isLeft = SettleStep(file, ref inode, out _)); step++)
@@ -55,8 +54,7 @@ internal sealed partial class FileData
         using var held = _files.EnterExclusive(stripe);
         var old = Volatile.Read(ref inode.Size);
         if (size > old && IsUnsettled(in inode)) return false;
-        // In this order: whoever takes up the region in between finds a file that is to lose what lies behind its end, and it
-        // does not.
+        // In this order: an attach in between finds a file marked as stale behind its end, which it is not.
         if (size < old) inode.Raise(InodeFlags.StalePages);
         BeforeStep?.Invoke();
         Volatile.Write(ref inode.Size, size);
@@ -64,19 +62,19 @@ internal sealed partial class FileData
         return true;
     }
 
-    /// <summary>One step of what a truncation has left behind the end of the file. False if nothing is left.</summary>
+    /// <summary>Drops some pages that a truncation has left behind the end of the file. False if none is left.</summary>
     public bool DropBeyondEnd(RecordRef file)
     {
         ref var inode = ref _records.Get<InodeRecord>(file);
         return inode.Has(InodeFlags.StalePages) && SettleStep(file, ref inode, out _);
     }
 
-    /// <summary>Whether something may be stored behind the end of the file that must go before it grows.</summary>
+    /// <summary>Whether stale data may be stored behind the end of the file, which must go before the file grows.</summary>
     private static bool IsUnsettled(in InodeRecord inode) => inode.Has(InodeFlags.StalePages) || inode.Has(InodeFlags.StaleTail);
 
     /// <summary>
-    /// Enters a file's lock, shared, to make it reach at least to <paramref name="end"/>. If it is to grow over something stale,
-    /// that goes first: ENOSPC, and not entered, if there is no room to clear it.
+    /// Enters a file's lock, shared, to extend the file at least to <paramref name="end"/>. Stale data that it would grow over is
+    /// dropped first: ENOSPC, and the lock not entered, if there is no room to clear it.
     /// </summary>
     private StripedLocks.SharedHold EnterToReach(RecordRef file, ref InodeRecord inode, ulong end, out Errno error)
     {
@@ -84,7 +82,7 @@ internal sealed partial class FileData
         while (true)
         {
             var held = _files.EnterShared(FileStripe(file, in inode));
-            // Both change under the lock held alone.
+            // Both change only under the exclusive lock.
             if (!IsUnsettled(in inode) || end <= Volatile.Read(ref inode.Size)) return held;
             held.Dispose();
             error = Settle(file, ref inode);
@@ -93,9 +91,8 @@ internal sealed partial class FileData
     }
 
     /// <summary>
-    /// Finishes what truncations have left behind the end of the file: drops the pages in steps, then clears the rest of the last
-    /// page. ENOSPC if there is no room for that yet. While it is not finished nobody lets the file grow, so the end only comes
-    /// nearer.
+    /// Finishes the truncations of a file: drops the pages behind its end in steps, then clears the rest of the last page. ENOSPC
+    /// if there is no room for that yet. Until it is finished the file cannot grow, so its end can only move back.
     /// </summary>
     private Errno Settle(RecordRef file, ref InodeRecord inode)
     {
@@ -105,7 +102,7 @@ internal sealed partial class FileData
         return error;
     }
 
-    /// <summary>One step of it. False if it was the last.</summary>
+    /// <summary>Takes one step. False if it was the last.</summary>
     private bool SettleStep(RecordRef file, ref InodeRecord inode, out Errno error)
     {
         error = Errno.Ok;
@@ -124,7 +121,7 @@ internal sealed partial class FileData
     {
         var head = (int)(inode.Size & PageMask);
         var error = head == 0 ? Errno.Ok : Clear(in pages, file, Page(inode.Size), head, FilePages.PageSize);
-        // A damaged page shows nobody what is stale in it.
+        // Stale bytes of a damaged page are never shown.
         if (error == Errno.EIO) error = Errno.Ok;
         BeforeStep?.Invoke();
         if (error == Errno.Ok) inode.Lower(InodeFlags.StaleTail);
@@ -135,8 +132,8 @@ internal sealed partial class FileData
 
     /// <summary>
     /// Drops pages behind the end of the file and clears the rest of its last page: what a crash in the middle of a write can
-    /// leave. Not for a file whose truncation was cut short: that may take long, and is finished when its request comes again, or
-    /// before the file grows.
+    /// leave. Not for an interrupted truncation: that may take long, and is finished when its request comes again, or before the
+    /// file grows.
     /// </summary>
     public void ClearBeyondEnd(RecordRef file)
     {
@@ -146,14 +143,14 @@ internal sealed partial class FileData
         Settle(file, ref inode);
     }
 
-    /// <summary>Finishes a truncation that was cut short and whose request does not come again.</summary>
+    /// <summary>Finishes an interrupted truncation whose request does not come again.</summary>
     public void FinishTruncation(RecordRef file)
     {
         ref var inode = ref _records.Get<InodeRecord>(file);
         if (inode.Has(InodeFlags.StalePages)) Settle(file, ref inode);
     }
 
-    /// <summary>Whether a page is stored behind the end of the file, and no truncation is at it. Waits for writers.</summary>
+    /// <summary>Whether a page is stored behind the end of the file and no truncation is under way. Waits for writers.</summary>
     public bool HasPagesBeyondEnd(RecordRef file)
     {
         ref var inode = ref _records.Get<InodeRecord>(file);

@@ -8,14 +8,14 @@ namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
 /// Contents of files: read and write. Size is in FileData.Size.cs, holes are in FileData.Extents.cs.
-/// Invariant: nothing is stored beyond the end of the file but zeros, so that it grows by a change of its size alone. Where that
-/// does not hold yet, because a truncation is under way or found the store full, the inode says so (InodeFlags.StalePages,
-/// StaleTail), and the file is put right before it grows.
-/// Holders of a file's lock: reads and writes share it, so both run in parallel on one file; whatever shrinks the file or drops
-/// many of its pages has it alone, for a bounded number of pages at a time. Within it, a page's lock is shared by those who
-/// replace the whole page (the engine orders them) and held alone by those who read, change and store it, so that no whole page
-/// written meanwhile is lost. The size grows under the page's lock, after the page is stored: nobody sees a size whose page is
-/// still to come. Nothing here allocates managed memory.
+/// Invariant: nothing but zeros is stored beyond the end of the file, so that it grows by a change of its size alone. Where that
+/// does not hold yet, because a truncation is under way or found the store full, the inode has a flag (InodeFlags.StalePages,
+/// StaleTail), and the file is cleaned before it grows.
+/// A file's lock: reads and writes share it, so both run in parallel on one file; an operation that shrinks the file or drops
+/// many of its pages holds it alone, for a bounded number of pages at a time. Within it, the page's lock is shared by writers of
+/// the whole page (the engine orders them) and held alone for a read-modify-write, so that this loses no whole page written
+/// meanwhile. The size grows under the page's lock, after the page is stored: no reader sees a size whose page is not stored yet.
+/// Nothing here allocates managed memory.
 /// </summary>
 internal sealed partial class FileData
 {
@@ -53,7 +53,7 @@ internal sealed partial class FileData
             var at = offset + (ulong)done;
             var within = (int)(at & PageMask);
             var rest = destination[done..];
-            // Whole pages, the last of the file among them if there is room for all of it.
+            // Whole pages, and the last page of the file if the buffer has room for all of it.
             var run = within != 0 ? 0 : Math.Min(Math.Min(rest.Length, count - done + PageMask) >> FilePages.PageShift,
                 FilePages.LongestRun);
             var part = Math.Min(run != 0 ? run << FilePages.PageShift : FilePages.PageSize - within, count - done);
@@ -66,7 +66,7 @@ internal sealed partial class FileData
         return Errno.Ok;
     }
 
-    /// <summary>As <see cref="FilePages.GetRun"/>, part of a page.</summary>
+    /// <summary>As <see cref="FilePages.GetRun"/>, for part of a page.</summary>
     [SkipLocalsInit]
     private static TmemStatus ReadPart(in FilePages pages, uint page, int within, Span<byte> destination)
     {
@@ -78,13 +78,13 @@ internal sealed partial class FileData
     }
 
     /// <summary>
-    /// Writes page after page. When one cannot be stored (ENOSPC; ENODATA for a part of a lost page) the bytes before it are
-    /// written and counted; the error is the answer only if there are none. EFBIG at 16 TiB.
+    /// Writes page by page. When a page cannot be stored (ENOSPC; ENODATA for a part of a lost page) the bytes before it are
+    /// written and counted; the error is returned only if there are none. EFBIG at 16 TiB.
     /// </summary>
     /// <param name="file">The file.</param>
     /// <param name="offset">Where.</param>
     /// <param name="data">What.</param>
-    /// <param name="fromMapping">Whether the kernel writes back what somebody wrote to a mapping some time ago.</param>
+    /// <param name="fromMapping">Whether the kernel writes back an earlier write to a mapping.</param>
     /// <param name="written">How much of it.</param>
     public Errno Write(RecordRef file, ulong offset, ReadOnlySpan<byte> data, bool fromMapping, out uint written)
     {
@@ -145,8 +145,7 @@ internal sealed partial class FileData
     }
 
     /// <summary>
-    /// Whether a write covers every byte of its page below the end of the file: then a lost page does not matter to
-    /// it.
+    /// Whether a write covers every byte of its page below the end of the file: then it may replace a lost page.
     /// </summary>
     private static bool CoversOldBytes(ref InodeRecord inode, ulong at, int within, int length)
     {
@@ -171,13 +170,13 @@ internal sealed partial class FileData
     }
 
     /// <summary>
-    /// Notes a change of the contents. One that comes from a mapping was made before the kernel writes it back, so that it does
-    /// not count against a time of modification that somebody has set meanwhile, until the kernel has written back all that was
-    /// changed before: other file systems, which see the mapping's page faults, take the time of those.
+    /// Notes a change of the contents. A change through a mapping happened before the kernel writes it back, so it does not
+    /// override a modification time set meanwhile, until the kernel has written back all earlier changes: other file systems see
+    /// the mapping's page faults and take the time of those.
     /// </summary>
     private static void Touch(ref InodeRecord inode, bool fromMapping = false)
     {
-        // Before the flag: a time that is set from here on stays.
+        // Before the flag: a time set from here on stays.
         var before = Volatile.Read(ref inode.ModifyTime);
         if (inode.Has(InodeFlags.TimeWasSet))
         {

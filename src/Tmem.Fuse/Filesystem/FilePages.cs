@@ -5,8 +5,8 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// A file as the engine sees it: an object whose id is the inode's place and generation, so that no two files of a region ever
-/// share one, and whose page n holds the bytes from 4096 n on.
+/// A file as the engine sees it: an object whose id is the inode's reference and generation, so that no two files of a region
+/// ever share one, and whose page n holds the bytes from 4096 n on.
 /// </summary>
 internal readonly struct FilePages
 {
@@ -30,7 +30,7 @@ internal readonly struct FilePages
         IsEphemeral = inode.IsEphemeral;
     }
 
-    /// <summary>What the file's contents are called in its pool: never the same for two files.</summary>
+    /// <summary>The id of the file's object in its pool: never the same for two files.</summary>
     public static ObjectId ObjectOf(RecordRef file, in InodeRecord inode) => new(file.Value, inode.Generation, 0);
 
     public bool IsEphemeral { get; }
@@ -39,12 +39,12 @@ internal readonly struct FilePages
 
     public TmemStatus Get(uint page, Span<byte> destination) => _client.Get(_pool, _object, page, destination);
 
-    /// <summary>Pages that <see cref="GetRun"/> gets at most.</summary>
+    /// <summary>Most pages of one <see cref="GetRun"/>.</summary>
     public const int LongestRun = 64;
 
     /// <summary>
-    /// Gets pages that follow one another; of those that are not there or are damaged the buffer's part is zeros. Ok if all are
-    /// there, else Corrupt if one is damaged, else Miss.
+    /// Gets consecutive pages; missing and damaged ones are zeros in the buffer. Ok if all are stored, else Corrupt if one is
+    /// damaged, else Miss.
     /// </summary>
     [SkipLocalsInit]
     public TmemStatus GetRun(uint first, Span<byte> pages)
@@ -54,8 +54,7 @@ internal readonly struct FilePages
     }
 
     /// <summary>
-    /// Stores a page. Without room a persistent file keeps the old one; an ephemeral file may lose it, as any page of
-    /// its.
+    /// Stores a page. Without room a persistent file keeps the old page; an ephemeral file may lose it, as it may lose any page.
     /// </summary>
     public TmemStatus Store(uint page, ReadOnlySpan<byte> source) => IsEphemeral
         ? _client.Put(_pool, _object, page, source)
@@ -70,16 +69,16 @@ internal readonly struct FilePages
     /// <summary>The first stored page at or after this one; Miss if there is none.</summary>
     public TmemStatus Next(uint from, out uint found) => _client.NextPage(_pool, _object, from, out found);
 
-    /// <summary>The first page at or after this one that is not stored; Miss if so many nodes of 64 pages have none.</summary>
+    /// <summary>The first page at or after this one that is not stored; Miss if that many nodes of 64 pages have none.</summary>
     public TmemStatus NextHole(uint from, int nodes, out ulong found) => _client.NextHole(_pool, _object, from, nodes, out found);
 
     /// <summary>
-    /// Flushes stored pages from <paramref name="next"/> on and before <paramref name="end"/>, of a bounded range of them. False
-    /// if nothing is left to flush; else <paramref name="next"/> is where to go on.
+    /// Flushes stored pages in a bounded part of the range from <paramref name="next"/> to before <paramref name="end"/>. False
+    /// if nothing is left to flush; else <paramref name="next"/> is where to continue.
     /// </summary>
     public bool FlushSome(ref ulong next, ulong end, uint most)
     {
-        // NoSuchPool: the pages went with the pool.
+        // NoSuchPool: the pages are gone with the pool.
         if (next >= end || Next((uint)next, out var first) != TmemStatus.Ok || first >= end) return false;
         var last = Math.Min((ulong)first + most, end) - 1;
         if (FlushRange(first, (uint)last) != TmemStatus.Ok) return false;
@@ -90,6 +89,6 @@ internal readonly struct FilePages
     /// <summary>Pages stored; 0 if the pool is gone.</summary>
     public long Count() => _client.CountPages(_pool, _object, out var pages) == TmemStatus.Ok ? pages : 0;
 
-    /// <summary>To flush what is not there is no failure here.</summary>
+    /// <summary>Flushing a page that is not stored is not a failure here.</summary>
     private static TmemStatus Found(TmemStatus status) => status == TmemStatus.Miss ? TmemStatus.Ok : status;
 }

@@ -6,16 +6,16 @@ namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
 /// The records of the file system in the region, and which of their fields are the truth. A record exists from its commit on.
-/// Fields marked derived link records to one another; they mean nothing to whoever attaches next, who computes them anew
-/// (Recovery). The truth is small on purpose: an entry names its parent, its child and its own name; an inode has its attributes;
-/// an extended attribute and a link target name the inode they belong to. Tables of inodes on fixed places were weighed: they
-/// would need a free map of their own to keep consistent, which the record store already is.
+/// Fields marked derived link records to one another; an attach does not trust them but computes them anew (Recovery). The truth
+/// is small on purpose: an entry names its parent, its child and its own name; an inode has its attributes; an extended attribute
+/// and a link target name the inode they belong to. Tables of inodes at fixed places were considered: they would need a
+/// consistent free map of their own, which the record store already is.
 /// <para>
-/// What never changes in a record, or only through the journal, is summed up in it (<see cref="RecordSum"/>): an entry, an
-/// attribute and a link target whole, an inode in what it is (kind of file, pool, generation, target). So no reference of one
-/// file is ever taken for another's, and no name or value is shown that nobody stored. Sizes, times, owners and permissions
-/// change in place, each by one store and mostly without a lock; a sum over them would have to change with them, and is not kept:
-/// of these any value is one that could have been set.
+/// A checksum (<see cref="RecordSum"/>) covers what never changes in a record, or changes only through the journal: an entry, an
+/// attribute and a link target whole, an inode's identity (kind of file, pool, generation, target). So no reference to one file
+/// is ever taken for another's, and no name or value is shown that was never stored. Sizes, times, owners and permissions change
+/// in place, each by one store and mostly without a lock; a sum over them would have to change with them, and is not kept: any
+/// value of these is one that could have been set.
 /// </para>
 /// </summary>
 internal static class RecordKind
@@ -29,7 +29,7 @@ internal static class RecordKind
     public const byte Answers = 7;
 }
 
-/// <summary>One a region: what everything else is found by.</summary>
+/// <summary>One a region: the root from which all else is reached.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct RootRecord : IRecord
 {
@@ -38,22 +38,22 @@ internal struct RootRecord : IRecord
     public ulong Version;
     /// <summary>The root directory's inode.</summary>
     public ulong RootInode;
-    /// <summary>Key of the hash of names, random per region and never shown: nobody can prepare names that collide.</summary>
+    /// <summary>Key of the hash of names, random per region and never shown: nobody can prepare colliding names.</summary>
     public SipKey HashKey;
     /// <summary>The <see cref="JournalRecord"/>.</summary>
     public ulong Journal;
     public AnswerBanks Answers;
-    /// <summary>Sum of what stands above.</summary>
+    /// <summary>Sum of the fields above.</summary>
     public ulong Sum;
     /// <summary>The last generation of an inode handed out.</summary>
     public ulong Counter;
-    /// <summary>How many processes have taken up the file system.</summary>
+    /// <summary>How many processes have attached to the file system.</summary>
     public ulong Processes;
 
     static byte IRecord.Kind => RecordKind.Root;
 }
 
-/// <summary>The records that hold the answers: each an <see cref="AnswerBank"/>.</summary>
+/// <summary>The records of the answers: each an <see cref="AnswerBank"/>.</summary>
 [InlineArray(Filesystem.Answers.Banks)]
 internal struct AnswerBanks
 {
@@ -64,40 +64,40 @@ internal struct AnswerBanks
 internal enum InodeFlags : uint
 {
     None = 0,
-    /// <summary>The file's pool is ephemeral: a page that is not there is lost, not zero.</summary>
+    /// <summary>The file's pool is ephemeral: a missing page is lost, not zero.</summary>
     Ephemeral = 1,
     /// <summary>
-    /// A truncation in a full store could not clear the rest of the last page: cleared before the file grows over it.
+    /// A truncation in a full store could not clear the rest of the last page: it is cleared before the file grows over it.
     /// </summary>
     StaleTail = 2,
     /// <summary>The first-level directory of a pool.</summary>
     PoolDirectory = 4,
     /// <summary>
-    /// A truncation is not through: pages that it took from the file may still be stored, and go before the file grows.
+    /// A truncation is not finished: pages behind the end may still be stored, and are dropped before the file grows.
     /// </summary>
     StalePages = 8,
     /// <summary>
-    /// Somebody has set the time of modification, and the kernel may not have written back yet what was changed before: see
-    /// <see cref="FileClock.Grace"/>.
+    /// A user has set the modification time, and the kernel may not have written back earlier changes yet: see <see
+    /// cref="FileClock.Grace"/>.
     /// </summary>
     TimeWasSet = 16,
     /// <summary>
-    /// Derived. A directory that has lost its name while others were below it: somebody removes them, and it is freed after them.
+    /// Derived. A directory that lost its name while others were below it: they are being removed, and it is freed after them.
     /// </summary>
     Held = 32,
 
-    /// <summary>Those that never change.</summary>
+    /// <summary>The flags that never change.</summary>
     Lasting = Ephemeral | PoolDirectory,
 }
 
 /// <summary>
-/// A file, directory, symbolic link, fifo, socket or device. Times are as <see cref="FileClock"/> packs them, so that each is one
-/// store.
+/// A file, directory, symbolic link, fifo, socket or device. Times are packed as <see cref="FileClock"/> does, so that each is
+/// one store.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct InodeRecord : IRecord
 {
-    /// <summary>Never the same for two inodes of a region: node id and generation together are a name for ever.</summary>
+    /// <summary>Never the same for two inodes of a region: node id and generation together are unique for ever.</summary>
     public ulong Generation;
     /// <summary>Bytes of a file, or of a link's target.</summary>
     public ulong Size;
@@ -115,34 +115,32 @@ internal struct InodeRecord : IRecord
     /// <summary>Symbolic link: its <see cref="TargetRecord"/>.</summary>
     public ulong Target;
 
-    /// <summary>The kernel's lookups, not yet forgotten.</summary>
+    /// <summary>The kernel's lookups that it has not forgotten yet.</summary>
     public ulong Lookups;
     /// <summary>
-    /// Open handles: all of them counted in the low half, those that can be mapped for writing in the high half too. One word, so
-    /// that an operation changes both in one store.
+    /// Open handles: the low half counts all of them, the high half those that can be mapped for writing. One word, so that an
+    /// operation changes both in one store.
     /// </summary>
     public ulong Opens;
 
     /// <summary>
-    /// Derived. Directory: the directory that holds its name (of a removed one: that held it; after an attach 0, or, of one that
-    /// is <see cref="InodeFlags.Held"/>, the next such one). Dead file: the next one whose pages are still to go; 0 for any other
-    /// file.
+    /// Derived. Of a directory: the directory that holds its name (of a removed one: that held it; after an attach 0, or, of one
+    /// that is <see cref="InodeFlags.Held"/>, the next such one). Of a dead file: the next one whose pages are still to be
+    /// dropped; 0 for any other file.
     /// </summary>
     public ulong Parent;
     /// <summary>Derived. Directory: root of the tree of its entries.</summary>
     public ulong Children;
     /// <summary>Derived. Root of the tree of extended attributes.</summary>
     public ulong Attributes;
-    /// <summary>
-    /// Derived. One of its entries; 0 if none is known (of several names the one that was remembered has gone).
-    /// </summary>
+    /// <summary>Derived. One of its entries; 0 if none is known (the remembered one of several names is gone).</summary>
     public ulong Entry;
-    /// <summary>Derived. How many extended attributes there are.</summary>
+    /// <summary>Derived. Number of extended attributes.</summary>
     public uint AttributeCount;
     /// <summary>Derived. Bytes of their names and values.</summary>
     public uint AttributeBytes;
     /// <summary>
-    /// Derived. st_nlink: names of a file; of a directory 2 and one for each directory in it; 0 without a name.
+    /// Derived. st_nlink: a file's names; for a directory 2 plus one for each directory in it; 0 without a name.
     /// </summary>
     public uint Links;
     /// <summary>Derived. Scratch of the verifier.</summary>
@@ -165,20 +163,20 @@ internal struct InodeRecord : IRecord
     public readonly uint Handles => (uint)Volatile.Read(in Opens);
 
     /// <summary>
-    /// Whether the file may be mapped and written to: then the kernel may hold newer data than is stored here. A mapping keeps
-    /// its handle, and what was written to it is here before the last of them is released.
+    /// Whether the file may be mapped for writing: then the kernel may hold newer data than is stored here. A mapping keeps its
+    /// handle, and what was written through it arrives here before the last of them is released.
     /// </summary>
     public readonly bool MayBeNewerInKernel => Volatile.Read(in Opens) >> 32 != 0;
 
-    /// <summary>Sets a flag; others may be changed at the same time.</summary>
+    /// <summary>Sets a flag; others may change concurrently.</summary>
     public void Raise(InodeFlags flag) => Interlocked.Or(ref Unsafe.As<InodeFlags, uint>(ref Flags), (uint)flag);
 
-    /// <summary>Takes a flag back.</summary>
+    /// <summary>Clears a flag.</summary>
     public void Lower(InodeFlags flag) => Interlocked.And(ref Unsafe.As<InodeFlags, uint>(ref Flags), ~(uint)flag);
 
     public readonly bool Has(InodeFlags flag) => (Flags & flag) != 0;
 
-    /// <summary>No name and nobody who knows it: the record is about to be freed.</summary>
+    /// <summary>No name and no reference: the record is about to be freed.</summary>
     public readonly bool IsDead => Links == 0 && Lookups == 0 && Opens == 0;
 }
 
@@ -191,19 +189,22 @@ internal struct EntryRecord : ITreeRecord<EntryRecord>
     /// <summary>Derived.</summary>
     public ulong Right;
     /// <summary>
-    /// Sum of the name's length and all that follows (high half), and the name's length (low half): one word, to change with the
-    /// child.
+    /// Sum of the name's length and all that follows (high half), and the name's length (low half): one word, which changes with
+    /// the child.
     /// </summary>
     public ulong SumAndLength;
     /// <summary>
-    /// Place in the directory's tree, and READDIR's cookie: bits 16-62 hash of the name (never 0), bits 0-15 a number from 1 that
-    /// tells names of equal hash apart. It never changes while the entry lives, so listings survive insertions and removals. That
-    /// it shows a hash is no help to who seeks names of one hash: he has to make and list 2^24 names for one pair of them.
+    /// Position in the directory's tree, and READDIR's cookie: bits 16-62 hash of the name (never 0), bits 0-15 a number from 1
+    /// that tells names of equal hash apart. It never changes while the entry lives, so listings survive insertions and removals.
+    /// It shows the hash, which does not help to find names of one hash: that takes making and listing 2^24 names for one pair of
+    /// them.
     /// </summary>
     public ulong Key;
     /// <summary>Inode of the directory.</summary>
     public ulong Parent;
-    /// <summary>Inode the name stands for. A rename over an existing name switches it. 0: the inode was lost to damage.</summary>
+    /// <summary>
+    /// Inode that the name refers to. A rename over an existing name switches it. 0: the inode was lost to damage.
+    /// </summary>
     public ulong Child;
 
     public readonly uint NameLength => (uint)SumAndLength;
@@ -226,7 +227,7 @@ internal struct AttributeRecord : ITreeRecord<AttributeRecord>
     public uint Sum;
     public ushort NameLength;
     public ushort ValueLength;
-    /// <summary>Place in the inode's tree: as an entry's.</summary>
+    /// <summary>Position in the inode's tree, as an entry's.</summary>
     public ulong Key;
     /// <summary>Inode it belongs to.</summary>
     public ulong Owner;
@@ -237,7 +238,7 @@ internal struct AttributeRecord : ITreeRecord<AttributeRecord>
     static ref ulong ITreeRecord<AttributeRecord>.Right(ref AttributeRecord record) => ref record.Right;
 }
 
-/// <summary>Where a symbolic link points; the bytes follow.</summary>
+/// <summary>The target of a symbolic link; the bytes follow.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct TargetRecord : IRecord
 {

@@ -42,7 +42,7 @@ internal sealed class FileSystemVerifier(
         return _problems.Sentences;
     }
 
-    /// <summary>Goes over all records, a hold after another. A visit returns the steps it took beside its own.</summary>
+    /// <summary>Visits all records, hold after hold. A visit returns the steps that it took beside its own.</summary>
     private void Walk(Func<RecordRef, ulong, int> visit, Action<ulong>? reached)
     {
         var from = 0UL;
@@ -156,7 +156,7 @@ internal sealed class FileSystemVerifier(
             return 0;
         }
         check.Inodes++;
-        // Of a directory that is being removed with all that is in it only the name is gone.
+        // A directory that is being removed with its contents has lost only its name so far.
         if (record.Links != record.Mark && !(record.IsDirectory && record.Links == 0))
             Report($"inode {inode.Value} counts {record.Links} links, {record.Mark} are there");
         if (inode != inodes.Root && record.IsDead && !dead.Any && !record.Has(InodeFlags.Held))
@@ -172,13 +172,15 @@ internal sealed class FileSystemVerifier(
         {
             Report($"inode {inode.Value} is no symbolic link and has a target");
         }
-        // Of a dead one the pages are being flushed, elsewhere and right now, or still wait for it.
+        // The pages of a dead file are being flushed by another thread, or wait for it.
         if (record.IsRegular && !record.IsDead) CheckFile(inode);
         else if (record.IsRegular && data.Pages(inode).Count() > 0) _objects.Count(new PoolId(record.Pool));
         return CheckAttributes(inode);
     }
 
-    /// <summary>Of a directory that has lost its name: what is below it is being removed, and it is held until then.</summary>
+    /// <summary>
+    /// Checks a directory that has lost its name: what is below it is being removed, and it is held until then.
+    /// </summary>
     private void CheckRemoval(RecordRef inode, in InodeRecord record)
     {
         var isHeld = record.Has(InodeFlags.Held);
@@ -225,8 +227,8 @@ internal sealed class FileSystemVerifier(
     }
 
     /// <summary>
-    /// What waits for a file's own lock: without the namespace lock, so the file may be gone by now, and its place another's,
-    /// which serves as well.
+    /// Checks that wait for a file's own lock: without the namespace lock, so the file may be gone by now and its place reused by
+    /// another, which serves as well.
     /// </summary>
     private void CheckData()
     {
@@ -241,7 +243,7 @@ internal sealed class FileSystemVerifier(
             }
             catch (DamagedRecordException)
             {
-                // Freed since.
+                // Freed meanwhile.
             }
         }
     }
@@ -249,13 +251,13 @@ internal sealed class FileSystemVerifier(
     private RecordRef _directory;
     private ulong _generation;
 
-    /// <summary>Every entry was seen to stand in its tree; here, that nothing else does.</summary>
+    /// <summary>Every entry was found in its tree; this checks that the tree holds nothing else.</summary>
     private int CheckDirectory(RecordRef inode, ulong header)
     {
         if (!inodes.IsWhole(inode) || !inodes[inode].IsDirectory) return 0;
         _generation = inodes[inode].Generation;
         if (CheckTree(inode, 0, out var steps) == 0) return steps;
-        // Too large for this hold: the walk over the records stops here, and the tree is finished before it goes on.
+        // Too large for this hold: the walk over the records stops here, and finishes the tree before it continues.
         _directory = inode;
         return BoundedHold.Most;
     }
@@ -284,7 +286,7 @@ internal sealed class FileSystemVerifier(
         _directory = RecordRef.None;
     }
 
-    /// <summary>Where to go on from, 0 at the end.</summary>
+    /// <summary>Returns where to continue, 0 at the end.</summary>
     private ulong CheckTree(RecordRef directory, ulong from, out int steps)
     {
         for (steps = 0; steps < BoundedHold.Most / 2; steps++)

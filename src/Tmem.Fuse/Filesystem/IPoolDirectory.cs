@@ -6,17 +6,16 @@ namespace Tmem.Fuse.Filesystem;
 /// <summary>A pool as the file system shows it: a first-level directory.</summary>
 internal sealed record NamedPool(string Name, PoolId Id, PoolOptions Options);
 
-/// <summary>What the management API asks of the file system.</summary>
+/// <summary>The file system as the management API uses it.</summary>
 internal interface IPoolDirectory
 {
     /// <summary>
-    /// Makes a first-level directory that is a pool of the given kind. EEXIST, ENAMETOOLONG, EINVAL (bad name or options),
-    /// ENOSPC.
+    /// Makes a first-level directory for a pool of the given kind. EEXIST, ENAMETOOLONG, EINVAL (bad name or options), ENOSPC.
     /// </summary>
     Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id);
 
     /// <summary>
-    /// Guarantees a pool memory, 0 for none. ENOENT; EINVAL if it can have no such reserve; ENOSPC if that does not fit.
+    /// Sets a pool's reserve, 0 for none. ENOENT; EINVAL if it cannot have such a reserve; ENOSPC if that does not fit.
     /// </summary>
     Errno ReservePool(string name, long bytes);
 
@@ -30,7 +29,7 @@ internal interface IPoolDirectory
     IReadOnlyList<NamedPool> Pools();
 
     /// <summary>
-    /// A page in the words of the file system: its pool, a path of its file, its number and its place in the file.
+    /// Describes a page in the terms of the file system: its pool, a path of its file, its number and its offset in the file.
     /// </summary>
     string Describe(in PageHandle page);
 

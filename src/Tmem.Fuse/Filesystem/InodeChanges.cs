@@ -5,11 +5,11 @@ using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Filesystem;
 
-/// <summary>Changes of an inode's owner, mode and times, and what they and a change of contents take from it.</summary>
+/// <summary>Changes of an inode's owner, mode and times, and the privileges that they and a change of contents drop.</summary>
 internal sealed class InodeChanges(
     NamespaceLock namespaceLock, InodeTable inodes, ExtendedAttributes attributes, Journal journal)
 {
-    /// <summary>Owner, mode and times, as far as they are to be set. Under the namespace lock.</summary>
+    /// <summary>Sets owner, mode and times, as far as the request asks. Under the namespace lock.</summary>
     public void Apply(in Caller caller, RecordRef inode, in FuseSetattrIn change)
     {
         ref var record = ref inodes[inode];
@@ -19,7 +19,7 @@ internal sealed class InodeChanges(
         ChangeTimes(ref record, in change);
     }
 
-    /// <summary>A new owner; a file loses the privileges it ran with, whoever asks (HANDLE_KILLPRIV_V2).</summary>
+    /// <summary>Sets the owner; a file loses its set-id bits and capabilities, whoever asks (HANDLE_KILLPRIV_V2).</summary>
     private void ChangeOwner(in Caller caller, RecordRef inode, in FuseSetattrIn change)
     {
         ref var record = ref inodes[inode];
@@ -31,7 +31,7 @@ internal sealed class InodeChanges(
         DropCapability(inode);
     }
 
-    /// <summary>Whether the times that are to be set can be held; before anything is changed.</summary>
+    /// <summary>Whether the times to be set can be represented; checked before anything is changed.</summary>
     public static bool CanHold(in FuseSetattrIn change) =>
         ((change.Valid & FuseSetattrValid.Atime) == 0 || FileClock.TryFromWire(change.Atime, change.AtimeNsec, out _))
         && ((change.Valid & FuseSetattrValid.Mtime) == 0 || FileClock.TryFromWire(change.Mtime, change.MtimeNsec, out _))
@@ -48,16 +48,15 @@ internal sealed class InodeChanges(
         if ((valid & FuseSetattrValid.Atime) != 0)
             Volatile.Write(ref record.AccessTime, (valid & FuseSetattrValid.AtimeNow) != 0 ? now : access);
         if ((valid & FuseSetattrValid.Mtime) == 0) return;
-        // Between the two others: what is written back from a mapping meanwhile compares the time of this change, and leaves ours
-        // alone.
+        // Between the two others: a write-back from a mapping meanwhile compares the time of this change, and leaves ours alone.
         if (record.IsRegular && record.MayBeNewerInKernel && PageCacheTrace.IsKept(in record))
             record.Raise(InodeFlags.TimeWasSet);
         Volatile.Write(ref record.ModifyTime, (valid & FuseSetattrValid.MtimeNow) != 0 ? now : modify);
     }
 
     /// <summary>
-    /// What a write or truncation takes from a file: its capabilities always, set-id bits if the writer may not keep them. Both
-    /// are rare, and without them nothing is locked.
+    /// Drops a file's privileges on a write or truncation: its capabilities always, set-id bits if the writer may not keep them.
+    /// Both are rare, and a file without them takes no lock.
     /// </summary>
     public void DropPrivileges(in Caller caller, RecordRef file, bool killSetId)
     {
@@ -78,7 +77,7 @@ internal sealed class InodeChanges(
         DropCapability(file);
     }
 
-    /// <summary>As far as a request tells: it names one group of its sender's.</summary>
+    /// <summary>As far as a request tells: it carries one group of its sender.</summary>
     private static bool IsOfGroup(in Caller caller, in InodeRecord inode) => caller.Uid == 0 || caller.Gid == inode.Gid;
 
     private void DropCapability(RecordRef file)

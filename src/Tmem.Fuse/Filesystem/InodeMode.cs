@@ -19,8 +19,8 @@ internal static class InodeMode
     public const uint GroupExecute = 0x8;
 
     /// <summary>
-    /// The mode after somebody without the privilege to keep them has written to the file: without set-user-id, and without
-    /// set-group-id if the group may execute or the writer is not of the group (as Linux has it since 6.2).
+    /// The mode after a write without the privilege to keep set-id bits: without set-user-id, and without set-group-id if the
+    /// group may execute or the writer is not of the group (as Linux does since 6.2).
     /// </summary>
     public static uint WithoutPrivileges(uint mode, bool inGroup)
     {
@@ -28,6 +28,6 @@ internal static class InodeMode
         return (mode & GroupExecute) != 0 || !inGroup ? killed & ~SetGroupId : killed;
     }
 
-    /// <summary>Whether executing the file gives privileges of another.</summary>
+    /// <summary>Whether executing the file gives another user's or group's privileges.</summary>
     public static bool HasPrivileges(uint mode) => (mode & (SetUserId | SetGroupId)) != 0;
 }

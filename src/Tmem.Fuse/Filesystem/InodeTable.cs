@@ -8,14 +8,14 @@ using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Filesystem;
 
-/// <summary>Inodes: finding them by node id, making them, and what the kernel is told about them.</summary>
+/// <summary>Inodes: finding them by node id, making them, and describing them to the kernel.</summary>
 internal sealed class InodeTable
 {
     /// <summary>Most names a file may have.</summary>
     public const uint MaximumLinks = 65_000;
 
-    // How long the kernel may go without asking. A pool may come and go through the management API behind its back; below, every
-    // change passes through it. Pages of an ephemeral file vanish on their own, and with them its st_blocks.
+    // How long the kernel may cache attributes. A pool may come and go through the management API behind its back; below, every
+    // change passes through the kernel. Pages of an ephemeral file vanish on their own, and with them its st_blocks.
     private const ulong LongSeconds = 60;
     private const ulong ShortSeconds = 1;
 
@@ -41,7 +41,7 @@ internal sealed class InodeTable
 
     public ref RootRecord Volume => ref _records.GetKept<RootRecord>(_volume);
 
-    /// <summary>How many there are.</summary>
+    /// <summary>Number of inodes.</summary>
     public long Count => Interlocked.Read(ref _count);
 
     public void Adopt(long count) => Interlocked.Exchange(ref _count, count);
@@ -49,14 +49,14 @@ internal sealed class InodeTable
     public ref InodeRecord this[RecordRef inode] => ref _records.Get<InodeRecord>(inode);
 
     /// <summary>
-    /// The inode of a node id, which may be any number. ESTALE if it is that of no inode, or of one that is being freed.
+    /// The inode of a node id, which may be any number. ESTALE if it refers to no inode, or to one that is being freed.
     /// </summary>
     public Errno Resolve(NodeId node, out RecordRef inode)
     {
         inode = Root;
         if (node == NodeId.Root) return Errno.Ok;
         inode = new RecordRef(node.Value);
-        // The root's one name is 1.
+        // Only node id 1 names the root.
         if (inode == Root) return Errno.ESTALE;
         ref var record = ref _records.TryGet<InodeRecord>(inode);
         if (Unsafe.IsNullRef(ref record) || record.IsDead) return Errno.ESTALE;
@@ -80,7 +80,7 @@ internal sealed class InodeTable
         return inode.IsDirectory ? Errno.EISDIR : Errno.EINVAL;
     }
 
-    /// <summary>Whether a reference, which may come from anywhere, is that of an inode that is what it was made as.</summary>
+    /// <summary>Whether a reference, which may be any number, is that of an inode whose sum holds.</summary>
     public bool IsWhole(RecordRef inode)
     {
         ref var record = ref _records.TryGet<InodeRecord>(inode);
@@ -90,12 +90,12 @@ internal sealed class InodeTable
     public NodeId NodeOf(RecordRef inode) => inode == Root ? NodeId.Root : new NodeId(inode.Value);
 
     /// <summary>
-    /// A new inode, not committed, with the given attributes and all times now. The caller holds the namespace lock.
+    /// Makes an inode, not committed, with the given attributes and all times now. The caller holds the namespace lock.
     /// </summary>
     public TmemStatus Prepare(uint mode, uint uid, uint gid, PoolId pool, InodeFlags flags, out RecordRef inode) =>
         Prepare(_records, mode, uid, gid, pool, flags, ++Volume.Counter, out inode);
 
-    /// <param name="pool">The pool it counts against; none for the root directory.</param>
+    /// <param name="pool">The pool that it counts against; none for the root directory.</param>
     public static TmemStatus Prepare(
         RecordStore records, uint mode, uint uid, uint gid, PoolId pool, InodeFlags flags, ulong generation, out RecordRef inode)
     {
@@ -112,7 +112,7 @@ internal sealed class InodeTable
         return TmemStatus.Ok;
     }
 
-    /// <summary>Makes a prepared inode exist, within an operation that is under way.</summary>
+    /// <summary>Makes a prepared inode exist, within an operation under way.</summary>
     public void Publish(RecordRef inode, Journal journal)
     {
         this[inode].Sum = RecordSum.Of(inode, in this[inode]);
@@ -127,7 +127,7 @@ internal sealed class InodeTable
         Debug.Assert(left >= 0, "no more inodes are freed than there were");
     }
 
-    /// <summary>Counts a name that an inode has got: of a directory also what is derived of where it stands.</summary>
+    /// <summary>Counts a new name of an inode; of a directory, also updates the derived fields of its place.</summary>
     public void Named(RecordRef directory, RecordRef inode)
     {
         ref var record = ref this[inode];
@@ -141,7 +141,7 @@ internal sealed class InodeTable
         this[directory].Links++;
     }
 
-    /// <summary>Counts a name that an inode has lost. A directory has one, and one without it counts none below it.</summary>
+    /// <summary>Counts a lost name of an inode. A directory has one name, and without it counts none below it.</summary>
     public void Unnamed(RecordRef directory, RecordRef inode)
     {
         ref var record = ref this[inode];
@@ -172,7 +172,7 @@ internal sealed class InodeTable
         attributes.AttrValid = AttributeSeconds(inode, in attributes.Attr);
     }
 
-    /// <summary>The entry the kernel gets for a name; counting the lookup is the caller's.</summary>
+    /// <summary>The entry that the kernel gets for a name; the caller counts the lookup.</summary>
     public void Describe(RecordRef parent, RecordRef inode, out FuseEntryOut entry)
     {
         entry = new FuseEntryOut
@@ -190,9 +190,9 @@ internal sealed class InodeTable
         ref var record = ref this[inode];
         if (record.IsRegular)
         {
-            // A write takes these bits away, and the kernel would go on believing in them, when it executes the file too.
+            // A write drops these bits, and the kernel would still believe in them, also when it executes the file.
             if (InodeMode.HasPrivileges(attributes.Mode)) return 0;
-            // See Blocks: a file without any must not be taken for one when it was opened for writing meanwhile.
+            // See Blocks: a file without any must not be cached as one when it has been opened for writing meanwhile.
             if (attributes is { Blocks: <= PageBlocks, Size: > 0 } && _data.Pages(inode).Count() == 0) return 0;
         }
         return record.IsEphemeral || inode == Root || record.Parent == Root.Value ? ShortSeconds : LongSeconds;
@@ -216,8 +216,8 @@ internal sealed class InodeTable
     }
 
     /// <summary>
-    /// Pages stored, in blocks of 512 bytes. Copying tools (GNU tar) take a file with a length and without blocks for nothing but
-    /// zeros, and do not read it; so one that may have more than is stored has a page at least.
+    /// Pages stored, in blocks of 512 bytes. Copying tools (GNU tar) take a file with a length and without blocks for zeros, and
+    /// do not read it; so a file that may have more than is stored reports at least a page.
     /// </summary>
     private ulong Blocks(RecordRef file)
     {

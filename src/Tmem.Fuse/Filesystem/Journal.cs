@@ -3,20 +3,19 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Makes an operation on names, which changes several words, happen wholly or not at all: before a word that is truth is stored,
-/// its place and what it was are noted in the region; one store, that of the count of notes to 0, ends the operation. Whoever
-/// takes up a region with notes in it puts the words back, last first. The caller holds the namespace lock, from Begin to Commit.
+/// Makes an operation on names, which changes several words, atomic: before a word that is truth is stored, its place and old
+/// value are noted in the region; a single store, which sets the count of notes to 0, ends the operation. An attach that finds
+/// notes puts the old words back, last first. The caller holds the namespace lock, from Begin to Commit.
 /// <para>
-/// An undo log and no redo log, because the words are then changed in place at once, so that the operation reads what it has
-/// written, and a recovery needs to know nothing of operations. Not noted: derived fields; times, for an operation that is undone
-/// is carried out again later; the counter of the root record, which may skip numbers; and what belongs to no existing record
-/// yet. Everything that can fail (finding, refusing, allocating) comes before Begin: nothing is ever undone while the process
-/// lives.
+/// An undo log, not a redo log: words are changed in place at once, so that the operation reads its own writes, and a recovery
+/// needs to know nothing of operations. Not noted: derived fields; times, as an undone operation is carried out again later; the
+/// counter of the root record, which may skip numbers; and the contents of records that do not exist yet. Everything that can
+/// fail (finding, refusing, allocating) comes before Begin: nothing is ever undone while the process lives.
 /// </para>
 /// </summary>
 internal sealed class Journal(RecordStore records, RecordRef log)
 {
-    // The most that one operation retires are two records; names are removed and values replaced one at a time.
+    // An operation retires at most two records; names are removed and values replaced one at a time.
     private readonly RecordRef[] _retired = new RecordRef[2];
     private int _retiredCount;
 
@@ -26,8 +25,8 @@ internal sealed class Journal(RecordStore records, RecordRef log)
     public bool IsOpen => Volatile.Read(ref Log.Count) != 0;
 
     /// <summary>
-    /// Begins an operation that cannot fail any more. One before it that met a damaged record half way is undone first, as a
-    /// restart would: what is derived may be wrong until then, and what is true is whole.
+    /// Begins an operation that can no longer fail. An earlier one that met a damaged record half way is undone first, as a
+    /// restart would: derived fields may be wrong until then, the truth is whole.
     /// </summary>
     public void Begin()
     {
@@ -39,7 +38,7 @@ internal sealed class Journal(RecordStore records, RecordRef log)
     public void Set(ref ulong word, ulong value)
     {
         var count = Log.Count;
-        // Past the capacity the index throws, before anything is stored.
+        // Beyond the capacity the index throws, before anything is stored.
         ref var note = ref Log.Notes[(int)count];
         note.Place = records.PlaceOf(ref word);
         note.Before = word;
@@ -49,8 +48,8 @@ internal sealed class Journal(RecordStore records, RecordRef log)
     }
 
     /// <summary>
-    /// Makes a prepared record exist. Retired first: what a note names must be there for whoever undoes it, and a record that was
-    /// never committed would be free by then.
+    /// Makes a prepared record exist. Retired first: an undo needs the record that a note names, and a record that was never
+    /// committed would be free by then.
     /// </summary>
     public void Publish(RecordRef record)
     {
@@ -59,7 +58,7 @@ internal sealed class Journal(RecordStore records, RecordRef log)
         Set(ref state, records.CommittedState(record));
     }
 
-    /// <summary>Makes a record exist no more. It is freed at the commit: until then it could come back.</summary>
+    /// <summary>Retires a record. It is freed at the commit: until then an undo could bring it back.</summary>
     public void Retire(RecordRef record)
     {
         Set(ref records.StateOf(record), records.RetiredState(record));
@@ -74,9 +73,8 @@ internal sealed class Journal(RecordStore records, RecordRef log)
     }
 
     /// <summary>
-    /// Undoes an operation cut short; what is still retired then is the caller's to free. May be cut short itself, and is then
-    /// repeated. Returns how many notes were damaged: they are passed over, and the operation they belong to may then have
-    /// happened in part.
+    /// Undoes an interrupted operation; the caller frees what is still retired then. May be interrupted itself, and is then
+    /// repeated. Returns how many notes were damaged: they are skipped, and their operation may then have happened in part.
     /// </summary>
     public long Recover() => IsOpen ? Undo() : 0;
 

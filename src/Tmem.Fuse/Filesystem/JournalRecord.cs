@@ -4,7 +4,9 @@ using Tmem.Engine.Records;
 
 namespace Tmem.Fuse.Filesystem;
 
-/// <summary>One a region: what the words were that the operation under way has changed. See <see cref="Journal"/>.</summary>
+/// <summary>
+/// One a region: the old values of the words that the operation under way has changed. See <see cref="Journal"/>.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct JournalRecord : IRecord
 {
@@ -14,11 +16,10 @@ internal struct JournalRecord : IRecord
     /// </summary>
     public const int Capacity = 64;
 
-    /// <summary>Notes that hold. 0: no operation is under way.</summary>
+    /// <summary>Number of valid notes. 0: no operation is under way.</summary>
     public ulong Count;
     /// <summary>
-    /// Operations ended so far. Part of each note's sum: those of an operation that has ended mean nothing, whatever the count
-    /// says.
+    /// Operations ended so far. Part of each note's sum: the notes of an ended operation are invalid, whatever the count.
     /// </summary>
     public ulong Ended;
     public JournalNotes Notes;
@@ -32,7 +33,7 @@ internal struct JournalNotes
     private JournalNote _first;
 }
 
-/// <summary>A word and what it was.</summary>
+/// <summary>A word's place and its old value.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct JournalNote
 {

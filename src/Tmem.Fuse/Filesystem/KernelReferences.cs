@@ -6,13 +6,13 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// What the kernel holds of the file system (lookups, handles) and how each change of it happens once: an operation leaves its
+/// The kernel's references to the file system (lookups, handles). Each change of them happens once: an operation leaves its
 /// answer in the same transaction, and a request that is sent again is answered from there. The caller holds the namespace lock.
 /// </summary>
 internal sealed class KernelReferences(
     Journal journal, InodeTable inodes, PoolTable pools, Answers answers, DeadInodes dead)
 {
-    /// <summary>O_ACCMODE, and O_RDWR: a mapping that can be written to needs a handle that reads and writes.</summary>
+    /// <summary>O_ACCMODE, and O_RDWR: a writable mapping needs a handle that reads and writes.</summary>
     private const uint OpenAccess = 3;
     private const uint OpenBoth = 2;
 
@@ -23,11 +23,11 @@ internal sealed class KernelReferences(
     private const ulong HandleMaps = 1UL << 63;
 
     /// <summary>
-    /// Whether a request was carried out before, and its answer. A listing is not remembered, only what it counted: that is taken
-    /// back, for the directory to be listed again.
+    /// Whether a request was carried out before, and its answer. For a listing only the lookups that it counted are remembered:
+    /// they are taken back, and the directory is listed again.
     /// </summary>
-    /// <param name="died">Room for as many as a listing counts.</param>
-    /// <param name="count">How many inodes died of it: those that have lost their names meanwhile.</param>
+    /// <param name="died">Room for as many inodes as a listing counts.</param>
+    /// <param name="count">How many inodes died by that: those that have lost their names meanwhile.</param>
     public bool Recall(in Caller caller, ref Recollection answer, Span<RecordRef> died, out int count)
     {
         count = 0;
@@ -57,8 +57,8 @@ internal sealed class KernelReferences(
         answers.TryFind(caller) ? (uint)answers.For(caller).Answer.Forgotten : 0;
 
     /// <summary>
-    /// Takes lookups of a node back. It is done, known or not: the count is a place in the message. Returns the inode if it is
-    /// dead with that.
+    /// Takes lookups of a node back. Always counts as done, even for an unknown node: the count is a position in the message.
+    /// Returns the inode if it is dead now.
     /// </summary>
     public RecordRef Forget(in Caller caller, NodeId node, ulong lookups)
     {
@@ -80,9 +80,7 @@ internal sealed class KernelReferences(
         return died;
     }
 
-    /// <summary>
-    /// Ends the operation that is under way and leaves its answer, for the case that the request is sent again.
-    /// </summary>
+    /// <summary>Ends the operation under way and leaves its answer, in case the request is sent again.</summary>
     public void Conclude(in Caller caller, in Answer answer = default)
     {
         if (caller.Unique != 0)
@@ -94,7 +92,7 @@ internal sealed class KernelReferences(
         journal.Commit();
     }
 
-    /// <summary>Describes an inode to the kernel and counts the lookup, within an operation that is under way.</summary>
+    /// <summary>Describes an inode to the kernel and counts the lookup, within an operation under way.</summary>
     public Answer HandOut(RecordRef directory, RecordRef inode, out FuseEntryOut entry)
     {
         ref var lookups = ref inodes[inode].Lookups;
@@ -104,16 +102,16 @@ internal sealed class KernelReferences(
     }
 
     /// <summary>
-    /// Opens a file or directory. A persistent file keeps its cached pages, for nobody else writes it; an ephemeral one must ask
-    /// every time, for a page can go. With O_DIRECT (a loop device under swap) writes need no order of the kernel's: they have
-    /// ours. Within an operation that is under way.
+    /// Opens a file or directory. A persistent file keeps its cached pages, as nobody else writes it; an ephemeral one must ask
+    /// every time, as its pages can vanish. With O_DIRECT (a loop device under swap) writes need no ordering by the kernel: the
+    /// file system has its own. Within an operation under way.
     /// </summary>
     public void Open(RecordRef opened, uint flags, out FuseOpenOut open)
     {
         ref var inode = ref inodes[opened];
         var maps = inode.IsRegular && (flags & OpenAccess) == OpenBoth;
         journal.Set(ref inode.Opens, inode.Opens + InodeRecord.Handle(maps));
-        // Handles say nothing that is not in the region: they mean the same to whoever serves the mount next.
+        // A handle holds nothing that is not in the region: it means the same to the next process that serves the mount.
         open = new FuseOpenOut { Fh = opened.Value | (maps ? HandleMaps : 0) };
         if (!inode.IsRegular) return;
         if (pools.Find(inode.Pool) is { } pool) pool.OpenFiles++;
@@ -122,7 +120,7 @@ internal sealed class KernelReferences(
     }
 
     /// <summary>
-    /// A handle of a file or directory is closed, which is the whole operation. Returns the inode if it is dead with that.
+    /// Closes a handle of a file or directory, which is the whole operation. Returns the inode if it is dead now.
     /// </summary>
     public RecordRef Close(in Caller caller, RecordRef opened, ulong handle)
     {
@@ -135,14 +133,14 @@ internal sealed class KernelReferences(
         Conclude(caller);
         if (inode.IsRegular)
         {
-            // With the last of these all that was mapped is written back.
+            // When the last of these is closed, all mapped data is written back.
             if (mappable == 0) inode.Lower(InodeFlags.TimeWasSet);
             if (pools.Find(inode.Pool) is { } pool) pool.OpenFiles -= closed;
         }
         return dead.IfDead(opened);
     }
 
-    /// <summary>A new connection has nothing looked up or open, and counts its requests from the start.</summary>
+    /// <summary>A new connection has no lookups and no open handles, and counts its requests from the start.</summary>
     public static void Clear(ref InodeRecord inode)
     {
         inode.Lookups = 0;

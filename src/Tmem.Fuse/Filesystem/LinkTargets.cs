@@ -4,13 +4,13 @@ using Tmem.Engine.Records;
 
 namespace Tmem.Fuse.Filesystem;
 
-/// <summary>Where symbolic links point. The caller holds the namespace lock.</summary>
+/// <summary>The targets of symbolic links. The caller holds the namespace lock.</summary>
 internal sealed class LinkTargets(RecordStore records, InodeTable inodes)
 {
     /// <summary>Longest target, in bytes.</summary>
     public const int Maximum = 4095;
 
-    /// <summary>A target, neither committed itself nor the inode's that it is prepared for.</summary>
+    /// <summary>Makes a target for an inode, committed neither by itself nor with the inode.</summary>
     public TmemStatus Prepare(RecordRef link, ReadOnlySpan<byte> target, out RecordRef record)
     {
         ref var inode = ref inodes[link];
@@ -27,7 +27,7 @@ internal sealed class LinkTargets(RecordStore records, InodeTable inodes)
         return TmemStatus.Ok;
     }
 
-    /// <summary>Where a link points; nothing if that is damaged or another's.</summary>
+    /// <summary>The target of a link; empty if that is damaged or another link's.</summary>
     public ReadOnlySpan<byte> Of(RecordRef link)
     {
         var target = new RecordRef(inodes[link].Target);

@@ -4,7 +4,7 @@ using Tmem.Engine.Region;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// The file system's own locks in the order they are taken, outermost first. The engine's latches come after them.
+/// The file system's own locks in the order in which they are taken, outermost first. The engine's latches come after them.
 /// </summary>
 internal enum LockRank
 {
@@ -18,15 +18,15 @@ internal enum LockRank
 
 /// <summary>
 /// Asserts, where assertions are on, that a thread takes locks in the order of their ranks and one of a rank at a time
-/// (docs/architecture.md, "Locks"), as <see cref="LatchOrder"/> does of the engine's latches. One that was not left is found out
-/// too, when its thread takes the next.
+/// (docs/architecture.md, "Locks"), as <see cref="LatchOrder"/> does for the engine's latches. A lock that was never released is
+/// found too, when its thread takes the next.
 /// </summary>
 internal static class LockOrder
 {
     // A bit for each rank.
     [ThreadStatic] private static int t_held;
 
-    /// <summary>Before a wait for a lock of that rank.</summary>
+    /// <summary>Before a wait for a lock of this rank.</summary>
     [Conditional("DEBUG")]
     public static void Waits(LockRank rank)
     {
@@ -34,11 +34,11 @@ internal static class LockOrder
         LatchOrder.HoldsNone();
     }
 
-    /// <summary>One of that rank is held from now on.</summary>
+    /// <summary>After a lock of this rank was taken.</summary>
     [Conditional("DEBUG")]
     public static void Entered(LockRank rank) => t_held |= 1 << (int)rank;
 
-    /// <summary>One of that rank is left.</summary>
+    /// <summary>After a lock of this rank was released.</summary>
     [Conditional("DEBUG")]
     public static void Left(LockRank rank)
     {
@@ -46,7 +46,7 @@ internal static class LockOrder
         t_held &= ~(1 << (int)rank);
     }
 
-    /// <summary>Whoever calls must hold one of that rank.</summary>
+    /// <summary>The caller must hold a lock of this rank.</summary>
     [Conditional("DEBUG")]
     public static void Holds(LockRank rank) =>
         Debug.Assert((t_held >> (int)rank & 1) != 0, $"a lock of rank {rank} is held by the thread that needs it");

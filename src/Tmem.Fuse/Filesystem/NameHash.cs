@@ -3,16 +3,15 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// From a name to its place in a tree: 47 bits of a keyed hash, and 16 that tell names of equal hash apart. With the key unknown,
-/// two of 16 million names of one's own choosing share a hash by chance; so the bound on such names is there for damaged regions
-/// and tests.
+/// Maps a name to its key in a tree: 47 bits of a keyed hash, and 16 that tell names of equal hash apart. With the key unknown,
+/// two of 16 million chosen names share a hash by chance; so the bound on such names serves damaged regions and tests.
 /// </summary>
 internal readonly struct NameHash(in SipKey key, ulong mask)
 {
-    /// <summary>All bits of a hash.</summary>
+    /// <summary>Mask of all bits of a hash.</summary>
     public const ulong Full = (1UL << 47) - 1;
 
-    /// <summary>Names of one hash in one tree: what a search may have to walk.</summary>
+    /// <summary>Most names of one hash in one tree: a bound on the length of a search.</summary>
     public const ulong MostAlike = 512;
 
     private const int Shift = 16;
@@ -24,10 +23,10 @@ internal readonly struct NameHash(in SipKey key, ulong mask)
 
     public static ulong HashOf(ulong key) => key >> Shift;
 
-    /// <summary>Where the names of a hash begin.</summary>
+    /// <summary>The first key of a hash.</summary>
     public static ulong FirstKey(ulong hash) => hash << Shift;
 
-    /// <summary>The lowest key of this hash that no record has; 0 if there is none.</summary>
+    /// <summary>The lowest free key of this hash; 0 if there is none.</summary>
     public static ulong FreeKey<T>(RecordTree<T> tree, ulong root, ulong hash) where T : unmanaged, ITreeRecord<T>
     {
         for (var number = 1UL; number <= MostAlike; number++)

@@ -6,14 +6,14 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Names and what they stand for: finding and judging them, and the changes that an operation is made of, in which an entry, its
+/// Names and what they refer to: lookup and checks, and the changes that operations are made of, in which an entry, its
 /// directory's tree, its inode and a running check change together. The caller holds the namespace lock.
 /// </summary>
 internal sealed class Names(
     RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index, LinkTargets targets, PoolTable pools,
     RunningCheck check, KernelReferences kernel, DeadInodes dead)
 {
-    /// <summary>What a name in a directory stands for. ENOENT; EIO as <see cref="Follow"/>.</summary>
+    /// <summary>What a name in a directory refers to. ENOENT; EIO as <see cref="Follow"/>.</summary>
     public Errno Find(
         NodeId parent, ReadOnlySpan<byte> name, out RecordRef directory, out RecordRef entry, out RecordRef inode)
     {
@@ -30,7 +30,7 @@ internal sealed class Names(
         return entry.IsNone ? Errno.ENOENT : Follow(entry, out inode);
     }
 
-    /// <summary>What a name stands for; EIO if either is damaged, or the inode was lost.</summary>
+    /// <summary>What a name refers to; EIO if either is damaged, or the inode was lost.</summary>
     public Errno Follow(RecordRef entry, out RecordRef inode)
     {
         inode = RecordRef.None;
@@ -40,7 +40,7 @@ internal sealed class Names(
     }
 
     /// <summary>
-    /// Whether a name may be made in a directory: ENOENT in a removed one or in a pool that ends, EEXIST, ENAMETOOLONG.
+    /// Whether a name may be made in a directory: ENOENT in a removed one or in a pool that is ending, EEXIST, ENAMETOOLONG.
     /// </summary>
     public Errno MayMake(RecordRef directory, ReadOnlySpan<byte> name)
     {
@@ -52,11 +52,11 @@ internal sealed class Names(
     }
 
     /// <summary>
-    /// Makes an inode and its name, in the pool of its directory. When it succeeds, the operation is under way in the journal,
-    /// for the caller to conclude.
+    /// Makes an inode and its name, in the pool of its directory. On success the operation is under way in the journal, and the
+    /// caller concludes it.
     /// </summary>
-    /// <param name="device">Of a device: its number; else 0.</param>
-    /// <param name="target">Of a symbolic link: where it points; else nothing.</param>
+    /// <param name="device">A device's number; else 0.</param>
+    /// <param name="target">A symbolic link's target; else empty.</param>
     public Errno Make(
         in Caller caller, RecordRef directory, ReadOnlySpan<byte> name, uint mode, uint device, ReadOnlySpan<byte> target,
         out RecordRef inode)
@@ -66,7 +66,7 @@ internal sealed class Names(
             out inode);
     }
 
-    /// <summary>As the other, in any pool.</summary>
+    /// <summary>As the other overload, in any pool.</summary>
     public Errno Make(
         in Caller caller, RecordRef directory, ReadOnlySpan<byte> name, uint mode, uint device, ReadOnlySpan<byte> target,
         PoolId pool, InodeFlags flags, out RecordRef inode)
@@ -102,7 +102,7 @@ internal sealed class Names(
         return Errno.Ok;
     }
 
-    /// <summary>Makes a prepared entry a name, within an operation that is under way.</summary>
+    /// <summary>Makes a prepared entry a name, within an operation under way.</summary>
     public void Publish(RecordRef directory, RecordRef entry)
     {
         journal.Publish(entry);
@@ -113,7 +113,7 @@ internal sealed class Names(
         inodes.TouchNames(directory);
     }
 
-    /// <summary>Takes a name away, within an operation that is under way.</summary>
+    /// <summary>Takes a name away, within an operation under way.</summary>
     public void Withdraw(RecordRef directory, RecordRef entry)
     {
         Take(entry, ChildOf(entry));
@@ -121,7 +121,7 @@ internal sealed class Names(
         inodes.TouchNames(directory);
     }
 
-    /// <summary>Has a name stand for another inode, within an operation that is under way.</summary>
+    /// <summary>Points a name to another inode, within an operation under way.</summary>
     public void Switch(RecordRef entry, RecordRef before, RecordRef after)
     {
         check.Removed(entry, before);
@@ -131,7 +131,7 @@ internal sealed class Names(
         inodes[after].Entry = entry.Value;
     }
 
-    /// <summary>Takes an entry from all that leads to it. To retire or free the record is the caller's.</summary>
+    /// <summary>Unlinks an entry from the tree and the counts. The caller retires or frees the record.</summary>
     public void Take(RecordRef entry, RecordRef inode)
     {
         check.Removed(entry, inode);
@@ -139,7 +139,7 @@ internal sealed class Names(
         if (inodes.IsWhole(inode) && inodes[inode].Entry == entry.Value) inodes[inode].Entry = 0;
     }
 
-    /// <summary>Takes a name away, which is the whole operation. Returns the inode if it is dead with that.</summary>
+    /// <summary>Takes a name away, which is the whole operation. Returns the inode if it is dead now.</summary>
     public RecordRef Remove(in Caller caller, RecordRef directory, RecordRef entry)
     {
         var inode = ChildOf(entry);
@@ -149,7 +149,7 @@ internal sealed class Names(
         return Drop(directory, inode);
     }
 
-    /// <summary>An inode has lost a name. Returns the inode if it is dead with that.</summary>
+    /// <summary>Counts a lost name of an inode. Returns the inode if it is dead now.</summary>
     public RecordRef Drop(RecordRef directory, RecordRef inode)
     {
         inodes.Unnamed(directory, inode);

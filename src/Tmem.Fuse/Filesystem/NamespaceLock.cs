@@ -2,12 +2,12 @@ namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
 /// The lock of entries, trees, links, references, owners, extended attributes and pools, and of every allocation, commit and
-/// freeing of a record. The outermost of the file system's (<see cref="LockOrder"/>), not re-entrant.
+/// freeing of a record. The outermost of the file system's locks (<see cref="LockOrder"/>), not re-entrant.
 /// </summary>
-/// <param name="records">The engine's, which a sync takes too.</param>
+/// <param name="records">The engine's lock around changes of records, which a sync takes too.</param>
 internal sealed class NamespaceLock(Lock records)
 {
-    /// <summary>Waits for the lock and holds it until what is returned is disposed of.</summary>
+    /// <summary>Waits for the lock and holds it until the returned value is disposed of.</summary>
     public Hold Enter()
     {
         LockOrder.Waits(LockRank.Names);

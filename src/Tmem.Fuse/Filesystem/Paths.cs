@@ -5,12 +5,12 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// From a page of the engine back to the file that a person knows, for reports. An inode remembers one of its names; only of a
-/// file that has lost that one and has others are all entries looked through, a piece at a time.
+/// Maps a page of the engine to the path of its file, for reports. An inode remembers one of its names; only for a file that has
+/// lost that one and has others are all entries searched, a piece at a time.
 /// </summary>
 internal sealed class Paths(BoundedHold hold, RecordStore records, InodeTable inodes, DirectoryIndex index, PoolTable pools)
 {
-    /// <summary>Longest path that is written out, in bytes: directories may be nested without end.</summary>
+    /// <summary>Longest path that is written out, in bytes: directories may be nested without bound.</summary>
     private const int LongestPath = 4096;
 
     /// <inheritdoc cref="IPoolDirectory.Describe"/>

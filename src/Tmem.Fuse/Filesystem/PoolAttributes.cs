@@ -6,7 +6,7 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// What a pool's directory says of its pool: extended attributes that nobody stores, in the management's words.
+/// The extended attributes of a pool's directory that describe its pool: not stored, in the management's vocabulary.
 /// </summary>
 internal static class PoolAttributes
 {
@@ -28,7 +28,7 @@ internal static class PoolAttributes
         ExtendedAttributes.AppendName(Pool, names, ref length);
     }
 
-    /// <summary>ENODATA, ERANGE; no buffer asks for the length alone.</summary>
+    /// <summary>ENODATA, ERANGE; an empty buffer asks for the length alone.</summary>
     public static Errno Get(PoolState pool, ReadOnlySpan<byte> name, Span<byte> value, out int length)
     {
         length = 0;

@@ -7,8 +7,8 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Pools: a first-level directory each. The pool is made before its directory and ended after it, so that a crash leaves at most
-/// a pool without a directory, which recovery ends; with it go the files below a directory that has lost its name.
+/// Pools: a first-level directory each. The pool is made before its directory and destroyed after it, so that a crash leaves at
+/// most a pool without a directory. Recovery destroys such a pool, with the files below a directory that has lost its name.
 /// </summary>
 internal sealed class PoolDirectories(
     NamespaceLock namespaceLock, TmemClient client, RecordStore records, InodeTable inodes, DirectoryIndex index,
@@ -20,16 +20,16 @@ internal sealed class PoolDirectories(
     public Errno Create(string name, in PoolOptions options, uint mode, out PoolId id)
     {
         id = default;
-        // What is made by name can be shown. mkdir takes any name, and what it made can be named below.
+        // A pool made by name can be printed. mkdir takes any name, and such a pool can be renamed below.
         if (name.Any(char.IsControl)) return Errno.EINVAL;
         var error = EncodeName(name, out var bytes);
         if (error != Errno.Ok) return error;
-        // The kernel may drop its copy of a page without a word, so a read must not consume ours.
+        // The kernel may drop its copy of a page at any time, so a read must not consume ours.
         var shared = (options.Flags & PoolFlags.Persistent) == 0 ? options with { Flags = options.Flags | PoolFlags.Shared }
             : options;
         try
         {
-            // The room of what was removed counts as free, even while it is still being dropped.
+            // The room of removed files counts as free, even while their pages are still being dropped.
             do error = TryCreate(bytes, mode, in shared, out id);
             while (error == Errno.ENOSPC && removals.DropSome());
             return error;
@@ -89,8 +89,8 @@ internal sealed class PoolDirectories(
     }
 
     /// <summary>
-    /// Takes a pool's directory away, which is held from then on: the rest is done without the lock, by
-    /// <see cref="Removals.Remove"/> or by the next process.
+    /// Takes a pool's directory off its name and holds it: the rest is done without the lock, by <see cref="Removals.Remove"/> or
+    /// by the next process.
     /// </summary>
     private Errno TakeOff(byte[] name, bool force, out RecordRef directory, out PoolState? pool)
     {
@@ -116,7 +116,7 @@ internal sealed class PoolDirectories(
     }
 
     /// <summary>
-    /// How many times files of all pools are open now, as the kernel has told: an open device counts as much as a process.
+    /// How many handles on files of all pools are open now, as the kernel has told: an open device counts as much as a process.
     /// </summary>
     public long OpenFiles()
     {
@@ -139,7 +139,7 @@ internal sealed class PoolDirectories(
         }
         catch (DamagedRecordException)
         {
-            // Those beyond the damage cannot be reached; a check names it.
+            // Directories beyond the damage cannot be reached; a check names it.
         }
         named.Sort((left, right) => string.CompareOrdinal(left.Name, right.Name));
         return named;
@@ -153,11 +153,11 @@ internal sealed class PoolDirectories(
         directory = RecordRef.None;
         var error = names.MayMake(inodes.Root, name);
         if (error != Errno.Ok) return error;
-        // A file's page n is its bytes from 4096 n on, of which any part can be read.
+        // A file's page n is its bytes from 4096 n on, any part of which can be read.
         if (options.Flags.PageSize() != FilePages.PageSize || (options.Flags & PoolFlags.Precompressed) != 0) return Errno.EINVAL;
         var status = client.NewPool(options, out var id);
         if (status != TmemStatus.Ok) return StatusErrno.Of(status);
-        // What is made below inherits whether pages may vanish.
+        // Files made below inherit whether pages may vanish.
         var flags = InodeFlags.PoolDirectory | ((options.Flags & PoolFlags.Persistent) == 0 ? InodeFlags.Ephemeral : 0);
         error = names.Make(caller, inodes.Root, name, mode, 0, default, id, flags, out directory);
         if (error != Errno.Ok)
@@ -170,7 +170,8 @@ internal sealed class PoolDirectories(
     }
 
     /// <summary>
-    /// Takes a pool off the file system: nothing more is made in it. Under the namespace lock; <see cref="End"/> follows.
+    /// Detaches a pool from the file system: no file can be made in it any more. Under the namespace lock; <see cref="End"/>
+    /// follows.
     /// </summary>
     public void Disown(PoolState? pool)
     {
@@ -178,7 +179,7 @@ internal sealed class PoolDirectories(
         pools.Ending++;
     }
 
-    /// <summary>Empties a disowned pool, which takes as long as it holds pages: without the namespace lock.</summary>
+    /// <summary>Destroys a disowned pool, in time linear in its pages: without the namespace lock.</summary>
     public void End(PoolState pool)
     {
         client.DestroyPool(pool.Id);
@@ -186,7 +187,7 @@ internal sealed class PoolDirectories(
         pools.Ending--;
     }
 
-    /// <summary>A pool's name as bytes: EINVAL for one that could not be a directory's, ENAMETOOLONG.</summary>
+    /// <summary>Encodes a pool's name: EINVAL if it is no valid name of a directory, ENAMETOOLONG.</summary>
     private static Errno EncodeName(string name, out byte[] bytes)
     {
         bytes = [];

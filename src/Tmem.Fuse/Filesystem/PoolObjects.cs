@@ -3,8 +3,8 @@ using Tmem.Engine;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Whether each pool holds as many objects as there are files with pages. Files change while they are counted, so only a pool
-/// that nothing was stored in or taken from meanwhile is compared; one that is always busy is passed over.
+/// Checks whether each pool holds as many objects as there are files with pages. Files change while they are counted, so only a
+/// pool whose contents did not change meanwhile is compared; one that is always busy is skipped.
 /// </summary>
 internal sealed class PoolObjects(TmemClient client)
 {
@@ -22,7 +22,7 @@ internal sealed class PoolObjects(TmemClient client)
         }
     }
 
-    /// <summary>A file of the pool that has pages.</summary>
+    /// <summary>Counts a file of the pool that has pages.</summary>
     public void Count(PoolId pool) => _files[pool.Value % PoolTable.Places]++;
 
     public void Compare(Action<string> report)

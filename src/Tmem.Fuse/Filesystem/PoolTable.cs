@@ -12,7 +12,7 @@ internal sealed class PoolState(PoolId id, PoolOptions options, RecordRef direct
     public RecordRef Directory { get; } = directory;
     public bool IsEphemeral => (Options.Flags & PoolFlags.Persistent) == 0;
 
-    /// <summary>Open handles on files of the pool, named or not.</summary>
+    /// <summary>Open handles on files of the pool, with a name or without.</summary>
     public long OpenFiles
     {
         get;
@@ -42,7 +42,7 @@ internal sealed class PoolTable
     public PoolState? Of(RecordRef directory, in InodeRecord inode) =>
         Find(inode.Pool) is { } pool && pool.Directory == directory ? pool : null;
 
-    /// <summary>Pools that have lost their directory and are being emptied, of pages or of names.</summary>
+    /// <summary>Pools that have lost their directory, and whose pages or names are being removed.</summary>
     public int Ending
     {
         get;

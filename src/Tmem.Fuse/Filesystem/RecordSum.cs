@@ -7,13 +7,13 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Sums over what lasts in a record, seeded by the record's place and lengths: what fails its sum is damaged and not believed in
-/// anything. 10 ns for an entry, 3 for an inode. No secret: it finds accidents, and who can write the region's memory can write
-/// its pages as well.
+/// Checksums over the lasting part of a record, seeded by the record's place and lengths: a record that fails its sum is damaged,
+/// and nothing in it is trusted. 10 ns for an entry, 3 for an inode. Not a secret: it detects accidents; a process that can write
+/// the region's memory can write its pages as well.
 /// </summary>
 internal static class RecordSum
 {
-    // Where the summed part of a record begins; it ends with the record's bytes (of the root record: where it ends).
+    // Start of the summed part of a record; it ends with the record's bytes (of the root record: its end).
     private static readonly int s_entryStart = Start((ref EntryRecord record) => ref record.Key);
     private static readonly int s_attributeStart = Start((ref AttributeRecord record) => ref record.Key);
     private static readonly int s_targetStart = Start((ref TargetRecord record) => ref record.Owner);
@@ -21,11 +21,11 @@ internal static class RecordSum
 
     private delegate ref ulong Field<T>(ref T record);
 
-    /// <summary>Of what a root record refers to.</summary>
+    /// <summary>Of a root record's references.</summary>
     public static ulong Of(in RootRecord root) => XxHash3.HashToUInt64(
         MemoryMarshal.AsBytes(new ReadOnlySpan<RootRecord>(in root))[..s_rootEnd]);
 
-    /// <summary>Of what an inode is: 32 bits, never 0.</summary>
+    /// <summary>Of an inode's identity: 32 bits, never 0.</summary>
     public static uint Of(RecordRef record, in InodeRecord inode)
     {
         var kind = (ulong)(inode.Mode & InodeMode.TypeMask) << 32 | (uint)(inode.Flags & InodeFlags.Lasting);
@@ -39,7 +39,7 @@ internal static class RecordSum
 
     public static bool Holds(RecordRef record, in InodeRecord inode) => Of(record, in inode) == inode.Sum;
 
-    /// <summary>The word of an entry that holds sum and length, as it is to be with that child.</summary>
+    /// <summary>The word of an entry that holds sum and length, for an entry with this child.</summary>
     public static ulong OfEntry(RecordStore records, RecordRef entry, ulong child)
     {
         _ = records.Get<EntryRecord>(entry);

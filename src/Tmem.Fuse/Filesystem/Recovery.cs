@@ -5,14 +5,15 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// Takes up what a region holds: undoes the operation on names that was cut short, drops what names nothing, and computes every
-/// derived field of the records anew. Runs before anybody else works, and may be cut short itself and run again. A file system
-/// just made passes through it as well, so that there is one way to start. Clients wait, so it makes true what is derived and
-/// leaves to others what is work: a removal cut short is gone on with when they are served (<see cref="Removals"/>). Four passes
-/// go over the records in place: nothing here grows with their number, and the time of all of them is linear in it.
+/// Takes up the file system that a region holds: undoes the interrupted operation on names, drops what no name leads to, and
+/// computes every derived field of the records anew. Runs before any other thread works, and may be interrupted and run again. A
+/// new file system passes through it as well, so that there is only one way to start. Clients wait, so it only rebuilds derived
+/// fields and leaves long work for later: an interrupted removal is continued once clients are served (<see cref="Removals"/>).
+/// It makes four passes over the records in place: nothing here grows with their number, and the time of all passes is linear in
+/// it.
 /// <para>
-/// No record is believed before its sum holds. One that fails it is left where it is for <c>check</c> to name (or, with leave to
-/// drop what is damaged, freed), and costs what it stood for alone: see <see cref="Salvage"/>.
+/// No record is trusted before its sum holds. One that fails it stays where it is for <c>check</c> to name (or, with leave to
+/// drop what is damaged, is freed), and costs only what it stood for: see <see cref="Salvage"/>.
 /// </para>
 /// </summary>
 internal sealed class Recovery(
@@ -20,12 +21,12 @@ internal sealed class Recovery(
         ExtendedAttributes attributes,
     PoolTable pools, FileData data, Damage damage, Paths paths, bool drops)
 {
-    /// <summary>Something without a name could not be given one, and is not to be freed.</summary>
+    /// <summary>Something without a name could not be given one, and must not be freed.</summary>
     public bool KeepsNameless { get; private set; }
 
     /// <summary>
-    /// The first of the directories that lead to what is left of removals, held, each counted as a pool that is ending. The next
-    /// one is what <see cref="InodeRecord.Parent"/> says.
+    /// The first of the held directories that lead to the rest of interrupted removals, each counted as a pool that is ending.
+    /// <see cref="InodeRecord.Parent"/> links the next.
     /// </summary>
     public RecordRef FirstHeld { get; private set; }
 
@@ -34,7 +35,7 @@ internal sealed class Recovery(
     private long _inodes;
     private bool _namesAreLost;
 
-    /// <param name="reap">Given each inode that is dead, last.</param>
+    /// <param name="reap">Called with each dead inode, last.</param>
     public void Run(Action<RecordRef> reap)
     {
         var before = damage.Count;
@@ -46,7 +47,7 @@ internal sealed class Recovery(
         records.ForEach(Reset);
         inodes.Adopt(_inodes);
         inodes[inodes.Root].Links = 2;
-        // An attribute or a target that is damaged costs no name.
+        // A damaged attribute or target costs no name.
         _namesAreLost = damage.Count > before;
         records.ForEach(Link);
         records.ForEach(RecordKind.Inode, BuildTree);
@@ -65,7 +66,7 @@ internal sealed class Recovery(
         damage.Settle();
     }
 
-    /// <summary>Of an inode that is lost the pages are there still, and nothing leads to them: they go with it.</summary>
+    /// <summary>The pages of a lost inode are still stored, and nothing leads to them: they are dropped.</summary>
     private void DropPagesWithoutFile()
     {
         var dropped = 0L;
@@ -84,7 +85,7 @@ internal sealed class Recovery(
         if (dropped > 0) damage.NoteMended($"the pages of lost inodes are dropped: those of {dropped}");
     }
 
-    /// <summary>What is no record any more goes; of inodes, what is derived.</summary>
+    /// <summary>Frees what is no longer a record; clears the derived fields of inodes.</summary>
     private void Reset(RecordRef record, byte kind, RecordState state)
     {
         switch (state)
@@ -119,9 +120,7 @@ internal sealed class Recovery(
         }
     }
 
-    /// <summary>
-    /// A record whose header is whole and whose contents are not. With its pool gone there is nothing it could stand for.
-    /// </summary>
+    /// <summary>A record with a whole header and damaged contents. If its pool is gone, it stands for nothing.</summary>
     /// <returns>Whether something is lost.</returns>
     private bool FailsSum(RecordRef record, Func<string> what)
     {
@@ -200,8 +199,8 @@ internal sealed class Recovery(
     }
 
     /// <summary>
-    /// A name whose inode is gone. It stays, so that who looks for it is told of the loss, and stands for no inode that may come
-    /// to that place.
+    /// Marks a name whose inode is gone. The name stays, so that a lookup reports the loss, and refers to no inode that may later
+    /// take that place.
     /// </summary>
     private void Lose(RecordRef entry)
     {
@@ -222,7 +221,7 @@ internal sealed class Recovery(
     }
 
     /// <summary>
-    /// A first-level directory stands for its pool; pools without one are the remains of a creation or removal.
+    /// Assigns the first-level directories to their pools; pools without one are the remains of a creation or removal.
     /// </summary>
     private void AdoptPools(Action<PoolSnapshot> withoutDirectory)
     {
@@ -254,7 +253,7 @@ internal sealed class Recovery(
         Forget(directory, entry);
     }
 
-    /// <summary>Frees an entry that is in no tree, and takes it from what its inode counts.</summary>
+    /// <summary>Frees an entry that is in no tree, and takes it from its inode's counts.</summary>
     private void Forget(RecordRef directory, RecordRef entry)
     {
         var child = new RecordRef(records.Get<EntryRecord>(entry).Child);
@@ -295,10 +294,10 @@ internal sealed class Recovery(
     }
 
     /// <summary>
-    /// Now that pools and names are known: what is dead goes, and what is below a directory without a name is to go.
+    /// After pools and names are known: reaps what is dead, and chains the directories without a name for removal.
     /// <para>
-    /// Pages behind the end of a file come from a write that was cut short, so only files that were open can have them (or from a
-    /// truncation, which goes on later: see FileData.ClearBeyondEnd). Open handles are counted here.
+    /// Pages behind the end of a file come from an interrupted write, so only files that were open can have them (or from a
+    /// truncation, which is finished later: see FileData.ClearBeyondEnd). Open handles are counted here.
     /// </para>
     /// </summary>
     private void Finish(RecordRef inode, Action<RecordRef> reap)
@@ -318,7 +317,7 @@ internal sealed class Recovery(
         if (record.IsDead && !KeepsNameless && !record.Has(InodeFlags.Held)) reap(inode);
     }
 
-    /// <summary>Leaves the rest of a removal that was cut short to those who serve.</summary>
+    /// <summary>Leaves the rest of an interrupted removal to be continued while clients are served.</summary>
     private void Hold(RecordRef directory)
     {
         ref var record = ref inodes[directory];

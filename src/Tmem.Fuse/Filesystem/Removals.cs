@@ -5,17 +5,17 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// The removal of all names below a directory that has lost its own, a few under each hold of the namespace lock. Who destroys a
-/// pool does it himself. What he leaves when his process dies is gone on with by the thread that drops what nobody waits for:
-/// recovery chains the directories that lead to it, and does nothing of it. The directory is held meanwhile
-/// (<see cref="InodeFlags.Held"/>): it is freed after what is below it, whoever forgets it before.
+/// The removal of all names below a directory that has lost its own, a few under each hold of the namespace lock. The thread that
+/// destroys a pool does this itself. If its process dies, recovery only chains the directories that lead to the rest, and the
+/// thread that drops pages in the background continues. The directory is held meanwhile (<see cref="InodeFlags.Held"/>): it is
+/// freed after everything below it, even if the kernel forgets it before.
 /// </summary>
-/// <param name="left">The first of those that a process which died has left; each leads to the next by its parent.</param>
+/// <param name="left">The first directory that a dead process has left; each leads to the next by its parent.</param>
 internal sealed class Removals(
     BoundedHold hold, RecordStore records, InodeTable inodes, DirectoryIndex index, PoolTable pools, Names names,
     DeadInodes dead, RecordRef left)
 {
-    /// <summary>Names that go under one hold.</summary>
+    /// <summary>Names removed under one hold.</summary>
     private const int RemovedAtOnce = 64;
 
     private readonly Lock _gate = new();
@@ -23,8 +23,8 @@ internal sealed class Removals(
     private Removal _removal;
 
     /// <summary>
-    /// How far a removal is. It goes down to what is empty and up again by the inodes' parents: directories may be nested without
-    /// end, and nothing grows with them.
+    /// The progress of a removal. It descends to empty directories and ascends by the inodes' parents: directories may be nested
+    /// without bound, and nothing grows with their depth.
     /// </summary>
     private struct Removal(RecordRef top)
     {
@@ -34,7 +34,7 @@ internal sealed class Removals(
     }
 
     /// <summary>
-    /// Removes every name below a held directory of a pool that has ended, so that nothing is made there any more.
+    /// Removes every name below a held directory of a pool that is ending, where nothing new can be made any more.
     /// </summary>
     public void Remove(RecordRef top)
     {
@@ -43,8 +43,8 @@ internal sealed class Removals(
     }
 
     /// <summary>
-    /// A step of dropping what nobody uses any more: names that a process which died has left, and pages of dead files. False if
-    /// nothing is left.
+    /// Drops some of what is no longer in use: names that a dead process has left, and pages of dead files. False if nothing is
+    /// left.
     /// </summary>
     public bool DropSome() => RemoveLeft() | dead.DropSome();
 
@@ -65,7 +65,7 @@ internal sealed class Removals(
         var top = _firstLeft;
         _removal = new Removal(top);
         _firstLeft = RecordRef.None;
-        // A damaged one, and those behind it, are left to the next recovery.
+        // The next recovery takes care of a damaged one, and of those behind it.
         if (!inodes.IsWhole(top)) return true;
         _firstLeft = new RecordRef(inodes[top].Parent);
         inodes[top].Parent = 0;
@@ -82,7 +82,7 @@ internal sealed class Removals(
         {
             try
             {
-                // Others may have removed it meanwhile, and its place may be another's.
+                // It may have been removed meanwhile, and its place reused.
                 if (!inodes.IsWhole(removal.At) || inodes[removal.At].Generation != removal.Generation
                     || !inodes[removal.At].IsDirectory)
                     removal.At = removal.Top;
@@ -102,7 +102,7 @@ internal sealed class Removals(
         return !done;
     }
 
-    /// <summary>Ends the hold on a directory. The inode, if it is dead with that.</summary>
+    /// <summary>Ends the hold on a directory. Returns the inode if it is dead now.</summary>
     private RecordRef LetGo(RecordRef top)
     {
         pools.Ending--;

@@ -5,18 +5,16 @@ using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Filesystem;
 
-/// <summary>
-/// Rename: what may take which place, and the change of two entries. The caller holds the namespace lock.
-/// </summary>
+/// <summary>Rename: which moves are allowed, and the change of the two entries. The caller holds the namespace lock.</summary>
 internal sealed class Renames(Journal journal, InodeTable inodes, DirectoryIndex index, Names names, KernelReferences kernel)
 {
     private const uint NoReplace = 1;
     private const uint Exchange = 2;
 
-    /// <summary>Directories above one that a directory can be moved into.</summary>
+    /// <summary>Most levels above a directory that another can be moved into.</summary>
     private const int DeepestRename = 16_384;
 
-    /// <param name="died">What had the new name, if it is dead with that.</param>
+    /// <param name="died">The former inode of the new name, if it is dead now.</param>
     public Errno Rename(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, NodeId newParent, ReadOnlySpan<byte> newName,
         uint flags, out RecordRef died)
     {
@@ -33,13 +31,13 @@ internal sealed class Renames(Journal journal, InodeTable inodes, DirectoryIndex
         return flags == Exchange ? ExchangeEntries(caller, in plan) : MoveEntry(caller, in plan, newName, out died);
     }
 
-    /// <summary>What a rename is about; <see cref="Source"/> is none if there is nothing to do.</summary>
+    /// <summary>What a rename changes; <see cref="Source"/> is none if there is nothing to do.</summary>
     private struct RenamePlan
     {
         public RecordRef From;
         public RecordRef To;
         public RecordRef Source;
-        /// <summary>None if the new name is not there.</summary>
+        /// <summary>None if the new name does not exist.</summary>
         public RecordRef Target;
         public RecordRef SourceChild;
         public RecordRef TargetChild;
@@ -54,7 +52,7 @@ internal sealed class Renames(Journal journal, InodeTable inodes, DirectoryIndex
         if (error != Errno.Ok) return error;
         var source = index.Find(plan.From, name);
         if (source.IsNone || inodes[plan.To].Links == 0) return Errno.ENOENT;
-        // A first-level directory is a pool: it can be called another name, but nothing becomes or ceases to be one by renaming.
+        // A first-level directory is a pool: it can be renamed, but a rename neither makes nor destroys one.
         if ((plan.From == inodes.Root) != (plan.To == inodes.Root)) return Errno.EPERM;
         if (inodes[plan.From].Pool != inodes[plan.To].Pool) return Errno.EXDEV;
         error = names.Follow(source, out plan.SourceChild);
@@ -80,21 +78,20 @@ internal sealed class Renames(Journal journal, InodeTable inodes, DirectoryIndex
         return error;
     }
 
-    /// <summary>Whether the moved one may take the place of what has the new name.</summary>
+    /// <summary>Whether the moved inode may replace the inode of the new name.</summary>
     private Errno CheckReplace(in RenamePlan plan)
     {
         var sourceIsDirectory = inodes[plan.SourceChild].IsDirectory;
         if (!inodes[plan.TargetChild].IsDirectory) return sourceIsDirectory ? Errno.ENOTDIR : Errno.Ok;
         if (!sourceIsDirectory) return Errno.EISDIR;
         if (!index.IsEmpty(plan.TargetChild)) return Errno.ENOTEMPTY;
-        // The name of a pool is not a way to destroy another one.
+        // A rename of a pool must not destroy another one.
         return plan.To == inodes.Root ? Errno.EEXIST : Errno.Ok;
     }
 
     /// <summary>
-    /// Whether <paramref name="directory"/> is <paramref name="ancestor"/> or lies below it. The kernel has made sure already
-    /// that it does not; what lies deeper than anybody nests directories is believed to, so that a user's tree is not what others
-    /// wait for.
+    /// Whether <paramref name="directory"/> is <paramref name="ancestor"/> or lies below it. The kernel has already ruled that
+    /// out; deeper than any sane nesting the answer is assumed to be yes, so that one user's tree does not hold up others.
     /// </summary>
     private bool IsWithin(RecordRef directory, RecordRef ancestor)
     {
@@ -145,7 +142,7 @@ internal sealed class Renames(Journal journal, InodeTable inodes, DirectoryIndex
         return Errno.Ok;
     }
 
-    /// <summary>Of a directory: what holds its name now.</summary>
+    /// <summary>Of a directory: sets its parent.</summary>
     private void MoveParent(RecordRef inode, RecordRef from, RecordRef to)
     {
         if (!inodes[inode].IsDirectory) return;

@@ -3,9 +3,9 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// How far a check that runs beside the work has counted, for those who change names meanwhile: the check goes over the records
-/// by their places, so what lies below its place has been counted, and a change there is counted by who makes it. So the marks of
-/// the inodes are, at every moment after the walk over the entries, exactly the links they should have. While no check runs
+/// How far a check that runs beside the work has counted. The check visits the records in the order of their places: records
+/// below its place have been counted, and a change there must be counted by the operation that makes it. So at every moment after
+/// the walk over the entries the marks of the inodes are exactly the link counts that they should have. While no check runs
 /// nothing is below its place. Under the namespace lock.
 /// </summary>
 internal sealed class RunningCheck(RecordStore records, InodeTable inodes)
@@ -33,7 +33,7 @@ internal sealed class RunningCheck(RecordStore records, InodeTable inodes)
 
     public void Removed(RecordRef inode) => Inodes -= inode.Value << 4 < InodesBelow ? 1 : 0;
 
-    /// <summary>Counts an entry that the check itself has come to.</summary>
+    /// <summary>Counts an entry that the check itself has reached.</summary>
     public void Mark(RecordRef entry, RecordRef child, int change)
     {
         if (!inodes.IsWhole(child)) return;

@@ -5,11 +5,11 @@ using Tmem.Engine.Records;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// What a damaged record stood for, as far as it is whole itself: files and directories that have lost their names to it are
-/// found again in a directory lost+found of their pool, which only root may enter (what they were named in may have been closed
-/// to others), under the numbers of their inodes; a pool whose directory is lost gets another one. Works only where damage was
-/// seen: without it, what has no name is the remains of a removal. With it, such remains get names as well, which is the lesser
-/// evil.
+/// Restores what damaged records stood for, as far as it is whole itself. Files and directories that have lost their names to
+/// damage reappear in a directory lost+found of their pool, which only root may enter (their old directories may have been closed
+/// to others), named by the numbers of their inodes; a pool whose directory is lost gets another one. Runs only where damage was
+/// found: without damage, an inode without a name is the remains of a removal. With damage, such remains get names as well, which
+/// is the lesser evil.
 /// </summary>
 internal sealed class Salvage(
     TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index, PoolTable pools,
@@ -20,7 +20,7 @@ internal sealed class Salvage(
 
     private bool _failed;
 
-    /// <summary>A pool without a directory: the one that was made as such, if it is there, else a new one.</summary>
+    /// <summary>Gives a pool without a directory the one that was made for it, if it exists, else a new one.</summary>
     public void AdoptPools(PoolSnapshot pool)
     {
         var directory = RecordRef.None;
@@ -35,7 +35,7 @@ internal sealed class Salvage(
         if (directory.IsNone)
         {
             var flags = InodeFlags.PoolDirectory | ((pool.Options.Flags & PoolFlags.Persistent) == 0 ? InodeFlags.Ephemeral : 0);
-            // A pool in which nothing was ever made needs none: it is a creation that was cut short.
+            // A pool in which nothing was ever made needs none: its creation was interrupted.
             if (!HasInodes(pool.Id))
             {
                 client.DestroyPool(pool.Id);
@@ -55,17 +55,16 @@ internal sealed class Salvage(
         }
     }
 
-    /// <summary>False if one could not be named, for want of room or of its pool's directory.</summary>
+    /// <summary>False if an inode could not be named, for lack of room or of its pool's directory.</summary>
     public bool NameOrphans()
     {
-        // The visitor makes records: where the walk meets one of them, it has a name.
+        // The visitor makes records: when the walk meets one of them, it already has a name.
         records.ForEach(RecordKind.Inode, inode =>
         {
             ref var record = ref inodes[inode];
             if (inode == inodes.Root || record.Links >= (record.IsDirectory ? 2 : 1)
                 && (!record.IsDirectory || record.Parent != 0)) return;
-            // Whether somebody has it open, or just knows it, does not tell a name lost from one removed; but a directory that
-            // was removed was empty.
+            // Being open or looked up does not tell a lost name from a removed one; but a removed directory was empty.
             if (record.IsDirectory && record.Children == 0 && record.Lookups != 0 || !inodes.IsWhole(inode)) return;
             if (pools.Find(record.Pool) is not { } pool) return;
             var isNamed = Name(LostIn(pool), inode, Encoding.UTF8.GetBytes($"{inode.Value}"));
@@ -90,7 +89,7 @@ internal sealed class Salvage(
         if (found.IsNone)
             return Make(pool.Directory, "lost+found"u8, LostMode, pool.Id, inodes[pool.Directory].Flags & InodeFlags.Ephemeral);
         var directory = new RecordRef(records.Get<EntryRecord>(found).Child);
-        // What a user has put there is not for what was not his.
+        // A user's own lost+found is no place for files of others.
         return inodes.IsWhole(directory) && inodes[directory] is { IsDirectory: true, Uid: 0, Mode: LostMode } ? directory
             : RecordRef.None;
     }

@@ -14,8 +14,8 @@ internal struct SipKey
 }
 
 /// <summary>
-/// SipHash-2-4 (Aumasson and Bernstein, 2012): a hash with a secret key, made for tables whose keys strangers choose. Who sees
-/// any number of hashes learns nothing of the key, nor of another name's hash. Names are short, and one costs 20 ns; SipHash-1-3
+/// SipHash-2-4 (Aumasson and Bernstein, 2012): a hash with a secret key, made for tables with keys chosen by strangers. Any
+/// number of hashes reveals nothing of the key, nor of another name's hash. Names are short, and one costs 20 ns; SipHash-1-3
 /// would save 7 of them.
 /// </summary>
 internal static class SipHash

@@ -3,7 +3,7 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Filesystem;
 
-/// <summary>The one place where an outcome of the engine becomes an error number.</summary>
+/// <summary>The one place where an engine's status becomes an error number.</summary>
 internal static class StatusErrno
 {
     public static Errno Of(TmemStatus status) => status switch

@@ -3,10 +3,10 @@ using Tmem.Fuse.Abi;
 
 namespace Tmem.Fuse.Filesystem;
 
-/// <summary>What the store, or a pool's limit where that is narrower, has room for.</summary>
+/// <summary>The room left in the store, or within a pool's limit where that is narrower.</summary>
 internal sealed class StoreRoom(TmemEngine engine, TmemClient client)
 {
-    /// <summary>Bytes of metadata a small file takes, roughly: how many more files statfs promises.</summary>
+    /// <summary>Rough metadata bytes of a small file: how many more files statfs promises.</summary>
     private const ulong BytesPerFile = 512;
 
     /// <summary>For statfs. The block is a page: discards come in this unit.</summary>
@@ -31,8 +31,8 @@ internal sealed class StoreRoom(TmemEngine engine, TmemClient client)
     }
 
     /// <summary>
-    /// Whether so many bytes could be stored if they were as small as pages can be: all of the same bytes, a word in the index
-    /// each. What cannot be then is refused at once, to a program that asks for room before it writes.
+    /// Whether so many bytes could be stored if they compressed as well as pages can: all bytes alike, a word in the index each.
+    /// Otherwise a program that asks for room before it writes is refused at once.
     /// </summary>
     public bool CanEverFit(PoolId pool, ulong length)
     {

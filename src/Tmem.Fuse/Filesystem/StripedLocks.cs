@@ -2,9 +2,9 @@ namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
 /// Reader/writer spin locks, a fixed number of them: some for each place in the table of pools, so that files of two pools never
-/// share one and nobody's file can hold up the swap file, whose pool is its own. Within a pool a key chooses the lock. A waiting
-/// writer keeps new readers out, so it is not starved, and one that takes the lock again and again gives way in between. Not
-/// re-entrant; a thread holds at most one lock of a set (<see cref="LockOrder"/>). ReaderWriterLockSlim was weighed: it costs
+/// share one and no file can hold up the swap file, which has a pool of its own. Within a pool a key chooses the lock. A waiting
+/// writer keeps new readers out, so it is not starved, and a writer that takes the lock again and again gives way in between. Not
+/// re-entrant; a thread holds at most one lock of a set (<see cref="LockOrder"/>). ReaderWriterLockSlim was considered: it costs
 /// several times as much a request, keeps thread-local state that allocates, and one a file would have to live somewhere; a word
 /// in the inode's record would be written by reads.
 /// </summary>
@@ -13,13 +13,13 @@ internal sealed class StripedLocks
     /// <summary>A pool id's low bits are its place in the engine's table of pools.</summary>
     private const int Pools = 1024;
 
-    // Bit 31: a writer holds it or waits for the readers (the bits below count them) to leave.
+    // Bit 31: a writer holds the lock or waits for the readers (counted by the bits below) to leave.
     private const int Writer = int.MinValue;
 
-    // Most holders are gone within microseconds; sleep (1 ms) only for one that was put off its core.
+    // Most holders leave within microseconds; sleep (1 ms) only for one that was preempted.
     private const int YieldsBeforeSleep = 500;
 
-    // The word behind a lock counts who waits for it.
+    // The word behind a lock counts its waiters.
     private const int WaitersOffset = 1;
 
     private readonly int[] _states;
@@ -27,9 +27,9 @@ internal sealed class StripedLocks
     private readonly int _stripes;
     private readonly int _integers;
 
-    /// <param name="rank">What they lock.</param>
+    /// <param name="rank">The rank of the locks.</param>
     /// <param name="stripes">How many locks a pool has; a power of two.</param>
-    /// <param name="bytes">How far two locks lie apart: 64 for a cache line each.</param>
+    /// <param name="bytes">Distance of two locks in bytes: 64 for a cache line each.</param>
     public StripedLocks(LockRank rank, int stripes, int bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(stripes & (stripes - 1), 0);
@@ -45,7 +45,7 @@ internal sealed class StripedLocks
         return ((int)(pool % Pools) * _stripes + ((int)(mixed >> 40) & (_stripes - 1))) * _integers;
     }
 
-    /// <summary>Enters beside other readers, until what is returned is disposed of.</summary>
+    /// <summary>Enters shared, until the returned value is disposed of.</summary>
     public SharedHold EnterShared(int stripe)
     {
         LockOrder.Waits(_rank);
@@ -54,7 +54,7 @@ internal sealed class StripedLocks
         return new SharedHold(this, stripe);
     }
 
-    /// <summary>Enters alone, until what is returned is disposed of.</summary>
+    /// <summary>Enters alone, until the returned value is disposed of.</summary>
     public ExclusiveHold EnterExclusive(int stripe)
     {
         LockOrder.Waits(_rank);
@@ -80,10 +80,7 @@ internal sealed class StripedLocks
         Interlocked.Decrement(ref _states[stripe + WaitersOffset]);
     }
 
-    /// <summary>
-    /// Lets those who wait for a lock that the caller has just left and wants again have it first; a moment at
-    /// most.
-    /// </summary>
+    /// <summary>Lets waiters for a lock that the caller has just left and wants again go first; waits a moment at most.</summary>
     public void GiveWay(int stripe)
     {
         LockOrder.Waits(_rank);
@@ -92,7 +89,7 @@ internal sealed class StripedLocks
             spin.SpinOnce(YieldsBeforeSleep);
     }
 
-    /// <summary>A lock that is held; by default none is.</summary>
+    /// <summary>A shared hold of a lock; by default of none.</summary>
     public readonly ref struct SharedHold(StripedLocks locks, int stripe)
     {
         private readonly StripedLocks? _locks = locks;
@@ -105,7 +102,7 @@ internal sealed class StripedLocks
         }
     }
 
-    /// <summary>A lock that is held alone.</summary>
+    /// <summary>An exclusive hold of a lock.</summary>
     public readonly ref struct ExclusiveHold(StripedLocks locks, int stripe)
     {
         public void Dispose()

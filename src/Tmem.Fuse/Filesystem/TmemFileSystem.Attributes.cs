@@ -49,14 +49,14 @@ internal sealed partial class TmemFileSystem
         attributes = default;
         var error = _inodes.Resolve(deferral.Node, out var inode);
         if (error != Errno.Ok) return error;
-        // What is written back from here on was changed after the time was set.
+        // Changes written back from here on were made after the time was set.
         if (deferral.Kind == DeferralKind.TimeSet) _inodes[inode].Lower(InodeFlags.TimeWasSet);
         _inodes.Describe(inode, out attributes);
         return Errno.Ok;
     }
 
     /// <summary>
-    /// The mount has default_permissions: the kernel decides by mode and owner, and this only says whether the node is there.
+    /// The mount has default_permissions: the kernel decides by mode and owner, and this only checks that the node exists.
     /// </summary>
     public Errno Access(in Caller caller, NodeId node, uint mask) => _inodes.Resolve(node, out _);
 
@@ -67,7 +67,7 @@ internal sealed partial class TmemFileSystem
         if (error == Errno.Ok) error = AttributeNames.Judge(name);
         if (error != Errno.Ok) return error;
         var isOfPool = name.StartsWith(PoolAttributes.Prefix);
-        // Asked on many writes (security.capability), of files that have none: no lock for the answer.
+        // Asked on many writes (security.capability) of files that have none: answered without the lock.
         if (!isOfPool && Volatile.Read(ref _inodes[inode].Attributes) == 0) return Errno.ENODATA;
         using var held = _lock.Enter();
         if (!isOfPool) return _attributes.Get(inode, name, value, out length);
@@ -116,7 +116,7 @@ internal sealed partial class TmemFileSystem
         using (_lock.Enter())
         {
             if (_pools.Of(inode, in _inodes[inode]) is not null) PoolAttributes.List(names, ref length);
-            // The kernel refuses trusted.* to all but administrators when it is read or set, but not when it is listed.
+            // The kernel hides trusted.* from all but administrators on get and set, but not in a list.
             _attributes.List(inode, caller.Uid == 0 ? default : AttributeNames.Trusted, names, ref length);
         }
         if (names.IsEmpty || length <= names.Length) return Errno.Ok;

@@ -12,8 +12,7 @@ internal sealed partial class TmemFileSystem
     private const uint OpenExclusive = 0x80;
     private const uint OpenTruncate = 0x200;
     private const uint WriteKillSetId = 4;
-    // FUSE_WRITE_CACHE: from a page of the kernel's. Without its write-back cache, which is not asked for, that is one of a
-    // mapping.
+    // FUSE_WRITE_CACHE: from a page of the kernel's. As its write-back cache is not requested, that is a page of a mapping.
     private const uint WriteFromCache = 1;
 
     /// <summary>More than the kernel drops in a moment: some 250 pages.</summary>
@@ -39,12 +38,12 @@ internal sealed partial class TmemFileSystem
         }
         else
         {
-            // The name came to be between the kernel's lookup and now: then this is an ordinary open.
+            // The name was made between the kernel's lookup and now: then this is an ordinary open.
             if ((flags & OpenExclusive) != 0) return Errno.EEXIST;
             error = _names.Follow(found, out file);
             if (error != Errno.Ok) return error;
             if (!_inodes[file].IsRegular) return _inodes[file].IsDirectory ? Errno.EISDIR : Errno.EEXIST;
-            // To empty it may take long: the kernel looks up once more, finds the file, and sends OPEN and SETATTR.
+            // Emptying it may take long: the kernel looks up once more, finds the file, and sends OPEN and SETATTR.
             if ((flags & OpenTruncate) != 0 && Volatile.Read(ref _inodes[file].Size) != 0) return Errno.ESTALE;
             _journal.Begin();
         }
@@ -86,7 +85,7 @@ internal sealed partial class TmemFileSystem
         _dead.Reap(died);
     }
 
-    /// <summary>Nothing, but for a removed file of which the kernel may keep much.</summary>
+    /// <summary>None, except for a removed file of which the kernel may hold many pages.</summary>
     public Deferral Released(NodeId node)
     {
         if (_inodes.ResolveFile(node, out var file) != Errno.Ok) return default;
@@ -149,8 +148,7 @@ internal sealed partial class TmemFileSystem
     public Errno Flush(NodeId node, ulong handle) => _inodes.Resolve(node, out _);
 
     /// <summary>
-    /// All that was written is in the region already; where that has a file, the answer waits until it is durable there, and with
-    /// it everything else.
+    /// All data is in the region already; if the region has a file, the reply waits until that is durable, with all else in it.
     /// </summary>
     public Errno Sync(NodeId node, ulong handle, bool dataOnly, out Deferral deferral)
     {
@@ -167,7 +165,7 @@ internal sealed partial class TmemFileSystem
         deferral = default;
         var error = _inodes.ResolveFile(node, out var file);
         if (error != Errno.Ok) return error;
-        // The kernel does not say whether the caller may keep them: root may.
+        // The kernel does not say whether the caller may keep the set-id bits: root may.
         if (FileData.Changes(mode)) _changes.DropPrivileges(caller, file, caller.Uid != 0);
         error = _data.Allocate(file, offset, length, mode, _dead.WorkLeft is not null, out var left);
         if (left.Pages > 0) deferral = Deferral.Punched(node, left.First << FilePages.PageShift, left.Pages);

@@ -29,7 +29,7 @@ internal sealed partial class TmemFileSystem
         entry = default;
         var type = mode & InodeMode.TypeMask;
         if (type == 0) type = InodeMode.Regular;
-        // A device can be named and not opened: the mount is nodev, so a name here is no way around the rights of the real one.
+        // A device can be named and not opened: the mount is nodev, so a name here bypasses no rights of the real device.
         var isDevice = type is InodeMode.Character or InodeMode.Block;
         if (!isDevice && type is not (InodeMode.Regular or InodeMode.Fifo or InodeMode.Socket)) return Errno.EINVAL;
         return Make(caller, parent, name, type | (mode & InodeMode.PermissionMask), isDevice ? device : 0, default, out entry);
@@ -58,7 +58,7 @@ internal sealed partial class TmemFileSystem
         else if ((mode & InodeMode.TypeMask) == InodeMode.Directory)
             error = _poolDirectories.Make(caller, name, mode, new PoolOptions(PoolFlags.Persistent), out inode);
         else
-            // The first level is pools and nothing else.
+            // Only pools live at the first level.
             return Errno.EPERM;
         if (error == Errno.Ok) _kernel.Conclude(caller, _kernel.HandOut(directory, inode, out entry));
         return error;
@@ -73,7 +73,7 @@ internal sealed partial class TmemFileSystem
         if (!_inodes[inode].IsSymbolicLink) return Errno.EINVAL;
         var bytes = _targets.Of(inode);
         if (bytes.IsEmpty) return Errno.EIO;
-        // As readlink(2) does: what fits.
+        // As readlink(2) does: as much as fits.
         length = Math.Min(bytes.Length, target.Length);
         bytes[..length].CopyTo(target);
         return Errno.Ok;

@@ -6,10 +6,10 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>
-/// The file system: names and attributes in records of the region, contents in objects of the engine, a pool to each first-level
-/// directory. This is where requests come in: it takes the namespace lock, looks up what they name, and has it done.
+/// The file system: names and attributes in records of the region, contents in objects of the engine, a pool for each first-level
+/// directory. It receives the requests, takes the namespace lock, looks up the nodes, and calls the classes that do the work.
 /// <para>
-/// Locks, in the order they are taken; nobody takes an earlier one while holding a later one, nor two of one line
+/// Locks, in the order in which they are taken; no thread takes an earlier one while it holds a later one, nor two of one line
 /// (<see cref="LockOrder"/> asserts it):
 /// <list type="number">
 /// <item>the namespace lock: entries, trees, links, references, owners, extended attributes, pools, and every allocation, commit
@@ -18,16 +18,15 @@ namespace Tmem.Fuse.Filesystem;
 /// <item>a page's lock (FileData): shared by writers of the whole page, alone for a change of a part;</item>
 /// <item>the engine's own.</item>
 /// </list>
-/// Read, Write, Seek, Allocate and GetAttributes take no namespace lock (but Write and truncation when a file has privileges to
-/// lose); size, mode and times are single words that they read and change atomically. An inode they work on stays, because the
-/// kernel holds it open or looked up; of one that nobody names or knows any more see <see cref="DeadInodes"/>.
+/// Read, Write, Seek, Allocate and GetAttributes take no namespace lock (except Write and truncation when a file has privileges
+/// to lose); size, mode and times are single words that they read and change atomically. The inode stays, because the kernel
+/// holds it open or looked up; for inodes without a name or reference see <see cref="DeadInodes"/>.
 /// </para>
-/// <para>Times of access are not kept up to date (noatime): a read of swap must not write.</para>
+/// <para>Times of access are not kept (noatime): a read of swap must not write.</para>
 /// <para>
-/// A crash between any two stores leaves what recovery understands: an operation on names is undone or has happened
-/// (<see cref="Journal"/>), and one that has happened is not carried out again when its request is sent again
-/// (<see cref="Answers"/>). What is freed without the journal is dead already. docs/crash-safety.md goes through the operations
-/// one by one.
+/// A crash between any two stores leaves a state that recovery understands: an operation on names is undone or has happened (<see
+/// cref="Journal"/>), and one that has happened is not carried out again when its request is sent again (<see cref="Answers"/>).
+/// Records freed without the journal are dead already. docs/crash-safety.md covers the operations one by one.
 /// </para>
 /// </summary>
 internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
@@ -62,7 +61,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
 
     /// <summary>Makes the root of an empty region, or takes up what a region holds.</summary>
     /// <param name="engine">The engine.</param>
-    /// <param name="client">The client that owns the pools of this file system, and nobody else's.</param>
+    /// <param name="client">The client that owns the pools of this file system and no others.</param>
     /// <exception cref="RegionException">No room for the root, or metadata of another version.</exception>
     public TmemFileSystem(TmemEngine engine, TmemClient client) : this(engine, client, NameHash.Full) { }
 
@@ -109,10 +108,10 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     /// <summary>What was found damaged when the file system was taken up.</summary>
     public Damage Damage { get; }
 
-    /// <summary>Files, directories and whatever else has an inode.</summary>
+    /// <summary>Number of inodes.</summary>
     public long Inodes => _inodes.Count;
 
-    /// <summary>Directories whose removal a process that died has left.</summary>
+    /// <summary>Directories whose removal a dead process has left unfinished.</summary>
     public long RemovalsLeft { get; }
 
     /// <summary>For tests: see <see cref="FileData.BeforeStep"/>.</summary>
@@ -123,7 +122,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
 
     /// <summary>
     /// To be called after a new mount: a new kernel connection knows no nodes and has nothing open. Forgets answers, lookups and
-    /// handles of earlier ones, and frees the inodes that were only kept for them.
+    /// handles of earlier ones, and frees the inodes that only they kept alive.
     /// </summary>
     public void DropKernelReferences()
     {
@@ -138,7 +137,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
             if (record.IsRegular && _inodes.IsWhole(inode) && !record.IsDead) _data.FinishTruncation(inode);
             if (wasDead || _keepsNameless || inode == _inodes.Root || !_inodes.IsWhole(inode)
                 || _dead.IfDead(inode).IsNone) return;
-            // Nobody else works: the walk frees as it goes.
+            // No other thread works: the walk frees as it goes.
             _dead.Flush(inode);
             _dead.Free(inode);
         });

@@ -6,14 +6,12 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Fuse.Filesystem;
 
-/// <summary>The records that a file system begins with: its root record and what that refers to.</summary>
+/// <summary>The records that a file system begins with: its root record and the records that this refers to.</summary>
 internal static class Volume
 {
     private const uint RootMode = InodeMode.Directory | 0x1ED;
 
-    /// <summary>
-    /// The root record of a region. An empty region gets one: it counts from the store of the reference to it on.
-    /// </summary>
+    /// <summary>The root record of a region. An empty region gets one, valid from the store of the reference to it on.</summary>
     /// <exception cref="RegionException">No room, or metadata of another version.</exception>
     public static RecordRef FindOrMake(RecordStore records, Damage damage, string region)
     {
@@ -55,7 +53,7 @@ internal static class Volume
             : $"{region} is damaged: its file system's root record fails its sum; restore it from a copy");
     }
 
-    /// <summary>A root record that is whole, beside this one.</summary>
+    /// <summary>Another root record that is whole.</summary>
     private static RecordRef OtherThan(RecordStore records, RecordRef found)
     {
         var other = RecordRef.None;
@@ -67,10 +65,11 @@ internal static class Volume
     }
 
     /// <summary>
-    /// All is found by the root record, so there are two, alike in what they refer to. The second does not count on: its counters
-    /// are found by those who have had a number of them. Without room for it there is one, until the next start.
+    /// The root record leads to everything, so there are two, with the same references. The second does not count on: its
+    /// counters are found from the records that hold numbers drawn from them. Without room for it there is only one, until the
+    /// next start.
     /// </summary>
-    /// <param name="isDamaged">Told of a copy that fails its sum.</param>
+    /// <param name="isDamaged">Called with a copy that fails its sum.</param>
     private static void KeepSpare(RecordStore records, RecordRef found, Action<RecordRef>? isDamaged = null)
     {
         var sum = records.Get<RootRecord>(found).Sum;
@@ -100,7 +99,7 @@ internal static class Volume
         (root.Counter, root.Processes) = (counter, processes);
     }
 
-    /// <summary>Counts the root record's references as whole.</summary>
+    /// <summary>Seals the root record's references with their sum.</summary>
     public static void Seal(ref RootRecord root) => root.Sum = RecordSum.Of(in root);
 
     /// <summary>The root directory is at its place whatever that looks like: nothing else could be done without it.</summary>
@@ -118,8 +117,8 @@ internal static class Volume
     }
 
     /// <summary>
-    /// Log and answers that are no records any more: empty ones in their stead, by way of another root record, which one store
-    /// makes the one that counts. An operation that was under way may then have happened in part, or happen twice.
+    /// Replaces a log or answers that are no longer records by empty ones, through another root record, which one store makes the
+    /// valid one. An operation that was under way may then have happened in part, or happen twice.
     /// </summary>
     private static RecordRef ReplaceDamaged(RecordStore records, RecordRef volume)
     {
@@ -150,7 +149,7 @@ internal static class Volume
 
     private static RecordRef Make(RecordStore records)
     {
-        // What an attempt cut short has left behind.
+        // Leftovers of an interrupted attempt.
         records.ForEach(RecordKind.Root, records.Free);
         records.ForEach(RecordKind.Inode, records.Free);
         records.ForEach(RecordKind.Journal, records.Free);

@@ -4,8 +4,7 @@ using Tmem.Fuse.Session;
 namespace Tmem.Fuse.Mount;
 
 /// <summary>
-/// A mount with the descriptors it can be served through. As long as one process has them open, the death of another loses
-/// nothing.
+/// A mount with the descriptors that serve it. As long as one process has them open, the death of another loses nothing.
 /// </summary>
 /// <param name="Mount">The mount.</param>
 /// <param name="Devices">The first one and its clones.</param>
@@ -15,7 +14,7 @@ internal sealed record FuseConnection(FuseMount Mount, IReadOnlyList<FuseDevice>
     /// <param name="directory">Where to mount.</param>
     /// <param name="threads">How many descriptors.</param>
     /// <param name="tmemctl">Command lines that address this daemon.</param>
-    /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
+    /// <exception cref="StartupException">The message names the obstacle and the remedy.</exception>
     public static FuseConnection Open(string directory, int threads, ControlCommand tmemctl)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
@@ -29,7 +28,7 @@ internal sealed record FuseConnection(FuseMount Mount, IReadOnlyList<FuseDevice>
         }
         catch
         {
-            // With nobody to read, only unmounting frees the connection.
+            // With no reader, only unmounting frees the connection.
             _ = mount?.Unmount();
             foreach (var device in devices) device.Dispose();
             throw;

@@ -25,8 +25,8 @@ internal sealed class FuseMount
     /// <summary>The directory under /sys/fs/fuse/connections that belongs to this mount; -1 if unknown.</summary>
     public int Connection { get; }
 
-    /// <summary>Mounts. The kernel then sends INIT, which waits until somebody reads from the device.</summary>
-    /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
+    /// <summary>Mounts. The kernel then sends INIT, which waits until a process reads from the device.</summary>
+    /// <exception cref="StartupException">The message names the obstacle and the remedy.</exception>
     public static FuseMount Create(FuseDevice device, string directory, ControlCommand tmemctl)
     {
         var target = CheckMountPoint(directory, tmemctl);
@@ -50,23 +50,20 @@ internal sealed class FuseMount
     /// <summary>A mount that another process made.</summary>
     public static FuseMount Adopt(string mountPoint, int connection) => new(mountPoint, connection);
 
-    /// <summary>
-    /// Takes the file system out of the mount table. EBUSY while anybody uses it; never lazily, because swap could still be on
-    /// it.
-    /// </summary>
+    /// <summary>Unmounts the file system. EBUSY while it is in use; never lazily, because swap could still be on it.</summary>
     public Errno Unmount() => Libc.umount2(MountPoint, 0) == 0 ? Errno.Ok : Libc.LastError;
 
     /// <summary>
-    /// Checks that a directory can be mounted on; returns its path as the kernel will name it, with the links in all of its parts
-    /// resolved: the mount table, the swap table and the files of loop devices are compared with it.
+    /// Checks that a directory can be mounted on; returns its path as the kernel will name it, with all links resolved: the mount
+    /// table, the swap table and the files of loop devices are compared with it.
     /// </summary>
-    /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
+    /// <exception cref="StartupException">The message names the obstacle and the remedy.</exception>
     private static string CheckMountPoint(string directory, ControlCommand tmemctl)
     {
         if (directory.Length == 0)
             throw new StartupException("The mount point is empty. Name a directory, as in --mount /mnt/tmem.");
         var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
-        RefuseMounted(path, tmemctl); // Before it is looked at: one whose daemon is gone cannot be.
+        RefuseMounted(path, tmemctl); // Before any other check: a mount whose daemon is gone cannot be looked into.
         if (File.Exists(path)) throw new StartupException($"{path} is not a directory. Choose a directory as mount point.");
         if (!Directory.Exists(path))
             throw new StartupException($"{path} does not exist. Make it first: mkdir -p {ShellWord.Of(path)}");
@@ -79,7 +76,7 @@ internal sealed class FuseMount
     {
         if (MountTable.At(path, MountTable.Read()) is not { } mounted) return;
         throw new StartupException(mounted.FileSystemType == FileSystemType
-            // Not on this socket: nobody serves that.
+            // Not through this socket: no daemon answers on it.
             ? $"{path} is already a tmem mount. Stop the tmemd that serves it, through its own socket; if none is left, run: "
                 + tmemctl.Line("recover --mount", path)
             : $"{path} is busy: a {mounted.FileSystemType} file system is mounted on it. Unmount that, or choose another "

@@ -3,14 +3,14 @@ using Tmem.Control.Host;
 namespace Tmem.Fuse.Mount;
 
 /// <summary>
-/// The mounts that a mount namespace sees, and how it is called: by a process that lives in it, or "" for our own.
+/// The mounts that a mount namespace sees, and the namespace's name: a process that lives in it, or "" for our own.
 /// </summary>
 internal sealed record MountView(string Owner, IReadOnlyList<MountEntry> Entries);
 
 /// <summary>
 /// Where else a file system is mounted: bound to another directory, or copied into another mount namespace. Unmounting ours
-/// leaves it alive there, so a daemon that only looked at its own mount would say that it ends, and stay. Copies that the kernel
-/// unmounts together with ours do not count: those below a parent that receives what happens to our parent (mount_namespaces(7),
+/// leaves it alive there, so a daemon that looked only at its own mount would announce its end, and stay. Copies that the kernel
+/// unmounts together with ours do not count: those below a parent that receives the events of our parent (mount_namespaces(7),
 /// "shared" and "master"), as services of systemd have them.
 /// </summary>
 internal static class MountCopies
@@ -18,10 +18,10 @@ internal static class MountCopies
     /// <summary>
     /// The mounts that stay when ours is unmounted, in words: "the mount on /b", "the mount on /a seen by process 7 (sh)".
     /// </summary>
-    /// <param name="mountPoint">Ours.</param>
+    /// <param name="mountPoint">Our mount point.</param>
     /// <param name="connection">The minor number of its device.</param>
-    /// <param name="own">What our namespace sees.</param>
-    /// <param name="others">What the others see.</param>
+    /// <param name="own">Our namespace.</param>
+    /// <param name="others">The other namespaces.</param>
     public static IReadOnlyList<string> Staying(string mountPoint, int connection, MountView own, IReadOnlyList<MountView> others)
     {
         var ours = MountTable.At(mountPoint, own.Entries);
@@ -46,22 +46,22 @@ internal static class MountCopies
     private static bool Is(in MountEntry entry, int connection) => entry.DeviceMajor == 0 && entry.DeviceMinor == connection;
 
     /// <summary>
-    /// An overlay with one of its layers on the mount: it holds the file system, not the mount, so no unmounting is refused for
-    /// it.
+    /// An overlay with one of its layers on the mount: it holds the file system, not the mount, so it does not make an unmount
+    /// fail.
     /// </summary>
     private static bool StandsOn(in MountEntry entry, string mountPoint) => entry.FileSystemType == "overlay"
         && entry.Options.Split([',', '=', ':'])
             .Any(word => word.StartsWith('/') && MountTable.IsBelow(MountTable.Unescape(word), mountPoint));
 
     /// <summary>
-    /// Whether the kernel takes it away with ours: same place of a parent that is a peer or a dependant of our parent.
+    /// Whether the kernel unmounts it with ours: same place below a parent that is a peer or a dependant of our parent.
     /// </summary>
     private static bool Goes(in MountEntry entry, MountView view, HashSet<int> groups, string place) =>
         groups.Count > 0 && ParentOf(entry, view) is { } parent
             && (groups.Contains(parent.Shared) || groups.Contains(parent.Master))
         && Place(parent, entry.MountPoint) == place;
 
-    /// <summary>The peer groups that receive what happens in one, itself included; none if it is 0.</summary>
+    /// <summary>The peer groups that receive the events of a group, itself included; none if it is 0.</summary>
     private static HashSet<int> Receiving(int group, IReadOnlyList<MountView> views)
     {
         HashSet<int> groups = [];
@@ -85,7 +85,7 @@ internal static class MountCopies
         return null;
     }
 
-    /// <summary>The directory of the parent's file system that a mount point is.</summary>
+    /// <summary>A mount point's directory within the parent's file system.</summary>
     private static string Place(in MountEntry parent, string mountPoint)
     {
         var below = parent.MountPoint == "/" ? mountPoint : mountPoint[Math.Min(parent.MountPoint.Length, mountPoint.Length)..];

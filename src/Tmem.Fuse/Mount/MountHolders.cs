@@ -5,8 +5,9 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Mount;
 
 /// <summary>
-/// Who keeps a mount busy, as far as /proc and /sys tell without touching the mount itself. Found by the device's number, which
-/// is the same in every mount namespace and whatever has been renamed; paths only serve for what the kernel gives no number of.
+/// The processes and devices that keep a mount busy, as far as /proc and /sys tell without touching the mount itself. Found by
+/// the device's number, which is the same in every mount namespace and survives renames; paths serve only where the kernel gives
+/// no number.
 /// </summary>
 internal static class MountHolders
 {
@@ -41,8 +42,9 @@ internal static class MountHolders
     }
 
     /// <summary>
-    /// Who has files below a folder of a mount open or mapped, with the file: "/mnt/p/f by process 123 (bash)", at most
-    /// <paramref name="limit"/>. By the path that the kernel tells, so that whoever sees the mount elsewhere is not among them.
+    /// The processes that have files below a folder of a mount open or mapped, with the file: "/mnt/p/f by process 123 (bash)",
+    /// at most <paramref name="limit"/>. By the path that the kernel reports, so processes that see the mount elsewhere are
+    /// missed.
     /// </summary>
     /// <param name="folder">Its path.</param>
     /// <param name="connection">The minor number of the mount's device.</param>
@@ -61,7 +63,7 @@ internal static class MountHolders
         return found.Count > limit ? found[..limit] : found;
     }
 
-    /// <summary>What a process has open or mapped of a mount, as the kernel names it.</summary>
+    /// <summary>The files of a mount that a process has open or mapped, as the kernel names them.</summary>
     private static List<string> FilesOf(string process, int connection)
     {
         const int path = 5;
@@ -77,15 +79,15 @@ internal static class MountHolders
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The process is gone, or not ours to look into.
+            // The process is gone, or access is denied.
         }
         return files;
     }
 
-    /// <summary>"7f00-7f01 r--p 00000000 00:34 12  /path": how a mapping tells of a device.</summary>
+    /// <summary>"7f00-7f01 r--p 00000000 00:34 12  /path": how a mapping names its device.</summary>
     private static string DeviceOf(int connection) => string.Create(CultureInfo.InvariantCulture, $" 00:{connection:x2} ");
 
-    /// <summary>Loop devices that are attached, each with its file.</summary>
+    /// <summary>The attached loop devices, each with its file.</summary>
     private static IEnumerable<(string Device, string File)> Loops() =>
         from loop in Directory.EnumerateDirectories("/sys/block", "loop*")
         let file = KernelFile.TryRead(Path.Combine(loop, "loop/backing_file"))
@@ -102,13 +104,13 @@ internal static class MountHolders
         try
         {
             if (ProcessDescriptors.Of(process).Any(link => IsOn(link, connection))) return true;
-            // A mapping outlives the descriptor it was made through.
+            // A mapping outlives its descriptor.
             var device = DeviceOf(connection);
             return File.ReadLines(process + "/maps").Any(line => line.Contains(device, StringComparison.Ordinal));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The process is gone, or not ours to look into.
+            // The process is gone, or access is denied.
             return false;
         }
     }

@@ -3,8 +3,8 @@ using Tmem.Control.Host;
 namespace Tmem.Fuse.Mount;
 
 /// <summary>
-/// Which swap devices stand on files of a mount. Unmounting under one, or ending the daemon, would kill every process with pages
-/// there, so a stop is refused while there is any.
+/// The swap devices on files of a mount. Unmounting under one, or ending the daemon, would kill every process with pages there,
+/// so a stop is refused while there is any.
 /// </summary>
 internal static class SwapGuard
 {
@@ -18,7 +18,7 @@ internal static class SwapGuard
     public static IReadOnlyList<string> SwapInUse(string mountPoint, IEnumerable<string> swaps, string classBlock)
     {
         var found = new List<string>();
-        // The first line is the heading.
+        // The first line is the header.
         foreach (var line in swaps.Skip(1))
         {
             var escaped = line.Split([' ', '\t'], 2)[0];
@@ -32,15 +32,14 @@ internal static class SwapGuard
     }
 
     /// <summary>
-    /// The file below the mount that a block device stands on: as a loop device, a partition of one, or through a mapper's
-    /// slaves.
+    /// The file below the mount that a block device is on: as a loop device, a partition of one, or through a mapper's slaves.
     /// </summary>
     private static string? BackingBelow(string name, string mountPoint, string classBlock, int depth)
     {
         const int deepest = 8;
         var directory = Path.Combine(classBlock, name);
         if (depth > deepest || !Directory.Exists(directory)) return null;
-        // A partition's directory lies inside its disk's; the entries of /sys/class/block are links to them.
+        // A partition's directory lies inside its disk's; the entries of /sys/class/block are links to both.
         directory = Directory.ResolveLinkTarget(directory, returnFinalTarget: true)?.FullName ?? directory;
         foreach (var disk in (string[])[directory, Path.GetDirectoryName(directory)!])
         {

@@ -7,7 +7,7 @@ internal static unsafe partial class Capabilities
 {
     private const int Version = 0x20080522;
 
-    /// <summary>What it may take; 0 if the kernel does not say.</summary>
+    /// <summary>The permitted set; 0 if the kernel does not say.</summary>
     public static ulong Permitted()
     {
         var header = new Header { Version = Version };
@@ -15,9 +15,9 @@ internal static unsafe partial class Capabilities
         return capget(&header, sets) != 0 ? 0 : sets[0].Permitted | ((ulong)sets[1].Permitted << 32);
     }
 
-    /// <summary>Keeps of what it has these, and hands none on.</summary>
-    /// <param name="effective">What it has in use, of what it is permitted.</param>
-    /// <param name="permitted">What it may take, of what it may by now.</param>
+    /// <summary>Reduces its sets to these, and leaves nothing inheritable.</summary>
+    /// <param name="effective">Most of the effective set, within the permitted one.</param>
+    /// <param name="permitted">Most of the permitted set.</param>
     public static void Keep(ulong effective, ulong permitted)
     {
         var header = new Header { Version = Version };

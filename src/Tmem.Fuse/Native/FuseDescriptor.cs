@@ -3,7 +3,7 @@ namespace Tmem.Fuse.Native;
 /// <summary>Descriptors of /dev/fuse, without a managed allocation.</summary>
 internal static unsafe class FuseDescriptor
 {
-    /// <summary>Another descriptor of the same connection, read by another thread.</summary>
+    /// <summary>Another descriptor of the same connection, for another thread.</summary>
     public static Errno TryClone(int descriptor, out int clone)
     {
         fixed (byte* path = "/dev/fuse\0"u8) clone = Libc.open(path, Libc.O_RDWR | Libc.O_CLOEXEC | Libc.O_NONBLOCK);

@@ -4,10 +4,10 @@ using Tmem.Control.Host;
 namespace Tmem.Fuse.Native;
 
 /// <summary>
-/// The system calls whose error decides what the daemon does next. Tmds.LibC has most of them, but leaves the error in errno, to
-/// be read by a second call that a garbage collection may come before; here the error is taken in the same step
-/// (<see cref="LastError"/>), and prctl, setenv and execv, which Tmds.LibC lacks, stand beside the others. Where an error only
-/// becomes words, Tmds.LibC is used. What keeper and worker need to start and watch each other is in NativeProcess.
+/// The system calls whose error decides what the daemon does next. Tmds.LibC has most of them, but leaves the error in errno,
+/// which a second call must read, and a garbage collection may come in between; here the error is taken in the same step (<see
+/// cref="LastError"/>), and prctl, setenv and execv, which Tmds.LibC lacks, are here too. Where an error is only reported,
+/// Tmds.LibC is used. The calls by which keeper and worker start and watch each other are in NativeProcess.
 /// </summary>
 internal static unsafe partial class Libc
 {
@@ -40,7 +40,7 @@ internal static unsafe partial class Libc
 
     public static Errno LastError => (Errno)Marshal.GetLastPInvokeError();
 
-    /// <summary>The system's own words for an error.</summary>
+    /// <summary>The system's message for an error.</summary>
     public static string Describe(Errno error) => $"{Marshal.GetPInvokeErrorMessage((int)error)} ({error})";
 
     /// <summary>flock(2): LOCK_EX, LOCK_NB.</summary>
@@ -52,7 +52,7 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int open(string path, int flags);
 
-    /// <summary>The same with a C string, for those who may not allocate.</summary>
+    /// <summary>The same with a C string, for callers that may not allocate.</summary>
     [LibraryImport(Name, SetLastError = true)]
     public static partial int open(byte* path, int flags);
 
@@ -119,9 +119,7 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial byte* realpath(string path, byte* buffer);
 
-    /// <summary>
-    /// A path with every link in it resolved, which is how the kernel names what lies there; null if there is nothing.
-    /// </summary>
+    /// <summary>A path with all links resolved, as the kernel names it; null if it does not exist.</summary>
     public static string? RealPath(string path)
     {
         const int size = 4096;
@@ -130,8 +128,8 @@ internal static unsafe partial class Libc
     }
 
     /// <summary>
-    /// The st_dev of what a link of /proc leads to, from what the kernel knows by itself: the file system is asked nothing, so
-    /// this cannot wait for it, be it this process's own. False if there is nothing, or nothing that may be seen.
+    /// The st_dev of what a link of /proc leads to, from what the kernel has cached: it sends no request to the file system, so
+    /// this cannot wait for it, even for this process's own. False if it does not exist, or access is denied.
     /// </summary>
     public static bool TryDevice(string path, out uint major, out uint minor)
     {
@@ -141,7 +139,7 @@ internal static unsafe partial class Libc
         return found;
     }
 
-    /// <summary>Where a symbolic link points, without touching what it points to; null if it cannot be read.</summary>
+    /// <summary>A symbolic link's target, without touching the target itself; null if it cannot be read.</summary>
     public static string? ReadLink(string path)
     {
         const int size = 4096;

@@ -4,14 +4,14 @@ using System.Runtime.InteropServices;
 namespace Tmem.Fuse.Native;
 
 /// <summary>
-/// Memory that no process has to lock, on kernels whose tmpfs cannot be told not to swap (before Linux 6.4): a System V segment,
-/// of which SHM_LOCK keeps every page in memory, those that come later too and whoever has them mapped, for as long as one
-/// process is attached. Its file is opened through /proc/self/map_files, and is from then on a file of memory like any other: it
-/// is made as long as it has to be, mapped, and holes are punched in it. What is attached is its first page.
+/// Memory that no process has to lock, on kernels whose tmpfs cannot be told not to swap (before Linux 6.4): a System V segment.
+/// SHM_LOCK keeps all its pages in memory, later ones and those mapped by other processes too, for as long as one process is
+/// attached. Its file is opened through /proc/self/map_files, and is from then on a memory file like any other: it is given its
+/// length, mapped, and holes are punched in it. Only its first page is attached.
 /// </summary>
 /// <remarks>
-/// Locks of a mapping (mlock) hold what that process has touched, and fill the holes of what it has not. A ramfs cannot punch
-/// holes; memfd_secret is off unless the kernel is started with it.
+/// Locks of a mapping (mlock) hold only the pages that the process has touched, and fill the holes in the rest. A ramfs cannot
+/// punch holes; memfd_secret is off unless the kernel is started with it.
 /// </remarks>
 internal static unsafe partial class LockedSegment
 {
@@ -30,7 +30,7 @@ internal static unsafe partial class LockedSegment
         segment = shmget(IPC_PRIVATE, PageSize, IPC_CREAT | SHM_NORESERVE | OwnerOnly);
         if (segment < 0) return -1;
         var address = shmat(segment, null, 0);
-        // It goes with the last process that is attached; Linux lets others attach until then.
+        // It is removed with the last attached process; until then Linux lets others attach.
         _ = shmctl(segment, IPC_RMID, null);
         if (address != -1)
         {
@@ -44,14 +44,14 @@ internal static unsafe partial class LockedSegment
     }
 
     /// <summary>
-    /// Keeps all of it in memory. Its file must have its length by now: the system counts by it what is locked, now and when it
-    /// lets go.
+    /// Keeps all of it in memory. Its file must have its final length: the system accounts the locked memory by it, now and at
+    /// the unlock.
     /// </summary>
     public static bool TryLock(int segment) => segment != None && shmctl(segment, SHM_LOCK, null) == 0;
 
     /// <summary>
-    /// Has this process hold it too, until it ends. Before the process locks what it maps: what is attached is all of the file,
-    /// however long it is by now, and is only then cut down to its first page.
+    /// Makes this process hold it too, until the process ends. Call it before the process locks its mappings: attaching maps the
+    /// whole file, whatever its length, and is only then cut down to the first page.
     /// </summary>
     /// <param name="segment">The segment, or <see cref="None"/>.</param>
     /// <param name="descriptor">Its file.</param>

@@ -14,14 +14,14 @@ internal enum LogLevel
 }
 
 /// <summary>
-/// The daemon's log: one line an event, `time level message`, written to standard error with one write(2) each, so that
-/// processes do not mix. Never on the data path. In a daemon that keeps a mount, standard error is a pipe that never makes a
-/// writer wait (<see cref="Keeper.LogPipe"/>); a line that finds it full is lost, and counted. A line break inside a message is
-/// shown as " | ", so that a line stays an event.
+/// The daemon's log: one line an event, `time level message`, written to standard error with one write(2) each, so that lines of
+/// several processes do not mix. Never on the data path. In a daemon that keeps a mount, standard error is a pipe that never
+/// makes a writer wait (<see cref="Keeper.LogPipe"/>); a line that finds it full is lost, and counted. A line break inside a
+/// message is shown as " | ", so that an event stays one line.
 /// </summary>
 internal static unsafe class Log
 {
-    /// <summary>What a pipe takes whole (PIPE_BUF). A longer event becomes several lines.</summary>
+    /// <summary>What a pipe takes atomically (PIPE_BUF). A longer event becomes several lines.</summary>
     private const int MostBytes = 4096;
     private const int StandardError = 2;
 
@@ -38,7 +38,7 @@ internal static unsafe class Log
 
     public static void Error(string message) => Write(LogLevel.Error, message);
 
-    /// <summary>Where lost lines are counted from now on.</summary>
+    /// <summary>Sets the counter of lost lines.</summary>
     public static void CountLost(int* counter) => s_lost = counter;
 
     /// <summary>Writes lines that end with a line break.</summary>
@@ -50,7 +50,7 @@ internal static unsafe class Log
             do written = Libc.write(StandardError, start, (nuint)line.Length);
             while (written < 0 && Libc.LastError == Errno.EINTR);
         }
-        // Swap may stand on this process: a line less is the smaller loss.
+        // Swap may be on this process: losing a line is the smaller loss.
         if (written != line.Length && s_lost != null) Interlocked.Increment(ref *s_lost);
     }
 
@@ -66,12 +66,12 @@ internal static unsafe class Log
         };
         var time = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
         var start = Encoding.UTF8.GetBytes($"{time} {name} ");
-        // A message may name what a user named: a pool, a process, a path.
+        // A message may contain a name that a user chose: a pool, a process, a path.
         var rest = Encoding.UTF8.GetBytes(SafeText.Printable(message.ReplaceLineEndings(" | "))).AsSpan();
         do
         {
             var part = rest[..Math.Min(rest.Length, MostBytes - start.Length - 1)];
-            // Never through a character.
+            // Never cut within a character.
             while (part.Length < rest.Length && (rest[part.Length] & 0xC0) == 0x80) part = part[..^1];
             WriteLine([.. start, .. part, (byte)'\n']);
             rest = rest[part.Length..];

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Tmem.Fuse.Native;
 
 /// <summary>
-/// The system calls by which keeper and worker start, watch and hand things to each other. All arguments are plain values and
-/// pointers: a call allocates nothing managed. Constants are asm-generic, the same on x64 and arm64.
+/// The system calls by which keeper and worker start, watch and send things to each other. All arguments are plain values and
+/// pointers: no call allocates managed memory. Constants are asm-generic, the same on x64 and arm64.
 /// </summary>
 internal static unsafe partial class NativeProcess
 {
@@ -66,7 +66,7 @@ internal static unsafe partial class NativeProcess
     /// <summary>pidfd_open(2), which has no wrapper in older C libraries; its number is the same everywhere.</summary>
     public static int PidDescriptor(int process) => (int)SystemCall(434, process, 0);
 
-    /// <summary>close_range(2), Linux 5.11: descriptors from this one on are closed when another program is executed.</summary>
+    /// <summary>close_range(2), Linux 5.11: sets close-on-exec on all descriptors from this one on.</summary>
     public static int CloseOnExecFrom(int descriptor)
     {
         const int call = 436, whenExecuted = 4; // CLOSE_RANGE_CLOEXEC
@@ -77,7 +77,7 @@ internal static unsafe partial class NativeProcess
 
     private static int FutexCall => IsArm ? 98 : 202;
 
-    /// <summary>set_robust_list(2): what the kernel marks when the calling thread ends.</summary>
+    /// <summary>set_robust_list(2): the words that the kernel marks when the calling thread ends.</summary>
     public static int SetRobustList(void* head, int bytes) => (int)SystemCall(IsArm ? 99 : 273, (nint)head, bytes);
 
     /// <summary>gettid(2).</summary>
@@ -86,7 +86,7 @@ internal static unsafe partial class NativeProcess
     /// <summary>Sleeps while the word holds this value; may return early.</summary>
     public static void FutexWait(uint* word, uint value) => _ = SystemCall(FutexCall, (nint)word, FUTEX_WAIT, (nint)value, 0);
 
-    /// <summary>Wakes all who sleep on the word.</summary>
+    /// <summary>Wakes all sleepers on the word.</summary>
     public static void FutexWake(uint* word) => _ = SystemCall(FutexCall, (nint)word, FUTEX_WAKE, int.MaxValue, 0);
 
     [LibraryImport(Name, SetLastError = true)]

@@ -2,20 +2,20 @@ using System.Globalization;
 
 namespace Tmem.Fuse.Native;
 
-/// <summary>What /proc tells of a process's threads.</summary>
+/// <summary>The threads of a process, as /proc shows them.</summary>
 internal static class ProcessThreads
 {
-    /// <summary>Their numbers, of this process.</summary>
+    /// <summary>The numbers of this process's threads.</summary>
     public static IEnumerable<int> OfSelf() =>
         Folders("self").Select(folder => int.Parse(Path.GetFileName(folder), CultureInfo.InvariantCulture));
 
     /// <summary>
-    /// Whether no thread of a process will ever do anything for it again: each has let go of its memory, and what is left of it
-    /// is the kernel's own. Looked at twice: one may have begun another behind the first look, and none that has ended begins
-    /// one. False if it cannot be told.
+    /// Whether no thread of a process will ever run its code again: each has released the process's memory, and only kernel work
+    /// is left. Checks twice: a thread may have started another behind the first look, and an ended one starts none. False if
+    /// unknown.
     /// <para>
-    /// One thread may be stuck in the kernel, in a call that ends only when a successor serves: in the hands of the kernel
-    /// without a way out (state D), with a death that has ended all others before it, it never comes back to its program.
+    /// One thread may be stuck in the kernel, in a call that ends only when a successor serves: if it sleeps uninterruptibly
+    /// (state D), and the death has ended all other threads before it, it never returns to its program.
     /// </para>
     /// </summary>
     /// <param name="process">The process.</param>
@@ -32,7 +32,7 @@ internal static class ProcessThreads
         }
         catch (DirectoryNotFoundException)
         {
-            // Unless nothing is to be seen there at all.
+            // Unless /proc shows nothing at all.
             return Directory.Exists("/proc/self/task");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -42,14 +42,16 @@ internal static class ProcessThreads
     }
 
     /// <summary>
-    /// The link to its program is the one thing that shows it without a hold on the process's memory: who holds that when the
-    /// last thread lets go has to take it apart, which is what nobody should wait for. (A reader of stat or status does.)
+    /// Only the link to its program shows this without a reference to the process's memory: a reader that holds such a reference
+    /// when the last thread releases the memory has to tear it down, for which nothing should wait. (Reading stat or status takes
+    /// one.)
     /// </summary>
     private static bool HasEnded(string folder) => Libc.ReadLink(folder + "/exe") is null
         && Libc.LastError is Errno.ENOENT or Errno.ESRCH;
 
     /// <summary>
-    /// Its state, behind its name in parentheses. It holds the process's memory itself, so this look holds up nobody.
+    /// Reads its state, behind its name in parentheses. The stuck thread holds the process's memory itself, so this read delays
+    /// nothing.
     /// </summary>
     private static bool IsStuck(string folder)
     {

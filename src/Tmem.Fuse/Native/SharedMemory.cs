@@ -3,14 +3,14 @@ using System.Runtime.InteropServices;
 namespace Tmem.Fuse.Native;
 
 /// <summary>
-/// Memory that processes share and that outlives each of them: nameless files of a tmpfs that is mounted nowhere, with the option
+/// Memory that processes share and that outlives each of them: unnamed files of a tmpfs that is mounted nowhere, with the option
 /// <c>noswap</c> (Linux 6.4), or, before that, files of locked segments (<see cref="LockedSegment"/>).
 /// </summary>
 /// <remarks>
-/// A memfd is swapped out as soon as no living process has it locked, and a worker's locks die with it. What goes to the swap
-/// device that the store serves comes back only through the store: a successor that touches it waits for itself. To map and lock
-/// it in the keeper as well leaves the pages that a worker took since the keeper last looked. A file that is never swapped leaves
-/// nothing.
+/// A memfd is swapped out as soon as no living process has it locked, and a worker's locks die with it. Pages on the swap device
+/// that the store serves come back only through the store: a successor that touches them waits for itself. Mapping and locking it
+/// in the keeper as well misses the pages that a worker took since the keeper last looked. A file that is never swapped has no
+/// such gap.
 /// </remarks>
 internal static unsafe partial class SharedMemory
 {
@@ -28,15 +28,15 @@ internal static unsafe partial class SharedMemory
         | (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000); // O_TMPFILE with its O_DIRECTORY
 
     /// <summary>
-    /// A new file of memory, closed on exec. Where the kernel has no such tmpfs it is a locked segment's, and where that is
-    /// refused too a memfd, which the locks of those who live keep from being swapped, and nothing else.
+    /// A new memory file, closed on exec. Where the kernel has no such tmpfs it belongs to a locked segment, and where that is
+    /// refused too it is a memfd, which only the locks of living processes keep from being swapped.
     /// </summary>
-    /// <param name="name">What it is for, as /proc tells it of a memfd.</param>
-    /// <param name="bytes">Its length; 0 if somebody else gives it one, who then says so to
-    /// <see cref="LockedSegment.TryLock"/>.</param>
+    /// <param name="name">Its purpose, shown by /proc for a memfd.</param>
+    /// <param name="bytes">Its length; 0 if the caller sets one later, and then calls <see
+    /// cref="LockedSegment.TryLock"/>.</param>
     /// <param name="stays">Whether it stays in memory by itself.</param>
-    /// <param name="segment">What those who use it are to <see cref="LockedSegment.Hold"/>.</param>
-    /// <exception cref="StartupException">The kernel has none to give.</exception>
+    /// <param name="segment">The segment that its users must <see cref="LockedSegment.Hold"/>.</param>
+    /// <exception cref="StartupException">The kernel refuses one.</exception>
     public static int Create(string name, long bytes, out bool stays, out int segment)
     {
         segment = LockedSegment.None;
@@ -52,7 +52,7 @@ internal static unsafe partial class SharedMemory
         return descriptor;
     }
 
-    /// <summary>Such a file, or -1. The mount goes with the last file on it.</summary>
+    /// <summary>Such a file, or -1. The mount ends with its last file.</summary>
     private static int CreateUnswappable()
     {
         var context = (int)fsopen(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
@@ -61,7 +61,7 @@ internal static unsafe partial class SharedMemory
         try
         {
             if (fsconfig(SYS_fsconfig, context, FSCONFIG_SET_FLAG, "noswap", null, 0) != 0
-                // No limit of its own: half the machine's memory otherwise.
+                // No limit: the default is half the machine's memory.
                 || fsconfig(SYS_fsconfig, context, FSCONFIG_SET_STRING, "size", "0", 0) != 0
                 || fsconfig(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, null, null, 0) != 0)
                 return -1;

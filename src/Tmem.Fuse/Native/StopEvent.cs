@@ -1,13 +1,13 @@
 namespace Tmem.Fuse.Native;
 
 /// <summary>
-/// Tells threads that sleep in poll(2) to stop, once and for good: an eventfd, with a flag beside it for those who are awake.
+/// Tells threads that sleep in poll(2) to stop, once and for good: an eventfd, with a flag beside it for threads that are awake.
 /// </summary>
 internal sealed class StopEvent : IDisposable
 {
     private volatile bool _set;
 
-    /// <exception cref="StartupException">The system has no descriptor to give.</exception>
+    /// <exception cref="StartupException">The system is out of descriptors.</exception>
     public StopEvent()
     {
         Descriptor = NativeProcess.eventfd(0, NativeProcess.EFD_CLOEXEC);

@@ -33,7 +33,7 @@ internal ref struct DirectoryWriter
     /// <summary>Adds one entry.</summary>
     /// <param name="inode">st_ino.</param>
     /// <param name="type">DT_*: the mode's file type shifted right by 12.</param>
-    /// <param name="cookie">Where a later call goes on after this entry; never 0.</param>
+    /// <param name="cookie">The offset from which a later call resumes after this entry; never 0.</param>
     /// <param name="name">The name, without NUL.</param>
     /// <param name="entry">For READDIRPLUS the full entry (NodeId 0: the kernel looks it up itself); ignored otherwise.</param>
     /// <returns>False if it does not fit; nothing was written.</returns>

@@ -3,7 +3,7 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Protocol;
 
-/// <summary>Attributes, extended attributes, directories and the figures of the whole file system.</summary>
+/// <summary>Attributes, extended attributes, directories and statfs.</summary>
 internal sealed partial class Dispatcher<TFileSystem>
 {
     /// <summary>XATTR_SIZE_MAX and XATTR_LIST_MAX: 64 KiB.</summary>
@@ -29,7 +29,7 @@ internal sealed partial class Dispatcher<TFileSystem>
 
     private Errno Access(in FuseInHeader header, in Caller caller, ref RequestReader arguments)
     {
-        // access(2): R_OK, W_OK and X_OK, or none for "is it there".
+        // access(2): R_OK, W_OK and X_OK, or F_OK (0).
         if (!arguments.TryRead(out FuseAccessIn input) || input.Mask > 7) return Errno.EINVAL;
         return _fileSystem.Access(caller, NodeOf(in header), input.Mask);
     }
@@ -60,7 +60,7 @@ internal sealed partial class Dispatcher<TFileSystem>
         bool plus)
     {
         if (!arguments.TryRead(out FuseReadIn input)) return Errno.EINVAL;
-        // Fewer entries than would fit are no end of the directory: only an empty answer is.
+        // A short reply is not the end of the directory: only an empty one is.
         var room = body.Room[..(int)Math.Min(input.Size, (uint)body.Room.Length)];
         var writer = new DirectoryWriter(room, plus);
         var error = _fileSystem.ReadDirectory(caller, NodeOf(in header), input.Fh, input.Offset, ref writer);
@@ -106,7 +106,7 @@ internal sealed partial class Dispatcher<TFileSystem>
     private static Span<byte> AttributeRoom(in ReplyWriter body, uint size) =>
         body.Room[..(int)Math.Min(Math.Min(size, MaximumAttribute), (uint)body.Room.Length)];
 
-    /// <summary>With no room the question was for the length alone.</summary>
+    /// <summary>A size of 0 asks for the length alone.</summary>
     private static Errno AnswerAttribute(ref ReplyWriter body, int room, int length)
     {
         if (room == 0) body.Append(new FuseGetxattrOut { Size = (uint)length });

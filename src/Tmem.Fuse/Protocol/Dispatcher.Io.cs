@@ -45,7 +45,7 @@ internal sealed partial class Dispatcher<TFileSystem>
     private Errno Read(in FuseInHeader header, ref RequestReader arguments, ref ReplyWriter body)
     {
         if (!arguments.TryRead(out FuseReadIn input) || Overflows(input.Offset, input.Size)) return Errno.EINVAL;
-        // Less than was asked for means the end of the file, so a request too large for the buffer is refused, not cut short.
+        // A short read means EOF, so a request too large for the buffer is refused, not cut short.
         if (input.Size > (uint)body.Room.Length) return Errno.EINVAL;
         var destination = body.Room[..(int)input.Size];
         var error = _fileSystem.Read(NodeOf(in header), input.Fh, input.Offset, destination, input.ReadFlags, out var length);
@@ -93,13 +93,13 @@ internal sealed partial class Dispatcher<TFileSystem>
     {
         if (!arguments.TryRead(out FuseLseekIn input)) return Errno.EINVAL;
         if (input.Whence is not (SeekData or SeekHole)) return Errno.EINVAL;
-        // An offset below 0 lies in no file, as one past the end: what ext4 and tmpfs say.
+        // A negative offset lies in no file, like one past the end: ext4 and tmpfs answer the same.
         if (Overflows(input.Offset, 0)) return Errno.ENXIO;
         var error = _fileSystem.Seek(NodeOf(in header), input.Fh, input.Offset, input.Whence, out var found);
         if (error == Errno.Ok) body.Append(new FuseLseekOut { Offset = found });
         return error;
     }
 
-    /// <summary>File offsets are signed 64-bit numbers: nothing may begin or end past 2^63 - 1.</summary>
+    /// <summary>File offsets are signed 64-bit numbers: no range may begin or end past 2^63 - 1.</summary>
     private static bool Overflows(ulong offset, ulong length) => offset > long.MaxValue || length > long.MaxValue - offset;
 }

@@ -29,7 +29,7 @@ internal sealed partial class Dispatcher<TFileSystem>
     private Errno BatchForget(in FuseInHeader header, in Caller caller, ref RequestReader arguments)
     {
         if (!arguments.TryRead(out FuseBatchForgetIn input)) return Errno.EINVAL;
-        // All or nothing: a count that does not match its records says that the message is not what it seems.
+        // All or nothing: a count that does not match its records means a malformed message.
         if (input.Count > (uint)arguments.Rest.Length / (uint)Unsafe.SizeOf<FuseForgetOne>())
         {
             _onFault($"BATCH_FORGET names {input.Count} nodes in {arguments.Rest.Length} bytes; ignored.");
@@ -114,7 +114,7 @@ internal sealed partial class Dispatcher<TFileSystem>
     private Errno Rename2(in FuseInHeader header, in Caller caller, ref RequestReader arguments)
     {
         if (!arguments.TryRead(out FuseRename2In input)) return Errno.EINVAL;
-        // RENAME_WHITEOUT serves overlay file systems; and the two flags known contradict each other.
+        // RENAME_WHITEOUT serves overlay file systems; the two known flags exclude each other.
         if (input.Flags is not (0 or RenameNoReplace or RenameExchange)) return Errno.EINVAL;
         return Rename(in header, caller, ref arguments, input.NewDir, input.Flags);
     }

@@ -6,10 +6,10 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Protocol;
 
 /// <summary>
-/// The protocol: decodes one request, asks the file system, encodes the reply. Bytes in, bytes out; it knows no descriptor and
-/// needs no kernel. Thread-safe, and free of managed allocation on everything but INIT and faults. A malformed message is
-/// answered with an errno (EINVAL for the most part) and changes nothing; an exception out of the file system is a bug, is caught
-/// here alone, answered with EIO and logged, and the daemon lives on. The other files of this class hold the operations by theme.
+/// The protocol: decodes one request, calls the file system, encodes the reply. Bytes in, bytes out; it knows no descriptor and
+/// needs no kernel. Thread-safe, and free of managed allocation except on INIT and faults. A malformed message gets an errno
+/// (EINVAL for the most part) and changes nothing; an exception out of the file system is a bug: it is caught here alone,
+/// answered with EIO and logged, and the daemon lives on. The other files of this class hold the operations by theme.
 /// </summary>
 /// <typeparam name="TFileSystem">The file system, a type parameter so that its calls need no interface dispatch where it is a
 /// struct.</typeparam>
@@ -33,10 +33,10 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
     /// A dispatcher for a new connection, or, with <paramref name="inherited"/>, for one that another process opened.
     /// </summary>
     /// <param name="fileSystem">The file system.</param>
-    /// <param name="onFault">Told one line for each bug caught and each message that could not be understood at all.</param>
+    /// <param name="onFault">Called with one line for each bug caught and each message that is not a request at all.</param>
     /// <param name="tmemctl">Command lines that address this daemon.</param>
-    /// <param name="inherited">What was agreed on the connection before.</param>
-    /// <param name="onAgreed">Told what was agreed, before the kernel is.</param>
+    /// <param name="inherited">The earlier agreement of the connection.</param>
+    /// <param name="onAgreed">Called with the agreement, before the kernel gets it.</param>
     public Dispatcher(TFileSystem fileSystem, Action<string> onFault, ControlCommand tmemctl, SessionParameters? inherited = null,
         Action<SessionParameters>? onAgreed = null)
     {
@@ -49,7 +49,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         _agreed = true;
     }
 
-    /// <summary>What was agreed at INIT, once it was.</summary>
+    /// <summary>The agreement of INIT; null before it.</summary>
     public SessionParameters? Parameters => _agreed ? _parameters : null;
 
     /// <inheritdoc/>
@@ -59,7 +59,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         deferral = default;
         if (!MemoryMarshal.TryRead(request, out FuseInHeader header))
         {
-            // Without a whole header there is no request to name in an answer.
+            // Without a whole header there is no request to reply to.
             _onFault($"A message of {request.Length} bytes is shorter than a request header; ignored.");
             return 0;
         }
@@ -74,7 +74,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         if (!MemoryMarshal.TryRead(request, out FuseInHeader header)) return 0;
         var unique = header.Unique;
         header.Unique |= FuseProtocol.UniqueResend;
-        // What lies behind the message in its buffer is of an earlier one.
+        // Bytes behind the message in its buffer belong to an earlier one.
         return Answer(in header, request[..(int)Math.Min(header.Length, (uint)request.Length)], reply, thread, unique,
             out deferral);
     }
@@ -179,7 +179,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
             error = Guard(in header, CallerOf(in header, thread), in info, request[FuseProtocol.InHeaderSize..], ref body,
                 ref deferral);
         if (!info.HasReply) return 0;
-        // There is nothing to wait for in a failure.
+        // A failure has nothing to wait for.
         if (error != Errno.Ok) deferral = default;
         var length = FuseProtocol.OutHeaderSize + (error == Errno.Ok ? body.Length : 0);
         var answer = new FuseOutHeader { Length = (uint)length, Error = -(int)error, Unique = unique };
@@ -214,13 +214,13 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
             var reader = new RequestReader(arguments);
             if (info.HasReply && IsResent(in header) && TryRecall(caller, ref body))
             {
-                // One that was carried out before, by a process that died, has to wait like any other.
+                // A RELEASE that an earlier process carried out has to wait like any other.
                 if (header.Opcode == FuseOpcode.Release) deferral = _fileSystem.Released(NodeOf(in header));
                 return Errno.Ok;
             }
             var error = Perform(in header, caller, ref reader, ref body, ref deferral);
-            // The room of what was removed counts as free, even while it is still being dropped. What has failed for want of room
-            // has changed nothing.
+            // The room of removed files counts as free, even while their pages are still being dropped. A request that failed for
+            // lack of room has changed nothing.
             while (error == Errno.ENOSPC && _fileSystem.DropSome())
             {
                 reader = new RequestReader(arguments);
@@ -237,7 +237,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
                 + "damaged.");
             return Errno.EIO;
         }
-        // The one place where a bug in an operation is kept from taking the daemon, and the swap on it, down.
+        // The one place that keeps a bug in an operation from taking down the daemon, and the swap on it.
 #pragma warning disable CA1031
         catch (Exception e)
 #pragma warning restore CA1031
@@ -249,7 +249,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         }
     }
 
-    /// <summary>Answers a request that was carried out before, but for its answer. Only what succeeded is remembered.</summary>
+    /// <summary>Answers a request that was carried out before, but not answered. Only successes are remembered.</summary>
     private bool TryRecall(in Caller caller, ref ReplyWriter body)
     {
         if (!_fileSystem.Recall(caller, out var answer)) return false;
@@ -295,7 +295,7 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         FuseOpcode.Listxattr => ListExtendedAttributes(in header, caller, ref arguments, ref body),
         FuseOpcode.Removexattr => RemoveExtendedAttribute(in header, caller, ref arguments),
         FuseOpcode.Init => Initialize(in header, ref arguments, ref body),
-        // Every operation here ends by itself in bounded time, so there is nothing to interrupt; nothing is ever retrieved.
+        // Every operation here ends by itself in bounded time, so there is nothing to interrupt; no notification asks for data.
         FuseOpcode.Interrupt or FuseOpcode.NotifyReply => Errno.Ok,
         _ => Errno.ENOSYS,
     };
@@ -305,7 +305,8 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
         if (!Negotiation.TryRead(arguments.Rest, out var offer)) return Errno.EINVAL;
         lock (_initLock)
         {
-            // A connection is initialised once. A second INIT is one whose reader died before it answered, and is answered alike.
+            // A connection is initialised once. A second INIT is one whose reader died before it answered, and gets the same
+            // reply.
             if (_agreed && !IsResent(in header)) return Errno.EINVAL;
             var verdict = Negotiation.Negotiate(in offer, out var reply, out var length, out var parameters);
             if (verdict == NegotiationVerdict.Refused)

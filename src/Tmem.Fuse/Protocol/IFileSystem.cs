@@ -9,15 +9,13 @@ internal readonly record struct NodeId(ulong Value)
     public static readonly NodeId Root = new(1);
 }
 
-/// <summary>Who asks, and by which request.</summary>
-/// <param name="Unique">The request's number on its connection, without the mark of one that was sent before; 0: no request of
-/// the kernel's.</param>
+/// <summary>The origin of a request.</summary>
+/// <param name="Unique">The request's number on its connection, without the mark of a resent one; 0: not a request of the
+/// kernel.</param>
 /// <param name="Thread">The session thread that serves it, from 0: no two requests have the same one at a time.</param>
 internal readonly record struct Caller(uint Uid, uint Gid, uint Pid, ulong Unique = 0, int Thread = 0);
 
-/// <summary>
-/// What a request that was carried out before was to be answered with: an entry, an open file, both, or neither.
-/// </summary>
+/// <summary>The reply that a request carried out before should have got: an entry, an open file, both, or neither.</summary>
 internal struct Recollection
 {
     public bool HasEntry;
@@ -27,24 +25,24 @@ internal struct Recollection
 }
 
 /// <summary>
-/// The operations a file system answers, already decoded: what stands between Protocol (bytes) and Filesystem (meaning).
-/// Names are raw bytes without the NUL, 1 to 255 bytes long, never containing '/' or NUL, never "." or ".."; the dispatcher
-/// refused everything else. (Names of extended attributes may contain '/'.) Offsets and lengths end at or below 2^63 - 1; rename
-/// flags, fallocate modes and whence are valid. Modes of creations have the umask applied by the kernel. Methods may be called
-/// from several threads at once. None throws for any input. Each entry handed out by Lookup, the creations and ReadDirectoryPlus
-/// counts as one lookup of its node, until Forget. A request may come a second time, to this process or to its successor, when
-/// the first one died before it had answered. What must not happen twice (names, lookups, handles, extended attributes) is
-/// remembered by the request's number; all else may simply be carried out again.
+/// The operations of a file system, already decoded: the border between Protocol (bytes) and Filesystem (meaning). Names are raw
+/// bytes without the NUL, 1 to 255 bytes long, never containing '/' or NUL, never "." or ".."; the dispatcher refuses everything
+/// else. (Names of extended attributes may contain '/'.) Offsets and lengths end at or below 2^63 - 1; rename flags, fallocate
+/// modes and whence are valid. Modes of creations have the umask applied by the kernel. Methods may be called from several
+/// threads at once. None throws for any input. Each entry handed out by Lookup, the creations and ReadDirectoryPlus counts as one
+/// lookup of its node, until Forget. A request may come a second time, to this process or to its successor, when the first one
+/// died before it had answered. What must not happen twice (names, lookups, handles, extended attributes) is remembered by the
+/// request's number; everything else may simply be carried out again.
 /// </summary>
 internal interface IFileSystem
 {
     /// <summary>
-    /// Whether a request that is sent again has been carried out before, and its answer. If not, it is to be carried out now.
+    /// Whether a resent request has been carried out before, and its answer. If not, it must be carried out now.
     /// </summary>
     bool Recall(in Caller caller, out Recollection answer);
 
     Errno Lookup(in Caller caller, NodeId parent, ReadOnlySpan<byte> name, out FuseEntryOut entry);
-    /// <summary>One node of a message; those of a message of many come in order.</summary>
+    /// <summary>Forgets one node of a message; the nodes of one message come in order.</summary>
     void Forget(in Caller caller, NodeId node, ulong lookups);
     /// <summary>How many nodes of the message have been forgotten before.</summary>
     uint Forgotten(in Caller caller);
@@ -73,7 +71,7 @@ internal interface IFileSystem
     /// <summary><paramref name="flags"/>: O_* of open(2); <paramref name="openFlags"/>: FUSE_OPEN_KILL_SUIDGID.</summary>
     Errno Open(in Caller caller, NodeId node, uint flags, uint openFlags, out FuseOpenOut open);
     void Release(in Caller caller, NodeId node, ulong handle);
-    /// <summary>What the answer to a RELEASE waits for, once it is carried out.</summary>
+    /// <summary>What the reply to a RELEASE waits for, once it is carried out.</summary>
     Deferral Released(NodeId node);
     /// <summary>
     /// Reads into <paramref name="destination"/>; fewer bytes only at the end of the file. <paramref name="readFlags"/>:
@@ -89,36 +87,35 @@ internal interface IFileSystem
         out Deferral deferral);
     Errno Flush(NodeId node, ulong handle);
     /// <summary>
-    /// fsync of a file or, with a handle of <see cref="OpenDirectory"/>, of a directory. It waits for nothing: what has to be
-    /// waited for it says.
+    /// fsync of a file or, with a handle of <see cref="OpenDirectory"/>, of a directory. Does not wait: the deferral says what to
+    /// wait for.
     /// </summary>
     Errno Sync(NodeId node, ulong handle, bool dataOnly, out Deferral deferral);
     /// <summary>
-    /// Makes all that was done before durable, and returns when it is. May take as long as a device does; not called by a session
-    /// thread.
+    /// Makes everything written before durable, then returns. May take as long as a device does; not called by a session thread.
     /// </summary>
     Errno MakeDurable();
 
     /// <summary>
-    /// Called when something is left for <see cref="DropSome()"/>. While there is somebody to call, no truncation, hole or
-    /// removal takes long: what does is left to it, or to who waits for a deferral. Null, as in the beginning: everything is done
-    /// at once.
+    /// Called when something is left for <see cref="DropSome()"/>. With a callback, no truncation, hole or removal takes long:
+    /// long work is left to it, or to a deferral. Null, as in the beginning: everything is done at once.
     /// </summary>
     Action? WorkLeft { set; }
     /// <summary>
-    /// A step, of less than a millisecond, of dropping what nobody uses any more; there may be room afterwards. False if there is
-    /// nothing to drop.
+    /// Drops some pages that are no longer in use, in less than a millisecond; this may free room. False if there is nothing to
+    /// drop.
     /// </summary>
     bool DropSome();
-    /// <summary>A step of what an answer waits for. False if nothing of it is left.</summary>
+    /// <summary>Drops some of the pages that a reply waits for. False if none is left.</summary>
     bool DropSome(in Deferral deferral);
-    /// <summary>Bytes of a file; 0 if it is none.</summary>
+    /// <summary>Bytes of a file; 0 if the node is none.</summary>
     ulong SizeOf(NodeId node);
-    /// <summary>What it waits for has happened: the attributes, for one that <see cref="Deferral.HasAttributes"/>.</summary>
+    /// <summary>
+    /// Called when the wait is over: returns the attributes for a deferral that <see cref="Deferral.HasAttributes"/>.
+    /// </summary>
     Errno Conclude(in Deferral deferral, out FuseAttrOut attributes);
     /// <summary>
-    /// <paramref name="mode"/>: FALLOC_FL_KEEP_SIZE 1, PUNCH_HOLE 2, ZERO_RANGE 0x10. The caller's privileges are the callee's to
-    /// end.
+    /// <paramref name="mode"/>: FALLOC_FL_KEEP_SIZE 1, PUNCH_HOLE 2, ZERO_RANGE 0x10. The callee drops the file's privileges.
     /// </summary>
     Errno Allocate(in Caller caller, NodeId node, ulong handle, ulong offset, ulong length, uint mode, out Deferral deferral);
     /// <summary><paramref name="whence"/>: SEEK_DATA 3, SEEK_HOLE 4.</summary>

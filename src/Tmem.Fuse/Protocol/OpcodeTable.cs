@@ -4,7 +4,7 @@ using Tmem.Fuse.Abi;
 
 namespace Tmem.Fuse.Protocol;
 
-/// <summary>What is known of an operation before it is looked into.</summary>
+/// <summary>What is known of an operation by its opcode alone.</summary>
 /// <param name="Name">The protocol's name, for messages. Null: unknown.</param>
 /// <param name="MinimumArguments">Fewest bytes after the header; names count as one byte and their NUL.</param>
 /// <param name="Kind">Whether and how it is answered.</param>
@@ -28,7 +28,7 @@ internal enum OpcodeKind : byte
     Silent,
 }
 
-/// <summary>The one table of operations. Those not in it are answered ENOSYS.</summary>
+/// <summary>The one table of operations. Operations not in it are answered ENOSYS.</summary>
 internal static class OpcodeTable
 {
     private const int Name = 2;
@@ -48,7 +48,7 @@ internal static class OpcodeTable
             if (s_table[i].Name is not null) yield return (FuseOpcode)i;
     }
 
-    /// <summary>What a message asks for, in words for the log.</summary>
+    /// <summary>The name of a message's operation, for the log.</summary>
     public static string NameOf(ReadOnlySpan<byte> message)
     {
         if (!MemoryMarshal.TryRead(message, out FuseInHeader header)) return "a message without a header";

@@ -3,9 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Fuse.Protocol;
 
-/// <summary>
-/// The body of a reply, written straight into memory the transport owns. More than there is room for is a bug, not an outcome.
-/// </summary>
+/// <summary>The body of a reply, written straight into memory of the transport. An overflow is a bug, not an outcome.</summary>
 internal ref struct ReplyWriter
 {
     private readonly Span<byte> _body;
@@ -19,7 +17,7 @@ internal ref struct ReplyWriter
     /// <summary>Bytes of body so far.</summary>
     public int Length { get; private set; }
 
-    /// <summary>Where the next byte goes, to the end of the reply buffer.</summary>
+    /// <summary>The rest of the reply buffer.</summary>
     public readonly Span<byte> Room => _body[Length..];
 
     /// <summary>Adds a wire struct.</summary>
@@ -29,7 +27,7 @@ internal ref struct ReplyWriter
         Length += Unsafe.SizeOf<T>();
     }
 
-    /// <summary>Takes over bytes that were written into the first <paramref name="limit"/> bytes of <see cref="Room"/>.</summary>
+    /// <summary>Counts bytes that were written into the first <paramref name="limit"/> bytes of <see cref="Room"/>.</summary>
     public void Advance(int length, int limit)
     {
         if ((uint)length > (uint)limit || limit > Room.Length)

@@ -5,8 +5,8 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Protocol;
 
 /// <summary>
-/// A bounded cursor over a request's bytes after its header. Nothing outside the span is ever looked at; "short" and "malformed"
-/// are return values. A failed read leaves the cursor where it was.
+/// A bounded cursor over a request's bytes after its header. It never reads outside the span; "short" and "malformed" are return
+/// values. A failed read leaves the cursor where it was.
 /// </summary>
 internal ref struct RequestReader
 {
@@ -20,10 +20,10 @@ internal ref struct RequestReader
 
     public RequestReader(ReadOnlySpan<byte> arguments) => _rest = arguments;
 
-    /// <summary>What has not been read yet.</summary>
+    /// <summary>The bytes not read yet.</summary>
     public readonly ReadOnlySpan<byte> Rest => _rest;
 
-    /// <summary>Reads a wire struct. False if fewer bytes are left than it has.</summary>
+    /// <summary>Reads a wire struct. False if too few bytes are left.</summary>
     public bool TryRead<T>(out T value) where T : unmanaged
     {
         if (!MemoryMarshal.TryRead(_rest, out value)) return false;
@@ -44,7 +44,7 @@ internal ref struct RequestReader
     }
 
     /// <summary>
-    /// Reads an extended attribute's name: 1 to 255 bytes up to a NUL; '/' is allowed. ERANGE if longer, as xattr(7) has it.
+    /// Reads an extended attribute's name: 1 to 255 bytes up to a NUL; '/' is allowed. ERANGE if longer, as in xattr(7).
     /// </summary>
     public Errno TryReadAttributeName(out ReadOnlySpan<byte> name) => TryReadString(MaximumName, Errno.ERANGE, out name);
 

@@ -1,9 +1,8 @@
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// Leadership of a session: at most one thread holds it. Followers sleep in the order the monitor keeps and are woken one at a
-/// time. A plain monitor, without the spinning of SemaphoreSlim: a follower that spins takes the core from the client that it
-/// waits for.
+/// Leadership of a session: at most one thread holds it. Followers sleep in the monitor's queue and are woken one at a time. A
+/// plain monitor, without the spinning of SemaphoreSlim: a spinning follower takes the core from the client that it waits for.
 /// </summary>
 internal sealed class Baton
 {
@@ -23,7 +22,7 @@ internal sealed class Baton
         }
     }
 
-    /// <summary>Gives leadership up and wakes a follower, if there is one asleep.</summary>
+    /// <summary>Gives leadership up and wakes a sleeping follower, if there is one.</summary>
     public void Pass()
     {
         lock (_monitor)
@@ -33,7 +32,7 @@ internal sealed class Baton
         }
     }
 
-    /// <summary>Ends the session: every thread comes back from <see cref="Take"/> with false.</summary>
+    /// <summary>Ends the session: every thread returns from <see cref="Take"/> with false.</summary>
     public void End()
     {
         lock (_monitor)

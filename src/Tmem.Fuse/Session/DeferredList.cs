@@ -1,8 +1,8 @@
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// Answers that wait, first come first, linked through the table itself: a list takes no memory but its two ends. One thread at
-/// a time.
+/// Deferred replies in FIFO order, linked through the table itself: a list takes no memory but its two ends. One thread at a
+/// time.
 /// </summary>
 internal sealed class DeferredList(DeferredTable table)
 {
@@ -11,7 +11,7 @@ internal sealed class DeferredList(DeferredTable table)
 
     public bool IsEmpty => _first == DeferredReply.Nobody;
 
-    /// <summary>Puts an entry last.</summary>
+    /// <summary>Appends an entry.</summary>
     public void Add(int entry)
     {
         table[entry].Next = DeferredReply.Nobody;

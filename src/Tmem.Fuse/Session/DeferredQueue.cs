@@ -3,15 +3,15 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// Answers that wait for the device, and the thread that waits for it. It takes the list as it is: one write is for all of them,
-/// and those that come meanwhile share the next.
+/// Deferred replies that wait for the device, and the thread that waits for it. It takes the whole list: one write serves all of
+/// them, and later ones share the next.
 /// </summary>
 internal sealed class DeferredQueue
 {
     private readonly DeferredReplies _replies;
     private readonly DeferredList _list;
 
-    /// <param name="replies">Whose answers they are.</param>
+    /// <param name="replies">The owner of the replies.</param>
     /// <param name="name">The thread's name.</param>
     public DeferredQueue(DeferredReplies replies, string name)
     {
@@ -44,7 +44,7 @@ internal sealed class DeferredQueue
         }
     }
 
-    /// <summary>Waits until there is something, and takes the list as it is. False if it is over.</summary>
+    /// <summary>Waits until there is an entry, and takes the whole list. False once stopped.</summary>
     private bool TryTakeAll(out int entry)
     {
         lock (_replies.Gate)
@@ -65,7 +65,7 @@ internal sealed class DeferredQueue
     }
 
     /// <summary>
-    /// After the answer: a death in between leaves an entry whose answer the kernel refuses, and not a request without one.
+    /// Called after the reply: a death in between leaves an entry whose reply the kernel refuses, not a request without a reply.
     /// </summary>
     private bool TryRemove(int entry)
     {

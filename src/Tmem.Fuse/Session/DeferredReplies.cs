@@ -5,21 +5,21 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// Answers that leave later, and by another thread than the one that carried the request out. One thread waits for the device,
-/// for all answers that wait for it: those that come while it does share the next write (<see cref="DeferredQueue"/>). Two others
-/// go on a step of each in turn (<see cref="Stepper"/>): one talks to the kernel, which may take as long as a client does, and
-/// one does work of the file system's own that takes long.
-/// None takes part in serving, so what they wait for can be served meanwhile. Nothing is allocated once they run.
+/// Replies that leave later, and from another thread than the one that carried the request out. One thread waits for the device,
+/// for all replies that need it: those that come meanwhile share the next write (<see cref="DeferredQueue"/>). Two others take a
+/// step of each reply in turn (<see cref="Stepper"/>): one notifies the kernel, which may take as long as a client does, and one
+/// does long work of the file system itself. None takes part in serving, so what they wait for can be served meanwhile. Nothing
+/// is allocated once they run.
 /// <para>
-/// A process that is told to make room waits for none of them: what is still noted is its successor's, which gets those requests
-/// sent again (<see cref="Forget"/>), or, from a kernel that cannot, does what is noted.
+/// A process that gives way waits for none of them: its successor inherits the notes, and gets those requests sent again (<see
+/// cref="Forget"/>), or, from a kernel that cannot, carries out the notes.
 /// </para>
 /// </summary>
 internal sealed unsafe class DeferredReplies : IDisposable
 {
     private const int StackBytes = 128 << 10;
 
-    /// <summary>What the kernel is to let go of at once: it takes 2 to 4 ms.</summary>
+    /// <summary>What the kernel drops in one step: it takes 2 to 4 ms.</summary>
     private const uint StepBytes = 16 << 20;
 
     private readonly IReadOnlyList<FuseDevice> _devices;
@@ -30,10 +30,10 @@ internal sealed unsafe class DeferredReplies : IDisposable
     private bool _started;
     private bool _saidFull;
 
-    /// <param name="table">Where they are noted.</param>
+    /// <param name="table">The table of their notes.</param>
     /// <param name="devices">All descriptors of the connection, by number.</param>
     /// <param name="handler">The protocol.</param>
-    /// <param name="prepareNotifier">Run on the thread that talks to the kernel, before it does.</param>
+    /// <param name="prepareNotifier">Run on the thread that notifies the kernel, first.</param>
     public DeferredReplies(
         DeferredTable table, IReadOnlyList<FuseDevice> devices, IRequestHandler handler, Action? prepareNotifier = null)
     {
@@ -46,21 +46,21 @@ internal sealed unsafe class DeferredReplies : IDisposable
         handler.WorkLeft = _dropper.Wake;
     }
 
-    /// <summary>Where they are noted.</summary>
+    /// <summary>The table of their notes.</summary>
     public DeferredTable Table { get; }
 
-    /// <summary>Held by whoever touches the table or a list in it; pulsed when there is something to do, or it is over.</summary>
+    /// <summary>Held to access the table or a list in it; pulsed when there is work, or at the stop.</summary>
     public object Gate { get; } = new();
 
-    /// <summary>Whether the table is the successor's. With the gate held.</summary>
+    /// <summary>Whether the table belongs to the successor. With the gate held.</summary>
     public bool IsStopped { get; private set; }
 
-    /// <summary>A thread that answers; not started.</summary>
+    /// <summary>Makes a thread that sends deferred replies; not started.</summary>
     public static Thread MakeThread(string name, ThreadStart run) => new(run, StackBytes) { IsBackground = true, Name = name };
 
     /// <summary>
-    /// Forgets what an earlier process left, and what was noted before <see cref="Start"/>: the kernel sends these requests
-    /// again, under other numbers.
+    /// Forgets the notes of an earlier process, and those from before <see cref="Start"/>: the kernel sends these requests again,
+    /// under other numbers.
     /// </summary>
     public void Forget()
     {
@@ -68,7 +68,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
             Table.Remove(entry);
     }
 
-    /// <summary>Begins to answer, what an earlier process left first.</summary>
+    /// <summary>Begins to send replies, those left by an earlier process first.</summary>
     public void Start()
     {
         lock (Gate)
@@ -82,14 +82,14 @@ internal sealed unsafe class DeferredReplies : IDisposable
     }
 
     /// <summary>
-    /// Takes over an answer. It is noted when this returns: the request's buffer is free. False if no more can be noted, which
-    /// takes more waiting threads than the kernel allows: then the caller has to <see cref="Await"/> what it waits for.
+    /// Takes over a reply. It is noted when this returns: the request's buffer is free. False if the table is full, which takes
+    /// more waiting threads than the kernel allows: then the caller must <see cref="Await"/> the deferral itself.
     /// </summary>
     public bool TryAdd(ulong unique, int device, in Deferral deferral)
     {
         lock (Gate)
         {
-            // A process that died between noting it and marking its buffer done has left it in both.
+            // A process that died between noting the reply and marking its buffer done has left it in both.
             if (!_started && Table.Contains(unique)) return true;
             if (Table.TryAdd(unique, device, in deferral, out var entry))
             {
@@ -116,9 +116,9 @@ internal sealed unsafe class DeferredReplies : IDisposable
         return Errno.Ok;
     }
 
-    /// <summary>Sends an answer whose wait is over.</summary>
-    /// <param name="reply">The answer.</param>
-    /// <param name="error">What the wait came to.</param>
+    /// <summary>Sends a reply whose wait is over.</summary>
+    /// <param name="reply">The reply.</param>
+    /// <param name="error">The result of the wait.</param>
     public void Answer(in DeferredReply reply, Errno error)
     {
         var message = stackalloc byte[FuseProtocol.OutHeaderSize + sizeof(FuseAttrOut)];
@@ -139,14 +139,14 @@ internal sealed unsafe class DeferredReplies : IDisposable
     }
 
     /// <summary>
-    /// Tells the kernel nothing more, and returns when it has done what it was told: it may wait for answers of ours, so whoever
-    /// stops serving calls this before.
+    /// Stops notifying the kernel, and returns when the notification under way has ended: it may wait for our replies, so a
+    /// session that stops serving calls this first.
     /// </summary>
     public void StopNotifying() => _notifier.Hold();
 
     /// <summary>
-    /// Stops answering, dropping, and touching the table: when this returns, what is in it is the successor's. What is being
-    /// waited for goes on, and comes to nothing.
+    /// Stops replying, dropping, and touching the table: when this returns, its contents belong to the successor. A wait under
+    /// way continues without effect.
     /// </summary>
     public void Stop()
     {
@@ -160,7 +160,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
         }
     }
 
-    /// <summary>Waits for what is being waited for.</summary>
+    /// <summary>Waits for the waits under way.</summary>
     public void Dispose()
     {
         Stop();
@@ -169,7 +169,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
         Table.Dispose();
     }
 
-    /// <summary>To those that wait for the same kind of thing. With the gate held.</summary>
+    /// <summary>Adds an entry to the list of its kind. With the gate held.</summary>
     private void Add(int entry)
     {
         var deferral = Table[entry].Deferral;
@@ -181,8 +181,8 @@ internal sealed unsafe class DeferredReplies : IDisposable
     private bool Drop(ref DeferredReply reply) => _handler.DropSome(reply.Deferral);
 
     /// <summary>
-    /// Has the kernel let go of a part of what it keeps of a file; what was changed there it writes back first. A write to the
-    /// device cannot be interrupted, and a process that dies in one is dead when it ends: so in steps.
+    /// Has the kernel drop a part of its cached pages of a file, dirty ones written back first. A write to the device cannot be
+    /// interrupted, and a process killed in one dies only when it ends: so in steps.
     /// </summary>
     private bool LetGo(ref DeferredReply reply)
     {
@@ -193,7 +193,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
             return false;
         }
         var isLast = _handler.SizeOf(deferral.Node) <= deferral.Offset + StepBytes;
-        // No length is all from there on: what was written behind the end meanwhile too.
+        // Length 0 means to the end: pages written behind the end meanwhile too.
         var error = _devices[0].Invalidate(deferral.Node, deferral.Offset, isLast ? 0 : StepBytes);
         reply.Offset += StepBytes;
         return !isLast && error != Errno.ENOENT;

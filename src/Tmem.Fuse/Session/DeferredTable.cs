@@ -6,20 +6,20 @@ using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Session;
 
-/// <summary>An answer that waits: all that is left of a request that has been carried out.</summary>
+/// <summary>A deferred reply: all that is left of a request that has been carried out.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct DeferredReply
 {
     public const int Nobody = -1;
 
-    /// <summary>The request's number, under which the kernel waits for the answer; 0: the entry is free.</summary>
+    /// <summary>The request's number, which the reply must carry; 0: the entry is free.</summary>
     public ulong Unique;
     public ulong Node;
     public ulong Offset;
     public uint Length;
-    /// <summary>The next in its queue, or of the free ones; only the process that serves follows it.</summary>
+    /// <summary>The next entry of its queue, or of the free list; only the serving process follows it.</summary>
     public int Next;
-    /// <summary>The descriptor that the request was read through: the kernel takes the answer through no other.</summary>
+    /// <summary>The descriptor that the request was read through: the kernel accepts the reply through no other.</summary>
     public byte Device;
     public DeferralKind Kind;
 
@@ -27,18 +27,19 @@ internal struct DeferredReply
 }
 
 /// <summary>
-/// The answers that wait, in the memory that holds the requests too, so that a successor finds what its predecessor owed.
+/// The deferred replies, in the memory that holds the requests too, so that a successor finds the replies that its predecessor
+/// owed.
 /// <para>
-/// As many as there can be: a request waits for its answer in a thread of its own, of a client or of the kernel, and the kernel
-/// has no more than <c>kernel.threads-max</c>. An entry has 40 bytes where such a thread takes the kernel 20 KiB and more. The
-/// first few thousand are there from the start; the others take memory when they are first used, as the region does, and no more
-/// than the highest number that ever waited at once.
+/// It has room for as many as there can be: a request waits for its reply in a thread of its own, of a client or of the kernel,
+/// and the kernel has at most <c>kernel.threads-max</c>. An entry takes 40 bytes, such a thread 20 KiB and more of the kernel.
+/// The first few thousand are present from the start; the others take memory when they are first used, as the region does, and no
+/// more than the highest number that ever waited at once.
 /// </para>
 /// One thread at a time.
 /// </summary>
 internal sealed unsafe class DeferredTable : IDisposable
 {
-    /// <summary>Bytes of entries that are there from the start: some 6500.</summary>
+    /// <summary>Bytes of entries that are present from the start: some 6500 entries.</summary>
     private const int ReadyBytes = 256 << 10;
     private const int FewestEntries = ReadyBytes / 40;
     private const int MostEntries = 4 << 20;
@@ -50,15 +51,15 @@ internal sealed unsafe class DeferredTable : IDisposable
     private int _free = DeferredReply.Nobody;
 
     /// <summary>Maps the table of a memory file.</summary>
-    /// <param name="file">The file, which ends with it.</param>
-    /// <param name="offset">Where it begins; <see cref="Bytes"/> follow there.</param>
+    /// <param name="file">The file; the table is its end.</param>
+    /// <param name="offset">Where the table begins; it has <see cref="Bytes"/>.</param>
     /// <exception cref="StartupException">No memory.</exception>
     public DeferredTable(int file, long offset)
     {
         var bytes = Libc.lseek(file, 0, Libc.SEEK_END) - offset;
         _mapped = (nuint)bytes;
-        // Without access a mapping is not populated, whatever is locked: the pages that are needed are touched here, the others
-        // when they are.
+        // A mapping without access is not populated, even if locked: the first pages are touched here, the others when they are
+        // used.
         var address = Libc.mmap(null, _mapped, 0, Libc.MAP_SHARED, file, (nint)offset);
         if ((nint)address == -1 || Libc.mprotect(address, _mapped, Libc.PROT_READ | Libc.PROT_WRITE) != 0)
             throw new StartupException($"No memory for the table of answers that wait: {Libc.Describe(Libc.LastError)}.");
@@ -71,7 +72,7 @@ internal sealed unsafe class DeferredTable : IDisposable
 
     public int Capacity { get; }
 
-    /// <summary>What a table takes of a file on this machine; memory only as far as it is used.</summary>
+    /// <summary>Bytes of a table in a file on this machine; memory only as far as it is used.</summary>
     public static long Bytes()
     {
         var threads = FewestEntries;
@@ -81,9 +82,9 @@ internal sealed unsafe class DeferredTable : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or OverflowException)
         {
-            // A machine that does not tell gets the least.
+            // A machine that does not tell gets the minimum.
         }
-        // Requests in the background, direct writes say, have no thread that waits; an administrator may allow more of them.
+        // Background requests, such as direct writes, have no waiting thread; an administrator may allow more of them.
         var entries = Math.Clamp(threads, FewestEntries, MostEntries) + MostInBackground;
         return PageSize + (((long)entries * sizeof(DeferredReply) + PageSize - 1) & -PageSize);
     }
@@ -91,10 +92,10 @@ internal sealed unsafe class DeferredTable : IDisposable
     public ref DeferredReply this[int entry] =>
         ref Unsafe.AsRef<DeferredReply>(_base + PageSize + (nint)entry * sizeof(DeferredReply));
 
-    /// <summary>The entries that have ever been used: a successor looks no further.</summary>
+    /// <summary>The number of entries ever used: a successor looks no further.</summary>
     private ref int Used => ref Unsafe.AsRef<int>(_base);
 
-    /// <summary>Notes an answer. False if there is no entry left.</summary>
+    /// <summary>Notes a reply. False if the table is full.</summary>
     public bool TryAdd(ulong unique, int device, in Deferral deferral, out int entry)
     {
         entry = _free;
@@ -108,19 +109,19 @@ internal sealed unsafe class DeferredTable : IDisposable
         reply.Next = DeferredReply.Nobody;
         reply.Device = (byte)device;
         reply.Kind = deferral.Kind;
-        // Last: with it the entry counts.
+        // Last: it makes the entry valid.
         Volatile.Write(ref reply.Unique, unique);
         return true;
     }
 
-    /// <summary>The answer is out, or nobody waits for it any more.</summary>
+    /// <summary>Frees an entry: the reply has been sent, or is no longer needed.</summary>
     public void Remove(int entry)
     {
         Volatile.Write(ref this[entry].Unique, 0);
         PutBack(entry);
     }
 
-    /// <summary>Whether an answer to the request is noted.</summary>
+    /// <summary>Whether a reply to the request is noted.</summary>
     public bool Contains(ulong unique)
     {
         for (var entry = 0; entry < Used; entry++)

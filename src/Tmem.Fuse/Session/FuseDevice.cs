@@ -19,7 +19,7 @@ internal sealed unsafe class FuseDevice : IDisposable
     public int Descriptor => _descriptor;
 
     /// <summary>Opens the device.</summary>
-    /// <exception cref="StartupException">It is missing or may not be used.</exception>
+    /// <exception cref="StartupException">It is missing or access is denied.</exception>
     public static FuseDevice Open()
     {
         var descriptor = Libc.open(Path, Libc.O_RDWR | Libc.O_CLOEXEC | Libc.O_NONBLOCK);
@@ -57,15 +57,15 @@ internal sealed unsafe class FuseDevice : IDisposable
         return result >= 0 ? Errno.Ok : Libc.LastError;
     }
 
-    /// <summary>Sends an answer, and logs what should not come of it.</summary>
+    /// <summary>Sends a reply, and logs unexpected errors.</summary>
     /// <param name="reply">The whole reply.</param>
-    /// <param name="request">What it answers, as its message; empty if it is not at hand.</param>
+    /// <param name="request">The request's message; empty if not at hand.</param>
     public void Reply(ReadOnlySpan<byte> reply, ReadOnlySpan<byte> request = default)
     {
         Errno error;
         do error = Write(reply);
         while (error == Errno.EINTR);
-        // ENOENT: the request was given up or answered meanwhile. ENODEV: unmounted; the next read tells so too.
+        // ENOENT: the request was aborted or answered meanwhile. ENODEV: unmounted; the next read says so too.
         if (error is not (Errno.Ok or Errno.ENOENT or Errno.ENODEV or Errno.ECONNABORTED))
         {
             var what = request.IsEmpty ? "a request that waited" : OpcodeTable.NameOf(request);
@@ -81,10 +81,10 @@ internal sealed unsafe class FuseDevice : IDisposable
     }
 
     /// <summary>
-    /// Whether the kernel still waits for the answer to a request that was wholly read through this descriptor. Asked by the
-    /// answer to an interrupt of that request, which is refused (ENOENT) where there is no such request, and changes nothing
-    /// where there is: fuse_dev_do_write looks the request up, and looks at no error but ENOSYS and EAGAIN. So it has been since
-    /// there are interrupts (Linux 2.6.14).
+    /// Whether the kernel still waits for the reply to a request that was wholly read through this descriptor. Probes with the
+    /// reply to an interrupt of that request: the kernel refuses it (ENOENT) if it has no such request, and else changes nothing:
+    /// fuse_dev_do_write looks the request up, and acts on no error but ENOSYS and EAGAIN. This holds since interrupts exist
+    /// (Linux 2.6.14).
     /// </summary>
     public bool IsUnanswered(ulong unique)
     {
@@ -97,8 +97,8 @@ internal sealed unsafe class FuseDevice : IDisposable
     }
 
     /// <summary>
-    /// Has the kernel let go of what it keeps of a file's pages; ENOENT if it knows no such file. It waits for those pages that
-    /// are being read or written, which takes others' answers: never on a thread that serves.
+    /// Has the kernel drop cached pages of a file; ENOENT if it knows no such file. It waits for pages that are being read or
+    /// written, which takes other replies: never call this on a thread that serves.
     /// </summary>
     public Errno Invalidate(NodeId node, ulong offset, uint length)
     {
@@ -118,19 +118,19 @@ internal sealed unsafe class FuseDevice : IDisposable
         return result >= 0 ? Errno.Ok : Libc.LastError;
     }
 
-    /// <summary>Sleeps until a request is there, the connection has ended, or the event says stop.</summary>
+    /// <summary>Sleeps until there is a request, the connection has ended, or the event is set.</summary>
     public void Wait(StopEvent stop)
     {
         var polls = stackalloc PollDescriptor[2];
         polls[0] = new PollDescriptor { Descriptor = _descriptor, Events = Libc.POLLIN };
         polls[1] = new PollDescriptor { Descriptor = stop.Descriptor, Events = Libc.POLLIN };
-        // An interrupted or failed wait is harmless: the read that follows tells what is the matter.
+        // An interrupted or failed wait is harmless: the next read reports the error.
         _ = Libc.poll(polls, 2, -1);
     }
 
     /// <summary>
-    /// Asks the kernel to put every request that was read and not answered back in the queue, marked as sent again. Before
-    /// anybody reads here, and once: what is answered afterwards under its unmarked number would be refused.
+    /// Asks the kernel to put every request that was read and not answered back in the queue, marked as resent. Once, and before
+    /// any thread reads here: later replies under their unmarked numbers would be refused.
     /// </summary>
     public Errno ResendUnanswered()
     {
@@ -138,7 +138,7 @@ internal sealed unsafe class FuseDevice : IDisposable
         return Write(new ReadOnlySpan<byte>(&notification, FuseProtocol.OutHeaderSize));
     }
 
-    /// <summary>Whether a request waits now.</summary>
+    /// <summary>Whether a request is pending.</summary>
     public bool IsPending()
     {
         var poll = new PollDescriptor { Descriptor = _descriptor, Events = Libc.POLLIN };

@@ -6,10 +6,10 @@ using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Session;
 
-/// <summary>How a session is served.</summary>
+/// <summary>Settings of a session.</summary>
 /// <param name="Spin">How long the leading thread polls for the next request before it sleeps.</param>
-/// <param name="Requests">Where requests are read to.</param>
-/// <param name="Deferred">What answers later; started already. The session stops it when it ends, and disposes of it.</param>
+/// <param name="Requests">The buffers that requests are read into.</param>
+/// <param name="Deferred">Sends the deferred replies; started already. The session stops and disposes of it at its end.</param>
 /// <param name="PrepareThread">Run on each session thread before its first request.</param>
 internal sealed record SessionOptions(TimeSpan Spin, RequestBuffers Requests, DeferredReplies Deferred,
     Action? PrepareThread = null);
@@ -21,20 +21,20 @@ internal enum SessionEnd
     Unmounted,
     /// <summary>The connection was aborted through fusectl.</summary>
     Aborted,
-    /// <summary>The device failed in a way it should not.</summary>
+    /// <summary>The device failed unexpectedly.</summary>
     Failed,
-    /// <summary>It was asked to: everything read is answered, and the connection lives on.</summary>
+    /// <summary>It was asked to stop: everything read is answered, and the connection lives on.</summary>
     Quiesced,
 }
 
 /// <summary>
 /// Serves a connection with dedicated threads, one a descriptor: read, dispatch, write. Leader and followers: one thread reads,
 /// the others sleep, because waking a thread costs more than a small request does. The leader answers quick requests itself; it
-/// passes the lead before one that may take long, or when more wait. After a request it polls for the next one a while before it
-/// sleeps, which saves its own waking: random 4 KiB direct reads of one client took 18 us with 100 us of polling and 56 us
-/// without (2 cores, an in-memory file system); yielding the core between two polls was measured too and gained nothing. No
-/// thread here waits for a device: see <see cref="DeferredReplies"/>. Descriptors never block, so that the leader alone waits, in
-/// poll(2). Threads have small stacks and everything they touch is allocated and locked before the first request is read.
+/// passes the lead before a request that may take long, or when more are pending. After a request it polls for the next one a
+/// while before it sleeps, which saves its own wake-up: random 4 KiB direct reads of one client took 18 us with 100 us of polling
+/// and 56 us without (2 cores, an in-memory file system); yielding the core between two polls gained nothing. No thread here
+/// waits for a device: see <see cref="DeferredReplies"/>. Descriptors never block, so that only the leader waits, in poll(2).
+/// Threads have small stacks, and everything they touch is allocated and locked before the first request is read.
 /// </summary>
 internal sealed class FuseSession : IDisposable
 {
@@ -81,8 +81,8 @@ internal sealed class FuseSession : IDisposable
     }
 
     /// <summary>
-    /// Stops reading; <see cref="Ended"/> completes when everything that was read is answered, or noted as what a successor has
-    /// to answer.
+    /// Stops reading; <see cref="Ended"/> completes when everything that was read is answered, or noted for a successor to
+    /// answer.
     /// </summary>
     public void Quiesce()
     {
@@ -203,8 +203,8 @@ internal sealed class FuseSession : IDisposable
         }
 
         /// <summary>
-        /// Leaves the answer to <see cref="DeferredReplies"/>. False if this thread had to wait itself, for which it passed the
-        /// lead; the answer is to be sent then.
+        /// Leaves the reply to <see cref="DeferredReplies"/>. False if this thread had to wait itself, for which it passed the
+        /// lead; the caller then sends the reply.
         /// </summary>
         private bool TryDefer(ReadOnlySpan<byte> message, in Deferral deferral, ref bool passed)
         {

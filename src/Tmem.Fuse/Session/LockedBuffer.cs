@@ -4,8 +4,8 @@ namespace Tmem.Fuse.Session;
 
 /// <summary>
 /// A session thread's buffer: native, touched and locked before the first request, so that serving one never takes a page fault.
-/// The data of a message begins on a page boundary: <see cref="Span"/> starts as many bytes before one as the message's header
-/// has. It is private memory, or a part of a memory file, where a process that follows this one finds what was in it.
+/// The data of a message begins on a page boundary: <see cref="Span"/> starts as many bytes before a page as the message's header
+/// is long. It is private memory, or a part of a memory file, where a successor process finds its contents.
 /// </summary>
 internal sealed unsafe class LockedBuffer : IDisposable
 {
@@ -32,7 +32,7 @@ internal sealed unsafe class LockedBuffer : IDisposable
             throw new StartupException(
                 $"No memory for a session buffer of {_mapped} bytes: {Libc.Describe(Libc.LastError)}. Use fewer --threads.");
         _base = (byte*)address;
-        // What clients read and write is none of a dump's business.
+        // Clients' data does not belong in a core dump.
         _ = Libc.madvise(address, _mapped, Libc.MADV_DONTDUMP);
         if (Libc.mlock(address, _mapped) != 0) LockError = Libc.LastError;
     }
@@ -40,12 +40,12 @@ internal sealed unsafe class LockedBuffer : IDisposable
     /// <summary>Why the buffer is not locked, if it is not.</summary>
     public Errno LockError { get; }
 
-    /// <summary>What a buffer for so many bytes of data takes.</summary>
+    /// <summary>Bytes mapped for a buffer with so many bytes of data.</summary>
     public static int MappedBytes(int data) => PageSize + ((data + PageSize - 1) & -PageSize);
 
     public Span<byte> Span => new(_base + PageSize - _lead, _length);
 
-    /// <summary>What lies before <see cref="Span"/>, from the start of the first page on: room for a note of one's own.</summary>
+    /// <summary>The bytes before <see cref="Span"/>, from the start of the first page on: room for a note.</summary>
     public Span<byte> Head => new(_base, PageSize - _lead);
 
     /// <inheritdoc/>

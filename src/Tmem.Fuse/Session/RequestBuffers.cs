@@ -7,10 +7,10 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// The buffers that session threads read requests into: a memory file, one part a thread, and behind them the table of answers
-/// that wait. The length in a message's header is its done word: it is 0 unless a message was read that is not carried out yet.
-/// So a process that takes over finds in the buffers what its predecessor had in hand when it was killed
-/// (<see cref="Takeover"/>).
+/// The buffers that session threads read requests into: a memory file with one part for each thread, and behind them the table of
+/// deferred replies. The length in a message's header is its done word: it is nonzero only while a message was read and is not
+/// carried out yet. So a successor finds in the buffers the requests that its predecessor had in hand when it was killed (<see
+/// cref="Takeover"/>).
 /// </summary>
 internal sealed class RequestBuffers(int descriptor)
 {
@@ -24,9 +24,9 @@ internal sealed class RequestBuffers(int descriptor)
 
     public int Descriptor { get; } = descriptor;
 
-    /// <summary>A new memory file with room for as many threads as there can be; a part takes memory once it is mapped.</summary>
-    /// <exception cref="StartupException">The kernel has none to give.</exception>
-    /// <param name="segment">What those who use it are to hold, if it has to be held.</param>
+    /// <summary>A new memory file with room for the most threads there can be; a part takes memory once it is mapped.</summary>
+    /// <exception cref="StartupException">The kernel refuses one.</exception>
+    /// <param name="segment">The segment that its users must hold, if it has one.</param>
     public static RequestBuffers Create(out int segment) =>
         new(SharedMemory.Create("tmem-requests", s_tableOffset + DeferredTable.Bytes(), out _, out segment));
 
@@ -35,17 +35,17 @@ internal sealed class RequestBuffers(int descriptor)
     public LockedBuffer Map(int thread) =>
         new(Lead, (int)Negotiation.MaxWrite, Descriptor, (long)LockedBuffer.MappedBytes((int)Negotiation.MaxWrite) * thread);
 
-    /// <summary>The answers that wait.</summary>
+    /// <summary>The deferred replies.</summary>
     /// <exception cref="StartupException">No memory.</exception>
     public DeferredTable MapTable() => new(Descriptor, s_tableOffset);
 
-    /// <summary>The note of who carries requests out, at the start of the buffer.</summary>
+    /// <summary>The note of the process that carries requests out, at the start of the buffer.</summary>
     /// <exception cref="StartupException">No memory.</exception>
     public LockedBuffer MapCarrier() => new(0, CarrierBytes, Descriptor, s_carrierOffset);
 
     /// <summary>The note of the request in a buffer.</summary>
     public static ref RequestNote NoteOf(LockedBuffer buffer) => ref MemoryMarshal.AsRef<RequestNote>(buffer.Head);
 
-    /// <summary>The message at the start of the buffer is carried out.</summary>
+    /// <summary>Marks the message at the start of the buffer as carried out.</summary>
     public static void MarkDone(Span<byte> request) => Volatile.Write(ref MemoryMarshal.AsRef<FuseInHeader>(request).Length, 0);
 }

@@ -3,17 +3,18 @@ using System.Runtime.InteropServices;
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// Which deaths a request has seen: before the message in its buffer. It is a suspect only of those in which it was in hand, and
-/// only while no other explanation is known: a worker that was killed from outside, by SIGKILL say, was not killed by a request.
+/// The deaths that a request has seen: stored before the message in its buffer. It is a suspect only of deaths in which it was in
+/// hand, and only while there is no other explanation: a worker that was killed from outside, by SIGKILL say, was not killed by a
+/// request.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct RequestNote
 {
-    /// <summary>The request, without the mark of one that was sent again; another one's note counts for nothing.</summary>
+    /// <summary>The request, without the mark of a resent one; a note of another request is ignored.</summary>
     public ulong Unique;
     /// <summary>
-    /// The processes that died with it: positive while it is not known how, negative once it is known that it was a fault; 0 for
-    /// none. One store each, so that a process that dies while it counts leaves nothing to be counted twice.
+    /// The processes that died with it: positive while the cause is unknown, negative once it is known to be a fault; 0 for none.
+    /// One store each, so that a process that dies while it counts leaves nothing to be counted twice.
     /// </summary>
     public int First;
     public int Second;
@@ -21,7 +22,7 @@ internal struct RequestNote
     /// <summary>Whether it has killed two workers.</summary>
     public readonly bool IsGuilty => First < 0 && Second < 0;
 
-    /// <summary>Makes it the note of a request, if it is another's.</summary>
+    /// <summary>Makes it the note of a request, clearing that of another.</summary>
     public void Become(ulong unique)
     {
         if (Unique == unique) return;
@@ -30,7 +31,7 @@ internal struct RequestNote
         Volatile.Write(ref Unique, unique);
     }
 
-    /// <summary>Notes a death that it was in hand in.</summary>
+    /// <summary>Notes a death in which the request was in hand.</summary>
     public void Add(int process)
     {
         if (Math.Abs(First) == process || Math.Abs(Second) == process) return;
@@ -39,19 +40,19 @@ internal struct RequestNote
     }
 
     /// <summary>
-    /// Whether it is unknown of two deaths whether they were faults: then it has to be found out before the request is tried
+    /// Whether two deaths are noted and not both known to be faults: their causes must be found before the request is tried
     /// again.
     /// </summary>
     public readonly bool MustBeJudged => First != 0 && Second != 0 && !IsGuilty;
 
-    /// <summary>Takes in what is known of the deaths: how one was, or null.</summary>
+    /// <summary>Updates the causes of the deaths: whether each was a fault, or null.</summary>
     public void Judge(Func<int, bool?> wasFault)
     {
         First = Judged(First, wasFault);
         Second = Judged(Second, wasFault);
     }
 
-    /// <summary>What is still unknown was no fault.</summary>
+    /// <summary>Takes deaths of unknown cause for no faults.</summary>
     public void Acquit()
     {
         First = Math.Min(First, 0);
@@ -62,7 +63,7 @@ internal struct RequestNote
         process <= 0 || wasFault(process) is not { } fault ? process : fault ? -process : 0;
 }
 
-/// <summary>What the buffers say of the process that used them last, on a page of its own.</summary>
+/// <summary>The buffers' note of the process that used them last, on a page of its own.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct CarrierNote
 {

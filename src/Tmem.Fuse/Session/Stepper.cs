@@ -3,8 +3,8 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// Answers that wait for long work, and the thread that does it: a step of each in turn, so that a little does not wait for a
-/// lot, and between two of them a step of what nobody waits for.
+/// Deferred replies that wait for long work, and the thread that does it: a step of each in turn, so that a little work does not
+/// wait for a lot, and between two of them a step of background work.
 /// </summary>
 internal sealed class Stepper
 {
@@ -19,13 +19,14 @@ internal sealed class Stepper
     private bool _isBusy;
     private bool _isAwaited;
 
-    /// <param name="replies">Whose answers they are.</param>
+    /// <param name="replies">The owner of the replies.</param>
     /// <param name="name">The thread's name.</param>
     /// <param name="step">Does a step.</param>
     /// <param name="stepsAreOurs">
-    /// Whether a step touches what is the successor's once it is over; else it is in the kernel, and nobody waits for its end.
+    /// Whether a step touches what belongs to the successor after a stop; else it is in the kernel, and a stop does not wait for
+    /// it.
     /// </param>
-    /// <param name="aside">Does a step of what nobody waits for; false if nothing of it is left.</param>
+    /// <param name="aside">Does a step of background work; false if none is left.</param>
     /// <param name="prepare">Run on the thread, first.</param>
     public Stepper(DeferredReplies replies, string name, Step step, bool stepsAreOurs, Func<bool>? aside, Action? prepare)
     {
@@ -39,12 +40,12 @@ internal sealed class Stepper
         Thread = DeferredReplies.MakeThread(name, Run);
     }
 
-    /// <summary>A step of what an answer waits for; how far it is, is noted in it. False if nothing of it is left.</summary>
+    /// <summary>A step of the work that a reply waits for; the reply notes the progress. False if nothing is left.</summary>
     public delegate bool Step(ref DeferredReply reply);
 
     public Thread Thread { get; }
 
-    /// <summary>There is something that nobody waits for.</summary>
+    /// <summary>Signals background work.</summary>
     public void Wake()
     {
         lock (_replies.Gate)
@@ -61,7 +62,7 @@ internal sealed class Stepper
         Monitor.PulseAll(_replies.Gate);
     }
 
-    /// <summary>Takes nothing more, and returns when the step under way is done.</summary>
+    /// <summary>Takes no further step, and returns when the one under way is done.</summary>
     public void Hold()
     {
         lock (_replies.Gate)
@@ -71,7 +72,7 @@ internal sealed class Stepper
         }
     }
 
-    /// <summary>Once it is over: returns when nothing is touched any more. With the gate held.</summary>
+    /// <summary>After a stop: returns when nothing is touched any more. With the gate held.</summary>
     public void AwaitLast()
     {
         while (_isAwaited) Monitor.Wait(_replies.Gate);
@@ -95,14 +96,14 @@ internal sealed class Stepper
                     _replies.Table[entry].Offset = reply.Offset;
                     _list.Add(entry);
                 }
-                // After the answer: a death in between leaves an entry whose answer the kernel refuses, and not a request
-                // without one.
+                // After the reply: a death in between leaves an entry whose reply the kernel refuses, not a request without a
+                // reply.
                 else if (isThere) _replies.Table.Remove(entry);
             }
         }
     }
 
-    /// <summary>Waits until there is something. False if it is over.</summary>
+    /// <summary>Waits for an entry. False once stopped.</summary>
     private bool TryTake(out int entry, out DeferredReply reply)
     {
         lock (_replies.Gate)
@@ -121,7 +122,7 @@ internal sealed class Stepper
         }
     }
 
-    /// <summary>After a step that nobody waited for. False if it is over: what is left is the successor's.</summary>
+    /// <summary>Called after a step of background work. False once stopped: the rest belongs to the successor.</summary>
     private bool TryGoOn()
     {
         lock (_replies.Gate)

@@ -7,31 +7,33 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Session;
 
 /// <summary>
-/// What a process does with the requests that its predecessor had read, before it reads any: whatever lies in the buffers is
-/// carried out and answered from there, on every kernel. Whether a request still waits is asked of the kernel first
-/// (<see cref="FuseDevice.IsUnanswered"/>), so that one whose answer had left is not carried out again, and one that the kernel
-/// gave up while it copied it (its buffer is half of one message and half of another) is not at all.
+/// What a process does with the requests that its predecessor had read, before it reads any: it carries out and answers the
+/// requests in the buffers, on every kernel. It first asks the kernel whether a request still waits (<see
+/// cref="FuseDevice.IsUnanswered"/>), so that one whose reply was sent is not carried out again, and one that the kernel aborted
+/// while copying it (its buffer is half of one message and half of another) is not at all.
 /// <para>
-/// What the buffers cannot know is asked for afterwards (FUSE_NOTIFY_RESEND, Linux 6.9): by then it is at most those that waited
-/// for a device, which are then sent again. A kernel that cannot do that leaves them in the table, and they are answered from
-/// there.
+/// Afterwards it asks the kernel for the requests that the buffers do not hold (FUSE_NOTIFY_RESEND, Linux 6.9): by then these are
+/// at most those that waited for a device, which are then sent again. On a kernel that cannot resend they stay in the table, and
+/// are answered from there.
 /// </para>
 /// <para>
-/// One after the other, with nothing else in hand: who dies of a request here has shown which one it was. A request that has
+/// One after another, with nothing else in hand: a process that dies here shows which request killed it. A request that has
 /// killed two workers is not tried a third time.
 /// </para>
 /// </summary>
-/// <param name="buffers">Where the requests lie.</param>
+/// <param name="buffers">The requests.</param>
 /// <param name="devices">All descriptors of the connection; a thread's buffer has the number of its descriptor.</param>
 /// <param name="handler">The protocol.</param>
-/// <param name="deferred">Takes the answers that have to wait; not started yet.</param>
+/// <param name="deferred">Takes the replies that must wait; not started yet.</param>
 /// <param name="tmemctl">Command lines that address this daemon.</param>
-/// <param name="wasFault">Whether a process died by a fault of its own; null if it is not known, or not known yet.</param>
+/// <param name="wasFault">Whether a process died of a fault of its own; null if that is not known, or not yet.</param>
 internal sealed class Takeover(
     RequestBuffers buffers, IReadOnlyList<FuseDevice> devices, IRequestHandler handler, DeferredReplies deferred,
     ControlCommand tmemctl, Func<int, bool?> wasFault)
 {
-    /// <summary>How long a death's cause may take to be known: as long as the kernel takes the dead one's memory apart.</summary>
+    /// <summary>
+    /// How long to wait for a death's cause: as long as the kernel takes to tear down the dead process's memory.
+    /// </summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
 
     private LockedBuffer? _reply;
@@ -39,11 +41,11 @@ internal sealed class Takeover(
     /// <summary>How many requests were carried out, or refused, from the buffers.</summary>
     public int Finished { get; private set; }
 
-    /// <summary>How many of them were refused, because workers had died of them.</summary>
+    /// <summary>How many of them were refused, because workers died of them.</summary>
     public int Refused { get; private set; }
 
     /// <summary>Takes over.</summary>
-    /// <param name="threads">The most threads that there have been.</param>
+    /// <param name="threads">The highest number of threads so far.</param>
     /// <param name="process">This process.</param>
     public void Run(int threads, int process)
     {
@@ -51,7 +53,7 @@ internal sealed class Takeover(
         ref var note = ref MemoryMarshal.AsRef<CarrierNote>(carrier.Span);
         for (var thread = 0; thread < threads && note.Process != 0; thread++)
         {
-            // One that died repeating one request had no other in hand.
+            // A process that died repeating one request had no other in hand.
             if (note.Repeating == 0 || note.Repeating == thread + 1) CountDeath(thread, note.Process);
         }
         Begin(ref note, process);
@@ -60,7 +62,7 @@ internal sealed class Takeover(
         if (Finished > 0) Log.Info($"{Finished} requests that the last worker had in hand are carried out");
     }
 
-    /// <summary>From here on, this process is the one that carries requests out.</summary>
+    /// <summary>From here on, this process is noted as the one that carries requests out.</summary>
     public static void Begin(RequestBuffers buffers, int process)
     {
         using var carrier = buffers.MapCarrier();
