@@ -4,7 +4,7 @@ using Tmem.Control.Messages;
 
 namespace Tmem.Control;
 
-/// <summary>The methods of <see cref="ControlMethod"/>, with what each takes, answers, and may take in time.</summary>
+/// <summary>The methods of <see cref="ControlMethod"/>, with the parameters, result and time limit of each.</summary>
 internal sealed partial class ControlClient
 {
     public Reply<StatusReply> Status() => Call<StatusReply>(ControlMethod.Status, Usual);

@@ -6,7 +6,7 @@ using Tmem.Control.Messages;
 
 namespace Tmem.Control;
 
-/// <summary>What a call came to: exactly one of value, error and <paramref name="Unreachable"/> is set.</summary>
+/// <summary>The outcome of a call: exactly one of value, error and <paramref name="Unreachable"/> is set.</summary>
 /// <param name="Value">The result.</param>
 /// <param name="Error">The daemon's refusal.</param>
 /// <param name="Unreachable">Why there is no answer: a clause.</param>
@@ -16,18 +16,16 @@ namespace Tmem.Control;
 internal sealed record Reply<T>(T? Value, RpcError? Error, string? Unreachable, bool MayBeDone = false, string Remedy = "")
     where T : class;
 
-/// <summary>
-/// The daemon at the other end of its socket. Each call is a connection of its own: tmemctl makes a handful and ends.
-/// </summary>
+/// <summary>A client of the daemon's socket. Each call is a connection of its own: tmemctl makes a handful and ends.</summary>
 internal sealed partial class ControlClient(string socketPath)
 {
-    /// <summary>What an ordinary call may take before the daemon counts as not answering.</summary>
+    /// <summary>The time limit of an ordinary call: a daemon that takes longer counts as not answering.</summary>
     public static TimeSpan Usual { get; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>For what may take long in a daemon that is well: a large pool destroyed, a large region made durable.</summary>
+    /// <summary>For calls that may take long in a healthy daemon: a large pool destroyed, a large region made durable.</summary>
     public static TimeSpan Long { get; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>How long every call may take; null: each what is right for it.</summary>
+    /// <summary>One time limit for all calls; null: each call has its own.</summary>
     public TimeSpan? Patience { get; init; }
 
     /// <summary>Stays so when this process changes its working directory.</summary>
@@ -81,8 +79,8 @@ internal sealed partial class ControlClient(string socketPath)
         Nobody<T>("what answers does not speak the management protocol", "is it tmemd, and of this version?");
 
     /// <summary>
-    /// The request was handed over and no answer came. By now the socket is closed: a daemon that had not begun never will
-    /// (ControlConnection), and of one that had, nobody here can know.
+    /// The request was sent and no answer came. The socket is closed by now: a daemon that had not begun the request never will
+    /// (ControlConnection); whether one had begun it is unknown here.
     /// </summary>
     private Reply<T> Unknown<T>(string method, SocketError error, TimeSpan patience) where T : class
     {
@@ -127,7 +125,7 @@ internal sealed partial class ControlClient(string socketPath)
         var length = 0;
         while (true)
         {
-            // The whole answer within the time, not each piece of it.
+            // The limit is for the whole answer, not for each piece.
             if (timeout > 0)
                 socket.ReceiveTimeout = Math.Max(timeout - (int)Stopwatch.GetElapsedTime(started).TotalMilliseconds, 1);
             var received = socket.Receive(buffer.AsSpan(length));
@@ -141,7 +139,7 @@ internal sealed partial class ControlClient(string socketPath)
     }
 
     /// <summary>
-    /// Sends all of it. False: the daemon closed before it had read all, so that only its reason is left to be read.
+    /// Sends all of it. False: the daemon closed before it had read everything, so that only its refusal is left to read.
     /// </summary>
     private static bool Send(Socket socket, ReadOnlySpan<byte> bytes)
     {

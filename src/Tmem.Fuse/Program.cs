@@ -16,7 +16,7 @@ switch (role)
     case Role.Adopter:
         return Adopter.Run(page, line);
     default:
-        // Signals are the daemon's own business: a stop can be refused.
+        // The daemon handles signals itself: a stop can be refused.
         return Usage.Run(CommandLine.Create(options => Founder.Run(options, warning)), "tmemd", args,
             new InvocationConfiguration { ProcessTerminationTimeout = null });
 }

@@ -11,7 +11,7 @@ using Tmem.Ctl.Swap;
 
 namespace Tmem.Ctl;
 
-/// <summary>The command line, put together: the verbs, and what all of them take.</summary>
+/// <summary>The command line: all verbs and their common options.</summary>
 internal static class CommandTree
 {
     private const string Program = "tmemctl";
@@ -86,7 +86,7 @@ internal static class CommandTree
         }
     }
 
-    /// <summary><c>tmemctl help [COMMAND...]</c>, for those who look for help there; <c>--help</c> is the same.</summary>
+    /// <summary><c>tmemctl help [COMMAND...]</c>; <c>--help</c> does the same.</summary>
     private static Command Help(Func<string[], int> run)
     {
         var words = new Argument<string[]>("COMMAND")
@@ -98,7 +98,7 @@ internal static class CommandTree
         return command;
     }
 
-    /// <summary>What "recover" runs to ask a mount for an answer that may never come.</summary>
+    /// <summary>The command that "recover" starts to ask a mount for an answer that may never come.</summary>
     private static Command Probe()
     {
         var mount = new Argument<string>("DIR");

@@ -1,20 +1,20 @@
 namespace Tmem.Ctl;
 
-/// <summary>What tmemctl's exit says; part of its interface, named in <c>--help</c>.</summary>
+/// <summary>tmemctl's exit codes; part of its interface, listed in <c>--help</c>.</summary>
 internal static class ExitCode
 {
     /// <summary>Done.</summary>
     public const int Done = 0;
     /// <summary>The daemon refused, or a step failed.</summary>
     public const int Failed = 1;
-    /// <summary>The command line makes no sense.</summary>
+    /// <summary>The command line is invalid.</summary>
     public const int Usage = 2;
     /// <summary>No daemon answers on the socket.</summary>
     public const int Unreachable = 3;
     /// <summary><c>check</c> found problems.</summary>
     public const int Problems = 4;
     /// <summary>
-    /// The daemon was asked to change something and did not answer, or to end and was not seen to: it may or may not be done.
+    /// The daemon was asked for a change and did not answer, or was asked to end and not seen to: it may or may not be done.
     /// </summary>
     public const int Unknown = 5;
 

@@ -6,21 +6,21 @@ using System.Text.Unicode;
 namespace Tmem.Control.CommandLine;
 
 /// <summary>
-/// What was typed, to the byte. A program gets its arguments with U+FFFD in the place of what is not UTF-8: another name, which
-/// may well be there. A U+FFFD that was typed is a character like any other.
+/// The command line as typed, to the byte. A .NET program sees U+FFFD in its arguments where the bytes are not UTF-8: another
+/// name, which may well exist. A U+FFFD that was typed is a character like any other.
 /// </summary>
 internal static class ArgumentBytes
 {
     private const string OwnCommandLine = "/proc/self/cmdline";
     private const char Replaced = '\uFFFD';
 
-    /// <summary>The first argument of this process that is not UTF-8, as it may be shown; null if all are.</summary>
+    /// <summary>The first argument of this process that is not UTF-8, escaped for display; null if all are.</summary>
     public static string? NotUtf8(string[] args) => !args.Any(argument => argument.Contains(Replaced)) ? null
         : NotUtf8(File.ReadAllBytes(OwnCommandLine), args.Length);
 
     /// <summary>
-    /// The same of the last <paramref name="count"/> words of a command line, each of which ends with a 0: before them is the
-    /// program, which may be two words (dotnet tmemd.dll).
+    /// The same for the last <paramref name="count"/> words of a command line, each of which ends with a 0: the program before
+    /// them may be two words (dotnet tmemd.dll).
     /// </summary>
     public static string? NotUtf8(ReadOnlySpan<byte> commandLine, int count)
     {

@@ -7,13 +7,13 @@ using Tmem.Control.Messages;
 namespace Tmem.Control.CommandLine;
 
 /// <summary>
-/// How every program of the project meets its command line: what is wrong with it is one line on standard error that names the
-/// thing and says where help is, and exit code 2. The library's own answer is the whole help text with the error above it, out of
-/// sight.
+/// The handling of command lines in every program of the project: a fault is one line on standard error that names it and points
+/// to the help, with exit code 2. The library itself would print the whole help text, with the error scrolled out of sight above
+/// it.
 /// </summary>
 internal static partial class Usage
 {
-    /// <summary>The exit code of a command line that makes no sense.</summary>
+    /// <summary>The exit code of an invalid command line.</summary>
     public const int Wrong = 2;
 
     /// <summary>The exit code of a command whose result could not be written.</summary>
@@ -24,7 +24,7 @@ internal static partial class Usage
 
     /// <summary>Runs a command line.</summary>
     /// <param name="root">The command.</param>
-    /// <param name="program">What a person calls it.</param>
+    /// <param name="program">Its name as typed.</param>
     /// <param name="args">The arguments.</param>
     /// <param name="invocation">Where output goes.</param>
     /// <param name="complain">Says what is wrong, with the exit code, in another way than as a line on standard error.</param>
@@ -39,8 +39,7 @@ internal static partial class Usage
         root.Directives.Clear();
         invocation.EnableDefaultExceptionHandler = false;
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        // The complaint about a word that nobody knows says more than the one about what is missing because of it, and that a
-        // value is missing more than what follows from it.
+        // An unknown word is reported before a missing one that follows from it, and a missing value before its consequences.
         var problem = NotUtf8(parsed, args) ?? Unknown(parsed, args) ?? Twice(parsed)
             ?? (parsed.Errors.Count > 0 ? WithoutValue(parsed) ?? Plain(parsed.Errors[0].Message) : null);
         complain ??= (_, complaint) => error.WriteLine(complaint.Line);
@@ -58,22 +57,22 @@ internal static partial class Usage
         return code;
     }
 
-    /// <summary>Says what is wrong, for what shows only when the options are taken together; returns the exit code.</summary>
+    /// <summary>Reports a fault that shows only when the options are taken together; returns the exit code.</summary>
     public static int Refuse(TextWriter error, string command, string problem)
     {
         error.WriteLine(Complaint.Of(Wrong, command, Shorten(problem, LongestProblem)).Line);
         return Wrong;
     }
 
-    /// <summary>Bytes that would be taken for other ones.</summary>
+    /// <summary>Arguments whose bytes are not UTF-8 and would be taken for others.</summary>
     private static string? NotUtf8(ParseResult parsed, string[] args) => ArgumentBytes.NotUtf8(args) is not { } shown ? null
         : $"arguments are UTF-8, and '{Shorten(shown, LongestQuote)}' is not; "
             + (parsed.CommandResult.Parent is CommandResult { Command.Name: "pool" }
                 ? "reach a pool of such a name through the mount" : "give a name that is");
 
     /// <summary>
-    /// A word that has no place, or an option that nobody knows in the place of a name: the library takes it for the name, with
-    /// which a pool called "-x" is made by a slip of the hand. Behind "--", and behind "=", it is meant.
+    /// A surplus word, or an unknown option in the place of a name: the library takes it for the name, and a slip of the hand
+    /// makes a pool called "-x". After "--" or "=" such a name is meant.
     /// </summary>
     private static string? Unknown(ParseResult parsed, string[] args)
     {
@@ -124,7 +123,7 @@ internal static partial class Usage
         Children(parsed).OfType<OptionResult>().FirstOrDefault(option => option.IdentifierTokenCount > 1) is { } twice
             ? $"{twice.Option.Name} is given more than once" : null;
 
-    /// <summary>What is there without its value, or should be there, in the words of all other complaints.</summary>
+    /// <summary>A missing value or argument, phrased like all other complaints.</summary>
     private static string? WithoutValue(ParseResult parsed)
     {
         foreach (var child in Children(parsed))
@@ -158,7 +157,7 @@ internal static partial class Usage
 
     private static string Shorten(string text, int longest) => text.Length <= longest ? text : text[..longest] + "…";
 
-    /// <summary>The library's sentences name .NET's types, and end with a full stop, which ours do not.</summary>
+    /// <summary>The library's sentences name .NET types and end with a full stop, unlike ours.</summary>
     private static string Plain(string message) => NotOfItsType().Match(message) is { Success: true } match
         ? $"{match.Groups[2].Value}: '{Shorten(match.Groups[1].Value, LongestProblem)}' is not {NameOf(match.Groups[3].Value)}"
         : message.EndsWith('.') ? message[..^1] : message;
@@ -174,7 +173,7 @@ internal static partial class Usage
         RegexOptions.Singleline)]
     private static partial Regex NotOfItsType();
 
-    /// <summary>An option or argument that names a path: not empty, of a length that a path can have.</summary>
+    /// <summary>Restricts a path: not empty, and no longer than a path can be.</summary>
     public static void AcceptPaths(this Option<string> option, int longest = 4095) =>
         option.Validators.Add(result => CheckPath(result, option.Name, longest));
 

@@ -5,8 +5,8 @@ using Tmem.Control.Messages;
 namespace Tmem.Control.CommandLine;
 
 /// <summary>
-/// The values that options take, for every program of the project: what cannot be is refused before anything is asked of
-/// anybody, by a sentence that says what can. The library's own readers take more (a number for an enumeration) and say less.
+/// The values of options, for every program of the project: an impossible value is refused before any request, by a sentence that
+/// says what is possible. The library's own parsers accept more (a number for an enumeration) and say less.
 /// </summary>
 internal static class UsageValues
 {
@@ -49,7 +49,7 @@ internal static class UsageValues
         return null;
     }
 
-    /// <summary>A size in bytes, or "none", which is 0. Is 0 within the bounds, it may be written as well.</summary>
+    /// <summary>A size in bytes, or "none", which is 0. If 0 is within the bounds, it may be written as well.</summary>
     public static long? SizeOrNone(ArgumentResult result, string name, long least = 0) => Text(result) switch
     {
         ByteSize.None => 0,
@@ -64,6 +64,6 @@ internal static class UsageValues
         return null;
     }
 
-    /// <summary>The word that was given.</summary>
+    /// <summary>The argument's word.</summary>
     public static string Text(ArgumentResult result) => result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
 }

@@ -9,7 +9,7 @@ internal partial struct FileStatus
     /// <summary>STATX_BASIC_STATS.</summary>
     public const uint Basic = 0x7ff;
     /// <summary>
-    /// AT_EMPTY_PATH: of the descriptor itself; AT_SYMLINK_NOFOLLOW; AT_STATX_DONT_SYNC: the file system is asked nothing;
+    /// AT_EMPTY_PATH: of the descriptor itself; AT_SYMLINK_NOFOLLOW; AT_STATX_DONT_SYNC: sends no request to the file system;
     /// AT_NO_AUTOMOUNT.
     /// </summary>
     public const int OfDescriptor = 0x1000, NoFollow = 0x100, WithoutAsking = 0x4000, NoAutomount = 0x800;

@@ -1,9 +1,9 @@
 namespace Tmem.Control.Host;
 
-/// <summary>Files of /proc and /sys, which go with what they tell of.</summary>
+/// <summary>Files of /proc and /sys, which vanish with what they describe.</summary>
 internal static class KernelFile
 {
-    /// <summary>What one says, without the line break at its end; null if it is gone, or not ours to read.</summary>
+    /// <summary>The contents of one without the trailing line break; null if it is gone, or access is denied.</summary>
     public static string? TryRead(string path)
     {
         try

@@ -6,13 +6,13 @@ namespace Tmem.Control.Host;
 /// <summary>A line of /proc/self/mountinfo.</summary>
 /// <param name="MountPoint">Absolute path.</param>
 /// <param name="FileSystemType">For us "fuse.tmem".</param>
-/// <param name="DeviceMinor">Minor number of st_dev: of a FUSE mount its connection's number under
+/// <param name="DeviceMinor">Minor number of st_dev: for a FUSE mount its connection's number under
 /// /sys/fs/fuse/connections.</param>
-/// <param name="Root">What of the file system is mounted there: "/" for all of it.</param>
+/// <param name="Root">The directory of the file system that is mounted there: "/" for all of it.</param>
 /// <param name="Options">The file system's own, separated by commas.</param>
-/// <param name="DeviceMajor">Major number of st_dev: 0 unless the file system lies on a block device.</param>
+/// <param name="DeviceMajor">Major number of st_dev: 0 unless the file system is on a block device.</param>
 /// <param name="Id">The mount's number.</param>
-/// <param name="Parent">The number of the mount that it lies on.</param>
+/// <param name="Parent">The number of the mount below it.</param>
 /// <param name="Shared">The peer group whose mounts and unmounts it shares; 0: none.</param>
 /// <param name="Master">The peer group whose mounts and unmounts it receives; 0: none.</param>
 internal readonly record struct MountEntry(string MountPoint, string FileSystemType, int DeviceMinor, string Root = "/",
@@ -20,8 +20,8 @@ internal readonly record struct MountEntry(string MountPoint, string FileSystemT
     int DeviceMajor = 0, int Id = 0, int Parent = 0, int Shared = 0, int Master = 0);
 
 /// <summary>
-/// What is mounted where, from the kernel's own list: stat(2) on a mount whose daemon hangs would hang too.
-/// Format: proc(5), /proc/[pid]/mountinfo; blanks and the like in paths are octal escapes.
+/// The mounts, from the kernel's own list: stat(2) on a mount whose daemon hangs would hang too. Format: proc(5),
+/// /proc/[pid]/mountinfo; blanks and the like in paths are octal escapes.
 /// </summary>
 internal static class MountTable
 {
@@ -49,7 +49,7 @@ internal static class MountTable
     /// <summary>The topmost mount exactly at a path, if there is one.</summary>
     public static MountEntry? At(string path, IReadOnlyList<MountEntry> entries)
     {
-        // Later lines lie on top of earlier ones.
+        // Later lines are mounted on top of earlier ones.
         for (var i = entries.Count - 1; i >= 0; i--)
             if (entries[i].MountPoint == path) return entries[i];
         return null;

@@ -3,17 +3,17 @@ using System.Globalization;
 namespace Tmem.Control.Host;
 
 /// <summary>
-/// The descriptors of a process as links in /proc, without a look at what they lead to. .NET's own enumeration of a folder asks
-/// the target of each link whether it is a folder, and one on a mount that hangs, anybody's, never answers.
+/// The descriptors of a process as links in /proc, without a look at their targets. .NET's own enumeration of a directory asks
+/// whether the target of each link is a directory, and a target on any mount that hangs never answers.
 /// </summary>
 internal static class ProcessDescriptors
 {
     private const string Size = "FDSize:";
 
-    /// <summary>A link for each place in the process's table; not every place has a descriptor.</summary>
-    /// <param name="process">Its folder: /proc/123.</param>
-    /// <exception cref="IOException">There is no such process any more.</exception>
-    /// <exception cref="UnauthorizedAccessException">It is not ours to look into.</exception>
+    /// <summary>A link for each slot of the process's table; not every slot has a descriptor.</summary>
+    /// <param name="process">Its directory: /proc/123.</param>
+    /// <exception cref="IOException">The process has ended.</exception>
+    /// <exception cref="UnauthorizedAccessException">Access is denied.</exception>
     public static IEnumerable<string> Of(string process)
     {
         var line = File.ReadLines(process + "/status").FirstOrDefault(line => line.StartsWith(Size, StringComparison.Ordinal));

@@ -22,7 +22,7 @@ internal static unsafe partial class TrustedPath
     /// <summary>O_NOFOLLOW.</summary>
     private static int ONoFollow => IsArm ? 0x8000 : 0x20000;
 
-    /// <summary>Of what is open. What cannot be looked at belongs to nobody known.</summary>
+    /// <summary>The status of an open descriptor. If it cannot be read, the owner counts as unknown.</summary>
     private static FileStatus StatusOf(int descriptor) =>
         FileStatus.Of(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status) == 0 ? status
             : new FileStatus { Owner = uint.MaxValue };

@@ -3,48 +3,46 @@ using Tmem.Control.Messages;
 
 namespace Tmem.Control.Host;
 
-/// <summary>What a walk along a path came to: a descriptor, or a problem in words.</summary>
-/// <param name="Descriptor">Of what the path names; -1 if there is a <see cref="Problem"/>. The caller closes it.</param>
-/// <param name="Problem">Why there is none: a clause that names the thing and says what to do.</param>
-/// <param name="Exposed">The first thing on the way that another user can change, in words; null if nobody but this user and
-/// root can.</param>
-/// <param name="Made">Whether the file was made by this call.</param>
+/// <summary>The outcome of a walk along a path: a descriptor, or a problem in words.</summary>
+/// <param name="Descriptor">Of the file that the path names; -1 if there is a <see cref="Problem"/>. The caller closes
+/// it.</param>
+/// <param name="Problem">Why there is none: a clause that names the obstacle and the remedy.</param>
+/// <param name="Exposed">The first element of the path that another user can change, in words; null if only this user and root
+/// can.</param>
+/// <param name="Made">Whether this call made the file.</param>
 internal readonly record struct OpenedPath(int Descriptor, string? Problem, string? Exposed, bool Made)
 {
     public bool IsOpen => Descriptor >= 0;
 }
 
-/// <summary>How a path is to be opened.</summary>
+/// <summary>How to open a path.</summary>
 internal sealed record PathWish
 {
-    /// <summary>
-    /// Flags of open(2) for the last step. O_CLOEXEC comes on its own; O_CREAT makes the file if there is none.
-    /// </summary>
+    /// <summary>Flags of open(2) for the last step. O_CLOEXEC is implied; O_CREAT makes the file if there is none.</summary>
     public int Flags { get; init; }
 
-    /// <summary>The mode of a file that is made; the process's mask does not count.</summary>
+    /// <summary>The mode of a new file; the umask is ignored.</summary>
     public uint Mode { get; init; } = 0x180; // 0600
 
-    /// <summary>The path names a directory; with O_CREAT, it is made if there is none; those above are not.</summary>
+    /// <summary>The path names a directory; with O_CREAT, it is made if there is none, but not those above it.</summary>
     public bool IsDirectory { get; init; }
 
-    /// <summary>Refuse what another user can change: the file, or a directory that leads to it.</summary>
+    /// <summary>Refuse a path that another user can change: the file, or a directory that leads to it.</summary>
     public bool OnlyOurs { get; init; }
 
     /// <summary>
-    /// Whether a file system is not to be entered, by major and minor number of its device: told before anything is asked of
-    /// it.
+    /// Whether a file system must not be entered, by major and minor number of its device: checked before any request to it.
     /// </summary>
     public Func<uint, uint, bool>? IsForbidden { get; init; }
 }
 
 /// <summary>
-/// Opens a path as a process with rights may: step by step, each from the descriptor of the one before, so that nothing is
-/// looked up twice. A symbolic link is followed only where nobody but this user and root could have put it; a file that is no
-/// regular file, which could make whoever opens it wait, is refused before it is opened. O_NOFOLLOW alone guards the last step
-/// only, and openat2(2) knows no owner.
-/// <para>Another user can change an entry of a directory that is his or that he may write to, unless the directory is sticky
-/// and the entry is ours or root's.</para>
+/// Opens a path safely for a privileged process: step by step, each from the descriptor of the one before, so that no name is
+/// looked up twice. A symbolic link is followed only if no user but this one and root could have placed it; a file that is not
+/// regular, which could block the open, is refused before it is opened. O_NOFOLLOW alone guards only the last step, and
+/// openat2(2) does not check owners.
+/// <para>Another user can change an entry of a directory that the user owns or may write to, unless the directory is sticky and
+/// the entry is ours or root's.</para>
 /// </summary>
 internal static unsafe partial class TrustedPath
 {
@@ -52,9 +50,8 @@ internal static unsafe partial class TrustedPath
     private const uint OthersMayWrite = 0x12; // 0022
     private const uint Sticky = 0x200;
 
-    /// <summary>Opens.</summary>
     /// <param name="path">Absolute, or below the working directory.</param>
-    /// <param name="wish">How.</param>
+    /// <param name="wish">How to open it.</param>
     public static OpenedPath Open(string path, PathWish wish)
     {
         if (path.Length == 0) return new(-1, "the path is empty; give one", null, false);
@@ -75,7 +72,7 @@ internal static unsafe partial class TrustedPath
 
     private static string Words(int error) => Marshal.GetPInvokeErrorMessage(error);
 
-    /// <summary>Who could change an entry of a directory.</summary>
+    /// <summary>Which users could change an entry of a directory.</summary>
     private static string? ExposedBy(in FileStatus directory, in FileStatus entry, string name, string below)
     {
         if (IsForeign(directory.Owner)) return $"{name} belongs to user {directory.Owner}";
@@ -86,7 +83,7 @@ internal static unsafe partial class TrustedPath
 
     private static bool IsForeign(uint owner) => owner != 0 && owner != Self;
 
-    /// <summary>One walk: where it stands, and what is still to be gone.</summary>
+    /// <summary>One walk: its position, and the steps still to take.</summary>
     private ref struct Walk(string path, PathWish wish)
     {
         private readonly PathWish _wish = wish;
@@ -113,7 +110,7 @@ internal static unsafe partial class TrustedPath
                 if (_entry < 0 && Marshal.GetLastPInvokeError() is var error)
                 {
                     var isMissing = error == ENOENT && (_wish.Flags & OCreat) != 0;
-                    // What is far from anything that exists was mistyped.
+                    // A path far from anything that exists was mistyped.
                     if (isMissing && !isLast && _wish.IsDirectory)
                         return Refuse($"{name} does not exist; make it first: mkdir -p "
                             + ShellWord.Of(Path.GetDirectoryName(_path) ?? "/"));
@@ -166,7 +163,7 @@ internal static unsafe partial class TrustedPath
             return target.StartsWith('/') ? Start() : null;
         }
 
-        /// <summary>Makes what is not there. Null and nothing open: the walk goes on with a new look.</summary>
+        /// <summary>Makes a missing file or directory. Null and nothing open: the walk continues with a new look.</summary>
         private string? Make(string step, string name, in FileStatus above, bool isLast, out OpenedPath made)
         {
             made = new OpenedPath(-1, null, null, false);
@@ -186,7 +183,7 @@ internal static unsafe partial class TrustedPath
             {
                 var error = Marshal.GetLastPInvokeError();
                 if (error != EEXIST) return $"{name}: {Words(error)}";
-                // Somebody was faster: it is looked at like any other.
+                // Another process was faster: check it like any other.
                 _steps.Push(step);
                 return null;
             }
@@ -195,13 +192,13 @@ internal static unsafe partial class TrustedPath
             return null;
         }
 
-        /// <summary>Opens what the walk has come to: that, and not what its name leads to by now.</summary>
+        /// <summary>Opens the file that the walk has reached, not the one that its name may lead to by now.</summary>
         private OpenedPath Finish(string step, string name, in FileStatus facts)
         {
             if (_wish.IsDirectory != facts.IsDirectory)
                 return Refuse(_wish.IsDirectory ? $"{name} is no directory" : $"{name} is a directory; give a file");
             if (!facts.IsDirectory && !facts.IsRegular) return Refuse($"{name} is no regular file; give one");
-            // Of a directory, what counts is who could change the entries that are to come.
+            // For a directory, it matters who could change its future entries.
             var exposed = _exposed ?? (facts.IsDirectory
                 ? ExposedBy(in facts, new FileStatus { Owner = Self }, name, name)
                 : ExposedFile(in facts, name));

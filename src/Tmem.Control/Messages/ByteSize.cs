@@ -10,9 +10,9 @@ namespace Tmem.Control.Messages;
 internal static class ByteSize
 {
     private const string Units = "KMGTPE";
-    /// <summary>How a limit or a reserve that there is not is written and read.</summary>
+    /// <summary>The spelling of an absent limit or reserve.</summary>
     public const string None = "none";
-    /// <summary>What a size may look like, for error messages.</summary>
+    /// <summary>Examples of sizes, for error messages.</summary>
     public const string Examples = "512M, 2GiB, 1.5G or 4096";
 
     private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789.");
@@ -38,7 +38,7 @@ internal static class ByteSize
         return true;
     }
 
-    /// <summary>Of what <see cref="TryParse"/> does not read: whether it is a size, and above 2^63-1 bytes.</summary>
+    /// <summary>Whether a text that <see cref="TryParse"/> refuses is a size, and above 2^63-1 bytes.</summary>
     public static bool IsTooLarge(string text)
     {
         var rest = text.AsSpan().Trim();
@@ -64,7 +64,7 @@ internal static class ByteSize
         return string.Create(CultureInfo.InvariantCulture, $"{tenths:0.0} {Units[unit - 1]}iB");
     }
 
-    /// <summary>The same size to be typed, to the byte: "256M", "1536K", "4097".</summary>
+    /// <summary>The size to be typed, to the byte: "256M", "1536K", "4097".</summary>
     public static string Exact(long bytes)
     {
         var unit = bytes == 0 ? 0 : Math.Min((int)long.TrailingZeroCount(bytes) / 10, Units.Length);

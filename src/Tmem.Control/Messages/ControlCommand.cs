@@ -3,8 +3,8 @@ using System.Text;
 namespace Tmem.Control.Messages;
 
 /// <summary>
-/// The command lines that messages give people to type, the one place where they are made: each addresses the daemon that the
-/// message speaks of. Without its --socket, what is copied would stop, or turn swap off at, another one.
+/// The command lines that messages suggest, made only here: each addresses the daemon that the message is about. Without its
+/// --socket, a copied line would stop another daemon, or turn swap off on it.
 /// </summary>
 internal sealed class ControlCommand(string socketPath)
 {
@@ -12,8 +12,8 @@ internal sealed class ControlCommand(string socketPath)
         ? "tmemctl" : $"tmemctl --socket {ShellWord.Of(socket)}";
 
     /// <summary>A command line: <c>tmemctl --socket /run/second.sock pool reserve my\ pool none</c>.</summary>
-    /// <param name="command">The command and its options, as they are typed.</param>
-    /// <param name="values">What stands behind them, which somebody else has named.</param>
+    /// <param name="command">The command and its options, as typed.</param>
+    /// <param name="values">The arguments behind them, names that others chose.</param>
     public string Line(string command, params ReadOnlySpan<string> values)
     {
         var line = new StringBuilder(_program).Append(' ').Append(command);

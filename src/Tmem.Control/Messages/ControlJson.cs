@@ -5,7 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 namespace Tmem.Control.Messages;
 
 /// <summary>
-/// Serialisers made at compile time. Strict: a parameter that nobody knows is an error, not a typing mistake that goes unnoticed.
+/// Serialisers made at compile time. Strict: an unknown parameter is an error, not a typing mistake that goes unnoticed.
 /// </summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
@@ -30,8 +30,8 @@ namespace Tmem.Control.Messages;
 internal sealed partial class ControlJson : JsonSerializerContext;
 
 /// <summary>
-/// The same messages as a client reads them: lenient, so that an older client understands a newer daemon's replies. Apart from
-/// the list above, so that the daemon has nothing of it.
+/// The same messages as a client reads them: lenient, so that an older client understands a newer daemon's replies. Separate from
+/// the list above, so that the daemon contains none of it.
 /// </summary>
 internal static class ReplyJson
 {

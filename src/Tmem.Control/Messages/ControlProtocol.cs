@@ -2,13 +2,13 @@ namespace Tmem.Control.Messages;
 
 /// <summary>
 /// The management API in one place: JSON-RPC 2.0 over a Unix stream socket, one message a line, UTF-8. Batches are not served: a
-/// line is a request. A request whose peer has hung up before it was begun is not begun: whoever sends one and closes at once,
-/// without reading the answer, asks for nothing. HTTP was weighed and measured: a web server costs the daemon 23 MB more of
-/// locked memory than these lines do.
+/// line is a request. A request is not begun if its peer has already hung up: a client that sends one and closes at once, without
+/// reading the answer, asks for nothing. HTTP was considered and measured: a web server costs the daemon 23 MB more of locked
+/// memory than these lines do.
 /// </summary>
 internal static class ControlProtocol
 {
-    /// <summary>Where the daemon listens unless told otherwise.</summary>
+    /// <summary>The default socket.</summary>
     public const string DefaultSocket = "/run/tmem/tmemd.sock";
 
     /// <summary>Longest path of a Unix socket, in bytes.</summary>
@@ -60,7 +60,7 @@ internal static class ControlMethod
     /// <summary>() -> <see cref="AdoptReply"/>.</summary>
     public const string Adopt = "adopt";
 
-    /// <summary>Whether a method changes anything: of such a one it matters whether it was begun.</summary>
+    /// <summary>Whether a method changes anything: for such a method it matters whether it was begun.</summary>
     public static bool Changes(string method) => method is PoolCreate or PoolReserve or PoolDestroy or Stop or Upgrade or Adopt;
 }
 

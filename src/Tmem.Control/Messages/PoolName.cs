@@ -4,18 +4,18 @@ using System.Text;
 namespace Tmem.Control.Messages;
 
 /// <summary>
-/// What a pool can be called: a file name, and of those that the management makes only such as a person can see and type. Both
-/// ends look: the client so that a mistake costs no request, the daemon because anybody can write to its socket.
+/// The names that a pool can have: file names, and from the management only those that a person can see and type. Both ends
+/// check: the client to save the request of a mistake, the daemon because other programs can write to its socket.
 /// </summary>
 internal static class PoolName
 {
     /// <summary>Longest name, in bytes of UTF-8.</summary>
     public const int Longest = 255;
 
-    /// <summary>What stands in a name for bytes that are no UTF-8.</summary>
+    /// <summary>Stands for bytes of a name that are not UTF-8.</summary>
     public const char NoUtf8 = '\uFFFD';
 
-    /// <summary>Why no pool can have this name, and what to do; null if one can.</summary>
+    /// <summary>Why no pool can have this name, and the remedy; null if one can.</summary>
     public static (string Problem, string Remedy)? Impossible(string? name)
     {
         if (string.IsNullOrEmpty(name)) return ("the pool's name is missing or empty", "name the pool");
@@ -27,8 +27,8 @@ internal static class PoolName
     }
 
     /// <summary>
-    /// Why a name is not given to a new pool, though mkdir could: it cannot be shown as it is, or cannot be told from another,
-    /// or is not what was typed.
+    /// Why a new pool is not given this name, though mkdir could: it cannot be shown as it is, cannot be told from another, or is
+    /// not the name that was typed.
     /// </summary>
     public static (string Problem, string Remedy)? Unshowable(string name)
     {

@@ -1,76 +1,72 @@
 namespace Tmem.Control.Messages;
 
-/// <summary>What <c>status</c> answers. Sizes in bytes.</summary>
+/// <summary>The result of <c>status</c>. Sizes in bytes.</summary>
 internal sealed record StatusReply
 {
     public required string Version { get; init; }
-    /// <summary>The process that a user knows as the daemon: the keeper, or the worker while there is no keeper.</summary>
+    /// <summary>The process that users know as the daemon: the keeper, or the worker while there is no keeper.</summary>
     public required int Pid { get; init; }
     public required ProcessFigures Processes { get; init; }
     public required string MountPoint { get; init; }
     /// <summary>
     /// The minor number of the mount's device (the major one is 0); -1 if unknown. It is the same in every mount namespace,
-    /// whatever the paths are.
+    /// unlike the paths.
     /// </summary>
     public int Connection { get; init; } = -1;
     public required string SocketPath { get; init; }
-    /// <summary>The region's file, or what it is instead ("memory").</summary>
+    /// <summary>The region's file, or its kind ("memory").</summary>
     public required string Region { get; init; }
     public required DateTimeOffset StartedAt { get; init; }
     public required double UptimeSeconds { get; init; }
     public required int Threads { get; init; }
-    /// <summary>What new pages are compressed with; null: each pool's own codec.</summary>
+    /// <summary>The codec of new pages; null: each pool's own.</summary>
     public string? Codec { get; init; }
     public required int Pools { get; init; }
     public required StoreFigures Store { get; init; }
     /// <summary>Why pools without a reserve store nothing; null if the capacity has room for all reserves.</summary>
     public ReserveExcess? ReserveExcess { get; init; }
-    /// <summary>All pools together, destroyed ones' counters included.</summary>
+    /// <summary>All pools together, counters of destroyed ones included.</summary>
     public required PoolFigures Total { get; init; }
 }
 
-/// <summary>The daemon's processes, and what became of those before them.</summary>
+/// <summary>The daemon's processes, and the fate of earlier ones.</summary>
 internal sealed record ProcessFigures
 {
-    /// <summary>The one that serves.</summary>
+    /// <summary>The worker.</summary>
     public required int WorkerPid { get; init; }
-    /// <summary>The one that has got ready to take its place; 0: none yet, and one would be started.</summary>
+    /// <summary>The stand-by; 0: none yet, so a worker would be started when needed.</summary>
     public int StandbyPid { get; init; }
-    /// <summary>The one that would start another; 0: nobody would, and the death of the worker loses the mount.</summary>
+    /// <summary>The keeper; 0: none, so the death of the worker loses the mount.</summary>
     public required int KeeperPid { get; init; }
     /// <summary>Workers that died and were replaced.</summary>
     public required int Restarts { get; init; }
     /// <summary>Workers that were replaced on purpose.</summary>
     public required int Upgrades { get; init; }
-    /// <summary>The last of those that died and how, in words.</summary>
+    /// <summary>The last death and its cause, in words.</summary>
     public string? LastDeath { get; init; }
     public DateTimeOffset? LastDeathAt { get; init; }
-    /// <summary>Why the last upgrade came to nothing; null if it did not.</summary>
+    /// <summary>Why the last upgrade failed; null if it did not.</summary>
     public string? UpgradeProblem { get; init; }
 
     /// <summary>The file that the worker's program was copied from.</summary>
     public string? Program { get; init; }
-    /// <summary>What makes it dangerous to swap to this daemon; null if nothing does.</summary>
+    /// <summary>What makes swapping to this daemon dangerous; null if nothing does.</summary>
     public SwapDanger? SwapDanger { get; init; }
-    /// <summary>
-    /// Managed memory that the keeper has allocated since it began to keep, in bytes: 0, as it allocates nothing then.
-    /// </summary>
+    /// <summary>Managed memory that the keeper has allocated while keeping, in bytes: 0, as it allocates none.</summary>
     public long KeeperAllocatedBytes { get; init; }
 }
 
-/// <summary>Why nothing should be swapped to a daemon.</summary>
+/// <summary>Why swapping to a daemon is dangerous.</summary>
 /// <param name="What">What is wrong: clauses without a full stop.</param>
 /// <param name="Remedy">What to do about it.</param>
 internal sealed record SwapDanger(string What, string Remedy);
 
-/// <summary>What it means that a store was opened with less capacity than its pools are guaranteed.</summary>
+/// <summary>The consequence of opening a store with less capacity than its pools' reserves.</summary>
 /// <param name="What">What is wrong: clauses without a full stop.</param>
 /// <param name="Remedy">What to do about it.</param>
 internal sealed record ReserveExcess(string What, string Remedy);
 
-/// <summary>
-/// Memory of the whole store, in bytes unless named otherwise; the meaning is that of the engine's EngineStatistics.
-/// </summary>
+/// <summary>Memory of the whole store, in bytes unless named otherwise; as in the engine's EngineStatistics.</summary>
 internal sealed record StoreFigures
 {
     public required long CapacityBytes { get; init; }
@@ -81,17 +77,17 @@ internal sealed record StoreFigures
     public required long ReadySpanBytes { get; init; }
     public required long RecordSpanBytes { get; init; }
     public required long SlackBytes { get; init; }
-    /// <summary>Memory that somebody had taken by reading the region's holes, given back.</summary>
+    /// <summary>Memory that reads of the region's holes had allocated, given back.</summary>
     public long StrayBytesReturned { get; init; }
-    /// <summary>Native memory of the worker for pages on their way, beside the store.</summary>
+    /// <summary>Native memory of the worker for pages in flight, beside the store.</summary>
     public long WorkingBytes { get; init; }
-    /// <summary>What pools are guaranteed.</summary>
+    /// <summary>The pools' reserves.</summary>
     public long ReservedBytes { get; init; }
-    /// <summary>Of that, what those pools do not hold yet.</summary>
+    /// <summary>The part of the reserves that the pools do not hold yet.</summary>
     public long UnmetReserveBytes { get; init; }
     /// <summary>The largest reserve that a new pool can have.</summary>
     public long ReservableBytes { get; init; }
-    /// <summary>By how much reserves are more than the capacity can give.</summary>
+    /// <summary>By how much the reserves exceed the capacity.</summary>
     public long ExcessReserveBytes { get; init; }
     public required long SlotsMoved { get; init; }
     public required long Spans { get; init; }
@@ -100,7 +96,7 @@ internal sealed record StoreFigures
     public DurabilityFigures Durability { get; init; } = new();
 }
 
-/// <summary>What was made durable in the region's file; the meaning is that of the engine's DurabilityStatistics.</summary>
+/// <summary>What was made durable in the region's file; as in the engine's DurabilityStatistics.</summary>
 internal sealed record DurabilityFigures
 {
     public long Checkpoints { get; init; }
@@ -113,7 +109,7 @@ internal sealed record DurabilityFigures
     public long LongestStandstillMicroseconds { get; init; }
 }
 
-/// <summary>Everything counted for one pool, or for all together; the meaning is that of the engine's PoolStatistics.</summary>
+/// <summary>The counters of one pool, or of all together; as in the engine's PoolStatistics.</summary>
 internal sealed record PoolFigures
 {
     public required long Pages { get; init; }
@@ -146,7 +142,7 @@ internal sealed record PoolFigures
     public required long CorruptPages { get; init; }
 }
 
-/// <summary>What a pool is.</summary>
+/// <summary>Kind, limit and reserve of a pool.</summary>
 internal record PoolDescription
 {
     public required string Name { get; init; }
@@ -156,7 +152,7 @@ internal record PoolDescription
     public required int PageSize { get; init; }
     /// <summary>Most real memory that the pool's pages, names and attributes may take; 0: no limit of its own.</summary>
     public required long LimitBytes { get; init; }
-    /// <summary>Real memory the pool is guaranteed; 0: none.</summary>
+    /// <summary>The pool's reserve; 0: none.</summary>
     public long ReserveBytes { get; init; }
     public required bool RefuseIncompressible { get; init; }
 }
@@ -171,33 +167,33 @@ internal sealed record PoolSummary : PoolDescription
     public required long MemoryBytes { get; init; }
 }
 
-/// <summary>What <c>pool.list</c> answers, in name order.</summary>
+/// <summary>The result of <c>pool.list</c>, in name order.</summary>
 internal sealed record PoolListReply(IReadOnlyList<PoolSummary> Pools);
 
-/// <summary>What <c>pool.show</c>, <c>pool.create</c> and <c>pool.reserve</c> answer.</summary>
+/// <summary>The result of <c>pool.show</c>, <c>pool.create</c> and <c>pool.reserve</c>.</summary>
 internal sealed record PoolReply : PoolDescription
 {
     public required PoolFigures Figures { get; init; }
 }
 
-/// <summary>What <c>pool.destroy</c> answers.</summary>
-/// <param name="Name">The pool that is gone.</param>
+/// <summary>The result of <c>pool.destroy</c>.</summary>
+/// <param name="Name">The destroyed pool.</param>
 /// <param name="PagesFreed">How many pages it held when the call began.</param>
 internal sealed record PoolDestroyReply(string Name, long PagesFreed);
 
-/// <summary>What <c>check</c> answers: problems are sentences, none when all is well.</summary>
+/// <summary>The result of <c>check</c>: problems are sentences, none if all is well.</summary>
 internal sealed record CheckReply(long PagesChecked, long ObjectsChecked, long SpansChecked, double Seconds,
     IReadOnlyList<string> Problems);
 
-/// <summary>What <c>stop</c> answers when the daemon will end; its process ends soon after.</summary>
+/// <summary>The result of <c>stop</c> when the daemon will end; its process ends soon after.</summary>
 internal sealed record StopReply(int Pid);
 
 /// <summary>
-/// What <c>upgrade</c> answers when the new worker is ready and this one ends for it; <c>status</c> then tells what came of it.
+/// The result of <c>upgrade</c> when the new worker is ready and this one retires; <c>status</c> then tells the outcome.
 /// </summary>
 /// <param name="WorkerPid">The worker that ends.</param>
 /// <param name="Upgrades">How many upgrades there were before this one.</param>
 internal sealed record UpgradeReply(int WorkerPid, int Upgrades);
 
-/// <summary>What <c>adopt</c> answers when a keeper watches.</summary>
+/// <summary>The result of <c>adopt</c> when a keeper watches.</summary>
 internal sealed record AdoptReply(int KeeperPid);

@@ -9,8 +9,8 @@ internal sealed record RpcRequest(string Jsonrpc, long Id, string Method, JsonEl
 /// <summary>An error: <see cref="Message"/> is a sentence that names the thing.</summary>
 internal sealed record RpcError(int Code, string Message, RpcErrorData? Data);
 
-/// <summary>What a program or a person needs to act on an error.</summary>
-/// <param name="Subject">The thing: a pool, a method, the socket.</param>
+/// <summary>The details that a program or a person needs to act on an error.</summary>
+/// <param name="Subject">What it is about: a pool, a method, the socket.</param>
 /// <param name="Remedy">What to do about it.</param>
 internal sealed record RpcErrorData(string Subject, string Remedy);
 
@@ -27,7 +27,7 @@ internal sealed record PoolCreateParameters
     public bool Ephemeral { get; init; }
     /// <summary>Bytes; 0 is no limit.</summary>
     public long Limit { get; init; }
-    /// <summary>Bytes the pool is guaranteed; 0 is none.</summary>
+    /// <summary>The reserve in bytes; 0 is none.</summary>
     public long Reserve { get; init; }
     public bool RefuseIncompressible { get; init; }
 }
@@ -36,7 +36,7 @@ internal sealed record PoolCreateParameters
 internal sealed record PoolReserveParameters
 {
     public string? Name { get; init; }
-    /// <summary>Bytes the pool is guaranteed from now on; 0 is none.</summary>
+    /// <summary>The new reserve in bytes; 0 is none.</summary>
     public long Reserve { get; init; }
 }
 
@@ -44,14 +44,14 @@ internal sealed record PoolReserveParameters
 internal sealed record PoolDestroyParameters
 {
     public string? Name { get; init; }
-    /// <summary>Destroy it although it holds files.</summary>
+    /// <summary>Destroy it even if it holds files.</summary>
     public bool Force { get; init; }
 }
 
-/// <summary>Parameters of <c>upgrade</c>: what is left out stays as it is.</summary>
+/// <summary>Parameters of <c>upgrade</c>: omitted ones stay as they are.</summary>
 internal sealed record UpgradeParameters
 {
-    /// <summary>Absolute path of the program; without it, what now lies where the running one was started from.</summary>
+    /// <summary>Absolute path of the program; without it, the file now at the running program's path.</summary>
     public string? Binary { get; init; }
     public int? Threads { get; init; }
     /// <summary>Microseconds.</summary>
@@ -62,11 +62,11 @@ internal sealed record UpgradeParameters
     public CodecWish? Codec { get; init; }
 }
 
-/// <summary>An enumeration by its words alone: a number is refused, whether a value has it or not.</summary>
+/// <summary>An enumeration by its words alone: numbers are refused, even those of a value.</summary>
 internal sealed class WordConverter<T>() : JsonStringEnumConverter<T>(namingPolicy: null, allowIntegerValues: false)
     where T : struct, Enum;
 
-/// <summary>What new pages are compressed with; beyond the first the order is the engine's own.</summary>
+/// <summary>The codec of new pages; from the second on, in the engine's order.</summary>
 [JsonConverter(typeof(WordConverter<CodecWish>))]
 internal enum CodecWish
 {
@@ -77,7 +77,7 @@ internal enum CodecWish
     [JsonStringEnumMemberName("zstd")] Zstd,
 }
 
-/// <summary>A log level by name; the order is the daemon's own.</summary>
+/// <summary>A log level by name, in the daemon's order.</summary>
 [JsonConverter(typeof(WordConverter<LogWish>))]
 internal enum LogWish
 {

@@ -3,12 +3,12 @@ using System.Text;
 
 namespace Tmem.Control.Messages;
 
-/// <summary>Text that somebody else chose, as it may be shown.</summary>
+/// <summary>Makes text that others chose safe to show.</summary>
 internal static class SafeText
 {
     /// <summary>
-    /// Text safe for a terminal and for a line of a log: control characters, and those that turn the direction of text or cannot
-    /// be seen, as escapes.
+    /// Text safe for a terminal and for a line of a log: control characters, and those that are invisible or change the direction
+    /// of text, become escapes.
     /// </summary>
     public static string Printable(string text)
     {

@@ -4,14 +4,14 @@ using System.Text;
 namespace Tmem.Control.Messages;
 
 /// <summary>
-/// A word as it has to be typed in a shell. With backslashes, as bash's printf %q does it, and not in quotes: messages stand a
-/// command line in quotes of their own.
+/// A word quoted for a shell. With backslashes, as bash's printf %q does, not in quotes: messages put a command line in quotes of
+/// their own.
 /// </summary>
 internal static class ShellWord
 {
     private const string Plain = "/._-+,:=@%";
 
-    /// <summary>The word; one with control characters as $'...', in which nothing of it reaches the terminal as it is.</summary>
+    /// <summary>The word; one with control characters as $'...', so that none of them reaches the terminal.</summary>
     public static string Of(string text)
     {
         if (text.Length == 0) return "''";

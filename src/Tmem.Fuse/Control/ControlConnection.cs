@@ -7,9 +7,9 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Control;
 
 /// <summary>
-/// One peer: reads a line, writes its reply, until the peer closes. What a peer asked for that has hung up since is not begun: it
-/// has told its caller that it came to nothing, or was killed. A deadline in each request was weighed: the hang-up says the same,
-/// for a client that is killed too, and needs no clock.
+/// One peer: reads a line, writes its reply, until the peer closes. A request whose peer has hung up is not begun: the peer was
+/// killed, or has reported a failure to its caller. A deadline in each request was considered: the hang-up tells the same, for a
+/// killed client too, and needs no clock.
 /// </summary>
 internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, ControlLimits limits) : IDisposable
 {
@@ -25,7 +25,7 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
 
     private ArrayBufferWriter<byte> _output = new(4096);
 
-    /// <summary>Serves until the peer closes, is silent for too long, or sends a line that is too long.</summary>
+    /// <summary>Serves until the peer closes, is silent for too long, or sends too long a line.</summary>
     public void Run()
     {
         var lines = new LineReader(socket, ControlProtocol.MaximumRequest, limits.Idle, limits.Line);
@@ -38,7 +38,7 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
                 case LineStatus.End:
                     return;
                 case LineStatus.TooLong:
-                    // Where the next request begins is unknown, so this conversation ends.
+                    // Where the next request begins is unknown, so the conversation ends here.
                     RpcEndpoint.TooLong.Write(_output, null);
                     if (Send()) Drain();
                     return;
@@ -46,7 +46,7 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
                     if (line.Length == 0) continue;
                     SetWaits(false);
                     endpoint.Handle(line, () => !HasHungUp(), _output);
-                    // Before the reply: who has it in hand is one that is waited for. Giving way, it still gets it.
+                    // Before the reply: a peer that has received it counts as waiting. If evicted, it still gets it.
                     SetWaits(true);
                     if (!Send()) return;
                     break;
@@ -54,22 +54,21 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
         }
     }
 
-    /// <summary>
-    /// Since when the peer has been waited for, as a time stamp; null while a request of its is carried out or answered.
-    /// </summary>
+    /// <summary>When the wait for the peer began, as a time stamp; null while a request is carried out or answered.</summary>
     public long? WaitsSince
     {
         get { lock (_gate) return _waits && !_evicted ? _waitsSince : null; }
     }
 
-    /// <summary>Whether it gave way and waits for nothing but its thread's end.</summary>
+    /// <summary>Whether it was evicted and only waits for its thread to end.</summary>
     public bool IsEnding
     {
         get { lock (_gate) return _evicted && _waits; }
     }
 
     /// <summary>
-    /// Ends the conversation for a newcomer; false if a request is being carried out. One that has come whole is still answered.
+    /// Ends the conversation for a new peer; false if a request is being carried out. A request that has been received whole is
+    /// still answered.
     /// </summary>
     public bool TryEvict()
     {
@@ -92,7 +91,7 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
         }
     }
 
-    /// <summary>Lets the reply under way leave, and no further request in.</summary>
+    /// <summary>Lets the reply under way leave, and reads no further request.</summary>
     public void ReadNoMore()
     {
         try
@@ -101,7 +100,7 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException)
         {
-            // Closed already: that is what was wanted.
+            // Closed already, as intended.
         }
     }
 
@@ -114,8 +113,7 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
     }
 
     /// <summary>
-    /// Whether nobody reads answers any more: the peer closed, or was killed. One that has only ended its sending (shutdown of
-    /// that half) still reads.
+    /// Whether the peer no longer reads: it closed, or was killed. A peer that has only shut down its sending side still reads.
     /// </summary>
     private unsafe bool HasHungUp()
     {
@@ -129,7 +127,7 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
         {
             var began = Stopwatch.GetTimestamp();
             var rest = _output.WrittenSpan;
-            // In slices, each with what is left of the time: a peer that takes a little now and then keeps no place either.
+            // In slices, each with the rest of the time: a peer that takes a little now and then keeps no place either.
             while (rest.Length > 0)
             {
                 var left = limits.Send - Stopwatch.GetElapsedTime(began);
@@ -148,7 +146,7 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
     }
 
     /// <summary>
-    /// Takes what the peer is still sending, within reason: closing on unread bytes would reset the connection under our reply.
+    /// Reads what the peer is still sending, within bounds: closing on unread bytes would reset the connection under our reply.
     /// </summary>
     private void Drain()
     {
@@ -166,7 +164,7 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException)
         {
-            // The peer has gone, or keeps us waiting: either way this is the end.
+            // The peer is gone, or too slow: stop either way.
         }
     }
 }

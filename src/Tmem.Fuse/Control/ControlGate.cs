@@ -1,9 +1,8 @@
 namespace Tmem.Fuse.Control;
 
 /// <summary>
-/// Which calls of the management API are being carried out, so that none touches the store beside the one who follows: an
-/// upgrade waits for those under way and lets no other begin; whoever retires closes for good and waits until the last has
-/// ended.
+/// The calls of the management API under way, so that none touches the store beside a successor: an upgrade waits for them and
+/// lets no other begin; a worker that retires closes the gate for good and waits until the last has ended.
 /// </summary>
 internal sealed class ControlGate
 {
@@ -13,7 +12,7 @@ internal sealed class ControlGate
 
     /// <summary>Begins a call.</summary>
     /// <param name="method">Its name.</param>
-    /// <param name="always">It only looks, for a moment: it waits for nobody who holds the gate.</param>
+    /// <param name="always">A short read-only call: it does not wait for a holder of the gate.</param>
     /// <returns>Null, or why it may not begin: a clause.</returns>
     public string? TryEnter(string method, bool always)
     {
@@ -36,10 +35,10 @@ internal sealed class ControlGate
     }
 
     /// <summary>Waits until no other call is under way, and lets none begin, until <see cref="Release"/>.</summary>
-    /// <param name="own">The caller's own call, which goes on.</param>
-    /// <param name="why">What those who come are told.</param>
+    /// <param name="own">The caller's own call, which continues.</param>
+    /// <param name="why">The reason given to later calls.</param>
     /// <param name="patience">How long to wait.</param>
-    /// <param name="inTheWay">When false: a call that goes on, or what has the gate held or closed already.</param>
+    /// <param name="inTheWay">When false: a call under way, or the reason of an earlier hold or close.</param>
     public bool TryHold(string own, string why, TimeSpan patience, out string inTheWay)
     {
         lock (_monitor)
@@ -60,7 +59,6 @@ internal sealed class ControlGate
         }
     }
 
-    /// <summary>Lets calls begin again.</summary>
     public void Release()
     {
         lock (_monitor)
@@ -70,8 +68,8 @@ internal sealed class ControlGate
         }
     }
 
-    /// <summary>Lets no call begin any more, and waits until the last one has ended.</summary>
-    /// <param name="why">What those who come are told.</param>
+    /// <summary>Lets no more calls begin, and waits until the last one has ended.</summary>
+    /// <param name="why">The reason given to later calls.</param>
     public void Close(string why)
     {
         lock (_monitor)

@@ -14,9 +14,8 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
 
     /// <summary>Carries out a method. Whatever the parameters hold, the answer is a value or an error.</summary>
     /// <param name="method">Its name.</param>
-    /// <param name="parameters">As they came.</param>
-    /// <param name="wanted">Whether the caller still waits: asked again after whatever may have taken long and before what cannot
-    /// be undone.</param>
+    /// <param name="parameters">The request's.</param>
+    /// <param name="wanted">Whether the caller still waits: asked again after long work and before an irreversible step.</param>
     public RpcAnswer Call(string method, JsonElement? parameters, Func<bool> wanted) => method switch
     {
         ControlMethod.Status => WithoutParameters(method, parameters) ?? Status(),

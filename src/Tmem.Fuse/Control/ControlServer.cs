@@ -7,7 +7,7 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Control;
 
-/// <summary>How the server guards itself; the defaults are the daemon's, tests use shorter times.</summary>
+/// <summary>Limits that guard the server; the defaults are the daemon's, tests use shorter times.</summary>
 internal sealed record ControlLimits
 {
     /// <summary>
@@ -15,10 +15,10 @@ internal sealed record ControlLimits
     /// </summary>
     public int Connections { get; init; } = 16;
 
-    /// <summary>A connection that says nothing for this long is closed.</summary>
+    /// <summary>A connection that is silent for this long is closed.</summary>
     public TimeSpan Idle { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>A line that has begun must be whole after this long.</summary>
+    /// <summary>A line must be complete this long after its first byte.</summary>
     public TimeSpan Line { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>A peer that has not taken its reply after this long is dropped.</summary>
@@ -30,8 +30,8 @@ internal sealed record ControlLimits
 
 /// <summary>
 /// The management API's server: a Unix socket, one thread that accepts, one small thread a connection. Blocking sockets and
-/// threads were chosen over the thread pool because the pool's threads and timers would stay in locked memory for good; here an
-/// idle daemon has one thread asleep.
+/// threads instead of the thread pool, whose threads and timers would stay in locked memory for good; here an idle daemon has one
+/// sleeping thread.
 /// </summary>
 internal sealed class ControlServer : IDisposable
 {
@@ -51,8 +51,8 @@ internal sealed class ControlServer : IDisposable
     private readonly Thread _acceptor;
     private readonly StopEvent _stop = new();
     /// <summary>
-    /// Set when the listener was exchanged: a thread that sleeps in poll(2) looks a number up again each time it is woken, and is
-    /// not woken by what has got the number meanwhile.
+    /// Set when the listener was replaced: a thread in poll(2) looks a descriptor up again only when it is woken, and events of
+    /// the descriptor's new file do not wake it.
     /// </summary>
     private volatile StopEvent _exchanged = new();
     private bool _stopping;
@@ -68,16 +68,15 @@ internal sealed class ControlServer : IDisposable
         _acceptor = new Thread(Accept, StackSize) { IsBackground = true, Name = "control" };
     }
 
-    /// <summary>Where it listens.</summary>
     public string SocketPath { get; }
 
     /// <summary>Serves a socket until disposed.</summary>
     /// <param name="path">The socket's absolute path.</param>
-    /// <param name="listener">What listens there: it may be another process's too, and stays open.</param>
+    /// <param name="listener">The listening socket: other processes may share it, and it stays open.</param>
     /// <param name="daemon">The daemon.</param>
     /// <param name="engine">The engine.</param>
     /// <param name="directory">The pools.</param>
-    /// <param name="gate">What calls pass through.</param>
+    /// <param name="gate">The gate of the calls.</param>
     /// <param name="log">Gets one line for each event worth a warning.</param>
     public static ControlServer Start(
         string path, int listener, IDaemon daemon, TmemEngine engine, IPoolDirectory directory, ControlGate gate,
@@ -96,11 +95,11 @@ internal sealed class ControlServer : IDisposable
     }
 
     /// <summary>
-    /// Goes on with another listening socket, under the number that the one before had. Conversations go on; who waits to be let
-    /// in by the one before is.
+    /// Switches to another listening socket, under the old one's descriptor. Conversations continue; connections that wait at the
+    /// old socket are accepted.
     /// </summary>
-    /// <param name="listener">The other one; the caller closes it.</param>
-    /// <param name="handOn">Run when it has that number, and the one before is not closed yet.</param>
+    /// <param name="listener">The new socket; the caller closes it.</param>
+    /// <param name="handOn">Run once the descriptor is switched, before the old socket is closed.</param>
     public void ListenOn(int listener, Action handOn)
     {
         lock (_door)
@@ -113,15 +112,15 @@ internal sealed class ControlServer : IDisposable
             var told = _exchanged;
             _exchanged = new StopEvent();
             told.Set();
-            // In all processes that have it, and for those who have found it under another name.
+            // In all processes that share it, and for clients that found it by another name.
             _ = NativeProcess.shutdown(before, NativeProcess.SHUT_RDWR);
             _ = Libc.close(before);
         }
     }
 
     /// <summary>
-    /// Stops accepting and gives replies under way two seconds to leave: the answer to <c>stop</c> is one of them. Whoever
-    /// connects from now on waits for the next one to serve the socket.
+    /// Stops accepting and gives replies under way two seconds to leave: the answer to <c>stop</c> is one of them. Later
+    /// connections wait for the next process that serves the socket.
     /// </summary>
     public void Dispose()
     {
@@ -153,7 +152,7 @@ internal sealed class ControlServer : IDisposable
         {
             try
             {
-                // Not in accept(2): the only way out of that is to shut the socket down, for every process that has it.
+                // Not in accept(2): only shutting the socket down, in every process that shares it, would end that wait.
                 if (!WaitForPeer()) return;
                 lock (_door)
                 {
@@ -210,7 +209,7 @@ internal sealed class ControlServer : IDisposable
                 if (_stopping) break;
                 var place = FindPlace();
                 if (place == Place.None) break;
-                // Started under the lock, because Dispose joins whatever it finds here.
+                // Started under the lock, because Dispose joins every thread that it finds here.
                 served = place == Place.Free;
                 if (served) Start(connection, thread);
             }
@@ -222,9 +221,9 @@ internal sealed class ControlServer : IDisposable
     }
 
     /// <summary>
-    /// Whether one more can be served. With all places taken, whoever has said nothing for longest gives way: a newcomer is about
-    /// to speak. One that gave way is counted until its thread has ended, so that there is a bound on threads whatever the peers
-    /// do.
+    /// Whether one more can be served. With all places taken, the peer that has been silent for longest is evicted: a new one is
+    /// about to speak. An evicted peer counts until its thread has ended, so that the number of threads is bounded whatever the
+    /// peers do.
     /// </summary>
     private Place FindPlace()
     {
@@ -272,7 +271,7 @@ internal sealed class ControlServer : IDisposable
         }
         finally
         {
-            // In this order: a peer that sees its conversation end finds the place it had free.
+            // In this order: a peer that sees its conversation end finds its place free.
             lock (_gate) _connections.Remove(connection);
             connection.Dispose();
         }

@@ -9,16 +9,16 @@ using static Tmds.Linux.LibC;
 
 namespace Tmem.Fuse.Control;
 
-/// <summary>A socket that listens.</summary>
-/// <param name="Descriptor">Not inherited by a child by itself; whoever gets it closes it.</param>
-/// <param name="File">What its name led to when it got it. No other file is that one while it listens.</param>
+/// <summary>A listening socket.</summary>
+/// <param name="Descriptor">Not inherited by children unasked; the caller closes it.</param>
+/// <param name="File">The file that it was bound to. No other file has this identity while it listens.</param>
 internal readonly record struct BoundSocket(int Descriptor, FileIdentity File);
 
 /// <summary>
-/// Binds the control socket: refuses when a daemon answers there, replaces the file when nobody does. The whole sequence runs
-/// under a lock on the directory, so that of two daemons that start at once one sees the other's live socket instead of unlinking
-/// it. The directory is one that nobody else can change (<see cref="TrustedPath"/>): another user's socket in this one's place
-/// would get what is meant for the daemon.
+/// Binds the control socket: refuses when a daemon answers there, replaces the file when none does. The whole sequence runs under
+/// a lock on the directory, so that of two daemons that start at once one sees the other's live socket instead of unlinking it.
+/// No other user can change the directory (<see cref="TrustedPath"/>): another user's socket in this place would receive the
+/// daemon's requests.
 /// </summary>
 internal static class ControlSocket
 {
@@ -34,17 +34,17 @@ internal static class ControlSocket
     /// written.</exception>
     public static BoundSocket Listen(string path) => Prepare(path, OrAnother, null, folder => Bind(folder, path, OrAnother));
 
-    /// <summary>Refuses as <see cref="Listen"/> would, before anything else is begun.</summary>
+    /// <summary>Refuses as <see cref="Listen"/> would, before any other step of the start.</summary>
     /// <exception cref="ControlException">As for <see cref="Listen"/>.</exception>
     public static void EnsureFree(string path) => Prepare<BoundSocket?>(path, OrAnother, null, _ => null);
 
     /// <summary>
-    /// For a daemon that serves: a new socket where its own has lost its name; null where it has it still.
+    /// For a serving daemon: a new socket if its own has lost its name; else null.
     /// </summary>
     /// <param name="path">Where.</param>
     /// <param name="own">The file of its own socket.</param>
-    /// <param name="isForbidden">Where not to look: see <see cref="PathWish.IsForbidden"/>.</param>
-    /// <exception cref="ControlException">As for <see cref="Listen"/>; what is there stays.</exception>
+    /// <param name="isForbidden">File systems not to enter: see <see cref="PathWish.IsForbidden"/>.</param>
+    /// <exception cref="ControlException">As for <see cref="Listen"/>; the file there stays.</exception>
     public static BoundSocket? Renew(string path, FileIdentity own, Func<uint, uint, bool> isForbidden) =>
         Prepare<BoundSocket?>(path, AndAgain, isForbidden, folder => Bind(folder, path, AndAgain), own);
 
@@ -78,7 +78,7 @@ internal static class ControlSocket
         }
     }
 
-    /// <summary>Takes the daemon's own socket away. What else has its name stays.</summary>
+    /// <summary>Removes the daemon's own socket. Any other file of that name stays.</summary>
     public static void Remove(string path, FileIdentity own)
     {
         var opened = TrustedPath.Open(Path.GetDirectoryName(path) ?? "/", new PathWish { IsDirectory = true, OnlyOurs = true });
@@ -87,7 +87,7 @@ internal static class ControlSocket
         _ = close(opened.Descriptor);
     }
 
-    /// <summary>Whoever may read the directory may lock it, and keep it so.</summary>
+    /// <summary>A process that may read the directory may lock it, and keep the lock.</summary>
     private static void Lock(int descriptor, string directory, string orElse)
     {
         for (var until = Environment.TickCount64 + (long)s_lockPatience.TotalMilliseconds;
@@ -127,11 +127,11 @@ internal static class ControlSocket
         }
         catch (SocketException error) when (error.SocketErrorCode == SocketError.WouldBlock)
         {
-            // So many wait to be let in that one more would: somebody listens.
+            // The queue of connections is full: a process listens.
         }
         catch (SocketException error)
         {
-            // Not to be removed: a daemon whose socket has lost its name can be reached by nobody.
+            // Not removed: a daemon whose socket has lost its name is unreachable.
             throw new ControlException(
                 $"control socket {path}: cannot tell whether a daemon serves it ({error.Message}); see what "
                 + $"'{new ControlCommand(path).Line("status")}' says, {orElse}", error);
@@ -144,7 +144,7 @@ internal static class ControlSocket
     private static bool TryLook(int directory, string name, out FileStatus found) =>
         FileStatus.Of(directory, name, FileStatus.NoFollow, FileStatus.Basic, out found) == 0;
 
-    /// <summary>Whether a name leads to the daemon's own socket; to any, where its own is not known.</summary>
+    /// <summary>Whether a name leads to the daemon's own socket; to any socket, if its own is not known.</summary>
     private static bool IsThere(int directory, string name, FileIdentity own) =>
         TryLook(directory, name, out var found) && found.IsSocket && (own == default || found.Identity == own);
 
@@ -158,7 +158,7 @@ internal static class ControlSocket
         var descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         var address = new sockaddr_un { sun_family = AF_UNIX };
         Encoding.UTF8.GetBytes(path, new Span<byte>(address.sun_path, LongestPath));
-        // The file is made with the socket's own mode: a change of it afterwards would look the name up once more.
+        // The file gets the socket's own mode: changing it afterwards would look the name up once more.
         if (descriptor >= 0 && fchmod(descriptor, OwnerOnly) == 0
             && bind(descriptor, (sockaddr*)&address, sizeof(sockaddr_un)) == 0 && listen(descriptor, Backlog) == 0
             && TryLook(directory, Path.GetFileName(path), out var file))

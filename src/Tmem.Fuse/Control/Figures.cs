@@ -4,7 +4,7 @@ using Tmem.Fuse.Filesystem;
 
 namespace Tmem.Fuse.Control;
 
-/// <summary>The engine's figures as messages: the only place that knows both.</summary>
+/// <summary>Converts the engine's figures to messages: the only place that knows both.</summary>
 internal static class Figures
 {
     /// <summary>Memory of the store.</summary>
@@ -48,7 +48,7 @@ internal static class Figures
         LongestStandstillMicroseconds = (long)statistics.LongestStandstill.TotalMicroseconds,
     };
 
-    /// <summary>Counters of a pool, or of all.</summary>
+    /// <summary>Counters of one pool, or of all.</summary>
     public static PoolFigures Of(in PoolStatistics statistics) => new()
     {
         Pages = statistics.Pages,
@@ -101,7 +101,7 @@ internal static class Figures
         };
     }
 
-    /// <summary>One pool, whole.</summary>
+    /// <summary>The full figures of one pool.</summary>
     public static PoolReply Reply(NamedPool pool, PoolSnapshot? snapshot) => new()
     {
         Name = pool.Name,

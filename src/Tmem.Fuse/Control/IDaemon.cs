@@ -3,7 +3,7 @@ using Tmem.Engine;
 
 namespace Tmem.Fuse.Control;
 
-/// <summary>What the management API asks of the daemon itself, so that the API can be tested without a kernel.</summary>
+/// <summary>The daemon as the management API uses it, so that the API can be tested without a kernel.</summary>
 internal interface IDaemon
 {
     /// <summary>The daemon's version.</summary>
@@ -18,7 +18,7 @@ internal interface IDaemon
     /// </summary>
     int Connection { get; }
 
-    /// <summary>The region for people: a file's path, or what it is instead ("memory").</summary>
+    /// <summary>The region as shown to people: a file's path, or its kind ("memory").</summary>
     string RegionName { get; }
 
     /// <summary>When the daemon was started; restarts of its worker do not count.</summary>
@@ -27,31 +27,32 @@ internal interface IDaemon
     /// <summary>Session threads.</summary>
     int Threads { get; }
 
-    /// <summary>The codec of new pages where it is not each pool's own; else null.</summary>
+    /// <summary>The codec of new pages if it is set for all pools; else null.</summary>
     string? Codec { get; }
 
     /// <summary>
-    /// Decides whether the daemon may end and, if so, sets its end in motion and returns without waiting for it. The reply of the
-    /// caller is still sent: <see cref="ControlServer.Dispose"/> waits for it.
+    /// Decides whether the daemon may end and, if so, begins the end and returns without waiting for it. The caller's reply is
+    /// still sent: <see cref="ControlServer.Dispose"/> waits for it.
     /// </summary>
-    /// <param name="wanted">Asked before what cannot be undone: whether the caller still waits. If it does not, nothing is
-    /// done.</param>
-    /// <param name="reason">When false: what stands in the way, a sentence that names it; else empty.</param>
+    /// <param name="wanted">Whether the caller still waits: asked before an irreversible step. If not, nothing is done.</param>
+    /// <param name="reason">When false: the obstacle, a sentence that names it; else empty.</param>
     bool TryStop(Func<bool> wanted, out string reason);
 
-    /// <summary>Some of those who have files of a pool open, each with the file, in words; empty if none can be seen.</summary>
+    /// <summary>
+    /// Some of the processes that have files of a pool open, each with the file, in words; empty if none can be seen.
+    /// </summary>
     IReadOnlyList<string> HoldersOf(string pool);
 
-    /// <summary>The daemon's processes, and what became of those before them.</summary>
+    /// <summary>The daemon's processes, and the fate of earlier ones.</summary>
     ProcessFigures Processes { get; }
 
     /// <summary>
-    /// Has a new worker get ready beside this one. True when it is, and this one is about to end for it, once the reply of the
-    /// caller is sent.
+    /// Has a new worker get ready beside this one. True when it is ready and this one is about to retire, once the caller's reply
+    /// is sent.
     /// </summary>
-    /// <param name="wish">What is to change.</param>
-    /// <param name="wanted">Asked before it is begun: whether the caller still waits. If it does not, nothing is done.</param>
-    /// <param name="reason">When false: why this worker serves on.</param>
+    /// <param name="wish">The changes.</param>
+    /// <param name="wanted">Whether the caller still waits: asked before it begins. If not, nothing is done.</param>
+    /// <param name="reason">When false: why this worker continues to serve.</param>
     bool TryUpgrade(UpgradeParameters wish, Func<bool> wanted, out string reason);
 
     /// <summary>Starts a keeper if there is none.</summary>
@@ -59,7 +60,7 @@ internal interface IDaemon
     bool TryAdopt(out string reason);
 }
 
-/// <summary>What the management API asks of the engine: the engine's own two methods, so that tests need no region.</summary>
+/// <summary>The engine as the management API uses it: two of its methods, so that tests need no region.</summary>
 internal interface IEngineView
 {
     /// <inheritdoc cref="TmemEngine.Statistics"/>
@@ -69,7 +70,7 @@ internal interface IEngineView
     VerifierReport Verify();
 }
 
-/// <summary>The real engine, verified while others work.</summary>
+/// <summary>The real engine, which verifies while others work.</summary>
 internal sealed class EngineView(TmemEngine engine) : IEngineView
 {
     /// <inheritdoc/>

@@ -3,19 +3,19 @@ using System.Net.Sockets;
 
 namespace Tmem.Fuse.Control;
 
-/// <summary>What reading a line came to.</summary>
+/// <summary>The outcome of reading a line.</summary>
 internal enum LineStatus
 {
     /// <summary>A whole line.</summary>
     Line,
-    /// <summary>The peer closed, or was silent for too long, or broke off: the conversation is over.</summary>
+    /// <summary>The peer closed, was silent for too long, or stopped within a line: the conversation is over.</summary>
     End,
     /// <summary>More bytes than a line may have, and still no newline.</summary>
     TooLong,
 }
 
 /// <summary>
-/// Cuts a socket's bytes into lines of bounded length that come within a bounded time: a peer that sends a byte now and then
+/// Splits a socket's bytes into lines of bounded length that arrive within a bounded time: a peer that sends a byte now and then
 /// would otherwise keep its place for ever. The buffer starts small and never grows beyond one line.
 /// </summary>
 /// <param name="socket">The peer.</param>
@@ -72,7 +72,7 @@ internal sealed class LineReader(Socket socket, int maximum, TimeSpan idle, Time
         if (patience <= TimeSpan.Zero) return false;
         try
         {
-            // At least a millisecond: 0 would be for ever.
+            // At least a millisecond: 0 means for ever.
             socket.ReceiveTimeout = Math.Max((int)patience.TotalMilliseconds, 1);
             var received = socket.Receive(_buffer.AsSpan(_end));
             _end += received;

@@ -4,10 +4,10 @@ using Tmem.Fuse.Filesystem;
 
 namespace Tmem.Fuse.Control;
 
-/// <summary>A store that was opened with less capacity than its pools are guaranteed, in words (docs/contract.md).</summary>
+/// <summary>Describes a store that was opened with less capacity than its pools' reserves (docs/contract.md).</summary>
 internal static class OverReserved
 {
-    /// <summary>What is the matter and what to do about it; null if all reserves fit.</summary>
+    /// <summary>The problem and the remedy; null if all reserves fit.</summary>
     /// <param name="statistics">The store.</param>
     /// <param name="pools">Its pools by name.</param>
     /// <param name="tmemctl">Command lines that address this daemon.</param>

@@ -3,12 +3,12 @@ using Tmem.Fuse.Filesystem;
 
 namespace Tmem.Fuse.Control;
 
-/// <summary>What the engine says of pages, with the files that they belong to.</summary>
+/// <summary>Adds the files of pages to the engine's sentences about them.</summary>
 internal static class PageWords
 {
-    /// <param name="sentences">The engine's; those of a page begin with its handle.</param>
-    /// <param name="pages">The pages among them.</param>
-    /// <param name="directory">Knows the files.</param>
+    /// <param name="sentences">The engine's; those about a page begin with its handle.</param>
+    /// <param name="pages">The pages that they are about.</param>
+    /// <param name="directory">Maps a page to its file.</param>
     public static IEnumerable<string> Of(
         IEnumerable<string> sentences, IEnumerable<PageHandle> pages, IPoolDirectory directory)
     {

@@ -4,14 +4,13 @@ using System.Net.Sockets;
 namespace Tmem.Fuse.Control;
 
 /// <summary>
-/// Who is at the other end of a Unix socket, as the kernel recorded it at connect(2) (struct ucred: pid, uid, gid).
+/// The process at the other end of a Unix socket, as the kernel recorded it at connect(2) (struct ucred: pid, uid, gid).
 /// </summary>
 internal readonly record struct PeerCredentials(int Pid, uint Uid, uint Gid)
 {
     private const int SolSocket = 1;
     private const int SoPeerCred = 17;
 
-    /// <summary>Asks the kernel.</summary>
     /// <exception cref="SocketException">The socket is no Unix socket.</exception>
     public static PeerCredentials Of(Socket socket)
     {
@@ -24,8 +23,8 @@ internal readonly record struct PeerCredentials(int Pid, uint Uid, uint Gid)
     }
 
     /// <summary>
-    /// The rule: root, or the user the daemon runs as. The socket's mode says the same; this holds even if somebody changes the
-    /// mode.
+    /// The rule: root, or the user that the daemon runs as. The socket's mode enforces the same; this holds even if the mode is
+    /// changed.
     /// </summary>
     public bool MayManage(uint daemonUid) => Uid == 0 || Uid == daemonUid;
 }

@@ -9,7 +9,7 @@ namespace Tmem.Fuse.Control;
 /// <param name="engine">Figures.</param>
 /// <param name="directory">Names.</param>
 /// <param name="tmemctl">Command lines that address this daemon.</param>
-/// <param name="holders">Who has files of a pool open.</param>
+/// <param name="holders">The processes that have files of a pool open.</param>
 internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, ControlCommand tmemctl,
     Func<string, IReadOnlyList<string>> holders)
 {
@@ -57,7 +57,7 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
                 parameters.Reserve > 0 ? engine.Statistics().ReservableBytes : null);
     }
 
-    /// <summary>pool.reserve: guarantees a pool memory from now on, or ends a guarantee.</summary>
+    /// <summary>pool.reserve: sets a pool's reserve, or ends it.</summary>
     public RpcAnswer Reserve(PoolReserveParameters parameters, Func<bool> wanted)
     {
         if (Unusable(parameters.Name) is { } problem) return problem;
@@ -77,7 +77,7 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
                 engine.Statistics().ReservableBytes + Held(pool.Id));
     }
 
-    /// <summary>What a pool has of the store already, or could have at any time.</summary>
+    /// <summary>Memory that a pool holds already, or is guaranteed.</summary>
     private long Held(PoolId id) => Snapshot(id) is { } pool
         ? Math.Max(pool.Options.ReserveBytes,
             pool.Statistics.SlotBytes + pool.Statistics.IndexBytes + pool.Statistics.RecordBytes) : 0;
@@ -121,7 +121,7 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
                 errno == Errno.EBUSY ? holders(name) : []);
     }
 
-    /// <summary>A limit under which nothing could be stored, or that the store ends before, is a typing mistake.</summary>
+    /// <summary>A limit that leaves no room for any page, or above what the store can hold, is a typing mistake.</summary>
     private RpcAnswer? UnusableLimit(string name, long limit)
     {
         if (limit < 0)
@@ -151,7 +151,7 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
             ? RpcParameters.Invalid(name is { Length: > 0 and <= PoolName.Longest } ? name : "name", problem, remedy)
             : null;
 
-    /// <summary>For the log of a proxy at most: whoever asked has gone.</summary>
+    /// <summary>At most for the log of a proxy: the caller is gone.</summary>
     private static RpcAnswer GivenUp(string name) =>
         RpcAnswer.Fail(ControlErrorCode.Busy, $"pool '{name}': the caller hung up, so nothing was done", name, "ask again");
 

@@ -5,24 +5,24 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Control;
 
 /// <summary>
-/// What the file system would not do to a pool, in words: its error number says which of few reasons it was, and each has a
-/// remedy of its own. What can be told from the parameters alone was told before (<see cref="PoolMethods"/>).
+/// Explains why the file system refused an operation on a pool: each error number has few possible reasons here, and each reason
+/// a remedy of its own. Faults of the parameters alone were reported before (<see cref="PoolMethods"/>).
 /// </summary>
 internal static class PoolRefusal
 {
     /// <summary>The answer.</summary>
     /// <param name="tmemctl">Command lines that address this daemon.</param>
     /// <param name="name">The pool.</param>
-    /// <param name="what">What it could not: "be destroyed".</param>
+    /// <param name="what">The refused operation: "be destroyed".</param>
     /// <param name="errno">Why.</param>
-    /// <param name="most">What could be reserved, if memory was to be; else null.</param>
-    /// <param name="holders">Who has files of it open, as far as they can be seen.</param>
+    /// <param name="most">For a reserve: the most that could be reserved; else null.</param>
+    /// <param name="holders">The processes that have its files open, as far as they can be seen.</param>
     public static RpcAnswer Of(ControlCommand tmemctl, string name, string what, Errno errno, long? most,
         IReadOnlyList<string>? holders = null)
     {
         var (code, why, remedy) = errno switch
         {
-            // It was in the list a moment ago: the name that the list shows for it is not the one it has.
+            // It was in the list a moment ago: the list shows another name than its real one.
             Errno.ENOENT when name.Contains(PoolName.NoUtf8) => (ControlErrorCode.InvalidParameters,
                 "its name is not UTF-8, so it cannot be named here",
                 "reach it through the mount: rename its directory with 'mv', or remove it with 'rm -r'"),
@@ -51,17 +51,17 @@ internal static class PoolRefusal
         return RpcAnswer.Fail(code, $"pool '{name}' cannot {what}: {why} ({errno})", name, remedy);
     }
 
-    /// <summary>A size that fits, as it is typed; null if it is nothing to speak of.</summary>
+    /// <summary>The largest size that fits, as it is typed; null if negligible.</summary>
     private static string? Typed(long fits)
     {
-        // The pool itself, its directory and its table, takes a little.
+        // The pool itself, its directory and its table, take a little.
         const long own = 64 << 10, fine = 64 << 10, coarse = 1 << 20;
         fits -= own;
         fits -= fits % (fits < 16 * coarse ? fine : coarse);
         return fits <= 0 ? null : ByteSize.Exact(fits);
     }
 
-    /// <summary>Nothing on a machine that does not swap at all: a hint at swap sends people looking.</summary>
+    /// <summary>Empty on a machine without any swap: a hint at swap would mislead.</summary>
     private static string IfSwap(ControlCommand tmemctl) =>
         HasSwap() ? $"; if swap is on it, with '{tmemctl.Line("swap off")}'" : "";
 

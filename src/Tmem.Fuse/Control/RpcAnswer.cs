@@ -5,7 +5,7 @@ using Tmem.Control.Messages;
 
 namespace Tmem.Fuse.Control;
 
-/// <summary>What a method came to: a value with the serialiser for it, or an error.</summary>
+/// <summary>The outcome of a method: a value with its serialiser, or an error.</summary>
 internal readonly struct RpcAnswer
 {
     private readonly object? _value;
@@ -24,13 +24,13 @@ internal readonly struct RpcAnswer
     /// <summary>A result.</summary>
     public static RpcAnswer Of<T>(T value, JsonTypeInfo<T> type) where T : class => new(value, type, null);
 
-    /// <summary>An error: a sentence, the thing it is about, what to do.</summary>
+    /// <summary>An error: a sentence, its subject, the remedy.</summary>
     public static RpcAnswer Fail(int code, string message, string subject, string remedy) =>
         new(null, null, new RpcError(code, message, new RpcErrorData(subject, remedy)));
 
     /// <summary>Writes the reply line, newline included.</summary>
     /// <param name="output">Where to.</param>
-    /// <param name="id">The request's id as it came; null when it could not be read.</param>
+    /// <param name="id">The request's id; null when it could not be read.</param>
     public void Write(ArrayBufferWriter<byte> output, JsonElement? id)
     {
         using (var json = new Utf8JsonWriter(output))

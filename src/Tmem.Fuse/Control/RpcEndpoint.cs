@@ -6,7 +6,7 @@ using Tmem.Control.Messages;
 namespace Tmem.Fuse.Control;
 
 /// <summary>
-/// A line in, a line out: everything of JSON-RPC 2.0 that needs no socket. Bad input of any kind is an error reply, never an
+/// A line in, a line out: the part of JSON-RPC 2.0 that needs no socket. Bad input of any kind is an error reply, never an
 /// exception.
 /// </summary>
 internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Action<string> log)
@@ -14,15 +14,15 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Acti
     private const string OneRequest =
         "send one JSON-RPC 2.0 request object a line, for example {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}";
 
-    /// <summary>The reply to a line that was too long to be read.</summary>
+    /// <summary>The reply to a line that exceeds the limit.</summary>
     public static RpcAnswer TooLong { get; } = RpcAnswer.Fail(ControlErrorCode.InvalidRequest,
         $"the request line is longer than {ControlProtocol.MaximumRequest} bytes", "request",
             "send shorter requests; the connection is closed");
 
     /// <summary>Carries out a request.</summary>
     /// <param name="line">Any bytes.</param>
-    /// <param name="wanted">Whether the peer still waits for the answer; asked before what cannot be undone.</param>
-    /// <param name="output">Gets the reply line; nothing for a notification (a request without an id), as the standard
+    /// <param name="wanted">Whether the peer still waits for the answer; asked before an irreversible step.</param>
+    /// <param name="output">Receives the reply line; nothing for a notification (a request without an id), as the standard
     /// asks.</param>
     public void Handle(ReadOnlyMemory<byte> line, Func<bool> wanted, ArrayBufferWriter<byte> output)
     {
@@ -54,7 +54,7 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Acti
                 ? Call(method, parameters, wanted)
                 : RpcAnswer.Fail(ControlErrorCode.InvalidRequest, problem, "request", OneRequest);
         }
-        // The one place where a fault of a method ends: the daemon outlives it.
+        // The one place that catches a fault of a method: the daemon outlives it.
         catch (Exception error)
         {
             log($"control: a request failed inside the daemon: {error}");
@@ -79,7 +79,7 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Acti
         }
     }
 
-    /// <summary>Takes a request apart. Returns what is wrong with it, or null.</summary>
+    /// <summary>Decodes a request. Returns the fault, or null.</summary>
     private static string? Decode(JsonElement root, out JsonElement? id, out bool notification, out string method,
         out JsonElement? parameters)
     {
@@ -112,7 +112,7 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Acti
     }
 
     /// <summary>
-    /// JSON escapes can spell half a surrogate pair, which is no text; found here, so that nothing behind has to expect it.
+    /// JSON escapes can spell half a surrogate pair, which is no text; rejected here, so that no later code has to expect it.
     /// </summary>
     private static bool IsText(JsonElement element)
     {

@@ -7,7 +7,7 @@ namespace Tmem.Fuse.Control;
 /// <summary>Reads the "params" of a request: an object whose members are all known and of the right type.</summary>
 internal static class RpcParameters
 {
-    /// <summary>For a method that takes none: the error if some were given, else null.</summary>
+    /// <summary>For a method without parameters: the error if any were given, else null.</summary>
     public static RpcAnswer? None(string method, JsonElement? parameters)
     {
         var given = parameters switch
@@ -19,7 +19,7 @@ internal static class RpcParameters
         return given ? Invalid(method, $"{method} takes no parameters", "leave \"params\" out") : null;
     }
 
-    /// <summary>Reads the parameters and goes on with <paramref name="call"/>.</summary>
+    /// <summary>Reads the parameters and passes them to <paramref name="call"/>.</summary>
     public static RpcAnswer Read<T>(string method, JsonElement? parameters, JsonTypeInfo<T> type, Func<T, RpcAnswer> call)
         where T : class
     {

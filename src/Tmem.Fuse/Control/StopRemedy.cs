@@ -3,13 +3,12 @@ using Tmem.Control.Messages;
 namespace Tmem.Fuse.Control;
 
 /// <summary>
-/// What to do about a refused stop: what the reason speaks of, and nothing else. A hint at swap where none is on sends people
-/// looking.
+/// The remedy for a refused stop: for the given reason, and nothing else. A hint at swap where none is on would mislead.
 /// </summary>
 internal static class StopRemedy
 {
     /// <summary>A clause without a full stop.</summary>
-    /// <param name="reason">Why.</param>
+    /// <param name="reason">Why it was refused.</param>
     /// <param name="tmemctl">Command lines that address this daemon.</param>
     public static string For(string reason, ControlCommand tmemctl)
     {

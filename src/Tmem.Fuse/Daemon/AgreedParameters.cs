@@ -4,7 +4,7 @@ using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Daemon;
 
-/// <summary>What a worker and the kernel agreed on, where a successor finds it.</summary>
+/// <summary>The agreement of a worker with the kernel, kept where a successor finds it.</summary>
 internal static class AgreedParameters
 {
     /// <summary>The connection's parameters; null until a worker has agreed on them with the kernel.</summary>
@@ -17,7 +17,7 @@ internal static class AgreedParameters
     }
 
     /// <summary>
-    /// Notes what was agreed, before the kernel is told: a successor then finds it whether or not the answer left.
+    /// Notes the agreement before the kernel gets it: a successor then finds it whether or not the reply was sent.
     /// </summary>
     public static void Note(Handover handover, SessionParameters parameters)
     {

@@ -84,7 +84,7 @@ internal static class CommandLine
         {
             Description =
                 "Least level of events to write to standard error: debug, info, warning or error. Example: --log warning "
-                // As the library shows a default; a value of an enumeration it would show by its name in the program.
+                // As the library shows a default; it would show an enumeration's value by its C# name.
                 + "[default: info]",
             HelpName = "LEVEL",
             CustomParser = result => UsageValues.OneOf(result, "--log", ("debug", LogLevel.Debug), ("info", LogLevel.Info),

@@ -8,10 +8,10 @@ using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Daemon;
 
-/// <summary>What a daemon is made of, put together in one place. Disposing it closes the store.</summary>
+/// <summary>The parts of a daemon, put together in one place. Disposing it closes the store.</summary>
 internal sealed class Composition : IDisposable
 {
-    /// <summary>The mounted file system's number among the engine's clients; its pools are found by it after an attach.</summary>
+    /// <summary>The file system's number among the engine's clients; it finds its pools after an attach by this number.</summary>
     public static TmemClientId FileSystemClient { get; } = new(1);
 
     private static readonly TimeSpan s_lastChance = TimeSpan.FromSeconds(60);
@@ -35,19 +35,19 @@ internal sealed class Composition : IDisposable
     /// <summary>The protocol over the file system.</summary>
     public IRequestHandler Handler { get; }
 
-    /// <summary>The region in words: a file's path, or what it is instead.</summary>
+    /// <summary>The region as shown to people: a file's path, or its kind.</summary>
     public string RegionName { get; }
 
-    /// <summary>Run on each thread that will serve requests.</summary>
+    /// <summary>Run on each thread before it serves requests.</summary>
     public void PrepareThread() => _engine.PrepareThread(codec: CodecOf(_handover.Page.Current) ?? TmemCodec.Page);
 
-    /// <summary>The codec that settings name for new pages; null for each pool's own.</summary>
+    /// <summary>The codec of new pages in the settings; null for each pool's own.</summary>
     public static TmemCodec? CodecOf(in WorkerSettings settings) => settings.Codec == 0 ? null : (TmemCodec)(settings.Codec - 1);
 
-    /// <summary>How many times files are open now, as the kernel has told.</summary>
+    /// <summary>How many file handles are open now, as the kernel has told.</summary>
     public long OpenFiles() => _fileSystem.OpenFiles();
 
-    /// <summary>Brings the region's file up to date. Says why it cannot be, or null.</summary>
+    /// <summary>Makes the region's file durable. Returns why that fails, or null.</summary>
     public string? MakeDurable()
     {
         var status = _engine.Sync();
@@ -64,9 +64,9 @@ internal sealed class Composition : IDisposable
 
     /// <summary>Opens the store and puts the file system on it.</summary>
     /// <param name="handover">What the keeper holds.</param>
-    /// <param name="memory">This process's.</param>
-    /// <param name="prepared">What <see cref="Prepare"/> made, if there was time.</param>
-    /// <exception cref="StartupException">The region cannot be opened; says why and what to do.</exception>
+    /// <param name="memory">The locked memory of this process.</param>
+    /// <param name="prepared">The result of <see cref="Prepare"/>, if there was time for it.</param>
+    /// <exception cref="StartupException">The region cannot be opened; the message names the obstacle and the remedy.</exception>
     public static Composition Create(Handover handover, LockedMemory memory, RegionTakeover? prepared)
     {
         var options = OptionsOf(handover, handover.Page.Current, memory.IsLocked);
@@ -83,7 +83,7 @@ internal sealed class Composition : IDisposable
                     + $"are there yet: {fileSystem.Inodes}");
             // A new connection: nobody will ever forget or release what an earlier one had looked up or opened.
             if (handover.Page.ConnectionUsed == 0) fileSystem.DropKernelReferences();
-            // Of a worker that takes over it is no news.
+            // A worker that takes over does not report it again.
             if (handover.Page.RegionReady == 0
                 && OverReserved.Of(engine.Statistics(), fileSystem.Pools(), handover.Tmemctl) is var (what, remedy))
                 Log.Warning($"{what}; {remedy}");
@@ -102,20 +102,20 @@ internal sealed class Composition : IDisposable
         }
     }
 
-    /// <summary>Checks whether this program could serve the region, and maps it ahead; nothing in it is touched.</summary>
-    /// <exception cref="StartupException">It could not; says why and what to do.</exception>
+    /// <summary>Checks whether this program could serve the region, and maps it ahead; touches nothing in it.</summary>
+    /// <exception cref="StartupException">It could not; the message names the obstacle and the remedy.</exception>
     public static RegionTakeover Prepare(Handover handover, in WorkerSettings settings, LockedMemory memory)
     {
         var options = OptionsOf(handover, settings, memory.IsLocked);
         return Sparse(memory, () => RegionTakeover.Prepare(options));
     }
 
-    /// <summary>Starts what manages a daemon that serves; disposing it ends that.</summary>
+    /// <summary>Starts the management server of a serving daemon.</summary>
     public ControlServer StartControl(Worker worker, Handover handover, ControlGate gate) =>
         ControlServer.Start(handover.SocketPath, handover.Page.Listener, worker, _engine, _fileSystem, gate, Log.Warning);
 
     /// <summary>
-    /// Leaves the region to a successor, once no request is served any more; false if only the end of the process does that.
+    /// Leaves the region to a successor, once no request is served any more; false if only the end of the process releases it.
     /// </summary>
     public bool TryRest()
     {
@@ -132,8 +132,8 @@ internal sealed class Composition : IDisposable
     }
 
     /// <summary>
-    /// The last chance of what is in memory alone, after the mount was taken away by somebody who did not ask (umount): whoever
-    /// reads the log in time can make room.
+    /// After an unmount that did not pass through the daemon (umount): keeps trying to make durable what is in memory alone, so
+    /// that a reader of the log can make room.
     /// </summary>
     private void AwaitDurable()
     {
@@ -157,18 +157,18 @@ internal sealed class Composition : IDisposable
         RegionFileDescriptor = handover.Page.RegionFile,
         RegionPath = handover.RegionPath,
         SyncInterval = TimeSpan.FromSeconds(settings.SyncSeconds),
-        // A lock costs half again as much as making the memory present, and doubles the time that the process takes to end.
+        // Locking costs half as much again as populating, and doubles the time in which the process ends.
         LockMemory = lockMemory && handover.Page.RegionStays == 0,
         HugePages = settings.HugePages != 0,
         NewPagesCodec = CodecOf(settings),
-        // Once: what is damaged later is not dropped unasked.
+        // Once: later damage is not dropped unasked.
         DropDamaged = handover.Page.DropDamaged != 0 && handover.Page.RegionReady == 0,
         IsSuccessor = handover.Page.RegionReady != 0,
         PeakWord = handover.PeakWord,
         Notice = Tell,
     };
 
-    /// <summary>What the engine has to say, in the log.</summary>
+    /// <summary>Logs the engine's notices.</summary>
     public static void Tell(TmemNotice notice)
     {
         if (notice.IsProblem) Log.Warning(notice.Sentence);
@@ -186,7 +186,7 @@ internal sealed class Composition : IDisposable
 
     private static string NameOf(Handover handover) => handover.RegionPath ?? "memory";
 
-    /// <summary>Does what maps the region: its pages are locked as they come, if at all.</summary>
+    /// <summary>Runs code that maps the region: its pages are locked as they are touched, if at all.</summary>
     private static T Sparse<T>(LockedMemory memory, Func<T> open)
     {
         memory.BeginSparse();

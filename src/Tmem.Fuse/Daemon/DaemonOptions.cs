@@ -3,7 +3,7 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Daemon;
 
-/// <summary>What the command line asks for, checked.</summary>
+/// <summary>The options of the command line, checked.</summary>
 internal sealed record DaemonOptions
 {
     /// <summary>Where to mount.</summary>
@@ -15,9 +15,7 @@ internal sealed record DaemonOptions
     /// <summary>The region's file; null for a memfd.</summary>
     public string? RegionPath { get; init; }
 
-    /// <summary>
-    /// The longest that a change waits before it is made durable in the region's file; zero waits for an fsync.
-    /// </summary>
+    /// <summary>The longest time until a change is made durable in the region's file; zero waits for an fsync.</summary>
     public TimeSpan SyncInterval { get; init; } = TimeSpan.FromSeconds(DefaultSyncSeconds);
 
     /// <summary>The management API's socket.</summary>
@@ -29,10 +27,10 @@ internal sealed record DaemonOptions
     /// <summary>How long the leading session thread polls before it sleeps.</summary>
     public TimeSpan Spin { get; init; } = TimeSpan.FromMicroseconds(DefaultSpinMicroseconds);
 
-    /// <summary>Hold the store's memory in pages of 2 MiB where it is full.</summary>
+    /// <summary>Hold full spans of the store in pages of 2 MiB.</summary>
     public bool HugePages { get; init; }
 
-    /// <summary>Open a damaged region without what is damaged.</summary>
+    /// <summary>Open a damaged region, dropping the damaged parts.</summary>
     public bool DropDamaged { get; init; }
 
     /// <summary>Events below it are not logged.</summary>
@@ -44,7 +42,7 @@ internal sealed record DaemonOptions
     public const int DefaultThreads = 4;
     public const int MaximumThreads = ControlProtocol.MaximumThreads;
 
-    /// <summary>With one processor a thread that polls only keeps its client from running.</summary>
+    /// <summary>With one processor, a polling thread only keeps its client from running.</summary>
     public static int DefaultSpinMicroseconds => Environment.ProcessorCount > 1 ? 100 : 0;
 
     public const int MaximumSpinMicroseconds = ControlProtocol.MaximumSpin;

@@ -8,12 +8,12 @@ using Tmem.Fuse.Session;
 namespace Tmem.Fuse.Daemon;
 
 /// <summary>
-/// What a user starts: makes everything that has to outlive a worker (region, socket, mount, clones, buffers), and becomes its
-/// keeper. An error here takes back what was made before it.
+/// The process that a user starts: makes everything that must outlive a worker (region, socket, mount, clones, buffers), and
+/// becomes the keeper. An error here undoes the steps before it.
 /// </summary>
 internal static unsafe class Founder
 {
-    /// <summary>How long an end waits for a log that nobody reads.</summary>
+    /// <summary>How long an end waits for a log that is not read.</summary>
     public static readonly TimeSpan LogPatience = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs until the mount is gone.</summary>
@@ -82,7 +82,7 @@ internal static unsafe class Founder
         }
         finally
         {
-            // A first worker that could not begin leaves a mount that nobody will ever serve.
+            // A first worker that failed to begin leaves a mount that is never served.
             if (handover.Page.ConnectionOver == 0) _ = connection.Mount.Unmount();
             connection.Close();
         }

@@ -6,13 +6,13 @@ using Tmem.Engine;
 namespace Tmem.Fuse.Daemon;
 
 /// <summary>
-/// The memory cgroup that the daemon is in. One that limits it must have room for the store, and must not swap: a worker that
-/// starts has pages that it has not locked yet, and the group, once full, would put them on the very device that this worker is
-/// to serve. Formats: cgroup-v2 and cgroup-v1/memory of the kernel's admin guide.
+/// The daemon's memory cgroup. A group with a limit must have room for the store, and must not swap: a starting worker has pages
+/// that are not locked yet, and a full group would swap them out to the very device that this worker is to serve. Formats:
+/// cgroup-v2 and cgroup-v1/memory of the kernel's admin guide.
 /// </summary>
-/// <param name="Folder">Where it is shown.</param>
-/// <param name="LimitBytes">Its limit, or that of a group above, if lower; <see cref="NoLimit"/> if there is none.</param>
-/// <param name="SwapFile">What 0 is to be written to so that it does not swap; null if it does not.</param>
+/// <param name="Folder">Its directory.</param>
+/// <param name="LimitBytes">Its limit, or a lower one of a group above; <see cref="NoLimit"/> if there is none.</param>
+/// <param name="SwapFile">The file that takes a 0 to stop the group from swapping; null if it does not swap.</param>
 internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapFile)
 {
     private const string LimitFiles = "memory.max; in version 1 memory.limit_in_bytes";
@@ -22,10 +22,10 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
     /// <summary>More than any machine has.</summary>
     public const long NoLimit = 1L << 60;
 
-    /// <summary>What the daemon takes beside the store: two processes ready to serve, page tables, buffers.</summary>
+    /// <summary>Memory of the daemon beside the store: two processes ready to serve, page tables, buffers.</summary>
     private const long Beside = 64 << 20;
 
-    /// <summary>What makes it dangerous to swap to a daemon in this group; null if nothing does.</summary>
+    /// <summary>What makes swapping to a daemon in this group dangerous; null if nothing does.</summary>
     public SwapDanger? Danger => LimitBytes >= NoLimit || SwapFile is null ? null
         : new SwapDanger(
             $"the daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)} and may swap: once it is full, the "
@@ -33,7 +33,7 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
             + "can be put on the swap device that it serves, and then both wait for ever",
                 $"write 0 to {SwapFile} before anything is swapped to it");
 
-    /// <summary>Why a store of this capacity does not fit, and what to do; null if it does.</summary>
+    /// <summary>Why a store of this capacity does not fit, and the remedy; null if it fits.</summary>
     public string? TooSmallFor(long capacity) => LimitBytes - Beside >= capacity ? null
         : $"The daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)}, and the capacity is "
             + $"{ByteSize.Format(capacity)}: a store that fills up makes the kernel kill "
@@ -41,20 +41,20 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
                 : $"Give a capacity of at most {ByteSize.Format(LimitBytes - Beside)}, or raise")} the limit to "
             + $"{ByteSize.Format(capacity + Beside)} or more ({LimitFiles}).";
 
-    /// <summary>What the keeper says of it when the out-of-memory killer ends worker after worker.</summary>
+    /// <summary>The keeper's advice when the out-of-memory killer kills worker after worker.</summary>
     public Keeper.MemoryAdvice AdviceFor(long capacity) => new(LimitBytes >= NoLimit ? ""
         : $"The daemon's memory group {Folder} is limited to {ByteSize.Format(LimitBytes)}, and the store may take "
             + $"{ByteSize.Format(capacity)}: raise the limit to {ByteSize.Format(capacity + Beside)} or more "
             + $"({LimitFiles}). ", OutOfMemoryCounter);
 
     /// <summary>
-    /// Where the kernel counts whom it has ended in this group, in version 2 and in version 1; null if it does not.
+    /// The file in which the kernel counts its out-of-memory kills in this group, in version 2 or 1; null if there is none.
     /// </summary>
     private string? OutOfMemoryCounter => Folder.Length == 0 ? null
         : s_counters.Select(file => Path.Combine(Folder, file)).FirstOrDefault(File.Exists);
 
-    /// <summary>The group of this process; one without a limit if nobody can say.</summary>
-    /// <param name="root">The folder that /proc and /sys are in.</param>
+    /// <summary>The group of this process; one without a limit if unknown.</summary>
+    /// <param name="root">The directory of /proc and /sys.</param>
     public static MemoryGroup Read(string root = "/")
     {
         MemoryGroup? unlimited = null;
@@ -70,7 +70,7 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
                 var mount = mounts.FirstOrDefault(m => unified ? m.FileSystemType == "cgroup2" : m.FileSystemType == "cgroup"
                     && m.Options.Split(',').Contains("memory"));
                 if (mount.MountPoint is null) continue;
-                // A container may see a part of the tree only.
+                // A container may see only a part of the tree.
                 if (mount.Root != "/" && MountTable.IsBelow(path, mount.Root)) path = path[mount.Root.Length..];
                 var top = Path.Combine(root, mount.MountPoint.TrimStart('/'));
                 var folder = Path.Combine(top, path.Trim('/')).TrimEnd('/');
@@ -81,7 +81,7 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // No such files, or not for this process to read.
+            // No such files, or access is denied.
         }
         return unlimited ?? new MemoryGroup("", NoLimit, null);
     }
@@ -105,7 +105,7 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
         foreach (var folder in Upwards(group, top))
         {
             var own = Figure(folder, "memory.limit_in_bytes");
-            // Memory and swap together are not more than memory alone: swapping gains nothing, and is not tried.
+            // A limit of memory and swap together that equals that of memory: swapping gains nothing, and is not tried.
             swaps &= own >= NoLimit || Figure(folder, "memory.memsw.limit_in_bytes") > own;
             limit = Math.Min(limit, own);
         }
@@ -119,8 +119,7 @@ internal sealed record MemoryGroup(string Folder, long LimitBytes, string? SwapF
     }
 
     /// <summary>
-    /// A number, or <see cref="NoLimit"/> for "max", for version 1's largest number of whole pages, and for a file that is not
-    /// there.
+    /// A number, or <see cref="NoLimit"/> for "max", for version 1's largest number of whole pages, and for a missing file.
     /// </summary>
     private static long Figure(string folder, string file)
     {

@@ -7,9 +7,9 @@ using Tmem.Fuse.Keeper;
 namespace Tmem.Fuse.Daemon;
 
 /// <summary>
-/// Looks at a region's file that nobody has open: what a daemon would do to serve it (read the image, put the journal over it,
-/// attach, recover the file system) is done to a copy in memory, with leave to drop what pages are damaged, so that all of them
-/// are found; then all is verified. Damaged records are left, so that they are named by their files. The file is only read.
+/// Checks a region's file that is not in use: on a copy in memory it does what a daemon would do to serve it (read the image,
+/// apply the journal, attach, recover the file system), with leave to drop damaged pages, so that all of them are found; then it
+/// verifies everything. Damaged records stay, so that they are reported by their files. The file is only read.
 /// </summary>
 internal static class RegionCheck
 {
@@ -59,9 +59,9 @@ internal static class RegionCheck
         // Records first, for each may cost a file; then pages, those of one file together.
         List<string> problems = [.. names, .. directory.Damage.FoundAgain, .. ByFile([.. dropped, .. found])];
         var statistics = engine.Statistics();
-        // What a start counts is more where the lists of those who name it have ended.
+        // The count of a start goes on where the lists of sentences end.
         var damaged = engine.DroppedCount + found.Count + Math.Max(names.Count, directory.Damage.Count);
-        // The verdict first: what follows it may be long.
+        // The verdict first: the rest may be long.
         output.WriteLine(damaged == 0 ? $"{SafeText.Printable(file)}: sound"
             : $"{SafeText.Printable(file)}: DAMAGED in {damaged} place{(damaged == 1 ? "" : "s")}: restore it from a copy, or "
                 + "start tmemd with --drop-damaged to serve the rest");

@@ -42,19 +42,18 @@ internal sealed class ServedMount : IDisposable
     }
 
     /// <summary>
-    /// Stops reading requests, leaving the mount to whoever reads on; <see cref="Ended"/> completes when all that was read is
+    /// Stops reading requests, leaving the mount to a successor; <see cref="Ended"/> completes when everything that was read is
     /// answered.
     /// </summary>
     public void Quiesce() => _session.Quiesce();
 
-    /// <summary>Ends the mount unless somebody needs it.</summary>
+    /// <summary>Unmounts unless the mount is in use.</summary>
     /// <param name="openFiles">
-    /// How many files of it the kernel has open now, whoever has them: a swap device, a process in another mount namespace.
+    /// How many files of it the kernel has open now, for whatever user: a swap device, a process in another mount namespace.
     /// </param>
-    /// <param name="wanted">Asked last, before what cannot be undone: whether whoever asked still waits.</param>
+    /// <param name="wanted">Whether the caller still waits: asked last, before the irreversible step.</param>
     /// <returns>
-    /// Null when it is unmounted and gone (then <see cref="Ended"/> completes), else what is in the way: a clause without a full
-    /// stop.
+    /// Null when it is unmounted and gone (then <see cref="Ended"/> completes), else the obstacle: a clause without a full stop.
     /// </returns>
     public string? TryStop(Func<long> openFiles, Func<bool> wanted)
     {
@@ -62,15 +61,15 @@ internal sealed class ServedMount : IDisposable
         var swaps = SwapGuard.SwapInUse(MountPoint);
         if (swaps.Count > 0)
             return $"swap is still on {MountPoint}: {string.Join(", ", swaps)}";
-        // Looked for before it is unmounted: our own mount may be free while another one, in another namespace say, keeps the
-        // file system.
+        // Checked before the unmount: our own mount may be idle while another one, in another namespace say, keeps the file
+        // system.
         var holders = MountHolders.Find(MountPoint, Connection);
         if (holders.Count > 0) return $"{MountPoint} is busy, held by {string.Join(", ", holders)}";
-        // What has just been closed is released a moment later.
+        // A file just closed is released a moment later.
         if (!Await(() => openFiles() == 0))
             return $"{openFiles()} files on {MountPoint} are open, and by no process that can be seen: by a loop device, "
                 + "that may be swapped to (see losetup -a, /proc/swaps)";
-        // All that waits is behind us: whoever has given up meanwhile has been told that nothing came of it.
+        // No wait is left from here on: a caller that has given up meanwhile has been told that nothing was done.
         if (!wanted()) return "whoever asked has hung up";
         var error = _mount.Unmount();
         if (error == Errno.EBUSY)
@@ -78,7 +77,7 @@ internal sealed class ServedMount : IDisposable
             var late = MountHolders.Find(MountPoint, Connection);
             return $"{MountPoint} is busy, held by {(late.Count > 0 ? string.Join(", ", late) : "somebody")}";
         }
-        // EINVAL: it is no mount any more.
+        // EINVAL: no longer a mount.
         if (error is not (Errno.Ok or Errno.EINVAL)) return $"{MountPoint} cannot be unmounted: {Libc.Describe(error)}";
         return Await(() => _session.Ended.IsCompleted) ? null
             : $"{MountPoint} is unmounted, but something that cannot be seen from here still uses its files, and is served "
@@ -92,12 +91,12 @@ internal sealed class ServedMount : IDisposable
         return true;
     }
 
-    /// <summary>Takes a mount that nobody serves any more out of the table. Only after <see cref="Ended"/>.</summary>
+    /// <summary>Unmounts a mount that is no longer served. Only after <see cref="Ended"/>.</summary>
     public Errno RemoveStaleMount() =>
         MountTable.At(MountPoint, MountTable.Read()) is { FileSystemType: FuseMount.FileSystemType } entry
             && entry.DeviceMinor == Connection
             ? _mount.Unmount() : Errno.Ok;
 
-    /// <summary>Frees what served the mount. Only after <see cref="Ended"/>.</summary>
+    /// <summary>Frees the session. Only after <see cref="Ended"/>.</summary>
     public void Dispose() => _session.Dispose();
 }

@@ -3,13 +3,13 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Daemon;
 
-/// <summary>What can be typed, and done, and cannot have been meant: refused before anything is made, or warned of.</summary>
+/// <summary>Options that are possible but cannot be meant: refused before anything is made, or warned of.</summary>
 internal static class StartChecks
 {
     private const int MostThreadsAProcessor = 4;
 
-    /// <summary>Looks at the options together with the machine.</summary>
-    /// <returns>Sentences to warn with.</returns>
+    /// <summary>Checks the options against the machine.</summary>
+    /// <returns>Warnings.</returns>
     /// <exception cref="StartupException">They contradict each other.</exception>
     public static IEnumerable<string> Run(DaemonOptions options)
     {
@@ -25,7 +25,7 @@ internal static class StartChecks
                 + "wait for each other. "
                 + $"Each takes locked memory; {DaemonOptions.DefaultThreads} is the usual number.");
         }
-        // A mount whose daemon is gone cannot be looked into, and is refused by name later.
+        // A mount whose daemon is gone cannot be read, and is refused by name later.
         if (MountTable.At(mount, MountTable.Read()) is null && IsFull(mount))
             warnings.Add(
                 $"{mount} is not empty: what is in it is out of sight until the daemon ends. Mount on an empty directory if you "

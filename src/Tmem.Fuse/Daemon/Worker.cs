@@ -11,15 +11,15 @@ using Tmem.Fuse.Session;
 namespace Tmem.Fuse.Daemon;
 
 /// <summary>
-/// The life of a worker: take over what the keeper holds, attach to the region, serve, and end only when nobody needs the mount
-/// any more or another worker takes over. A stop that is refused (swap is on it, somebody has a file open, the region's file
-/// cannot be written) is logged and changes nothing; asking again later is the way.
+/// The life of a worker: take over what the keeper holds, attach to the region, serve, and end only when the mount is no longer
+/// needed or another worker takes over. A refused stop (swap is on the mount, a file is open, the region's file cannot be
+/// written) is logged and changes nothing; ask again later.
 /// </summary>
 internal sealed unsafe class Worker : IDaemon
 {
     private const int SignalStackBytes = 256 << 10;
 
-    /// <summary>How long an upgrade waits for what management is doing.</summary>
+    /// <summary>How long an upgrade waits for management calls under way.</summary>
     private static readonly TimeSpan s_callPatience = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan s_refreshInterval = TimeSpan.FromSeconds(1);
@@ -32,9 +32,9 @@ internal sealed unsafe class Worker : IDaemon
     private readonly Lock _stopLock = new();
     private readonly ControlGate _calls = new();
     private ControlServer? _control;
-    /// <summary>The mount is another's, or gone: what is left to do is to end.</summary>
+    /// <summary>The mount is another worker's, or gone: this worker only has to end.</summary>
     private bool _isOver;
-    /// <summary>The mount is another's: that one decides what is to be done with it.</summary>
+    /// <summary>The mount is another worker's, which decides about it.</summary>
     private bool _givesWay;
 
     private Worker(Handover handover, ServedMount mount, Link line, Composition composition)
@@ -97,7 +97,7 @@ internal sealed unsafe class Worker : IDaemon
     /// <summary>Runs until the mount is gone or a successor serves it.</summary>
     /// <param name="role">Worker, or successor to one that serves.</param>
     /// <param name="page">The descriptor of the handover page.</param>
-    /// <param name="line">The line to the keeper.</param>
+    /// <param name="line">The link to the keeper.</param>
     /// <returns>The exit code: 0 after an orderly end, 1 if it could not start or the connection broke.</returns>
     public static int Run(Role role, int page, Link line)
     {
@@ -112,13 +112,13 @@ internal sealed unsafe class Worker : IDaemon
             var signals = DaemonSignals.Open();
             ProcessPriority.NameProcess(role == Role.Successor ? "tmemd-next\0"u8 : "tmemd-worker\0"u8);
             var watch = role == Role.Successor ? DeathWatch.Begin(handover, line) : null;
-            // All threads but the one that watches, which looks into another process.
+            // All threads except the death watch, which looks into another process.
             ProcessRights.Lower();
             var memory = LockedMemory.Lock();
             using var prepared = role == Role.Successor ? Composition.Prepare(handover, settings, memory) : null;
             if (role == Role.Successor && !AwaitTurn(handover, line, prepared!)) return 1;
             watch?.End();
-            // What came while another served was meant for that one too.
+            // Earlier signals were meant for the worker that served then.
             if (role == Role.Successor) while (DaemonSignals.Read(signals) != 0) { }
             ProcessPriority.AllStepForward();
             ProcessPriority.NameProcess("tmemd-worker\0"u8);
@@ -135,9 +135,8 @@ internal sealed unsafe class Worker : IDaemon
     /// <inheritdoc/>
     public bool TryStop(Func<bool> wanted, out string reason)
     {
-        // First, while everything can still be refused: an end with a file that cannot be written loses what is not in it. It may
-        // take long, and so may the wait for another who stops: who has been told meanwhile that it failed does not want it any
-        // more.
+        // First, while everything can still be refused: ending with a file that cannot be written loses the rest. It may take
+        // long, and so may the wait for another stop: a caller that has been told of a failure meanwhile no longer wants it.
         using var rights = ProcessRights.Raise();
         lock (_stopLock)
         {
@@ -185,7 +184,7 @@ internal sealed unsafe class Worker : IDaemon
         return reason.Length == 0;
     }
 
-    /// <summary>A file system that a daemon of ours serves: to read it is to wait for that one.</summary>
+    /// <summary>A file system served by one of our daemons: reading it would wait for that daemon.</summary>
     private bool IsServedByTmem(uint major, uint minor) =>
         major == 0 && (minor == _mount.Connection
             || MountTable.Read().Any(mount => mount.DeviceMinor == minor && mount.FileSystemType == FuseMount.FileSystemType));
@@ -197,10 +196,10 @@ internal sealed unsafe class Worker : IDaemon
         return reason.Length == 0;
     }
 
-    /// <summary>All that can be done beside a worker that serves is done: waits until that one has ended.</summary>
+    /// <summary>Called when all preparation beside a serving worker is done: waits until that worker has ended.</summary>
     private static bool AwaitTurn(Handover handover, Link line, RegionTakeover prepared)
     {
-        // A thread that comes forward in its sleep still owes the time it has had: 200 ms were seen to pass before it ran.
+        // A thread whose priority is raised in its sleep still owes the time it has had: 200 ms passed before it ran.
         ProcessPriority.StepForward();
         line.Send(LinkMessage.Ready);
         while (true)
@@ -211,7 +210,7 @@ internal sealed unsafe class Worker : IDaemon
                 case LinkMessage.Listener:
                     handover.TakeListener(descriptor);
                     break;
-                // Without the keeper there is nobody to say when the region is free.
+                // Without the keeper, nothing tells when the region is free.
                 case LinkMessage.Closed: return false;
                 case LinkMessage.None:
                     ProcessPriority.StepBack();
@@ -249,7 +248,7 @@ internal sealed unsafe class Worker : IDaemon
         page.ServingProcess = Environment.ProcessId;
         using var mount = ServedMount.Start(composition.Handler, connection, session);
         var worker = new Worker(handover, mount, line, composition);
-        // Before anybody can ask for an upgrade: the keeper knows that this one serves.
+        // Before an upgrade can be asked for: the keeper then knows that this worker serves.
         worker._keeper.Start();
         using (worker._control = composition.StartControl(worker, handover, worker._calls))
         {
@@ -261,25 +260,25 @@ internal sealed unsafe class Worker : IDaemon
             var end = mount.Ended.GetAwaiter().GetResult();
             if (end == SessionEnd.Quiesced)
             {
-                // To unmap a large store takes as long as to attach to it: the successor need not wait for that.
+                // Unmapping a large store takes as long as attaching to it: the successor need not wait for that.
                 if (composition.TryRest())
                 {
                     line.Send(LinkMessage.Retired);
                     ProcessPriority.AllStepBack();
                 }
-                // Not the ordinary way out: writing the region's file takes time, and the successor waits for it.
+                // Not the ordinary exit: writing the region's file takes time, and the successor waits for it.
                 NativeProcess._exit(0);
             }
             page.ConnectionOver = 1;
-            // A stop that is asked for from here on has nothing to do, and nothing to do it with.
+            // A stop from here on has nothing left to do.
             lock (worker._stopLock) worker._isOver = true;
             return worker.Finish(end);
         }
     }
 
     /// <summary>
-    /// The connection's descriptors as the keeper holds them. Those beyond the threads' have nothing to be read that these do not
-    /// see too, but what was read through one, by a thread that there was before, is answered through it.
+    /// The connection's descriptors as the keeper holds them. Those beyond the threads' have no requests of their own to read,
+    /// but a request that an earlier thread read through one is answered through it.
     /// </summary>
     private static List<FuseDevice> Devices(ref HandoverPage page)
     {
@@ -289,8 +288,7 @@ internal sealed unsafe class Worker : IDaemon
     }
 
     /// <summary>
-    /// Whether the kernel sends again what is not answered. Before Linux 6.9 it cannot, and what waits is answered from the
-    /// table.
+    /// Has the kernel resend what is not answered; false before Linux 6.9, where waiting requests are answered from the table.
     /// </summary>
     private static bool AskForUnanswered(FuseDevice device)
     {
@@ -302,15 +300,16 @@ internal sealed unsafe class Worker : IDaemon
 
     private void Retire()
     {
-        // Whatever may touch the store but the session has ended before the successor hears of it. The mount is served meanwhile.
+        // Everything that touches the store, except the session, ends before the successor gets its turn. The mount is served
+        // meanwhile.
         _calls.Close("this worker gives way to another one");
         lock (_stopLock) _isOver = _givesWay = true;
-        // The replies under way, the upgrade's among them.
+        // Sends the replies under way, the upgrade's among them.
         _control?.Dispose();
         _mount.Quiesce();
     }
 
-    /// <summary>Decides about each signal, one after the other, until the process ends.</summary>
+    /// <summary>Handles signals, one after another, until the process ends.</summary>
     private void HandleSignals(int descriptor)
     {
         while (true)
@@ -348,7 +347,7 @@ internal sealed unsafe class Worker : IDaemon
     }
 
     /// <summary>
-    /// Makes the control socket anew where it has lost its name: a daemon whose socket somebody removed can be managed again.
+    /// Makes the control socket anew if it has lost its name: a daemon whose socket was removed can be managed again.
     /// </summary>
     private void LookAfterSocket(string signal)
     {
@@ -376,7 +375,7 @@ internal sealed unsafe class Worker : IDaemon
 
     private int Finish(SessionEnd end)
     {
-        // The keeper does too, if it lives: whether it will is not known here. What another daemon has put there stays.
+        // The keeper removes it too, if it lives, which is not known here. A socket of another daemon stays.
         ControlSocket.Remove(_handover.SocketPath, _handover.SocketFile);
         if (end == SessionEnd.Unmounted)
         {

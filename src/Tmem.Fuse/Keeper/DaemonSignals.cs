@@ -3,11 +3,11 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// Signals as the processes of tmemd get them: blocked before the runtime of the first one starts, in every thread of every
-/// process from its first instruction to its last, and read from a descriptor. So none ever ends a process by the way: a stop
-/// is decided, SIGHUP has a control socket made again that was removed, anything else is told and goes by.
-/// <para>Not blocked: what a fault of the program's own raises, what nobody can block, what the C library and the runtime send
-/// themselves (32 to 34), and what does nothing by default.</para>
+/// Signals of tmemd's processes: blocked before the runtime of the first one starts, in every thread of every process from its
+/// first instruction to its last, and read from a descriptor. So none ever ends a process unexpectedly: a stop is decided on,
+/// SIGHUP has a removed control socket made again, any other is logged and ignored.
+/// <para>Not blocked: the signals of a program's own fault, those that cannot be blocked, those that the C library and the
+/// runtime send themselves (32 to 34), and those ignored by default.</para>
 /// </summary>
 internal static class DaemonSignals
 {
@@ -17,27 +17,27 @@ internal static class DaemonSignals
     [
         4, 5, 6, 7, 8, 11, 31, // ILL TRAP ABRT BUS FPE SEGV SYS
         NativeProcess.SIGKILL, 19, // KILL STOP
-        // The runtime ignores it, which its children inherit; blocked, each write to a peer that has gone would be one to read.
+        // The runtime ignores it, and its children inherit that; blocked, each write to a closed peer would queue one to read.
         Pipe,
         17, 18, 23, 28, // CHLD CONT URG WINCH
         32, 33, 34,
     ];
 
-    /// <summary>All that is read from a descriptor.</summary>
+    /// <summary>All signals read from a descriptor.</summary>
     public static SignalSet Blocked => SignalSet.Of(Enumerable.Range(1, 64).Except(s_left).ToArray());
 
-    /// <summary>Whether it asks for the end.</summary>
+    /// <summary>Whether it asks the daemon to stop.</summary>
     public static bool IsStop(int signal) => signal is NativeProcess.SIGINT or NativeProcess.SIGQUIT or NativeProcess.SIGTERM;
 
-    /// <summary>Keeps them all from this thread, and from those and the processes that it starts.</summary>
+    /// <summary>Blocks them in this thread, and in the threads and processes that it starts.</summary>
     public static unsafe void Block()
     {
         var signals = Blocked;
         _ = NativeProcess.pthread_sigmask(NativeProcess.SIG_BLOCK, &signals, null);
     }
 
-    /// <summary>What they are read from, without waiting.</summary>
-    /// <exception cref="StartupException">The system has no descriptor to give.</exception>
+    /// <summary>A descriptor to read them from, non-blocking.</summary>
+    /// <exception cref="StartupException">The system is out of descriptors.</exception>
     public static unsafe int Open()
     {
         var signals = Blocked;

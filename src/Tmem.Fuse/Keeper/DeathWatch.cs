@@ -3,21 +3,20 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// How a worker's death is known before the kernel has taken its memory apart. The worker has a thread that holds a word of the
-/// handover page (<see cref="ShowLife"/>); the process that stands by waits for it, sees to it that no thread of the worker will
-/// run again, and tells the keeper. A death that shows no other way shows by the pidfd, as it does where there is nobody who
-/// stands by.
+/// Detects a worker's death before the kernel has torn down its memory. A thread of the worker holds a word of the handover page
+/// (<see cref="ShowLife"/>); the stand-by waits for it, checks that no thread of the worker will run again, and tells the keeper.
+/// Any other death shows by the pidfd, as it does without a stand-by.
 /// </summary>
 internal sealed class DeathWatch
 {
     private const int StackBytes = 128 << 10;
 
     /// <summary>
-    /// A thread that is killed ends within a tick; one that waits for a disk may take long, and the pidfd will tell.
+    /// A killed thread ends within a tick; one that waits for a disk may take long, and the pidfd will show that end.
     /// </summary>
     private const int MostLooks = 500;
 
-    /// <summary>Looks, 0.3 ms each, without a pause between them.</summary>
+    /// <summary>Checks, 0.3 ms each, without a pause between them.</summary>
     private const int HastyLooks = 20;
 
     private readonly Handover _handover;
@@ -34,7 +33,7 @@ internal sealed class DeathWatch
         _line = line;
     }
 
-    /// <summary>Makes this process one whose death is seen at once. Before it tells anybody that it serves.</summary>
+    /// <summary>Makes the death of this process visible at once. Called before it reports that it serves.</summary>
     public static void ShowLife(Handover handover)
     {
         var held = new TaskCompletionSource();
@@ -44,11 +43,11 @@ internal sealed class DeathWatch
             held.SetResult();
             Thread.Sleep(Timeout.Infinite);
         });
-        // Who stands by next must not find the word as the worker before left it.
+        // The next stand-by must not find the word as the previous worker left it.
         held.Task.Wait();
     }
 
-    /// <summary>Begins to wait for the death of the worker that serves.</summary>
+    /// <summary>Begins to watch the serving worker.</summary>
     public static DeathWatch Begin(Handover handover, Link line)
     {
         var watch = new DeathWatch(handover, line);
@@ -56,7 +55,7 @@ internal sealed class DeathWatch
         return watch;
     }
 
-    /// <summary>Nobody needs to know any more.</summary>
+    /// <summary>Ends the watch.</summary>
     public void End()
     {
         _isOver = true;
@@ -65,7 +64,7 @@ internal sealed class DeathWatch
 
     private void Run()
     {
-        // It sleeps, and is in nobody's way; and it must not wait for a processor when it wakes.
+        // It sleeps, so it disturbs nothing; and it must not wait for a processor when it wakes.
         ProcessPriority.StepForward();
         if (!_life.AwaitEnd(() => _isOver)) return;
         for (var look = 0; look < MostLooks && !_isOver; look++)
@@ -77,7 +76,7 @@ internal sealed class DeathWatch
             }
             Thread.Sleep(look < HastyLooks ? 0 : 1);
         }
-        // However far this process has come: it is its turn.
+        // However far its preparation is, this process takes over now.
         ProcessPriority.AllStepForward();
     }
 

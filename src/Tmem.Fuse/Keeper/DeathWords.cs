@@ -1,6 +1,6 @@
 namespace Tmem.Fuse.Keeper;
 
-/// <summary>How a worker ended, in words.</summary>
+/// <summary>Describes how a worker ended.</summary>
 internal static class DeathWords
 {
     /// <summary>The cause, before its number: "was killed by SIGKILL", "ended with exit code".</summary>
@@ -24,7 +24,7 @@ internal static class DeathWords
         },
     };
 
-    /// <summary>Adds the cause to a line of the keeper's log: "ended by itself, exit code 1".</summary>
+    /// <summary>Appends the cause to a line of the keeper's log: "ended by itself, exit code 1".</summary>
     public static void AppendCauseTo(ref KeeperLine line, in WorkerDeath death)
     {
         line.AppendFormatted(Cause(in death));
@@ -33,7 +33,7 @@ internal static class DeathWords
         line.AppendFormatted(death.Number);
     }
 
-    /// <summary>Adds cause and circumstances to a line of the keeper's log.</summary>
+    /// <summary>Appends cause and circumstances to a line of the keeper's log.</summary>
     public static void AppendTo(ref KeeperLine line, in WorkerDeath death)
     {
         AppendCauseTo(ref line, in death);

@@ -7,7 +7,7 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 
-/// <summary>What may change from one worker to the next.</summary>
+/// <summary>Settings that may change from one worker to the next.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct WorkerSettings
 {
@@ -16,11 +16,11 @@ internal unsafe struct WorkerSettings
     public int SpinMicroseconds;
     public int LogLevel;
     public int SyncSeconds;
-    /// <summary>The codec of new pages, one more than the engine's number for it; 0 is each pool's own.</summary>
+    /// <summary>The codec of new pages: the engine's number plus one; 0 is each pool's own.</summary>
     public int Codec;
     /// <summary>1 to hold the region in pages of 2 MiB.</summary>
     public int HugePages;
-    /// <summary>The descriptor of the program: a copy of it in memory, if that can be, executed through /proc/self/fd.</summary>
+    /// <summary>The program's descriptor: a copy in memory where possible, executed through /proc/self/fd.</summary>
     public int Program;
     /// <summary>The file that it was copied from.</summary>
     public ProgramIdentity Identity;
@@ -28,7 +28,7 @@ internal unsafe struct WorkerSettings
     public fixed byte ProgramPath[HandoverPage.PathBytes];
 }
 
-/// <summary>What makes a file the same one with the same contents.</summary>
+/// <summary>Identity of a file and its contents.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal record struct ProgramIdentity
 {
@@ -53,13 +53,13 @@ internal struct WorkerDeath
     public long ServedMilliseconds;
 
     /// <summary>
-    /// Whether it died by itself: of a signal that a program's own fault raises, or with an exit code. What anybody may send,
-    /// SIGKILL first of all, which is the out-of-memory killer's too, says nothing of what it was doing.
+    /// Whether it died by itself: of a signal that a program's own fault raises, or with an exit code. Signals that other
+    /// processes may send, above all SIGKILL, which the out-of-memory killer uses too, tell nothing of what it was doing.
     /// </summary>
     public readonly bool IsFault => BySignal == 0 ? Number > 0 : Number is 4 or 5 or 6 or 7 or 8 or 11 or 31;
 }
 
-/// <summary>The last deaths, each at its number's place. A process of 0: none yet, or one that is being written.</summary>
+/// <summary>The last deaths, each in the slot of its number. Process 0: none yet, or being written.</summary>
 [InlineArray(Length)]
 internal struct RecentDeaths
 {
@@ -69,16 +69,16 @@ internal struct RecentDeaths
 }
 
 /// <summary>
-/// The page that a keeper and its workers share: what a successor of either must know, and nothing else. It is shared memory that
-/// every one of them inherits. One writes at a time: the keeper while no worker serves and for its own fields, the worker for
-/// what it agrees with the kernel. A program that does not know this <see cref="Version"/> refuses to take over.
+/// The page that a keeper and its workers share: all that a successor of either must know, and nothing else. It is shared memory
+/// that each of them inherits. One process writes at a time: the keeper while no worker serves and for its own fields, the worker
+/// for its agreement with the kernel. A program that does not know this <see cref="Version"/> refuses to take over.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct HandoverPage
 {
     /// <summary>"TMEMHAND", little-endian.</summary>
     public const ulong ExpectedMagic = 0x444E4148_4D454D54;
-    /// <summary>5: answers that wait may be of a kind that is new, and the kernel truncates by no OPEN.</summary>
+    /// <summary>5: deferred replies may be of a new kind, and the kernel truncates by no OPEN.</summary>
     public const uint ExpectedVersion = 5;
     public const int MaximumDevices = 64;
     public const int PathBytes = 4096;
@@ -90,31 +90,29 @@ internal unsafe struct HandoverPage
     public int KeeperProcess;
     public int WorkerProcess;
     /// <summary>
-    /// The worker that has begun to read requests: whether it has served is known at once, and not when its word arrives.
+    /// The worker that has begun to read requests: this shows at once that it has served, before its message arrives.
     /// </summary>
     public int ServingProcess;
-    /// <summary>
-    /// Its thread that tells the kernel what to let go of: it may wait there for what only a successor answers.
-    /// </summary>
+    /// <summary>Its thread that notifies the kernel: it may wait there for replies that only a successor gives.</summary>
     public int NotifyingThread;
-    /// <summary>Requests that were refused because workers had died of them.</summary>
+    /// <summary>Requests that were refused because workers died of them.</summary>
     public int Refused;
-    /// <summary>A worker ahead of time; 0 if there is none.</summary>
+    /// <summary>The stand-by; 0 if there is none.</summary>
     public int StandbyProcess;
-    /// <summary>Workers started after the first because one had died.</summary>
+    /// <summary>Workers started because one had died.</summary>
     public int Restarts;
     public int Upgrades;
     /// <summary>The mount is gone: the keeper ends with its worker, with the worker's exit code.</summary>
     public int ConnectionOver;
-    /// <summary>A worker has made the store and the file system in the region: what is in it counts.</summary>
+    /// <summary>A worker has made the store and the file system in the region: its contents are valid.</summary>
     public int RegionReady;
     /// <summary>A worker may have read from the connection, so that its successor must ask for what was in flight.</summary>
     public int ConnectionUsed;
     public long FirstStartUnixMilliseconds;
-    /// <summary>Managed memory that the keeper has allocated since it keeps; 0 if it does as it should.</summary>
+    /// <summary>Managed memory that the keeper has allocated while keeping; 0 unless it has a fault.</summary>
     public long KeeperAllocatedBytes;
     public WorkerDeath LastDeath;
-    /// <summary>Whom a successor asks how those died that had a request in hand.</summary>
+    /// <summary>The last deaths: a successor looks up here how the processes died that had a request in hand.</summary>
     public RecentDeaths Deaths;
     public int DeathCount;
 
@@ -122,38 +120,37 @@ internal unsafe struct HandoverPage
     public WorkerSettings Proposed;
 
     // Descriptors have the same numbers in all processes.
-    /// <summary>The memory that the region lies in.</summary>
+    /// <summary>The memory of the region.</summary>
     public int Region;
     /// <summary>That memory is never swapped, so no process need lock it.</summary>
     public int RegionStays;
     /// <summary>
-    /// The segments that keep memory from being swapped where the kernel needs them: the region's, the buffers', this page's. See
+    /// The segments that keep memory from being swapped where the kernel needs them: of the region, the buffers, this page. See
     /// <see cref="LockedSegment"/>.
     /// </summary>
     public int RegionSegment;
     public int BuffersSegment;
     public int PageSegment;
-    /// <summary>The file that it is made durable in; -1 for none.</summary>
+    /// <summary>The file of the region's image; -1 for none.</summary>
     public int RegionFile;
     public int Listener;
     public int Buffers;
-    /// <summary>Buffers that any worker has used.</summary>
+    /// <summary>Number of buffers that any worker has used.</summary>
     public int BufferCount;
     public int DeviceCount;
     public fixed int Devices[MaximumDevices];
     /// <summary>
-    /// The log's pipe, where it is read and where it is written, and where the daemon's own standard error leads: see <see
-    /// cref="LogPipe"/>.
+    /// The log's pipe, its read and write ends, and the daemon's original standard error: see <see cref="LogPipe"/>.
     /// </summary>
     public int LogEnd;
     public int LogBegin;
     public int LogTarget;
-    /// <summary>Lines that found the pipe full, and are not told yet.</summary>
+    /// <summary>Lines lost because the pipe was full, not reported yet.</summary>
     public int LogLost;
 
     /// <summary>The mount's number under /sys/fs/fuse/connections.</summary>
     public int Connection;
-    /// <summary>Written after the parameters.</summary>
+    /// <summary>Set after the parameters are written.</summary>
     public int Agreed;
     public uint Minor;
     public uint MaxWrite;
@@ -164,34 +161,34 @@ internal unsafe struct HandoverPage
     public fixed byte MountPoint[PathBytes];
     public fixed byte SocketPath[PathBytes];
     public fixed byte RegionPath[PathBytes];
-    /// <summary>Why the last upgrade came to nothing; empty if it did not.</summary>
+    /// <summary>Why the last upgrade failed; empty if it did not.</summary>
     public fixed byte UpgradeProblem[TextBytes];
 
     /// <summary>
-    /// Held by a thread of the worker that serves: see <see cref="DeathWatch"/>. Behind all else, where a page of a program
-    /// without it has 0.
+    /// Held by a thread of the serving worker: see <see cref="DeathWatch"/>. Appended at the end, where an older program's page
+    /// has 0.
     /// </summary>
     public uint Life;
 
-    /// <summary>1 if the first worker may drop what is damaged. Behind all else as well.</summary>
+    /// <summary>1 if the first worker may drop what is damaged. Appended at the end as well.</summary>
     public int DropDamaged;
 
-    /// <summary>The most real memory that the store has taken. Behind all else as well.</summary>
+    /// <summary>The most real memory that the store has taken. Appended at the end as well.</summary>
     public long PeakUsedBytes;
 
     /// <summary>
-    /// When the keeper heard that the worker serves, as Environment.TickCount64 has it, which is the same in all processes: for
-    /// the next keeper. Behind all else as well.
+    /// When the keeper heard that the worker serves, in Environment.TickCount64, which is the same in all processes: for the next
+    /// keeper. Appended at the end as well.
     /// </summary>
     public long ServesSince;
 
-    /// <summary>The file that the listener is bound to; 0 if it is not known. Behind all else as well.</summary>
+    /// <summary>The file that the listener is bound to; 0 if unknown. Appended at the end as well.</summary>
     public uint SocketMajor, SocketMinor;
     public ulong SocketInode;
 
     /// <summary>
-    /// Stop signals that workers have carried out or refused: of one that was sent meanwhile it is known that it was not lost
-    /// with its worker. Behind all else as well.
+    /// Stop signals that workers have carried out or refused: an increase shows that a signal sent meanwhile was not lost with
+    /// its worker. Appended at the end as well.
     /// </summary>
     public int StopsDecided;
 }
@@ -212,7 +209,7 @@ internal sealed unsafe class Handover
 
     public ref HandoverPage Page => ref *_page;
 
-    /// <summary>What shows that the worker lives.</summary>
+    /// <summary>The word that shows whether the worker lives.</summary>
     public RobustWord Life => new(&_page->Life);
 
     public string MountPoint => Text(_page->MountPoint, HandoverPage.PathBytes);
@@ -237,7 +234,7 @@ internal sealed unsafe class Handover
     }
 
     /// <summary>Takes over an inherited page.</summary>
-    /// <exception cref="StartupException">It is none, or of another version.</exception>
+    /// <exception cref="StartupException">It is not a handover page, or of another version.</exception>
     public static Handover Adopt(int descriptor)
     {
         var handover = Map(descriptor);
@@ -250,7 +247,7 @@ internal sealed unsafe class Handover
             throw new StartupException($"The running tmemd hands over in version {page.Version} and this program knows version "
                 + $"{HandoverPage.ExpectedVersion}: turn swap off, stop it and start this program instead.");
         }
-        // Whoever of the processes dies: what they share stays in memory while one of them lives.
+        // Whichever process dies: the shared memory stays while one of them lives.
         LockedSegment.Hold(page.PageSegment, descriptor);
         LockedSegment.Hold(page.BuffersSegment, page.Buffers);
         LockedSegment.Hold(page.RegionSegment, page.Region);
@@ -258,8 +255,7 @@ internal sealed unsafe class Handover
     }
 
     /// <summary>
-    /// Puts a listening socket that was made anew in the place of the one before, under the number that the next process
-    /// inherits.
+    /// Puts a new listening socket in the place of the old one, under the descriptor that the next process inherits.
     /// </summary>
     public void TakeListener(int listener)
     {
@@ -268,7 +264,7 @@ internal sealed unsafe class Handover
         _ = Libc.close(listener);
     }
 
-    /// <summary>Notes a death, where those find it that serve or will.</summary>
+    /// <summary>Notes a death where present and future workers find it.</summary>
     public void NoteDeath(in WorkerDeath death)
     {
         _page->LastDeath = death;
@@ -278,7 +274,7 @@ internal sealed unsafe class Handover
         Volatile.Write(ref place.Process, death.Process);
     }
 
-    /// <summary>Whether a worker died by a fault of its own; null if its death is not known, or not yet.</summary>
+    /// <summary>Whether a worker died of a fault of its own; null if its death is not known, or not yet.</summary>
     public bool? WasFault(int process)
     {
         foreach (ref var death in (Span<WorkerDeath>)_page->Deaths)
@@ -286,7 +282,9 @@ internal sealed unsafe class Handover
         return null;
     }
 
-    /// <summary>The region has its length from here on, and what of it stays in memory by itself does.</summary>
+    /// <summary>
+    /// Called once the region has its length and a store: locks its segment, if it has one, and marks the region ready.
+    /// </summary>
     public void NoteRegion()
     {
         if (_page->RegionStays == 0 && LockedSegment.TryLock(_page->RegionSegment)) _page->RegionStays = 1;
@@ -300,13 +298,13 @@ internal sealed unsafe class Handover
         SetText(_page->RegionPath, HandoverPage.PathBytes, regionPath ?? "");
     }
 
-    /// <summary>The path of the program of settings.</summary>
+    /// <summary>The path of the program in settings.</summary>
     public static string ProgramPathOf(in WorkerSettings settings)
     {
         fixed (byte* start = settings.ProgramPath) return Text(start, HandoverPage.PathBytes);
     }
 
-    /// <summary>The same as it stands there, without its end.</summary>
+    /// <summary>The same as bytes, without the terminating zero.</summary>
     public static ReadOnlySpan<byte> ProgramPathBytes(ref WorkerSettings settings)
     {
         ReadOnlySpan<byte> path = MemoryMarshal.CreateReadOnlySpan(ref settings.ProgramPath[0], HandoverPage.PathBytes);
@@ -338,7 +336,7 @@ internal sealed unsafe class Handover
         set => SetText(_page->UpgradeProblem, HandoverPage.TextBytes, value);
     }
 
-    /// <summary>Room for <see cref="UpgradeProblem"/> as bytes, its end included.</summary>
+    /// <summary>Room for <see cref="UpgradeProblem"/> as bytes, the terminating zero included.</summary>
     public Span<byte> UpgradeProblemBytes => new(_page->UpgradeProblem, HandoverPage.TextBytes);
 
     private static Handover Map(int descriptor)

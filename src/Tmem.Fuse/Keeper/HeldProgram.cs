@@ -2,13 +2,13 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 
-/// <summary>The program that the next worker is started from, mapped: what this process has mapped is locked.</summary>
+/// <summary>A mapping of the next worker's program: this process's mappings are locked.</summary>
 internal sealed unsafe class HeldProgram
 {
     private void* _start;
     private nuint _bytes;
 
-    /// <summary>Holds this one from here on, and lets go of the one before.</summary>
+    /// <summary>Maps this program and unmaps the previous one.</summary>
     public void Become(int program)
     {
         if (_start != null) _ = Libc.munmap(_start, _bytes);

@@ -3,16 +3,16 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// What the keeper asks of the kernel: processes, the lines to them, signals, time, descriptors. <see cref="KeeperSystem"/> does
-/// it with system calls; the tests have a kernel of their own, without processes. Each is a struct, unchanging, that the compiler
-/// binds: the first call through an interface would take memory when nobody serves.
+/// The kernel as the keeper uses it: processes, the links to them, signals, time, descriptors. <see cref="KeeperSystem"/>
+/// implements it with system calls; the tests have a kernel of their own, without processes. Implementations are immutable
+/// structs that the compiler binds: the first call through an interface would allocate while no worker serves.
 /// </summary>
 internal interface IKeeperSystem
 {
     /// <summary>Milliseconds, as Environment.TickCount64 has them.</summary>
     long Now { get; }
 
-    /// <summary>Until one of them has something to say or has ended, or a signal comes; no longer than this.</summary>
+    /// <summary>Waits until one of them has sent something or has ended, or a signal arrives; at most this long.</summary>
     void Wait(ReadOnlySpan<Watched> family, int milliseconds);
 
     /// <summary>The next signal, or 0.</summary>
@@ -25,31 +25,31 @@ internal interface IKeeperSystem
     Errno TryWatch(int process, Link line, out Watched watched);
 
     /// <summary>
-    /// What it says. With <see cref="LinkMessage.Upgrade"/> come settings; a descriptor that comes is in the place of their
-    /// program, which is -1 if none does.
+    /// Reads a message. <see cref="LinkMessage.Upgrade"/> comes with settings; a received descriptor is stored as their program,
+    /// which is -1 if there is none.
     /// </summary>
     LinkMessage Receive(in Watched process, ref WorkerSettings wish);
 
-    /// <summary>Tells it something. That it is dead is noticed elsewhere.</summary>
+    /// <summary>Sends a message. A dead peer is noticed elsewhere.</summary>
     void Send(in Watched process, LinkMessage message, int descriptor = -1);
 
     void Kill(in Watched process, int signal);
 
-    /// <summary>Lets it go first from here on, if it has been getting ready behind others.</summary>
+    /// <summary>Raises its priority, if it has been getting ready behind others.</summary>
     void StepForward(in Watched process);
 
     /// <summary>Whether it has ended, and can be reaped.</summary>
     bool HasEnded(in Watched process);
 
     /// <summary>
-    /// How and when it ended, not how it had served; false while it lives. Afterwards nothing of it is watched any more.
+    /// How and when it ended, not whether it had served; false while it lives. Afterwards it is no longer watched.
     /// </summary>
     bool TryReap(in Watched process, out WorkerDeath death);
 
     /// <summary>Returns when it has ended.</summary>
     void AwaitEnd(in Watched process);
 
-    /// <summary>How often the out-of-memory killer has struck so far; -1 if nobody can say.</summary>
+    /// <summary>How often the out-of-memory killer has struck so far; -1 if unknown.</summary>
     long OutOfMemoryKills();
 
     /// <summary>Another descriptor of the same connection.</summary>
@@ -58,14 +58,15 @@ internal interface IKeeperSystem
     /// <summary>Closes a descriptor; none if it is -1.</summary>
     void Close(int descriptor);
 
-    /// <summary>Has the region empty, as it was before the first worker.</summary>
+    /// <summary>Empties the region, as it was before the first worker.</summary>
     void EmptyRegion();
 
-    /// <summary>Puts a socket that was made anew in the place of the one that workers listen on.</summary>
+    /// <summary>Puts a new socket in the place of the workers' listener.</summary>
     void TakeListener(int listener);
 
     /// <summary>
-    /// Keeps a program in memory, and no other: nothing of it is ever on a swap device when a worker is started.
+    /// Keeps a program in memory, instead of the previous one: none of its pages is ever on a swap device when a worker is
+    /// started.
     /// </summary>
     void HoldProgram(int program);
 

@@ -3,20 +3,20 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// Signals that are to be passed on. The worker decides about a stop, and sees to its socket; while none serves, or one gives
-/// way, the signal waits. One that dies may have been sent it and not have read it.
+/// Signals to forward. The worker decides about a stop, and renews its socket; while none serves, or one retires, the signal
+/// waits. A worker may die with a signal that it was sent and has not read.
 /// </summary>
 internal sealed unsafe partial class Keeper<TSystem>
 {
     private const long HangUpPatience = 60_000;
 
-    /// <summary>A stop that no worker is known to have decided about; 0 for none.</summary>
+    /// <summary>A stop that no worker is known to have decided on; 0 for none.</summary>
     private int _stop;
 
-    /// <summary>How many stops had been decided when the worker was sent it; -1 if it was not.</summary>
+    /// <summary>How many stops had been decided when the worker was sent this one; -1 if it was not sent.</summary>
     private int _decidedBefore = -1;
 
-    /// <summary>Until when the next worker gets SIGHUP: to look after the socket once more harms nobody.</summary>
+    /// <summary>Until then the next worker gets SIGHUP: checking the socket once more does no harm.</summary>
     private long _hangUpUntil;
 
     private void TakeSignal(int signal)
@@ -40,7 +40,7 @@ internal sealed unsafe partial class Keeper<TSystem>
         }
     }
 
-    /// <summary>To a worker that has just begun to serve.</summary>
+    /// <summary>Forwards the waiting signals to a worker that has just begun to serve.</summary>
     private void PassOnWhatWaited()
     {
         if (_stop != 0) PassStopOn();
@@ -54,7 +54,7 @@ internal sealed unsafe partial class Keeper<TSystem>
         _system.Kill(in Worker, _stop);
     }
 
-    /// <summary>The worker is none any more: what it was sent and has decided about is done with, and the rest waits.</summary>
+    /// <summary>The worker is gone: a signal that it has decided on is done, any other waits.</summary>
     private void KeepUndecidedStop()
     {
         if (_decidedBefore >= 0 && Volatile.Read(ref Page.StopsDecided) != _decidedBefore) _stop = 0;

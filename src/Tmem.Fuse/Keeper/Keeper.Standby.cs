@@ -3,9 +3,9 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// A worker ahead of time: while one serves, the next has started its runtime and mapped the region, and waits for the word. Half
-/// of what clients would wait for after a death is then done. It costs the machine a process that does nothing: 3 MB, and 2 MB of
-/// page tables a GiB. Without one (it died, or the worker died right after another) a worker is started when it is needed.
+/// The stand-by: while one worker serves, the next has started its runtime and mapped the region, and waits for its turn. Half of
+/// the stall after a death is then already over. It costs the machine an idle process: 3 MB, and 2 MB of page tables a GiB.
+/// Without a stand-by (it died, or two workers died in quick succession) a worker is started when it is needed.
 /// </summary>
 internal sealed unsafe partial class Keeper<TSystem>
 {
@@ -13,9 +13,7 @@ internal sealed unsafe partial class Keeper<TSystem>
 
     private ref Watched Standby => ref _family[StandbyPlace];
 
-    /// <summary>
-    /// A worker that has been replaced because none of its threads runs any more; the kernel still takes its memory apart.
-    /// </summary>
+    /// <summary>A replaced worker none of whose threads runs any more; the kernel still tears down its memory.</summary>
     private ref Watched Ending => ref _family[EndingPlace];
 
     private bool WantsStandby => Worker.Serves && _phase == UpgradePhase.None && !Standby.Exists;
@@ -35,7 +33,7 @@ internal sealed unsafe partial class Keeper<TSystem>
 
     private void DelayStandby() => _standbyAt = _system.Now + LongestDelay;
 
-    /// <summary>Makes the one that stands by the worker. False if there is none.</summary>
+    /// <summary>Makes the stand-by the worker. False if there is none.</summary>
     private bool TryPromoteStandby()
     {
         if (!Standby.Exists || _system.HasEnded(in Standby)) return false;
@@ -45,13 +43,13 @@ internal sealed unsafe partial class Keeper<TSystem>
     }
 
     /// <summary>
-    /// Makes the one that stands by the worker while the kernel still takes the memory of the one before apart. Not where a death
-    /// has to be understood before anything is done about it: in an upgrade, when the mount is gone, while another one's end is
-    /// waited for, or when one before died by its own fault.
+    /// Makes the stand-by the worker while the kernel still tears down the memory of the old one. Not where a death must be
+    /// understood first: in an upgrade, when the mount is gone, while the end of another worker is waited for, or when an earlier
+    /// one died of its own fault.
     /// </summary>
     private void TakeOverEarly()
     {
-        // The last that it may have said.
+        // Reads its last message, if any.
         Attend(WorkerPlace);
         if (_phase != UpgradePhase.None || !Worker.Serves || Ending.Exists || Page.ConnectionOver != 0) return;
         if (_lives.AreShort) return;
@@ -61,7 +59,7 @@ internal sealed unsafe partial class Keeper<TSystem>
         _ = TryPromoteStandby();
     }
 
-    /// <summary>Notes and tells, when it can be known, how a worker ended that has been replaced.</summary>
+    /// <summary>Notes and logs how a replaced worker ended, once that is known.</summary>
     private void ReplacedWorkerEnded(in WorkerDeath death)
     {
         var line = CountDeath(in death);
@@ -71,7 +69,7 @@ internal sealed unsafe partial class Keeper<TSystem>
         _system.Log(LogLevel.Warning, line);
     }
 
-    /// <summary>Makes it the worker. If it is not ready yet, it goes first from here on.</summary>
+    /// <summary>Makes it the worker. If it is not ready yet, raises its priority.</summary>
     private void LetTakeOver(ref Watched next)
     {
         Worker = next;
@@ -81,7 +79,7 @@ internal sealed unsafe partial class Keeper<TSystem>
         _system.Send(in Worker, LinkMessage.TakeOver);
     }
 
-    /// <summary>Before anything changes that it has taken over already: settings, descriptors.</summary>
+    /// <summary>Called before anything changes that it has already taken over: settings, descriptors.</summary>
     private void EndStandby()
     {
         if (!Standby.Exists) return;

@@ -3,17 +3,17 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// The planned hand-over: a successor gets ready beside the worker, the worker finishes what is in hand and ends, the successor
-/// attaches. Until it is ready, nothing has changed for anybody; if it dies between there and serving, the program before it is
-/// started again.
+/// The planned handover: a successor gets ready beside the worker, the worker finishes its requests in hand and ends, the
+/// successor attaches. Until it is ready, nothing has changed for clients; if it dies between there and serving, the previous
+/// program is started again.
 /// </summary>
 internal sealed unsafe partial class Keeper<TSystem>
 {
     private const long ReadyPatience = 15_000;
     private const long RetirePatience = 15_000;
-    /// <summary>In the place of a time: the successor has used up its patience.</summary>
+    /// <summary>A time stamp for a successor that has exceeded its time.</summary>
     private const long Overdue = long.MaxValue;
-    /// <summary>Of a path in a message, bytes: the message has more to say.</summary>
+    /// <summary>Bytes of a path in a message: the rest of the message needs room.</summary>
     private const int LongestPath = 512;
 
     private enum UpgradePhase
@@ -23,7 +23,7 @@ internal sealed unsafe partial class Keeper<TSystem>
         Preparing,
         /// <summary>The worker finishes.</summary>
         Retiring,
-        /// <summary>The successor is the worker, and does not serve yet.</summary>
+        /// <summary>The successor has become the worker, and does not serve yet.</summary>
         TakingOver,
     }
 
@@ -33,13 +33,13 @@ internal sealed unsafe partial class Keeper<TSystem>
     private WorkerSettings _before;
     private int _devicesBefore;
 
-    /// <summary>Gets ready beside the worker, to be the next.</summary>
+    /// <summary>Gets ready beside the worker, to replace it.</summary>
     private ref Watched Successor => ref _family[SuccessorPlace];
 
     /// <summary>Workers that have left the region to their successors, and still end.</summary>
     private Span<Watched> Retired => _family.AsSpan(RetiredPlace, RetiredPlaces);
 
-    /// <summary>Begins what <see cref="_wish"/> says. Whoever asks gets an answer, whatever else is under way.</summary>
+    /// <summary>Begins the upgrade of <see cref="_wish"/>. Every request gets an answer, whatever else is under way.</summary>
     private void BeginUpgrade()
     {
         if (_phase != UpgradePhase.None)
@@ -67,7 +67,7 @@ internal sealed unsafe partial class Keeper<TSystem>
         _deadline = _system.Now + ReadyPatience;
     }
 
-    /// <summary>What a wrong file comes to, in words that are there already.</summary>
+    /// <summary>Messages for a bad file, as existing strings.</summary>
     private static string Words(Errno error) => (int)error switch
     {
         8 => "it is no program",
@@ -97,8 +97,8 @@ internal sealed unsafe partial class Keeper<TSystem>
     }
 
     /// <summary>
-    /// The worker has left the region; its end is watched apart. If several still end, which takes longer than an upgrade on a
-    /// busy machine, this one's is waited for.
+    /// The worker has left the region; its end is watched separately. If several are still ending, which takes longer than an
+    /// upgrade on a busy machine, waits for this one's end.
     /// </summary>
     private void WorkerRetired()
     {
@@ -126,13 +126,13 @@ internal sealed unsafe partial class Keeper<TSystem>
         if (_phase == UpgradePhase.Preparing)
             line.AppendLiteral(": it is no tmemd, or none that can take over from this one");
         line.AppendLiteral("; what it wrote, if anything, is in the daemon's log");
-        // A worker that was told to retire does; then there is no successor, and the program before is started again.
+        // A worker that was told to retire does so; then there is no successor, and the previous program is started again.
         UpgradeFails(line);
     }
 
     /// <summary>
-    /// What takes longer than it may is ended: the successor as long as the worker serves, then the worker, whose requests are
-    /// sent again.
+    /// Kills a process that exceeds its time: the successor while the worker serves, else the worker, whose requests are sent
+    /// again.
     /// </summary>
     private void CheckUpgrade()
     {
@@ -147,7 +147,7 @@ internal sealed unsafe partial class Keeper<TSystem>
         _deadline = _system.Now + RetirePatience;
     }
 
-    /// <summary>The worker is gone: the successor, if it still lives, is the worker from here on.</summary>
+    /// <summary>The worker is gone: the successor, if it still lives, becomes the worker.</summary>
     private void HandOver()
     {
         if (!Successor.Exists) return;
@@ -194,8 +194,8 @@ internal sealed unsafe partial class Keeper<TSystem>
         _phase = UpgradePhase.None;
         if (Page.Proposed.Program != Page.Current.Program) _system.Close(Page.Proposed.Program);
         Page.Proposed = Page.Current;
-        // A worker that lives has the descriptors it was started with, and the page names no others. Nobody has read through the
-        // new ones.
+        // A living worker has the descriptors that it was started with, and the page lists no others. No request was read through
+        // the new ones.
         while (Worker.Exists && Page.DeviceCount > _devicesBefore) _system.Close(Page.Devices[--Page.DeviceCount]);
         Tell(why);
     }

@@ -4,10 +4,9 @@ namespace Tmem.Fuse.Keeper;
 
 /// <summary>
 /// Holds what must outlive a worker (every descriptor of the connection, the region, the listening socket) and starts another
-/// worker when one dies. Here it is decided what follows from what: from a word of a process, its end, a signal, time. What that
-/// takes of the kernel, <see cref="IKeeperSystem"/> does. One thread; no I/O on the mount, no state but this and the handover
-/// page; nothing managed is allocated from <see cref="Run"/> on, because what the machine swapped out comes back only when there
-/// is a worker again.
+/// worker when one dies. It decides what follows from each event: a message of a process, its end, a signal, a timeout. <see
+/// cref="IKeeperSystem"/> carries it out. One thread; no I/O on the mount, no state but this and the handover page; no managed
+/// memory is allocated from <see cref="Run"/> on, because swapped pages return only when there is a worker again.
 /// </summary>
 /// <typeparam name="TSystem">The kernel.</typeparam>
 internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKeeperSystem
@@ -34,9 +33,9 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
     private bool _everServed;
     private long _startAt;
 
-    /// <summary>A keeper of what the page names.</summary>
+    /// <summary>A keeper of what the page lists.</summary>
     /// <param name="handover">The shared page.</param>
-    /// <param name="advice">What may be the matter when workers die again and again.</param>
+    /// <param name="advice">Likely causes when workers die again and again.</param>
     /// <param name="system">The kernel.</param>
     public Keeper(Handover handover, MemoryAdvice advice, TSystem system)
     {
@@ -51,7 +50,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         Page.KeeperProcess = Environment.ProcessId;
     }
 
-    /// <summary>The exit code, once there is nothing to keep any more: the mount is gone, or the first worker could not
+    /// <summary>The exit code, once there is nothing left to keep: the mount is gone, or the first worker failed to
     /// begin.</summary>
     public int? Exit { get; private set; }
 
@@ -60,10 +59,10 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
 
     private ref HandoverPage Page => ref _handover.Page;
 
-    /// <summary>The one that has the region: it serves, or is about to.</summary>
+    /// <summary>The process that has the region: it serves, or is about to.</summary>
     private ref Watched Worker => ref _family[WorkerPlace];
 
-    /// <summary>Watches the worker that lives already.</summary>
+    /// <summary>Watches a worker that already runs.</summary>
     public void Adopt(Link line)
     {
         if (_system.TryWatch(Page.WorkerProcess, line, out Worker) != Errno.Ok)
@@ -75,14 +74,14 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
             return;
         }
         Worker.Serves = true;
-        // 0: not known, or from a program that did not note it.
+        // 0: unknown, or from a program that did not note it.
         Worker.ServesSince = Page.ServesSince != 0 ? Page.ServesSince : _system.Now;
         _everServed = true;
         _system.Send(in Worker, LinkMessage.Watching);
         _system.Log(LogLevel.Info, $"keeping {_mountPoint}, served by worker {Worker.Process}");
     }
 
-    /// <summary>Keeps until there is nothing to keep.</summary>
+    /// <summary>Runs until there is nothing left to keep.</summary>
     /// <returns>The exit code.</returns>
     public int Run()
     {
@@ -97,7 +96,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         return Exit.Value;
     }
 
-    /// <summary>Waits until something happens, and does what follows from it.</summary>
+    /// <summary>Waits for an event and handles it.</summary>
     public void Turn()
     {
         var now = _system.Now;
@@ -111,7 +110,8 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
     }
 
     /// <summary>
-    /// Goes last: what the others have open, the lock on the region's file first of all, is free when this process has ended.
+    /// Waits for the other processes, so that the keeper ends last: what they have open, the lock on the region's file above all,
+    /// is free when this process has ended.
     /// </summary>
     public void AwaitFamily()
     {
@@ -121,9 +121,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
             if (process.Exists) _system.AwaitEnd(in process);
     }
 
-    /// <summary>
-    /// What allocates the first time it is used (cultures, formats) is used before it counts: putting a line together.
-    /// </summary>
+    /// <summary>Uses everything that allocates on first use (cultures, formats) ahead of time: composes a line.</summary>
     private void Rehearse()
     {
         var death = new WorkerDeath { Process = 1, Number = 9, BySignal = 1, HadServed = 1, ServedMilliseconds = 1 };
@@ -135,7 +133,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         KeeperLog.Rehearse(line);
     }
 
-    /// <summary>Until when nothing is to be done unless something happens.</summary>
+    /// <summary>Milliseconds until the next timed action.</summary>
     private int Patience(long now)
     {
         var patience = LongestWait;
@@ -145,7 +143,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         return patience;
     }
 
-    /// <summary>Hears what the process at a place says, and learns of its end.</summary>
+    /// <summary>Reads the messages of the process at a place, and notices its end.</summary>
     private void Attend(int place)
     {
         ref var process = ref _family[place];
@@ -157,7 +155,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
             process.LineClosed = message == LinkMessage.Closed;
             if (message is LinkMessage.None or LinkMessage.Closed) break;
             Heard(place, message);
-            // From here on it has another place, and its successor this one.
+            // The process has moved to another place, and its successor to this one.
             if (process.Process != attended) return;
         }
         if (!_system.TryReap(in process, out var death)) return;
@@ -177,7 +175,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
             case (WorkerPlace, LinkMessage.Retired): WorkerRetired(); break;
             case (SuccessorPlace, LinkMessage.Ready): SuccessorIsReady(); break;
             case (StandbyPlace, LinkMessage.WorkerEnds): TakeOverEarly(); break;
-            // Of the one that stands by "ready" changes nothing: not ready yet, it is still ahead of one that is not started.
+            // "Ready" of the stand-by changes nothing: even before, it is ahead of a worker that is not started.
             default: _system.Close(_wish.Program); break;
         }
     }
@@ -195,7 +193,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
 
     private void StartWorker()
     {
-        // A worker that died while it made the store has left nothing to keep, and nothing to build on.
+        // A worker that died while it made the store has left nothing valid.
         if (Page.RegionReady == 0) _system.EmptyRegion();
         if (_system.TryStart(Role.Worker, Page.Current.Program, out Worker) is not Errno.Ok and var error)
         {
@@ -221,7 +219,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         PassOnWhatWaited();
     }
 
-    /// <summary>Whoever serves next accepts from the socket that the worker has made anew.</summary>
+    /// <summary>Later workers accept from the socket that this worker has made.</summary>
     private void TakeListener()
     {
         _system.TakeListener(_wish.Program);
@@ -234,7 +232,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         KeepUndecidedStop();
         if (Page.ConnectionOver != 0 || (!_everServed && death is { BySignal: 0, Number: > 0 }))
         {
-            // The mount is gone, or it could never be served and the worker has said why. What was killed on its last way has
+            // The mount is gone, or it could never be served and the worker has logged why. A worker killed on its way out has
             // not ended in order.
             Exit = death.BySignal != 0 ? 1 : Math.Max(death.Number, 0);
             return;
@@ -278,11 +276,11 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
     {
         _lives.CountDeath(in death, hadBegun: death.HadServed != 0 || Page.ServingProcess == death.Process,
             _system.OutOfMemoryKills());
-        // One that stands by gets in the way of what is short, memory or processor.
+        // A stand-by would compete for what is short, memory or processor.
         if (_lives.AreShort) _standbyAt = _system.Now + LongestDelay;
     }
 
-    /// <summary>Notes a death, and begins the line that tells it.</summary>
+    /// <summary>Counts a death, and begins its line of the log.</summary>
     private KeeperLine CountDeath(in WorkerDeath death)
     {
         _handover.NoteDeath(in death);

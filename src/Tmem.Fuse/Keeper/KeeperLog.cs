@@ -8,7 +8,7 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// The keeper's way to the same log: the line is put together on the stack, because the keeper allocates nothing once it keeps.
+/// The keeper's writer to the same log: it composes each line on the stack, because the keeper allocates nothing once it keeps.
 /// </summary>
 internal static class KeeperLog
 {
@@ -21,7 +21,7 @@ internal static class KeeperLog
         Log.WriteLine(line[..length]);
     }
 
-    /// <summary>Puts a line together and does not write it.</summary>
+    /// <summary>Composes a line without writing it.</summary>
     public static void Rehearse(KeeperLine message)
     {
         Span<byte> line = stackalloc byte[64 + KeeperLine.Room];
@@ -36,7 +36,7 @@ internal static class KeeperLog
         _ => " error "u8,
     };
 
-    /// <summary>Puts a line together; returns its length.</summary>
+    /// <summary>Composes a line; returns its length.</summary>
     public static int Compose(Span<byte> line, ReadOnlySpan<byte> name, KeeperLine message)
     {
         _ = DateTime.UtcNow.TryFormat(line, out var length, "yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
@@ -50,8 +50,8 @@ internal static class KeeperLog
 }
 
 /// <summary>
-/// An interpolated string as bytes on the stack; what does not fit is cut off. Write <c>KeeperLine line = $"..."</c>: an
-/// interpolated string given to one of the methods would be made on the heap first.
+/// An interpolated string as bytes on the stack, truncated to the room there. Write <c>KeeperLine line = $"..."</c>: an
+/// interpolated string passed directly as an argument would be made on the heap first.
 /// </summary>
 [InterpolatedStringHandler]
 internal ref struct KeeperLine

@@ -3,8 +3,8 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// The worker's end of its line to the keeper: what the keeper says is done, and a keeper that died is replaced. Nothing is lost
-/// while there is none, but a worker that dies then takes everything with it.
+/// The worker's end of its link to the keeper: carries out the keeper's messages, and replaces a keeper that died. Without a
+/// keeper nothing is lost, but the death of the worker then loses everything.
 /// </summary>
 internal sealed class KeeperPeer
 {
@@ -30,7 +30,7 @@ internal sealed class KeeperPeer
 
     /// <param name="handover">The shared page.</param>
     /// <param name="line">The worker's end.</param>
-    /// <param name="retire">Told to finish what is in hand and end.</param>
+    /// <param name="retire">Called to finish the requests in hand and end.</param>
     public KeeperPeer(Handover handover, Link line, Action retire)
     {
         _handover = handover;
@@ -46,7 +46,7 @@ internal sealed class KeeperPeer
         get { lock (_monitor) return _watched; }
     }
 
-    /// <summary>Says that the mount is served, and listens from now on.</summary>
+    /// <summary>Reports that the mount is served, and starts to listen.</summary>
     public void Start()
     {
         new Thread(Listen, StackSize) { IsBackground = true, Name = "keeper" }.Start();
@@ -56,13 +56,13 @@ internal sealed class KeeperPeer
     /// <summary>
     /// Asks for a successor with other settings or of another program; waits until it is ready or has failed. One at a time.
     /// </summary>
-    /// <param name="settings">What it is to be started with.</param>
-    /// <param name="program">The descriptor of its program; -1 for the one that is used already.</param>
+    /// <param name="settings">The successor's settings.</param>
+    /// <param name="program">The descriptor of its program; -1 for the current one.</param>
     /// <param name="wanted">
-    /// Whether whoever asked still waits. So long, a keeper that stands still is waited for: "it came to nothing" would be untrue
-    /// once it goes on. One that lives answers within half a minute, and of one that dies the line tells.
+    /// Whether the caller still waits. If so, a suspended keeper is waited for: reporting a failure would be untrue once it
+    /// resumes. A running keeper answers within half a minute, and the link shows a keeper's death.
     /// </param>
-    /// <returns>Null when this worker is about to retire for it, else why it came to nothing.</returns>
+    /// <returns>Null when this worker is about to retire, else why it failed.</returns>
     public string? TryUpgrade(in WorkerSettings settings, int program, Func<bool> wanted)
     {
         TaskCompletionSource<string?> done;
@@ -82,7 +82,7 @@ internal sealed class KeeperPeer
         return done.Task.Result;
     }
 
-    /// <summary>Gives a control socket that was made anew to the keeper, and so to whoever serves next.</summary>
+    /// <summary>Passes a new control socket to the keeper, and thereby to later workers.</summary>
     public void HandOn(int listener)
     {
         lock (_monitor) _line.Send(LinkMessage.Listener, listener);
@@ -110,7 +110,7 @@ internal sealed class KeeperPeer
             {
                 case LinkMessage.Watching:
                     SetWatched(true);
-                    // The new keeper carries the log now.
+                    // The new keeper now carries the log.
                     _log?.Finish(TimeSpan.Zero);
                     _log = null;
                     break;
@@ -143,7 +143,7 @@ internal sealed class KeeperPeer
         }
     }
 
-    /// <summary>None at first, then a second, doubling up to a minute; or until somebody asks for a keeper.</summary>
+    /// <summary>No pause at first, then a second, doubling up to a minute; or until a keeper is asked for.</summary>
     private void Pause()
     {
         if (_failures == 0) return;
@@ -176,7 +176,7 @@ internal sealed class KeeperPeer
         _log ??= LogPipe.Carry(_handover);
         FinishUpgrade("the keeper died; what it began is undone");
         Pause();
-        // What the keeper had begun died with it; this process has what it was started with.
+        // An upgrade that the keeper had begun died with it; this process has the settings it was started with.
         ref var page = ref _handover.Page;
         page.Proposed = page.Current;
         page.DeviceCount = _devices;
@@ -188,7 +188,7 @@ internal sealed class KeeperPeer
         }
         var error = _launcher.Start(Role.Adopter, page.Current.Program, theirs, out _child);
         theirs.Close();
-        // With nobody at the other end, the next read says so.
+        // With no peer at the other end, the next read reports it.
         if (error != Errno.Ok) Log.Error($"no keeper can be started: {Libc.Describe(error)}");
     }
 }

@@ -2,7 +2,7 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 
-/// <summary>The kernel that this runs on: each of the keeper's questions is a system call or a few.</summary>
+/// <summary>The real kernel: each of the keeper's operations is one system call or a few.</summary>
 internal readonly unsafe struct KeeperSystem : IKeeperSystem
 {
     private const int LongestWait = 60_000;
@@ -13,8 +13,8 @@ internal readonly unsafe struct KeeperSystem : IKeeperSystem
     private readonly HeldProgram _held = new();
     private readonly int _signals;
 
-    /// <summary>For the keeper of what the page names.</summary>
-    /// <exception cref="StartupException">The system has no descriptor or memory to give.</exception>
+    /// <summary>For the keeper of what the page lists.</summary>
+    /// <exception cref="StartupException">The system is out of descriptors or memory.</exception>
     public KeeperSystem(Handover handover, MemoryAdvice advice)
     {
         _handover = handover;
@@ -36,7 +36,7 @@ internal readonly unsafe struct KeeperSystem : IKeeperSystem
         {
             if (!process.Exists) continue;
             polls[count++] = Readable(process.Pid);
-            // A worker closes its end by dying alone: from then on, its death is what is waited for.
+            // A worker closes its end only by dying: from then on, its death is waited for.
             if (!process.LineClosed) polls[count++] = Readable(process.Line.Descriptor);
         }
         _ = Libc.poll(polls, (nuint)count, milliseconds);
@@ -51,7 +51,7 @@ internal readonly unsafe struct KeeperSystem : IKeeperSystem
         started = default;
         var error = Link.TryCreate(out var mine, out var theirs);
         if (error != Errno.Ok) return error;
-        // Getting ready is in nobody's way, the start of the runtime included.
+        // Getting ready must disturb nothing, the start of the runtime included.
         if (role == Role.Successor) ProcessPriority.StepBack();
         error = _launcher.Start(role, program, theirs, out var process);
         ProcessPriority.StepForward();
@@ -94,7 +94,7 @@ internal readonly unsafe struct KeeperSystem : IKeeperSystem
         if (!HasEnded(in process)) return false;
         SignalInfo info = default;
         var got = NativeProcess.waitid(NativeProcess.P_PIDFD, process.Pid, &info, NativeProcess.WEXITED | NativeProcess.WNOHANG);
-        // ECHILD: it was another keeper's child, and somebody else learns how it ended.
+        // ECHILD: it was another keeper's child, and another process learns how it ended.
         if (got == 0 && info.Process == 0) return false;
         if (got == 0)
         {

@@ -6,30 +6,28 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 
-/// <summary>What a process of tmemd is there for.</summary>
+/// <summary>The role of a process of tmemd.</summary>
 internal enum Role
 {
-    /// <summary>Started by a user: makes everything, then keeps it.</summary>
+    /// <summary>Started by a user: makes everything, then becomes the keeper.</summary>
     Founder,
     /// <summary>Serves the mount.</summary>
     Worker,
     /// <summary>Gets ready beside a worker that serves, and takes over from it.</summary>
     Successor,
-    /// <summary>Keeps what the dead keeper of a living worker kept.</summary>
+    /// <summary>Replaces the dead keeper of a living worker.</summary>
     Adopter,
 }
 
 /// <summary>
-/// Starts processes of tmemd with the descriptors they inherit. Words and environment lie ready in native memory, with a few
-/// digits to fill in, because a worker is started when nobody serves the swap device that more memory could come from.
-/// <para>The program's own command line is passed on, for people to read; what counts is one variable: role, handover page,
-/// line.</para>
+/// Starts processes of tmemd with the descriptors they inherit. Arguments and environment are ready in native memory, with a few
+/// digits to fill in, because a worker is started while the swap device that would provide memory is not served.
+/// <para>The program's own command line is passed on, for people to read; a process reads a single variable: role, handover page,
+/// link.</para>
 /// </summary>
 internal sealed unsafe class Launcher
 {
-    /// <summary>
-    /// "worker 0000000012 0000000034": what the process is there for, and the descriptors of its handover page and its line.
-    /// </summary>
+    /// <summary>"worker 0000000012 0000000034": the role, and the descriptors of the handover page and the link.</summary>
     public const string RoleVariable = "TMEMD_ROLE";
 
     private const int Digits = 10;
@@ -55,7 +53,7 @@ internal sealed unsafe class Launcher
         _ = NativeProcess.posix_spawnattr_init(_attributes);
     }
 
-    /// <summary>What this process is there for, and the descriptors that it was given for it.</summary>
+    /// <summary>The role of this process, and the descriptors that it inherited for it.</summary>
     public static Role RoleOf(out int handover, out Link keeper)
     {
         (handover, keeper) = (-1, Link.None);
@@ -67,7 +65,7 @@ internal sealed unsafe class Launcher
             _ => Role.Founder };
     }
 
-    /// <summary>Keeps inherited descriptors from going on to anybody else.</summary>
+    /// <summary>Sets close-on-exec on inherited descriptors.</summary>
     public static void Close(Handover handover, Link line)
     {
         foreach (var descriptor in (ReadOnlySpan<int>)[handover.Descriptor, line.Descriptor, handover.Page.Region,
@@ -78,12 +76,12 @@ internal sealed unsafe class Launcher
     }
 
     /// <summary>
-    /// Starts a process in a group of its own, so that a terminal's Ctrl-C reaches the keeper alone; signals are blocked in it
+    /// Starts a process in a group of its own, so that a terminal's Ctrl-C reaches only the keeper; signals are blocked in it
     /// from its first instruction.
     /// </summary>
-    /// <param name="role">What for.</param>
+    /// <param name="role">Its role.</param>
     /// <param name="program">The descriptor of the program.</param>
-    /// <param name="line">Its end of the line to this process.</param>
+    /// <param name="line">Its end of the link to this process.</param>
     /// <param name="process">Its number.</param>
     public Errno Start(Role role, int program, Link line, out int process)
     {
@@ -114,7 +112,7 @@ internal sealed unsafe class Launcher
         return error;
     }
 
-    /// <summary>Duplicating a descriptor onto itself is posix_spawn's way to say that the child shall have it.</summary>
+    /// <summary>Duplicating a descriptor onto itself is posix_spawn's way to let the child inherit it.</summary>
     private void Inherit(int descriptor)
     {
         if (descriptor >= 0) _ = NativeProcess.posix_spawn_file_actions_adddup2(_actions, descriptor, descriptor);
@@ -135,13 +133,12 @@ internal sealed unsafe class Launcher
     }
 
     /// <summary>
-    /// The path of a descriptor in /proc takes no leading zeros, so the number is followed by the end of the string, or by
-    /// blanks.
+    /// A path of a descriptor in /proc has no leading zeros, so the digits are followed by the end of the string, or by blanks.
     /// </summary>
     private static void WriteNumber(byte* at, int number)
     {
         var room = new Span<byte>(at, Digits);
-        // The character behind the room is the string's end or the blank before the next word.
+        // The character behind the field is the string's end or the blank before the next word.
         room.Fill(at[Digits]);
         System.Buffers.Text.Utf8Formatter.TryFormat(number, room, out _);
     }
@@ -156,7 +153,7 @@ internal sealed unsafe class Launcher
         return strings;
     }
 
-    /// <summary>An array of C strings with its null at the end. Never freed: it is needed as long as the process lives.</summary>
+    /// <summary>An array of C strings with a null at the end. Never freed: it is needed as long as the process lives.</summary>
     private static byte** Strings(string[] texts)
     {
         var strings = (byte**)NativeMemory.AllocZeroed((nuint)(texts.Length + 1), (nuint)sizeof(byte*));

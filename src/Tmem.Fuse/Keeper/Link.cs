@@ -2,7 +2,7 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 
-/// <summary>What keeper and worker tell each other.</summary>
+/// <summary>The messages between keeper and worker.</summary>
 internal enum LinkMessage : byte
 {
     /// <summary>The other end is closed: its process is dead.</summary>
@@ -14,35 +14,35 @@ internal enum LinkMessage : byte
     /// <summary>Worker to keeper: the mount is served.</summary>
     Serving,
     /// <summary>
-    /// Worker to keeper, with the settings and the program: start a worker with them beside me. Always answered.
+    /// Worker to keeper, with the settings and the program: start a worker with them beside this one. Always answered.
     /// </summary>
     Upgrade,
-    /// <summary>New worker to keeper: all that can be done beside the old one is done.</summary>
+    /// <summary>New worker to keeper: all preparation beside the old one is done.</summary>
     Ready,
-    /// <summary>Keeper to old worker: finish what is in hand and end.</summary>
+    /// <summary>Keeper to old worker: finish the requests in hand and end.</summary>
     Retire,
-    /// <summary>Keeper to the worker that asked: there is no new one, or it did not get ready; the page says why.</summary>
+    /// <summary>Keeper to the worker that asked: no new worker got ready; the page says why.</summary>
     UpgradeFailed,
     /// <summary>Keeper to new worker: the region is yours.</summary>
     TakeOver,
     /// <summary>
-    /// Old worker to keeper: what was in hand is finished and nothing of the region is touched any more; ending takes a while
-    /// yet.
+    /// Old worker to keeper: the requests in hand are finished and the region is no longer touched; the process takes a while to
+    /// end.
     /// </summary>
     Retired,
     /// <summary>
-    /// Who stands by to keeper: no thread of the worker will run again, though the kernel is not done with it yet.
+    /// Stand-by to keeper: no thread of the worker will run again, though the kernel has not finished its end yet.
     /// </summary>
     WorkerEnds,
     /// <summary>
-    /// Worker to keeper, and keeper to who may be the next worker, with a descriptor: the control socket was made anew.
+    /// Worker to keeper, and keeper to every possible next worker, with a descriptor: the control socket was made anew.
     /// </summary>
     Listener,
 }
 
 /// <summary>
-/// One end of the line between a keeper and a worker: a pair of sockets that keeps messages apart. When a process dies, the other
-/// end reads it.
+/// One end of the link between a keeper and a worker: a pair of sockets that preserves message boundaries. When a process dies,
+/// the other end reads an end of file.
 /// </summary>
 internal unsafe readonly struct Link(int descriptor)
 {
@@ -54,7 +54,7 @@ internal unsafe readonly struct Link(int descriptor)
 
     public static Link None => new(-1);
 
-    /// <summary>Makes both ends, neither of which a child inherits by itself.</summary>
+    /// <summary>Makes both ends, both close-on-exec.</summary>
     public static Errno TryCreate(out Link mine, out Link theirs)
     {
         var pair = stackalloc int[2];
@@ -71,10 +71,9 @@ internal unsafe readonly struct Link(int descriptor)
         if (IsOpen) _ = NativeProcess.send(Descriptor, &message, 1, NativeProcess.MSG_NOSIGNAL | NativeProcess.MSG_DONTWAIT);
     }
 
-    /// <summary>Sends the wish for an upgrade.</summary>
-    /// <param name="wish">What is wished for.</param>
-    /// <param name="program">The descriptor of its program, which the other end gets too; -1 for the one that is used
-    /// already.</param>
+    /// <summary>Asks for an upgrade.</summary>
+    /// <param name="wish">The new settings.</param>
+    /// <param name="program">The descriptor of the program, which is sent along; -1 for the current one.</param>
     public void SendUpgrade(in WorkerSettings wish, int program)
     {
         fixed (WorkerSettings* settings = &wish) Send(LinkMessage.Upgrade, settings, (nuint)sizeof(WorkerSettings), program);
@@ -106,8 +105,8 @@ internal unsafe readonly struct Link(int descriptor)
     }
 
     /// <summary>
-    /// Reads what is there; with <see cref="LinkMessage.Upgrade"/> comes a wish, whose program is -1 for the one that is used
-    /// already. Any other descriptor that comes is in its place.
+    /// Reads a message if there is one; <see cref="LinkMessage.Upgrade"/> comes with a wish, whose program is -1 for the current
+    /// one. Any other received descriptor is stored in its place.
     /// </summary>
     public LinkMessage TryReceive(ref WorkerSettings wish)
     {
@@ -157,9 +156,9 @@ internal unsafe readonly struct Link(int descriptor)
         }
     }
 
-    /// <summary>Waits for a message, but not for longer than this.</summary>
+    /// <summary>Waits for a message, at most this long.</summary>
     /// <param name="patience">How long.</param>
-    /// <param name="descriptor">What came with it; -1 for none.</param>
+    /// <param name="descriptor">The descriptor sent with it; -1 for none.</param>
     public LinkMessage Receive(TimeSpan patience, out int descriptor)
     {
         descriptor = -1;

@@ -3,16 +3,17 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// Keeps the daemon itself out of swap: if one of its pages had to be swapped in, it would wait for itself. All that is mapped,
-/// now and later, is locked and populated; only the store's region is mapped while <see cref="BeginSparse"/> holds, which locks
-/// its pages as they are first touched, because populating the whole capacity at once would take memory that nobody uses yet.
+/// Keeps the daemon itself out of swap: a page of its own that had to be swapped in would wait for the daemon itself. All
+/// mappings, present and future, are locked and populated; only the store's region is mapped within <see cref="BeginSparse"/>,
+/// which locks pages as they are first touched, because populating the whole capacity at once would take memory that is not used
+/// yet.
 /// </summary>
 internal sealed class LockedMemory
 {
-    /// <summary>False when the system refused: then everything else does nothing.</summary>
+    /// <summary>False when the system refused: then all methods do nothing.</summary>
     public bool IsLocked { get; private init; }
 
-    /// <summary>Locks the process. A refusal is one warning.</summary>
+    /// <summary>Locks the process. A refusal is logged as one warning.</summary>
     public static LockedMemory Lock()
     {
         if (Libc.mlockall(Libc.MCL_CURRENT | Libc.MCL_FUTURE) == 0) return new LockedMemory { IsLocked = true };
@@ -23,10 +24,10 @@ internal sealed class LockedMemory
         return new LockedMemory();
     }
 
-    /// <summary>From here, mappings are locked page by page as they are touched.</summary>
+    /// <summary>From here on, mappings are locked page by page as they are touched.</summary>
     public void BeginSparse() => SetFuture(Libc.MCL_FUTURE | Libc.MCL_ONFAULT);
 
-    /// <summary>From here, mappings are locked and populated whole again.</summary>
+    /// <summary>From here on, mappings are locked and populated whole again.</summary>
     public void EndSparse() => SetFuture(Libc.MCL_FUTURE);
 
     private void SetFuture(int flags)

@@ -4,21 +4,19 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// The way of the log: every process of a daemon writes its lines to one pipe, which is its standard error, and a thread of the
-/// keeper carries them to where the daemon's standard error leads. Writing to the pipe never waits: what is full loses the
-/// line, which is counted and told. The thread may wait, for a pipe that nobody reads, a stopped terminal or a disk, and nobody
-/// waits for it.
-/// <para>Instead of a ring in each process: what a worker has said when it is killed is in the kernel's hands, the words that
-/// the runtime itself writes when it dies go the same way, and a keeper's successor reads on. The other end's O_NONBLOCK would
-/// not do: it is shared with whoever else has it.</para>
+/// The path of the log: every process of a daemon writes its lines to one pipe, which is its standard error, and a thread of the
+/// keeper carries them to the daemon's original standard error. Writing to the pipe never waits: a full pipe loses the line,
+/// which is counted and reported. The thread may wait, for a pipe that is not read, a stopped terminal or a disk, and nothing
+/// waits for the thread.
+/// <para>Instead of a ring in each process: a worker's last lines are in the kernel when it is killed, the runtime's own messages
+/// at a crash take the same path, and a keeper's successor reads on. O_NONBLOCK on the original descriptor would not do: it is
+/// shared with other processes.</para>
 /// </summary>
 [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001",
     Justification = "What its thread uses lives as long as that, which may be for ever.")]
 internal sealed unsafe class LogPipe
 {
-    /// <summary>
-    /// What a pipe has without asking; some five hundred lines. A read of as much always ends with a line's end.
-    /// </summary>
+    /// <summary>A pipe's default size; some five hundred lines. A read of this size always ends at the end of a line.</summary>
     private const int Bytes = 64 << 10;
     private const int StackBytes = 128 << 10;
     private const int StandardError = 2;
@@ -37,8 +35,8 @@ internal sealed unsafe class LogPipe
         _lost = lost;
     }
 
-    /// <summary>Makes the pipe, and this process's standard error its beginning.</summary>
-    /// <exception cref="StartupException">The system has no descriptor to give.</exception>
+    /// <summary>Makes the pipe, and its write end this process's standard error.</summary>
+    /// <exception cref="StartupException">The system is out of descriptors.</exception>
     public static void Create(Handover handover)
     {
         ref var page = ref handover.Page;
@@ -52,7 +50,7 @@ internal sealed unsafe class LogPipe
         Log.CountLost(handover.LogLost);
     }
 
-    /// <summary>Carries from now on.</summary>
+    /// <summary>Starts the thread that carries lines.</summary>
     public static LogPipe Carry(Handover handover)
     {
         var pipe = new LogPipe(handover.Page.LogEnd, handover.Page.LogTarget, handover.LogLost);
@@ -60,7 +58,7 @@ internal sealed unsafe class LogPipe
         return pipe;
     }
 
-    /// <summary>Carries what is there, and no more; gives up on a target that takes nothing for as long as this.</summary>
+    /// <summary>Carries the present lines, and no later ones; gives up on a target that takes nothing for this long.</summary>
     public void Finish(TimeSpan patience)
     {
         _stop.Set();
@@ -98,7 +96,7 @@ internal sealed unsafe class LogPipe
         _ = Libc.poll(polls, 2, -1);
     }
 
-    /// <summary>Writes all of it, however long that takes; what cannot be written is lost.</summary>
+    /// <summary>Writes all of it, however long that takes; lines that cannot be written are lost.</summary>
     private void Write(byte* start, nint length)
     {
         while (length > 0)
@@ -114,7 +112,7 @@ internal sealed unsafe class LogPipe
             if (error == Errno.EINTR) continue;
             if (error != Errno.EAGAIN)
             {
-                // The disk is full, the reader has gone, the terminal has.
+                // The disk is full, or the reader or the terminal is gone.
                 Interlocked.Add(ref *_lost, new ReadOnlySpan<byte>(start, (int)length).Count((byte)'\n'));
                 return;
             }

@@ -8,12 +8,11 @@ internal readonly unsafe struct OutOfMemoryCounter
 {
     private readonly int _file;
 
-    /// <param name="file">Where the kernel counts the killer's strikes in a memory group; null for the whole machine's
-    /// count.</param>
+    /// <param name="file">The kernel's counter of kills in a memory group; null for the whole machine's.</param>
     public OutOfMemoryCounter(string? file) =>
         _file = Libc.open(file ?? "/proc/vmstat", NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
 
-    /// <summary>So far; 0 if the file does not say, -1 if there is none. Allocates nothing.</summary>
+    /// <summary>The count so far; 0 if the file does not say, -1 if there is none. Allocates nothing.</summary>
     public long Read()
     {
         if (_file < 0) return -1;

@@ -3,33 +3,33 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
 
-/// <summary>What the kernel is told about this process because other processes' memory hangs on it.</summary>
+/// <summary>Tells the kernel how to treat this process, because other processes' memory depends on it.</summary>
 internal static unsafe class ProcessPriority
 {
-    /// <summary>256 KiB, in the hexadecimal the runtime reads.</summary>
+    /// <summary>256 KiB, in hexadecimal as the runtime reads it.</summary>
     private const string RuntimeStackSize = "40000";
 
     /// <summary>
-    /// Before ordinary processes: those that swap wait for this one, and those that do not are as busy while a worker starts.
+    /// Above ordinary processes: those that swap wait for this one, and the others compete with it while a worker starts.
     /// </summary>
     private const int Nice = -10;
 
-    /// <summary>What gets ready while another serves is in nobody's way.</summary>
+    /// <summary>A process that gets ready while another serves must disturb nothing.</summary>
     private const int NiceInWaiting = 5;
 
     /// <summary>
-    /// Set across the second start, so that it happens once. Its value says what came of the I/O flusher mark: an error number.
+    /// Set across the second start, so that it happens once. Its value is the error number of the I/O flusher mark.
     /// </summary>
     private const string Marker = "TMEMD_RESTARTED";
 
     /// <summary>
-    /// Starts the program once more, because three things count only before the runtime starts its threads, and outlive exec: the
-    /// mark of a process that serves I/O (PR_SET_IO_FLUSHER: its own allocations then never wait for I/O, which would be its
-    /// own), a place before others on the processor, unless whoever started it chose one, and the size of the runtime's own
-    /// stacks, 8 MiB each by default, all of it locked memory here. The signals that are read from a descriptor are blocked by
-    /// the way, which every thread of the runtime then inherits, and what the program need not have is taken from it (<see
-    /// cref="ProcessRights"/>). Call it first in Main. Returns the second time, or if there cannot
-    /// be a second time. Processes that the keeper starts come with all of it.
+    /// Starts the program once more, because three things take effect only before the runtime starts its threads, and survive
+    /// exec: the mark of a process that serves I/O (PR_SET_IO_FLUSHER: its own allocations then never wait for I/O, which would
+    /// be its own), a higher processor priority, unless the caller has chosen one, and the size of the runtime's own stacks, 8
+    /// MiB each by default, all of it locked memory here. It also blocks the signals that are read from a descriptor, which every
+    /// thread of the runtime then inherits, and drops the rights that the program does not need (<see cref="ProcessRights"/>).
+    /// Call it first in Main. Returns the second time, or if there cannot be a second time. Processes that the keeper starts
+    /// inherit all of it.
     /// </summary>
     /// <returns>A warning to log, or null.</returns>
     public static string? Restart()
@@ -37,7 +37,7 @@ internal static unsafe class ProcessPriority
         if (Environment.GetEnvironmentVariable(Marker) is { } outcome)
             return int.TryParse(outcome, out var error) ? DescribeFlusher((Errno)error) : null;
         var refused = Libc.prctl(Libc.PR_SET_IO_FLUSHER, 1, 0, 0, 0) == 0 ? Errno.Ok : Libc.LastError;
-        // Without the right to it, it is the slower for it and nothing else.
+        // Without the right to raise it, the daemon is only slower.
         if (NativeProcess.getpriority(NativeProcess.PRIO_PROCESS, 0) == 0)
             _ = NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, 0, Nice);
         if (Libc.setenv(Marker, ((int)refused).ToString(System.Globalization.CultureInfo.InvariantCulture), 1) == 0
@@ -52,39 +52,39 @@ internal static unsafe class ProcessPriority
     }
 
     /// <summary>
-    /// Puts a thread, and the processes that it starts, behind ordinary ones, until <see cref="StepForward"/>; unless there would
-    /// be no way back, or whoever started the program has chosen its place.
+    /// Lowers the priority of a thread, and of the processes that it starts, below ordinary ones, until <see
+    /// cref="StepForward"/>; not if it could not be raised again, or if the caller has chosen the priority.
     /// </summary>
     /// <param name="thread">Its number; 0 for this one.</param>
     public static void StepBack(int thread = 0)
     {
         if (NativeProcess.getpriority(NativeProcess.PRIO_PROCESS, thread) != Nice) return;
-        // Whoever may go further forward may come back.
+        // A process that may raise its priority further may also restore it.
         if (NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, thread, Nice - 1) == 0)
             _ = NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, thread, NiceInWaiting);
     }
 
-    /// <summary>Ends for a thread what <see cref="StepBack"/> began.</summary>
-    /// <param name="thread">Its number, a process's for its first; 0 for this one.</param>
+    /// <summary>Undoes <see cref="StepBack"/> for a thread.</summary>
+    /// <param name="thread">Its number; a process's number for its first thread; 0 for this one.</param>
     public static void StepForward(int thread = 0)
     {
         if (NativeProcess.getpriority(NativeProcess.PRIO_PROCESS, thread) == NiceInWaiting)
             _ = NativeProcess.setpriority(NativeProcess.PRIO_PROCESS, thread, Nice);
     }
 
-    /// <summary><see cref="StepForward"/> for each thread that this process has.</summary>
+    /// <summary><see cref="StepForward"/> for every thread of this process.</summary>
     public static void AllStepForward()
     {
         foreach (var thread in ProcessThreads.OfSelf()) StepForward(thread);
     }
 
-    /// <summary>The end of a process with a large mapping takes a while of processor time, which others need more.</summary>
+    /// <summary>The end of a process with a large mapping takes processor time that others need more.</summary>
     public static void AllStepBack()
     {
         foreach (var thread in ProcessThreads.OfSelf()) StepBack(thread);
     }
 
-    /// <summary>What ps and the like call this process; a C string of at most 16 bytes.</summary>
+    /// <summary>The name of this process in ps and the like; a C string of at most 16 bytes.</summary>
     public static void NameProcess(ReadOnlySpan<byte> name)
     {
         fixed (byte* start = name) _ = Libc.prctl(NativeProcess.PR_SET_NAME, (nuint)start, 0, 0, 0);
@@ -99,7 +99,7 @@ internal static unsafe class ProcessPriority
         _ => $"PR_SET_IO_FLUSHER failed: {Libc.Describe(error)}.",
     };
 
-    /// <summary>Asks the out-of-memory killer to choose anybody else.</summary>
+    /// <summary>Asks the out-of-memory killer to spare this process.</summary>
     /// <returns>A warning to log, or null.</returns>
     public static string? AvoidOutOfMemoryKiller()
     {
@@ -115,7 +115,7 @@ internal static unsafe class ProcessPriority
         }
     }
 
-    /// <summary>Replaces the process by the same program with the same command line, as `dotnet tmemd.dll` too.</summary>
+    /// <summary>Replaces the process by the same program with the same command line, also as `dotnet tmemd.dll`.</summary>
     private static void Execute()
     {
         // The link's target rather than the link: the process is then named after the program, not "exe".

@@ -4,20 +4,20 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// The rights of a daemon's processes, no more than each needs. A process begins with what <see cref="BeginWithLess"/> left;
-/// the founder gives up, once all files are open, what its successors never need; and the threads of a worker do without what
-/// only a stop needs (<see cref="Lower"/>, <see cref="Raise"/>).
+/// The rights of a daemon's processes, no more than each needs. A process begins with the set of <see cref="BeginWithLess"/>; the
+/// founder gives up, once all files are open, what its successors never need; and the threads of a worker hold only in reserve
+/// what only a stop needs (<see cref="Lower"/>, <see cref="Raise"/>).
 /// <list type="table">
 /// <item>CAP_IPC_LOCK: every mapping of a locked process, always.</item>
-/// <item>CAP_SYS_NICE: a place before others on the processor, always.</item>
-/// <item>CAP_SYS_ADMIN: mount, and to unmount in a stop. A worker keeps it in reserve, because its keeper may be dead, and it
-/// must be able to make another.</item>
-/// <item>CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH: to name in a stop who holds the mount, and to see that a worker's last thread has
-/// ended.</item>
+/// <item>CAP_SYS_NICE: a higher processor priority, always.</item>
+/// <item>CAP_SYS_ADMIN: to mount, and to unmount in a stop. A worker keeps it in reserve, because its keeper may be dead, and it
+/// must be able to start another.</item>
+/// <item>CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH: to name in a stop the processes that hold the mount, and to see that a worker's
+/// last thread has ended.</item>
 /// <item>CAP_SYS_RESOURCE: to be spared by the out-of-memory killer; at the start only. CAP_DAC_OVERRIDE: the region's file; at
 /// the start only.</item>
 /// </list>
-/// A system that grants less is served as far as it goes: each of these warns where it matters.
+/// On a system that grants less the daemon runs as far as it can: each missing right is warned of where it matters.
 /// </summary>
 internal static unsafe class ProcessRights
 {
@@ -42,8 +42,8 @@ internal static unsafe class ProcessRights
     private const int RLIMIT_CORE = 4;
 
     /// <summary>
-    /// Before a program is executed that is to be a daemon: it and all that it starts can never have more than this, whatever
-    /// they execute.
+    /// Before exec of a program that becomes a daemon: it and all processes that it starts can never have more than this,
+    /// whatever they execute.
     /// </summary>
     public static void BeginWithLess()
     {
@@ -57,16 +57,15 @@ internal static unsafe class ProcessRights
     }
 
     /// <summary>
-    /// Before the same: what its caller happened to have open is none of its business, and a mount that is busy because of it
-    /// no fun. The standard three stay; one that is closed leads nowhere from then on, lest a device get its number and the log
-    /// with it.
+    /// Before the same exec: closes descriptors that the caller happened to have open, which could keep a mount busy. The
+    /// standard three stay; a closed one is opened to nowhere, lest a device get its number and the log with it.
     /// </summary>
     public static void BeginWithStandardDescriptors()
     {
         const int standard = 3;
         for (var descriptor = 0; descriptor < standard; descriptor++)
         {
-            // What the runtime has opened meanwhile goes when the program is executed.
+            // Descriptors that the runtime has opened meanwhile are closed by the exec.
             var flags = NativeProcess.fcntl(descriptor, NativeProcess.F_GETFD, 0);
             if (flags >= 0 && (flags & NativeProcess.FD_CLOEXEC) == 0) continue;
             var nowhere = Libc.open("/dev/null", Libc.O_RDWR);
@@ -84,19 +83,19 @@ internal static unsafe class ProcessRights
     }
 
     /// <summary>
-    /// Gives up for good what only a start needs; of the calling thread, and of those and the processes that it starts.
+    /// Gives up for good what only a start needs; for the calling thread, and the threads and processes that it starts.
     /// </summary>
     public static void EndStart() => Capabilities.Keep(Always | InReserve, Always | InReserve);
 
     /// <summary>
-    /// Does without what is in reserve; the calling thread, and those that it starts, until one of them asks for it.
+    /// Drops the reserve from the effective set; for the calling thread, and those that it starts, until one raises it.
     /// </summary>
     public static void Lower() => Capabilities.Keep(Always, Always | InReserve);
 
-    /// <summary>Gives up all rights; for a thread that carries lines and nothing else.</summary>
+    /// <summary>Gives up all rights; for a thread that only carries lines.</summary>
     public static void GiveUp() => Capabilities.Keep(0, 0);
 
-    /// <summary>Takes what is in reserve, for the calling thread, until it is disposed.</summary>
+    /// <summary>Takes the reserve for the calling thread, until the returned value is disposed of.</summary>
     public static Raised Raise()
     {
         Capabilities.Keep(Always | InReserve, Always | InReserve);
@@ -104,19 +103,19 @@ internal static unsafe class ProcessRights
     }
 
     /// <summary>
-    /// No core dump has this process's memory in it, which is other processes' memory; and nobody without rights looks into it.
-    /// Where the process has no right to look into others (CAP_SYS_PTRACE: containers mostly lack it), it could not be seen to
-    /// end either: then only its dumps are prevented.
+    /// Keeps this process's memory, which is other processes' memory, out of core dumps and from unprivileged readers. Where the
+    /// process has no right to look into others (CAP_SYS_PTRACE: containers mostly lack it), its own end could not be seen
+    /// either: then only the dumps are prevented.
     /// </summary>
     public static void KeepMemoryToSelf()
     {
-        // 1 and not 0: with that, a dump is not piped to a program either.
+        // 1 and not 0: then a dump is not piped to a program either.
         var limit = stackalloc ulong[2] { 1, 1 };
         _ = NativeProcess.setrlimit(RLIMIT_CORE, limit);
         if ((Capabilities.Permitted() >> SysPtrace & 1) != 0) _ = Libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     }
 
-    /// <summary>What <see cref="Raise"/> took, as long as it is needed.</summary>
+    /// <summary>The rights taken by <see cref="Raise"/>, until disposed of.</summary>
     public readonly struct Raised : IDisposable
     {
         /// <inheritdoc/>

@@ -6,10 +6,9 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// The program that workers are started from: a sealed copy in memory. A file could be on a disk that hangs, on the mount that
-/// the worker is to serve, or be written to, just when the next worker is needed. Where memory cannot be executed
-/// (vm.memfd_noexec), and for a program that the runtime compiles as it goes (which finds its parts by its path), it is the
-/// file itself, held open.
+/// The program of the next worker: a sealed copy in memory. A file could be on a disk that hangs, on the mount that the worker is
+/// to serve, or be modified, just when the next worker is needed. Where memory cannot be executed (vm.memfd_noexec), and for a
+/// program that the runtime compiles as it runs (which finds its parts by its path), it is the file itself, held open.
 /// </summary>
 internal static unsafe class ProgramFile
 {
@@ -19,7 +18,7 @@ internal static unsafe class ProgramFile
     private const int Executable = 0x49; // 0111
     private const int MayExecute = 1;
 
-    /// <summary>This process's own.</summary>
+    /// <summary>Uses this process's own program.</summary>
     /// <exception cref="StartupException">It cannot be opened.</exception>
     public static void UseOwn(ref WorkerSettings settings)
     {
@@ -29,19 +28,19 @@ internal static unsafe class ProgramFile
         var path = Libc.ReadLink("/proc/self/exe") ?? "";
         Handover.SetProgramPath(ref settings, path.EndsWith(deleted, StringComparison.Ordinal) ? path[..^deleted.Length] : path);
         settings.Identity = IdentityOf(file, out _);
-        // Only a runtime that is a file of its own lists these; RuntimeFeature says "native" of every build of a project that can
-        // be.
+        // Only a runtime that is a separate file lists these; RuntimeFeature says "native" for every build of a project that can
+        // be native.
         var isCompiled = AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") is not null;
         settings.Program = isCompiled ? file : Copied(file);
     }
 
     /// <summary>Opens a program for an upgrade.</summary>
-    /// <param name="path">Where it lies.</param>
-    /// <param name="isNamed">Whether somebody asked for this one by name.</param>
-    /// <param name="settings">Those in use; they get path and identity of the program.</param>
-    /// <param name="isForbidden">Whether a file system, by its device, is one that must not be touched.</param>
-    /// <param name="program">The descriptor; -1 if it is the program in use.</param>
-    /// <returns>Null, or why it cannot be used and what to do.</returns>
+    /// <param name="path">Its path.</param>
+    /// <param name="isNamed">Whether the caller named it.</param>
+    /// <param name="settings">The current settings; they get path and identity of the program.</param>
+    /// <param name="isForbidden">Whether a file system, by its device, must not be touched.</param>
+    /// <param name="program">The descriptor; -1 if it is the current program.</param>
+    /// <returns>Null, or why it cannot be used and the remedy.</returns>
     public static string? TryOpen(
         string path, bool isNamed, ref WorkerSettings settings, Func<uint, uint, bool> isForbidden, out int program)
     {
@@ -49,7 +48,7 @@ internal static unsafe class ProgramFile
         var opened = TrustedPath.Open(path, new PathWish { IsForbidden = isForbidden });
         if (opened.Problem is { } closed) return $"the program cannot be opened: {closed}";
         var identity = IdentityOf(opened.Descriptor, out var mode);
-        // It runs already: what it might be turned into does not matter.
+        // It already runs: what type of program it is does not matter.
         var isSame = identity == settings.Identity;
         string? problem = null;
         if (isSame) { }
@@ -74,7 +73,7 @@ internal static unsafe class ProgramFile
         return null;
     }
 
-    /// <summary>Whether another's program is one that the runtime compiles as it goes: its own start, or the runtime's.</summary>
+    /// <summary>Whether a program is one that the runtime compiles as it runs: its launcher, or the runtime's.</summary>
     private static bool FindsPartsByPath(string path) => File.Exists(path + ".dll") || Path.GetFileName(path) == "dotnet";
 
     private static ProgramIdentity IdentityOf(int file, out uint mode)
@@ -90,7 +89,7 @@ internal static unsafe class ProgramFile
         };
     }
 
-    /// <summary>The copy, and the file closed; or the file.</summary>
+    /// <summary>The copy, with the file closed; or the file.</summary>
     private static int Copied(int file)
     {
         var copy = TryCopy(file);
@@ -103,13 +102,13 @@ internal static unsafe class ProgramFile
     {
         const uint flags = NativeProcess.MFD_CLOEXEC | NativeProcess.MFD_ALLOW_SEALING;
         var memory = NativeProcess.memfd_create("tmemd", flags | NativeProcess.MFD_EXEC);
-        // Before Linux 6.3 every one may be executed.
+        // Before Linux 6.3 every memfd may be executed.
         if (memory < 0 && Libc.LastError == Errno.EINVAL) memory = NativeProcess.memfd_create("tmemd", flags);
         if (memory < 0) return -1;
         var readable = -1;
         if (TryFill(memory, file) && NativeProcess.fcntl(memory, NativeProcess.F_ADD_SEALS, NativeProcess.F_SEAL_ALL) == 0)
         {
-            // Nothing that is open for writing is executed.
+            // A file that is open for writing cannot be executed.
             readable = Libc.open($"/proc/self/fd/{memory}", NativeProcess.O_RDONLY | Libc.O_CLOEXEC);
         }
         _ = Libc.close(memory);

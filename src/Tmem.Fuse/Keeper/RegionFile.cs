@@ -5,8 +5,7 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Keeper;
 
 /// <summary>
-/// The file that the user names for a store, with a lock as long as any process has it open. What was swapped out can be read in
-/// it.
+/// The store's file that the user names, locked as long as any process has it open. Swapped-out memory can be read in it.
 /// </summary>
 internal static class RegionFile
 {
@@ -14,9 +13,10 @@ internal static class RegionFile
     private const uint OwnerOnly = 0x180; // 0600
 
     /// <summary>
-    /// Opens the region's file, empty if there is none, with its name durable, and locks it. Nobody else may change or read it.
+    /// Opens the region's file, creating it empty with its name durable if there is none, and locks it. No other user may change
+    /// or read it.
     /// </summary>
-    /// <exception cref="StartupException">Says what is in the way and what to do.</exception>
+    /// <exception cref="StartupException">The message names the obstacle and the remedy.</exception>
     public static int Open(string path)
     {
         var opened = TrustedPath.Open(path, new PathWish { Flags = Libc.O_RDWR | Create, Mode = OwnerOnly, OnlyOurs = true });
@@ -41,7 +41,7 @@ internal static class RegionFile
         return opened.Descriptor;
     }
 
-    /// <summary>Opens and locks a file that is only looked at. A refusal in words, or null and the descriptor.</summary>
+    /// <summary>Opens and locks a file for reading. Returns why it cannot, or null and the descriptor.</summary>
     public static string? TryOpenToRead(string path, out int descriptor)
     {
         var opened = TrustedPath.Open(path, new PathWish { Flags = NativeProcess.O_RDONLY, OnlyOurs = true });
@@ -52,7 +52,7 @@ internal static class RegionFile
         return TryLock(descriptor) ? null : $"region file '{path}' is in use by another process; stop that one first";
     }
 
-    /// <summary>False, and the file closed, if another process has it.</summary>
+    /// <summary>False, and the file closed, if another process has it locked.</summary>
     private static bool TryLock(int descriptor)
     {
         if (Libc.flock(descriptor, Libc.LOCK_EX | Libc.LOCK_NB) == 0) return true;

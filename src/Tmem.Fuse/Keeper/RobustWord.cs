@@ -5,8 +5,8 @@ namespace Tmem.Fuse.Keeper;
 
 /// <summary>
 /// A word of shared memory that a thread holds and the kernel marks when that thread ends, however it ends (set_robust_list(2),
-/// futex(2)). It does so before it takes the process's memory apart, which takes 30 to 70 ms a GiB and comes before anything else
-/// can be seen of a death: an end of file, a pidfd, SIGCHLD.
+/// futex(2)). It does so before it tears down the process's memory, which takes 30 to 70 ms a GiB and precedes all other signs of
+/// a death: an end of file, a pidfd, SIGCHLD.
 /// </summary>
 /// <param name="word">The word: 0 until it is held for the first time.</param>
 internal readonly unsafe struct RobustWord(uint* word)
@@ -26,8 +26,8 @@ internal readonly unsafe struct RobustWord(uint* word)
     }
 
     /// <summary>
-    /// Makes the calling thread its holder, and lets go of whoever waits for the one before. The thread must do nothing else:
-    /// what the C library would have the kernel release at the thread's end it does not any more.
+    /// Makes the calling thread its holder, and wakes the waiters for the previous one. The thread must do nothing else: the
+    /// kernel no longer releases the C library's own robust mutexes when it ends.
     /// </summary>
     public void Hold()
     {
@@ -40,7 +40,7 @@ internal readonly unsafe struct RobustWord(uint* word)
     }
 
     /// <summary>
-    /// Waits until its holder has ended. False if nobody has held it, or <paramref name="stopped"/> says so after a wake.
+    /// Waits until its holder has ended. False if it was never held, or if <paramref name="stopped"/> is true after a wake.
     /// </summary>
     public bool AwaitEnd(Func<bool> stopped)
     {
@@ -56,6 +56,6 @@ internal readonly unsafe struct RobustWord(uint* word)
         return false;
     }
 
-    /// <summary>Lets whoever waits look again whether to stop.</summary>
+    /// <summary>Makes the waiters check again whether to stop.</summary>
     public void Wake() => NativeProcess.FutexWake(word);
 }

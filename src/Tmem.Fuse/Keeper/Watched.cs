@@ -1,6 +1,6 @@
 namespace Tmem.Fuse.Keeper;
 
-/// <summary>A process that the keeper watches: by a pidfd, so that it need not be a child, and by its end of the line.</summary>
+/// <summary>A process that the keeper watches: by a pidfd, so that it need not be a child, and by its end of the link.</summary>
 internal struct Watched
 {
     /// <summary>0: there is none.</summary>
@@ -9,7 +9,7 @@ internal struct Watched
     public Link Line;
     public bool Serves;
     public long ServesSince;
-    /// <summary>Its end of the line is closed: it dies.</summary>
+    /// <summary>Its end of the link is closed: it is dying.</summary>
     public bool LineClosed;
 
     public readonly bool Exists => Process != 0;

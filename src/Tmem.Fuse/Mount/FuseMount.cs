@@ -63,7 +63,7 @@ internal sealed class FuseMount
         if (directory.Length == 0)
             throw new StartupException("The mount point is empty. Name a directory, as in --mount /mnt/tmem.");
         var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
-        RefuseMounted(path, tmemctl); // Before any other check: a mount whose daemon is gone cannot be looked into.
+        RefuseMounted(path, tmemctl); // Before it is looked at: one whose daemon is gone cannot be.
         if (File.Exists(path)) throw new StartupException($"{path} is not a directory. Choose a directory as mount point.");
         if (!Directory.Exists(path))
             throw new StartupException($"{path} does not exist. Make it first: mkdir -p {ShellWord.Of(path)}");

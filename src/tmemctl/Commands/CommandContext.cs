@@ -6,12 +6,12 @@ using Tmem.Ctl.Swap;
 
 namespace Tmem.Ctl.Commands;
 
-/// <summary>What every command works with.</summary>
+/// <summary>The environment of a command.</summary>
 internal sealed record CommandContext(ControlClient Client, ISwapSystem System, IMountSystem Mounts, Terminal Terminal)
 {
-    /// <summary>Command lines that address the daemon this one addresses.</summary>
+    /// <summary>Command lines that address the same daemon.</summary>
     public ControlCommand Tmemctl => Client.Command;
 
-    /// <summary>What those of swap work with.</summary>
+    /// <summary>The environment of the swap commands.</summary>
     public SwapContext Swap => new(Client, System, Terminal);
 }

@@ -7,7 +7,7 @@ namespace Tmem.Ctl.Commands;
 
 /// <summary>
 /// The processes of a daemon, held by pidfds so that their end can be waited for. Waiting for the mount, the socket or the
-/// connection to go was weighed: all three do while a process still has the region's file locked.
+/// connection to vanish was considered: all three do so while a process still has the region's file locked.
 /// </summary>
 internal sealed class DaemonProcesses : IDisposable
 {
@@ -18,14 +18,16 @@ internal sealed class DaemonProcesses : IDisposable
 
     private DaemonProcesses() { }
 
-    /// <summary>Takes hold of those that a daemon names; null where they cannot be seen: in another process namespace.</summary>
+    /// <summary>
+    /// Opens the processes that a daemon reports; null where they cannot be seen: in another process namespace.
+    /// </summary>
     public static DaemonProcesses? Hold(ControlClient client)
     {
         for (var tries = 0; tries < MostTries; tries++)
         {
             if (Named(client) is not { } named) return null;
             var held = new DaemonProcesses();
-            // Named again after they are held, and of one family: no number has become somebody else's in between.
+            // Reported again after they are held, and of one family: no number has been reused in between.
             if (held.TryHold(named.Keeper) && held.TryHold(named.Worker) && held.TryHold(named.Standby) && IsFamily(named)
                 && Named(client) == named) return held;
             held.Dispose();
@@ -33,14 +35,14 @@ internal sealed class DaemonProcesses : IDisposable
         return null;
     }
 
-    /// <summary>Waits until all have ended; false if that takes longer. What they had open is closed by then.</summary>
+    /// <summary>Waits until all have ended; false if that takes longer. Their descriptors are closed by then.</summary>
     public bool AwaitEnd(TimeSpan patience)
     {
         var began = Stopwatch.GetTimestamp();
         return _descriptors.TrueForAll(descriptor => Processes.AwaitEnd(descriptor, patience - Stopwatch.GetElapsedTime(began)));
     }
 
-    /// <summary>Whether the keeper has ended: of a daemon that ends in order, it is the last.</summary>
+    /// <summary>Whether the keeper has ended: it ends last in an orderly stop.</summary>
     public bool KeeperHasEnded => Processes.AwaitEnd(_descriptors[0], TimeSpan.Zero);
 
     /// <inheritdoc/>
@@ -54,7 +56,7 @@ internal sealed class DaemonProcesses : IDisposable
         client.Status().Value?.Processes is { } named
             ? (named.KeeperPid, named.WorkerPid, named.StandbyPid) : null;
 
-    /// <summary>A keeper and its workers have one command line, and a worker is called so.</summary>
+    /// <summary>A keeper and its workers have the same command line, and a worker has a name of its own.</summary>
     private static bool IsFamily((int Keeper, int Worker, int Standby) named) =>
         Read(named.Worker, "comm") == "tmemd-worker"
         && (named.Keeper == 0 || Read(named.Keeper, "cmdline") == Read(named.Worker, "cmdline"));

@@ -5,7 +5,7 @@ using Tmem.Ctl.Recover;
 
 namespace Tmem.Ctl.Commands;
 
-/// <summary>What is said to a daemon, or done about one that is dead, in few words.</summary>
+/// <summary>Short commands to a daemon, or about a dead one.</summary>
 internal static class DaemonVerbs
 {
     public static Verb Adopt => new("adopt",

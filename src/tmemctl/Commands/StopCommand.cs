@@ -39,8 +39,8 @@ internal static class StopCommand
     }
 
     /// <summary>
-    /// The exit code if swap is on the mount. The daemon looks too, but must not ask its own mount which file a device stands on:
-    /// this process may. If it learns nothing, the daemon's answer is the one that counts.
+    /// The exit code if swap is on the mount. The daemon checks too, but must not ask its own mount which file a device is on:
+    /// this process may. If it finds nothing, the daemon's answer counts.
     /// </summary>
     private static int? Swap(CommandContext context)
     {

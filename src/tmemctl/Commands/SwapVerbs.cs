@@ -4,10 +4,10 @@ using Tmem.Ctl.Swap;
 
 namespace Tmem.Ctl.Commands;
 
-/// <summary><c>tmemctl swap ...</c>: what each takes; what it does is in <see cref="Ctl.Swap"/>.</summary>
+/// <summary><c>tmemctl swap ...</c>: the options of each command; <see cref="Ctl.Swap"/> carries it out.</summary>
 internal static class SwapVerbs
 {
-    // Above the priorities that the kernel gives by itself (all negative): compressed memory is filled before any disk.
+    // Above the priorities that the kernel assigns itself (all negative): compressed memory is filled before any disk.
     private const int DefaultPriority = 100;
     private const int HighestPriority = 32767;
 

@@ -4,12 +4,12 @@ using Tmem.Control.Messages;
 
 namespace Tmem.Ctl.Commands;
 
-/// <summary>What more than one command takes.</summary>
+/// <summary>Options and arguments that several commands share.</summary>
 internal static class Takes
 {
     private const int LongestPath = 4095;
 
-    /// <summary>The argument that names a pool; a new one has a name that can be shown.</summary>
+    /// <summary>The argument that names a pool; a new pool's name must be showable.</summary>
     public static Argument<string> Pool(string description = "The pool.", bool isNew = false)
     {
         var name = new Argument<string>("NAME") { Description = description };
@@ -23,10 +23,10 @@ internal static class Takes
         return name;
     }
 
-    /// <summary>An option that is there or not.</summary>
+    /// <summary>An option without a value.</summary>
     public static Option<bool> Flag(string name, string description) => new(name) { Description = description };
 
-    /// <summary>An option that takes a path; one below the working directory is that one, wherever the daemon is.</summary>
+    /// <summary>An option that takes a path, relative to this process's working directory, not the daemon's.</summary>
     public static Option<string?> Path(string name, string help, string description)
     {
         var path = new Option<string?>(name)
@@ -38,7 +38,7 @@ internal static class Takes
         return path;
     }
 
-    /// <summary>The path that was given so, made absolute.</summary>
+    /// <summary>The option's path, made absolute.</summary>
     public static string? FullPath(this ParseResult parse, Option<string?> path) =>
         parse.GetValue(path) is { } given ? System.IO.Path.GetFullPath(given) : null;
 

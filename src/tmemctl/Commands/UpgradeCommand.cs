@@ -42,7 +42,7 @@ internal static class UpgradeCommand
         if (!context.Terminal.Take(context.Client.Upgrade(wish), out var old, out var exit)) return exit;
         for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < Patience; Thread.Sleep(10))
         {
-            // Before it is asked: then what it says is the last word.
+            // Before the request: so that its answer is the latest.
             var isOver = processes?.KeeperHasEnded == true;
             // Between two workers a connection may end without an answer.
             if (context.Client.Status() is not { Value.Processes: var now })
@@ -67,6 +67,6 @@ internal static class UpgradeCommand
             : context.Terminal.Fail(ExitCode.Failed, "the new worker was ready and does not serve", "look at the daemon's log");
     }
 
-    /// <summary>A daemon that ends in order takes its socket away; one that dies leaves it.</summary>
+    /// <summary>A daemon that ends in order removes its socket; one that dies leaves it.</summary>
     private static bool WasStopped(CommandContext context) => !Path.Exists(context.Client.SocketPath);
 }

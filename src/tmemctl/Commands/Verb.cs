@@ -2,16 +2,16 @@ using System.CommandLine;
 
 namespace Tmem.Ctl.Commands;
 
-/// <summary>A command: its name, what it says of itself, what it does, and what it takes.</summary>
-/// <param name="Name">The last word of it: "create".</param>
+/// <summary>A command: its name, description, action and parameters.</summary>
+/// <param name="Name">Its last word: "create".</param>
 /// <param name="Description">For <c>--help</c>.</param>
 /// <param name="Run">Carries it out; returns the exit code.</param>
-/// <param name="Takes">Arguments and options, in the order in which help names them.</param>
+/// <param name="Takes">Arguments and options, in the order of the help.</param>
 internal sealed record Verb(string Name, string Description, Func<CommandContext, ParseResult, int> Run,
     params IReadOnlyList<Symbol> Takes)
 {
-    /// <summary>As the library has it.</summary>
-    /// <param name="context">What a run of it works with.</param>
+    /// <summary>The library's form of it.</summary>
+    /// <param name="context">Makes the environment of a run.</param>
     public Command Make(Func<ParseResult, CommandContext> context)
     {
         var command = new Command(Name, Description);

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Ctl.Native;
 
-/// <summary>What a system call came to (asm-generic numbers, the same on x64 and arm64).</summary>
+/// <summary>The outcome of a system call (asm-generic numbers, the same on x64 and arm64).</summary>
 internal enum Errno
 {
     Ok = 0,
@@ -17,10 +17,10 @@ internal enum Errno
     ENOTCONN = 107,
 }
 
-/// <summary>Errors as calls give them, and as people read them.</summary>
+/// <summary>Errors as calls return them, and as people read them.</summary>
 internal static class Errors
 {
-    /// <summary>Of the call that has just returned this.</summary>
+    /// <summary>The error of the call that has just returned this.</summary>
     public static Errno Of(long result) => result < 0 ? (Errno)Marshal.GetLastPInvokeError() : Errno.Ok;
 
     /// <summary>"No space left on device (errno 28)"; null if there is none.</summary>

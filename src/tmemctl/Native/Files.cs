@@ -3,7 +3,7 @@ using Tmem.Control.Host;
 
 namespace Tmem.Ctl.Native;
 
-/// <summary>Files by their descriptors, each of which is closed on exec.</summary>
+/// <summary>Files by descriptors, all close-on-exec.</summary>
 internal static partial class Files
 {
     public const int ReadOnly = 0;
@@ -11,13 +11,13 @@ internal static partial class Files
     public const int Create = 0x40;
     public const int Exclusive = 0x80;
     public const int NonBlocking = 0x800;
-    /// <summary>O_PATH: a name for *at calls; the file system is not asked to open anything.</summary>
+    /// <summary>O_PATH: a base for *at calls; sends no open to the file system.</summary>
     public const int PathOnly = 0x200000;
     private const int CloseOnExec = 0x80000;
     private const int SetLease = 1024, WriteLease = 1, NoLease = 2; // F_SETLEASE, F_WRLCK, F_UNLCK
     private const int LockExclusive = 2, LockNonBlocking = 4;
 
-    /// <summary>O_DIRECTORY and O_NOFOLLOW: two of the few values that differ between the machines.</summary>
+    /// <summary>O_DIRECTORY and O_NOFOLLOW: two of the few values that differ between architectures.</summary>
     public static int DirectoryOnly { get; } = IsArm ? 0x4000 : 0x10000;
     /// <inheritdoc cref="DirectoryOnly"/>
     public static int NoFollow { get; } = IsArm ? 0x8000 : 0x20000;
@@ -34,18 +34,18 @@ internal static partial class Files
     /// <param name="folder">The directory's descriptor.</param>
     /// <param name="name">Below it.</param>
     /// <param name="flags">Of open(2).</param>
-    /// <param name="descriptor">The file's; negative if there is an error.</param>
-    /// <param name="mode">Of a file that is made.</param>
+    /// <param name="descriptor">The file's; negative on an error.</param>
+    /// <param name="mode">Of a new file.</param>
     public static Errno OpenAt(int folder, string name, int flags, out int descriptor, uint mode = 0) =>
         Errors.Of(descriptor = openat(folder, name, flags | CloseOnExec, mode));
 
     public static void Close(int descriptor) => _ = close(descriptor);
 
-    /// <summary>What is open.</summary>
+    /// <summary>The status of an open descriptor.</summary>
     public static Errno Status(int descriptor, out FileStatus status) =>
         Errors.Of(FileStatus.Of(descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out status));
 
-    /// <summary>What lies at a name; a link itself.</summary>
+    /// <summary>The status of the file at a name; a link is not followed.</summary>
     public static Errno StatusAt(int folder, string name, out FileStatus status) =>
         Errors.Of(FileStatus.Of(folder, name, FileStatus.NoFollow, FileStatus.Basic, out status));
 
@@ -67,8 +67,8 @@ internal static partial class Files
         Errors.Of(length = (int)fgetxattr(descriptor, name, value, (nuint)value.Length));
 
     /// <summary>
-    /// Whether nobody else has the file open: EAGAIN if somebody has, another error where the kernel cannot say. A lease on
-    /// writing (fcntl(2)) is given only then; it is given back at once.
+    /// Whether no other process has the file open: EAGAIN if one has, another error where the kernel cannot say. The kernel
+    /// grants a write lease (fcntl(2)) only then; it is released at once.
     /// </summary>
     public static Errno RequireSole(int descriptor)
     {
@@ -77,7 +77,7 @@ internal static partial class Files
         return error;
     }
 
-    /// <summary>flock(2) for this one alone, without waiting.</summary>
+    /// <summary>flock(2), exclusive and non-blocking.</summary>
     public static Errno Lock(int descriptor) => Errors.Of(flock(descriptor, LockExclusive | LockNonBlocking));
 
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]

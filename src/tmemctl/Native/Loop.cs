@@ -9,7 +9,7 @@ internal static unsafe partial class Loop
     private const nuint GetFree = 0x4C82, ConfigureDevice = 0x4C0A, ClearDevice = 0x4C01, GetStatus = 0x4C05;
     private const uint DirectIo = 16;
 
-    /// <summary>The number of a device that nobody uses, by a descriptor of /dev/loop-control.</summary>
+    /// <summary>The number of an unused device, by a descriptor of /dev/loop-control.</summary>
     public static Errno NextFree(int control, out int number) => Errors.Of(number = ioctl(control, GetFree, null));
 
     /// <summary>Attaches the device to a file, with direct I/O; the note stays with the device.</summary>
@@ -23,7 +23,7 @@ internal static unsafe partial class Loop
 
     public static Errno Clear(int device) => Errors.Of(ioctl(device, ClearDevice, null));
 
-    /// <summary>What it stands on.</summary>
+    /// <summary>The device's backing file.</summary>
     public static Errno Status(int device, out LoopInfo info)
     {
         fixed (LoopInfo* told = &info) return Errors.Of(ioctl(device, GetStatus, told));
@@ -34,8 +34,8 @@ internal static unsafe partial class Loop
 }
 
 /// <summary>
-/// struct loop_info64 of linux/loop.h, 232 bytes: of what the device stands on, and flags. The name is 64 bytes for whoever
-/// attaches the device, which is root alone, to keep what it likes.
+/// struct loop_info64 of linux/loop.h, 232 bytes: the device's backing file, and flags. The 64 bytes of the name are free for use
+/// by the process that attaches the device, always root's.
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Size = 232)]
 internal unsafe struct LoopInfo

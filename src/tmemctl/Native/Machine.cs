@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Ctl.Native;
 
-/// <summary>What changes the whole machine: swap areas and mounts.</summary>
+/// <summary>Changes to the whole machine: swap areas and mounts.</summary>
 internal static unsafe partial class Machine
 {
     private const int Prefer = 0x8000, Discard = 0x10000; // SWAP_FLAG_PREFER, SWAP_FLAG_DISCARD
@@ -14,11 +14,11 @@ internal static unsafe partial class Machine
     public static Errno SwapOff(string path) => Errors.Of(swapoff(path));
 
     /// <param name="mountPoint">No link.</param>
-    /// <param name="lazily">Out of sight now, and gone when the last file on it is closed.</param>
+    /// <param name="lazily">Detached now, and gone when the last file on it is closed.</param>
     public static Errno Unmount(string mountPoint, bool lazily) =>
         Errors.Of(umount2(mountPoint, NotThroughLinks | (lazily ? Lazily : 0)));
 
-    /// <summary>Asks the file system on a path how it is, and waits for the answer as long as it takes.</summary>
+    /// <summary>Sends a statfs to the file system on a path, and waits for the answer without a limit.</summary>
     public static Errno Ask(string path)
     {
         const int room = 256; // struct statfs has 120 bytes

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Ctl.Native;
 
-/// <summary>Processes that are no children, by pidfds.</summary>
+/// <summary>Processes that are not children, by pidfds.</summary>
 internal static partial class Processes
 {
     /// <summary>pidfd_open(2), which has no wrapper in older C libraries; its number is the same everywhere.</summary>
@@ -13,7 +13,7 @@ internal static partial class Processes
     public static Errno Hold(int process, out int descriptor) =>
         Errors.Of(descriptor = (int)syscall(PidDescriptor, process, 0));
 
-    /// <summary>Waits until it has ended; false if that takes longer. What it had open is closed by then.</summary>
+    /// <summary>Waits until it has ended; false if that takes longer. Its descriptors are closed by then.</summary>
     public static bool AwaitEnd(int descriptor, TimeSpan patience)
     {
         var began = Stopwatch.GetTimestamp();

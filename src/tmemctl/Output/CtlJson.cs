@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace Tmem.Ctl.Output;
 
 /// <summary>
-/// What <c>--json</c> prints beside the daemon's own replies, which ControlJson lists: nothing is on both lists.
+/// The reports of <c>--json</c> beside the daemon's own replies, which ControlJson lists: no type is on both lists.
 /// </summary>
 [JsonSerializable(typeof(StopReport))]
 [JsonSerializable(typeof(SwapOnReport))]

@@ -1,12 +1,14 @@
 namespace Tmem.Ctl.Output;
 
 /// <summary>
-/// What <c>swap on</c> prints under --json; the last is how much of the device the store holds if no page shrinks.
+/// The report of <c>swap on</c> under --json; the last member is how much of the device the store holds if no page shrinks.
 /// </summary>
 internal sealed record SwapOnReport(string Device, long SizeBytes, int Priority, string Pool, bool PoolMade, string File,
     long SureBytes);
 
-/// <summary>What <c>swap off</c> prints under --json: the devices turned off, and the store's memory before and after.</summary>
+/// <summary>
+/// The report of <c>swap off</c> under --json: the devices turned off, and the store's memory before and after.
+/// </summary>
 internal sealed record SwapOffReport(IReadOnlyList<string> Devices, IReadOnlyList<string> PoolsRemoved, long UsedBytesBefore,
     long UsedBytesAfter)
 {
@@ -14,13 +16,13 @@ internal sealed record SwapOffReport(IReadOnlyList<string> Devices, IReadOnlyLis
     public long FreedBytes => Math.Max(0, UsedBytesBefore - UsedBytesAfter);
 }
 
-/// <summary>What <c>swap status</c> prints under --json.</summary>
+/// <summary>The report of <c>swap status</c> under --json.</summary>
 internal sealed record SwapStatusReport(bool On, IReadOnlyList<SwapDeviceReport> Devices, IReadOnlyList<SwapLeftover> Leftovers)
 {
     public static SwapStatusReport Off { get; } = new(false, [], []);
 }
 
-/// <summary>What is left of a swap that was not turned off in order: a file, a device on it, or both.</summary>
+/// <summary>The rest of a swap that was not turned off in order: a file, a device on it, or both.</summary>
 internal sealed record SwapLeftover(string File, string? Device);
 
 /// <summary>One swap device. The figures are those of its pool.</summary>
@@ -36,23 +38,23 @@ internal sealed record SwapDeviceReport
     public required long OriginalBytes { get; init; }
     public required long CompressedBytes { get; init; }
     public required long MemoryBytes { get; init; }
-    /// <summary>Original by compressed bytes, two decimals; null when nothing is stored.</summary>
+    /// <summary>Original by compressed bytes, two decimals; null when the pool is empty.</summary>
     public required double? Ratio { get; init; }
-    /// <summary>How much more the store can take if pages go on to shrink as they do.</summary>
+    /// <summary>How much more the store can take if pages compress as they have so far.</summary>
     public required long RoomBytes { get; init; }
     /// <summary>How much more it can take if no page shrinks.</summary>
     public required long RoomBytesAtWorst { get; init; }
-    /// <summary>Whether 'swap on' made it; if not, 'swap off' leaves it alone.</summary>
+    /// <summary>Whether 'swap on' made it; if not, 'swap off' does not touch it.</summary>
     public required bool Ours { get; init; }
 }
 
-/// <summary>What <c>recover</c> did: sentences.</summary>
-/// <param name="Done">What was taken away.</param>
+/// <summary>The report of <c>recover</c>: sentences.</summary>
+/// <param name="Done">What was torn down.</param>
 /// <param name="Lost">What the death of the daemon cost.</param>
-/// <param name="Left">What could not be taken away, each with what to do about it.</param>
+/// <param name="Left">What could not be torn down, each with the remedy.</param>
 internal sealed record RecoverReport(IReadOnlyList<string> Done, IReadOnlyList<string> Lost, IReadOnlyList<string> Left);
 
-/// <summary>What <c>stop</c> came to.</summary>
+/// <summary>The report of <c>stop</c>.</summary>
 /// <param name="Pid">The daemon's process.</param>
 /// <param name="Ended">Whether all of its processes have ended; else they are about to.</param>
 internal sealed record StopReport(int Pid, bool Ended);

@@ -6,8 +6,8 @@ using Tmem.Control.Messages;
 namespace Tmem.Ctl.Output;
 
 /// <summary>
-/// Tables without borders: columns two spaces apart, never wrapped, no colour codes unless a person's terminal is at the other
-/// end, so that what is piped is the same bytes every time and awk finds its columns.
+/// Tables without borders: columns two spaces apart, never wrapped, colour codes only on a terminal, so that piped output is
+/// always the same bytes and awk finds its columns.
 /// </summary>
 internal static class Table
 {

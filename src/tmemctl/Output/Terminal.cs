@@ -6,7 +6,7 @@ using Tmem.Control.Messages;
 namespace Tmem.Ctl.Output;
 
 /// <summary>
-/// Where a command writes: results to standard output, errors and notes to standard error, as text or (with --json) as JSON.
+/// The output of a command: results to standard output, errors and notes to standard error, as text or (with --json) as JSON.
 /// </summary>
 internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
 {
@@ -32,11 +32,11 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
         return ExitCode.Done;
     }
 
-    /// <summary>What the daemon answers: the value is the result, or it is said what went wrong.</summary>
+    /// <summary>The daemon's reply: prints the value as the result, or the error.</summary>
     public int Print<T>(Reply<T> reply, Action<TextWriter, T> text) where T : class =>
         Take(reply, out var value, out var exit) ? Done(value, output => text(output, value)) : exit;
 
-    /// <summary>A remark on what is going on; people see it at once, programs never.</summary>
+    /// <summary>A note on the progress; shown to people at once, never to programs.</summary>
     public void Note(string text)
     {
         if (Json) return;
@@ -54,7 +54,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
         return exitCode;
     }
 
-    /// <summary>The value of a reply; or says what went wrong and gives the exit code.</summary>
+    /// <summary>The value of a reply; else reports the error and returns the exit code.</summary>
     public bool Take<T>(Reply<T> reply, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out T? value, out int exitCode)
         where T : class
     {

@@ -12,13 +12,13 @@ internal static class Words
     /// <summary>A limit or a reserve: "none" for 0.</summary>
     public static string Limit(long bytes) => bytes == 0 ? ByteSize.None : ByteSize.Format(bytes);
 
-    /// <summary>A reserve behind what is said of a pool: nothing for 0.</summary>
+    /// <summary>A reserve as a suffix to a pool's description: empty for 0.</summary>
     public static string Reserve(long bytes) => bytes == 0 ? "" : $", {ByteSize.Format(bytes)} reserved";
 
     /// <summary>A plain number.</summary>
     public static string Count(long value) => value.ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>How many times smaller: "2.63", or "-" when there is nothing to compare.</summary>
+    /// <summary>How many times smaller: "2.63", or "-" without compressed bytes.</summary>
     public static string Ratio(long original, long compressed) => compressed <= 0 ? "-"
         : ((double)original / compressed).ToString("0.00", CultureInfo.InvariantCulture);
 

@@ -5,7 +5,7 @@ using Tmem.Ctl.Native;
 
 namespace Tmem.Ctl.Recover;
 
-/// <summary>The kernel this runs on.</summary>
+/// <summary>The real kernel.</summary>
 internal sealed class LinuxMountSystem : IMountSystem
 {
     private const string FileSystemType = "fuse.tmem";
@@ -15,14 +15,14 @@ internal sealed class LinuxMountSystem : IMountSystem
     /// <inheritdoc/>
     public IReadOnlyList<TmemMount> Mounts()
     {
-        // An ordinary user can mount something of this name through fusermount: the kernel notes whose it is.
+        // An ordinary user can mount a file system of this type through fusermount: the kernel notes the user.
         var mounts = MountTable.Read()
             .Where(entry => entry.FileSystemType == FileSystemType && entry.Options.Split(',').Contains("user_id=0")).ToList();
         if (mounts.Count == 0) return [];
         var holders = Holders();
         return
         [
-            // What lies on top comes first.
+            // The topmost mount first.
             .. mounts.AsEnumerable().Reverse().Select(mount => new TmemMount(mount.MountPoint, mount.DeviceMinor,
                 [.. holders.Where(holder => holder.Connection == mount.DeviceMinor).Select(holder => holder.Name).Distinct()])),
         ];
@@ -31,7 +31,7 @@ internal sealed class LinuxMountSystem : IMountSystem
     /// <inheritdoc/>
     public MountState State(TmemMount mount)
     {
-        // In a process of its own: one whose request a daemon has read and does not answer cannot be ended, and would keep this
+        // In a separate process: one whose request a daemon has read and does not answer cannot be killed, and would keep this
         // one from ending.
         var program = Environment.ProcessPath ?? "/proc/self/exe";
         var info = new ProcessStartInfo(program)
@@ -63,7 +63,7 @@ internal sealed class LinuxMountSystem : IMountSystem
     private const int ProbeFailed = 42;
 
     /// <summary>
-    /// Asks the file system on a path how it is, and waits for the answer as long as it takes. Returns the exit code.
+    /// Sends a statfs to the file system on a path, and waits for the answer without a limit. Returns the exit code.
     /// </summary>
     public static int Probe(string mountPoint) => Machine.Ask(mountPoint) switch
     {
@@ -99,7 +99,7 @@ internal sealed class LinuxMountSystem : IMountSystem
     public bool RemoveStaleSocket(string path, out string? left) => StaleSocket.Remove(path, out left);
 
     /// <summary>
-    /// Who has a connection open, as far as /proc shows it: kernels from 6.11 say which one a descriptor belongs to.
+    /// The processes that have a connection open, as far as /proc shows it: kernels from 6.11 show a descriptor's connection.
     /// </summary>
     private static List<(string Name, int Connection)> Holders()
     {
@@ -119,7 +119,7 @@ internal sealed class LinuxMountSystem : IMountSystem
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {
-                // The process or the descriptor has gone meanwhile.
+                // The process or the descriptor is gone.
             }
         }
         return found;

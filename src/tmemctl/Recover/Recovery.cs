@@ -6,10 +6,10 @@ using Tmem.Ctl.Swap;
 namespace Tmem.Ctl.Recover;
 
 /// <summary>
-/// Takes away what the kernel still holds of a daemon whose keeper and worker are both dead: swap, loop devices, mount, socket,
-/// in the order in which they stand on each other. Dead is what the kernel itself calls so: a connection that all its processes
-/// have closed. Names of processes prove nothing, nor does their absence, since those of another PID namespace cannot be seen;
-/// what is neither dead nor answers is left, with exit code 1, and never aborted.
+/// Tears down what the kernel still holds of a daemon whose keeper and worker are both dead: swap, loop devices, mount, socket,
+/// in the order of their dependence. The kernel itself decides which is dead: a connection that all its processes have closed.
+/// Names of processes prove nothing, nor does their absence, since those of another PID namespace are invisible; a mount that is
+/// neither dead nor answers is left, with exit code 1, and never aborted.
 /// </summary>
 internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal terminal, ControlCommand tmemctl)
 {
@@ -19,8 +19,8 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
     private string _command = "";
 
     /// <summary>Carries it out; returns the exit code.</summary>
-    /// <param name="only">The one mount to look at; null for all.</param>
-    /// <param name="socket">The control socket to remove if nobody serves it.</param>
+    /// <param name="only">The one mount to check; null for all.</param>
+    /// <param name="socket">The control socket to remove if it is not served.</param>
     public int Run(string? only, string socket)
     {
         _command = only is null ? tmemctl.Line("recover") : tmemctl.Line("recover --mount", only);
@@ -72,12 +72,12 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
             + $"'echo 1 > /sys/fs/fuse/connections/{mount.Connection}/abort', then run '{_command}' again";
 
     /// <summary>
-    /// By the device's number, if the kernel can still tell; it cannot of most files whose server is gone, and then by the path.
+    /// By the device's number, if the kernel can still tell; for most files of a dead server it cannot, and then by the path.
     /// </summary>
     private static bool IsOn(LoopBacking loop, TmemMount mount) => loop.File is { } file ? file.IsOn(mount.Connection)
         : MountTable.IsBelow(loop.BackingFile, mount.MountPoint);
 
-    /// <summary>Ends swap on a loop device and detaches it. Its pages cannot be read any more.</summary>
+    /// <summary>Ends swap on a loop device and detaches it. Its pages are lost.</summary>
     private bool Release(LoopBacking loop)
     {
         if (swap.Swaps().FirstOrDefault(entry => entry.Device == loop.Device) is { } entry)

@@ -6,9 +6,9 @@ using Tmem.Ctl.Native;
 namespace Tmem.Ctl.Recover;
 
 /// <summary>
-/// A control socket that its daemon left behind. It is taken away only if it is a socket, of root's or this user's, in a folder
-/// that nobody else can change, and nobody listens on it; all that under the lock that a daemon takes which is about to listen
-/// there (ControlSocket), and from one descriptor of the folder.
+/// A control socket that a dead daemon has left. It is removed only if it is a socket, of root's or this user's, in a directory
+/// that no other user can change, without a listener; all of this under the lock that a daemon takes before it listens there
+/// (ControlSocket), and from one descriptor of the directory.
 /// </summary>
 internal static class StaleSocket
 {
@@ -60,12 +60,12 @@ internal static class StaleSocket
         }
         catch (SocketException error)
         {
-            // Anything else, a full queue among it, is a sign of life.
+            // Any other error, such as a full queue, is a sign of life.
             return error.SocketErrorCode == SocketError.ConnectionRefused;
         }
         catch (ArgumentException)
         {
-            // Too long to be a socket's: no daemon can have listened there.
+            // Too long for a socket: no daemon can have listened there.
         }
         return false;
     }

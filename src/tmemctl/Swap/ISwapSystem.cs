@@ -2,38 +2,38 @@ using Tmem.Control.Host;
 
 namespace Tmem.Ctl.Swap;
 
-/// <summary>A loop device that is attached.</summary>
+/// <summary>An attached loop device.</summary>
 /// <param name="Device">"/dev/loop3".</param>
-/// <param name="BackingFile">The file's path as the kernel knows it, " (deleted)" removed: right in the mount namespace that it
-/// was attached in, at best.</param>
-/// <param name="File">The file; null if the kernel cannot say, because who serves it is gone.</param>
-/// <param name="Note">What who attached it noted in the device.</param>
+/// <param name="BackingFile">The file's path as the kernel knows it, without " (deleted)": valid at best in the mount namespace
+/// that it was attached in.</param>
+/// <param name="File">The file; null if the kernel cannot say, because its server is gone.</param>
+/// <param name="Note">The note that was left in the device when it was attached.</param>
 internal sealed record LoopBacking(string Device, string BackingFile, FileIdentity? File = null, string Note = "");
 
 /// <summary>A line of /proc/swaps, sizes in bytes.</summary>
 internal sealed record SwapEntry(string Device, long SizeBytes, long UsedBytes, int Priority);
 
-/// <summary>Where a tmem mount is to be found.</summary>
+/// <summary>Where to find a tmem mount.</summary>
 /// <param name="Path">Its path in the daemon's mount namespace.</param>
-/// <param name="Connection">The minor number of its device; what has another is another mount.</param>
+/// <param name="Connection">The minor number of its device; another number is another mount.</param>
 /// <param name="Process">A process that sees it there: for a caller in a namespace that does not.</param>
 internal readonly record struct MountPlace(string Path, int Connection, int Process);
 
 /// <summary>
-/// What the swap commands need of the kernel, so that they can be tested without one. Actions return null when done, else why
-/// not, errno's text included; taking away what is gone already counts as done.
+/// The kernel as the swap commands use it, so that they can be tested without one. Actions return null when done, else why not,
+/// errno's text included; removing what is gone already counts as done.
 /// </summary>
 internal interface ISwapSystem
 {
     /// <summary>
-    /// Opens a pool's directory. What is done with the folder concerns this directory, whatever its name comes to lead to.
+    /// Opens a pool's directory. All operations on the folder stay with this directory, even if its name later leads elsewhere.
     /// </summary>
     string? OpenPool(in MountPlace mount, string pool, out IPoolFolder? folder);
 
     /// <summary>Detaches the loop device and waits until it is really gone.</summary>
     string? DetachLoop(string device);
 
-    /// <summary>Turns swap off: everything swapped returns to memory, which may take long.</summary>
+    /// <summary>Turns swap off: all swapped pages return to memory, which may take long.</summary>
     string? SwapOff(string device);
 
     /// <summary>All attached loop devices.</summary>
@@ -50,53 +50,52 @@ internal interface ISwapSystem
 /// <summary>A pool's directory, held by one descriptor.</summary>
 internal interface IPoolFolder : IDisposable
 {
-    /// <summary>Who owns it.</summary>
+    /// <summary>The owner's user id.</summary>
     uint Owner { get; }
 
-    /// <summary>What who may do in it.</summary>
+    /// <summary>The permission bits.</summary>
     uint Permissions { get; }
 
-    /// <summary>Takes all rights from everybody but its owner.</summary>
+    /// <summary>Removes all rights of group and others.</summary>
     string? CloseToOthers();
 
     /// <summary>
-    /// Creates a file of this size, all hole, for its owner alone, with a mark on it that only root can set; refuses if the name
-    /// is taken.
+    /// Creates a file of this size, all hole, accessible to its owner alone, with a mark that only root can set; refuses if the
+    /// name is taken.
     /// </summary>
     string? Create(string name, long size, string mark, out ISwapFile? file);
 
     /// <summary>
-    /// The file at a name below the directory; null if there is none, or what is there is no regular file. Links are not
-    /// followed.
+    /// The file at a name below the directory; null if there is none, or it is not a regular file. Links are not followed.
     /// </summary>
     FoundFile? Find(string name);
 
     /// <summary>The names in the directory.</summary>
     IReadOnlyList<string> Names();
 
-    /// <summary>Removes the file at a name, if it is this one.</summary>
+    /// <summary>Removes the file at a name, if it has this identity.</summary>
     string? Remove(string name, FileIdentity file);
 }
 
 /// <summary>A file found in a pool.</summary>
-/// <param name="Identity">Which it is.</param>
-/// <param name="Owner">Whose.</param>
-/// <param name="Permissions">What who may do with it.</param>
+/// <param name="Identity">Device and inode.</param>
+/// <param name="Owner">The owner's user id.</param>
+/// <param name="Permissions">The permission bits.</param>
 /// <param name="Links">How many names it has.</param>
 /// <param name="Mark">The mark that only root can set, or null.</param>
 /// <param name="OldMark">The mark of tmemctl before 0.2, which its owner could set, or null.</param>
 internal sealed record FoundFile(FileIdentity Identity, uint Owner, uint Permissions, uint Links, string? Mark, string? OldMark);
 
-/// <summary>A file that is to be swapped to, held by one descriptor from its creation on.</summary>
+/// <summary>A file to swap to, held by one descriptor from its creation on.</summary>
 internal interface ISwapFile : IDisposable
 {
-    /// <summary>Which it is.</summary>
+    /// <summary>Device and inode.</summary>
     FileIdentity Identity { get; }
 
     /// <summary>Attaches a free loop device to it: direct I/O, blocks of 4096 bytes; the note stays with the device.</summary>
     string? Attach(string note, out ISwapDevice? device);
 
-    /// <summary>Fails if anybody but us has it open, or could open it.</summary>
+    /// <summary>Fails if any other process has it open, or could open it.</summary>
     string? RequireSole();
 }
 

@@ -4,7 +4,7 @@ using Tmem.Ctl.Native;
 
 namespace Tmem.Ctl.Swap;
 
-/// <summary>The kernel this runs on.</summary>
+/// <summary>The real kernel.</summary>
 internal sealed class LinuxSwapSystem : ISwapSystem
 {
     /// <inheritdoc/>
@@ -15,7 +15,7 @@ internal sealed class LinuxSwapSystem : ISwapSystem
         if (root < 0)
             return $"{mount.Path} cannot be seen from here; run this in the mount namespace of tmemd (nsenter --mount "
                 + $"--target {mount.Process})";
-        // No link: whoever may make one beside a pool could lead us anywhere.
+        // Not through a link: a user who may make one beside a pool could lead us anywhere.
         var error = Files.OpenAt(root, pool, Files.DirectoryOnly | Files.NoFollow, out var descriptor);
         Files.Close(root);
         return error == Errno.Ok ? PoolFolder.Take(descriptor, out folder) : $"open pool '{pool}': {error.Problem()}";
@@ -28,7 +28,7 @@ internal sealed class LinuxSwapSystem : ISwapSystem
     public string? SwapOff(string device)
     {
         var error = Machine.SwapOff(device);
-        // EINVAL says "not a swap device": off already, if /proc/swaps agrees.
+        // EINVAL means "not a swap device": off already, if /proc/swaps agrees.
         return error == Errno.EINVAL && Swaps().All(entry => entry.Device != device) ? null : error.Problem();
     }
 
@@ -72,8 +72,8 @@ internal sealed class LinuxSwapSystem : ISwapSystem
     }
 
     /// <summary>
-    /// The mount's top directory, seen from here or else from where the daemon is; -1 if neither leads to a mount with its
-    /// device.
+    /// The mount's top directory, seen from here or else from the daemon's namespace; -1 if neither path leads to a mount with
+    /// its device.
     /// </summary>
     private static int OpenMount(in MountPlace mount)
     {

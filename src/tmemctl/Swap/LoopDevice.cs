@@ -9,7 +9,7 @@ using Tmem.Ctl.Native;
 namespace Tmem.Ctl.Swap;
 
 /// <summary>
-/// Loop devices, through /dev/loop-control, their ioctls and sysfs; one that we attached is held by its descriptor.
+/// Loop devices, through /dev/loop-control, their ioctls and sysfs; a device that we attach is held by its descriptor.
 /// </summary>
 internal sealed class LoopDevice : ISwapDevice
 {
@@ -29,11 +29,11 @@ internal sealed class LoopDevice : ISwapDevice
     /// <inheritdoc/>
     public string Name { get; }
 
-    /// <summary>Attaches a free device to an open file, and makes sure that it stands on that file.</summary>
+    /// <summary>Attaches a free device to an open file, and checks that it is on that file.</summary>
     public static string? Attach(int backing, FileIdentity file, string note, out ISwapDevice? device)
     {
         device = null;
-        // Between "which is free" and "take it" somebody else may have taken it: ask again.
+        // Another process may take the device between finding and configuring it: try again.
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             if (NextFree(out var number) is { } problem) return problem;
@@ -59,7 +59,7 @@ internal sealed class LoopDevice : ISwapDevice
         error = Loop.Clear(descriptor);
         Files.Close(descriptor);
         if (error is not (Errno.Ok or Errno.ENXIO)) return $"detach {device}: {error.Problem()}";
-        // The kernel lets go when the last opener closes, which may be a probing udev and not us.
+        // The kernel detaches when the last opener closes, which may be a probing udev.
         var started = Stopwatch.GetTimestamp();
         while (File.Exists(Attribute(device, "loop/backing_file")))
         {
@@ -80,7 +80,7 @@ internal sealed class LoopDevice : ISwapDevice
             var device = "/dev/" + Path.GetFileName(directory);
             if (Read(device, "loop/backing_file") is not { } file) continue;
             var path = file.EndsWith(deleted, StringComparison.Ordinal) ? file[..^deleted.Length] : file;
-            // A stranger's device may stand on a file whose server does not answer.
+            // Another program's device may be on a file whose server does not answer.
             var asked = Task.Run(() => Info(device));
             found.Add(asked.Wait(AskPatience) && asked.Result is { } info
                 ? new LoopBacking(device, path, Identity(info), Note(info)) : new LoopBacking(device, path));
@@ -88,7 +88,7 @@ internal sealed class LoopDevice : ISwapDevice
         return found;
     }
 
-    /// <summary>Reads a sysfs attribute without its newline; null if it is not there (the device is not attached).</summary>
+    /// <summary>Reads a sysfs attribute without its newline; null if it does not exist (the device is not attached).</summary>
     public static string? Read(string device, string attribute) => KernelFile.TryRead(Attribute(device, attribute));
 
     /// <inheritdoc/>
@@ -114,8 +114,8 @@ internal sealed class LoopDevice : ISwapDevice
 
     /// <inheritdoc/>
     /// <remarks>
-    /// The header of include/linux/swap.h, written through the descriptor that is held: mkswap(8) would open the device by name.
-    /// On a file that is all hole there is no other signature to wipe.
+    /// The header of include/linux/swap.h, written through the held descriptor: mkswap(8) would open the device by name. A file
+    /// that is all hole has no other signature to wipe.
     /// </remarks>
     public string? MakeSwap(long size)
     {
@@ -149,7 +149,7 @@ internal sealed class LoopDevice : ISwapDevice
         return error == Errno.Ok ? null : $"ask {path} for a free loop device: {error.Problem()}";
     }
 
-    /// <summary>Takes the device for the file; when done, the descriptor is open.</summary>
+    /// <summary>Attaches the device to the file; on success, the descriptor is open.</summary>
     private static Errno Configure(string device, int backing, string note, out int descriptor)
     {
         var error = Files.Open(device, Files.ReadWrite, out descriptor);
@@ -170,8 +170,8 @@ internal sealed class LoopDevice : ISwapDevice
     private static LoopInfo? Info(int descriptor) => Loop.Status(descriptor, out var info) == Errno.Ok ? info : null;
 
     /// <summary>
-    /// lo_device is the kernel's 32-bit form of a device's number: the low byte of the minor one, the major one, the rest of the
-    /// minor one.
+    /// lo_device is the kernel's 32-bit form of a device's number: the low byte of the minor number, the major number, the rest
+    /// of the minor number.
     /// </summary>
     private static FileIdentity Identity(in LoopInfo info)
     {

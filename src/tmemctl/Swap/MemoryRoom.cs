@@ -13,9 +13,9 @@ namespace Tmem.Ctl.Swap;
 internal sealed record GroupRoom(string Folder, long Limit, long Used, long Swapped, bool HasStore = false);
 
 /// <summary>
-/// The memory that swapped pages could return to. Asked before swapoff(2), because a kernel that finds no room while it works
-/// takes it: from the group by killing a process of it, from the machine by killing the caller. Only a shortage that is certain
-/// is reported: it is counted as if all that others swapped lay elsewhere.
+/// The memory that swapped pages could return to. Checked before swapoff(2), because a kernel that runs out of room during it
+/// kills: in a group one of its processes, on the machine the caller. Only a certain shortage is reported: the others' swapped
+/// pages are all counted as if they were on other devices.
 /// </summary>
 /// <param name="Available">MemAvailable.</param>
 /// <param name="Groups">Groups with a limit.</param>
@@ -25,10 +25,10 @@ internal sealed record MemoryRoom(long Available, IReadOnlyList<GroupRoom> Group
     private const long NoLimit = 1L << 60;
     private const int Deepest = 12;
 
-    /// <summary>How much is missing to turn a device off, and where; null if nothing is for certain.</summary>
+    /// <summary>How much memory is missing to turn a device off, and where; null if no shortage is certain.</summary>
     /// <param name="device">The device.</param>
     /// <param name="swaps">All swap devices.</param>
-    /// <param name="stored">What the store gives back when the device's pages leave it.</param>
+    /// <param name="stored">The memory that the store frees when the device's pages leave it.</param>
     public string? Shortage(SwapEntry device, IReadOnlyList<SwapEntry> swaps, long stored)
     {
         var others = swaps.Where(entry => entry.Device != device.Device).ToList();
@@ -110,7 +110,7 @@ internal sealed record MemoryRoom(long Available, IReadOnlyList<GroupRoom> Group
     private static bool IsIn(string? holder, string group) =>
         holder is null || (holder + "/").StartsWith(group + "/", StringComparison.Ordinal);
 
-    /// <summary>"max", and a file that is not there (the top group has none), are no limit.</summary>
+    /// <summary>"max", and a missing file (the top group has none), mean no limit.</summary>
     private static long Figure(string file) => Lines(file).FirstOrDefault() is { } line && line.Trim() != "max" 
         ? Number(line)
         : file.EndsWith(".current", StringComparison.Ordinal) ? 0 : NoLimit;

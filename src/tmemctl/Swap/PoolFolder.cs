@@ -5,11 +5,11 @@ using Tmem.Ctl.Native;
 namespace Tmem.Ctl.Swap;
 
 /// <summary>
-/// See <see cref="IPoolFolder"/>. Every name is looked up from this descriptor, and a link at it is refused by the kernel.
+/// See <see cref="IPoolFolder"/>. Every name is looked up from this descriptor, and the kernel refuses a link there.
 /// </summary>
 internal sealed class PoolFolder : IPoolFolder
 {
-    // Of trusted.* attributes the kernel lets only an administrator of the machine read or set any.
+    // Only an administrator of the machine can read or set trusted.* attributes.
     private const string MarkName = "trusted.tmem.swap";
     private const string OldMarkName = "user.tmemctl.swap";
     private const uint OwnerOnly = 0x180; // 0600
@@ -30,7 +30,7 @@ internal sealed class PoolFolder : IPoolFolder
     /// <inheritdoc/>
     public uint Permissions { get; private set; }
 
-    /// <summary>Takes over a descriptor of the directory; closes it if that fails.</summary>
+    /// <summary>Takes over a descriptor of the directory; closes it on failure.</summary>
     public static string? Take(int descriptor, out IPoolFolder? folder)
     {
         folder = null;
@@ -80,7 +80,7 @@ internal sealed class PoolFolder : IPoolFolder
                 folder = next;
                 if (error != Errno.Ok) return null;
             }
-            // Not blocking: what lies there may be a FIFO.
+            // Non-blocking: the file may be a FIFO.
             if (Files.OpenAt(folder, parts[^1], Files.NoFollow | Files.NonBlocking, out var descriptor) != Errno.Ok) return null;
             var isFile = Files.Status(descriptor, out var status) == Errno.Ok && status.IsRegular;
             var found = isFile
@@ -110,8 +110,8 @@ internal sealed class PoolFolder : IPoolFolder
         }
     }
 
-    /// <inheritdoc/> <remarks>Between the look and the removal only root could put another file there: the directory is closed to
-    /// all others.</remarks>
+    /// <inheritdoc/> <remarks>Between the check and the removal only root could put another file there: the directory is closed
+    /// to all others.</remarks>
     public string? Remove(string name, FileIdentity file)
     {
         if (Find(name) is not { } found || found.Identity != file) return null;
@@ -133,7 +133,7 @@ internal sealed class PoolFolder : IPoolFolder
     {
         identity = default;
         var value = Encoding.UTF8.GetBytes(mark);
-        // The mask of the caller may have taken rights from the owner; nothing gives others any.
+        // The umask may have taken rights from the owner; group and others have none.
         if (Files.ChangeMode(descriptor, OwnerOnly).Problem() is { } closed) return closed;
         if (Files.SetAttribute(descriptor, MarkName, value).Problem() is { } unmarked)
             return $"mark it as a swap file ({MarkName}): {unmarked}";

@@ -1,27 +1,25 @@
 namespace Tmem.Ctl.Swap;
 
-/// <summary>One thing to do, and how to take it back.</summary>
+/// <summary>An action, and how to undo it.</summary>
 /// <param name="Name">What it does, for the message if it fails: "attach a loop device".</param>
 /// <param name="Do">Null when done, else why not. Leaves nothing behind when it fails.</param>
-/// <param name="Undo">The same the other way round; null if there is nothing to take back.</param>
+/// <param name="Undo">The reverse; null if there is nothing to undo.</param>
 internal sealed record Step(string Name, Func<string?> Do, Func<string?>? Undo = null);
 
-/// <summary>Why a run of steps came to nothing.</summary>
+/// <summary>Why a run of steps failed.</summary>
 /// <param name="Step">The step that failed.</param>
 /// <param name="Reason">Why.</param>
-/// <param name="NotUndone">Of the steps before it, those that could not be taken back, each with its reason; empty as a
-/// rule.</param>
+/// <param name="NotUndone">The steps before it that could not be undone, each with its reason; usually empty.</param>
 internal sealed record StepFailure(string Step, string Reason, IReadOnlyList<string> NotUndone);
 
 /// <summary>
-/// Runs steps in order; when one fails, takes back those before it in reverse order. All or nothing, as far as the kernel lets
-/// us.
+/// Runs steps in order; when one fails, undoes those before it in reverse order. All or nothing, as far as the kernel allows.
 /// </summary>
 internal static class StepRunner
 {
     /// <summary>Returns null when every step is done.</summary>
     /// <param name="steps">The steps.</param>
-    /// <param name="interrupted">Asked before each step; true means stop here and take back.</param>
+    /// <param name="interrupted">Asked before each step; true means stop here and undo.</param>
     public static StepFailure? Run(IReadOnlyList<Step> steps, Func<bool>? interrupted = null)
     {
         for (var at = 0; at < steps.Count; at++)
@@ -42,7 +40,7 @@ internal static class StepRunner
         return left;
     }
 
-    /// <summary>An exception here is a failed step like any other: the steps before it must still be taken back.</summary>
+    /// <summary>An exception here is a failed step like any other: the steps before it must still be undone.</summary>
     private static string? Try(Func<string?> action)
     {
         try

@@ -4,9 +4,9 @@ using Tmem.Ctl.Output;
 
 namespace Tmem.Ctl.Swap;
 
-/// <summary>What the swap commands work with.</summary>
+/// <summary>The environment of the swap commands.</summary>
 internal sealed record SwapContext(ControlClient Client, ISwapSystem System, Terminal Terminal)
 {
-    /// <summary>Command lines that address the daemon this one addresses.</summary>
+    /// <summary>Command lines that address the same daemon.</summary>
     public ControlCommand Tmemctl => Client.Command;
 }

@@ -4,12 +4,12 @@ using Tmem.Control.Messages;
 namespace Tmem.Ctl.Swap;
 
 /// <summary>A swap device or swap file on a mount, as found: any part may be missing after a failure.</summary>
-/// <param name="Pool">The pool's name; "" if it has none any more.</param>
+/// <param name="Pool">The pool's name; "" if it no longer has one.</param>
 /// <param name="Path">The file, for people.</param>
-/// <param name="File">Which file; null if nobody can say.</param>
+/// <param name="File">Its identity; null if unknown.</param>
 /// <param name="Device">Its loop device, or null.</param>
 /// <param name="Entry">Its line in /proc/swaps, or null when swap is not on.</param>
-/// <param name="IsOurs">Whether "swap on" made it; what others made is shown, and left alone.</param>
+/// <param name="IsOurs">Whether "swap on" made it; any other is shown, but not touched.</param>
 /// <param name="PoolMade">Whether "swap on" made the pool too.</param>
 internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, string? Device, SwapEntry? Entry, bool IsOurs,
     bool PoolMade)
@@ -21,8 +21,8 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
     private const uint RightsOfOthers = 0x3F, WriteOfOthers = 0x12; // 0077, 0022
 
     /// <summary>
-    /// Finds what is on this mount: swap devices by the number of the device that their files are on, wherever they were turned
-    /// on and whatever has been renamed since; then files of ours without one.
+    /// Finds the swap files of this mount: swap devices by the device number of their files, wherever they were turned on and
+    /// whatever has been renamed since; then files of ours without a device.
     /// </summary>
     public static bool TryFind(SwapContext context, StatusReply status, out IReadOnlyList<SwapFile> files, out int exit)
     {
@@ -32,7 +32,7 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
         return true;
     }
 
-    /// <summary>Where the mount of a daemon is.</summary>
+    /// <summary>The place of a daemon's mount.</summary>
     public static MountPlace PlaceOf(StatusReply status) => new(status.MountPoint, status.Connection, status.Processes.WorkerPid);
 
     /// <summary>See <see cref="TryFind"/>.</summary>
@@ -60,7 +60,7 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
         return found;
     }
 
-    /// <summary>A file of ours under its own name, whatever device there is for it.</summary>
+    /// <summary>A file of ours under its own name, with or without a device.</summary>
     private static SwapFile? Leftover(ISwapSystem system, in MountPlace mount, PoolSummary pool)
     {
         if (system.OpenPool(mount, pool.Name, out var folder) is not null || folder is null) return null;
@@ -76,7 +76,7 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
         }
     }
 
-    /// <summary>A device of a version that noted nothing in it: the file says it, as long as it has its name.</summary>
+    /// <summary>A device of a version that left no note in it: the file says it, as long as it has its name.</summary>
     private static SwapFile? Old(ISwapSystem system, in MountPlace mount, LoopBacking loop, FileIdentity file,
         IReadOnlyList<PoolSummary> pools)
     {
@@ -88,7 +88,7 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
     }
 
     /// <summary>
-    /// The pool that a path leads through: below the mount, or, seen from another namespace, below whatever that has been.
+    /// The pool that a path leads through: below the mount, or, seen from another namespace, below its former path.
     /// </summary>
     private static string PoolOf(in MountPlace mount, string path, IReadOnlyList<PoolSummary> pools)
     {

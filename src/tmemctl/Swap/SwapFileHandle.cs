@@ -16,7 +16,8 @@ internal sealed class SwapFileHandle(int descriptor, FileIdentity identity) : IS
 
     /// <inheritdoc/>
     /// <remarks>
-    /// A lease asks the kernel where a walk through /proc would ask what can be seen. Nobody else can open the file from now on.
+    /// A lease asks the kernel, where a walk through /proc would find only visible processes. No other process can open the file
+    /// from now on.
     /// </remarks>
     public string? RequireSole()
     {
@@ -25,7 +26,7 @@ internal sealed class SwapFileHandle(int descriptor, FileIdentity identity) : IS
             || (status.Permissions & RightsOfOthers) != 0)
             return $"it has {status.Links} names, owner {status.Owner} and mode {Convert.ToString(status.Permissions, 8)} by "
                 + "now: somebody meddles with it";
-        // On a kernel or a file system without leases what was checked above has to do.
+        // On a kernel or a file system without leases the checks above have to do.
         return Files.RequireSole(descriptor) == Errno.EAGAIN ? "somebody else has it open" : null;
     }
 

@@ -3,9 +3,9 @@ using System.Globalization;
 namespace Tmem.Ctl.Swap;
 
 /// <summary>
-/// What "swap on" notes, of a file in an attribute that only root can set and of a loop device in its name: that it is ours, in
-/// which pool, and whether the pool was made for it. "swap off" removes what bears this, lies on the mount and belongs to root,
-/// and nothing else: a name proves nothing.
+/// The note of "swap on", in an attribute of a file that only root can set and in the name of a loop device: that it is ours, in
+/// which pool, and whether the pool was made for it. "swap off" removes only what bears this mark, is on the mount and belongs to
+/// root: a name proves nothing.
 /// </summary>
 /// <param name="Pool">The pool's number.</param>
 /// <param name="Made">Whether the pool was made for it.</param>
@@ -13,10 +13,10 @@ internal readonly record struct SwapMark(uint Pool, bool Made)
 {
     private const string Start = "tmem swap, pool ", MadeEnd = ", made for it", KeptEnd = ", kept";
 
-    /// <summary>The words: "tmem swap, pool 1026, made for it".</summary>
+    /// <summary>The text: "tmem swap, pool 1026, made for it".</summary>
     public string Text => Start + Pool.ToString(CultureInfo.InvariantCulture) + (Made ? MadeEnd : KeptEnd);
 
-    /// <summary>Reads them.</summary>
+    /// <summary>Parses the text.</summary>
     public static bool TryRead(string? text, out SwapMark mark)
     {
         mark = default;

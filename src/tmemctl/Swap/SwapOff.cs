@@ -5,8 +5,8 @@ using Tmem.Ctl.Output;
 namespace Tmem.Ctl.Swap;
 
 /// <summary>
-/// Undoes "swap on", whatever of it there is: swapoff, detach, unlink, and the pool if "swap on" made it. Each step takes what is
-/// undone already for done, so a run that failed half way is repeated after its cause is gone. What "swap on" did not make is not
+/// Undoes "swap on", or what is left of it: swapoff, detach, unlink, and the pool if "swap on" made it. Each step counts what is
+/// gone already as done, so a run that failed half way can be repeated once its cause is gone. What "swap on" did not make is not
 /// touched.
 /// </summary>
 internal sealed class SwapOff(SwapContext context)
@@ -17,7 +17,7 @@ internal sealed class SwapOff(SwapContext context)
     private readonly string _again = context.Tmemctl.Line("swap off");
 
     /// <summary>Carries it out; returns the exit code.</summary>
-    /// <param name="force">Even if memory is certain to be missing.</param>
+    /// <param name="force">Even if there is certainly too little memory.</param>
     public int Run(bool force)
     {
         if (!_terminal.Take(context.Client.Status(), out var before, out var exit)
@@ -57,7 +57,7 @@ internal sealed class SwapOff(SwapContext context)
         }
         _terminal.Note($"swapoff {entry.Device}: {Words.Size(entry.UsedBytes)} return to memory, this may take a while");
         if (context.System.SwapOff(entry.Device) is not { } off) return null;
-        // It has moved what it could: what is missing is less by now.
+        // It has moved as much as it could: less is missing by now.
         var now = context.System.Swaps().FirstOrDefault(swap => swap.Device == entry.Device) ?? entry;
         return ($"swap off failed: could not swapoff {entry.Device}: {off}"
             + (Shortage(now, pool) is { } missing ? $"; {missing}" : ""),

@@ -7,9 +7,9 @@ using Tmem.Ctl.Output;
 namespace Tmem.Ctl.Swap;
 
 /// <summary>
-/// Turns swap on, from here and not from the daemon: the daemon must never touch its own mount, since it would wait for itself.
-/// swapon(2) on a file of a FUSE mount is refused by the kernel, hence the loop device. From the file's creation to swapon all is
-/// done through descriptors, in a directory that is root's alone: no name is looked up twice.
+/// Turns swap on, from this process and not from the daemon: the daemon must never touch its own mount, since it would wait for
+/// itself. The kernel refuses swapon(2) on a file of a FUSE mount, hence the loop device. From the file's creation to swapon
+/// everything goes through descriptors, in a directory that only root may use: no name is looked up twice.
 /// </summary>
 internal sealed class SwapOn(SwapContext context)
 {
@@ -20,8 +20,8 @@ internal sealed class SwapOn(SwapContext context)
     public const long Smallest = 16 * Page;
 
     /// <summary>
-    /// How well pages may be expected to shrink at the very most, a machine's taken together: beyond this times the capacity a
-    /// device is a slip of the hand, or of somebody who knows his pages and says so (docs/swap.md).
+    /// The best compression to expect of a whole machine's pages: a device larger than this times the capacity is a slip of the
+    /// hand, or deliberate, and then needs --force (docs/swap.md).
     /// </summary>
     public const int LikelyRatio = 10;
 
@@ -43,7 +43,7 @@ internal sealed class SwapOn(SwapContext context)
         var made = false;
         foreach (var left in ours)
         {
-            // After the power was cut, or a run that was killed: nothing in it means anything to anybody.
+            // After a power cut, or a run that was killed: its contents are worthless.
             if (new SwapRemoval(context, status).Run(left, keepPool: left.Pool == pool) is { } stuck)
                 return _terminal.Fail(ExitCode.Failed, $"an earlier swap file cannot be taken away: {stuck}",
                     $"remove the cause and run '{context.Tmemctl.Line("swap on")}' again");
@@ -95,9 +95,7 @@ internal sealed class SwapOn(SwapContext context)
         return steps;
     }
 
-    /// <summary>
-    /// What the machine swaps to must be out of everybody's reach: who may write in the directory could put another file there.
-    /// </summary>
+    /// <summary>Puts the swap file out of others' reach: a user who may write in the directory could replace the file.</summary>
     private static string? Secure(Work work, MountPlace mount)
     {
         const uint rightsOfOthers = 0x3F; // 0077
@@ -112,7 +110,7 @@ internal sealed class SwapOn(SwapContext context)
 
     private static string? RemoveFile(Work work)
     {
-        // Open, it would keep its pool from being destroyed.
+        // Left open, it would keep its pool from being destroyed.
         var file = work.File!;
         file.Dispose();
         work.File = null;
@@ -129,8 +127,7 @@ internal sealed class SwapOn(SwapContext context)
     }
 
     /// <summary>
-    /// By default no more than what the store holds if no page shrinks: a device larger than that promises what cannot always be
-    /// kept.
+    /// The default is no more than the store holds if no page shrinks: a larger device promises what cannot always be kept.
     /// </summary>
     private bool TrySize(long? size, bool force, StatusReply status, out long bytes, out long sure, out int exit)
     {
@@ -181,8 +178,7 @@ internal sealed class SwapOn(SwapContext context)
     }
 
     /// <summary>
-    /// A file that was closed a moment ago may count as open for one more: the kernel tells the daemon after close(2) has
-    /// returned.
+    /// A file closed a moment ago may still count as open: the kernel tells the daemon after close(2) has returned.
     /// </summary>
     private string? DestroyPool(string pool)
     {
@@ -208,7 +204,7 @@ internal sealed class SwapOn(SwapContext context)
             ? "the steps before it were undone"
             : $"not undone: {string.Join(", ", failure.NotUndone)}; try '{context.Tmemctl.Line("swap off")}'");
 
-    /// <summary>What the steps hand on to each other: the descriptors that everything is done through.</summary>
+    /// <summary>State shared by the steps: the descriptors that they work through.</summary>
     private sealed class Work : IDisposable
     {
         public required string Pool { get; init; }

@@ -3,9 +3,7 @@ using Tmem.Ctl.Output;
 
 namespace Tmem.Ctl.Swap;
 
-/// <summary>
-/// Takes away what "swap on" made of one swap file, whatever of it is left: device, file, and the pool if it was made for it.
-/// </summary>
+/// <summary>Removes what is left of a swap file that "swap on" made: device, file, and the pool if it was made for it.</summary>
 internal sealed class SwapRemoval(SwapContext context, StatusReply status)
 {
     private readonly List<string> _pools = [];
@@ -14,10 +12,10 @@ internal sealed class SwapRemoval(SwapContext context, StatusReply status)
     public IReadOnlyList<string> PoolsRemoved => _pools;
 
     /// <summary>
-    /// Does it, once swap is off; each step takes what is undone already for done. Null when done, else what failed.
+    /// Runs once swap is off; each step counts what is gone already as done. Null when done, else what failed.
     /// </summary>
     /// <param name="file">What was found.</param>
-    /// <param name="keepPool">Whether the pool stays, made for it or not.</param>
+    /// <param name="keepPool">Whether to keep the pool even if it was made for the file.</param>
     public string? Run(SwapFile file, bool keepPool = false)
     {
         if (file.Device is { } device
@@ -41,7 +39,7 @@ internal sealed class SwapRemoval(SwapContext context, StatusReply status)
         return null;
     }
 
-    /// <summary>Where it may be: under its name, where the kernel last saw it, or under any other in the pool.</summary>
+    /// <summary>Where it may be: under its usual name, where the kernel last saw it, or under any other in the pool.</summary>
     private static IEnumerable<string> Names(IPoolFolder folder, SwapFile file)
     {
         yield return SwapFile.Name;

@@ -3,7 +3,7 @@ using Tmem.Ctl.Output;
 
 namespace Tmem.Ctl.Swap;
 
-/// <summary>Shows the swap devices on the store, with what their pages came to.</summary>
+/// <summary>Shows the swap devices on the store, with the figures of their pages.</summary>
 internal sealed class SwapStatus(SwapContext context)
 {
     private readonly Terminal _terminal = context.Terminal;
@@ -16,7 +16,7 @@ internal sealed class SwapStatus(SwapContext context)
         return _terminal.Done(report, output => Write(output, report, status.MountPoint, context.Tmemctl));
     }
 
-    /// <summary>The swap devices on the store, and what is left of earlier ones.</summary>
+    /// <summary>The swap devices on the store, and the leftovers of earlier ones.</summary>
     public bool TryReport(StatusReply status, out SwapStatusReport report, out int exit)
     {
         report = SwapStatusReport.Off;
@@ -31,7 +31,7 @@ internal sealed class SwapStatus(SwapContext context)
                 continue;
             }
             var reply = context.Client.ShowPool(file.Pool);
-            // A file whose pool nobody can tell is swapped to all the same; the whole store's figures are the nearest.
+            // A file whose pool is unknown is swapped to all the same; the whole store's figures are the nearest.
             var figures = reply.Value?.Figures ?? status.Total;
             devices.Add(Device(file, entry, figures, Wall.Of(status, list.Pools, figures, reply.Value?.ReserveBytes ?? 0)));
         }

@@ -4,39 +4,39 @@ using Tmem.Ctl.Output;
 namespace Tmem.Ctl.Swap;
 
 /// <summary>
-/// How much more the store can take, in bytes of pages as processes have them. A swap device promises the kernel its size; a
-/// store that is full before the device answers writes with an error, and the kernel then tries the same pages again instead of
-/// another device. So a device is made no larger than what the store holds of pages that do not shrink at all, and whoever asks
-/// for more is told where the wall is.
+/// How much more the store can take, in bytes of uncompressed pages. A swap device promises the kernel its size; a store that is
+/// full before the device answers writes with an error, and the kernel then retries the same pages instead of using another
+/// device. So a device is made no larger than the store holds of pages that do not shrink at all, and a user who asks for more is
+/// told where the wall is.
 /// </summary>
 /// <param name="AtWorst">If no page shrinks any more.</param>
-/// <param name="AtPresent">If pages go on to take what those that are swapped take now; the same if none are.</param>
+/// <param name="AtPresent">If pages compress as those swapped so far; the same if there are none.</param>
 internal sealed record Wall(long AtWorst, long AtPresent)
 {
     private const long Page = 4096;
 
     /// <summary>
-    /// What a page that does not shrink takes: 4112 bytes of slot and 8.4 of index, measured at 16 MiB, 96 MiB and 1 GiB; the
-    /// rest, one part in a hundred, is for nodes of the index that are not full.
+    /// Memory of a page that does not shrink: 4112 bytes of slot and 8.4 of index, measured at 16 MiB, 96 MiB and 1 GiB; the
+    /// rest, one part in a hundred, is for index nodes that are not full.
     /// </summary>
     private const long WorstPage = 4160;
 
-    /// <summary>What a store takes before its first page (160 KiB), and the records of files.</summary>
+    /// <summary>Memory of a store before its first page (160 KiB), and the records of files.</summary>
     private const long Fixed = 1 << 20;
 
     /// <summary>The largest whole number of pages that a store can surely hold, in bytes.</summary>
     public static long Sure(StatusReply status, IReadOnlyList<PoolSummary> pools) => Fitting(Free(status, pools, 0), WorstPage);
 
-    /// <summary>How near a swap device's pool is to it.</summary>
+    /// <summary>How near a swap device's pool is to the wall.</summary>
     /// <param name="status">The store.</param>
     /// <param name="pools">All pools.</param>
     /// <param name="figures">The pool's.</param>
-    /// <param name="reserve">What the pool is guaranteed.</param>
+    /// <param name="reserve">The pool's reserve.</param>
     public static Wall Of(StatusReply status, IReadOnlyList<PoolSummary> pools, PoolFigures figures, long reserve)
     {
         var memory = figures.SlotBytes + figures.IndexBytes;
         var free = Free(status, pools, Math.Max(0, reserve - memory));
-        // Measured over too few pages, the index's first nodes would be most of it.
+        // With too few pages, the index's first nodes would dominate the figure.
         const int fewest = 1024;
         var atWorst = Fitting(free, WorstPage);
         return new Wall(atWorst, figures.Pages < fewest ? atWorst
@@ -44,8 +44,8 @@ internal sealed record Wall(long AtWorst, long AtPresent)
     }
 
     /// <summary>
-    /// In words, for a device with so much of it unused. A device of the default size has no wall: what is kept back for the
-    /// first page was kept back of it already.
+    /// In words, for a device with this much unused. A device of the default size has no wall: it has already been reduced by the
+    /// room for the first page.
     /// </summary>
     public string Describe(long unused)
     {
@@ -56,7 +56,7 @@ internal sealed record Wall(long AtWorst, long AtPresent)
             + "device are unused, and once the store is full, writes to it fail";
     }
 
-    /// <summary>What ephemeral pools hold gives way to what is put; what others are guaranteed does not.</summary>
+    /// <summary>Pages of ephemeral pools give way to puts; the reserves of others do not.</summary>
     private static long Free(StatusReply status, IReadOnlyList<PoolSummary> pools, long ownUnmet)
     {
         var store = status.Store;
