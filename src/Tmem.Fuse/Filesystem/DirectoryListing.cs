@@ -93,7 +93,7 @@ internal sealed class DirectoryListing(
     private void Add(RecordRef entry, ref ulong cookie, in FuseEntryOut description, ref DirectoryWriter writer)
     {
         cookie = records.Get<EntryRecord>(entry).Key;
-        // An entry whose inode is lost is listed with an unknown type, under the number that the entry holds.
+        // An entry whose inode is lost is listed with an unknown type, under the entry's own number.
         if (names.Follow(entry, out var inode) == Errno.Ok)
             writer.TryAdd(inodes.NodeOf(inode).Value, inodes[inode].Mode >> TypeShift, cookie, index.Name(entry),
                 in description);

@@ -10,7 +10,7 @@ internal sealed class LinkTargets(RecordStore records, InodeTable inodes)
     /// <summary>Longest target, in bytes.</summary>
     public const int Maximum = 4095;
 
-    /// <summary>Makes a target for an inode, committed neither by itself nor with the inode.</summary>
+    /// <summary>Makes a target for an inode; neither of the two is committed.</summary>
     public TmemStatus Prepare(RecordRef link, ReadOnlySpan<byte> target, out RecordRef record)
     {
         ref var inode = ref inodes[link];

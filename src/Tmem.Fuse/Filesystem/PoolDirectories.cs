@@ -20,7 +20,7 @@ internal sealed class PoolDirectories(
     public Errno Create(string name, in PoolOptions options, uint mode, out PoolId id)
     {
         id = default;
-        // A pool made by name can be printed. mkdir takes any name, and such a pool can be renamed below.
+        // A pool made here has a printable name. mkdir takes any name, and the methods below accept such a name.
         if (name.Any(char.IsControl)) return Errno.EINVAL;
         var error = EncodeName(name, out var bytes);
         if (error != Errno.Ok) return error;
