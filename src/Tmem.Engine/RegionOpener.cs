@@ -81,7 +81,8 @@ internal static unsafe class RegionOpener
         var problem = options.CapacityBytes > MostCapacity
             ? $"a capacity of {options.CapacityBytes} bytes is above {MostCapacity}, the most there is"
             : maximum > MostCapacity ? $"a maximum capacity of {maximum} bytes is above {MostCapacity}, the most there is"
-            : maximum < options.CapacityBytes ? $"a maximum capacity of {maximum} bytes is below the capacity of {options.CapacityBytes}" : null;
+            : maximum < options.CapacityBytes
+                ? $"a maximum capacity of {maximum} bytes is below the capacity of {options.CapacityBytes}" : null;
         if (problem is not null) throw new ArgumentException(problem, nameof(options));
     }
 

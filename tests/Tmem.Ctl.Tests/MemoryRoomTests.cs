@@ -55,9 +55,9 @@ public sealed class MemoryRoomTests
             File.WriteAllText(Path.Combine(folder, "memory.limit_in_bytes"), "1000\n");
             File.WriteAllText(Path.Combine(folder, "memory.max"), "1000\n");
             File.WriteAllText(Path.Combine(folder, "memory.swap.current"), "7\n");
-            File.WriteAllText(Path.Combine(folder, "memory.stat"), "cache 900\nrss 1\nshmem 30\nanon 200\nfile 900\nfile_mapped 9\n"
-                + "kernel_stack 4\npagetables 5\nslab_unreclaimable 6\nslab_reclaimable 50\nshmem_thp 800\ntotal_cache 900\n"
-                + "total_rss 400\ntotal_rss_huge 300\ntotal_shmem 50\ntotal_swap 70\n");
+            File.WriteAllText(Path.Combine(folder, "memory.stat"), "cache 900\nrss 1\nshmem 30\nanon 200\nfile 900\n"
+                + "file_mapped 9\nkernel_stack 4\npagetables 5\nslab_unreclaimable 6\nslab_reclaimable 50\nshmem_thp 800\n"
+                + "total_cache 900\ntotal_rss 400\ntotal_rss_huge 300\ntotal_shmem 50\ntotal_swap 70\n");
             Assert.Equal(new GroupRoom(folder, 1000, 450, 70), MemoryRoom.OfOne(folder));
             Assert.Equal(new GroupRoom(folder, 1000, 245, 7), MemoryRoom.OfTwo(folder));
         }

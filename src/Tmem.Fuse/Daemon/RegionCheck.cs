@@ -86,7 +86,7 @@ internal static class RegionCheck
         }
     }
 
-    /// <summary>As <see cref="IPoolDirectory.Describe"/> has it: "page N (...) of FILE, inode N, in POOL is corrupt: …".</summary>
+    /// <summary>From <see cref="IPoolDirectory.Describe"/>: "page N (...) of FILE, inode N, in POOL is corrupt: …".</summary>
     private static string FileIn(string sentence)
     {
         const string of = " on) of ";

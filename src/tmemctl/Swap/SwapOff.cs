@@ -36,7 +36,8 @@ internal sealed class SwapOff(SwapContext context)
         foreach (var file in ours)
         {
             if (file.Entry is { } entry
-                && TurnOff(entry, file.Pool, force) is var (what, remedy)) return _terminal.Fail(ExitCode.Failed, what, remedy);
+                && TurnOff(entry, file.Pool, before.Processes.WorkerPid, force) is var (what, remedy))
+                return _terminal.Fail(ExitCode.Failed, what, remedy);
             if (removal.Run(file) is { } problem) return _terminal.Fail(ExitCode.Failed, $"swap off failed: {problem}",
                 $"remove the cause and run '{_again}' again");
         }
@@ -60,7 +61,7 @@ internal sealed class SwapOff(SwapContext context)
         // It has moved as much as it could: less is missing by now.
         var now = context.System.Swaps().FirstOrDefault(swap => swap.Device == entry.Device) ?? entry;
         return ($"swap off failed: could not swapoff {entry.Device}: {off}"
-            + (Shortage(now, pool) is { } missing ? $"; {missing}" : ""),
+            + (Shortage(now, pool, daemon) is { } missing ? $"; {missing}" : ""),
             off.Contains(OutOfMemory, StringComparison.Ordinal) ? room : $"remove the cause and run '{_again}' again");
     }
 
