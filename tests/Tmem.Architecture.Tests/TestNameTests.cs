@@ -16,7 +16,7 @@ public sealed partial class TestNameTests
         Assert.DoesNotContain(tests, name => Run().IsMatch(name));
     }
 
-    [GeneratedRegex(@"\[(Fact|Theory)\b.*?\bpublic (async |static )*(void|Task) (?<name>\w+)\(", RegexOptions.Singleline)]
+    [GeneratedRegex(@"\[(Fact|Theory)\b.*?\bpublic (async |static |unsafe )*(void|Task) (?<name>\w+)\(", RegexOptions.Singleline)]
     private static partial Regex Tests();
 
     /// <summary>A capital within a word: the next word, run together with it.</summary>

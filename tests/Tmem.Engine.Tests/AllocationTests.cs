@@ -111,7 +111,7 @@ public sealed class AllocationTests
     /// Each operation in each kind of pool with each of its outcomes, by itself: a byte anywhere is a byte too many.
     /// </summary>
     [Fact]
-    public unsafe void EveryOperationAndOutcomeAllocatesNothing()
+    public unsafe void Every_operation_and_outcome_allocates_nothing()
     {
         using var engine = Engines.Still(8 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));

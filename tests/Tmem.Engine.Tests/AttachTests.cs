@@ -158,7 +158,7 @@ public sealed class AttachTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public unsafe void AnObjectThatWasBeingMovedIsThereOnce(bool nodesTold)
+    public unsafe void An_object_that_was_being_moved_is_there_once(bool nodesTold)
     {
         PoolId pool;
         using (var engine = Open())

@@ -6,7 +6,7 @@ namespace Tmem.Engine.Tests;
 public sealed class CorruptionTests
 {
     [Fact]
-    public unsafe void AnyFlippedBitOfASlotIsFound()
+    public unsafe void Any_flipped_bit_of_a_slot_is_found()
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));
@@ -35,7 +35,7 @@ public sealed class CorruptionTests
 
     /// <summary>Of a page in a slot; a same-filled page's has a check of its own (PageDescriptorTests).</summary>
     [Fact]
-    public unsafe void AnyFlippedBitOfALeafIsFound()
+    public unsafe void Any_flipped_bit_of_a_leaf_is_found()
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));
@@ -56,7 +56,7 @@ public sealed class CorruptionTests
     }
 
     [Fact]
-    public unsafe void CorruptPagesAreNamedByTheirHandles()
+    public unsafe void Corrupt_pages_are_named_by_their_handles()
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));
@@ -83,7 +83,7 @@ public sealed class CorruptionTests
     }
 
     [Fact]
-    public unsafe void TheVerifierNamesTheDamagedPage()
+    public unsafe void The_verifier_names_the_damaged_page()
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));

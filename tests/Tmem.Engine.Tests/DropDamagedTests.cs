@@ -12,7 +12,7 @@ public sealed class DropDamagedTests : IDisposable
     public void Dispose() => File.Delete(_path);
 
     [Fact]
-    public unsafe void AFlippedBitOfAPageCostsThatPage()
+    public unsafe void A_flipped_bit_of_a_page_costs_that_page()
     {
         var pool = Fill(engine =>
         {
@@ -33,7 +33,7 @@ public sealed class DropDamagedTests : IDisposable
     }
 
     [Fact]
-    public unsafe void ALeafThatLeadsAstrayCostsItsPage()
+    public unsafe void A_leaf_that_leads_astray_costs_its_page()
     {
         var pool = Fill(engine =>
         {
@@ -50,7 +50,7 @@ public sealed class DropDamagedTests : IDisposable
     }
 
     [Fact]
-    public unsafe void ABrokenNodeCostsThePagesBelowIt()
+    public unsafe void A_broken_node_costs_the_pages_below_it()
     {
         var pool = Fill(engine => ((RadixNode*)engine.Slabs.At(engine.Slabs.SlotOf(LeafPlace(engine, 128))))->FirstIndex = 640);
         Refused("belongs elsewhere");
@@ -60,7 +60,7 @@ public sealed class DropDamagedTests : IDisposable
     }
 
     [Fact]
-    public unsafe void ABrokenSpanCostsWhatItHeld()
+    public unsafe void A_broken_span_costs_what_it_held()
     {
         var held = new HashSet<uint>();
         var pool = Fill(engine =>

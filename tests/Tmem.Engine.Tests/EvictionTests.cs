@@ -73,7 +73,7 @@ public sealed class EvictionTests
     }
 
     [Fact]
-    public unsafe void AHandChangesNoSlotThatBecameAnotherPages()
+    public unsafe void A_hand_changes_no_slot_that_became_another_pages()
     {
         var slot = stackalloc SlotHeader[1];
         slot->Word = SlotHeader.MakeWord(4096, 100, 1, 2);

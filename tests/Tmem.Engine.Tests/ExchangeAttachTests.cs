@@ -80,7 +80,7 @@ public sealed class ExchangeAttachTests : IDisposable
     [InlineData(2, 0UL)]
     [InlineData(3, 0x123UL)]
     [InlineData(4, 0x123UL)]
-    public unsafe void ADamagedRecordIsRefusedByName(int word, ulong value)
+    public unsafe void A_damaged_record_is_refused_by_name(int word, ulong value)
     {
         using (var engine = Open(_path))
         {

@@ -29,7 +29,7 @@ public sealed class LiveVerifierTests
     }
 
     [Fact]
-    public unsafe void WhatTheIndexDoesNotReachIsALeak()
+    public unsafe void What_the_index_does_not_reach_is_a_leak()
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));

@@ -51,7 +51,7 @@ public class RegionTakeoverTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public unsafe void AnOpeningThatFailsClosesWhatItWasGivenOnce(bool isPrepared)
+    public unsafe void An_opening_that_fails_closes_what_it_was_given_once(bool isPrepared)
     {
         var before = SystemCalls.VainCloses;
         for (var round = 0; round < 20; round++)
@@ -88,7 +88,7 @@ public class RegionTakeoverTests
     }
 
     [Fact]
-    public unsafe void WhatARegionGrowsByIsMadePresentByRefresh()
+    public unsafe void What_a_region_grows_by_is_made_present_by_refresh()
     {
         var memory = RegionMemory.CreateDescriptor();
         using var engine = TmemEngine.Open(Options(LibC.dup(memory)));
@@ -110,7 +110,7 @@ public class RegionTakeoverTests
                 .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) << 10;
 
     [Fact]
-    public unsafe void PreparingIsRefusedAsOpeningWouldBe()
+    public unsafe void Preparing_is_refused_as_opening_would_be()
     {
         var memory = RegionMemory.CreateDescriptor();
         using var engine = TmemEngine.Open(Options(memory));

@@ -237,7 +237,7 @@ public sealed class ReserveTests : IDisposable
     [Theory]
     [InlineData(-1L)]
     [InlineData(long.MaxValue)]
-    public unsafe void AReserveThatNoPoolCanHaveIsDamage(long damage)
+    public unsafe void A_reserve_that_no_pool_can_have_is_damage(long damage)
     {
         var memory = Region.RegionMemory.CreateDescriptor();
         PoolId pool;

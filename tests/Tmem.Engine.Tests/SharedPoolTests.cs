@@ -168,7 +168,7 @@ public sealed class SharedPoolTests : IDisposable
     }
 
     [Fact]
-    public unsafe void ADeathBetweenTheStepsOfLeavingLeavesAWholePoolOrNone()
+    public unsafe void A_death_between_the_steps_of_leaving_leaves_a_whole_pool_or_none()
     {
         // The owner had handed over and not yet left.
         PoolId pool;

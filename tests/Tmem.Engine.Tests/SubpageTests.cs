@@ -152,7 +152,7 @@ public sealed class SubpageTests : IDisposable
     }
 
     [Fact]
-    public unsafe void ADamagedPageIsNeitherWrittenNorExchanged()
+    public unsafe void A_damaged_page_is_neither_written_nor_exchanged()
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));

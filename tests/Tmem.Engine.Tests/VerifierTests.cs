@@ -54,7 +54,7 @@ public sealed class VerifierTests
     }
 
     [Fact]
-    public unsafe void ASlotThatBeginsToWaitBetweenTwoLooksIsNotTakenForALeak()
+    public unsafe void A_slot_that_begins_to_wait_between_two_looks_is_not_taken_for_a_leak()
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));
@@ -85,7 +85,7 @@ public sealed class VerifierTests
     }
 
     [Fact]
-    public unsafe void ASlotThatNothingRefersToIsALeak()
+    public unsafe void A_slot_that_nothing_refers_to_is_a_leak()
     {
         using var engine = Engines.Still();
         var client = engine.Client(new TmemClientId(1));

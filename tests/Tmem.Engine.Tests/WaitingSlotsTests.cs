@@ -19,7 +19,7 @@ public sealed class WaitingSlotsTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public unsafe void NothingOfASlotIsNeededToLetItsPageGo(bool isOverwritten)
+    public unsafe void Nothing_of_a_slot_is_needed_to_let_its_page_go(bool isOverwritten)
     {
         using var engine = Engines.Still();
         var (client, pool) = Fill(engine);
@@ -113,7 +113,7 @@ public sealed class WaitingSlotsTests
     [Theory]
     [InlineData(0)]
     [InlineData(8)]
-    public unsafe void ASlotOfTwoLeavesIsFreedOnce(uint between)
+    public unsafe void A_slot_of_two_leaves_is_freed_once(uint between)
     {
         using var engine = Engines.Still();
         var (client, pool) = Fill(engine);

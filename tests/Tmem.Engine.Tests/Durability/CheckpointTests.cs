@@ -19,7 +19,7 @@ public sealed class CheckpointTests
     }
 
     [Fact]
-    public unsafe void ACheckpointFreesNoSlotThatWaits()
+    public unsafe void A_checkpoint_frees_no_slot_that_waits()
     {
         var disk = new SimulatedDisk();
         using var engine = Open(disk);
@@ -42,7 +42,7 @@ public sealed class CheckpointTests
     [Theory]
     [InlineData(10, 0)]
     [InlineData(int.MaxValue, 1)]
-    public unsafe void WhoNeverRestsHoldsNobodyUpForEver(int changes, int unquiet)
+    public unsafe void Who_never_rests_holds_nobody_up_for_ever(int changes, int unquiet)
     {
         var notices = new List<string>();
         var looks = 0;

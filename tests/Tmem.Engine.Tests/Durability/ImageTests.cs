@@ -166,7 +166,7 @@ public sealed class ImageTests
     }
 
     [Fact]
-    public unsafe void MemoryThatWasHalfLoadedIsLoadedAgain()
+    public unsafe void Memory_that_was_half_loaded_is_loaded_again()
     {
         var disk = new SimulatedDisk();
         PoolId pool;
@@ -181,7 +181,7 @@ public sealed class ImageTests
     }
 
     [Fact]
-    public unsafe void ACommitRecordCountsForItsOwnChunksAlone()
+    public unsafe void A_commit_record_counts_for_its_own_chunks_alone()
     {
         var disk = new SimulatedDisk();
         PoolId pool;

@@ -48,7 +48,7 @@ public sealed class TransferCrashTests : IDisposable
     [InlineData(1UL << 4, 0)]
     [InlineData(0UL, 2)]
     [InlineData(1UL << 3, 2)]
-    public unsafe void OneBitDecidesForAllPoolsOfARestore(ulong open, int expected)
+    public unsafe void One_bit_decides_for_all_pools_of_a_restore(ulong open, int expected)
     {
         using (var engine = Open(_path))
         {

@@ -162,7 +162,7 @@ public sealed class TransferRefusalTests
     }
 
     [Fact]
-    public unsafe void ACorruptPageStopsASaveAndIsNamed()
+    public unsafe void A_corrupt_page_stops_a_save_and_is_named()
     {
         using var engine = Engines.Anonymous();
         var client = engine.Client(new TmemClientId(1));
