@@ -68,9 +68,6 @@ internal sealed unsafe class LogPipe
 
     private void Run()
     {
-        // Compiled now, where it is not ahead of time: once the memory is locked, and without rights, that can fail.
-        Write(_buffer, 0);
-        _ = Libc.write(_target, _buffer, 0);
         ProcessRights.GiveUp();
         while (true)
         {
