@@ -28,13 +28,12 @@ internal static unsafe class Founder
             var handover = Handover.Create();
             LogPipe.Create(handover);
             log = LogPipe.Carry(handover);
-            var warnings = new List<string>();
-            if (ioFlusherWarning is not null) warnings.Add(ioFlusherWarning);
+            if (ioFlusherWarning is not null) Log.Warning(ioFlusherWarning);
             if (options.MountPoint.Length > 0)
                 foreach (var warned in StartChecks.Run(options)) Log.Warning(warned);
             var socketPath = Path.GetFullPath(options.SocketPath);
             ControlSocket.EnsureFree(socketPath);
-            if (ProcessPriority.AvoidOutOfMemoryKiller() is { } warning) warnings.Add(warning);
+            if (ProcessPriority.AvoidOutOfMemoryKiller() is { } warning) Log.Warning(warning);
             var group = MemoryGroup.Read();
             ProcessRights.KeepMemoryToSelf();
             if (group.Danger is var (what, remedy)) Log.Warning($"{what}; {remedy}.");
@@ -55,7 +54,7 @@ internal static unsafe class Founder
             handover.SetPaths(connection.Mount.MountPoint, socketPath, options.RegionPath is { } path ? Path.GetFullPath(path)
                 : null);
             ProcessRights.EndStart();
-            return Keep(handover, connection, group.AdviceFor(options.CapacityBytes), warnings);
+            return Keep(handover, connection, group.AdviceFor(options.CapacityBytes));
         }
         catch (Exception e) when (e is StartupException or ControlException)
         {
@@ -69,16 +68,12 @@ internal static unsafe class Founder
         }
     }
 
-    private static int Keep(Handover handover, FuseConnection connection, MemoryAdvice advice, List<string> warnings)
+    private static int Keep(Handover handover, FuseConnection connection, MemoryAdvice advice)
     {
         var exit = 1;
         try
         {
-            exit = new Keeper<KeeperSystem>(handover, advice, new KeeperSystem(handover, advice))
-            {
-                // A start that fails says why, and not what it would have lacked.
-                WhenServed = () => warnings.ForEach(Log.Warning),
-            }.Run();
+            exit = new Keeper<KeeperSystem>(handover, advice, new KeeperSystem(handover, advice)).Run();
         }
         finally
         {

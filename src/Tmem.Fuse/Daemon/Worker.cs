@@ -328,18 +328,15 @@ internal sealed unsafe class Worker : IDaemon
 
     private void DecideStop(string signal)
     {
-        bool stops;
-        string reason;
-        // The end waits for this lock: what it says comes after.
-        lock (_stopLock)
+        var stops = TryStop(() => true, out var reason);
+        if (stops && _givesWay)
         {
-            stops = TryStop(() => true, out reason);
-            if (stops)
-                Log.Info($"{signal}: {(_givesWay ? "this worker gives way to another one, which decides" : "stopping")}");
-            if (stops && _givesWay) return;
-            Interlocked.Increment(ref _handover.Page.StopsDecided);
+            Log.Info($"{signal}: this worker gives way to another one, which decides");
+            return;
         }
-        if (!stops)
+        Interlocked.Increment(ref _handover.Page.StopsDecided);
+        if (stops) Log.Info($"{signal}: stopping");
+        else
         {
             var remedy = StopRemedy.For(reason, _handover.Tmemctl);
             Log.Warning($"{signal}: {reason}; serving on: {remedy}, and stop again");

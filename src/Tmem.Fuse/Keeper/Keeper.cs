@@ -54,9 +54,6 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
     /// begin.</summary>
     public int? Exit { get; private set; }
 
-    /// <summary>Called once, when the first worker serves.</summary>
-    public Action? WhenServed { private get; set; }
-
     private ref HandoverPage Page => ref _handover.Page;
 
     /// <summary>The process that has the region: it serves, or is about to.</summary>
@@ -211,8 +208,6 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         Worker.Serves = true;
         Worker.ServesSince = Page.ServesSince = _system.Now;
         _everServed = true;
-        WhenServed?.Invoke();
-        WhenServed = null;
         _lives.CountServing(causeIsGone: Page.Refused != _refused);
         _refused = Page.Refused;
         if (_phase == UpgradePhase.TakingOver) UpgradeDone();

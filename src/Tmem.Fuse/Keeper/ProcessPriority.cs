@@ -111,7 +111,7 @@ internal static unsafe class ProcessPriority
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return "oom_score_adj cannot be set to -1000 (CAP_SYS_RESOURCE): the out-of-memory killer may choose the daemon. "
-                + $"{Libc.Describe((Errno)(e.InnerException ?? e).HResult)}.";
+                + $"{e.Message}";
         }
     }
 
