@@ -22,6 +22,6 @@ public sealed partial class DocumentedTestTests
     }
 
     /// <summary>`SomeTests`, `SomeTests.A_test`, `SomeTests.*` or `A_test` alone.</summary>
-    [GeneratedRegex(@"`(?<class>[A-Z]\w*Tests)?(\.\*|\.?(?<test>[A-Z][a-z0-9]*_\w+))?`")]
+    [GeneratedRegex(@"`(?<class>[A-Z]\w*Tests)?(\.\*|\.?(?<test>[A-Z][a-z0-9]*_[a-z]\w*))?`")]
     private static partial Regex Named();
 }

@@ -98,7 +98,7 @@ public sealed class BadStartTests : IDisposable
         using var daemon = Daemon.Start("64M");
         Command.Run("sh", "-c", "mkdir \"$0/$(printf 'caf\\351')\" \"$0/$(printf 'caf\\357\\277\\275')\"", daemon.Mount)
             .Succeeds();
-        foreach (var command in new[] { "show", "destroy --force", "reserve --json" })
+        foreach (var command in new[] { "show", "destroy --force", "reserve" })
         {
             var outcome = Command.Run("sh", "-c", $"exec \"$0\" --socket \"$1\" pool {command} \"$(printf 'caf\\351')\" "
                 + (command.StartsWith('r') ? "1M" : ""), Built.Control, daemon.Socket);

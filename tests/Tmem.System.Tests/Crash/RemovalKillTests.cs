@@ -76,6 +76,6 @@ public partial class RemovalKillTests
         return (long)(figures.f_files - figures.f_ffree);
     });
 
-    [GeneratedRegex("a removal was cut short: it goes on beside what is served, ([0-9]+) files")]
+    [GeneratedRegex("a removal was cut short: .*, files and directories that are there yet: ([0-9]+)")]
     private static partial Regex CutShort();
 }
