@@ -130,6 +130,31 @@ internal sealed class Recovery(
         return !poolIsGone;
     }
 
+    // Apart from what every record passes through: what a function captures is made when its scope is entered.
+    private Func<string> InodeWords(RecordRef inode)
+    {
+        var pool = records.PoolOf(inode);
+        return () => $"inode {inode.Value}, in {paths.PoolText(pool)}, is damaged";
+    }
+
+    private Func<string> EntryWords(RecordRef entry)
+    {
+        var directory = new RecordRef(records.Get<EntryRecord>(entry).Parent);
+        return () => $"entry {entry.Value} in directory {paths.NameOf(directory)} is damaged: the name is lost";
+    }
+
+    private Func<string> AttributeWords(RecordRef attribute)
+    {
+        var of = new RecordRef(records.Get<AttributeRecord>(attribute).Owner);
+        return () => $"an extended attribute of {paths.NameOf(of)} is damaged (record {attribute.Value})";
+    }
+
+    private Func<string> TargetWords(RecordRef target)
+    {
+        var of = new RecordRef(records.Get<TargetRecord>(target).Owner);
+        return () => $"the target of symbolic link {paths.NameOf(of)} is damaged (record {target.Value})";
+    }
+
     private void ResetInode(RecordRef inode)
     {
         ref var record = ref inodes[inode];
@@ -142,8 +167,7 @@ internal sealed class Recovery(
         record.Lower(InodeFlags.Held);
         if (!RecordSum.Holds(inode, in record))
         {
-            var pool = records.PoolOf(inode);
-            FailsSum(inode, () => $"inode {inode.Value}, in {paths.PoolText(pool)}, is damaged");
+            FailsSum(inode, InodeWords(inode));
             return;
         }
         if (record.Size > FilePages.MaximumSize)
@@ -158,9 +182,7 @@ internal sealed class Recovery(
     {
         if (!RecordSum.EntryHolds(records, entry))
         {
-            var directory = new RecordRef(records.Get<EntryRecord>(entry).Parent);
-            _namesAreLost |= FailsSum(entry,
-                () => $"entry {entry.Value} in directory {paths.NameOf(directory)} is damaged: the name is lost");
+            _namesAreLost |= FailsSum(entry, EntryWords(entry));
             return;
         }
         ref var record = ref records.Get<EntryRecord>(entry);
@@ -269,9 +291,7 @@ internal sealed class Recovery(
     {
         if (!RecordSum.AttributeHolds(records, attribute))
         {
-            var of = new RecordRef(records.Get<AttributeRecord>(attribute).Owner);
-            FailsSum(attribute,
-                () => $"an extended attribute of {paths.NameOf(of)} is damaged (record {attribute.Value})");
+            FailsSum(attribute, AttributeWords(attribute));
             return;
         }
         var owner = new RecordRef(records.Get<AttributeRecord>(attribute).Owner);
@@ -284,9 +304,7 @@ internal sealed class Recovery(
     {
         if (!RecordSum.TargetHolds(records, target))
         {
-            var of = new RecordRef(records.Get<TargetRecord>(target).Owner);
-            FailsSum(target,
-                () => $"the target of symbolic link {paths.NameOf(of)} is damaged (record {target.Value})");
+            FailsSum(target, TargetWords(target));
             return;
         }
         var owner = new RecordRef(records.Get<TargetRecord>(target).Owner);
