@@ -72,8 +72,8 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         {
             var started = Stopwatch.GetTimestamp();
             var report = engine.Verify();
-            IReadOnlyList<string> problems =
-                [.. PageWords.Of(report.Problems, report.CorruptPages, directory), .. directory.Verify()];
+            var pages = PageWords.Of(report.Problems, report.CorruptPages, directory).Select(page => page.Text);
+            IReadOnlyList<string> problems = [.. pages, .. directory.Verify()];
             return RpcAnswer.Of(new CheckReply(report.PagesChecked, report.ObjectsChecked, report.SpansChecked,
                 Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3), problems), ControlJson.Default.CheckReply);
         }

@@ -14,7 +14,7 @@ internal static class DamageWords
         TmemEngine engine, TmemFileSystem fileSystem, string region, ControlCommand tmemctl)
     {
         var pages = PageWords.Of(engine.Dropped.Take(MostPages), engine.DroppedPages.Take(MostPages), fileSystem);
-        foreach (var page in pages) yield return $"damage in {region}, dropped: {page}";
+        foreach (var page in pages) yield return $"damage in {region}, dropped: {page.Text}";
         if (engine.DroppedCount > MostPages) yield return $"damage in {region}, dropped: {engine.DroppedCount - MostPages} more";
         var damage = fileSystem.Damage;
         foreach (var sentence in damage.Sentences.Concat(damage.FoundAgain)) yield return $"damage in {region}: {sentence}";

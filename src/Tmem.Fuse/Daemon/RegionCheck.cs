@@ -52,9 +52,9 @@ internal static class RegionCheck
         var directory = new TmemFileSystem(
             engine, engine.Client(Composition.FileSystemClient), NameHash.Full, dropsDamaged: false,
             MostShown);
-        List<string> dropped = [.. PageWords.Of(engine.Dropped, engine.DroppedPages, directory)];
+        List<PageWords> dropped = [.. PageWords.Of(engine.Dropped, engine.DroppedPages, directory)];
         var report = engine.Verify();
-        List<string> found = [.. PageWords.Of(report.Problems, report.CorruptPages, directory)];
+        List<PageWords> found = [.. PageWords.Of(report.Problems, report.CorruptPages, directory)];
         List<string> names = [.. directory.Damage.Mended, .. directory.Verify()];
         // Records first, for each may cost a file; then pages, those of one file together.
         List<string> problems = [.. names, .. directory.Damage.FoundAgain, .. ByFile([.. dropped, .. found])];
@@ -76,23 +76,13 @@ internal static class RegionCheck
     }
 
     /// <summary>The sentences of pages, under a line for each file that has lost several; what is no page's goes first.</summary>
-    private static IEnumerable<string> ByFile(List<string> sentences)
+    private static IEnumerable<string> ByFile(List<PageWords> pages)
     {
-        foreach (var file in sentences.GroupBy(FileIn).OrderBy(file => file.Key.Length > 0))
+        foreach (var file in pages.GroupBy(page => page.File).OrderBy(file => file.Key is not null))
         {
-            var isHeaded = file.Key.Length > 0 && file.Count() > 1;
+            var isHeaded = file.Key is not null && file.Count() > 1;
             if (isHeaded) yield return $"{file.Key}: {file.Count()} pages are damaged";
-            foreach (var sentence in file) yield return isHeaded ? "  " + sentence : sentence;
+            foreach (var page in file) yield return isHeaded ? "  " + page.Text : page.Text;
         }
-    }
-
-    /// <summary>From <see cref="IPoolDirectory.Describe"/>: "page N (...) of FILE, inode N, in POOL is corrupt: …".</summary>
-    private static string FileIn(string sentence)
-    {
-        const string of = " on) of ";
-        var from = sentence.IndexOf(of, StringComparison.Ordinal);
-        var to = sentence.LastIndexOf(" is corrupt: ", StringComparison.Ordinal);
-        return sentence.StartsWith("page ", StringComparison.Ordinal) && from > 0 && to > from
-            ? sentence[(from + of.Length)..to] : "";
     }
 }

@@ -28,10 +28,8 @@ internal interface IPoolDirectory
     /// <summary>All pools in name order.</summary>
     IReadOnlyList<NamedPool> Pools();
 
-    /// <summary>
-    /// Describes a page in the terms of the file system: its pool, a path of its file, its number and its offset in the file.
-    /// </summary>
-    string Describe(in PageHandle page);
+    /// <summary>Names the file that a page belongs to: a path of it, its inode and its pool; or why there is no file.</summary>
+    string FileOf(in PageHandle page);
 
     /// <summary>
     /// Cross-checks names, inodes, attributes and the engine's objects; one sentence a problem. Safe while others work.

@@ -13,19 +13,18 @@ internal sealed class Paths(BoundedHold hold, RecordStore records, InodeTable in
     /// <summary>Longest path that is written out, in bytes: directories may be nested without bound.</summary>
     private const int LongestPath = 4096;
 
-    /// <inheritdoc cref="IPoolDirectory.Describe"/>
-    public string Describe(in PageHandle page)
+    /// <inheritdoc cref="IPoolDirectory.FileOf"/>
+    public string FileOf(in PageHandle page)
     {
-        var place = $"page {page.Index} (bytes from {(ulong)page.Index << FilePages.PageShift} on) of ";
         var inode = new RecordRef(page.Object.Word0);
         var generation = page.Object.Word1;
         try
         {
-            return place + FileOf(page, inode, generation);
+            return FileOf(page, inode, generation);
         }
         catch (DamagedRecordException)
         {
-            return place + $"inode {inode.Value} in {page.Pool}, whose names cannot be reached: they are damaged";
+            return $"inode {inode.Value} in {page.Pool}, whose names cannot be reached: they are damaged";
         }
     }
 

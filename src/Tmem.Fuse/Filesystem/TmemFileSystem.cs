@@ -161,7 +161,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     public long OpenFiles() => _poolDirectories.OpenFiles();
 
     /// <inheritdoc/>
-    public string Describe(in PageHandle page) => _paths.Describe(in page);
+    public string FileOf(in PageHandle page) => _paths.FileOf(in page);
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Verify()

@@ -113,7 +113,7 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
         lock (_gate) return [.. _pools.Values];
     }
 
-    string IPoolDirectory.Describe(in PageHandle page) => $"page {page.Index} of file /p/f";
+    string IPoolDirectory.FileOf(in PageHandle page) => "file /p/f";
 
     IReadOnlyList<string> IPoolDirectory.Verify() => NameProblems;
 

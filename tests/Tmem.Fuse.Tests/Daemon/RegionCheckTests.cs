@@ -46,9 +46,10 @@ public sealed class RegionCheckTests : IDisposable
         using var engine = TmemEngine.Open(
             new EngineOptions { CapacityBytes = 8 * TestVolume.Mebi, RegionPath = _path, DropDamaged = true });
         var files = new TmemFileSystem(engine, engine.Client(new TmemClientId(1)));
-        var dropped = Assert.Single(PageWords.Of(engine.Dropped, engine.DroppedPages, files));
-        Assert.StartsWith("page 1 (bytes from 4096 on) of file /p/d/f, inode ", dropped, StringComparison.Ordinal);
-        Assert.EndsWith(" is corrupt: its stored bytes fail their checksum or do not unpack", dropped, StringComparison.Ordinal);
+        var (lost, dropped) = Assert.Single(PageWords.Of(engine.Dropped, engine.DroppedPages, files));
+        Assert.Matches("^file /p/d/f, inode [0-9]+, in pool 'p'$", lost);
+        Assert.Equal($"page 1 (bytes from 4096 on) of {lost} is corrupt: its stored bytes fail their checksum or do not unpack",
+            dropped);
     }
 
     [Fact]

@@ -39,7 +39,7 @@ public sealed class BoundedWorkTests
         var inode = volume.Engine.Records.Get<InodeRecord>(new RecordRef(file.Value));
         var page = new PageHandle(volume.Files.Pools()[0].Id, new ObjectId(file.Value, inode.Generation, 0), 0);
         // Deeper than is written out.
-        Assert.Contains("/d/d/d/data", volume.Files.Describe(in page), StringComparison.Ordinal);
+        Assert.Contains("/d/d/d/data", volume.Files.FileOf(in page), StringComparison.Ordinal);
         Assert.Equal(Errno.Ok, volume.Files.DestroyPool("p", force: true));
         Assert.InRange(volume.Files.LongestHold, BoundedHold.Most / 2, BoundedHold.Most + BoundedHold.Slack);
         volume.Files.DropKernelReferences();
