@@ -17,7 +17,7 @@ internal sealed class FileSystemVerifier(
     DeadInodes dead, int mostNamed)
 {
     private readonly Damage _problems = new(mostNamed);
-    private readonly Remnant _remnant = new(records, paths);
+    private readonly RecordWords _words = new(records, paths);
     private readonly PoolObjects _objects = new(client);
     private readonly RecordRef[] _files = new RecordRef[BoundedHold.Most];
     private int _fileCount;
@@ -86,7 +86,7 @@ internal sealed class FileSystemVerifier(
 
     private int CheckRecord(RecordRef record, ulong header)
     {
-        if (header > 1 && !records.IsSound(record)) _problems.Note(_remnant.Describe(record)());
+        if (header > 1 && !records.IsSound(record)) Report(_words.OfDamagedHeader(record)());
         if (records.IsRecord(record, RecordKind.Entry)) return CheckEntry(record);
         if (records.IsRecord(record, RecordKind.Attribute)) return CheckAttribute(record);
         if (records.IsRecord(record, RecordKind.Target)) CheckTarget(record);
@@ -102,7 +102,7 @@ internal sealed class FileSystemVerifier(
         var child = new RecordRef(record.Child);
         if (!RecordSum.EntryHolds(records, entry))
         {
-            Report($"entry {entry.Value} in directory {NameOf(directory)} is damaged: the name is lost");
+            Report(_words.OfDamagedContents(entry, RecordKind.Entry)());
             return 1;
         }
         if (!inodes.IsWhole(directory) || !inodes[directory].IsDirectory)
@@ -131,7 +131,7 @@ internal sealed class FileSystemVerifier(
     {
         var owner = new RecordRef(records.Get<AttributeRecord>(attribute).Owner);
         if (!RecordSum.AttributeHolds(records, attribute))
-            Report($"an extended attribute of {NameOf(owner)} is damaged (record {attribute.Value})");
+            Report(_words.OfDamagedContents(attribute, RecordKind.Attribute)());
         else if (!inodes.IsWhole(owner) || attributes.Find(owner, attributes.Name(attribute)) != attribute)
             Report($"extended attribute {attribute.Value} does not belong to an inode that has it");
         return 2;
@@ -141,7 +141,7 @@ internal sealed class FileSystemVerifier(
     {
         var owner = new RecordRef(records.Get<TargetRecord>(target).Owner);
         if (!RecordSum.TargetHolds(records, target))
-            Report($"the target of symbolic link {NameOf(owner)} is damaged (record {target.Value})");
+            Report(_words.OfDamagedContents(target, RecordKind.Target)());
         else if (!inodes.IsWhole(owner) || inodes[owner].Target != target.Value)
             Report($"link target {target.Value} does not belong to an inode");
     }

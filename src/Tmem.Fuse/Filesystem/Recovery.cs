@@ -31,7 +31,7 @@ internal sealed class Recovery(
     public RecordRef FirstHeld { get; private set; }
 
     private readonly RecordTreeBuilder<EntryRecord> _trees = new(records);
-    private readonly Remnant _remnant = new(records, paths);
+    private readonly RecordWords _words = new(records, paths);
     private long _inodes;
     private bool _namesAreLost;
 
@@ -94,7 +94,7 @@ internal sealed class Recovery(
                 records.Free(record);
                 break;
             case RecordState.Damaged:
-                damage.Note(_remnant.Describe(record));
+                damage.Note(_words.OfDamagedHeader(record));
                 if (drops) records.FreeDamaged(record);
                 break;
             case RecordState.Committed when kind == RecordKind.Inode:
@@ -122,37 +122,12 @@ internal sealed class Recovery(
 
     /// <summary>A record with a whole header and damaged contents. If its pool is gone, it stands for nothing.</summary>
     /// <returns>Whether something is lost.</returns>
-    private bool FailsSum(RecordRef record, Func<string> what)
+    private bool FailsSum(RecordRef record, byte kind)
     {
         var poolIsGone = records.PoolOf(record) is var pool && pool != default && client.PoolInfo(pool, out _) != TmemStatus.Ok;
+        if (!poolIsGone) damage.Note(_words.OfDamagedContents(record, kind));
         if (drops || poolIsGone) records.Free(record);
-        if (!poolIsGone) damage.Note(what);
         return !poolIsGone;
-    }
-
-    // Apart from what every record passes through: what a function captures is made when its scope is entered.
-    private Func<string> InodeWords(RecordRef inode)
-    {
-        var pool = records.PoolOf(inode);
-        return () => $"inode {inode.Value}, in {paths.PoolText(pool)}, is damaged";
-    }
-
-    private Func<string> EntryWords(RecordRef entry)
-    {
-        var directory = new RecordRef(records.Get<EntryRecord>(entry).Parent);
-        return () => $"entry {entry.Value} in directory {paths.NameOf(directory)} is damaged: the name is lost";
-    }
-
-    private Func<string> AttributeWords(RecordRef attribute)
-    {
-        var of = new RecordRef(records.Get<AttributeRecord>(attribute).Owner);
-        return () => $"an extended attribute of {paths.NameOf(of)} is damaged (record {attribute.Value})";
-    }
-
-    private Func<string> TargetWords(RecordRef target)
-    {
-        var of = new RecordRef(records.Get<TargetRecord>(target).Owner);
-        return () => $"the target of symbolic link {paths.NameOf(of)} is damaged (record {target.Value})";
     }
 
     private void ResetInode(RecordRef inode)
@@ -167,7 +142,7 @@ internal sealed class Recovery(
         record.Lower(InodeFlags.Held);
         if (!RecordSum.Holds(inode, in record))
         {
-            FailsSum(inode, InodeWords(inode));
+            FailsSum(inode, RecordKind.Inode);
             return;
         }
         if (record.Size > FilePages.MaximumSize)
@@ -182,7 +157,7 @@ internal sealed class Recovery(
     {
         if (!RecordSum.EntryHolds(records, entry))
         {
-            _namesAreLost |= FailsSum(entry, EntryWords(entry));
+            _namesAreLost |= FailsSum(entry, RecordKind.Entry);
             return;
         }
         ref var record = ref records.Get<EntryRecord>(entry);
@@ -291,7 +266,7 @@ internal sealed class Recovery(
     {
         if (!RecordSum.AttributeHolds(records, attribute))
         {
-            FailsSum(attribute, AttributeWords(attribute));
+            FailsSum(attribute, RecordKind.Attribute);
             return;
         }
         var owner = new RecordRef(records.Get<AttributeRecord>(attribute).Owner);
@@ -304,7 +279,7 @@ internal sealed class Recovery(
     {
         if (!RecordSum.TargetHolds(records, target))
         {
-            FailsSum(target, TargetWords(target));
+            FailsSum(target, RecordKind.Target);
             return;
         }
         var owner = new RecordRef(records.Get<TargetRecord>(target).Owner);
