@@ -25,7 +25,9 @@ internal sealed partial class ControlClient
 
     public Reply<CheckReply> Check() => Call<CheckReply>(ControlMethod.Check, Timeout.InfiniteTimeSpan);
 
-    public Reply<StopReply> Stop() => Call<StopReply>(ControlMethod.Stop, Long);
+    public Reply<StopReply> Stop(bool discard = false) => discard
+        ? Call<StopParameters, StopReply>(ControlMethod.Stop, new() { Discard = true }, Long)
+        : Call<StopReply>(ControlMethod.Stop, Long);
 
     public Reply<UpgradeReply> Upgrade(UpgradeParameters wish) =>
         Call<UpgradeParameters, UpgradeReply>(ControlMethod.Upgrade, wish, Long);

@@ -6,7 +6,7 @@ public sealed record DurabilityStatistics
     /// <summary>Checkpoints that wrote something and became durable.</summary>
     public long Checkpoints { get; init; }
 
-    /// <summary>Checkpoints that failed: the disk was full or failing.</summary>
+    /// <summary>Checkpoints that failed: the disk was full or failing, or the file had been removed.</summary>
     public long Failures { get; init; }
 
     /// <summary>How the engine knows which pages were written.</summary>
@@ -23,6 +23,18 @@ public sealed record DurabilityStatistics
 
     /// <summary>The last checkpoint failed: changes since the last successful one are in memory only.</summary>
     public bool LastFailed { get; init; }
+
+    /// <summary>
+    /// The file has now been removed, or replaced by another: it is still written, and all of it is gone with the last process
+    /// that has it open.
+    /// </summary>
+    public bool FileRemoved { get; init; }
+
+    /// <summary>
+    /// The name at which the last checkpoint found the file, or "inode N" where that name cannot be seen; null while the path
+    /// that it was opened by leads to it, as far as can be seen.
+    /// </summary>
+    public string? FileMovedTo { get; init; }
 
     /// <summary>Pages copied to the journal.</summary>
     public long Pages { get; init; }

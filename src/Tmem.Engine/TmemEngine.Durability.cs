@@ -22,7 +22,8 @@ public sealed unsafe partial class TmemEngine
     /// </summary>
     /// <returns>
     /// Ok; DiskFull or DiskError if it could not be written. The store then continues in memory, the file still holds the last
-    /// state that became durable, and the next call tries all of it again.
+    /// state that became durable, and the next call tries all of it again. FileRemoved if it could be, but has lost its name
+    /// since it was opened.
     /// </returns>
     public TmemStatus Sync()
     {

@@ -87,4 +87,10 @@ public enum TmemStatus : byte
     /// The remaining room is reserved for other pools; or a reserve does not fit beside what is stored and reserved.
     /// </summary>
     Reserved,
+
+    /// <summary>
+    /// The region's file has been removed, or replaced by another: what is written to it is gone with the last process that has
+    /// it open.
+    /// </summary>
+    FileRemoved,
 }

@@ -305,6 +305,29 @@ public sealed class CommandTests : IDisposable
         Assert.Equal((ExitCode.Failed, "tmemctl: tmemd goes on: swap is on; turn it off\n"), (outcome.Code, outcome.Error));
     }
 
+    [Fact]
+    public void Stop_says_what_was_lost_where_it_was_told_to_lose_it()
+    {
+        _server.Lost = 3 << 20;
+        Assert.DoesNotContain("lost", Ctl.Run(_server, "stop").Output);
+        Assert.EndsWith("; 3.0 MiB of the store are lost\n", Ctl.Run(_server, "stop", "--discard").Output);
+        Assert.Contains("\"lostBytes\": 3145728", Ctl.Run(_server, "stop", "--discard", "--json").Output);
+    }
+
+    [Fact]
+    public void Status_begins_with_what_is_wrong_with_the_regions_file()
+    {
+        _server.Durability = new DurabilityFigures { Tracking = "hashes", Checkpoints = 7, FileMovedTo = "/new place" };
+        Assert.Matches("MOVED +the region's file is now at /new place: start with that", Ctl.Run(_server, "status").Output);
+        _server.Durability = new DurabilityFigures { Tracking = "hashes", LastFailed = true, BytesBehind = 5 << 20 };
+        Assert.Matches("made durable +THE LAST TIME FAILED, 5.0 MiB are in memory alone", Ctl.Run(_server, "status").Output);
+        _server.Durability = _server.Durability with { FileRemoved = true };
+        var status = Ctl.Run(_server, "status").Output;
+        Assert.Matches("made durable +THE FILE HAS BEEN REMOVED OR REPLACED", status);
+        Assert.Contains($"copy what is needed out of {_server.Mount}, then stop with "
+            + $"'tmemctl --socket {_server.SocketPath} stop --discard'", status);
+    }
+
     [Theory]
     [InlineData("pool list", "pool", "destroy", "--force", "x")]
     [InlineData("pool list", "pool", "create", "x")]

@@ -37,6 +37,9 @@ internal sealed class FakeServer : IDisposable
     /// <summary>What every pool that is there is guaranteed.</summary>
     public long Guaranteed { get; set; }
     public RpcError? StopError { get; set; }
+    /// <summary>What a stop loses if it is told that it may.</summary>
+    public long Lost { get; set; }
+    public DurabilityFigures Durability { get; set; } = new();
     public RpcError? UpgradeError { get; set; }
     /// <summary>What status tells once an upgrade was asked for.</summary>
     public ProcessFigures Processes { get; set; } = new() { WorkerPid = 4712, KeeperPid = 4711, Restarts = 2, Upgrades = 1 };
@@ -121,8 +124,9 @@ internal sealed class FakeServer : IDisposable
             case ControlMethod.Check:
                 return (JsonSerializer.Serialize(new CheckReply(7, 2, 1, 0.25, Problems), ControlJson.Default.CheckReply), null);
             case ControlMethod.Stop:
-                return StopError is null ? (JsonSerializer.Serialize(new StopReply(4711), ControlJson.Default.StopReply), null)
-                    : (null, StopError);
+                if (StopError is not null) return (null, StopError);
+                var lost = request.Params is { } wish && wish.GetProperty("discard").GetBoolean() ? Lost : 0;
+                return (JsonSerializer.Serialize(new StopReply(4711, lost), ControlJson.Default.StopReply), null);
             case ControlMethod.Upgrade:
                 return UpgradeError is null
                     ? (JsonSerializer.Serialize(new UpgradeReply(4710, 0), ControlJson.Default.UpgradeReply), null)
@@ -186,7 +190,7 @@ internal sealed class FakeServer : IDisposable
             CapacityBytes = 1L << 30, UsedBytes = UsedBytes, PeakUsedBytes = 300 << 20, PageSpanBytes = 250 << 20, MetadataBytes =
                 6 << 20,
             ReadySpanBytes = 1 << 20, RecordSpanBytes = 2 << 20, SlackBytes = 3 << 20, SlotsMoved = 44, Spans = 77,
-                SpansReturned = 5, Generation = 3,
+                SpansReturned = 5, Generation = 3, Durability = Durability,
         },
     };
 }

@@ -26,6 +26,7 @@ namespace Tmem.Control.Messages;
 [JsonSerializable(typeof(PoolCreateParameters))]
 [JsonSerializable(typeof(PoolReserveParameters))]
 [JsonSerializable(typeof(PoolDestroyParameters))]
+[JsonSerializable(typeof(StopParameters))]
 [JsonSerializable(typeof(UpgradeParameters))]
 internal sealed partial class ControlJson : JsonSerializerContext;
 

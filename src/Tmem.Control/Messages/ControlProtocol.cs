@@ -53,7 +53,7 @@ internal static class ControlMethod
     public const string PoolDestroy = "pool.destroy";
     /// <summary>() -> <see cref="CheckReply"/>.</summary>
     public const string Check = "check";
-    /// <summary>() -> <see cref="StopReply"/>.</summary>
+    /// <summary><see cref="StopParameters"/> or nothing -> <see cref="StopReply"/>.</summary>
     public const string Stop = "stop";
     /// <summary><see cref="UpgradeParameters"/> -> <see cref="UpgradeReply"/>.</summary>
     public const string Upgrade = "upgrade";

@@ -103,6 +103,10 @@ internal sealed record DurabilityFigures
     public long Failures { get; init; }
     public bool LastFailed { get; init; }
     public long BytesBehind { get; init; }
+    /// <summary>Removed or replaced: all that is stored is gone with the daemon.</summary>
+    public bool FileRemoved { get; init; }
+    /// <summary>Its name now, or "inode N", if its old one no longer leads to it.</summary>
+    public string? FileMovedTo { get; init; }
     public long Unquiet { get; init; }
     public string Tracking { get; init; } = "none";
     public long Pages { get; init; }
@@ -186,7 +190,9 @@ internal sealed record CheckReply(long PagesChecked, long ObjectsChecked, long S
     IReadOnlyList<string> Problems);
 
 /// <summary>The result of <c>stop</c> when the daemon will end; its process ends soon after.</summary>
-internal sealed record StopReply(int Pid);
+/// <param name="Pid">The daemon's process.</param>
+/// <param name="LostBytes">Memory of the store whose contents are lost, as the caller wanted rather than a refusal.</param>
+internal sealed record StopReply(int Pid, long LostBytes = 0);
 
 /// <summary>
 /// The result of <c>upgrade</c> when the new worker is ready and this one retires; <c>status</c> then tells the outcome.

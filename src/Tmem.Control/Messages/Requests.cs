@@ -48,6 +48,13 @@ internal sealed record PoolDestroyParameters
     public bool Force { get; init; }
 }
 
+/// <summary>Parameters of <c>stop</c>; without any, nothing is lost.</summary>
+internal sealed record StopParameters
+{
+    /// <summary>Stop even if the region's file cannot be written or has been removed.</summary>
+    public bool Discard { get; init; }
+}
+
 /// <summary>Parameters of <c>upgrade</c>: omitted ones stay as they are.</summary>
 internal sealed record UpgradeParameters
 {

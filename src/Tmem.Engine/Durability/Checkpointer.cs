@@ -7,7 +7,8 @@ namespace Tmem.Engine.Durability;
 /// The thread that makes checkpoints: on request, and often enough that a power cut loses no more than an interval. Requests made
 /// while a checkpoint is under way share the next one, because it begins after them; each is answered as soon as its checkpoint
 /// is durable. A failed checkpoint is retried unasked, at first after a second and then less often, so that a disk that has room
-/// again is noticed.
+/// again is noticed. One whose file has lost its name is written all the same, so that whoever has the file open has all of it,
+/// and is no success; a name does not come back, so nothing is retried for it.
 /// </summary>
 internal sealed class Checkpointer : IDisposable
 {
@@ -27,6 +28,9 @@ internal sealed class Checkpointer : IDisposable
     private long _answered;
     private long _durable;
     private int _error;
+    private bool _isRemoved;
+    private bool _removalTold;
+    private string? _movedTo;
     private bool _stop;
     private TimeSpan _retry;
     private long _failedSince;
@@ -52,7 +56,14 @@ internal sealed class Checkpointer : IDisposable
         _thread.Start();
     }
 
-    public DurabilityStatistics Figures { get { lock (_gate) return _figures; } }
+    /// <summary>Whether the file has been removed is looked at now: nobody may have synced since.</summary>
+    public DurabilityStatistics Figures
+    {
+        get
+        {
+            lock (_gate) return _figures with { FileRemoved = _image.RemovedAt is not null };
+        }
+    }
 
     internal Checkpoint Checkpoint => _checkpoint;
     internal long Waiting { get { lock (_gate) return _asked - _answered; } }
@@ -105,7 +116,7 @@ internal sealed class Checkpointer : IDisposable
     /// <summary>Makes a last checkpoint; if it succeeds, the file then holds the image alone.</summary>
     public void Dispose()
     {
-        var last = Sync();
+        _ = Sync();
         lock (_gate)
         {
             _stop = true;
@@ -113,13 +124,14 @@ internal sealed class Checkpointer : IDisposable
         }
         _thread.Join();
         // If something could not be made durable or applied, the next process to open the file may need the journal.
-        if (last == TmemStatus.Ok && _checkpoint.Apply() == 0) _ = _image.Journal.Remove();
+        if (_error == 0 && _checkpoint.Apply() == 0) _ = _image.Journal.Remove();
         _checkpoint.Dispose();
         _image.Dispose();
     }
 
     /// <summary>A failed one is Ok once a later one is durable: that covers it.</summary>
-    private TmemStatus OutcomeOf(long number) => _durable >= number ? TmemStatus.Ok : StatusOf(_error);
+    private TmemStatus OutcomeOf(long number) => _durable >= number ? TmemStatus.Ok
+        : _isRemoved ? TmemStatus.FileRemoved : StatusOf(_error);
 
     private static TmemStatus StatusOf(int error) => Journal.IsFull(error) ? TmemStatus.DiskFull : TmemStatus.DiskError;
 
@@ -127,17 +139,21 @@ internal sealed class Checkpointer : IDisposable
     {
         // Finishes what an earlier process made durable and did not apply.
         _ = _checkpoint.Apply();
+        TellOfName(_image.RemovedAt);
         while (WaitForWork(out var serves))
         {
             var error = _checkpoint.Run();
             // Contents stored and removed again still take room in the region, and in what would be written.
             if (Journal.IsFull(error) && _shed()) error = _checkpoint.Run();
             TmemNotice? notice;
+            // After the write: a file that was removed meanwhile holds nothing for anybody.
+            var removedAt = _image.RemovedAt;
             lock (_gate)
             {
                 _answered = serves;
                 _error = error;
-                if (error == 0) _durable = serves;
+                _isRemoved = removedAt is not null;
+                if (error == 0 && !_isRemoved) _durable = serves;
                 Note(error);
                 notice = NoticeOf(error);
                 while (_awaited.TryPeek(out var next) && next.Number <= serves)
@@ -146,6 +162,7 @@ internal sealed class Checkpointer : IDisposable
             }
             if (error == 0) _ = _checkpoint.Apply();
             if (notice is { } one) _notice?.Invoke(one);
+            TellOfName(removedAt);
             if (!_checkpoint.WasQuiet && !_wasUnquiet)
             {
                 _wasUnquiet = true;
@@ -161,7 +178,8 @@ internal sealed class Checkpointer : IDisposable
     {
         lock (_gate)
         {
-            var wait = _error == 0 ? _interval : _interval < _retry && _interval > TimeSpan.Zero ? _interval : _retry;
+            var wait = _error == 0 || _isRemoved ? _interval
+                : _interval < _retry && _interval > TimeSpan.Zero ? _interval : _retry;
             while (!_stop && _asked == _answered && Monitor.Wait(_gate, wait)) { }
             serves = _asked;
             return !_stop;
@@ -170,8 +188,8 @@ internal sealed class Checkpointer : IDisposable
 
     private void Note(int error) => _figures = _figures with
     {
-        Checkpoints = _figures.Checkpoints + (error == 0 && _checkpoint.Pages > 0 ? 1 : 0),
-        Failures = _figures.Failures + (error == 0 ? 0 : 1),
+        Checkpoints = _figures.Checkpoints + (error == 0 && !_isRemoved && _checkpoint.Pages > 0 ? 1 : 0),
+        Failures = _figures.Failures + (error == 0 && !_isRemoved ? 0 : 1),
         LastFailed = error != 0,
         BytesBehind = error == 0 ? 0 : _checkpoint.BytesBehind,
         Unquiet = _figures.Unquiet + (error == 0 && !_checkpoint.WasQuiet ? 1 : 0),
@@ -179,12 +197,35 @@ internal sealed class Checkpointer : IDisposable
         LongestStandstill = _checkpoint.Held > _figures.LongestStandstill ? _checkpoint.Held : _figures.LongestStandstill,
     };
 
-    /// <summary>Reports the first failure, and its end; those between are counted.</summary>
+    /// <summary>
+    /// Reports once that the file has been removed, and each new place that it was moved to: at a start by its old name, another
+    /// file would be made or found there. After the waiting are answered, because looking at a path may take long.
+    /// </summary>
+    private void TellOfName(string? removedAt)
+    {
+        var movedTo = removedAt is null ? _image.MovedTo : null;
+        var isNew = removedAt is not null != _removalTold || movedTo != _movedTo;
+        if (!isNew) return;
+        _removalTold = removedAt is not null;
+        lock (_gate) _figures = _figures with { FileMovedTo = _movedTo = movedTo };
+        _notice?.Invoke(removedAt is not null
+            ? new TmemNotice(IsProblem: true,
+                $"{_image.Name} has been removed or replaced: what is stored would be gone with this process, and a sync fails. "
+                + "Copy what is needed elsewhere, or save the removed file, which goes on being written: before this process "
+                + $"ends, another opens {removedAt} and then copies it")
+            : movedTo is not null
+                ? new TmemNotice(IsProblem: true,
+                    $"{_image.Name} is now at {movedTo}: start with that, or move it back. At the old name the next start "
+                    + "would not find it")
+                : new TmemNotice(IsProblem: false, $"{_image.Name} has its name again"));
+    }
+
+    /// <summary>Reports the first failure, and its end; those between are counted. Not of a file that has been removed.</summary>
     private TmemNotice? NoticeOf(int error)
     {
         if (error == 0)
         {
-            if (_failedInARow == 0) return null;
+            if (_failedInARow == 0 || _isRemoved) return null;
             var notice = new TmemNotice(IsProblem: false, $"{_image.Name} is written again, after {_failedInARow} failures "
                 + $"in {Stopwatch.GetElapsedTime(_failedSince).TotalSeconds:0} s: everything is durable");
             _failedInARow = 0;
@@ -192,7 +233,7 @@ internal sealed class Checkpointer : IDisposable
             return notice;
         }
         _retry = _retry == TimeSpan.Zero ? s_firstRetry : _retry * 2 < s_longestRetry ? _retry * 2 : s_longestRetry;
-        if (_failedInARow++ > 0) return null;
+        if (_isRemoved || _failedInARow++ > 0) return null;
         _failedSince = Stopwatch.GetTimestamp();
         var free = _image.FreeBytes;
         var isFull = Journal.IsFull(error);

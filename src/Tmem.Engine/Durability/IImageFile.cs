@@ -12,6 +12,16 @@ internal unsafe interface IImageFile : IDisposable
 
     long Length { get; }
 
+    /// <summary>
+    /// Null while the file has a name, or if it had none when it was opened. Else where it can be read until this process ends.
+    /// </summary>
+    string? RemovedAt { get; }
+
+    /// <summary>
+    /// Null while the path that it was opened by leads to it, and where that cannot be seen. Else its present name, or "inode N".
+    /// </summary>
+    string? MovedTo { get; }
+
     /// <summary>Reads; bytes beyond the end are zeros.</summary>
     int Read(long offset, byte* into, int length);
 

@@ -20,17 +20,23 @@ internal sealed unsafe class ImageFile : IImageFile
     private const int SetFlags = 4;
 
     private readonly int _descriptor;
+    private readonly FileName _name;
     private bool _direct;
     private bool _isLockedHere;
 
-    private ImageFile(int descriptor, string name)
+    private ImageFile(int descriptor, string name, FileName names)
     {
         _descriptor = descriptor;
         Name = name;
+        _name = names;
         UseDirect(true);
     }
 
     public string Name { get; }
+
+    public string? RemovedAt => _name.RemovedAt;
+
+    public string? MovedTo => _name.MovedTo;
 
     public long Length => FileFacts.LengthOf(_descriptor, Name);
 
@@ -51,7 +57,7 @@ internal sealed unsafe class ImageFile : IImageFile
     /// <exception cref="RegionException">It cannot be opened, is no regular file, is another user's, or is in use.</exception>
     public static ImageFile Open(string path, bool onlyReads = false)
     {
-        var file = Adopt(RegionFileOpening.OpenLocked(path, onlyReads), path);
+        var file = Take(RegionFileOpening.OpenLocked(path, onlyReads), path, Path.GetFullPath(path), mayHaveNone: false);
         file._isLockedHere = true;
         return file;
     }
@@ -62,19 +68,25 @@ internal sealed unsafe class ImageFile : IImageFile
     /// <param name="onlyReads">As for the other.</param>
     public static ImageFile Open(SafeFileHandle handle, string? path, bool onlyReads)
     {
-        var file = Adopt(RegionFileOpening.ReopenLocked(handle, path ?? "of the handle", onlyReads), path);
+        var descriptor = RegionFileOpening.ReopenLocked(handle, path ?? "of the handle", onlyReads);
+        var file = Take(descriptor, path, from: null, mayHaveNone: true);
         file._isLockedHere = true;
         return file;
     }
 
     /// <summary>Takes over a file that another process has opened and locked, with its descriptor.</summary>
-    public static ImageFile Adopt(int descriptor, string? path)
+    /// <param name="descriptor">The file.</param>
+    /// <param name="path">What it was opened by, if known; only an absolute path can be looked at again.</param>
+    public static ImageFile Adopt(int descriptor, string? path) =>
+        Take(descriptor, path, Path.IsPathFullyQualified(path ?? "") ? path : null, mayHaveNone: false);
+
+    private static ImageFile Take(int descriptor, string? path, string? from, bool mayHaveNone)
     {
         var name = path is null ? "the region's file" : $"region file '{path}'";
         try
         {
             _ = FileFacts.LengthOf(descriptor, name);
-            return new ImageFile(descriptor, name);
+            return new ImageFile(descriptor, name, new FileName(descriptor, from, mayHaveNone));
         }
         catch
         {

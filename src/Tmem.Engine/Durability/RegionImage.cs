@@ -36,6 +36,12 @@ internal sealed unsafe class RegionImage : IDisposable
     /// <summary>The image's superblock, once there is one.</summary>
     public Superblock Superblock { get; private set; }
 
+    /// <inheritdoc cref="IImageFile.RemovedAt"/>
+    public string? RemovedAt => _file.RemovedAt;
+
+    /// <inheritdoc cref="IImageFile.MovedTo"/>
+    public string? MovedTo => _file.MovedTo;
+
     /// <summary>Length of the file.</summary>
     public long FileBytes => _file.Length;
 

@@ -27,6 +27,18 @@ internal static unsafe partial class SystemCalls
     /// <summary>0, or an errno.</summary>
     public static int Stat(int descriptor, stat* buffer) => Errno(FStat(descriptor, buffer));
 
+    /// <summary>0, or an errno. Follows links. The path, UTF-8, ends with a zero byte.</summary>
+    public static int Stat(ReadOnlySpan<byte> path, stat* buffer)
+    {
+        fixed (byte* text = path) return Errno(StatCall(text, buffer));
+    }
+
+    /// <summary>Bytes of a link's target, not ended by a zero, or minus an errno.</summary>
+    public static int ReadLink(ReadOnlySpan<byte> path, Span<byte> target)
+    {
+        fixed (byte* text = path, into = target) return (int)ValueOrErrno(ReadLinkCall(text, into, (nuint)target.Length));
+    }
+
     /// <summary>The new offset, or minus an errno.</summary>
     public static long Seek(int descriptor, long offset, int whence) => ValueOrErrno((nint)LSeek(descriptor, offset, whence));
 
@@ -89,6 +101,12 @@ internal static unsafe partial class SystemCalls
 
     [LibraryImport("libc", EntryPoint = "fstat", SetLastError = true)]
     private static partial int FStat(int descriptor, stat* buffer);
+
+    [LibraryImport("libc", EntryPoint = "stat", SetLastError = true)]
+    private static partial int StatCall(byte* path, stat* buffer);
+
+    [LibraryImport("libc", EntryPoint = "readlink", SetLastError = true)]
+    private static partial nint ReadLinkCall(byte* path, byte* into, nuint length);
 
     [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
     private static partial nint LSeek(int descriptor, long offset, int whence);

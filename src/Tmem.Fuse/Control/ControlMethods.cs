@@ -20,7 +20,8 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
     {
         ControlMethod.Status => WithoutParameters(method, parameters) ?? Status(),
         ControlMethod.Check => WithoutParameters(method, parameters) ?? Check(),
-        ControlMethod.Stop => WithoutParameters(method, parameters) ?? Stop(wanted),
+        ControlMethod.Stop => RpcParameters.None(method, parameters) is null ? Stop(new(), wanted)
+            : RpcParameters.Read(method, parameters, ControlJson.Default.StopParameters, wish => Stop(wish, wanted)),
         ControlMethod.Upgrade =>
             RpcParameters.Read(method, parameters, ControlJson.Default.UpgradeParameters, wish => Upgrade(wish, wanted)),
         ControlMethod.Adopt => WithoutParameters(method, parameters) ?? Adopt(),
@@ -73,7 +74,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
             var started = Stopwatch.GetTimestamp();
             var report = engine.Verify();
             var pages = PageWords.Of(report.Problems, report.CorruptPages, directory).Select(page => page.Text);
-            IReadOnlyList<string> problems = [.. pages, .. directory.Verify()];
+            IReadOnlyList<string> problems = [.. pages, .. directory.Verify(), .. RegionFile()];
             return RpcAnswer.Of(new CheckReply(report.PagesChecked, report.ObjectsChecked, report.SpansChecked,
                 Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3), problems), ControlJson.Default.CheckReply);
         }
@@ -83,10 +84,22 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         }
     }
 
-    private RpcAnswer Stop(Func<bool> wanted) => daemon.TryStop(wanted, out var reason)
-        ? RpcAnswer.Of(new StopReply(Pid), ControlJson.Default.StopReply)
-        : RpcAnswer.Fail(ControlErrorCode.StopRefused, "tmemd goes on: " + reason, daemon.MountPoint,
-            Remedies.After(reason, StopRemedy.For(reason, _tmemctl) + ", and stop again", "then stop again"));
+    /// <summary>Sound or not, a store whose file has been removed is lost with its process.</summary>
+    private IEnumerable<string> RegionFile()
+    {
+        if (engine.Statistics().Durability.FileRemoved)
+            yield return $"region file {daemon.RegionName} has been removed or replaced, and all that is stored would be gone "
+                + $"with this daemon; copy what is needed out of {daemon.MountPoint}, then stop with "
+                + $"'{_tmemctl.Line("stop --discard")}'";
+    }
+
+    private RpcAnswer Stop(StopParameters wish, Func<bool> wanted)
+    {
+        if (daemon.TryStop(wish.Discard, wanted, out var reason, out var lostBytes))
+            return RpcAnswer.Of(new StopReply(Pid, lostBytes), ControlJson.Default.StopReply);
+        var (what, remedy) = StopRemedy.Of(reason, _tmemctl);
+        return RpcAnswer.Fail(ControlErrorCode.StopRefused, "tmemd goes on: " + what, daemon.MountPoint, remedy);
+    }
 
     private RpcAnswer Upgrade(UpgradeParameters wish, Func<bool> wanted)
     {

@@ -37,6 +37,8 @@ internal static class Figures
         Failures = statistics.Failures,
         LastFailed = statistics.LastFailed,
         BytesBehind = statistics.BytesBehind,
+        FileRemoved = statistics.FileRemoved,
+        FileMovedTo = statistics.FileMovedTo,
         Unquiet = statistics.Unquiet,
         Tracking = statistics.Tracking switch
         {

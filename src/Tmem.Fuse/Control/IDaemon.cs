@@ -34,9 +34,13 @@ internal interface IDaemon
     /// Decides whether the daemon may end and, if so, begins the end and returns without waiting for it. The caller's reply is
     /// still sent: <see cref="ControlServer.Dispose"/> waits for it.
     /// </summary>
+    /// <param name="discard">Whether a region's file that cannot be written, or has been removed, is no obstacle.</param>
     /// <param name="wanted">Whether the caller still waits: asked before an irreversible step. If not, nothing is done.</param>
-    /// <param name="reason">When false: the obstacle, a sentence that names it; else empty.</param>
-    bool TryStop(Func<bool> wanted, out string reason);
+    /// <param name="reason">
+    /// When false: the obstacle, a sentence that names it, and what to do behind a semicolon if that is known; else empty.
+    /// </param>
+    /// <param name="lostBytes">When true: memory of the store whose contents are lost.</param>
+    bool TryStop(bool discard, Func<bool> wanted, out string reason, out long lostBytes);
 
     /// <summary>
     /// Some of the processes that have files of a pool open, each with the file, in words; empty if none can be seen.

@@ -7,14 +7,18 @@ namespace Tmem.Fuse.Control;
 /// </summary>
 internal static class StopRemedy
 {
-    /// <summary>A clause without a full stop.</summary>
-    /// <param name="reason">Why it was refused.</param>
+    /// <summary>The reason without its remedy, and the remedy: clauses without a full stop.</summary>
+    /// <param name="reason">Why it was refused; what to do stands behind a semicolon, if it is known.</param>
     /// <param name="tmemctl">Command lines that address this daemon.</param>
-    public static string For(string reason, ControlCommand tmemctl)
+    public static (string Reason, string Remedy) Of(string reason, ControlCommand tmemctl) => reason.Split("; ", 2) switch
+    {
+        [var what, var remedy] => (what, remedy),
+        _ => (reason, For(reason, tmemctl) + ", and stop again"),
+    };
+
+    private static string For(string reason, ControlCommand tmemctl)
     {
         var swapOff = tmemctl.Line("swap off");
-        if (reason.Contains("region's file", StringComparison.OrdinalIgnoreCase))
-            return "make room on the disk of the region's file";
         if (reason.Contains("swap is ", StringComparison.OrdinalIgnoreCase)) return $"turn swap off with '{swapOff}'";
         if (reason.Contains("loop device", StringComparison.OrdinalIgnoreCase))
             return $"detach the loop device (losetup --detach), after '{swapOff}' if swap is on it";

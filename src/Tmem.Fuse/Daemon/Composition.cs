@@ -47,20 +47,37 @@ internal sealed class Composition : IDisposable
     /// <summary>How many file handles are open now, as the kernel has told.</summary>
     public long OpenFiles() => _fileSystem.OpenFiles();
 
-    /// <summary>Makes the region's file durable. Returns why that fails, or null.</summary>
-    public string? MakeDurable()
+    /// <summary>Whether what the region's file lacks is given up: its end then waits for nothing.</summary>
+    public bool IsGivenUp { get; set; }
+
+    /// <summary>
+    /// Makes the region's file durable. Returns why that fails, with the remedy, and what would be lost; or null.
+    /// </summary>
+    public (string Why, long LostBytes)? MakeDurable()
     {
         var status = _engine.Sync();
         if (status == TmemStatus.Ok) return null;
-        var behind = ByteSize.Format(_engine.Statistics().Durability.BytesBehind);
-        return status == TmemStatus.DiskFull
-            ? $"the disk of {RegionName} has no room for what has changed since it was last written, {behind} of the "
-                + "region, once for the journal and "
-                + "once where the image has no place for it yet, and that would be lost; make room on that disk, or delete "
-                + "files of the store"
-            : $"{RegionName} cannot be written, and {behind} of the region that it lacks would be lost; see to "
-                + "its disk";
+        var statistics = _engine.Statistics();
+        var lost = status == TmemStatus.FileRemoved ? statistics.UsedBytes : statistics.Durability.BytesBehind;
+        var bytes = ByteSize.Format(lost);
+        var discard = $"'{_handover.Tmemctl.Line("stop --discard")}'";
+        return (status switch
+        {
+            TmemStatus.FileRemoved =>
+                $"region file {RegionName} has been removed or replaced, and all that is stored, {bytes}, would be lost; copy "
+                + $"what is needed out of {_handover.MountPoint}, or save the removed file, which is still written, by way of "
+                + $"{RemovedFile}, and stop with {discard}",
+            TmemStatus.DiskFull =>
+                $"the disk of {RegionName} has no room for what has changed since it was last written, {bytes} of the region, "
+                + "once for the journal and once where the image has no place for it yet, and that would be lost; make room on "
+                + $"that disk, or delete files of the store, and stop again, or lose it with {discard}",
+            _ => $"{RegionName} cannot be written, and {bytes} of the region that it lacks would be lost; see to its disk, and "
+                + $"stop again, or lose it with {discard}",
+        }, lost);
     }
+
+    /// <summary>Where the region's file can be read after its removal.</summary>
+    private string RemovedFile => $"/proc/{Environment.ProcessId}/fd/{_handover.Page.RegionFile}";
 
     /// <summary>Opens the store and puts the file system on it.</summary>
     /// <param name="handover">What the keeper holds.</param>
@@ -138,7 +155,15 @@ internal sealed class Composition : IDisposable
     private void AwaitDurable()
     {
         var status = _engine.Sync();
-        if (status == TmemStatus.Ok) return;
+        if (status == TmemStatus.Ok || IsGivenUp) return;
+        if (status == TmemStatus.FileRemoved)
+        {
+            Log.Error(
+                $"region file {RegionName} has been removed or replaced, and is gone with this process: {RemovedFile} can be "
+                + $"opened for {s_lastChance.TotalSeconds:0} s, and copied then");
+            Thread.Sleep(s_lastChance);
+            return;
+        }
         Log.Error(
             $"{RegionName} cannot be written ({status}), and this process has what it lacks: it tries again for "
             + $"{s_lastChance.TotalSeconds:0} s and then ends without. "

@@ -27,8 +27,7 @@ internal sealed unsafe class Worker : IDaemon
     private readonly Handover _handover;
     private readonly ServedMount _mount;
     private readonly KeeperPeer _keeper;
-    private readonly Func<string?> _makeDurable;
-    private readonly Func<long> _openFiles;
+    private readonly Composition _composition;
     private readonly Lock _stopLock = new();
     private readonly ControlGate _calls = new();
     private ControlServer? _control;
@@ -39,8 +38,7 @@ internal sealed unsafe class Worker : IDaemon
 
     private Worker(Handover handover, ServedMount mount, Link line, Composition composition)
     {
-        _makeDurable = composition.MakeDurable;
-        _openFiles = composition.OpenFiles;
+        _composition = composition;
         _handover = handover;
         _mount = mount;
         _keeper = new KeeperPeer(handover, line, Retire);
@@ -133,16 +131,27 @@ internal sealed unsafe class Worker : IDaemon
     }
 
     /// <inheritdoc/>
-    public bool TryStop(Func<bool> wanted, out string reason)
+    public bool TryStop(bool discard, Func<bool> wanted, out string reason, out long lostBytes)
     {
+        (reason, lostBytes) = ("", 0);
         // First, while everything can still be refused: ending with a file that cannot be written loses the rest. It may take
         // long, and so may the wait for another stop: a caller that has been told of a failure meanwhile no longer wants it.
         using var rights = ProcessRights.Raise();
         lock (_stopLock)
         {
-            reason = _isOver ? ""
-                : _makeDurable() ?? _mount.TryStop(_openFiles, wanted) ?? "";
+            if (_isOver) return true;
+            if (_composition.MakeDurable() is var (why, bytes))
+            {
+                if (!discard) reason = why;
+                lostBytes = bytes;
+            }
+            // Before the unmount, behind which another thread ends the process.
+            _composition.IsGivenUp = discard;
+            if (reason.Length == 0) reason = _mount.TryStop(_composition.OpenFiles, wanted) ?? "";
+            if (reason.Length > 0) _composition.IsGivenUp = false;
         }
+        if (reason.Length == 0 && lostBytes > 0)
+            Log.Warning($"stopping as asked, and {ByteSize.Format(lostBytes)} of the store are lost");
         return reason.Length == 0;
     }
 
@@ -328,7 +337,7 @@ internal sealed unsafe class Worker : IDaemon
 
     private void DecideStop(string signal)
     {
-        var stops = TryStop(() => true, out var reason);
+        var stops = TryStop(discard: false, () => true, out var reason, out _);
         if (stops && _givesWay)
         {
             Log.Info($"{signal}: this worker gives way to another one, which decides");
@@ -338,8 +347,8 @@ internal sealed unsafe class Worker : IDaemon
         if (stops) Log.Info($"{signal}: stopping");
         else
         {
-            var remedy = StopRemedy.For(reason, _handover.Tmemctl);
-            Log.Warning($"{signal}: {reason}; serving on: {remedy}, and stop again");
+            var (what, remedy) = StopRemedy.Of(reason, _handover.Tmemctl);
+            Log.Warning($"{signal}: {what}; serving on: {remedy}");
         }
     }
 

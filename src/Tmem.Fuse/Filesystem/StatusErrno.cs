@@ -35,6 +35,7 @@ internal static class StatusErrno
         TmemStatus.TableFull => Errno.ENOSPC,
         TmemStatus.DiskFull => Errno.ENOSPC,
         TmemStatus.DiskError => Errno.EIO,
+        TmemStatus.FileRemoved => Errno.EIO,
         _ => Errno.EIO,
     };
 }

@@ -31,7 +31,7 @@ internal static class StatusCommand
             ("mount", status.MountPoint),
             ("socket", status.SocketPath),
             ("region", $"{status.Region}, generation {store.Generation}"),
-            .. Rows(store.Durability),
+            .. Rows(store.Durability, status.MountPoint, tmemctl),
             ("capacity", Words.Size(store.CapacityBytes)),
             ("used",
                 $"{Words.Size(store.UsedBytes)} ({Words.Share(store.UsedBytes, store.CapacityBytes)}), peak "
@@ -76,12 +76,18 @@ internal static class StatusCommand
         if (processes.UpgradeProblem is { } problem) yield return ("last upgrade", "refused: " + problem);
     }
 
-    private static IEnumerable<(string, string)> Rows(DurabilityFigures figures)
+    private static IEnumerable<(string, string)> Rows(DurabilityFigures figures, string mount, ControlCommand tmemctl)
     {
         if (figures.Tracking == "none") yield break;
-        var state = figures.LastFailed
-            ? $"THE LAST TIME FAILED, {Words.Size(figures.BytesBehind)} are in memory alone: see to the disk of the region's "
-                + "file; " : "";
+        if (figures.FileMovedTo is { } name)
+            yield return ("  MOVED", $"the region's file is now at {name}: start with that, or move it back");
+        var state = figures.FileRemoved
+            ? "THE FILE HAS BEEN REMOVED OR REPLACED, and all that is stored would be lost with this daemon: copy what is needed "
+                + $"out of {mount}, then stop with '{tmemctl.Line("stop --discard")}'; "
+            : figures.LastFailed
+                ? $"THE LAST TIME FAILED, {Words.Size(figures.BytesBehind)} are in memory alone: see to the disk of the region's "
+                    + "file; "
+                : "";
         var unquiet = figures.Unquiet > 0 ? $", {figures.Unquiet} not quiet" : "";
         yield return ("  made durable", $"{state}{Counted.Of(figures.Checkpoints, "time")}, "
             + $"{Counted.Of(figures.Failures, "failure")}{unquiet}, "

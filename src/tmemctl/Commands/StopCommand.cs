@@ -10,14 +10,16 @@ internal static class StopCommand
 {
     public static Verb Create()
     {
+        var discard = Takes.Flag("--discard",
+            "Stop even if the region's file cannot be written or has been removed, and lose what it does not have.");
         var noWait = Takes.Flag("--no-wait", "Return when the daemon has unmounted, and not when its processes have ended.");
         return new("stop",
             "Unmounts and ends the daemon, and returns when its processes have ended. Refused while swap or an open file is on "
-            + "the mount.",
-            (context, parse) => Run(context, parse.GetValue(noWait)), noWait);
+            + "the mount, or while the region's file cannot be written.",
+            (context, parse) => Run(context, parse.GetValue(noWait), parse.GetValue(discard)), discard, noWait);
     }
 
-    private static int Run(CommandContext context, bool noWait)
+    private static int Run(CommandContext context, bool noWait, bool discard)
     {
         if (Swap(context) is { } refusal) return refusal;
         if (context.Client.Status().Value is { Connection: >= 0 } status
@@ -25,17 +27,18 @@ internal static class StopCommand
             return context.Terminal.Fail(ExitCode.Failed, $"tmemd goes on: {own}", "send it elsewhere, and stop again",
                 ControlErrorCode.StopRefused);
         using var processes = noWait ? null : DaemonProcesses.Hold(context.Client);
-        if (!context.Terminal.Take(context.Client.Stop(), out var stop, out var exit)) return exit;
+        if (!context.Terminal.Take(context.Client.Stop(discard), out var stop, out var exit)) return exit;
         var daemon = $"tmemd (process {stop.Pid})";
         var patience = context.Client.Patience ?? ControlClient.Long;
         if (processes?.AwaitEnd(patience) == false)
             return context.Terminal.Fail(ExitCode.Unknown,
                 $"{daemon} has unmounted and was still ending after {patience.TotalSeconds:0.#} s",
                 "look at its log, and start no other on its region or its socket before the process is gone");
-        return context.Terminal.Done(new StopReport(stop.Pid, processes is not null), output => output.WriteLine(
-            processes is not null ? $"{daemon} has ended"
+        var lost = stop.LostBytes == 0 ? "" : $"; {Words.Size(stop.LostBytes)} of the store are lost";
+        return context.Terminal.Done(new StopReport(stop.Pid, processes is not null, stop.LostBytes), output => output.WriteLine(
+            (processes is not null ? $"{daemon} has ended"
                 : noWait ? $"{daemon} is ending"
-                : $"{daemon} is ending, and was not waited for: its processes cannot be seen from here"));
+                : $"{daemon} is ending, and was not waited for: its processes cannot be seen from here") + lost));
     }
 
     /// <summary>

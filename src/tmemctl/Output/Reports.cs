@@ -57,7 +57,8 @@ internal sealed record RecoverReport(IReadOnlyList<string> Done, IReadOnlyList<s
 /// <summary>The report of <c>stop</c>.</summary>
 /// <param name="Pid">The daemon's process.</param>
 /// <param name="Ended">Whether all of its processes have ended; else they are about to.</param>
-internal sealed record StopReport(int Pid, bool Ended);
+/// <param name="LostBytes">Memory of the store whose contents the region's file does not have.</param>
+internal sealed record StopReport(int Pid, bool Ended, long LostBytes);
 
 /// <summary>An error under <c>--json</c>, on standard error.</summary>
 /// <param name="ExitCode">The exit code.</param>

@@ -32,6 +32,8 @@ internal sealed unsafe class SimulatedDisk : IImageFile
     public SparseBytes Initial { get; }
     public SparseBytes Contents { get { lock (_lock) return _now.Copy(); } }
     public string Name => "the simulated disk";
+    public string? RemovedAt { get; set; }
+    public string? MovedTo { get; set; }
     public long Length { get { lock (_lock) return _now.Length; } }
 
     /// <summary>Operations so far: a moment to cut the power at.</summary>

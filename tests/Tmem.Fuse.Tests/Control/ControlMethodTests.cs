@@ -114,8 +114,8 @@ public sealed class ControlMethodTests : IDisposable
     [Theory]
     [InlineData("swap is still on /mnt/fake: /dev/loop7", "swap off", true)]
     [InlineData("/mnt/fake is busy, held by process 7 (bash)", "swap off", false)]
-    [InlineData("the region's file cannot be written (NoRoom)", "swap off", false)]
-    [InlineData("the region's file cannot be written (NoRoom)", "make room", true)]
+    [InlineData("the disk of /r is full; make room on it, and stop again", "swap off", false)]
+    [InlineData("the disk of /r is full; make room on it, and stop again", "make room on it, and stop again", true)]
     public void The_remedy_of_a_refused_stop_is_about_its_reason(string reason, string remedy, bool named)
     {
         _fixture.Daemon.Obstacle = reason;
@@ -172,6 +172,31 @@ public sealed class ControlMethodTests : IDisposable
         _fixture.Daemon.Obstacle = null;
         Assert.Equal(4711, _peer.Call("stop")["result"]!["pid"]!.GetValue<int>());
         Assert.Equal(1, _fixture.Daemon.Stops);
+    }
+
+    [Fact]
+    public void Stop_discards_if_told_to_and_says_how_much()
+    {
+        _fixture.Daemon.Unwritten = 5000;
+        var refused = _peer.Call("stop", "{}");
+        Assert.Equal("tmemd goes on: the disk is full", refused.Message());
+        Assert.Equal("make room on it, and stop again", refused["error"]!["data"]!["remedy"]!.GetValue<string>());
+        Assert.Equal(ControlErrorCode.StopRefused, _peer.Call("stop", "{\"discard\":false}").Code());
+        Assert.Equal(5000, _peer.Call("stop", "{\"discard\":true}")["result"]!["lostBytes"]!.GetValue<long>());
+        Assert.Equal(1, _fixture.Daemon.Stops);
+    }
+
+    [Fact]
+    public void A_removed_region_file_is_a_problem_that_status_and_check_tell()
+    {
+        Assert.False(Removed());
+        _fixture.Store.FileRemoved = true;
+        Assert.True(Removed());
+        var problem = Assert.Single(_peer.Call("check")["result"]!["problems"]!.AsArray())!.GetValue<string>();
+        Assert.Contains("removed or replaced", problem, StringComparison.Ordinal);
+        Assert.EndsWith($"'tmemctl --socket {_fixture.SocketPath} stop --discard'", problem, StringComparison.Ordinal);
+
+        bool Removed() => _peer.Call("status")["result"]!["store"]!["durability"]!["fileRemoved"]!.GetValue<bool>();
     }
 
     [Fact]

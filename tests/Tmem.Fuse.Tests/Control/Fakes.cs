@@ -9,6 +9,9 @@ namespace Tmem.Fuse.Tests.Control;
 internal sealed class FakeDaemon : IDaemon
 {
     public string? Obstacle { get; set; }
+
+    /// <summary>Bytes that the region's file lacks and cannot take.</summary>
+    public long Unwritten { get; set; }
     public int Stops { get; private set; }
     public string Version => "9.8.7";
     public ProcessFigures Processes { get; set; } = new() { WorkerPid = 4712, KeeperPid = 4711, Restarts = 2, Upgrades = 1 };
@@ -28,15 +31,17 @@ internal sealed class FakeDaemon : IDaemon
 
     public IReadOnlyList<string> HoldersOf(string pool) => Holders.GetValueOrDefault(pool) ?? [];
 
-    public bool TryStop(Func<bool> wanted, out string reason)
+    public bool TryStop(bool discard, Func<bool> wanted, out string reason, out long lostBytes)
     {
         Begun?.Signal();
         Hold?.Wait();
+        lostBytes = 0;
         reason = "whoever asked has hung up";
         if (!wanted()) return false;
-        reason = Obstacle ?? "";
-        if (Obstacle is null) Stops++;
-        return Obstacle is null;
+        if (discard) lostBytes = Unwritten;
+        reason = Obstacle ?? (Unwritten == lostBytes ? "" : "the disk is full; make room on it, and stop again");
+        if (reason.Length == 0) Stops++;
+        return reason.Length == 0;
     }
 
     public bool TryUpgrade(UpgradeParameters wish, Func<bool> wanted, out string reason)
@@ -72,6 +77,7 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
     public ManualResetEventSlim VerifyBegun { get; } = new();
     public bool Broken { get; set; }
     public long ExcessReserve { get; set; }
+    public bool FileRemoved { get; set; }
 
     public Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id)
     {
@@ -131,6 +137,7 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
         UsedBytes = 300 << 20,
         ReservableBytes = 20 << 20,
         ExcessReserveBytes = ExcessReserve,
+        Durability = new DurabilityStatistics { FileRemoved = FileRemoved },
         PeakUsedBytes = 310 << 20,
         PageSpanBytes = 290 << 20,
         ReadySpanBytes = 1 << 20,

@@ -37,6 +37,7 @@ public sealed class StatusErrnoTests
         [TmemStatus.Corrupt] = Errno.EIO,
         [TmemStatus.DiskFull] = Errno.ENOSPC,
         [TmemStatus.DiskError] = Errno.EIO,
+        [TmemStatus.FileRemoved] = Errno.EIO,
     };
 
     [Fact]
