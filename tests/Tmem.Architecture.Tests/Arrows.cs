@@ -6,11 +6,11 @@ namespace Tmem.Architecture.Tests;
 /// <summary>Which folder of an assembly knows which: a folder is the namespace of the same name.</summary>
 internal static class Arrows
 {
-    /// <param name="assembly">Looked at as it was built.</param>
+    /// <param name="assembly">The assembly as it was built.</param>
     /// <param name="root">Its root namespace.</param>
     /// <param name="facade">Types of the root namespace that put the others together; the rest of it are words, which do not
     /// count.</param>
-    /// <returns>One line an arrow.</returns>
+    /// <returns>One line for each arrow.</returns>
     public static SortedSet<string> Of(System.Reflection.Assembly assembly, string root, string[] facade)
     {
         var arrows = new SortedSet<string>(StringComparer.Ordinal);
@@ -26,7 +26,7 @@ internal static class Arrows
         return arrows;
     }
 
-    /// <summary>A way along the arrows that comes back to where it began; empty if there is none.</summary>
+    /// <summary>A way along the arrows that returns to its start; empty if there is none.</summary>
     public static IReadOnlyList<string> Circle(Dictionary<string, string[]> layers)
     {
         var done = new HashSet<string>();

@@ -4,14 +4,14 @@ using Tmem.Engine.Tests.Embedding;
 namespace Tmem.Architecture.Tests;
 
 /// <summary>
-/// No message names a command line of tmemctl that was written by hand: without the --socket of the daemon it speaks of, it would
-/// act on another one. ControlCommand makes them.
+/// No message names a command line of tmemctl that was written by hand: without the --socket of the daemon that the message is
+/// about, it would act on another one. ControlCommand makes them.
 /// </summary>
 public partial class CommandLineTests
 {
     private static readonly string[] s_folders = ["src/Tmem.Fuse", "src/tmemctl", "src/Tmem.Control"];
 
-    /// <summary>Where they are made.</summary>
+    /// <summary>The file that makes them.</summary>
     private const string Maker = "src/Tmem.Control/Messages/ControlCommand.cs";
 
     [Fact]
@@ -40,7 +40,7 @@ public partial class CommandLineTests
     private static bool IsByHand(string line) =>
         !line.TrimStart().StartsWith("//", StringComparison.Ordinal) && Mention().IsMatch(line);
 
-    /// <summary>The program's name in a string, with something behind it that is typed.</summary>
+    /// <summary>The program's name in a string, followed by something to type.</summary>
     [GeneratedRegex("\"[^\"]*tmemctl [^\"]*\"?")]
     private static partial Regex Mention();
 }

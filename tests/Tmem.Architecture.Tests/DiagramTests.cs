@@ -4,7 +4,7 @@ using Tmem.Engine.Tests.Embedding;
 namespace Tmem.Architecture.Tests;
 
 /// <summary>
-/// The diagram in docs/architecture.md is made from <see cref="Layers"/>, so it cannot tell an older structure.
+/// The diagram in docs/architecture.md is made from <see cref="Layers"/>, so it cannot show an older structure.
 /// <c>TMEM_APPROVE=1</c> writes it there.
 /// </summary>
 public class DiagramTests
@@ -38,7 +38,7 @@ public class DiagramTests
             foreach (var folder in folders.Keys) _ = Height(folders, folder, []);
     }
 
-    /// <summary>Folder by folder, the lowest first, each with an arrow to those it knows.</summary>
+    /// <summary>Folder by folder, the lowest first, each with arrows to those it knows.</summary>
     private static string Diagram()
     {
         var diagram = new StringBuilder();
@@ -57,7 +57,7 @@ public class DiagramTests
 
     private static string Name(string folder) => folder == Layers.Facade ? "the facade" : folder;
 
-    /// <summary>How many arrows lie between a folder and the bottom, on the longest way down.</summary>
+    /// <summary>The number of arrows between a folder and the bottom, on the longest way down.</summary>
     private static int Height(Dictionary<string, string[]> folders, string folder, HashSet<string> above)
     {
         Assert.True(above.Add(folder), $"{folder} is above itself");

@@ -3,7 +3,7 @@ using Tmem.Engine.Tests.Embedding;
 
 namespace Tmem.Architecture.Tests;
 
-/// <summary>A promise in docs/ names the test that holds it: that test exists.</summary>
+/// <summary>A promise in docs/ names the test that holds it; this test checks that the named test exists.</summary>
 public sealed partial class DocumentedTestTests
 {
     [Fact]

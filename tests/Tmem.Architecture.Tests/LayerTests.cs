@@ -2,7 +2,7 @@ using System.Reflection;
 
 namespace Tmem.Architecture.Tests;
 
-/// <summary>Each folder knows those that <see cref="Layers"/> says, and no other; and none of these ways leads back.</summary>
+/// <summary>Each folder knows those that <see cref="Layers"/> allows, and no other; and the arrows form no cycle.</summary>
 public class LayerTests
 {
     [Fact]

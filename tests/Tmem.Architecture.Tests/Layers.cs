@@ -1,22 +1,21 @@
 namespace Tmem.Architecture.Tests;
 
 /// <summary>
-/// The arrows that are allowed: a folder to those it may know. A folder that stands nowhere here may not be there, and an arrow
-/// that nothing uses any more may not stand here; a new one is a decision that shows in the diff. What is looked at is the built
-/// assembly, where a constant of another folder is a number and no arrow.
+/// The allowed arrows: from a folder to those it may know. A folder that is missing here is an error, and so is an arrow that
+/// nothing uses any more; a new one is a decision that shows in the diff. The tests look at the built assembly, where a constant
+/// of another folder is a number and no arrow.
 /// </summary>
 internal static class Layers
 {
     /// <summary>
-    /// The words of the public surface (ids, options, status, figures), which everybody speaks and which know
-    /// nobody.
+    /// The words of the public surface (ids, options, status, figures), which everybody speaks and which know nobody.
     /// </summary>
     public const string Words = "(words)";
 
     /// <summary>The facade: the engine, its clients, and the opener, which put everything together.</summary>
     public const string Facade = "(facade)";
 
-    /// <summary>Types of the namespace Tmem.Engine that are no words.</summary>
+    /// <summary>Types of the namespace Tmem.Engine that are not words.</summary>
     public static readonly string[] EngineFacade =
         ["TmemEngine", "TmemClient", "CallGate", "LongCall", "EngineMeter", "EngineOptions", "RegionOpener", "RegionTakeover"];
 

@@ -9,7 +9,7 @@ public class LineLengthTests
 
     private static readonly string[] s_extensions = ["", ".cs", ".c", ".md", ".csproj", ".props", ".json"];
 
-    /// <summary>Made by tools: the list of the public surface, what was built.</summary>
+    /// <summary>Made by tools: the list of the public surface, build output.</summary>
     private static readonly string[] s_made = ["bin", "obj", "out", ".git"];
 
     [Fact]
@@ -24,7 +24,7 @@ public class LineLengthTests
     private static bool IsMade(string file) =>
         Path.GetRelativePath(Repository.Root, file).Split('/').Intersect(s_made).Any();
 
-    /// <summary>In prose, tables have rows of any length, and what a program prints stands as it prints it.</summary>
+    /// <summary>In prose, rows of tables may have any length, and a program's output stands as it is printed.</summary>
     private static IEnumerable<string> TooLong(string file)
     {
         var isProse = file.EndsWith(".md", StringComparison.Ordinal);

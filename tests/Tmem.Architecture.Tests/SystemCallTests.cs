@@ -2,7 +2,7 @@ using Tmem.Engine.Tests.Embedding;
 
 namespace Tmem.Architecture.Tests;
 
-/// <summary>The programs ask the kernel in one folder each.</summary>
+/// <summary>Each program keeps its system calls in one folder.</summary>
 public class SystemCallTests
 {
     [Theory]

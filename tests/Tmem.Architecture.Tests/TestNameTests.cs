@@ -3,7 +3,7 @@ using Tmem.Engine.Tests.Embedding;
 
 namespace Tmem.Architecture.Tests;
 
-/// <summary>A test is named by the sentence that it proves, its words apart: one style in all projects.</summary>
+/// <summary>A test is named by the sentence that it proves, with its words apart: one style in all projects.</summary>
 public sealed partial class TestNameTests
 {
     [Fact]
@@ -19,7 +19,7 @@ public sealed partial class TestNameTests
     [GeneratedRegex(@"\[(Fact|Theory)\b.*?\bpublic (async |static |unsafe )*(void|Task) (?<name>\w+)\(", RegexOptions.Singleline)]
     private static partial Regex Tests();
 
-    /// <summary>A capital within a word: the next word, run together with it.</summary>
+    /// <summary>A capital within a word: two words run together.</summary>
     [GeneratedRegex("[a-z][A-Z][a-z]")]
     private static partial Regex Run();
 }

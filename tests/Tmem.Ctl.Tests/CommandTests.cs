@@ -40,7 +40,7 @@ public sealed class CommandTests : IDisposable
             var says = $"the command was carried out, but standard output takes no result: {why}";
             Assert.Contains(arguments.Contains("--json") ? $"\"message\": \"{says}\",\n  \"remedy\": \"send it elsewhere\"\n"
                 : $"tmemctl: {says}; send it elsewhere\n", error.ToString());
-            // With nobody to tell it, it ends all the same.
+            // It ends even if both streams fail.
             Assert.Equal(ExitCode.Failed, CommandTree.Run(arguments, output, output, new FakeSwapSystem(), new NoMounts()));
         }
     }
@@ -57,7 +57,7 @@ public sealed class CommandTests : IDisposable
             Assert.Equal(ExitCode.Failed, Run("swap", "off"));
             Assert.Empty(system.Swaps());
             Assert.Empty(_server.Pools);
-            // What was refused keeps its own exit code.
+            // A refusal keeps its own exit code.
             _server.Problems.Add("slot 5 is torn");
             Assert.Equal(ExitCode.Problems, Run("check"));
             _server.Problems.Clear();
@@ -99,7 +99,7 @@ public sealed class CommandTests : IDisposable
         using var family = new FakeFamily();
         _server.Processes = _server.Processes with { KeeperPid = family.Keeper, WorkerPid = family.Worker, Upgrades = 0 };
         var upgrade = Task.Run(() => Ctl.Run(_server, "upgrade", "--threads", "3"), TestContext.Current.CancellationToken);
-        // It waits for the new worker, and the daemon ends instead: its name goes first, its keeper last.
+        // It waits for the new worker, and the daemon ends instead: its socket goes first, its keeper last.
         while (!_server.HasBeenAsked(ControlMethod.Status, after: ControlMethod.Upgrade))
             await Task.Delay(1, TestContext.Current.CancellationToken);
         if (inOrder) File.Delete(_server.SocketPath);

@@ -4,7 +4,7 @@ using Tmem.Ctl.Swap;
 
 namespace Tmem.Ctl.Tests;
 
-/// <summary>What a run of tmemctl came to.</summary>
+/// <summary>The outcome of a run of tmemctl.</summary>
 internal sealed record Outcome(int Code, string Output, string Error)
 {
     public JsonNode Json => JsonNode.Parse(Output)!;
@@ -25,7 +25,7 @@ internal static class Ctl
         Run(new FakeSwapSystem(), server.SocketPath, arguments);
 }
 
-/// <summary>A machine without tmem mounts: a test of the command line recovers nothing of the real one.</summary>
+/// <summary>A machine without tmem mounts: a test of the command line recovers nothing on the real one.</summary>
 internal sealed class NoMounts : IMountSystem
 {
     public IReadOnlyList<TmemMount> Mounts() => [];

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Tmem.Ctl.Tests;
 
-/// <summary>Two processes that look like a daemon's keeper and worker, and sleep.</summary>
+/// <summary>Two sleeping processes that look like a daemon's keeper and worker.</summary>
 internal sealed class FakeFamily : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("tmem-ctl-").FullName;
@@ -11,7 +11,7 @@ internal sealed class FakeFamily : IDisposable
 
     public FakeFamily()
     {
-        // A process is called by the name of its file, and these two have one command line.
+        // A process has the name of its file, and these two have one command line.
         var program = Path.Combine(_folder, "tmemd-worker");
         File.CreateSymbolicLink(program, "/bin/sleep");
         (_keeper, _worker) = (Process.Start(program, "600"), Process.Start(program, "600"));

@@ -29,30 +29,30 @@ internal sealed class FakeServer : IDisposable
     public List<string> Calls { get; } = [];
     public List<string> Problems { get; } = [];
     public long UsedBytes { get; set; } = 256 << 20;
-    /// <summary>What the last pool that was made is guaranteed.</summary>
+    /// <summary>The reserve of the last pool that was made.</summary>
     public long Reserved { get; private set; }
     /// <summary>The minor number of the mount's device.</summary>
     public int Connection { get; set; } = 52;
     public ReserveExcess? Excess { get; set; }
-    /// <summary>What every pool that is there is guaranteed.</summary>
+    /// <summary>The reserve of every existing pool.</summary>
     public long Guaranteed { get; set; }
     public RpcError? StopError { get; set; }
     /// <summary>What a stop loses if it is told that it may.</summary>
     public long Lost { get; set; }
     public DurabilityFigures Durability { get; set; } = new();
     public RpcError? UpgradeError { get; set; }
-    /// <summary>What status tells once an upgrade was asked for.</summary>
+    /// <summary>What status reports after an upgrade.</summary>
     public ProcessFigures Processes { get; set; } = new() { WorkerPid = 4712, KeeperPid = 4711, Restarts = 2, Upgrades = 1 };
-    /// <summary>Sent as it is instead of any reply.</summary>
+    /// <summary>Sent as it is, instead of any reply.</summary>
     public string? Raw { get; set; }
-    /// <summary>Every pool.create is refused so.</summary>
+    /// <summary>Refuses every pool.create with this.</summary>
     public RpcError? CreateError { get; set; }
-    /// <summary>So many times pool.destroy finds the pool busy.</summary>
+    /// <summary>How often pool.destroy finds the pool busy.</summary>
     public int Busy { get; set; }
-    /// <summary>Takes requests and answers none; <see cref="Closes"/>: and hangs up.</summary>
+    /// <summary>Takes requests and answers none; with <see cref="Closes"/> it hangs up as well.</summary>
     public bool Mute { get; set; }
     public bool Closes { get; set; }
-    /// <summary>Make and remove a directory for each pool, as a mount would.</summary>
+    /// <summary>Makes and removes a directory for each pool, as a mount would.</summary>
     public bool RealDirectories { get; set; }
 
     public static PoolFigures Figures { get; } = new()
@@ -65,7 +65,7 @@ internal sealed class FakeServer : IDisposable
             Evictions = 0, CorruptPages = 0,
     };
 
-    /// <summary>Whether one thing has been asked for after another.</summary>
+    /// <summary>Whether a method was called after another.</summary>
     public bool HasBeenAsked(string method, string after)
     {
         lock (Calls) return Calls.LastIndexOf(method) > Calls.IndexOf(after) && Calls.Contains(after);
@@ -101,7 +101,7 @@ internal sealed class FakeServer : IDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or IOException)
         {
-            // Disposed, before or in the middle of an accept; or the peer left.
+            // Disposed, before or during an accept; or the peer left.
         }
     }
 

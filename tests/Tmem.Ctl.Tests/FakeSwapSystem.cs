@@ -3,7 +3,7 @@ using Tmem.Ctl.Swap;
 
 namespace Tmem.Ctl.Tests;
 
-/// <summary>A file that the fake kernel knows.</summary>
+/// <summary>A file known to the fake kernel.</summary>
 internal sealed class FakeFile
 {
     public required FileIdentity Identity { get; init; }
@@ -14,7 +14,9 @@ internal sealed class FakeFile
     public string? OldMark { get; set; }
 }
 
-/// <summary>Files, loop devices and swap in three collections, with the order of what was done and a place to fail at.</summary>
+/// <summary>
+/// Files, loop devices and swap in three collections; records the order of the actions, and can fail at any of them.
+/// </summary>
 internal sealed class FakeSwapSystem : ISwapSystem
 {
     private ulong _inodes = 100;
@@ -29,11 +31,11 @@ internal sealed class FakeSwapSystem : ISwapSystem
     public Dictionary<string, int> On { get; } = [];
     public List<string> Done { get; } = [];
     public MemoryRoom Room { get; set; } = new(1L << 40, []);
-    /// <summary>Somebody else has the swap file open.</summary>
+    /// <summary>Another process has the swap file open.</summary>
     public bool Watched { get; set; }
     /// <summary>The action that fails.</summary>
     public string? FailAt { get; set; }
-    /// <summary>Actions that fail when taking back.</summary>
+    /// <summary>Actions that fail while they are undone.</summary>
     public HashSet<string> Stuck { get; } = [];
 
     public bool IsClean => Files.Count == 0 && Attached.Count == 0 && On.Count == 0;

@@ -5,7 +5,7 @@ namespace Tmem.Ctl.Tests;
 
 /// <summary>
 /// What every command says of itself, to the byte: help.txt has the output of each line that begins with "$ ", which scripts and
-/// people know by heart. A change of it is made there by hand.
+/// people know by heart. Changes to it are made there by hand.
 /// </summary>
 public sealed class HelpTests
 {
@@ -26,7 +26,7 @@ public sealed class HelpTests
         Assert.Equal(Unwrapped(expected), Unwrapped(actual.ToString()));
     }
 
-    /// <summary>At a terminal the lines are broken where it ends; what is piped is as it stands there.</summary>
+    /// <summary>At a terminal, lines are broken at its width; piped output is unbroken.</summary>
     private static string Unwrapped(string text) => Console.IsOutputRedirected ? text
         : string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 }

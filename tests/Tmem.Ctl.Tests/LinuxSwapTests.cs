@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Tmem.Ctl.Tests;
 
-/// <summary>The real kernel under a fake daemon: a tmpfs stands for the mount, everything else is real.</summary>
+/// <summary>The real kernel under a fake daemon: a tmpfs stands in for the mount, everything else is real.</summary>
 public sealed class LinuxSwapTests : IDisposable
 {
     private readonly FakeServer _server = new() { RealDirectories = true };
@@ -53,7 +53,7 @@ public sealed class LinuxSwapTests : IDisposable
         Assert.Contains("create file", outcome.Error);
         Assert.Equal(ExitCode.Done, Ctl.Run(_system, _server.SocketPath, "swap", "off").Code);
         Assert.Equal("precious", File.ReadAllText(victim));
-        // The pool's directory itself is a link to elsewhere.
+        // The pool's directory itself is a link to another place.
         Directory.Delete(pool, recursive: true);
         Directory.CreateSymbolicLink(pool, Directory.CreateDirectory(Path.Combine(_server.Mount, "elsewhere")).FullName);
         Assert.Contains("open pool 'swap'", Ctl.Run(_system, _server.SocketPath, "swap", "on", "--size", "1M").Error);
@@ -93,7 +93,7 @@ public sealed class LinuxSwapTests : IDisposable
     }
 
     /// <summary>
-    /// A file system without a device of its own, as the real mount is, and with attributes that only root sets.
+    /// A file system without a device of its own, like the real mount, and with attributes that only root can set.
     /// </summary>
     private Unmounter MountTmpfs()
     {

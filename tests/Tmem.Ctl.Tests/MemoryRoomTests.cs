@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Tmem.Ctl.Tests;
 
-/// <summary>How much memory is missing to turn swap off: only what is missing for certain.</summary>
+/// <summary>How much memory is missing to turn swap off: only what is certainly missing.</summary>
 public sealed class MemoryRoomTests
 {
     private const long MiB = 1 << 20;

@@ -5,11 +5,12 @@ using Xunit;
 namespace Tmem.Ctl.Tests;
 
 /// <summary>
-/// What the benchmarks count as the daemon's: a keeper works next to nothing, and a worker of its has all the time and memory.
+/// What the benchmarks count as the daemon's: a keeper that does next to nothing, and its worker, which has all the time and
+/// memory.
 /// </summary>
 public sealed class ProcessFamilyTests
 {
-    // Grandchildren, of which one ends, is waited for, and is followed by another: a worker that was replaced.
+    // Grandchildren, one of which ends, is reaped, and is followed by another: a replaced worker.
     private const string Keeper = """
         sh -c 'sh -c "i=0; while [ \$i -lt 100000 ]; do i=\$((i+1)); done"
         echo next

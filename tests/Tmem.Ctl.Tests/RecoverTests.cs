@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Tmem.Ctl.Tests;
 
-/// <summary>What recover takes away, in which order, and what it leaves alone.</summary>
+/// <summary>What recover tears down, in which order, and what it leaves alone.</summary>
 public sealed class RecoverTests
 {
     private readonly FakeSwapSystem _swap = new();

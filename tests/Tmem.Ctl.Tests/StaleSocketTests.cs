@@ -5,7 +5,7 @@ using Xunit;
 namespace Tmem.Ctl.Tests;
 
 /// <summary>
-/// Sockets and locks of this process's own. A child that another test starts has both until it runs its program, so no other
+/// Sockets and locks of this process. A child that another test starts inherits both until it executes its program, so no other
 /// test runs beside these.
 /// </summary>
 [CollectionDefinition(nameof(StaleSocketTests), DisableParallelization = true)]

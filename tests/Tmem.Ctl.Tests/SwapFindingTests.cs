@@ -5,13 +5,15 @@ using Xunit;
 
 namespace Tmem.Ctl.Tests;
 
-/// <summary>What is found half done, renamed, planted or of others: ours is taken over, the rest left alone.</summary>
+/// <summary>
+/// What swap commands find half done, renamed, planted or made by others: they take over our own and leave the rest alone.
+/// </summary>
 public sealed class SwapFindingTests : SwapTests
 {
     [Fact]
     public void What_an_earlier_swap_left_is_taken_over()
     {
-        // The machine was cut off with swap on, and the region brought the file back.
+        // The machine was cut off with swap on, and the region restored the file.
         _server.Pools["swap"] = "persistent";
         _system.Folders["swap"] = (0, 0x1C0);
         _system.Add(Key, mark: new SwapMark(FakeServer.IdOf("swap"), true).Text);
@@ -19,7 +21,7 @@ public sealed class SwapFindingTests : SwapTests
         Assert.True(on.Code == ExitCode.Done, on.Error);
         Assert.Contains($"took away what an earlier swap had left: {SwapPath}", on.Output);
         Assert.Equal(Sure, _system.Files[Key].Size);
-        // And the pool that was made for it then goes with it now.
+        // The pool that was made for it goes with it.
         Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
         Assert.Empty(_server.Pools);
     }
@@ -39,7 +41,7 @@ public sealed class SwapFindingTests : SwapTests
     [Fact]
     public void A_planted_file_neither_hinders_nor_costs_a_pool()
     {
-        // The marks that a user can copy, on files and in pools that are not root's alone.
+        // The marks that a user can copy, on files and in pools that do not belong to root alone.
         _server.Pools["theirs"] = _server.Pools["admins"] = "persistent";
         _system.Folders["theirs"] = (1000, 0x1C0);
         _system.Add("theirs/swapfile", owner: 1000, oldMark: "pool made");
@@ -87,7 +89,7 @@ public sealed class SwapFindingTests : SwapTests
         _system.Attach("/dev/loop3", SwapPath, null);
         _system.Add("data/swapfile"); // no mark: not ours
         Assert.Contains("off already", Run("swap", "off").Output);
-        // Swap that somebody turned on by hand is shown, and his to turn off.
+        // Swap that somebody turned on by hand is shown, and left for that user to turn off.
         _system.On["/dev/loop1"] = 3;
         Assert.Contains($"not made by '{Tmemctl} swap on'", Run("swap", "status").Output);
         Assert.Contains("swapoff /dev/loop1", Run("swap", "off").Output);

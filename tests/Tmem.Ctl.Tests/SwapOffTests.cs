@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Tmem.Ctl.Tests;
 
-/// <summary>swap off: whatever there is of it is undone, as often as it is asked for, and never without memory.</summary>
+/// <summary>swap off: undoes all there is, as often as it is called, and never without enough memory.</summary>
 public sealed class SwapOffTests : SwapTests
 {
     [Fact]
@@ -60,7 +60,7 @@ public sealed class SwapOffTests : SwapTests
         _system.Room = new MemoryRoom(1L << 40, [new GroupRoom("/sys/fs/cgroup/memory/web", 200 << 20, 190 << 20, 90 << 20)]);
         Assert.Contains("80.0 MiB of memory are missing in the memory group /sys/fs/cgroup/memory/web", Run("swap", "off").Error);
         Assert.Empty(_system.Done);
-        // Other swap can take it; and who insists is obeyed.
+        // Other swap can take it; and the caller may insist.
         _system.On["/dev/sda2"] = -2;
         Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
         Run("swap", "on");

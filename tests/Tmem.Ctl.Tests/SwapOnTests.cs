@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tmem.Ctl.Tests;
 
-/// <summary>swap on: all or nothing, and what cannot be is refused beforehand.</summary>
+/// <summary>swap on: all or nothing, and what cannot work is refused beforehand.</summary>
 public sealed class SwapOnTests : SwapTests
 {
     [Fact]
@@ -74,7 +74,7 @@ public sealed class SwapOnTests : SwapTests
         Assert.Contains("were undone", outcome.Error);
         Assert.True(_system.IsClean);
         Assert.Empty(_server.Pools);
-        // And once the cause is gone it works.
+        // It works once the cause is gone.
         _system.FailAt = null;
         Assert.Equal(ExitCode.Done, Run("swap", "on").Code);
     }
@@ -88,7 +88,7 @@ public sealed class SwapOnTests : SwapTests
         Assert.Empty(_server.Pools);
     }
 
-    /// <summary>What cannot come out well is refused before anything is made.</summary>
+    /// <summary>What cannot end well is refused before anything is made.</summary>
     [Theory]
     [InlineData("99999T", ExitCode.Usage, "'99999T' is too large; the most is 16.0 TiB")]
     [InlineData("16777217M", ExitCode.Usage, "the most is 16.0 TiB")]
@@ -117,7 +117,7 @@ public sealed class SwapOnTests : SwapTests
         Assert.Contains($"'{Tmemctl} pool reserve swap 64M'", Run("swap", "on", "--reserve", "64M").Error);
     }
 
-    /// <summary>Copied, they would else act on the daemon of the default socket.</summary>
+    /// <summary>A copied command would otherwise act on the daemon of the default socket.</summary>
     [Fact]
     public void Each_command_line_that_is_named_addresses_the_same_daemon()
     {
@@ -229,7 +229,7 @@ public sealed class SwapOnTests : SwapTests
     {
         Assert.Contains("the store surely holds 755.2 MiB", Run("swap", "on", "--size", "4G").Output);
         Run("swap", "off");
-        // Far beyond, somebody has to insist.
+        // Far beyond the limit, the caller has to insist.
         Assert.Contains("the store surely holds 755.2 MiB", Run("swap", "on", "--size", "11G", "--force").Output);
         Assert.Equal(11L << 30, _system.Files[Key].Size);
         Run("swap", "off");

@@ -16,7 +16,7 @@ public sealed class SwapStatusTests : SwapTests
         Assert.Equal(3, lines.Length);
         Assert.Contains("/dev/loop7  2.0 GiB  100.0 MiB       100  swap", lines[1]);
         Assert.EndsWith(SwapPath, lines[1]);
-        // The fake pool's figures are of too few pages to tell a ratio; the fake device has 1.9 GiB unused.
+        // The fake pool has too few pages to tell a ratio; the fake device has 1.9 GiB unused.
         Assert.Equal(
             "/dev/loop7: the store has room for 755.2 MiB more if no page shrinks; 1.9 GiB of the device are unused, and once "
             + "the store is full, writes to it fail", lines[2]);

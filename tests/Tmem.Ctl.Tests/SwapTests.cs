@@ -1,11 +1,11 @@
 namespace Tmem.Ctl.Tests;
 
-/// <summary>A daemon of a few lines and a kernel of a few more, for the commands of swap.</summary>
+/// <summary>A daemon and a kernel of a few lines each, for the commands of swap.</summary>
 public abstract class SwapTests : IDisposable
 {
     private protected const string Key = "swap/swapfile";
 
-    // What is free of 1 GiB, less 1 MiB, in pages of 4160 bytes.
+    // The free part of 1 GiB, less 1 MiB, in pages of 4160 bytes.
     private protected const long Sure = ((1L << 30) - (256L << 20) - (1L << 20)) / 4160 * 4096;
 
     private protected readonly FakeServer _server = new();

@@ -4,8 +4,8 @@ using Xunit;
 namespace Tmem.Ctl.Tests;
 
 /// <summary>
-/// Whatever stands on the command line: an exit code of the list, no stack trace, and of wrong usage one line that names the
-/// thing and says where help is.
+/// Whatever the command line says: an exit code of the list, no stack trace, and for wrong usage one line that names the fault
+/// and points to help.
 /// </summary>
 public sealed class UsageTests : IDisposable
 {
@@ -176,7 +176,7 @@ public sealed class UsageTests : IDisposable
         for (var round = 0; round < 1000; round++)
         {
             string[] arguments = [.. Enumerable.Range(0, random.Next(6)).Select(_ => s_words[random.Next(s_words.Length)])];
-            // Where they name no socket, the daemon of the test is asked: never one of the machine.
+            // Command lines that name no socket reach the test's daemon, never one of the machine.
             var outcome = arguments.Contains("--") || arguments.Contains("--socket")
                 ? Run([.. arguments, "--socket", "/nonexistent/socket"]) : Ctl.Run(_server, arguments);
             var line = string.Join(' ', arguments);

@@ -108,7 +108,7 @@ public sealed class AllocationTests
     }
 
     /// <summary>
-    /// Each operation in each kind of pool with each of its outcomes, by itself: a byte anywhere is a byte too many.
+    /// Each operation on each kind of pool with each of its outcomes, separately: a byte anywhere is a byte too many.
     /// </summary>
     [Fact]
     public unsafe void Every_operation_and_outcome_allocates_nothing()
@@ -132,7 +132,7 @@ public sealed class AllocationTests
         Engines.AssertSound(engine);
         for (uint span = 0; span < engine.Slabs.Spans.HighWater; span++)
         {
-            // The one stored page so far: from here on it is corrupt.
+            // The one page stored so far: it is corrupt from here on.
             if (engine.Slabs.Spans.Table[span].Kind == SpanKind.PersistentPages)
                 engine.Slabs.At(engine.Slabs.Spans.PlaceOf(span))[99] ^= 1;
         }
@@ -225,13 +225,11 @@ public sealed class AllocationTests
         }
     }
 
-    /// <summary>
-    /// The parts, as <c>scripts/bench micro</c> measures them, once through: it fails if one of them allocates.
-    /// </summary>
+    /// <summary>The parts that <c>scripts/bench micro</c> measures, each once: fails if one of them allocates.</summary>
     [Fact]
     public void No_part_that_is_benchmarked_allocates()
     {
-        // Built as this is: the folder is named for the configuration.
+        // In the same configuration as this: the folder is named for it.
         var configuration = Path.GetFileName(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)));
         var program = Path.Combine(Repository.Root, "tests", "Tmem.MicroBenchmarks", "bin", configuration!, "net10.0",
             "Tmem.MicroBenchmarks.dll");

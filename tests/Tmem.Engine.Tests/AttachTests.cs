@@ -7,7 +7,7 @@ using Tmem.Engine.Records;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>What was stored is there again when a process attaches to the region, and nothing else is.</summary>
+/// <summary>A process that attaches to the region finds what was stored, and nothing else.</summary>
 public sealed class AttachTests : IDisposable
 {
     private readonly string _path =
@@ -104,7 +104,7 @@ public sealed class AttachTests : IDisposable
                     Assert.Equal(Stored(i, index), page[..length]);
                 }
                 var bytes = info.Statistics.CompressedBytes;
-                // New pages go on with the same codec: what is put over an equal page takes as much.
+                // New pages use the same codec: a page put over an equal one takes as much.
                 for (uint index = 0; index < 3; index++) client.Put(pools[i], new ObjectId(1), index, Stored(i, index));
                 Assert.Equal(bytes, Engines.Figures(client, pools[i]).CompressedBytes);
             }
@@ -140,7 +140,7 @@ public sealed class AttachTests : IDisposable
             var client = engine.Client(new TmemClientId(1));
             pool = Engines.Pool(client);
             client.Put(pool, new ObjectId(1), 0, Pages.Text(1));
-            // What a process that dies between the steps of a put leaves: taken slots that nothing refers to.
+            // What a process that dies between the steps of a put leaves behind: taken slots that nothing refers to.
             engine.Slabs.Allocate(SpanKind.PersistentPages, 40);
             engine.Slabs.Allocate(SpanKind.Nodes, SizeClasses.Node);
             engine.Slabs.Allocate(SpanKind.Objects, SizeClasses.Object);
@@ -166,7 +166,7 @@ public sealed class AttachTests : IDisposable
             var client = engine.Client(new TmemClientId(1));
             pool = Engines.Pool(client);
             for (uint i = 0; i < 200; i++) client.Put(pool, new ObjectId(7), i, Pages.Text((int)i));
-            // What a process leaves that dies with both records committed.
+            // What a process that dies with both records committed leaves behind.
             var spans = engine.Slabs.Spans;
             uint span = 0;
             while (spans.Table[span].Kind != SpanKind.Objects) span++;
@@ -296,12 +296,12 @@ public sealed class AttachTests : IDisposable
         Assert.Contains("in use", Assert.Throws<RegionException>(Open).Message, StringComparison.Ordinal);
     }
 
-    /// <summary>A process that is being started has a copy of every descriptor until it runs its program.</summary>
+    /// <summary>A process that is being started has a copy of every descriptor until it executes its program.</summary>
     [Fact]
     public void A_copy_of_the_descriptor_keeps_nobody_off_once_the_engine_is_gone()
     {
         var engine = Open();
-        // Others open and close files meanwhile: of one that is gone there is no target.
+        // Other threads open and close files meanwhile: a closed descriptor has no target.
         var copies = Directory.GetFiles("/proc/self/fd").Where(link => new FileInfo(link).LinkTarget == _path)
             .Select(link => LibC.dup(int.Parse(Path.GetFileName(link), CultureInfo.InvariantCulture))).ToList();
         Assert.NotEmpty(copies);

@@ -3,8 +3,8 @@ using CsCheck;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// Two clients, a private pool each and one they share, against a model: limits, freezes, joining and leaving, pages, and
-/// attaching again at any point. The verifier looks at the end of each sequence.
+/// Two clients, each with a private pool and both with a shared one, against a model: limits, freezes, joining and leaving,
+/// pages, and attaches at any point. The verifier runs at the end of each sequence.
 /// </summary>
 public sealed class ClientModelTests : IDisposable
 {
@@ -50,7 +50,7 @@ public sealed class ClientModelTests : IDisposable
         run.End();
     }, iter: 150, threads: 1);
 
-    /// <summary>What one client should be and have.</summary>
+    /// <summary>The expected state of one client.</summary>
     private sealed class Model
     {
         public readonly Dictionary<uint, int> Pages = [];

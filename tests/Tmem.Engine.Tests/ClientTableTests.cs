@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Tests;
 
-/// <summary>What the engine keeps of clients, and how their growth is admitted.</summary>
+/// <summary>What the engine keeps for each client, and how it admits their growth.</summary>
 public sealed class ClientTableTests
 {
     [Fact]
@@ -32,7 +32,7 @@ public sealed class ClientTableTests
         Assert.Equal(0, engine.ClientTable.Known);
     }
 
-    /// <summary>A growth that is refused was never part of the sum: it cannot refuse another that fits.</summary>
+    /// <summary>A refused growth was never part of the sum: it cannot cause the refusal of another that fits.</summary>
     [Theory]
     [InlineData(100_000, 0)]
     [InlineData(0, 100_000)]

@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Tests;
 
-/// <summary>Weights, limits, the client's figures and its end.</summary>
+/// <summary>Weights, limits, a client's figures and its end.</summary>
 public sealed class ClientTests : IDisposable
 {
     private readonly string _path =
@@ -16,7 +16,7 @@ public sealed class ClientTests : IDisposable
         var other = engine.Client(new TmemClientId(2));
         const long limit = 200_000;
         Assert.Equal(TmemStatus.Ok, client.Configure(new ClientOptions(LimitBytes: limit)));
-        // Two pools of one client: neither is near the limit by itself when the client is.
+        // Two pools of one client: neither is near the limit by itself when the client reaches it.
         PoolId[] pools = [Engines.Pool(client), Engines.Pool(client)];
         var status = TmemStatus.Ok;
         uint stored = 0;
@@ -124,7 +124,7 @@ public sealed class ClientTests : IDisposable
         var kept = Engines.Pool(small, PoolFlags.None);
         for (uint i = 0; i < 500; i++) small.Put(kept, new ObjectId(1), i, Pages.Random((int)i % 50));
         var flood = Engines.Pool(hog, PoolFlags.None);
-        // Pages of every kind, those that lie in their descriptors too.
+        // Pages of every kind, those held in their descriptors too.
         for (uint i = 0; i < 20_000; i++)
             Assert.Equal(TmemStatus.Ok,
                 hog.Put(flood, new ObjectId(i % 9), i * 70, i % 2 == 0 ? Pages.Filled(i) : Pages.Random((int)i % 50)));

@@ -3,7 +3,7 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// Density: what flushes leave behind is closed up, moved pages are the same pages, and the capacity can change under way.
+/// Density: compaction closes the holes that flushes leave, moved pages are unchanged, and the capacity can change meanwhile.
 /// </summary>
 public sealed class CompactionTests
 {
@@ -47,7 +47,7 @@ public sealed class CompactionTests
         using var engine = Engines.Still(256 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
-        // One page a node, three levels deep, and zero pages: all the memory is nodes.
+        // One page for each node, three levels deep, and zero pages: all the memory is nodes.
         for (uint i = 0; i < 20_000; i++) client.Put(pool, s_object, i * 64, i % 3 == 0 ? Pages.Text((int)i) : Pages.Filled(i));
         for (uint i = 0; i < 20_000; i++)
         {
@@ -71,7 +71,7 @@ public sealed class CompactionTests
         using var engine = Engines.Still(256 * Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
-        // Objects of one page, of a node, and (the first few) of more pages than are moved.
+        // Objects of one page, of a node, and (the first few) of more pages than one step moves.
         static uint PagesOf(uint obj) => obj < 60 && obj % 6 == 5 ? 1500u : obj % 3 == 2 ? 4u : 1u;
         for (uint i = 0; i < 20_000; i++)
         {
@@ -191,7 +191,7 @@ public sealed class CompactionTests
             var page = new byte[Pages.Size];
             for (uint i = 0; !Volatile.Read(ref stop); i = (i + 7) % 4000)
             {
-                // Even pages stay as they are; odd ones come and go.
+                // Even pages stay; odd ones come and go.
                 if (i % 2 == 0 && (client.Get(pool, s_object, i, page) != TmemStatus.Ok
                     || !Pages.Any((int)i).AsSpan().SequenceEqual(page))) wrong++;
             }

@@ -1,7 +1,7 @@
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// Several threads at once: a page read is always one that was put under that handle, and the store ends sound.
+/// Several threads at once: a page read is always one that was put under that handle, and the store is sound in the end.
 /// </summary>
 public sealed class ConcurrencyTests
 {
@@ -25,7 +25,7 @@ public sealed class ConcurrencyTests
             {
                 var obj = (ulong)random.Next(3);
                 var index = (uint)random.Next(400);
-                // A page tells its handle and carries a body that belongs to its seed, which stands behind the handle.
+                // A page holds its handle, then a seed, and a body made from that seed.
                 switch (random.Next(10))
                 {
                     case < 5:

@@ -254,7 +254,7 @@ public sealed class ContractTests : IDisposable
         Assert.Equal(words.Length, Engines.Figures(_client, pool).SameFilledPages);
         Assert.Equal(0, Engines.Figures(_client, pool).SlotBytes);
 
-        // A word of 64 bits without pattern has no room in the descriptor and is stored like any page.
+        // A word of 64 bits without a pattern does not fit the descriptor and is stored like any page.
         var odd = Pages.Filled(0x3FF0_0000_0000_0000);
         _client.Put(pool, _object, 99, odd);
         _client.Get(pool, _object, 99, _page);
@@ -265,7 +265,7 @@ public sealed class ContractTests : IDisposable
     private delegate TmemStatus Store(PoolId pool, in ObjectId obj, uint index, ReadOnlySpan<byte> page);
 
     /// <summary>
-    /// A page that cannot shrink over one that did: refused on a full store, whatever freed slots its old page could give.
+    /// A page that does not shrink, put over one that did: a full store refuses it, whatever slot its old page would free.
     /// </summary>
     private TmemStatus RefusedRewrite(Store store, PoolId pool) => store(pool, _object, 0, Pages.Random(12345));
 
@@ -276,7 +276,7 @@ public sealed class ContractTests : IDisposable
         return pool;
     }
 
-    /// <summary>Raw pages until there is no room for another.</summary>
+    /// <summary>Raw pages until the store refuses one.</summary>
     private TmemStatus Fill(PoolId pool, int next)
     {
         while (true)

@@ -2,7 +2,7 @@ using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>A stored page whose bytes changed is reported, counted and never returned as data.</summary>
+/// <summary>A stored page whose bytes have changed is reported, counted and never returned as data.</summary>
 public sealed class CorruptionTests
 {
     [Fact]
@@ -17,7 +17,7 @@ public sealed class CorruptionTests
         var place = FirstPageSlot(engine);
         var page = new byte[Pages.Size];
         var expected = Pages.Text(3);
-        // All bits of the header but those of reclaim (use, bucket, pool place), and all of the payload.
+        // All bits of the header except those of reclaim (use, bucket, pool place), and all of the payload.
         for (long bit = 0; bit < (SlotHeader.Bytes + stored) * 8; bit++)
         {
             if (bit is >= 1 and < 22) continue;
@@ -33,7 +33,7 @@ public sealed class CorruptionTests
         Engines.AssertSound(engine);
     }
 
-    /// <summary>Of a page in a slot; a same-filled page's has a check of its own (PageDescriptorTests).</summary>
+    /// <summary>For a page in a slot; a same-filled page has a check of its own (PageDescriptorTests).</summary>
     [Fact]
     public unsafe void Any_flipped_bit_of_a_leaf_is_found()
     {

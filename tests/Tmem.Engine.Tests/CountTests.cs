@@ -2,12 +2,12 @@ using Tmem.Engine.Pools;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>A count has one name and one place, wherever it is told.</summary>
+/// <summary>A counter has one name and one place, wherever it is reported.</summary>
 public sealed class CountTests
 {
     private static readonly Count[] s_all = Enum.GetValues<Count>();
 
-    /// <summary>Of these the meter says nothing: what it tells already says them, or its levels of each pool do.</summary>
+    /// <summary>The meter omits these: its other figures, or the levels of each pool, already contain them.</summary>
     private static readonly Count[] s_notMetered =
     [
         Count.Puts, Count.PutsReplaced, Count.Gets,

@@ -4,13 +4,14 @@ using Tmem.Engine.Tests.Embedding;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>The end of an engine: what is called after it, beside it, and from within.</summary>
+/// <summary>The end of an engine: calls after it, beside it, and from within.</summary>
 public sealed class DisposalTests
 {
     private const BindingFlags Declared = BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly;
 
     /// <summary>
-    /// Whatever there is and whatever is to come: a public member that reaches the region without looking is found here.
+    /// Covers all present and future members: a public member that reaches the region without checking for disposal is found
+    /// here.
     /// </summary>
     [Fact]
     public void Every_public_member_of_a_disposed_engine_says_that_it_is_disposed()
@@ -32,7 +33,7 @@ public sealed class DisposalTests
             }
         }
         Assert.True(called > 40, $"{called} members");
-        // Nothing else that is public holds an engine: it is values and options.
+        // No other public type holds an engine: the rest are values and options.
         Assert.DoesNotContain(typeof(TmemEngine).Assembly.GetExportedTypes(), type => type != typeof(TmemClient)
             && type.GetFields(BindingFlags.NonPublic | BindingFlags.Instance)
                 .Any(field => field.FieldType == typeof(TmemEngine)));
@@ -41,7 +42,7 @@ public sealed class DisposalTests
     [Fact]
     public void Disposal_beside_calls_of_every_kind_ends_them_and_crashes_nothing()
     {
-        // A process of its own: a crash must not take the tests with it.
+        // In a process of its own: a crash must not take the tests along.
         var said = Repository.Run(AppContext.BaseDirectory, "dotnet", "Tmem.Soak.dll", "disposal", "--rounds", "60", "--seed",
             "1");
         Assert.Contains("soak: PASS 60 engines", said, StringComparison.Ordinal);
@@ -108,7 +109,7 @@ public sealed class DisposalTests
         Assert.Equal(1, first.Gate.Seats);
     }
 
-    /// <summary>A call with made-up arguments, spans too, which reflection alone cannot make.</summary>
+    /// <summary>A call with made-up arguments, spans included, which reflection alone cannot make.</summary>
     private static Action<object> Call(MethodInfo method)
     {
         var made = new DynamicMethod("call", null, [typeof(object)], typeof(DisposalTests).Module, skipVisibility: true);

@@ -18,7 +18,7 @@ public sealed class DropDamagedTests : IDisposable
         {
             foreach (var index in new uint[] { 7, 300 }) engine.Slabs.At(SlotOf(engine, index))[20] ^= 4;
         });
-        // Not asked to, attach reads no page: the damage shows when the page is read.
+        // Without that option, attach reads no page: the damage shows when the page is read.
         using (var engine = Open(drop: false))
         {
             Assert.Equal(TmemStatus.Corrupt, engine.Client(new TmemClientId(1)).Get(pool, new ObjectId(1), 7, new byte[4096]));
@@ -44,8 +44,8 @@ public sealed class DropDamagedTests : IDisposable
         Refused("page 9");
         using var engine = Open(drop: true);
         Assert.Equal(3, engine.DroppedCount);
-        // Of two pages that claim one slot, the one keeps it whose leaf the slot names; the other would be another page's
-        // contents.
+        // Of two pages that claim one slot, the one whose leaf the slot names keeps it whole; the other would return another
+        // page's contents.
         AssertAllBut(engine, pool, index => index is 9 or 70 or 400);
     }
 
@@ -85,7 +85,7 @@ public sealed class DropDamagedTests : IDisposable
         var error = Assert.Throws<RegionException>(() => Open(drop: false));
         Assert.Contains(_path, error.Message, StringComparison.Ordinal);
         Assert.Contains(because, error.Message, StringComparison.Ordinal);
-        // The files that it costs are known only to who looks at all of it.
+        // Only a full scan knows which files are affected.
         Assert.Contains("tmemd --check-region", error.Message, StringComparison.Ordinal);
     }
 

@@ -26,12 +26,12 @@ public sealed class EngineModelTests
 
     private static readonly Gen<int> s_pool = Gen.Int[0, PoolModel.Kinds.Length - 1];
     private static readonly Gen<ulong> s_object = Gen.ULong[0, 5];
-    // Few enough that an operation often meets a page.
+    // Few enough that operations often meet a page.
     private static readonly Gen<uint> s_index = Gen.Frequency(
         (3, Gen.UInt[0, 5]), (2, Gen.Int[0, s_indexes.Length - 1].Select(i => s_indexes[i])), (1, Gen.UInt[0, 200]));
-    // Mostly within a node, now and then over the end of one or two.
+    // Mostly within a node, now and then across the end of one or two.
     private static readonly Gen<int> s_run = Gen.Frequency((4, Gen.Int[1, 12]), (1, Gen.Int[40, 150]));
-    // In thousandths of a page, and now and then beyond it or reversed.
+    // In thousandths of a page, now and then beyond it or reversed.
     private static readonly Gen<int> s_at =
         Gen.Frequency((8, Gen.Int[0, 1000]), (1, Gen.Const(0)), (1, Gen.Const(1000)), (1, Gen.Int[-20, 1020]));
 

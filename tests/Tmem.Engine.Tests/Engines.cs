@@ -3,7 +3,7 @@ using Tmem.Engine.Pam;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>Engines for tests, and what every test asks of one at its end.</summary>
+/// <summary>Engines for tests, and what every test checks at its end.</summary>
 internal static class Engines
 {
     public const long Mebi = 1 << 20;
@@ -11,7 +11,7 @@ internal static class Engines
     public static TmemEngine Anonymous(long capacity = 64 * Mebi) =>
         TmemEngine.Open(new EngineOptions { CapacityBytes = capacity });
 
-    /// <summary>An engine that moves nothing unless asked to.</summary>
+    /// <summary>An engine that compacts only when asked to.</summary>
     public static TmemEngine Still(long capacity = 64 * Mebi) =>
         TmemEngine.Open(new EngineOptions { CapacityBytes = capacity, CompactInBackground = false });
 
@@ -37,7 +37,7 @@ internal static class Engines
         return info!.Statistics;
     }
 
-    /// <summary>Where the descriptor of a stored page stands.</summary>
+    /// <summary>The place of a stored page's descriptor.</summary>
     public static unsafe ulong* Leaf(TmemEngine engine, PoolId pool, in ObjectId id, uint index)
     {
         var tree = new RadixTree<RegionHost, CompressedStore>(new RegionHost(engine.Slabs), new CompressedStore(engine.Slabs));

@@ -2,7 +2,9 @@ using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>Which ephemeral pages go: by hit ratio on seeded traces, where one thread makes every run the same.</summary>
+/// <summary>
+/// Which ephemeral pages are evicted: hit ratios on seeded traces, with one thread, so that every run is the same.
+/// </summary>
 public sealed class EvictionTests
 {
     private const int Accesses = 60_000;
@@ -37,7 +39,7 @@ public sealed class EvictionTests
         var random = new Random(4);
         using var engine = Engines.Anonymous(4 * Engines.Mebi);
         var cache = new Cache(engine);
-        // Half of the pages of the second part were never seen in the first, and every one is used as much as any before.
+        // Half of the pages of the second part did not occur in the first, and all are used equally often.
         for (var i = 0; i < Accesses / 2; i++) cache.Access(random.Next(600));
         var hits = 0;
         for (var i = 0; i < Accesses / 2; i++)
@@ -97,7 +99,7 @@ public sealed class EvictionTests
         Assert.Equal(PageUse.Kept | PageUse.MostUses, use);
     }
 
-    /// <summary>A page of 4,000, the low numbers far more often: a tenth of them has half of the accesses.</summary>
+    /// <summary>One of 4,000 pages, the low numbers far more often: a tenth of them gets half of the accesses.</summary>
     private static int Popular(Random random) => (int)(Math.Pow(random.NextDouble(), 3.3) * 4_000);
 
     private static (int Engine, int Lru) Compare(Func<int, int> page)
@@ -128,7 +130,7 @@ public sealed class EvictionTests
         return (hits, lru);
     }
 
-    /// <summary>A shared-kind ephemeral pool in front of something slow: a miss puts the page.</summary>
+    /// <summary>An ephemeral pool of the shared kind in front of something slow: a miss puts the page.</summary>
     private sealed class Cache
     {
         private readonly TmemClient _client;

@@ -3,8 +3,7 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// A process killed in the middle of an exchange: the region is copied after each of its stores, as a kill would leave it, and
-/// attached.
+/// A process killed during an exchange: after each of its stores the region is copied, as a kill would leave it, and attached.
 /// </summary>
 public sealed class ExchangeAttachTests : IDisposable
 {
@@ -19,9 +18,9 @@ public sealed class ExchangeAttachTests : IDisposable
     }
 
     /// <param name="otherPool">Between two pools.</param>
-    /// <param name="indexA">0: the leaf lies in the object; else in a node.</param>
+    /// <param name="indexA">0: the leaf lies in the object; otherwise in a node.</param>
     /// <param name="indexB">The same.</param>
-    /// <param name="seedA">What the page is: see Pages.Any.</param>
+    /// <param name="seedA">The page's kind: see Pages.Any.</param>
     /// <param name="seedB">The same.</param>
     [Theory]
     [InlineData(false, 0, 0, 2, 3)]
@@ -52,9 +51,10 @@ public sealed class ExchangeAttachTests : IDisposable
         Assert.Equal(5, _copies.Count);
         for (var store = 0; store < _copies.Count; store++)
         {
-            // Written but not valid: as if it had never begun. From the store on that makes it valid, it will be done.
+            // Written but not valid: as if it had never begun. From the store that makes it valid, the exchange will be
+            // completed.
             using (var engine = Open(_copies[store])) Check(engine, done: store >= 1);
-            // And the record is void: attaching once more changes nothing.
+            // The record is void now: another attach changes nothing.
             using (var engine = Open(_copies[store])) Check(engine, done: store >= 1);
         }
 
@@ -115,7 +115,7 @@ public sealed class ExchangeAttachTests : IDisposable
         CapacityBytes = 2 * Engines.Mebi, MaximumCapacityBytes = 2 * Engines.Mebi, RegionPath = path, DropDamaged = drop,
     });
 
-    /// <summary>What the region's file holds this moment, up to where spans have been used.</summary>
+    /// <summary>The present contents of the region's file, up to the highest span used.</summary>
     private unsafe string Copy(TmemEngine engine)
     {
         var path = $"{_path}.{_copies.Count}";

@@ -3,8 +3,8 @@ using Tmem.Engine.Records;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// The n-th allocation fails, for every n that a mixed sequence reaches: nothing half-built stays, and no page changes that was
-/// not asked to.
+/// The n-th allocation fails, for every n that a mixed sequence reaches: nothing stays half-built, and only the pages that an
+/// operation names change.
 /// </summary>
 public sealed class FaultInjectionTests
 {
@@ -96,7 +96,7 @@ public sealed class FaultInjectionTests
                 var status = client.Write(pool, obj, index, offset, part);
                 isFailing &= calls >= n;
                 if (status == TmemStatus.Ok) part.CopyTo(model[index], offset);
-                // A persistent pool is refused and keeps its page; an ephemeral one makes room with one of its own, which may be
+                // A persistent pool refuses and keeps its page; an ephemeral one makes room with one of its own pages, perhaps
                 // this one.
                 if (flags == PoolFlags.Persistent) Assert.Equal(isFailing ? TmemStatus.NoRoom : TmemStatus.Ok, status);
                 else if (status != TmemStatus.Ok)
@@ -122,7 +122,7 @@ public sealed class FaultInjectionTests
     }
 
     /// <summary>
-    /// Every operation, on every kind of pool, with records beside: one allocation fails, or none succeeds from there on.
+    /// Every operation, on every kind of pool, beside records: one allocation fails, or all fail from there on.
     /// </summary>
     [Theory]
     [InlineData(PoolFlags.Persistent, false)]
@@ -149,7 +149,7 @@ public sealed class FaultInjectionTests
         }
     }
 
-    /// <summary>Random operations on one pool, always the same ones, against a dictionary.</summary>
+    /// <summary>Random operations on one pool, the same in each run, against a dictionary.</summary>
     private sealed class FaultyRun
     {
         private readonly Random _random = new(3);
@@ -213,7 +213,7 @@ public sealed class FaultInjectionTests
         {
             var status = _client.Get(_pool, new ObjectId(obj), index, _page);
             var known = _model.TryGetValue((obj, index), out var seed);
-            // A failing allocation has ephemeral pages evicted before it is refused.
+            // A failing allocation evicts ephemeral pages before it is refused.
             Assert.True(status == (known ? TmemStatus.Ok : TmemStatus.Miss) || (status == TmemStatus.Miss && !_isPersistent),
                 $"{status}, known {known}");
             if (status == TmemStatus.Ok) Assert.Equal(Pages.Any(seed), _page);

@@ -4,7 +4,7 @@ namespace Tmem.Engine.Tests;
 
 /// <summary>
 /// One flipped bit anywhere in a region, a few hundred times (scripts/soak flips does it as often as wanted). In a process of its
-/// own: what it must not do is crash.
+/// own, because a crash is what it must detect.
 /// </summary>
 public sealed class FlipTests
 {

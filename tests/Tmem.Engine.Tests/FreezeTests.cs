@@ -50,7 +50,7 @@ public sealed class FreezeTests : IDisposable
         _client.Freeze();
         Assert.Equal(TmemStatus.Frozen, _client.Exchange(pool, _object, 0, pool, _object, 1));
         Assert.Equal(TmemStatus.Frozen, _client.Write(pool, _object, 2, 100, new byte[50]));
-        // As any write that is refused: a persistent page stays, an ephemeral one goes.
+        // Like any refused write: a persistent page stays, an ephemeral one goes.
         Assert.Equal(flags == PoolFlags.Persistent ? TmemStatus.Ok : TmemStatus.Miss, _client.Get(pool, _object, 2, _page));
         if (flags == PoolFlags.Persistent) Assert.Equal(Pages.Text(2), _page);
         for (uint i = 0; i < 2; i++)
@@ -81,7 +81,7 @@ public sealed class FreezeTests : IDisposable
         var pool = Engines.Pool(_client);
         for (var round = 0; round < 200; round++)
         {
-            // Replace takes nothing away, and each handle is new: the count of pages in the index tells of any page stored.
+            // Replace takes nothing away, and each handle is new: the count of pages in the index shows any page stored.
             var stop = false;
             var refused = 0;
             var first = (uint)round * 1_000_000;
@@ -115,7 +115,7 @@ public sealed class FreezeTests : IDisposable
         var freezing = new Thread(() => _client.Freeze());
         freezing.Start();
         SpinWait.SpinUntil(() => _client.Info().Frozen);
-        // It may not end while the latch is held, however long that is.
+        // The freeze may not return while the latch is held, however long that is.
         var ended = freezing.Join(50);
         Region.SpinLatch.Exit(ref latch);
         freezing.Join();

@@ -1,20 +1,20 @@
 namespace Tmem.Engine.Tests;
 
-/// <summary>A store with no room left answers, whatever it is that there is no room for.</summary>
+/// <summary>A full store answers every call, whatever kind of memory is missing.</summary>
 public sealed class FullStoreTests
 {
     private static readonly TimeSpan s_far = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// An object found a place where its page tree found none, and gave it back: what compaction then won was that place and
-    /// nothing more, the next try took it again, and so for ever.
+    /// An object found a slot where its page tree found none, and gave it back: compaction then gained that slot and nothing
+    /// more, the next try took it again, and so on for ever.
     /// </summary>
     [Fact]
     public void A_put_that_room_for_half_of_its_index_can_be_made_for_is_refused()
     {
         for (var pages = 0; pages < 40; pages++)
         {
-            // Not disposed of if it fails: a thread works on in it then.
+            // Not disposed of on failure: a thread is still working in it then.
             var engine = Engines.Still(Engines.Mebi + pages * 4096);
             var client = engine.Client(new TmemClientId(1));
             var pool = Engines.Pool(client);
@@ -24,7 +24,7 @@ public sealed class FullStoreTests
             {
                 for (uint i = 0; i < 2000; i++)
                 {
-                    // Every kind of need by turns: an object alone, an object and a node, nodes one above the other.
+                    // Each kind of need in turn: an object alone, an object and a node, nodes one above the other.
                     var index = (i % 3) switch { 0 => 0u, 1 => 70 * i, _ => i << 20 };
                     if (client.Put(pool, new ObjectId(i), index, i % 5 == 0 ? page : Pages.Filled(i)) != TmemStatus.Ok) refused++;
                 }
@@ -37,9 +37,7 @@ public sealed class FullStoreTests
         }
     }
 
-    /// <summary>
-    /// Who shrinks a cache that others fill does not work against them for ever; who takes capacity away gets it.
-    /// </summary>
+    /// <summary>A shrink of a cache that others fill ends, and a resize to less capacity succeeds.</summary>
     [Fact]
     public void A_shrink_and_a_resize_beside_those_who_fill_the_store_end()
     {
@@ -58,8 +56,8 @@ public sealed class FullStoreTests
     }
 
     /// <summary>
-    /// Those who fill a cache take every slot that an eviction frees; a page that must stay gets its room all the same, down to
-    /// the last page of theirs.
+    /// Threads that fill a cache take every slot that an eviction frees; a page that must stay still gets its room, down to the
+    /// last page of theirs.
     /// </summary>
     [Fact]
     public void A_persistent_put_beside_those_who_fill_the_store_gets_room()
@@ -79,7 +77,7 @@ public sealed class FullStoreTests
     }
 
     /// <summary>
-    /// Does something beside three threads that fill the store with ephemeral pages as fast as they can, once it is full.
+    /// Runs an action beside three threads that fill the store with ephemeral pages as fast as they can, once it is full.
     /// </summary>
     private static void BesideFillers(TmemEngine engine, string complaint, Action<TmemClient> work)
     {
@@ -96,7 +94,7 @@ public sealed class FullStoreTests
         var worker = new Thread(() => work(client));
         worker.Start();
         var ended = worker.Join(s_far);
-        // Without them it ends in any case.
+        // Without them it always ends.
         end.Cancel();
         fillers.ForEach(filler => filler.Join());
         worker.Join();

@@ -34,13 +34,13 @@ public sealed class HugeBlocksTests
         var pool = Fill(engine);
         MakeAll(engine);
         var made = engine.Huge!.Count;
-        // Half of the pages go, compaction empties spans and trims others.
+        // Half of the pages go; compaction empties some spans and trims others.
         for (uint i = 0; i < Many; i += 2) engine.Client(new TmemClientId(1)).FlushPage(pool, s_object, i);
         engine.Compact();
         Assert.InRange(engine.Huge.Count, 0, made - 1);
         Assert.Equal(engine.Statistics().UsedBytes / 4096, BlocksOf(memory) / 4096, tolerance: 16);
         AssertThere(engine, pool, index => index % 2 == 1);
-        // And what fills up again becomes huge again.
+        // What fills up again becomes huge again.
         for (uint i = 0; i < Many; i += 2) engine.Client(new TmemClientId(1)).Put(pool, s_object, i, s_pages[i % 100]);
         var broken = engine.Huge.Count;
         while (engine.Huge.Step()) { }
@@ -49,7 +49,7 @@ public sealed class HugeBlocksTests
         _ = LibC.close(memory);
     }
 
-    /// <summary>The system fills a hole in what it makes huge: memory that nobody accounts for.</summary>
+    /// <summary>The system fills the holes of what it makes huge: memory that nobody accounts for.</summary>
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -70,7 +70,7 @@ public sealed class HugeBlocksTests
         if (!engine.Huge.Step()) Skip();
         AssertThere(engine, pool, index => index % step != 0);
         Assert.Equal(held / 4096, BlocksOf(memory) / 4096, tolerance: 16);
-        // What had to stay for that goes when it is done.
+        // The memory that had to stay meanwhile goes now.
         engine.Compact();
         engine.Shrink(0);
         if (step == 1) Assert.InRange(engine.Statistics().UsedBytes, 0, held - HugeBlocks.BlockBytes);
@@ -153,7 +153,7 @@ public sealed class HugeBlocksTests
     }
 
     /// <summary>
-    /// Only if the system gives nobody a page of 2 MiB: memory that owes nothing to the engine is asked for one.
+    /// Skips only if the system gives no page of 2 MiB at all: it asks for one in memory that does not belong to the engine.
     /// </summary>
     private static unsafe void Skip()
     {

@@ -4,8 +4,8 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// The verifier that works beside others: it holds a latch for so many slots, however large an object, and finds what the other
-/// finds.
+/// The verifier that works beside others: it holds a latch for a bounded number of slots, however large an object, and finds what
+/// the quiescent one finds.
 /// </summary>
 public sealed class LiveVerifierTests
 {
@@ -16,7 +16,7 @@ public sealed class LiveVerifierTests
         var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         var page = new byte[Pages.Size];
-        // One object of many pages, all of one word: they take no slots.
+        // One object of many same-filled pages: they take no slots.
         for (uint i = 0; i < 40_000; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i * 3, page));
         for (uint i = 0; i < 20_000; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(2 + i), 0, page));
         using var verifier = new LiveVerifier(engine.Slabs, engine.PoolTable, engine.Operations);
@@ -36,7 +36,7 @@ public sealed class LiveVerifierTests
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 200; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Pages.Random((int)i)));
         Assert.True(engine.Verify().Clean);
-        // A page's slot whose leaf holds nothing, a node that is in no tree, an object that no bucket has.
+        // A page's slot whose leaf is empty, a node that is in no tree, an object that is in no bucket.
         var leaf = Engines.Leaf(engine, pool, new ObjectId(1), 7);
         var kept = *leaf;
         *leaf = 0;

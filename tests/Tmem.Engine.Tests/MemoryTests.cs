@@ -4,7 +4,7 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>Real memory: what is used, that the capacity holds, and that it comes back.</summary>
+/// <summary>Real memory: the store counts it, stays within the capacity, and gives it back.</summary>
 [Collection(WholeProcess.Name)]
 public sealed class MemoryTests
 {
@@ -31,7 +31,7 @@ public sealed class MemoryTests
         for (uint i = 0; i < index; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Pages.Random((int)i)));
     }
 
-    /// <summary>What stands for the division is one, at every slot's first and last byte.</summary>
+    /// <summary>The multiplication that replaces a division gives the same result, at every slot's first and last byte.</summary>
     [Fact]
     public void Every_offset_in_a_span_finds_its_slot()
     {
@@ -83,7 +83,7 @@ public sealed class MemoryTests
         using var engine = Engines.Anonymous(Engines.Mebi);
         var client = engine.Client(new TmemClientId(1));
         var ephemeral = Engines.Pool(client, PoolFlags.Shared);
-        // Zero pages far apart: no slots, but nodes and objects enough to fill the store by themselves.
+        // Zero pages far apart: no slots, but enough nodes and objects to fill the store.
         for (uint i = 0; i < 20_000; i++)
             Assert.Equal(TmemStatus.Ok, client.Put(ephemeral, new ObjectId(i % 5000), i * 10_000, Pages.Filled(0)));
         Assert.True(Engines.Figures(client, ephemeral).Evictions > 0);
@@ -126,7 +126,7 @@ public sealed class MemoryTests
     }
 
     /// <summary>
-    /// What the system holds of a region's private memory; the garbage collector's, which comes and goes, is not in it.
+    /// The private memory that the system holds for a region; without the garbage collector's, which comes and goes.
     /// </summary>
     private static unsafe long Resident(RegionMemory memory)
     {

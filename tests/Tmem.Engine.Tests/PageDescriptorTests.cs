@@ -2,7 +2,7 @@ using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>A damaged descriptor is no other page's.</summary>
+/// <summary>A damaged descriptor never becomes another page's.</summary>
 public sealed class PageDescriptorTests
 {
     private static readonly ulong[] s_words =

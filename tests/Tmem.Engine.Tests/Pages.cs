@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>Test pages that know what they are: any page can be made again from its seed and size.</summary>
+/// <summary>Test pages that can be made again from their seed and size.</summary>
 internal static class Pages
 {
     public const int Size = TmemClient.PageSize;

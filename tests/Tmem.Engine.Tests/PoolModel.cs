@@ -1,11 +1,13 @@
 namespace Tmem.Engine.Tests;
 
-/// <summary>A pool beside a dictionary that says what it must answer. Each operation is done to both and compared.</summary>
+/// <summary>
+/// A pool beside a dictionary that gives the expected answers. Each operation runs on both, and the results are compared.
+/// </summary>
 internal sealed class PoolModel
 {
     private const PoolFlags Precompressed = PoolFlags.Precompressed;
 
-    /// <summary>Two of a kind follow one another, so that pages can be exchanged between pools.</summary>
+    /// <summary>Neighbours in pairs, so that pages can be exchanged between pools of one kind.</summary>
     public static readonly PoolFlags[] Kinds =
     [
         PoolFlags.Persistent, PoolFlags.Persistent, PoolFlags.None, PoolFlags.Shared, PoolFlags.None,
@@ -185,7 +187,7 @@ internal sealed class PoolModel
 
     private void Create() => Assert.Equal(TmemStatus.Ok, _client.NewPool(_options, out _pool));
 
-    /// <summary>Whether a page was found, as the model says; a page that vanished is forgotten by the model too.</summary>
+    /// <summary>Whether a page was found, as the model expects; the model forgets a page that vanished.</summary>
     private bool Found(ulong obj, uint index, TmemStatus status, out byte[] expected)
     {
         var isThere = _pages.TryGetValue((obj, index), out expected!);
@@ -212,7 +214,7 @@ internal sealed class PoolModel
         return true;
     }
 
-    /// <summary>One behind the other; those of a precompressed pool, which takes no runs, filled up to whole ones.</summary>
+    /// <summary>Concatenates the pages; those of a precompressed pool, which takes no runs, are padded to whole pages.</summary>
     private byte[] Joined(byte[][] pages)
     {
         var joined = new byte[pages.Length * _size];

@@ -72,7 +72,7 @@ public sealed class PoolShapeTests : IDisposable
             for (uint i = 0; i < 50; i++) _client.Put(pool, _object, i, Codec.SamplePages.Make("text", Pages.Size, (int)i));
             return Engines.Figures(_client, pool).CompressedBytes;
         }).ToList();
-        // And the two LZ4 encoders differ: each pool was served by its own.
+        // The two LZ4 encoders differ: each pool used its own.
         Assert.True(sizes[(int)TmemCodec.Zstd] * 4 / 3 < Math.Min(sizes[0], sizes[1]) && sizes[0] != sizes[1],
             string.Join(", ", sizes));
     }

@@ -3,8 +3,8 @@ using Tmem.Engine.Records;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// A tree made of a list is the tree that inserting one record after the other makes, link for link: there is one that keys and
-/// priorities allow.
+/// The tree built from a list equals the tree made by inserting one record after the other, link for link: keys and priorities
+/// allow only one.
 /// </summary>
 public sealed class RecordTreeBuilderTests
 {
@@ -28,7 +28,7 @@ public sealed class RecordTreeBuilderTests
         var random = new Random(count);
         ulong inserted = 0, built = 0;
         var twins = new Dictionary<ulong, int>();
-        // Each in both trees: a record twice, as a tree has one pair of links.
+        // Two records for each key, one for each tree, because a record has one pair of links.
         for (var i = 0; i < count; i++)
         {
             var key = KeyOf(keys, random, i);
@@ -42,7 +42,7 @@ public sealed class RecordTreeBuilderTests
         }
         Assert.Empty(twins);
         AssertAlike(engine.Records, inserted, built);
-        // Nothing of one tree is in the next.
+        // No state of one tree is left in the next.
         ulong other = 0;
         builder.Push(ref other, Make(engine.Records, 5));
         Assert.True(builder.Build(ref other).IsNone);

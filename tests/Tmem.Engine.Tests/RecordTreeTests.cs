@@ -2,11 +2,11 @@ using Tmem.Engine.Records;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>The shape of a tree is nobody's to choose: not even of one who knows every function that is no secret.</summary>
+/// <summary>Nobody can choose the shape of a tree, not even with knowledge of every function that is not secret.</summary>
 public sealed class RecordTreeTests
 {
     /// <summary>
-    /// Keys whose public hashes fall as they rise: with those for priorities, each would hang below the one before.
+    /// Keys whose public hashes fall as they rise: with those as priorities, each would hang below the one before.
     /// </summary>
     [Fact]
     public void Keys_chosen_by_the_public_hash_make_no_list()
@@ -18,7 +18,7 @@ public sealed class RecordTreeTests
         for (ulong key = 1; count < 600; key++)
         {
             var hash = new ObjectId(key).Hash();
-            // A step down of a thousandth at a time.
+            // Steps down by a thousandth each.
             if (hash >= lowest || lowest - hash > ulong.MaxValue / 500) continue;
             lowest = hash;
             count++;

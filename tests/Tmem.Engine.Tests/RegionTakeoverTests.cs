@@ -5,7 +5,7 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// A region that another engine still serves is prepared, changes meanwhile, and is then taken over as it is by then.
+/// A region that another engine still serves is prepared, changes meanwhile, and is then taken over in its latest state.
 /// </summary>
 public class RegionTakeoverTests
 {
@@ -24,7 +24,7 @@ public class RegionTakeoverTests
             for (uint i = 0; i < 5000; i++)
                 Assert.Equal(TmemStatus.Ok, engine.Client(s_client).Put(pool, s_object, i, Pages.Any((int)i)));
             takeover = RegionTakeover.Prepare(Options(memory));
-            // Memory that is mapped there goes, other memory comes.
+            // Some memory that is mapped there goes, other memory is added.
             for (uint i = 0; i < 4000; i++) Assert.Equal(TmemStatus.Ok, engine.Client(s_client).FlushPage(pool, s_object, i));
             engine.Compact(int.MaxValue);
             for (uint i = 8000; i < 12000; i++)
@@ -46,7 +46,7 @@ public class RegionTakeoverTests
     }
 
     /// <summary>
-    /// A descriptor that is closed twice is closed once for somebody else: whoever opened something in between.
+    /// A descriptor that is closed twice closes, the second time, a file that another thread has opened in between.
     /// </summary>
     [Theory]
     [InlineData(true)]
@@ -68,14 +68,14 @@ public class RegionTakeoverTests
         Assert.Equal(before, SystemCalls.VainCloses);
     }
 
-    /// <summary>Which file a descriptor is of; the number may be another's by now.</summary>
+    /// <summary>The file of a descriptor; the number may belong to another file by now.</summary>
     private static unsafe ulong FileOf(int descriptor)
     {
         stat facts;
         return LibC.fstat(descriptor, &facts) == 0 ? (ulong)facts.st_ino : 0;
     }
 
-    /// <summary>What a refusal of the options themselves leaves is nothing too.</summary>
+    /// <summary>A refusal of the options themselves leaves nothing behind either.</summary>
     [Fact]
     public void Options_that_are_refused_close_what_was_prepared()
     {
@@ -102,7 +102,7 @@ public class RegionTakeoverTests
         Assert.InRange(PresentBytes(takeover.Memory!), engine.Statistics().PageSpanBytes, long.MaxValue);
     }
 
-    /// <summary>What this mapping has in its page tables.</summary>
+    /// <summary>The page-table memory of this mapping.</summary>
     private static unsafe long PresentBytes(RegionMemory memory) =>
         long.Parse(File.ReadLines("/proc/self/smaps")
             .SkipWhile(line => !line.StartsWith($"{(long)memory.Start:x}-", StringComparison.Ordinal))
@@ -121,7 +121,7 @@ public class RegionTakeoverTests
         Assert.Contains("format version", Assert.Throws<RegionException>(() => RegionTakeover.Prepare(Options(memory))).Message,
             StringComparison.Ordinal);
         engine.Memory.Start[8]--;
-        // What was prepared and is not needed leaves the one that serves alone.
+        // What was prepared in vain leaves the engine that serves untouched.
         RegionTakeover.Prepare(Options(LibC.dup(memory))).Dispose();
         Engines.AssertSound(engine);
     }

@@ -2,7 +2,7 @@ using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>Memory that a pool is guaranteed: whatever others store, it is there when it is wanted.</summary>
+/// <summary>Memory that a pool is guaranteed: whatever others store, it is there when the pool needs it.</summary>
 public sealed class ReserveTests : IDisposable
 {
     private const long Capacity = 16 * Engines.Mebi;
@@ -15,7 +15,7 @@ public sealed class ReserveTests : IDisposable
 
     /// <summary>
     /// Against a model of one line: a put that keeps a pool within its reserve is stored. Pages of all sizes, overwrites and
-    /// flushes, two pools with reserves, one without and a cache, with what each may take far beyond the capacity.
+    /// flushes, two pools with reserves, one without and a cache, each of which may take far more than the capacity.
     /// </summary>
     [Theory]
     [InlineData(1)]
@@ -36,7 +36,7 @@ public sealed class ReserveTests : IDisposable
         for (var i = 0; i < 20_000; i++)
         {
             var number = random.Next(pools.Length + 3);
-            // Others press: most puts are theirs, and they come first.
+            // Others press: most puts are theirs, and theirs come first.
             var (owner, pool, reserve) = pools[number < pools.Length && i > 5000 ? number : 3 + number % 2];
             var id = new ObjectId((ulong)random.Next(4));
             var index = (uint)random.Next(1000);
@@ -71,7 +71,7 @@ public sealed class ReserveTests : IDisposable
             var random = new Random(number);
             if (number == 3)
             {
-                // Begins while the others fill, and goes on when nothing is left but what is its own.
+                // Begins while the others fill, and continues when only its own memory is left.
                 for (uint i = 0; Memory(client, reserved) + Slack <= reserve; i++)
                     Assert.Equal(TmemStatus.Ok, client.Put(reserved, new ObjectId(1), i, Pages.Random((int)i)));
                 return;
@@ -96,13 +96,13 @@ public sealed class ReserveTests : IDisposable
         while (client.Put(pool, new ObjectId(1), stored, Pages.Random((int)stored)) == TmemStatus.Ok) stored++;
         var cached = Engines.Figures(client, cache).Pages;
         for (var i = 0; i < 1000; i++) Assert.Equal(TmemStatus.Reserved, client.Put(pool, new ObjectId(2), 1, Pages.Random(i)));
-        // Beside the reserve the cache has what it had: a put that is refused may have taken a page or two of room before it was.
+        // Beside the reserve the cache keeps what it had: a refused put may have evicted a page or two before.
         Assert.InRange(Engines.Figures(client, cache).Pages, cached - 16, cached);
         Assert.Equal(TmemStatus.Ok, client.Put(cache, new ObjectId(9), 0, Pages.Random(1)));
         Engines.AssertSound(engine);
     }
 
-    /// <summary>A file system's names and attributes stay, those of a cache's files too: they are no cache.</summary>
+    /// <summary>A file system's names and attributes stay, even those of files in a cache: they are not evictable.</summary>
     [Fact]
     public void Records_leave_a_reserve_its_room_in_a_cache_too()
     {
@@ -120,7 +120,7 @@ public sealed class ReserveTests : IDisposable
         }
         Assert.Equal(TmemStatus.Reserved, status);
         Assert.InRange(records * 4000L, 4 * Engines.Mebi, 8 * Engines.Mebi);
-        // Credit of the last addition may serve a few small ones of nobody's.
+        // Credit left from the last allocation may serve a few small ones that belong to no pool.
         for (records = 0; records < 1000 && engine.Records.Allocate(1, 4000, out var record) is var nobodys; records++)
         {
             if (nobodys == TmemStatus.Reserved) break;
@@ -153,7 +153,7 @@ public sealed class ReserveTests : IDisposable
         Assert.Equal(Capacity, engine.Statistics().CapacityBytes);
         Assert.Equal(TmemStatus.Ok, engine.Resize(15 * Engines.Mebi));
 
-        // What is stored beyond a reserve counts as what is reserved does.
+        // What is stored beyond a reserve counts like what is reserved.
         for (uint i = 0; i < 256; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Pages.Random((int)i)));
         Assert.InRange(engine.Statistics().UnmetReserveBytes, 10 * Engines.Mebi, 11 * Engines.Mebi);
         Assert.Equal(TmemStatus.Ok, client.Reserve(pool, 0));

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// Runs beside single puts, replaces and flushes, compaction and eviction: each page of a run is one that was put under that
-/// handle, a persistent one that nobody flushes is always there, and the store ends sound.
+/// Runs beside single puts, replaces and flushes, compaction and eviction: each page of a run was put under that handle, a
+/// persistent one that nobody flushes is always there, and the store is sound in the end.
 /// </summary>
 public sealed class RunConcurrencyTests
 {
@@ -12,7 +12,7 @@ public sealed class RunConcurrencyTests
     private const int Indexes = 300;
     private const int Longest = 100;
 
-    /// <summary>Below this nobody flushes.</summary>
+    /// <summary>Nothing below this index is flushed.</summary>
     private const int Kept = 90;
 
     [Theory]
@@ -87,7 +87,7 @@ public sealed class RunConcurrencyTests
         }
     }
 
-    /// <summary>Pages that tell their handle and their seed, and carry a body of that seed's kind.</summary>
+    /// <summary>Pages that hold their handle and their seed, and a body of that seed's kind.</summary>
     private static byte[] Run(int obj, int first, int count, int seed)
     {
         var run = new byte[count * Pages.Size];

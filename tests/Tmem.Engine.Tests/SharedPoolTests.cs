@@ -2,7 +2,7 @@ using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>Pools found by a 128-bit id, joined by those who were authorised, alive until the last member leaves.</summary>
+/// <summary>Pools found by a 128-bit id, joined by authorised clients, alive until the last member leaves.</summary>
 public sealed class SharedPoolTests : IDisposable
 {
     private const PoolFlags SharedPersistent = PoolFlags.Shared | PoolFlags.Persistent;
@@ -64,7 +64,7 @@ public sealed class SharedPoolTests : IDisposable
         Assert.Equal(TmemStatus.Miss, engine.Revoke(two.Id, _id));
         Assert.Equal(TmemStatus.NotAuthorised, two.NewPool(Options(PoolFlags.Shared), out _));
         Assert.Equal(TmemStatus.ForeignClient, two.Put(pool, _object, 0, _page));
-        // Who is in stays in.
+        // A member stays a member.
         engine.Revoke(one.Id, _id);
         Assert.Equal(TmemStatus.Ok, one.Put(pool, _object, 0, _page));
         Assert.Equal(TmemStatus.Ok, one.DestroyPool(pool));
@@ -122,7 +122,7 @@ public sealed class SharedPoolTests : IDisposable
         Assert.Equal(0, one.Info().MemoryBytes);
         Assert.Equal(memory, two.Info().MemoryBytes);
         Assert.Equal(TmemStatus.Ok, two.Get(pool, _object, 0, _page));
-        // One may come back; then two leaves, and one is the last.
+        // Client 1 may come back; then 2 leaves, and 1 is the last.
         Assert.Equal(TmemStatus.Ok, one.NewPool(Options(SharedPersistent), out var again));
         Assert.Equal(pool, again);
         Assert.Equal(TmemStatus.Ok, two.DestroyPool(pool));

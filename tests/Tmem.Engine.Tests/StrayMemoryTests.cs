@@ -5,7 +5,7 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>What the region holds and nobody counts: memory that reading its holes gave it.</summary>
+/// <summary>Memory that the region holds and nobody counts, because somebody read its holes.</summary>
 public sealed unsafe class StrayMemoryTests
 {
     private const long Capacity = 8 * Engines.Mebi;
@@ -98,8 +98,8 @@ public sealed unsafe class StrayMemoryTests
     }
 
     /// <summary>
-    /// The thread may look at any moment, amid the reading too, and then counts as returned only what the reader left it: so
-    /// again.
+    /// The thread may run at any moment, during the reading too, and then counts as returned only what the reader has left; so
+    /// read once more.
     /// </summary>
     private static void ReadHolesUntilMuchHasGoneBack(TmemEngine engine)
     {
@@ -119,8 +119,8 @@ public sealed unsafe class StrayMemoryTests
     });
 
     /// <summary>
-    /// As a core dump does, through any mapping of the memory: to whoever looks at the account it does not matter whose. All of
-    /// the region that has been used, and 4 MiB beyond: it goes on for far more.
+    /// As a core dump does, through any mapping of the memory; the account does not depend on which. Reads all of the region that
+    /// has been used, and 4 MiB beyond it, because the region extends far beyond.
     /// </summary>
     private static long ReadHoles(TmemEngine engine)
     {

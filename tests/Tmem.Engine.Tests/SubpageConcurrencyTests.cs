@@ -1,13 +1,11 @@
 namespace Tmem.Engine.Tests;
 
-/// <summary>
-/// Writes of parts and exchanges by several threads: no update is lost, no page is torn, none comes twice or goes.
-/// </summary>
+/// <summary>Writes of parts and exchanges by several threads: no update is lost, no page is torn, doubled or missing.</summary>
 public sealed class SubpageConcurrencyTests
 {
     /// <summary>
-    /// Each thread owns one half and must always find there what it wrote last. Few values, raw ones all of one length, so that
-    /// slots and descriptors come again with other contents; and a compactor that moves them about.
+    /// Each thread owns one half and must always find there what it wrote last. The values are few, and raw ones all of one
+    /// length, so that slots and descriptors recur with other contents; a compactor moves them meanwhile.
     /// </summary>
     [Theory]
     [InlineData(4096, TmemCodec.Page, false)]
@@ -110,7 +108,7 @@ public sealed class SubpageConcurrencyTests
     }
 
     /// <summary>
-    /// Exchanges, writes, puts, gets and evictions at once in a store that is full: what is read is always a page that was put.
+    /// Exchanges, writes, puts, gets and evictions at once in a full store: each page read is one that was put.
     /// </summary>
     [Theory]
     [InlineData(PoolFlags.None)]
@@ -181,7 +179,7 @@ public sealed class SubpageConcurrencyTests
                         : client.Write(goes, new ObjectId(2), i % 20, (int)i % 4000, Pages.Text((int)i).AsSpan(0, 96));
                     if (i == 50) started.Signal();
                     if (status == TmemStatus.NoSuchPool) break;
-                    // While it drains, a page may be gone already.
+                    // While the pool drains, a page may be gone already.
                     if (status is not (TmemStatus.Ok or TmemStatus.Miss)) Interlocked.Increment(ref unexpected);
                 }
             })).ToList();

@@ -146,7 +146,7 @@ public sealed class SubpageTests : IDisposable
         Assert.Equal(TmemStatus.PoolLimit, _client.Write(pool, _object, 0, 0, Pages.Random(1)));
         Assert.Equal(TmemStatus.Ok, _client.Get(pool, _object, 0, _page));
         Assert.Equal(Pages.Text(0), _page);
-        // A page of one word gives its slot back, so a write may make room too.
+        // A same-filled page gives its slot back, so a write may make room too.
         Assert.Equal(TmemStatus.Ok, _client.Write(pool, _object, 0, 0, new byte[4096]));
         Assert.Equal(2, Engines.Figures(_client, pool).PutsPoolLimit);
     }
@@ -165,7 +165,7 @@ public sealed class SubpageTests : IDisposable
         Assert.Equal(TmemStatus.Corrupt, client.Write(pool, _object, 7, 0, new byte[10]));
         Assert.Equal(TmemStatus.Corrupt, client.Read(pool, _object, 7, 0, new byte[10]));
         header[40] ^= 1;
-        // A descriptor that points to what is no slot, and a slot that names another leaf.
+        // A descriptor that points to no slot, and a slot that names another leaf.
         var whole = *descriptor;
         *descriptor = 0x12345;
         Assert.Equal(TmemStatus.Corrupt, client.Exchange(pool, _object, 7, pool, _object, 8));

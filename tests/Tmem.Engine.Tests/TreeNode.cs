@@ -2,7 +2,7 @@ using Tmem.Engine.Records;
 
 namespace Tmem.Engine.Tests;
 
-/// <summary>A record of a tree that is nothing but its links and its key.</summary>
+/// <summary>A record of a tree: only links and a key.</summary>
 internal struct TreeNode : ITreeRecord<TreeNode>
 {
     public ulong Left;

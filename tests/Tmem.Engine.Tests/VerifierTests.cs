@@ -4,7 +4,7 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// The verifier beside a load finds nothing where nothing is wrong. (What it has to find: CorruptionTests and FlipTests.)
+/// The verifier beside a load reports nothing while nothing is wrong. (CorruptionTests and FlipTests test what it must find.)
 /// </summary>
 public sealed class VerifierTests
 {
@@ -16,7 +16,7 @@ public sealed class VerifierTests
         var pool = engine.PoolTable.Find(Engines.Pool(client))!;
         Fill(client, pool.Id);
 
-        // As DestroyPool does it, which a look may fall into the middle of for as long as the pool is large.
+        // As DestroyPool does it; for a large pool, a verifier may run in the middle of it.
         Assert.True(engine.PoolTable.TryEnd(pool, pool.Owner));
         Engines.AssertClean(engine.Verify());
         engine.Operations.Removal.Drain(pool);
@@ -60,7 +60,7 @@ public sealed class VerifierTests
         var client = engine.Client(new TmemClientId(1));
         var pool = Engines.Pool(client);
         for (uint i = 0; i < 1000; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i, Pages.Random(1)));
-        // What a flush has in hand that has taken a page out of the index: its slot, as the page left it.
+        // The state in the middle of a flush that has taken a page out of the index: its slot, as the page left it.
         var leaf = Engines.Leaf(engine, pool, new ObjectId(1), 7);
         var kept = *leaf;
         var place = PageDescriptor.Slot(kept);
@@ -110,7 +110,7 @@ public sealed class VerifierTests
         engine.Slabs.Spans.RefusesNothing = true;
         for (uint i = 0; i < 100; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(2), i, Pages.Random((int)i)));
         Assert.Contains("beyond the capacity", Assert.Single(engine.Verify().Problems), StringComparison.Ordinal);
-        // And it is found when it is over, too.
+        // It is found afterwards, too.
         client.FlushObject(pool, new ObjectId(2));
         engine.Compact();
         Assert.NotEmpty(engine.Verify().Problems);

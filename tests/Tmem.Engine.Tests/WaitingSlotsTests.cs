@@ -5,14 +5,14 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// A page goes without a look at its slot, and the slot waits a while before it is free: what that may never be seen by.
+/// A page goes without a look at its slot, and the slot waits a while before it is free: nothing may tell the difference.
 /// </summary>
 public sealed class WaitingSlotsTests
 {
     private const uint Many = 2_000;
     private static readonly ObjectId s_object = new(5);
 
-    /// <summary>Precompressed, so that all are of one length and one class.</summary>
+    /// <summary>Precompressed, so that all have one length and one class.</summary>
     private static readonly byte[] s_stored = Pages.Random(1, 1000);
     private static readonly int s_class = SizeClasses.For(1000 + SlotHeader.Bytes);
 
@@ -67,7 +67,7 @@ public sealed class WaitingSlotsTests
             most = Math.Max(most, waiting);
         }
         Assert.Equal(8, most);
-        // All memory has come back: nothing waits in a class that is empty.
+        // All memory has come back: nothing waits in an empty class.
         Assert.Equal(0, engine.Statistics().PageSpanBytes);
         Engines.AssertSound(engine);
     }
@@ -109,7 +109,7 @@ public sealed class WaitingSlotsTests
         }
     }
 
-    /// <summary>Two leaves that name one slot: the verifier says so, and flushing both must not free the slot twice.</summary>
+    /// <summary>Two leaves name one slot: the verifier says so, and flushing both must not free the slot twice.</summary>
     [Theory]
     [InlineData(0)]
     [InlineData(8)]

@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Tests;
 
-/// <summary>Tests that ask the system about the whole process: no other test may run beside them.</summary>
+/// <summary>Tests that measure the whole process: no other test may run beside them.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class WholeProcess
 {

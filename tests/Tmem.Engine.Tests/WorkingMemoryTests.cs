@@ -3,7 +3,8 @@ using Tmem.Engine.Codec;
 namespace Tmem.Engine.Tests;
 
 /// <summary>
-/// What the process keeps beside the store for pages on their way: bounded by threads at one time, not by threads ever.
+/// The memory that the process keeps beside the store for pages in transit: bounded by the threads alive at one time, not by all
+/// there ever were.
 /// </summary>
 [Collection(WholeProcess.Name)]
 public sealed class WorkingMemoryTests
@@ -22,7 +23,7 @@ public sealed class WorkingMemoryTests
         var before = engine.Statistics().WorkingBytes;
         var contexts = ZstdContexts.Count;
         for (var round = 0; round < 100; round++) RunThreads(AtOnce, () => Use(engine, client, pool, prepared));
-        // Nobody has collected anything: they were left to the next.
+        // Without any collection: each thread left them to the next.
         Assert.InRange(ZstdContexts.Count, 1, contexts + ZstdContexts.MostKept);
         Assert.InRange(engine.Statistics().WorkingBytes, 1,
             before + ZstdContexts.MostKept * (before / Math.Max(1, contexts)) + Engines.Mebi);

@@ -4,13 +4,13 @@ using Tmem.Fuse.Protocol;
 
 namespace Tmem.Fuse.Tests;
 
-/// <summary>Contents of files, and what the answers about them wait for.</summary>
+/// <summary>Contents of files, and what the replies about them wait for.</summary>
 internal sealed partial class MemoryFileSystem
 {
     /// <summary>The disk behind it; null for none.</summary>
     public Func<Errno>? OnMakeDurable { get; set; }
 
-    /// <summary>What the answer to a WRITE waits for; null for nothing.</summary>
+    /// <summary>What the reply to a WRITE waits for; null for nothing.</summary>
     public Func<NodeId, ulong, uint, Deferral>? OnWrite { get; set; }
 
     public Errno Open(in Caller caller, NodeId node, uint flags, uint openFlags, out FuseOpenOut open)
@@ -34,7 +34,7 @@ internal sealed partial class MemoryFileSystem
 
     public Deferral Released(NodeId node) => default;
 
-    /// <summary>What <see cref="SizeOf"/> answers.</summary>
+    /// <summary>The answer of <see cref="SizeOf"/>.</summary>
     public ulong Size { get; set; }
 
     public ulong SizeOf(NodeId node)
@@ -90,7 +90,7 @@ internal sealed partial class MemoryFileSystem
 
     public Errno MakeDurable() => OnMakeDurable!();
 
-    /// <summary>A step of a truncation, true while something is left; null for one that is done at once.</summary>
+    /// <summary>One step of a truncation; true while something is left. Null: a truncation is done at once.</summary>
     public Func<NodeId, bool>? OnTruncate { get; set; }
 
     public Action? WorkLeft { get; set; }

@@ -27,7 +27,7 @@ internal sealed partial class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSy
     private readonly SortedDictionary<string, ulong> _names = new(StringComparer.Ordinal);
     private ulong _next = 2;
 
-    /// <summary>What the last calls were, for tests to look at.</summary>
+    /// <summary>The last calls, for tests to inspect.</summary>
     public List<string> Calls { get; } = [];
 
     /// <summary>Makes every call throw.</summary>
@@ -93,10 +93,10 @@ internal sealed partial class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSy
         }
     }
 
-    /// <summary>The unique of a request that was carried out before, and what it was to be answered with.</summary>
+    /// <summary>The unique of a request that was carried out before, and its answer.</summary>
     public (ulong Unique, Recollection Answer) Remembered { get; set; }
 
-    /// <summary>The unique of a message of forgets, and how many of its nodes are forgotten.</summary>
+    /// <summary>The unique of a FORGET message, and how many of its nodes are forgotten.</summary>
     public (ulong Unique, uint Nodes) ForgottenBefore { get; set; }
 
     public bool Recall(in Caller caller, out Recollection answer)
@@ -132,7 +132,7 @@ internal sealed partial class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSy
             if (Find(node.Value, out var found) is not Errno.Ok and var error) return error;
             if ((change.Valid & FuseSetattrValid.Size) != 0)
             {
-                // A directory and a symlink have no data that a size could be of.
+                // A directory and a symlink have no data to truncate.
                 if (change.Size > (ulong)found.Data.Length) return found.Data.Length == fileRoom ? Errno.EFBIG : Errno.EISDIR;
                 if ((long)change.Size < found.Size) found.Data.AsSpan((int)change.Size).Clear();
                 found.Size = (long)change.Size;
@@ -233,7 +233,7 @@ internal sealed partial class MemoryFileSystem(int fileRoom = 1 << 20) : IFileSy
         return Errno.ESTALE;
     }
 
-    /// <summary>The next CREATE finds that another has made the file just before.</summary>
+    /// <summary>The next CREATE finds that another has just made the file.</summary>
     public bool IsLate { get; set; }
 
     public Errno OpenDirectory(in Caller caller, NodeId node, uint flags, out FuseOpenOut open)

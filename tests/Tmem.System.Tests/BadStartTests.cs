@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Tmem.System.Tests;
 
-/// <summary>A daemon that cannot start says what is wrong with which thing, and leaves nothing mounted.</summary>
+/// <summary>A daemon that cannot start names what is wrong with which thing, and leaves nothing mounted.</summary>
 public sealed class BadStartTests : IDisposable
 {
     private readonly string _folder;
@@ -83,7 +83,7 @@ public sealed class BadStartTests : IDisposable
     [InlineData("--mount=$1/m\\355\\240\\200", "m\\xed\\xa0\\x80")]
     public void Arguments_that_are_not_UTF8_are_refused_and_not_taken_for_others(string argument, string shown)
     {
-        // Behind an empty one: the words are told apart by their ends.
+        // After an empty one: the words are told apart by their ends.
         var outcome = Command.Run("sh", "-c", $"exec \"$0\" --capacity 64M --log '' \"$(printf -- \"{argument}\")\"",
             Built.Daemon, _folder);
         Assert.Equal((2, ""), (outcome.Code, outcome.Output));
@@ -107,7 +107,7 @@ public sealed class BadStartTests : IDisposable
                 + $"through the mount; see tmemctl pool {name} --help\n"), (outcome.Code, outcome.Output, outcome.Errors));
         }
         Assert.Equal(2, Bounded.Run(() => Directory.GetDirectories(daemon.Mount).Length));
-        // A U+FFFD that is typed is the character that it is.
+        // A U+FFFD that is typed stands for itself.
         daemon.Control("pool", "destroy", "--force", "caf\uFFFD").Succeeds();
         Assert.Equal("caf\\351", Command.Run("ls", "-b", daemon.Mount).Output.Trim());
     }

@@ -6,8 +6,7 @@ using Xunit;
 namespace Tmem.System.Tests;
 
 /// <summary>
-/// Contents and attributes of files as others see them, where the kernel's page cache stands between: beside what tmpfs
-/// does.
+/// Contents and attributes of files as other processes see them, with the kernel's page cache in between: beside what tmpfs does.
 /// </summary>
 public class FileContentsTests
 {
@@ -15,8 +14,8 @@ public class FileContentsTests
     private const string Tmpfs = "/dev/shm";
 
     /// <summary>
-    /// A file that is mapped and written to, while the mapping is open: the kernel has what was written and has not told us, also
-    /// after the worker was killed. What copies by holes copies it whole.
+    /// A file that is mapped and written to, while the mapping is open: the kernel has the data and has not written it back, also
+    /// after the worker was killed. A program that copies by holes copies all of it.
     /// </summary>
     [Theory]
     [InlineData(false)]
@@ -57,11 +56,11 @@ public class FileContentsTests
                 mapped.StandardInput.Close();
                 Assert.True(mapped.WaitForExit(30_000));
             }
-            // Whoever has a file to himself still learns of its holes.
+            // A process that has a file to itself still learns of its holes.
             var sparse = Path.Combine(pool, "sparse");
             Command.Run("truncate", "--size=1G", sparse).Succeeds();
             Command.Run("cp", sparse, Path.Combine(pool, "copy")).Succeeds();
-            // The kernel sends the last handle's release when cp has long ended.
+            // The kernel sends the last handle's release long after cp has ended.
             for (var tries = 0; Blocks() != "0"; tries++, Thread.Sleep(20)) Assert.InRange(tries, 0, 500);
 
             string Blocks() => Command.Run("stat", "-c", "%b", Path.Combine(pool, "copy")).Succeeds().Output.Trim();
@@ -75,8 +74,8 @@ public class FileContentsTests
     }
 
     /// <summary>
-    /// Through an O_DIRECT handle, and as a loop device writes: round the cache through a handle that was opened
-    /// without.
+    /// Through an O_DIRECT handle, and as a loop device writes: bypassing the cache through a handle that was opened without
+    /// O_DIRECT.
     /// </summary>
     [Theory]
     [InlineData("open")]
@@ -118,8 +117,8 @@ public class FileContentsTests
     }
 
     /// <summary>
-    /// The time of modification as ext4 has it: what was written to a mapping before the time was set does not move it,
-    /// whenever it is written back, and what is written after does.
+    /// The time of modification as ext4 has it: what was written to a mapping before the time was set does not move it, whenever
+    /// it is written back; what is written afterwards does.
     /// </summary>
     [Fact]
     public void A_time_that_was_set_is_moved_by_what_is_written_to_a_mapping_after_it()
@@ -136,15 +135,15 @@ public class FileContentsTests
             var told = Command.Run(program, file, steps).Succeeds().Output.Trim();
             Assert.Equal((steps, isKept ? "kept" : "moved"), (steps, told));
         }
-        // Beside a mapping of another's, and with nothing that changed.
+        // Beside another process's mapping, and without any change.
         Assert.Equal("kept", Command.Run(program, file, "s").Succeeds().Output.Trim());
         daemon.Control("check").Succeeds();
         daemon.Stop();
     }
 
     /// <summary>
-    /// Set-id bits end when another user changes the file, and nobody is shown them after that: stat asks for the mode alone
-    /// here, which the kernel would answer from memory.
+    /// Set-id bits end when another user changes the file, and nobody sees them afterwards: stat asks for the mode alone here,
+    /// which the kernel could answer from its cache.
     /// </summary>
     [Fact]
     public void Set_id_bits_end_with_every_change_by_another_user()
@@ -196,8 +195,7 @@ public class FileContentsTests
     }
 
     /// <summary>
-    /// Room is not promised: posix_fallocate, which writes where it cannot be, still works; what can never fit is
-    /// refused at once.
+    /// Room is not promised: posix_fallocate, which falls back to writing, still works; what can never fit is refused at once.
     /// </summary>
     [Fact]
     public void Fallocate_promises_no_room()
@@ -218,7 +216,7 @@ public class FileContentsTests
         static string Errors(string[] words) => Command.Run("fallocate", words).Errors;
     }
 
-    /// <summary>Starts the program that maps a file, and returns when it has written.</summary>
+    /// <summary>Starts the program that maps a file, and returns once it has written.</summary>
     private static Process Start(string program, params string[] words)
     {
         var info = new ProcessStartInfo(program) { RedirectStandardInput = true, RedirectStandardOutput = true };

@@ -2,13 +2,13 @@ using Tmem.System.Tests.Support;
 
 namespace Tmem.System.Tests;
 
-/// <summary>fio writes at random, reads all back and checks a checksum in every block.</summary>
+/// <summary>fio writes at random, reads everything back and verifies a checksum in every block.</summary>
 public class FioTests
 {
     private static readonly string[] Common =
     [
         "--name=verify", "--rw=randwrite", "--verify=crc32c", "--do_verify=1", "--verify_fatal=1", "--randseed=7",
-        // Half of each block shrinks, and no two blocks are alike.
+        // Half of each block shrinks, and no two blocks are equal.
         "--refill_buffers", "--buffer_compress_percentage=50", "--group_reporting", "--output-format=terse",
     ];
 

@@ -63,7 +63,7 @@ public sealed class FullDiskTests : IDisposable
         using (var daemon = Daemon.Start("256M", _folder, "--region", Region, "--sync-interval", "0"))
         {
             var pool = daemon.Pool("p");
-            // Its journal would fit, and then not its image.
+            // Its journal would fit, but then not its image.
             Assert.Equal(Errno.ENOSPC, (Errno)WriteSynced(Path.Combine(pool, "large"), 60));
             AwaitFree(70);
             Bounded.Run(() => File.Delete(Path.Combine(pool, "large")));
@@ -96,7 +96,7 @@ public sealed class FullDiskTests : IDisposable
         Assert.Equal("write-protect", TrackingOf(daemon));
         var bytes = Bounded.Run(() => File.ReadAllBytes(Path.Combine(daemon.Mount, "p", name)));
         Assert.True(Contents(mebis).AsSpan().SequenceEqual(bytes));
-        // However full the disk is: what an attach has made anew needs no place, and for the rest the journal has kept some.
+        // However full the disk is: what an attach rebuilds needs no blocks, and the journal has kept some for the rest.
         daemon.Stop();
     }
 
@@ -108,7 +108,7 @@ public sealed class FullDiskTests : IDisposable
         return tracking;
     }
 
-    /// <summary>A failed sync keeps nothing of the disk.</summary>
+    /// <summary>A failed sync keeps no blocks of the disk.</summary>
     private void AwaitFree(int mebis)
     {
         for (var tries = 0; new DriveInfo(Disk).AvailableFreeSpace < (long)mebis << 20; tries++)
@@ -125,7 +125,7 @@ public sealed class FullDiskTests : IDisposable
         return bytes;
     }
 
-    /// <summary>Writes and syncs a file of so many MiB that do not shrink. Answers the errno of fsync.</summary>
+    /// <summary>Writes and syncs a file of so many incompressible MiB. Returns the errno of fsync.</summary>
     private static int WriteSynced(string path, int mebis) => Bounded.Run(() =>
     {
         var bytes = Contents(mebis);

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tmem.System.Tests;
 
-/// <summary>A store filled to the brim says so, keeps what it has, and has room again when something goes.</summary>
+/// <summary>A full store says so, keeps what it has, and has room again when something is removed.</summary>
 public class FullStoreTests
 {
     private const int Piece = 256 * 1024;
@@ -27,7 +27,7 @@ public class FullStoreTests
         Assert.True(daemon.Figure("total.putsNoRoom") > 0, "the refusals were not counted");
         daemon.Control("check").Succeeds();
 
-        // Every second file goes; what is left is still right and there is room for new ones.
+        // Every second file is removed; the rest is still right and there is room for new ones.
         Bounded.Run(() => Array.ForEach([.. files.Where((_, i) => i % 2 == 0)], File.Delete));
         AssertIntact([.. files.Where((_, i) => i % 2 == 1)]);
         var (again, _) = Bounded.Run(() => FillUp(pool, 2));
@@ -49,7 +49,7 @@ public class FullStoreTests
         Bounded.Run(() =>
         {
             var descriptor = Files.Open(file, OpenFlags.O_WRONLY, out _);
-            // Refused or not: what counts is what stands there afterwards.
+            // Refused or not: what counts is what is stored afterwards.
             Files.Write(descriptor, fresh);
             Files.Close(descriptor);
         });
@@ -81,7 +81,7 @@ public class FullStoreTests
         daemon.Stop();
     }
 
-    // Each page of each file is there as it was written, or not there at all: anything else fails.
+    // Each page of each file is there as written, or not there at all: anything else fails.
     private static (int Right, int Gone) CountPages(IReadOnlyList<string> files)
     {
         var (right, gone, page) = (0, 0, new byte[4096]);

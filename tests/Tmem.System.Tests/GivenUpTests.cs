@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tmem.System.Tests;
 
-/// <summary>A command that its caller was told had failed is not carried out later.</summary>
+/// <summary>A command whose caller was told that it failed is not carried out later.</summary>
 public sealed class GivenUpTests
 {
     private const int OutcomeUnknown = 5;

@@ -4,9 +4,9 @@ using Xunit;
 namespace Tmem.System.Tests;
 
 /// <summary>
-/// A group at its limit whose program is a quarter larger, walks over all that it has again and again, as a garbage collector
-/// does, and writes to whatever it visits. Swap is free all the time, so nobody may be killed; with zram nobody is. What is
-/// guarded against is in Daemon/GroupStatistics.cs.
+/// A group at its limit whose program is a quarter larger, walks over all its memory again and again, as a garbage collector
+/// does, and writes to whatever it visits. Swap is free all the time, so no process may be killed; with zram none is.
+/// Daemon/GroupStatistics.cs names the danger.
 /// </summary>
 public class GroupAtItsLimitTests
 {

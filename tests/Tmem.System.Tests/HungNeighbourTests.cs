@@ -6,7 +6,7 @@ using Xunit;
 namespace Tmem.System.Tests;
 
 /// <summary>
-/// Somebody else's mount hangs, and a process has a file of it open: whoever looks for the holders of his own mount passes by.
+/// Another mount hangs, and a process has a file of it open: a search for the holders of our own mount passes it by.
 /// </summary>
 public sealed class HungNeighbourTests : IDisposable
 {
@@ -19,7 +19,7 @@ public sealed class HungNeighbourTests : IDisposable
         Requires.Machine();
         Requires.Programs("sleep", "sh");
         _neighbour = Daemon.Start("64M");
-        // Of a file without blocks the kernel keeps no attributes: it asks each time.
+        // The kernel caches no attributes of a file without blocks: it asks each time.
         var file = Path.Combine(_neighbour.Pool("p"), "empty");
         _holder = Process.Start("sh", ["-c", $"exec sleep 600 >'{file}'"]);
         Assert.True(SpinWait.SpinUntil(() => File.Exists(file), TimeSpan.FromSeconds(20)));

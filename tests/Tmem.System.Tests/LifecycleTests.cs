@@ -39,7 +39,7 @@ public class LifecycleTests
                     hasFile ? ["--region", Path.Combine(folder, "tmem.region")] : []);
                 var file = Path.Combine(daemon.Pool("p"), "f");
                 Bounded.Run(() => File.WriteAllBytes(file, new byte[1 << 20]));
-                // Workers that gave way, or were killed, just before: they end beside those that serve.
+                // Workers that have just given way, or were killed: they end beside those that serve.
                 if (round % 2 == 1) daemon.Control("upgrade", "--threads", "2").Succeeds();
                 if (round >= 3) Syscall.kill(daemon.Worker, Signum.SIGKILL);
                 var stop = daemon.Control("stop", "--json").Succeeds();
@@ -190,7 +190,7 @@ public class LifecycleTests
                 daemon.Control("check").Succeeds();
                 // What the first mount had looked up holds nothing here: a file deleted now is gone, and its memory with it.
                 Bounded.Run(() => File.Delete(Path.Combine(pool, "a/b/data")));
-                // The kernel closes and forgets in its own time.
+                // The kernel closes and forgets later.
                 for (var tries = 0; daemon.Figure("total.pages") != 0 && tries < 100; tries++) Thread.Sleep(50);
                 Assert.Equal(0, daemon.Figure("total.pages"));
                 daemon.Stop();
@@ -202,7 +202,7 @@ public class LifecycleTests
         }
     }
 
-    /// <summary>Run where it holds the mount itself, "stop" lets go of it.</summary>
+    /// <summary>Run from a process that holds the mount itself, "stop" releases it.</summary>
     [Theory]
     [InlineData("cd \"$0\" && exec \"$@\"")]
     [InlineData("exec 9<\"$0\" <\"$0/f\" && exec \"$@\"")]

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Tmem.System.Tests;
 
-/// <summary>Requests beyond what there can be: each its own error, and the daemon goes on.</summary>
+/// <summary>Requests beyond the limits: each gets its own error, and the daemon keeps serving.</summary>
 public class LimitTests
 {
     private const long Largest = 1L << 44;

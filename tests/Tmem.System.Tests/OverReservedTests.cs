@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tmem.System.Tests;
 
-/// <summary>A region with more guaranteed than the capacity that it is opened with: that is said, with what helps.</summary>
+/// <summary>A region with larger reserves than the capacity that it is opened with: the daemon says so, with a remedy.</summary>
 public sealed partial class OverReservedTests : IDisposable
 {
     private readonly string _folder = Daemon.NewFolder();
@@ -41,7 +41,7 @@ public sealed partial class OverReservedTests : IDisposable
         }
     }
 
-    /// <summary>What the refusal of a reserve says fits does fit.</summary>
+    /// <summary>What the refusal of a reserve says would fit does fit.</summary>
     [Fact]
     public void The_reserve_that_a_refusal_names_is_given()
     {

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Tmem.System.Tests;
 
-/// <summary>What <c>tmemctl recover</c> leaves alone: what it has not proven to be its own and dead.</summary>
+/// <summary>What <c>tmemctl recover</c> leaves alone: everything that it has not proven to be its own and dead.</summary>
 public sealed class RecoverTests
 {
     [Fact]

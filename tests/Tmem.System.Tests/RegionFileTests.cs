@@ -5,7 +5,7 @@ using Xunit;
 namespace Tmem.System.Tests;
 
 /// <summary>
-/// What a region file holds while its daemon works: the daemon is stopped in the middle of it, and a copy of the file is opened.
+/// What a region file holds while its daemon works: the daemon is stopped at any moment, and a copy of the file is opened.
 /// </summary>
 public class RegionFileTests
 {
@@ -75,7 +75,7 @@ public class RegionFileTests
                 Thread.Sleep(random.Next(50, 400));
                 var least = Volatile.Read(ref promised);
                 var to = Path.Combine(folder, "copy.region");
-                // Stopped by the one who copies: a process started meanwhile would wait for the daemon to flush the files it
+                // Stopped by the copying process: a process started meanwhile would wait for the daemon to flush the files it
                 // inherits.
                 Command.Run("sh", "-c", $"kill -STOP {worker}; cp --sparse=always '{region}' '{to}'; kill -CONT {worker}")
                     .Succeeds();
@@ -135,8 +135,8 @@ public class RegionFileTests
             var pool = Path.Combine(daemon.Mount, "p");
             var names = Bounded.Run(() => Directory.GetFiles(pool).Select(path => int.Parse(Path.GetFileName(path)[1..])).Order()
                 .ToList());
-            // Each is synced before the next is made, and the fortieth before it is then removed. The last may be without its
-            // contents: it was being made when the daemon was stopped, which may be long after it had promised the least.
+            // Each is synced before the next is made, and the fortieth before it is then removed. The last may lack its contents:
+            // it was being made when the daemon was stopped, which may be long after the least was promised.
             var last = names.LastOrDefault();
             Assert.True(last >= least, $"f{least} was synced, and f{last} is the last there is");
             Assert.Empty(Enumerable.Range(1, last).Skip(Math.Max(0, last - 40)).Except(names));
@@ -180,7 +180,7 @@ public class RegionFileTests
         Assert.Equal(0, Syscall.close(descriptor));
     }
 
-    /// <summary>A folder that is not in memory, where it matters what the disk does.</summary>
+    /// <summary>A folder that is not in memory, where the disk's behaviour matters.</summary>
     private static string OnADisk()
     {
         var folder = Path.Combine("/var/tmp", $"tmem-test-{Environment.ProcessId}-{Guid.NewGuid():N}");

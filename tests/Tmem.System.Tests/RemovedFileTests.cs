@@ -4,14 +4,14 @@ using Xunit;
 
 namespace Tmem.System.Tests;
 
-/// <summary>What the end of a file costs those who serve others.</summary>
+/// <summary>What the end of a file costs the threads that serve others.</summary>
 public class RemovedFileTests
 {
     private const int MebiBytes = 512;
 
     /// <summary>
-    /// The kernel drops what it keeps of a removed file when the last RELEASE is answered, in the thread that answers. So the
-    /// pages go before, on a thread that serves nobody: its time is held against that of all session threads.
+    /// The kernel drops its cached pages of a removed file when the last RELEASE is answered, in the thread that answers. So the
+    /// pages go before, on a thread that serves no request: the test compares its time with that of all session threads.
     /// </summary>
     [Fact]
     public void What_the_kernel_keeps_of_a_removed_file_is_dropped_by_no_session_thread()
@@ -27,7 +27,7 @@ public class RemovedFileTests
             $"session threads took {(sessionAfter - session) / 1000} us, the notifier {(notifierAfter - notifier) / 1000}");
     }
 
-    /// <summary>Nanoseconds of processor time: of all session threads, and of the one that talks to the kernel.</summary>
+    /// <summary>Nanoseconds of processor time: of all session threads, and of the thread that notifies the kernel.</summary>
     private static (long Session, long Notifier) Times(int process)
     {
         long session = 0, notifier = 0;

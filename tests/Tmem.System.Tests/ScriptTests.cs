@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tmem.System.Tests;
 
-/// <summary>The scripts' own words: help, and a refusal of what they do not know before they build or change anything.</summary>
+/// <summary>The scripts' own messages: help, and a refusal of unknown arguments before anything is built or changed.</summary>
 public sealed partial class ScriptTests
 {
     [Theory]
@@ -33,7 +33,7 @@ public sealed partial class ScriptTests
     [InlineData("soak", "records", "--rounds=0")]
     public void Wrong_usage_is_one_line_and_nothing_is_built(string script, params string[] arguments)
     {
-        // Without dotnet on the path, whatever would build fails in another way.
+        // Without dotnet on the path, an attempt to build fails in another way.
         var outcome = Command.RunIn(null, 20, Script(script), arguments, ("PATH", "/usr/bin:/bin"));
         Assert.Equal((2, ""), (outcome.Code, outcome.Output));
         Assert.EndsWith($"; see scripts/{script} --help", Assert.Single(outcome.Errors.TrimEnd('\n').Split('\n')),
@@ -78,7 +78,7 @@ public sealed partial class ScriptTests
             + "written\n"), (outcome.Code, outcome.Errors));
     }
 
-    /// <summary>A home that is not there is no reason to fail while the user has another one.</summary>
+    /// <summary>A missing home directory is no reason to fail while the user has another one.</summary>
     [Theory]
     [InlineData("")]
     [InlineData("/nowhere")]
@@ -89,7 +89,7 @@ public sealed partial class ScriptTests
         var outcome = Command.RunIn(Built.Repository, 60, "/bin/bash", ["-c", what], ("HOME", home));
         var own = Command.Run("sh", "-c", "getent passwd $(id -u) | cut -d: -f6").Output;
         Assert.Equal((0, own, ""), (outcome.Code, outcome.Output, outcome.Errors));
-        // A user whom nobody has given one.
+        // A user without a home directory.
         outcome = Command.RunIn(Built.Repository, 60, "/bin/bash", ["-c", "getent() { :; }; " + what], ("HOME", home));
         Assert.Equal((1, "", "scripts/bash: no home directory that can be written; set HOME to one, for what dotnet keeps "
             + "there\n"), (outcome.Code, outcome.Output, outcome.Errors));

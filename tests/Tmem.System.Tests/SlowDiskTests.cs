@@ -35,7 +35,7 @@ public sealed class SlowDiskTests
                 await WaitFor(pool);
                 for (var round = 0; round < 20; round++)
                 {
-                    // Past the page cache, as swap reads are; and the swap device itself.
+                    // Bypassing the page cache, as swap reads do; and the swap device itself.
                     Command.RunFor(30, "dd", $"if={pool}/data", "of=/dev/null", "bs=64k", "iflag=direct").Succeeds();
                     Command.RunFor(30, "dd", $"if={device}", "of=/dev/null", "bs=4k", "count=64", "iflag=direct").Succeeds();
                     Bounded.Run(() =>
@@ -63,7 +63,7 @@ public sealed class SlowDiskTests
         disk.Stop();
     }
 
-    /// <summary>Until all callers' files are there: each is in its fsync then, or about to be.</summary>
+    /// <summary>Waits until all callers' files are there: each caller is in its fsync then, or about to be.</summary>
     private static async Task WaitFor(string pool)
     {
         for (

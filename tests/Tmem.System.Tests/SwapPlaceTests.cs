@@ -5,9 +5,7 @@ using Xunit;
 
 namespace Tmem.System.Tests;
 
-/// <summary>
-/// Swap, and whoever else holds the mount, is found wherever it is, and by what it is and not how it is called.
-/// </summary>
+/// <summary>Swap, and every other holder of the mount, is found wherever it is, by identity and not by name.</summary>
 public class SwapPlaceTests
 {
     [Fact]
@@ -85,7 +83,7 @@ public class SwapPlaceTests
     [Fact]
     public void A_namespace_that_receives_the_unmounting_is_no_hindrance()
     {
-        // A tree that is shared, as that of a machine with systemd is.
+        // A shared tree, like that of a machine with systemd.
         Requires.Machine();
         var folder = Daemon.NewFolder();
         Command.Run("mount", "--bind", folder, folder).Succeeds();
@@ -162,7 +160,7 @@ public class SwapPlaceTests
         return Daemon.Start("64M");
     }
 
-    /// <summary>The swap device is shown, stop and signal are refused, and swap off takes all of it away.</summary>
+    /// <summary>The swap device is shown, stop and signal are refused, and swap off tears all of it down.</summary>
     private static void AssertOnAndKept(Daemon daemon)
     {
         Assert.Contains("/dev/loop", daemon.Control("swap", "status").Succeeds().Output, StringComparison.Ordinal);

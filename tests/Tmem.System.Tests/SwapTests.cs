@@ -47,10 +47,10 @@ public class SwapTests
     [Fact]
     public void A_store_too_small_for_the_swap_on_it_loses_no_page()
     {
-        // 192 MiB have to go out and shrink to about 80; 40 are there.
+        // 192 MiB have to be swapped out and shrink to about 80; 40 are there.
         using var daemon = StartWithSwap("40M", "512M");
         var outcome = Workload.Run("256M", 64 * MiB, 240);
-        // Killed for want of memory is an honest refusal, and so is an end in time; a wrong page (exit code 4) or a hang is not.
+        // A kill as out of memory is an honest refusal, and so is an end in time; a wrong page (exit code 4) or a hang is not.
         Assert.True(outcome.Code is 0 or 137, $"exit code {outcome.Code}\n{outcome.All}\n{daemon.Log}");
         Assert.All(Workload.Phases(outcome).Values, p => Assert.Equal(0, p["wrongPages"]!.GetValue<long>()));
         Assert.True(daemon.IsAlive, daemon.Log);

@@ -40,7 +40,7 @@ public class UpDownTests
         }
         Assert.Empty(MachineState.Of(folder));
         Assert.Empty(Directory.GetFiles(folder, "*", SearchOption.AllDirectories));
-        // With nothing up, down has nothing to do and says so.
+        // With nothing up, down has nothing to do and succeeds.
         Script("down", 60, settings).Succeeds();
         Directory.Delete(folder, recursive: true);
     }
@@ -60,7 +60,7 @@ public class UpDownTests
             var other = Script("up", 60, [.. settings, (name, value)], "--no-swap");
             Assert.Equal((1, ""), (other.Code, other.Output));
             Assert.Contains(value, other.Errors, StringComparison.Ordinal);
-            // What it says stops this daemon does so. The tests' own root needs no sudo.
+            // The command that it names to stop this daemon does so. The tests' own root needs no sudo.
             var stop = other.Errors[(other.Errors.IndexOf("sudo ", StringComparison.Ordinal) + 5)..].TrimEnd();
             Command.RunIn(Built.Repository, 60, "sh", ["-c", $"exec env {stop}"]).Succeeds();
             Assert.Empty(MachineState.Of(folder));
@@ -81,7 +81,7 @@ public class UpDownTests
             Script("down", 60, Of(first)).Succeeds();
             Assert.Equal([$"{second}.log", $"{second}.made", $"{second}.sock"], Names(run));
             Script("down", 60, Of(second)).Succeeds();
-            // The directory that both were in as well, whoever of them made it.
+            // The directory that held both as well, whichever of them made it.
             Assert.Empty(Directory.GetFileSystemEntries(folder));
 
             (string, string)[] Of(string name) =>
@@ -162,7 +162,7 @@ public class UpDownTests
             Script("up", 60, settings, "--no-swap").Succeeds();
             var socket = Path.Combine(folder, "run/sock");
             var keeper = MachineState.Of(folder, 4).First(line => line.StartsWith("process", StringComparison.Ordinal))[8..];
-            // Under another name, and not removed: whoever looks by the daemon's own finds none.
+            // Renamed, and not removed: a search by the daemon's own name finds none.
             File.Move(socket, socket + ".away");
             foreach (var script in new[] { "up", "down" })
             {
@@ -179,7 +179,7 @@ public class UpDownTests
         });
     }
 
-    /// <summary>A test's own settings, and the daemon and the folder gone after it.</summary>
+    /// <summary>Runs a test with its own settings, and removes the daemon and the folder afterwards.</summary>
     private static void Up(Action<string, (string, string)[]> test)
     {
         Requires.Machine();

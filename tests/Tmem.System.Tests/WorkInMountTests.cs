@@ -54,7 +54,7 @@ public class WorkInMountTests
         Bounded.Run(() => WriteProgram(folder, 12));
         Command.RunIn(folder, 120, "make", ["-j2", "-s"]).Succeeds();
         Assert.Equal("66\n", Command.RunIn(folder, 20, Path.Combine(folder, "program"), []).Succeeds().Output);
-        // Nothing has changed, so nothing is to do: times of files are kept well enough for make.
+        // Nothing has changed, so nothing is to do: file times are kept well enough for make.
         Command.RunIn(folder, 60, "make", ["--question"]).Succeeds();
         Command.RunIn(folder, 60, "make", ["-s", "clean"]).Succeeds();
         Assert.False(Bounded.Run(() => File.Exists(Path.Combine(folder, "program"))));

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Tmem.Engine.Tests.Codec;
 
 /// <summary>
-/// Memory with an unreadable page right before and right after it: a span at either edge turns one byte too far into a fault that
-/// ends the test process, which is the loudest failure there is.
+/// Memory with an unreadable page directly before and after it: at either edge, one byte too far is a fault that ends the test
+/// process, the loudest possible failure.
 /// </summary>
 internal sealed unsafe partial class GuardedBuffer : IDisposable
 {
@@ -13,7 +13,7 @@ internal sealed unsafe partial class GuardedBuffer : IDisposable
     private readonly nuint _mapped;
     private readonly int _room;
 
-    /// <param name="bytes">The longest span wanted.</param>
+    /// <param name="bytes">The longest span needed.</param>
     public GuardedBuffer(int bytes)
     {
         _room = (bytes + Page - 1) / Page * Page;
@@ -24,13 +24,13 @@ internal sealed unsafe partial class GuardedBuffer : IDisposable
             throw new InvalidOperationException("cannot protect the guard pages of a test buffer");
     }
 
-    /// <summary>A span that begins right after the guard before it.</summary>
+    /// <summary>A span that begins directly after the first guard page.</summary>
     public Span<byte> AtStart(int bytes) => new(_mapping + Page, Checked(bytes));
 
-    /// <summary>A span that ends right before the guard after it.</summary>
+    /// <summary>A span that ends directly before the second guard page.</summary>
     public Span<byte> AtEnd(int bytes) => new(_mapping + Page + _room - Checked(bytes), bytes);
 
-    /// <summary>The one or the other.</summary>
+    /// <summary>One or the other.</summary>
     public Span<byte> At(bool start, int bytes) => start ? AtStart(bytes) : AtEnd(bytes);
 
     public void Dispose() => _ = munmap(_mapping, _mapped);

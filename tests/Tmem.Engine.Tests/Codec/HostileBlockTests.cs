@@ -4,8 +4,8 @@ using Tmem.Engine.Codec;
 namespace Tmem.Engine.Tests.Codec;
 
 /// <summary>
-/// Blocks that no encoder made, decoded between guard pages: whatever the block, the answer is a length within the page or -1,
-/// and nothing outside the two buffers is touched. TMEM_FUZZ_BLOCKS says how many (300,000 without it).
+/// Blocks that no encoder made, decoded between guard pages: for every block the answer is a length within the page or -1, and
+/// nothing outside the two buffers is touched. TMEM_FUZZ_BLOCKS sets how many (300,000 by default).
 /// </summary>
 public sealed class HostileBlockTests
 {
@@ -27,7 +27,7 @@ public sealed class HostileBlockTests
         for (long number = 0; number < count; number++)
         {
             var block = Mutate(random, input);
-            // Mostly the room the valid block would need, so that long walks through it happen near the end.
+            // Mostly the room that the valid block would need, so that long walks through it happen near the end.
             var room = random.Next(4) == 0 ? random.Next(LongestPage) : random.Next(2) == 0 ? 4096 : 4096 + random.Next(64);
             var page = output.At(random.Next(4) == 0, room);
             var length = PageLz4Decoder.Decode(block, page);
@@ -55,7 +55,7 @@ public sealed class HostileBlockTests
         var kind = random.Next(6);
         var keep = kind == 0 ? random.Next(source.Length) : source.Length;
         var extra = kind == 1 ? random.Next(1, 40) : 0;
-        // Usually at the end, where running over the block is a fault; sometimes at the start, for what reads before it.
+        // Usually at the end, where an overrun is a fault; sometimes at the start, to catch reads before it.
         var block = buffer.At(random.Next(8) == 0, keep + extra);
         source.AsSpan(0, keep).CopyTo(block);
         random.NextBytes(block[keep..]);

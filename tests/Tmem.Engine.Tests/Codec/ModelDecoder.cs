@@ -1,7 +1,7 @@
 namespace Tmem.Engine.Tests.Codec;
 
 /// <summary>
-/// The block format read as its description reads: a byte at a time, with checked spans. What the fast decoder must agree with.
+/// Decodes the block format as its description reads: a byte at a time, with checked spans. The fast decoder must agree with it.
 /// </summary>
 internal static class ModelDecoder
 {
@@ -30,7 +30,7 @@ internal static class ModelDecoder
         }
     }
 
-    /// <summary>How many sequences a block has that is known to be one; the last has no match.</summary>
+    /// <summary>The sequences of a valid block; the last has no match.</summary>
     public static int Sequences(ReadOnlySpan<byte> block)
     {
         var at = 0;

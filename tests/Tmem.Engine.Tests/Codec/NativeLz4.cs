@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Engine.Tests.Codec;
 
-/// <summary>The system's own liblz4, if it has one: the format's reference.</summary>
+/// <summary>The system's own liblz4, if installed: the format's reference.</summary>
 internal static unsafe partial class NativeLz4
 {
     public static void SkipUnlessPresent()

@@ -3,7 +3,7 @@ using Tmem.Engine.Codec;
 namespace Tmem.Engine.Tests.Codec;
 
 /// <summary>
-/// Every codec a pool can choose, between guard pages: what it stores comes back, and what is no page is refused.
+/// Every codec that a pool can choose, between guard pages: what it stores comes back, and malformed pages are refused.
 /// </summary>
 public sealed class PageCodecsTests
 {
@@ -35,10 +35,10 @@ public sealed class PageCodecsTests
                     var back = output.At((seed & 2) == 0, size);
                     Assert.True(PageCodecs.Decode(format, tight, back));
                     Assert.True(back.SequenceEqual(page), $"{kind} of {size} bytes came back changed");
-                    // The slot header's format and the length leave no choice of page size: another one is refused.
+                    // Format and length of a page leave no choice of page size: another one is refused.
                     Assert.False(PageCodecs.Decode(format, tight, output.AtEnd(size - 8)));
                     if (size < Largest) Assert.False(PageCodecs.Decode(format, tight, output.AtEnd(size + 8)));
-                    // A destination a byte too short is no destination.
+                    // A destination a byte too short is refused.
                     Assert.Equal(0, PageCodecs.Encode(codec, page, packed.AtEnd(length - 1), out _));
                 }
     }
@@ -63,7 +63,7 @@ public sealed class PageCodecsTests
             if (PageCodecs.Decode(format, damaged, output.At((round & 1) == 0, 4096))) taken++;
             else refused++;
         }
-        // Both outcomes: a block that still decodes is the checksum's to find.
+        // Both outcomes: a block that still decodes is left to the checksum.
         Assert.True(taken > 100 && refused > 100, $"{taken} taken, {refused} refused");
     }
 

@@ -18,7 +18,7 @@ public sealed class PageLz4Tests
     [Fact]
     public void A_match_up_to_the_pages_end_repeats_whatever_its_offset()
     {
-        // Long matches that leave no room behind them are copied by another way than all others.
+        // Long matches that leave no room behind them take another copy path than all others.
         var page = new byte[4096];
         var block = new byte[8192];
         var back = new byte[4096];
@@ -94,8 +94,8 @@ public sealed class PageLz4Tests
     }
 
     /// <summary>
-    /// A destination of the block's length or more takes the block, and always the same one; a shorter one is refused. The guard
-    /// pages show that none is overrun.
+    /// A destination of at least the block's length takes the block, always the same one; a shorter one is refused. The guard
+    /// pages detect any overrun.
     /// </summary>
     [Fact]
     public void A_destination_of_any_size_is_kept_to()
@@ -119,7 +119,7 @@ public sealed class PageLz4Tests
     }
 
     /// <summary>
-    /// A page that is longer than the one encoded is filled in part; one that is shorter is an error, never an overrun.
+    /// A page that is longer than the one encoded is filled in part; a shorter one is an error, never an overrun.
     /// </summary>
     [Fact]
     public void A_page_of_any_size_is_kept_to()
@@ -141,7 +141,7 @@ public sealed class PageLz4Tests
     }
 
     /// <summary>
-    /// Two earlier places begin alike, and the one that goes on for longer is copied from, be it the older or the newer.
+    /// Two earlier positions begin alike: the encoder copies from the one that matches longer, whether older or newer.
     /// </summary>
     [Theory]
     [InlineData(true)]
@@ -154,8 +154,8 @@ public sealed class PageLz4Tests
         var sequences = 0;
         for (var start = 8; start < 8 + Pages; start++)
         {
-            // Random bytes, and in them a piece, the start of it, and the piece once more; or the start first. So near that no
-            // position is left out.
+            // Random bytes that contain a piece, its start, and the piece once more; or the start first. They are so near that
+            // the encoder skips no position.
             var page = new byte[300];
             random.NextBytes(page);
             var piece = page.AsSpan(2, Piece).ToArray();
@@ -166,14 +166,14 @@ public sealed class PageLz4Tests
             var length = PageLz4Encoder.Encode(page, block);
             sequences += ModelDecoder.Sequences(block.AsSpan(0, length));
         }
-        // The start, the whole, and the literals at the end. With the shorter of the two the whole takes two; so it does where
-        // chance gave another position the same place in the table.
+        // The start, the whole, and the literals at the end. With the shorter of the two the whole takes two sequences; so it
+        // does where another position happens to have the same table entry.
         Assert.InRange(sequences, 3 * Pages, 3 * Pages + Pages / 4);
     }
 
     /// <summary>
-    /// After many misses not every position is looked at, and what a match has before the place where it was found is still its
-    /// own.
+    /// After many misses the encoder skips positions; a match still extends back over the bytes before the place where it was
+    /// found.
     /// </summary>
     [Fact]
     public void A_match_found_late_is_written_from_its_beginning()
@@ -188,7 +188,7 @@ public sealed class PageLz4Tests
         }
     }
 
-    /// <summary>The ratio is part of what the encoder is for: no kind of page takes more than with the reference.</summary>
+    /// <summary>The ratio is part of the encoder's purpose: no kind of page takes more than with the reference.</summary>
     [Theory]
     [InlineData("text")]
     [InlineData("structs")]
@@ -250,7 +250,7 @@ public sealed class PageLz4Tests
         public GuardedBuffer Block { get; } = new(LZ4Codec.MaximumOutputSize(Largest));
         public GuardedBuffer Out { get; } = new(Largest);
 
-        /// <summary>Input and output lie at the guards, by turns before and behind.</summary>
+        /// <summary>Input and output lie at the guard pages, alternately before and behind.</summary>
         public void RoundTrip(byte[] page, Coder encode, Coder decode)
         {
             var turn = _turn++;
@@ -260,7 +260,7 @@ public sealed class PageLz4Tests
             var whole = Block.At((turn & 2) == 0, bound);
             var length = encode(from, whole);
             Assert.InRange(length, 1, bound);
-            // The block's end is what a reader might run over, so it moves there.
+            // A reader might overrun the block's end, so the end moves to the guard page.
             var block = whole[..length].ToArray();
             var tight = Block.AtEnd(length);
             block.CopyTo(tight);

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Tmem.Engine.Tests.Codec;
 
-/// <summary>Pages of the kinds memory is made of, by kind and seed, of any length.</summary>
+/// <summary>Pages of typical kinds of memory, by kind and seed, of any length.</summary>
 internal static class SamplePages
 {
     public static readonly string[] Kinds =
@@ -66,7 +66,7 @@ internal static class SamplePages
                 : 0x7f3a_0000_0000 + random.Next(1 << 12) * 16);
     }
 
-    // Literal runs and matches of every length around the limits of the fields, and of several further bytes.
+    // Literal runs and matches of every length around the limits of the fields, and of several extension bytes.
     private static void Runs(Span<byte> page, Random random)
     {
         for (var at = 0; at < page.Length;)

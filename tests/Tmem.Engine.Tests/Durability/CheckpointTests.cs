@@ -4,7 +4,7 @@ using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Tests.Durability;
 
-/// <summary>What a sync promises, whom it holds up, and what it does when the disk refuses.</summary>
+/// <summary>What a sync promises, whom it delays, and what it does when the disk refuses.</summary>
 public sealed class CheckpointTests
 {
     private static readonly TmemClientId s_client = new(1);
@@ -30,7 +30,7 @@ public sealed class CheckpointTests
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         Assert.Equal(before, Waiting());
         Assert.InRange(engine.Checkpoint!.PagesHeld, 0, 4);
-        // They are free to whoever opens the image.
+        // A process that opens the image finds them free.
         using var again = Open(new SimulatedDisk(disk.Contents));
         Engines.AssertSound(again);
         Assert.Equal(3000 - 30, Engines.Figures(again.Client(s_client), pool).Pages);
@@ -75,7 +75,7 @@ public sealed class CheckpointTests
         disk.Before = what => { if (what == "sync") { reached.Set(); go.Wait(); } };
         var first = Task.Factory.StartNew(engine.Sync, TaskCreationOptions.LongRunning);
         reached.Wait();
-        // Under way already: it may have copied before this, so those who come now need another.
+        // In flight already: it may have copied before this, so later callers need another.
         s_pages.Put(engine, pool, 3, 99);
         var others = Enumerable.Range(0, 8).Select(_ => Task.Factory.StartNew(engine.Sync, TaskCreationOptions.LongRunning))
             .ToArray();
@@ -102,7 +102,7 @@ public sealed class CheckpointTests
         Assert.False(engine.TryEndSync(first, out _));
         go.Set();
         Assert.Equal(TmemStatus.Ok, engine.EndSync(others[^1]));
-        // In their order: whoever has the last one's answer has all.
+        // In order: the last one's answer covers all.
         Assert.All([first, .. others],
             ticket => Assert.True(engine.TryEndSync(ticket, out var status) && status == TmemStatus.Ok));
         // The first may have begun before the others asked.
@@ -145,7 +145,7 @@ public sealed class CheckpointTests
             Volatile.Write(ref isChanging, true);
             ticket = engine.BeginSync();
             Assert.True(underWay.Wait(TimeSpan.FromMinutes(1)));
-            // A sync that does not wait for the lock is there by now.
+            // A sync that does not wait for the lock reaches its standstill by now.
             Thread.Sleep(100);
             Volatile.Write(ref isChanging, false);
         }
@@ -192,7 +192,7 @@ public sealed class CheckpointTests
         worker.Join();
         Assert.Equal(TmemStatus.Ok, status);
         Assert.True(rounds >= 1, "nothing was copied before the last round; the test tests nothing");
-        // What was through its last latch already may be counted yet; nobody comes through another one.
+        // A put past its last latch may still be counted; no other gets through its latch.
         Assert.InRange(held, 0, 1);
     }
 
@@ -219,7 +219,7 @@ public sealed class CheckpointTests
         {
             s_pages.Put(engine, pool, (uint)skip, 1000 + skip);
             engine.Client(s_client).FlushPage(pool, new ObjectId(1), (uint)(40 + skip));
-            // One failure, each time a little later in the checkpoint or in what follows it.
+            // One failure, each time a little later in the checkpoint or after it.
             var left = skip % 4;
             disk.Fails = what => what == fails && Interlocked.Decrement(ref left) == -1 ? LibC.EIO : 0;
             var status = engine.Sync();

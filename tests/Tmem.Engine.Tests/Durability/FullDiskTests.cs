@@ -5,8 +5,8 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Tests.Durability;
 
 /// <summary>
-/// A disk that fills: what is promised has its room, what failed gives its room back, and all of it gets better when there is
-/// room again.
+/// A disk that fills: promises have their blocks reserved, a failed sync releases its blocks, and the engine recovers by itself
+/// when there is room again.
 /// </summary>
 public sealed class FullDiskTests
 {
@@ -27,7 +27,7 @@ public sealed class FullDiskTests
         s_pages.Fill(engine, pool, 20, Many);
         Assert.Equal(TmemStatus.DiskFull, engine.Sync());
         Assert.Equal(used * 4096, disk.UsedBytes);
-        // What would have needed the room is gone again, and with it the need.
+        // The pages that would have needed the room are gone, and so is the need.
         for (uint i = 20; i < Many; i++) engine.Client(s_client).FlushPage(pool, new ObjectId(1), i);
         engine.Compact();
         Assert.Equal(TmemStatus.Ok, engine.Sync());
@@ -35,7 +35,7 @@ public sealed class FullDiskTests
     }
 
     /// <summary>
-    /// What is removed leaves up to 2 MiB of memory ready for the next, with old bytes in it: that is nothing to write.
+    /// A flush leaves up to 2 MiB of memory ready for the next pages, with old bytes in it: no checkpoint writes that.
     /// </summary>
     [Fact]
     public void Removing_what_was_stored_is_as_good_as_room_on_the_disk()
@@ -47,7 +47,7 @@ public sealed class FullDiskTests
         disk.Size = disk.UsedBytes + 8 * Engines.Mebi;
         s_pages.Fill(engine, pool, 5, Many);
         Assert.Equal(TmemStatus.Ok, engine.Sync());
-        // The journal's room comes back when it has been carried out.
+        // Applying the journal releases its blocks.
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         disk.Size = disk.UsedBytes + Engines.Mebi;
         s_pages.Fill(engine, pool, Many, 3 * Many);
@@ -59,7 +59,7 @@ public sealed class FullDiskTests
         AssertHolds(disk.Contents, pool, 5);
     }
 
-    /// <summary>The journal would fit, the image not: nothing is promised that could not be kept.</summary>
+    /// <summary>The journal would fit, the image would not: a sync promises nothing that it cannot keep.</summary>
     [Fact]
     public void What_is_promised_has_its_place_in_the_image()
     {
@@ -75,7 +75,7 @@ public sealed class FullDiskTests
         using (var now = Open(full)) Assert.Equal(5, Engines.Figures(now.Client(s_client), pool).Pages);
         disk.Size += stored;
         Assert.Equal(TmemStatus.Ok, engine.Sync());
-        // Nobody else's writing can take it away again.
+        // No other writer can take it away now.
         disk.Size = disk.UsedBytes;
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         Assert.False(engine.Statistics().Durability.LastFailed);
@@ -131,7 +131,7 @@ public sealed class FullDiskTests
         s_pages.Fill(engine, pool, 20, 300);
         for (var i = 0; i < 3; i++) Assert.Equal(TmemStatus.DiskFull, engine.Sync());
         disk.Size = long.MaxValue;
-        // Nobody asks, and there is no interval.
+        // No sync is requested, and there is no interval.
         Assert.True(SpinWait.SpinUntil(() => !engine.Statistics().Durability.LastFailed, TimeSpan.FromSeconds(60)),
             "a failed sync was not tried again");
         Assert.True(SpinWait.SpinUntil(() => { lock (notices) return notices.Count >= 2; }, TimeSpan.FromSeconds(60)));
@@ -145,7 +145,7 @@ public sealed class FullDiskTests
         }
     }
 
-    /// <summary>What an attach has made is made again by the next: neither a sync nor the close writes it.</summary>
+    /// <summary>The next attach rebuilds what this one has made: neither a sync nor the close writes it.</summary>
     [Fact]
     public void A_store_that_was_merely_opened_needs_no_room_to_be_closed()
     {
@@ -166,7 +166,7 @@ public sealed class FullDiskTests
         }
         Assert.Equal((0, 0), (full.Count("write"), full.Count("allocate")));
         AssertHolds(full.Contents, pool, Many);
-        // One that was changed needs what changed, and what an attach has made otherwise than the image has it.
+        // A changed region needs room for the changes, and for what the attach has made differently from the image.
         using var changed = Open(full);
         s_pages.Put(changed, pool, 3, 77);
         Assert.Equal(TmemStatus.DiskFull, changed.Sync());
@@ -176,7 +176,7 @@ public sealed class FullDiskTests
         Assert.Equal(77, s_pages.Value(again, pool, 3));
     }
 
-    /// <summary>The keeper holds the memory: what has become of the file is no reason not to serve it.</summary>
+    /// <summary>The keeper holds the memory: the state of the file is no reason not to serve it.</summary>
     [Theory]
     [InlineData("full, with a journal")]
     [InlineData("fails")]
@@ -190,7 +190,7 @@ public sealed class FullDiskTests
         var memory = RegionMemory.CreateDescriptor();
         using var dead = Open(disk, LibC.dup(memory));
         var pool = s_pages.Fill(dead, 600);
-        // It dies before it writes its journal in place, or after.
+        // It dies before it applies its journal, or after.
         var withJournal = what == "full, with a journal";
         using var reached = new ManualResetEventSlim();
         dead.Checkpoint!.OnStep = step =>
@@ -257,13 +257,13 @@ public sealed class FullDiskTests
         using var less = Open(disk, capacity: 4, notice: notices.Add);
         Assert.Contains(notices, one => one.IsProblem
             && one.Sentence.Contains("more than the capacity of 4 MiB", StringComparison.Ordinal));
-        // What may go has gone, what has to stay is there, and nothing new is taken.
+        // What may go has gone, what must stay is there, and nothing new is taken.
         Assert.Equal(0, Engines.Figures(less.Client(s_client), transient).Pages);
         s_pages.AssertHolds(less, pool, 4000);
         Assert.Equal(TmemStatus.NoRoom, less.Client(s_client).Replace(pool, new ObjectId(3), 1, Pages.Random(1)));
     }
 
-    /// <summary>What a disk holds at the moment when a large checkpoint is durable and nothing of it in its place.</summary>
+    /// <summary>The contents of a disk when a large checkpoint is durable and none of it applied.</summary>
     private static (SparseBytes Contents, PoolId Pool) WithAJournal()
     {
         var disk = new SimulatedDisk();

@@ -4,7 +4,7 @@ using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Tests.Durability;
 
-/// <summary>What checkpoints write of a store, in what place, and what is made of it by whoever opens it.</summary>
+/// <summary>What checkpoints write, where, and what a later open makes of it.</summary>
 public sealed class ImageTests
 {
     private static readonly TmemClientId s_client = new(1);
@@ -36,7 +36,7 @@ public sealed class ImageTests
         Assert.Equal(moment, disk.Now);
         s_pages.Put(engine, pool, 5, 77);
         Assert.Equal(TmemStatus.Ok, engine.Sync());
-        // The new slot, the old one, the leaf, the entry of the span.
+        // The new slot, the old one, the leaf, the span's entry.
         Assert.InRange(engine.Statistics().Durability.Pages - before, 1, 12);
     }
 
@@ -53,13 +53,13 @@ public sealed class ImageTests
         engine.Client(s_client).DestroyPool(pool);
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         WaitForApply(engine);
-        // What is left: tables, and spans kept ready for the next taker.
+        // The rest: tables, and spans kept ready for the next pages.
         Assert.InRange(disk.Contents.PagesBelow(engine.Memory.Length), 1, full / 4);
     }
 
     /// <summary>
-    /// A hole is no write to the kernel: memory that stood ready when a checkpoint was made, and is given back before the next,
-    /// comes back with what was in it, for the slots of a span that is of another kind by then.
+    /// A hole punch is no write to the kernel: memory that stood ready at one checkpoint, is given back before the next, and is
+    /// populated again with old contents, for the slots of a span that has another kind by then.
     /// </summary>
     [Fact]
     public void The_image_is_the_memory_where_it_was_punched_too()
@@ -79,7 +79,7 @@ public sealed class ImageTests
         Images.AssertIsMemory(engine, disk);
     }
 
-    /// <summary>What an attach makes anew need not be in the image; with the first change all of it is.</summary>
+    /// <summary>The image need not hold what an attach rebuilds; with the first change it gets all of it.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -104,8 +104,8 @@ public sealed class ImageTests
     }
 
     /// <summary>
-    /// What a journal that was found has written in holes of the image has blocks from then on, though nobody has reserved them:
-    /// as zeros they are to be punched.
+    /// A recovered journal writes into holes of the image, which then have blocks that nobody reserved: pages of zeros must be
+    /// punched there.
     /// </summary>
     [Fact]
     public void What_a_found_journal_has_written_is_punched_when_it_is_gone()
@@ -119,7 +119,7 @@ public sealed class ImageTests
             var text = s_pages.Fill(engine, 500);
             Assert.Equal(TmemStatus.Ok, engine.Sync());
             WaitForApply(engine);
-            // Its chunk begins with zeros, in the place of pages that the image has, and goes on with pages that it has not.
+            // Its chunk begins with zeros, in place of pages that the image holds, and continues with pages that it lacks.
             raw = pages.Fill(engine, 200);
             engine.Client(s_client).DestroyPool(text);
             engine.Compact();
@@ -149,7 +149,7 @@ public sealed class ImageTests
         for (uint i = 0; i < 100; i++) s_pages.Put(dead, pool, i, (int)i + 9000);
         dead.Client(s_client).FlushPage(pool, new ObjectId(1), 499);
 
-        // Nothing of that was synced, and the one who knows what was written is gone.
+        // None of that was synced, and the engine that tracked the writes is gone.
         var after = new SimulatedDisk(disk.Contents);
         using (var successor = Open(after, memory: memory))
         {
@@ -197,7 +197,7 @@ public sealed class ImageTests
         }).ToList();
         foreach (var head in journals)
         {
-            // Both are number 1, and so are their chunks; only the hash of hashes tells.
+            // Both have number 1, and so have their chunks; only the hash of hashes tells them apart.
             var mixed = journals[0].Copy();
             var page = new byte[4096];
             head.Read(ends, page);
@@ -236,6 +236,6 @@ public sealed class ImageTests
         s_pages.AssertHolds(engine, pool, pages);
     }
 
-    /// <summary>A second sync begins when the first has been written in place.</summary>
+    /// <summary>A second sync begins when the first has been applied.</summary>
     private static void WaitForApply(TmemEngine engine) => Assert.Equal(TmemStatus.Ok, engine.Sync());
 }

@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Tests.Durability;
 
-/// <summary>What is asked of an image once all has been carried out.</summary>
+/// <summary>Checks an image once its journal has been applied.</summary>
 internal static class Images
 {
     /// <summary>The image is the memory, byte for byte.</summary>

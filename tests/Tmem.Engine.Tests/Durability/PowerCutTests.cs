@@ -5,8 +5,8 @@ namespace Tmem.Engine.Tests.Durability;
 
 /// <summary>
 /// The power is cut at any moment of a concurrent workload with syncs, on a disk that keeps what was synced and any part of what
-/// was not. What opens must be sound, hold everything that a sync had promised, and be a state that the store was in: of what one
-/// thread did in order, a beginning.
+/// was not. The region that opens must be sound, hold everything that a sync had promised, and be a state that the store was in:
+/// of each thread's ordered changes, a prefix.
 /// </summary>
 public sealed class PowerCutTests
 {
@@ -98,14 +98,14 @@ public sealed class PowerCutTests
         var promised = history.PromisedAt(moment);
         if (promised is null)
         {
-            // Before the pool was made durable: it is there or not.
+            // Before the pool was durable: it is there or not.
             return;
         }
         var client = engine.Client(new TmemClientId(1));
         Assert.Equal([pool], client.Pools());
         for (var writer = 0; writer < Writers; writer++)
         {
-            // The writer's last change that is in this state; every earlier one must be, and no later one.
+            // The writer's last change in this state; every earlier one must be in it, and no later one.
             var states = history.StatesOf(writer, key => Read(client, pool, key));
             Assert.True(states.Any(version => version >= promised[writer]),
                 $"cut at {moment}: writer {writer} was promised change {promised[writer]}, the state is that after "
@@ -124,7 +124,7 @@ public sealed class PowerCutTests
         return version;
     }
 
-    /// <summary>A page that says whose it is and which change made it; every third does not shrink.</summary>
+    /// <summary>A page that names its writer and its change; every third does not shrink.</summary>
     private static byte[] Stamp(Key key, int version)
     {
         var page = version % 3 == 0 ? Pages.Random(version) : Pages.Text(version);
@@ -140,7 +140,7 @@ public sealed class PowerCutTests
         public ObjectId Object => new((ulong)(Writer * 100 + Number + 1));
     }
 
-    /// <summary>What the writers did and what they were promised.</summary>
+    /// <summary>What the writers did and what syncs promised them.</summary>
     private sealed class History
     {
         private readonly ConcurrentQueue<(Key Key, int Version, bool Absent)>[] _changes =
@@ -168,7 +168,7 @@ public sealed class PowerCutTests
             }
         }
 
-        /// <summary>After which of a writer's changes its pages were all as they are read now; 0 is before the first.</summary>
+        /// <summary>The change after which all of a writer's pages were as they read now; 0 is before the first.</summary>
         public List<int> StatesOf(int writer, Func<Key, int> read)
         {
             var found = new Dictionary<Key, int>();

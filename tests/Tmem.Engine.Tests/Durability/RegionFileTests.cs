@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 
 namespace Tmem.Engine.Tests.Durability;
 
-/// <summary>Whose file a region may lie in, and looking at one without a change to it.</summary>
+/// <summary>Whose file may hold a region, and opening one without changing it.</summary>
 public sealed class RegionFileTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("tmem-region-").FullName;

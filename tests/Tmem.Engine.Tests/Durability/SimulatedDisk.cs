@@ -4,8 +4,8 @@ using Xunit;
 namespace Tmem.Engine.Tests.Durability;
 
 /// <summary>
-/// A disk that remembers every write in order, and can tell what it might hold had the power gone at any moment: all that was
-/// written before the last sync that completed, and any part of what was written since, in any order, sector by sector.
+/// A disk that records every write in order, and can produce what it might hold after a power cut at any moment: all that was
+/// written before the last completed sync, and any part of what was written since, in any order, sector by sector.
 /// </summary>
 internal sealed unsafe class SimulatedDisk : IImageFile
 {
@@ -23,10 +23,10 @@ internal sealed unsafe class SimulatedDisk : IImageFile
         _now = Initial.Copy();
     }
 
-    /// <summary>Asked before each operation; an errno other than 0 makes it fail.</summary>
+    /// <summary>Called before each operation; an errno other than 0 makes it fail.</summary>
     public Func<string, int>? Fails { get; set; }
 
-    /// <summary>Called, outside of any lock, before each operation.</summary>
+    /// <summary>Called, outside any lock, before each operation.</summary>
     public Action<string>? Before { get; set; }
 
     public SparseBytes Initial { get; }
@@ -39,20 +39,16 @@ internal sealed unsafe class SimulatedDisk : IImageFile
     /// <summary>Operations so far: a moment to cut the power at.</summary>
     public int Now { get { lock (_lock) return _log.Count; } }
 
-    /// <summary>Writes so far since a moment, by name.</summary>
+    /// <summary>Operations of one kind since a given moment.</summary>
     public int Count(string what, int from = 0) { lock (_lock) return _log.Skip(from).Count(one => one.Kind == what); }
 
-    /// <summary>
-    /// Bytes that the disk has for the file, its blocks of a page each; of what is not there yet it wants new ones.
-    /// </summary>
+    /// <summary>Bytes that the disk has for the file, in blocks of a page; a write to a hole needs new ones.</summary>
     public long Size { get; set; } = long.MaxValue;
 
-    /// <summary>Bytes that the file takes, with what was promised to it.</summary>
+    /// <summary>Bytes that the file takes, including those reserved for it.</summary>
     public long UsedBytes { get { lock (_lock) return (_now.PageCount + _reserved.Count) * 4096L; } }
 
-    /// <summary>
-    /// Whether room can be promised. If not, it is asked for in vain, as of a file system that does not know how.
-    /// </summary>
+    /// <summary>Whether room can be reserved. If not, the call fails, as on a file system that does not support it.</summary>
     public bool CanReserve { get; set; } = true;
 
     public long FreeBytes => Size == long.MaxValue ? -1 : Math.Max(0, Size - UsedBytes);
@@ -66,7 +62,7 @@ internal sealed unsafe class SimulatedDisk : IImageFile
             for (var page = offset / 4096; page < (offset + length) / 4096; page++)
             {
                 if (_now.Has(page) || _reserved.Contains(page)) continue;
-                // A part of it is there then.
+                // Part of it is there then.
                 if (Size != long.MaxValue && UsedBytes + 4096 > Size) return Tmds.Linux.LibC.ENOSPC;
                 _reserved.Add(page);
             }
@@ -110,7 +106,7 @@ internal sealed unsafe class SimulatedDisk : IImageFile
 
     public void Dispose() { }
 
-    /// <summary>What the disk might hold after a power cut at a moment.</summary>
+    /// <summary>What the disk might hold after a power cut at a given moment.</summary>
     public SparseBytes AfterPowerCut(int moment, Random random)
     {
         Operation[] log;
@@ -142,7 +138,7 @@ internal sealed unsafe class SimulatedDisk : IImageFile
     }
 
     /// <summary>
-    /// What a failed sync does on Linux: some of what was to be written never will be, and the next sync says nothing of it.
+    /// What a failed sync does on Linux: some of the writes never reach the disk, and the next sync does not report it.
     /// </summary>
     private void LoseUnsynced()
     {
@@ -242,7 +238,7 @@ internal sealed class SparseBytes
         {
             var within = (int)(offset % Page);
             var part = data[..Math.Min(data.Length, Page - within)];
-            // Pages are shared between copies, so one that changes is a new one.
+            // Copies share pages, so a page that changes gets a new array.
             var page = new byte[Page];
             if (_pages.TryGetValue(offset / Page, out var old)) old.CopyTo(page, 0);
             part.CopyTo(page.AsSpan(within));

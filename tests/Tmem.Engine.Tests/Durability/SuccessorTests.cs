@@ -6,8 +6,8 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Tests.Durability;
 
 /// <summary>
-/// A process dies with the memory held by somebody else: its successor knows what the image lacks without reading it, at whatever
-/// moment that was.
+/// A process dies while another holds the memory: its successor knows what the image lacks without reading it, whenever the death
+/// occurred.
 /// </summary>
 public sealed unsafe class SuccessorTests
 {
@@ -25,7 +25,7 @@ public sealed unsafe class SuccessorTests
         for (uint i = 0; i < 2000; i++) s_pages.Put(dead, pool, i, (int)i);
         Assert.Equal(TmemStatus.Ok, dead.Sync());
         Assert.Equal(TmemStatus.Ok, dead.Sync());
-        // What is known of the image is no stray memory of the region's.
+        // The record of the image is not counted as stray memory of the region.
         Assert.InRange(dead.Slabs.Spans.StrayBytes(), long.MinValue, 4096);
         s_pages.Put(dead, pool, 7, 7777);
         var after = new SimulatedDisk(disk.Contents);
@@ -33,7 +33,7 @@ public sealed unsafe class SuccessorTests
         after.Before = what => { if (what == "read") Interlocked.Increment(ref reads); };
         using var successor = Open(after, memory);
         Assert.Equal(TmemStatus.Ok, successor.Sync());
-        // The superblock, the journal's head, and of a journal the chunks; the image alone has more than eight reads' worth.
+        // The superblock, the journal's head, and a journal's chunks; the image alone would take more than eight reads.
         Assert.InRange(reads, 1, 8);
         Assert.InRange(successor.Statistics().Durability.Pages, 1, 30);
         using var again = Open(new SimulatedDisk(after.Contents), -1);
@@ -43,8 +43,8 @@ public sealed unsafe class SuccessorTests
     }
 
     /// <summary>
-    /// At every operation of the disk and every step of a checkpoint: what is said of the image for sure is so once the journal
-    /// is carried out, and a successor's image is its memory.
+    /// At every disk operation and every step of a checkpoint: what the record claims about the image is true once the journal is
+    /// applied, and a successor's image equals its memory.
     /// </summary>
     [Theory]
     [InlineData(false)]
@@ -65,7 +65,7 @@ public sealed unsafe class SuccessorTests
         disk.Before = _ => Die();
         engine.Checkpoint!.OnStep = step =>
         {
-            // Somebody is at work while pages are copied, and what he writes comes and goes.
+            // A thread works while pages are copied; its pages come and go.
             if (step is CheckpointStep.Round or CheckpointStep.Apply) Work();
             Die();
         };
@@ -77,11 +77,11 @@ public sealed unsafe class SuccessorTests
             _ = engine.Sync();
             disk.Fails = null;
         }
-        // Until the last is in its place.
+        // Until the last is applied.
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         disk.Before = null;
         engine.Checkpoint.OnStep = null;
-        // What is still under way is recorded no more.
+        // What is still in flight is no longer recorded.
         lock (gate) isOver = true;
         Assert.True(deaths.Count > 60, $"{deaths.Count} deaths only");
         foreach (var (left, image) in deaths) CheckDeath(left, image);
@@ -93,7 +93,7 @@ public sealed unsafe class SuccessorTests
             for (var i = 0; i < 12; i++)
             {
                 var index = (uint)random.Next(60);
-                // Two values a page, so that it is again what it was. Not while its death is recorded.
+                // Two values a page, so that it returns to an earlier one. Not while a death is recorded.
                 lock (gate)
                 {
                     if (random.Next(4) == 0) engine.Client(s_client).FlushPage(pool, s_object, index);
@@ -120,7 +120,7 @@ public sealed unsafe class SuccessorTests
         for (uint i = 0; i < 50; i++) s_pages.Put(dead, pool, i, (int)i);
         Assert.Equal(TmemStatus.Ok, dead.Sync());
         Assert.Equal(TmemStatus.Ok, dead.Sync());
-        // A program that knows nothing of hashes has opened it meanwhile, and changed memory and image.
+        // A program without hashes has opened it meanwhile, and changed memory and image.
         ((Superblock*)dead.Memory.Start)->Generation++;
         var changed = disk.Contents;
         for (var page = 20; page < 40; page++) changed.Write(page * 4096, Pages.Random(page));
@@ -134,7 +134,7 @@ public sealed unsafe class SuccessorTests
 
     private static void CheckDeath(int memory, SparseBytes image)
     {
-        // As the next process finds the image: with its journal carried out.
+        // As the next process finds the image: with its journal applied.
         var length = LengthOf(memory);
         using (var hashes = ImageHashes.TryCreate(RegionMemory.FromDescriptor(LibC.dup(memory), length, false, "a copy"))!)
         {

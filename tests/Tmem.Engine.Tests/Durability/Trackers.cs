@@ -1,7 +1,7 @@
 namespace Tmem.Engine.Tests.Durability;
 
 /// <summary>
-/// A test that means one tracker says so: where the kernel has the other, it would test something else in silence.
+/// A test that means one tracker names it: where the kernel has the other, it would silently test the wrong one.
 /// </summary>
 internal static class Trackers
 {

@@ -1,13 +1,15 @@
 namespace Tmem.Engine.Tests.Durability;
 
-/// <summary>Pages of one object that each have a value: the pages' first bytes are it, and all others follow from it.</summary>
+/// <summary>
+/// Pages of one object that each have a value: the first bytes of a page hold it, and all others follow from it.
+/// </summary>
 /// <param name="make">The page of a value.</param>
 internal sealed class ValuedPages(Func<int, int, byte[]> make)
 {
     private static readonly TmemClientId s_client = new(1);
     private static readonly ObjectId s_object = new(1);
 
-    /// <summary>A new pool whose first pages have their index as value.</summary>
+    /// <summary>A new pool in which each of the first pages has its index as value.</summary>
     public PoolId Fill(TmemEngine engine, int pages)
     {
         var pool = Engines.Pool(engine.Client(s_client));
@@ -33,7 +35,7 @@ internal sealed class ValuedPages(Func<int, int, byte[]> make)
         return value;
     }
 
-    /// <summary>The pool has so many pages, and each has its index as value.</summary>
+    /// <summary>The pool has exactly so many pages, each with its index as value.</summary>
     public void AssertHolds(TmemEngine engine, PoolId pool, int pages)
     {
         Assert.True(engine.Attached);

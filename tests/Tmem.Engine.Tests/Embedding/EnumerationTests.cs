@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Tests.Embedding;
 
-/// <summary>What a pool holds, listed beside what happens to it.</summary>
+/// <summary>The contents of a pool, listed while they change.</summary>
 public sealed class EnumerationTests : IDisposable
 {
     private readonly TmemEngine _engine = Engines.Anonymous();

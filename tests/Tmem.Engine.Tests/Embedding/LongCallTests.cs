@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Tests.Embedding;
 
-/// <summary>What waits for a disk, or walks everything, can be awaited and given up.</summary>
+/// <summary>Calls that wait for a disk, or walk everything, can be awaited and cancelled.</summary>
 public sealed class LongCallTests : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("tmem-long-").FullName;
@@ -30,7 +30,7 @@ public sealed class LongCallTests : IDisposable
         var syncs = Enumerable.Range(0, 20).Select(_ => engine.SyncAsync(Never)).ToList();
         Assert.All(await Task.WhenAll(syncs), status => Assert.Equal(TmemStatus.Ok, status));
         Assert.InRange(engine.Statistics().Durability.Checkpoints, 1, 20);
-        // File.Copy asks for a lock, and the engine has it.
+        // File.Copy asks for a lock, which the engine holds.
         Repository.Run(_directory, "cp", "region", "copy");
         using var copy = TmemEngine.Open(new EngineOptions
         {
@@ -77,7 +77,7 @@ public sealed class LongCallTests : IDisposable
         Assert.Equal(400, report.PagesChecked);
     }
 
-    /// <summary>A stream that gives up in its midst: the call it is written from sees that at the next page.</summary>
+    /// <summary>A stream that is cancelled half way: the call that writes to it notices at the next page.</summary>
     private sealed class CancellingStream(CancellationTokenSource source, int after) : MemoryStream
     {
         public override void Write(ReadOnlySpan<byte> buffer)

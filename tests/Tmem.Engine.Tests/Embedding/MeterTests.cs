@@ -77,7 +77,7 @@ public sealed class MeterTests
         });
         Listen("once");
         var instruments = _read.Count;
-        // A slow machine may take longer for a collection than a reading is kept, and then takes another.
+        // On a slow machine a collection may take longer than a reading is cached; it then takes another.
         Assert.InRange(reads, 1, instruments / 2);
         var before = reads;
         var client = engine.Client(new TmemClientId(1));

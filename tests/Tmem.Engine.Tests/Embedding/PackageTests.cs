@@ -3,8 +3,7 @@ using System.IO.Compression;
 namespace Tmem.Engine.Tests.Embedding;
 
 /// <summary>
-/// The package that <c>dotnet pack</c> makes has in it what it must, and a program outside the repository builds and runs with
-/// it.
+/// The package that <c>dotnet pack</c> makes is complete, and a program outside the repository builds and runs with it.
 /// </summary>
 public sealed class PackageTests : IDisposable
 {
@@ -24,7 +23,7 @@ public sealed class PackageTests : IDisposable
 
     private const string Program = """
         using Tmem.Engine;
-        // Without this line the compiler says that the engine is for Linux, and of a warning this project makes an error.
+        // Without this line the compiler says that the engine is for Linux, and this project turns warnings into errors.
         if (!System.OperatingSystem.IsLinux()) return;
         using var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = EngineOptions.MinimumCapacity });
         var client = engine.Client(new TmemClientId(1));
@@ -36,7 +35,7 @@ public sealed class PackageTests : IDisposable
         System.Console.WriteLine($"{client.Get(pool, new ObjectId(42), 7, page)} {page[99]} {engine.Verify().Clean}");
         """;
 
-    /// <summary>Of this run alone: another of the same version may lie among the packages of whoever runs the tests.</summary>
+    /// <summary>Of this run alone: the user's package cache may hold another of the same version.</summary>
     private readonly string _version = $"0.0.0-test{Guid.NewGuid():N}";
 
     private static readonly string[] s_frameworks = ["net8.0", "net10.0"];
@@ -49,7 +48,7 @@ public sealed class PackageTests : IDisposable
     public void The_embedders_package_is_whole_and_works()
     {
         var feed = Path.Combine(_directory, "feed");
-        // With artifacts of its own: what others build and run at this time stays as it is. The audit would ask the network.
+        // With artifacts of its own: concurrent builds stay as they are. The audit would need the network.
         Repository.Run(Repository.Root, "dotnet", "pack", "src/Tmem.Engine", "-c", "Release", "-o", feed, "--nologo",
             "--artifacts-path", Path.Combine(_directory, "artifacts"), "-p:NuGetAudit=false", $"-p:Version={_version}");
 
@@ -77,13 +76,12 @@ public sealed class PackageTests : IDisposable
                 Project.Replace("FRAMEWORK", framework, StringComparison.Ordinal)
                     .Replace("VERSION", _version, StringComparison.Ordinal));
             File.WriteAllText(Path.Combine(consumer, "Program.cs"), Program);
-            // Only this package is new; what it depends on is where building the engine has left it, so that no network is
+            // Only this package is new; its dependencies are where the build of the engine has left them, so that no network is
             // needed.
             Repository.Run(consumer, "dotnet", "build", "--nologo", "-o", Path.Combine(consumer, "out"),
                 $"-p:RestoreSources={feed}", $"-p:RestorePackagesPath={Path.Combine(_directory, "packages")}",
                     $"-p:RestoreFallbackFolders={Packages()}");
-            // A program of an older framework runs on a newer runtime if it is let: that is the older one's assembly all the
-            // same.
+            // A program for an older framework may run on a newer runtime: it still uses the assembly for the older one.
             Assert.Equal("Ok 7 True\n",
                 Repository.Run(consumer, "dotnet", "--roll-forward", "Major", Path.Combine("out", "Consumer.dll")));
         }

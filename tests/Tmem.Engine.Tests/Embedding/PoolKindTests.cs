@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Tests.Embedding;
 
-/// <summary>What a pool's kind promises of its pages.</summary>
+/// <summary>What the kind of a pool promises about its pages.</summary>
 public sealed class PoolKindTests : IDisposable
 {
     private readonly TmemEngine _engine = Engines.Anonymous(4 * Engines.Mebi);

@@ -6,9 +6,8 @@ using System.Text;
 namespace Tmem.Engine.Tests.Embedding;
 
 /// <summary>
-/// The public surface is what PublicSurface.txt says: it grows on purpose and before somebody's eyes, or not at all. After a
-/// change that is meant: <c>TMEM_APPROVE=1 scripts/test Tmem.Engine.Tests</c> (or the test executable alone) writes the file
-/// anew; read the difference.
+/// The public surface is what PublicSurface.txt says: it grows on purpose, in plain sight. After an intended change,
+/// <c>TMEM_APPROVE=1 scripts/test Tmem.Engine.Tests</c> (or the test executable alone) rewrites the file; read the difference.
 /// </summary>
 public sealed class PublicSurfaceTests
 {
@@ -27,8 +26,8 @@ public sealed class PublicSurfaceTests
     }
 
     /// <summary>
-    /// Safe code that uses the library reads, writes and frees what it was given by a handle, and nothing else: no public member
-    /// takes or gives a place, a pointer, a reference into memory, a span of the region or a raw descriptor.
+    /// Safe code that uses the library reads, writes and frees only what it was given by a handle: no public member takes or
+    /// gives a place, a pointer, a reference into memory, a span of the region or a raw descriptor.
     /// </summary>
     [Fact]
     public void No_public_member_reaches_memory_by_anything_but_a_handle()
@@ -79,7 +78,7 @@ public sealed class PublicSurfaceTests
         _ => "open class",
     };
 
-    /// <summary>What the source says; what the compiler makes for a record says itself.</summary>
+    /// <summary>The members in the source; the record itself already implies those that the compiler makes for it.</summary>
     private static IEnumerable<string> Members(Type type)
     {
         if (type.IsEnum)

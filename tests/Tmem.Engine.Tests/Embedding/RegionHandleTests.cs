@@ -2,7 +2,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Tmem.Engine.Tests.Embedding;
 
-/// <summary>A region's file that the caller has open: by whatever way, and under whatever name, if it has one.</summary>
+/// <summary>A region's file that the caller has open, however it was opened, under any name or none.</summary>
 public sealed class RegionHandleTests : IDisposable
 {
     private readonly string _path = Path.GetTempFileName();
@@ -51,7 +51,7 @@ public sealed class RegionHandleTests : IDisposable
     {
         using var handle = Handle();
         using var engine = TmemEngine.Open(Options(handle));
-        // The same handle again, and the file by its name.
+        // The same handle again, then the file by its name.
         Assert.Contains("in use", Refusal(Options(handle)), StringComparison.Ordinal);
         Assert.Contains("in use", Refusal(new EngineOptions { CapacityBytes = 4 * Engines.Mebi, RegionPath = _path }),
             StringComparison.Ordinal);

@@ -7,15 +7,13 @@ internal static class Repository
 {
     public static string Root { get; } = Find();
 
-    /// <summary>
-    /// Far above what any of them takes: a program that hangs is a failure with a name, and not the end of the whole run.
-    /// </summary>
+    /// <summary>Far above what any of them takes: a hanging program fails its own test, and does not end the whole run.</summary>
     private static readonly TimeSpan s_longest = TimeSpan.FromMinutes(3);
 
-    /// <summary>For the pipes to end after the program did.</summary>
+    /// <summary>For the pipes to close after the program has ended.</summary>
     private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(10);
 
-    /// <summary>Runs a program to its end; fails, with all it said, unless it exits with 0.</summary>
+    /// <summary>Runs a program to its end; fails, with all its output, unless it exits with 0.</summary>
     public static string Run(string directory, string program, params string[] arguments)
     {
         var (code, output, errors) = End(directory, program, arguments);
@@ -23,7 +21,7 @@ internal static class Repository
         return output;
     }
 
-    /// <summary>Runs a program to its end: its exit code, and what it said.</summary>
+    /// <summary>Runs a program to its end: its exit code and its output.</summary>
     public static (int Code, string Output, string Errors) End(string directory, string program, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments)

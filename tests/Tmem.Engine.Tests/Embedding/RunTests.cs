@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Tests.Embedding;
 
-/// <summary>Runs of pages do what one page after the other does.</summary>
+/// <summary>A run of pages does what its pages do one after the other.</summary>
 public sealed class RunTests : IDisposable
 {
     private static readonly ObjectId s_object = new(1);

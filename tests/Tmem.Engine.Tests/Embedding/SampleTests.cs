@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace Tmem.Engine.Tests.Embedding;
 
-/// <summary>The samples do what they show.</summary>
+/// <summary>The samples do what they demonstrate.</summary>
 public sealed partial class SampleTests
 {
     [Fact]
@@ -120,7 +120,7 @@ public sealed partial class SampleTests
     private static (int Code, string Output, string Errors) End(string program, params string[] arguments) =>
         Repository.End(AppContext.BaseDirectory, "dotnet", [program + ".dll", .. arguments]);
 
-    /// <summary>All pages that the store of the sample has; after filling it, if asked to.</summary>
+    /// <summary>All pages in the sample's store; fills it first if asked to.</summary>
     private static List<(ObjectId, uint)> Pages(string file, bool fill)
     {
         using var engine = TmemEngine.Open(new EngineOptions { CapacityBytes = 64 << 20, RegionPath = file });

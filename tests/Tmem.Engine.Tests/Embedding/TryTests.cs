@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Tests.Embedding;
 
-/// <summary>Try: false for what happens, an exception for a mistake.</summary>
+/// <summary>Try: false for expected outcomes, an exception for a mistake.</summary>
 public sealed class TryTests : IDisposable
 {
     private readonly TmemEngine _engine = Engines.Anonymous();

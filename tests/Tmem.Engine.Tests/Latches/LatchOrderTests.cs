@@ -6,7 +6,7 @@ using RegionIndex = Tmem.Engine.Operations.PageIndex<
 
 namespace Tmem.Engine.Tests.Latches;
 
-/// <summary>Where assertions are on, a thread that takes latches out of their order is found out the first time.</summary>
+/// <summary>With assertions on, a thread that takes latches out of order is detected the first time.</summary>
 public sealed class LatchOrderTests
 {
     private int _outer;
@@ -32,7 +32,7 @@ public sealed class LatchOrderTests
         SpinLatch.Exit(ref _inner);
         SpinLatch.Exit(ref _outer);
         SpinLatch.Exit(ref second);
-        // Nothing is left of it.
+        // No latch is left noted.
         SpinLatch.Enter(ref _outer, LatchRank.Reclaim);
         SpinLatch.Exit(ref _outer);
     }
@@ -44,7 +44,7 @@ public sealed class LatchOrderTests
         SpinLatch.Enter(ref _inner, LatchRank.Class);
         Assert.Contains("Bucket is waited for under one of rank Class",
             Assert.ThrowsAny<Exception>(() => SpinLatch.Enter(ref _outer, LatchRank.Bucket)).Message, StringComparison.Ordinal);
-        // It waits for nobody.
+        // A try waits for nobody.
         Assert.True(SpinLatch.TryEnter(ref _outer, LatchRank.Bucket));
     });
 
@@ -71,9 +71,7 @@ public sealed class LatchOrderTests
         LatchOrder.AssertHeld(LatchRank.Bucket);
     });
 
-    /// <summary>
-    /// Each operation's way in asks for it: the index is not changed by who does not hold the bucket's latch.
-    /// </summary>
+    /// <summary>Each operation asserts it on entry: a thread without the bucket's latch does not change the index.</summary>
     [Fact]
     public unsafe void A_page_is_not_taken_out_without_its_buckets_latch()
     {
@@ -89,7 +87,7 @@ public sealed class LatchOrderTests
         Engines.AssertSound(engine);
     }
 
-    /// <summary>What a thread holds ends with it.</summary>
+    /// <summary>The record of a thread's latches ends with the thread.</summary>
     private static void OnAThread(Action action)
     {
         Exception? failure = null;

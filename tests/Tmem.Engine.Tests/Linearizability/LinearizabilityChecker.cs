@@ -3,19 +3,19 @@ using System.Numerics;
 namespace Tmem.Engine.Tests.Linearizability;
 
 /// <summary>
-/// Whether the calls on one handle can be put into an order, each between its call and its answer, in which the sequential model
-/// allows every answer (Herlihy and Wing, 1990; handles are checked one by one, because linearizability is local).
-/// <para>Wing and Gong's search with Lowe's just-in-time order and memory ("Testing for linearizability", 2016): the events are
-/// gone through in time, and what is kept is the set of all situations possible so far: which of the calls under way have taken
-/// effect, and the state. A call has to take effect only when it returns. With a handful of threads the set stays in the tens, so
-/// that a history of a hundred thousand calls is checked in the time it took to record; the plain search is exponential in the
-/// number of calls.</para>
+/// Whether the calls on one handle have an order, each between its call and its answer, in which the sequential model allows
+/// every answer (Herlihy and Wing, 1990; handles are checked one by one, because linearizability is local).
+/// <para>Wing and Gong's search with Lowe's just-in-time order and memory ("Testing for linearizability", 2016): it walks the
+/// events in time order and keeps the set of all situations possible so far: which of the calls in flight have taken effect, and
+/// the state. A call has to take effect only when it returns. With a handful of threads the set stays in the tens, so a history
+/// of a hundred thousand calls is checked in the time it took to record; the plain search is exponential in the number of
+/// calls.</para>
 /// </summary>
 internal static class LinearizabilityChecker
 {
     private const int MostUnderWay = 64;
 
-    /// <summary>Null if there is such an order; otherwise what was going on where there ceased to be one.</summary>
+    /// <summary>Null if there is such an order; otherwise the situation in which it ceased to exist.</summary>
     public static string? Check(IReadOnlyList<Operation> history, HandleModel model)
     {
         var underWay = new Operation[MostUnderWay];
@@ -65,7 +65,7 @@ internal static class LinearizabilityChecker
     }
 
     /// <summary>
-    /// In time; at one stamp calls come before returns, so that what the clock cannot tell apart counts as concurrent.
+    /// In time order; at equal stamps calls come before returns, so that what the clock cannot tell apart counts as concurrent.
     /// </summary>
     private static List<(long Time, bool IsReturn, int Number)> Events(IReadOnlyList<Operation> history)
     {

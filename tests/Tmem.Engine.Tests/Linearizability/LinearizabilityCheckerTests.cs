@@ -2,7 +2,7 @@ using CsCheck;
 
 namespace Tmem.Engine.Tests.Linearizability;
 
-/// <summary>The checker itself: histories whose verdict is known, and small random ones against a try of all orders.</summary>
+/// <summary>The checker itself: histories with a known verdict, and small random ones against a search of all orders.</summary>
 public sealed class LinearizabilityCheckerTests
 {
     private static readonly HandleModel s_persistent = new(GetConsumes: false, MayVanish: false, MayRefuse: false);
@@ -109,7 +109,8 @@ public sealed class LinearizabilityCheckerTests
     }
 
     /// <summary>
-    /// The definition, word by word: some order of all calls, none before one that had returned when it was called.
+    /// The definition, word by word: some order of all calls, in which none stands before one that had returned when it was
+    /// called.
     /// </summary>
     private static bool AnyOrder(Operation[] history, int done, long state, HandleModel model)
     {

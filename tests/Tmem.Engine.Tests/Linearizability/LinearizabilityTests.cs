@@ -1,8 +1,6 @@
 namespace Tmem.Engine.Tests.Linearizability;
 
-/// <summary>
-/// Calls that run at the same time on one handle have an order: the contract holds for threads as it does for one caller.
-/// </summary>
+/// <summary>Concurrent calls on one handle have an order: the contract holds for threads as it does for one caller.</summary>
 public sealed class LinearizabilityTests
 {
     private const int Rounds = 12;
@@ -27,8 +25,8 @@ public sealed class LinearizabilityTests
     }
 
     /// <summary>
-    /// A third party keeps the store full and moves what is stored about: persistent puts are refused now and then, ephemeral
-    /// pages vanish under the callers, pages and nodes change their places.
+    /// A third thread keeps the store full and moves what is stored: persistent puts are refused now and then, ephemeral pages
+    /// vanish under the callers, pages and nodes change their places.
     /// </summary>
     [Theory]
     [InlineData(PoolFlags.Persistent)]
@@ -45,7 +43,7 @@ public sealed class LinearizabilityTests
         using var stop = new CancellationTokenSource();
         var presser = new Thread(() =>
         {
-            // Random pages of one index after the other; a refused one makes room again for a while.
+            // Random pages at one index after the other; a refused one makes room for a while.
             var page = Pages.Random(1);
             for (uint i = 0; !stop.IsCancellationRequested; i++)
             {

@@ -3,9 +3,8 @@ using System.Diagnostics;
 namespace Tmem.Engine.Tests.Linearizability;
 
 /// <summary>
-/// Threads that call at random on a few handles, and the history that this makes, handle by handle. Two handles are pages 0 and
-/// 70 of one object: what comes and goes at 70 makes the object's tree rise and fall, and moves page 0 between the object and a
-/// node each time.
+/// Threads that call at random on a few handles, and the history of their calls, handle by handle. Two handles are pages 0 and 70
+/// of one object: each put and flush of 70 grows and shrinks the object's tree, and moves page 0 between the object and a node.
 /// </summary>
 internal static class Race
 {
@@ -17,7 +16,7 @@ internal static class Race
         Assert.True(wrong is null, wrong);
     }
 
-    /// <summary>Runs the race from empty handles; returns what the checker has against it, or null.</summary>
+    /// <summary>Runs the race from empty handles; returns the checker's complaint, or null.</summary>
     public static string? Run(Subject subject, HandleModel model, int threads, int calls, int seed)
     {
         foreach (var (obj, _) in s_handles) subject.FlushObject(obj);
@@ -61,7 +60,7 @@ internal static class Race
                 < 18 => Act.FlushObject,
                 _ => Act.Look,
             };
-            // Numbers of four neighbouring rounds differ in kind, and no two calls have the same.
+            // Numbers of four neighbouring rounds differ in kind, and no two calls have the same number.
             long value = act is Act.Put or Act.Replace ? ((long)seed * calls + i + 1) * threads + number : 0;
             if (value != 0) StampedPage.Write(page, value);
             var invoked = Stopwatch.GetTimestamp();

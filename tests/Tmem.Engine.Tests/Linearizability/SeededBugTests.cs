@@ -3,12 +3,11 @@ using Tmem.Engine.Pam;
 namespace Tmem.Engine.Tests.Linearizability;
 
 /// <summary>
-/// A race test that has never failed proves nothing: the same race, on engines with a mistake in them, finds each of the
-/// mistakes.
+/// A race test that has never failed proves nothing: the same race, on engines with one mistake each, finds each mistake.
 /// </summary>
 public sealed class SeededBugTests
 {
-    /// <summary>Each mistake shows in the first round or the first few; this many say that the race has gone blind.</summary>
+    /// <summary>Each mistake shows within the first few rounds; if this many do not show it, the race has gone blind.</summary>
     private const int MostRounds = 50;
 
     private static readonly HandleModel s_keeps = new(GetConsumes: false, MayVanish: false, MayRefuse: false);
@@ -45,7 +44,7 @@ public sealed class SeededBugTests
         Found(new SubjectOver<LateGrab>(engine, pool, new LateGrab(new CompressedStore(engine.Slabs))), s_keeps);
     }
 
-    /// <summary>The same indirection without the mistake: what is found above is not the test's own doing.</summary>
+    /// <summary>The same indirection without the mistake: the findings above are not caused by the test itself.</summary>
     [Fact]
     public void Without_a_mistake_nothing_is_found()
     {

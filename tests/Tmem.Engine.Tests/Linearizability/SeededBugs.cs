@@ -8,9 +8,9 @@ using Tmem.Engine.Tests.Operations;
 namespace Tmem.Engine.Tests.Linearizability;
 
 // Engines with one mistake each, of the kinds that a store like this can have. Where two steps should be one, Thread.Yield
-// between them makes the mistake show in a short race; it never makes a right program wrong.
+// between them makes the mistake show in a short race; it never breaks a correct program.
 
-/// <summary>A put that is answered before it is done: each thread's waits for its next call.</summary>
+/// <summary>A put that answers before it is done: each thread defers it to its next call.</summary>
 internal sealed class LatePut(TmemClient client, PoolId pool) : Subject(client, pool)
 {
     private readonly ThreadLocal<(ObjectId Object, uint Index, byte[] Page)?> _waiting = new();
@@ -37,7 +37,7 @@ internal sealed class LatePut(TmemClient client, PoolId pool) : Subject(client, 
     }
 }
 
-/// <summary>A put that stores twice: what came between is lost, and a page overwritten comes back.</summary>
+/// <summary>A put that stores twice: a put in between is lost, and an overwritten page comes back.</summary>
 internal sealed class TwicePut(TmemClient client, PoolId pool) : Subject(client, pool)
 {
     public override TmemStatus Put(in ObjectId obj, uint index, ReadOnlySpan<byte> page)
@@ -49,7 +49,7 @@ internal sealed class TwicePut(TmemClient client, PoolId pool) : Subject(client,
 }
 
 /// <summary>
-/// A replacement in two steps, old page out, new page in: for a moment a page that was there all the time is not.
+/// A replacement in two steps, old page out, new page in: for a moment a page that should be there all the time is missing.
 /// </summary>
 internal sealed class TwoStepReplace(TmemClient client, PoolId pool) : Subject(client, pool)
 {
@@ -73,7 +73,7 @@ internal sealed class TwoStepGet(TmemClient client, PoolId pool) : Subject(clien
     }
 }
 
-/// <summary>A get that reads each half of the page at its own moment.</summary>
+/// <summary>A get that reads each half of the page at a different moment.</summary>
 internal sealed class TornGet(TmemClient client, PoolId pool) : Subject(client, pool)
 {
     public override TmemStatus Get(in ObjectId obj, uint index, Span<byte> page)
@@ -96,7 +96,7 @@ internal sealed class SilentFlush(TmemClient client, PoolId pool) : Subject(clie
     }
 }
 
-/// <summary>The engine's own operations over a page store with a mistake inside it.</summary>
+/// <summary>The engine's own operations over a page store with a mistake in it.</summary>
 internal sealed class SubjectOver<TPam>(TmemEngine engine, PoolId id, TPam pam) : Subject(engine.Client(new TmemClientId(1)), id)
     where TPam : struct, IPamOps
 {
@@ -115,8 +115,8 @@ internal sealed class SubjectOver<TPam>(TmemEngine engine, PoolId id, TPam pam) 
 }
 
 /// <summary>
-/// A page store whose get notes under the latch where the page is and copies it after: by then the slot may be another page's.
-/// The mistake that the copy under the latch is there to prevent.
+/// A page store whose get notes the page's place under the latch and copies it afterwards: by then the slot may hold another
+/// page. The copy under the latch exists to prevent this mistake.
 /// </summary>
 internal readonly struct LateGrab(CompressedStore store) : IPamOps
 {

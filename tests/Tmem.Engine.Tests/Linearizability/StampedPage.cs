@@ -3,13 +3,13 @@ using System.Runtime.InteropServices;
 namespace Tmem.Engine.Tests.Linearizability;
 
 /// <summary>
-/// Pages that are numbers: each call puts one that nobody else ever puts, and a page that is a mixture of two is noticed. A
-/// quarter each is same-filled, does not shrink, or shrinks to two sizes, so that neighbours in time lie in slots of different
+/// Pages that are numbers: each call puts a page that nobody else ever puts, and a mixture of two pages is detected. A quarter
+/// each is same-filled, does not shrink, or shrinks to two sizes, so that pages that follow one another lie in slots of different
 /// classes or in none.
 /// </summary>
 internal static class StampedPage
 {
-    /// <summary>What a page is that nobody put.</summary>
+    /// <summary>A page that nobody put.</summary>
     public const long Torn = -1;
 
     public static void Write(Span<byte> page, long number)

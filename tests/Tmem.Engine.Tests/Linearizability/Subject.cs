@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Tests.Linearizability;
 
-/// <summary>What the race is run on: a pool of the engine. The seeded bugs are subjects that get one of these wrong.</summary>
+/// <summary>The subject of the race: a pool of the engine. The seeded bugs are subjects that get one of these wrong.</summary>
 internal class Subject(TmemClient client, PoolId pool)
 {
     public virtual TmemStatus Put(in ObjectId obj, uint index, ReadOnlySpan<byte> page) => client.Put(pool, obj, index, page);
@@ -14,7 +14,7 @@ internal class Subject(TmemClient client, PoolId pool)
 
     public virtual TmemStatus FlushObject(in ObjectId obj) => client.FlushObject(pool, obj);
 
-    /// <summary>Whether the page is there, without taking it: the next page at or above its index is itself.</summary>
+    /// <summary>Whether the page is there, without taking it: the next page from its index on is the page itself.</summary>
     public virtual TmemStatus Look(in ObjectId obj, uint index) =>
         client.NextPage(pool, obj, index, out var found) == TmemStatus.Ok && found == index ? TmemStatus.Ok : TmemStatus.Miss;
 }

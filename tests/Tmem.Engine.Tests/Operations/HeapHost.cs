@@ -5,19 +5,19 @@ using Tmem.Engine.Index;
 namespace Tmem.Engine.Tests.Operations;
 
 /// <summary>
-/// A host that is no region: nodes and objects are blocks of native memory, and a place is an address. It counts them, and
-/// refuses beyond a number of them.
+/// A host that is not a region: nodes and objects are blocks of native memory, and a place is an address. It counts them, and
+/// refuses more than a set number.
 /// </summary>
 internal readonly unsafe struct HeapHost(HeapHost.Heap heap) : IHostOps
 {
-    /// <summary>What all copies of the host share.</summary>
+    /// <summary>State that all copies of the host share.</summary>
     public sealed class Heap(int mostBlocks)
     {
         public int Blocks { get; set; }
         public int Most { get; } = mostBlocks;
     }
 
-    /// <summary>A power of two that a node fits, so that a leaf's block is found by its address.</summary>
+    /// <summary>A power of two that a node fits, so that the block of a leaf is found by its address.</summary>
     private const int Block = 1024;
 
     public ulong AllocateNode() => Allocate();
@@ -32,7 +32,7 @@ internal readonly unsafe struct HeapHost(HeapHost.Heap heap) : IHostOps
         if (heap.Blocks == heap.Most) return 0;
         heap.Blocks++;
         var block = (ulong*)NativeMemory.AlignedAlloc(Block, Block);
-        // As a slab hands it out: taken, and otherwise whatever was there.
+        // As a slab hands it out: taken, and with arbitrary contents.
         new Span<byte>(block, Block).Fill(0xA5);
         *block = SlotState.InFlight;
         return (ulong)block;

@@ -5,7 +5,7 @@ using Tmem.Engine.Pools;
 namespace Tmem.Engine.Tests.Operations;
 
 /// <summary>
-/// The operations over another host and another page store than the engine's, as the two callback interfaces promise: nothing of
+/// The operations over another host and another page store than the engine's, as the two callback interfaces promise: none of
 /// them knows a region, a slot or a codec.
 /// </summary>
 public sealed class OtherHostTests
@@ -41,7 +41,7 @@ public sealed class OtherHostTests
 
     private static void Run(List<Step> steps, int mostBlocks, int mostPages)
     {
-        // The pool is the engine's; what is under it is not.
+        // The pool is the engine's; the layers below it are not.
         using var engine = Engines.Anonymous();
         var pool = engine.PoolTable.Find(Engines.Pool(engine.Client(new TmemClientId(1))))!;
         var heap = new HeapHost.Heap(mostBlocks);

@@ -4,12 +4,12 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Tests.Operations;
 
 /// <summary>
-/// A second page store: pages as they are, in arrays of the managed heap. A descriptor is the number of a page. It keeps which
-/// leaf each page stands in, as its slots would, and finds a page that is freed twice or bound to nothing.
+/// A second page store: uncompressed pages, in arrays of the managed heap. A descriptor is the number of a page. It records in
+/// which leaf each page stands, as the engine's slots do, and detects a page that is freed twice or bound to nothing.
 /// </summary>
 internal readonly struct PlainStore(PlainStore.Shelf shelf) : IPamOps
 {
-    /// <summary>What all copies of the store share.</summary>
+    /// <summary>State that all copies of the store share.</summary>
     public sealed class Shelf(int mostPages)
     {
         public Dictionary<ulong, (byte[] Page, ulong Leaf)> Pages { get; } = [];

@@ -3,7 +3,7 @@ using Tmem.Engine.Reclaim;
 
 namespace Tmem.Engine.Tests.Reclaim;
 
-/// <summary>Who loses pages first: whoever is most over what his weight gives him.</summary>
+/// <summary>Who loses pages first: the client most over the share that its weight gives it.</summary>
 public sealed class OverShareTests : IDisposable
 {
     private readonly TmemEngine _engine = Engines.Still();
@@ -56,7 +56,7 @@ public sealed class OverShareTests : IDisposable
         Assert.Same(greedy, _over.Client);
     }
 
-    /// <summary>What is persistent is no part of it: it cannot be evicted.</summary>
+    /// <summary>Persistent pages do not count: they cannot be evicted.</summary>
     [Fact]
     public void Persistent_pages_count_for_nothing()
     {

@@ -2,12 +2,12 @@ using System.IO.Hashing;
 
 namespace Tmem.Engine.Tests.Transfer;
 
-/// <summary>A save small enough to be spoiled byte by byte.</summary>
+/// <summary>A save small enough to corrupt byte by byte.</summary>
 internal static class Saves
 {
     public static readonly PoolOptions Shared = new(PoolFlags.Persistent | PoolFlags.Shared, SharedId: new SharedId(3, 4));
 
-    /// <summary>A pool of a raw page, two that shrink and two that are one word: about 8 KiB.</summary>
+    /// <summary>A pool of a raw page, two that shrink and two same-filled ones: about 8 KiB.</summary>
     public static byte[] Small(bool shared = false)
     {
         using var engine = Engines.Anonymous();
@@ -24,6 +24,6 @@ internal static class Saves
         return stream.ToArray();
     }
 
-    /// <summary>Makes the checksum at the end right again, as a program that writes such streams would.</summary>
+    /// <summary>Corrects the checksum at the end, as a program that writes such streams would.</summary>
     public static void Seal(Span<byte> saved) => BitConverter.TryWriteBytes(saved[^8..], XxHash3.HashToUInt64(saved[..^8]));
 }

@@ -1,6 +1,6 @@
 namespace Tmem.Engine.Tests.Transfer;
 
-/// <summary>A stream that tells of each read before it happens.</summary>
+/// <summary>A stream that announces each read before it happens.</summary>
 internal sealed class WatchedStream(byte[] bytes, Action onRead) : MemoryStream(bytes)
 {
     public override int Read(byte[] buffer, int offset, int count)

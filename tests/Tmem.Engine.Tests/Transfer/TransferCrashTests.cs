@@ -2,7 +2,7 @@ using Tmem.Engine.Format;
 
 namespace Tmem.Engine.Tests.Transfer;
 
-/// <summary>A process that dies while it restores leaves nothing of it, wherever it was.</summary>
+/// <summary>A process that dies while it restores leaves nothing of the restore, wherever it was.</summary>
 public sealed class TransferCrashTests : IDisposable
 {
     private readonly string _path =
@@ -27,10 +27,10 @@ public sealed class TransferCrashTests : IDisposable
         using var stream = new WatchedStream(saved, () =>
         {
             looks++;
-            // What is in the file now is what a process killed now would leave.
+            // The file now holds what a process killed at this moment would leave.
             CopyRegion(engine);
             using (var copy = Open(_path + ".copy")) CheckNothingCame(copy, kept);
-            // Nor is the client, after another attach, a member of the pool that somebody else has made of that id since.
+            // Nor is the client, after another attach, a member of the pool that another has made with that id since.
             using var again = Open(_path + ".copy");
             Assert.Equal(TmemStatus.ForeignClient,
                 again.Client(new TmemClientId(1)).DestroyPool(again.Client(new TmemClientId(2)).Pools().Single()));
@@ -83,7 +83,7 @@ public sealed class TransferCrashTests : IDisposable
 
     private unsafe void CopyRegion(TmemEngine engine)
     {
-        // Through the mapping, since the file itself is locked; and only what there is, which is a tenth of its length.
+        // Through the mapping, since the file itself is locked; and only the used part, a tenth of its length.
         var spans = engine.Slabs.Spans;
         using var to = File.Create(_path + ".copy");
         to.SetLength(engine.Memory.Length);

@@ -3,7 +3,7 @@ using Tmem.Engine.Format;
 namespace Tmem.Engine.Tests.Transfer;
 
 /// <summary>
-/// What cannot be restored whole is refused by name and leaves nothing; what cannot be saved true is not saved.
+/// A stream that cannot be restored whole is refused by name and leaves nothing; what cannot be saved intact is not saved.
 /// </summary>
 public sealed class TransferRefusalTests
 {
@@ -102,7 +102,7 @@ public sealed class TransferRefusalTests
         Assert.Equal((TransferStatus.Refused, TmemStatus.SharedIdInUse), (result.Status, result.Cause));
         client.DestroyPool(pool);
         Assert.Equal(TransferStatus.Truncated, client.Restore(new MemoryStream(saved, 0, saved.Length - 1)).Status);
-        // The client is no member of anything: without its authorisation there is nothing left of it.
+        // The client is no member of anything: without its authorisation nothing is left of it.
         engine.Revoke(client.Id, Saves.Shared.SharedId);
         Assert.Empty(engine.Clients());
         engine.Authorise(client.Id, Saves.Shared.SharedId);
@@ -224,7 +224,9 @@ public sealed class TransferRefusalTests
         }
     }
 
-    /// <summary>An engine that has had the save and lost it again, and its figures then: what is made once is there.</summary>
+    /// <summary>
+    /// An engine that has held the save and dropped it again, with its figures then: one-time allocations are done.
+    /// </summary>
     private static TmemEngine Used(byte[] saved, out TmemClient client, out EngineStatistics before)
     {
         var engine = Engines.Still(4 * Engines.Mebi);

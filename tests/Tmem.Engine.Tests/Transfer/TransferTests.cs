@@ -2,7 +2,7 @@ using CsCheck;
 
 namespace Tmem.Engine.Tests.Transfer;
 
-/// <summary>What was saved is there again, page for page.</summary>
+/// <summary>A restore brings back what was saved, page for page.</summary>
 public sealed class TransferTests
 {
     private static readonly PoolFlags[] s_kinds =

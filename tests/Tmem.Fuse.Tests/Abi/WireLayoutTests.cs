@@ -11,8 +11,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Abi;
 
 /// <summary>
-/// Every struct of the Abi namespace against C: a program of _Static_asserts on the system's linux/fuse.h is generated and
-/// compiled. What the header does not have, or has in an older form, is declared in the program itself, after the protocol's 7.45
+/// Every struct of the Abi namespace against C: the test generates a program of _Static_asserts on the system's linux/fuse.h and
+/// compiles it. What the header lacks, or has in an older form, the program declares itself, after the protocol's 7.45
 /// definition.
 /// </summary>
 public sealed partial class WireLayoutTests
@@ -32,7 +32,7 @@ public sealed partial class WireLayoutTests
             """),
     };
 
-    /// <summary>Fields whose C name is not the C# name without capitals.</summary>
+    /// <summary>Fields whose C name is not the C# name in lower case.</summary>
     private static readonly Dictionary<string, string> s_alias = new()
     {
         ["FuseKstatfs.NameLength"] = "namelen",

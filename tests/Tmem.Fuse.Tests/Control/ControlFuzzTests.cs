@@ -7,9 +7,9 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Control;
 
 /// <summary>
-/// Lines that are nearly right: every method with parameters of every kind, members doubled, left out and of other types, bytes
-/// flipped, lines cut, brackets by the thousand, peers that hang up in the middle. Whatever comes, each line is answered or its
-/// conversation ends, nothing fails inside the daemon, and it serves on.
+/// Malformed lines close to valid ones: every method with parameters of every kind, members doubled, left out and of other types,
+/// bytes flipped, lines cut, brackets by the thousand, peers that hang up in the middle. Each line is answered or its connection
+/// ends, nothing fails inside the daemon, and it keeps serving.
 /// </summary>
 public sealed class ControlFuzzTests
 {
@@ -101,7 +101,7 @@ public sealed class ControlFuzzTests
         _ => Quoted($"pool{random.Next(20)}"),
     };
 
-    // A lone surrogate cannot be spelled in UTF-8, but in an escape.
+    // A lone surrogate cannot be written in UTF-8, only as an escape.
     private static string Quoted(string text) => text.Any(char.IsSurrogate) ? "\"\\ud800\""
         : JsonValue.Create(text).ToJsonString();
 

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;
 
-/// <summary>No call of the management API runs beside the worker that follows.</summary>
+/// <summary>No call of the management API runs beside the next worker.</summary>
 public sealed class ControlGateTests
 {
     private static readonly TimeSpan s_moment = TimeSpan.FromMilliseconds(20);

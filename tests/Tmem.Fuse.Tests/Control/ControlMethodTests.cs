@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;
 
-/// <summary>The methods that are about the daemon, over a real socket; those of pools have tests of their own.</summary>
+/// <summary>The methods about the daemon, over a real socket; those about pools have tests of their own.</summary>
 public sealed class ControlMethodTests : IDisposable
 {
     private readonly ControlServerFixture _fixture = new();
@@ -79,7 +79,7 @@ public sealed class ControlMethodTests : IDisposable
     [Fact]
     public void Every_figure_of_the_engine_reaches_the_message()
     {
-        // A figure added to the engine and forgotten here would be invisible to whoever runs the machine.
+        // Users could not see a figure that was added to the engine and forgotten here.
         static string[] Names(Type type, params string[] without) =>
             [.. type.GetProperties().Select(property => property.Name).Except(without).Order()];
         Assert.Equal(Names(typeof(Engine.PoolStatistics)), Names(typeof(PoolFigures), "EqualityContract"));
@@ -87,7 +87,7 @@ public sealed class ControlMethodTests : IDisposable
             Names(typeof(StoreFigures), "EqualityContract"));
     }
 
-    /// <summary>Every count is told apart from all others, from the engine to what stands in the message.</summary>
+    /// <summary>Every counter keeps its own value, from the engine to its name in the message.</summary>
     [Fact]
     public void Every_count_of_the_engine_stands_under_its_own_name_in_the_message()
     {

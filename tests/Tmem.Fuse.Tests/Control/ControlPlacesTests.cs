@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;
 
-/// <summary>Who has a place at the socket: peers that say nothing, or little at a time, shut nobody out.</summary>
+/// <summary>Places at the socket: peers that send nothing, or little at a time, shut nobody out.</summary>
 public sealed class ControlPlacesTests
 {
     private const string Upgrade = """{"jsonrpc":"2.0","id":1,"method":"upgrade","params":{}}""" + "\n";
@@ -38,7 +38,7 @@ public sealed class ControlPlacesTests
             }
             catch (System.Net.Sockets.SocketException)
             {
-                // Turned away, or it gave way already.
+                // Turned away, or already closed to make way.
             }
             if (i % 20 != 19) continue;
             using var speaking = fixture.Connect();

@@ -40,7 +40,7 @@ internal sealed class ControlServerFixture : IDisposable
 
     public Peer Connect() => new(SocketPath);
 
-    /// <summary>A peer whose call is being carried out, until <paramref name="hold"/> is set.</summary>
+    /// <summary>A peer whose call is in progress until <paramref name="hold"/> is set.</summary>
     public Peer ConnectAndCheck(ManualResetEventSlim hold)
     {
         Store.HoldVerify = hold;
@@ -50,7 +50,7 @@ internal sealed class ControlServerFixture : IDisposable
         return peer;
     }
 
-    /// <summary>Starts what has to wait for somebody, and returns when it does.</summary>
+    /// <summary>Starts an action that has to wait for another, and returns once it waits.</summary>
     public static Thread StartWaiting(Action wait)
     {
         var thread = new Thread(() => wait());

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;
 
-/// <summary>The conversation: bad input of every kind, several peers, who may speak, and the socket's file.</summary>
+/// <summary>The protocol: bad input of every kind, several peers, who may speak, and the socket's file.</summary>
 public sealed class ControlServerTests
 {
     [Theory]
@@ -93,7 +93,7 @@ public sealed class ControlServerTests
             using var peer = fixture.Connect();
             peer.Send("""{"jsonrpc":"2.0","id":1,"meth""");
         }
-        // More hang-ups than places: a place is given back soon after, so a later peer gets one.
+        // More hang-ups than places: a place is freed soon after, so a later peer gets one.
         Assert.NotNull(EventuallyServed(fixture));
         Assert.Empty(fixture.Log);
     }
@@ -292,7 +292,8 @@ public sealed class ControlServerTests
 
     private static void LeaveStaleSocket(string path)
     {
-        // A bound socket that its process never unlinked: bind under another name and rename, as .NET unlinks the name it knows.
+        // A bound socket that its process never unlinked: binds under another name and renames, because .NET unlinks the name it
+        // knows.
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         socket.Bind(new UnixDomainSocketEndPoint(path + ".tmp"));
         File.Move(path + ".tmp", path);

@@ -7,7 +7,9 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;
 
-/// <summary>A flipped bit in a stored page: EIO for that page alone, counted, and told by the file's name in a check.</summary>
+/// <summary>
+/// A flipped bit in a stored page: EIO for that page alone, counted, and reported by the file's name in a check.
+/// </summary>
 public sealed unsafe class CorruptPageTests
 {
     [Theory]
@@ -37,7 +39,7 @@ public sealed unsafe class CorruptPageTests
         Assert.EndsWith("is corrupt: its stored bytes fail their checksum or do not unpack", problem, StringComparison.Ordinal);
     }
 
-    /// <summary>Flips a bit of what does not shrink, and so lies in the region as it is.</summary>
+    /// <summary>Flips a bit of a page that does not shrink, and so lies in the region as it is.</summary>
     private static void Flip(TestVolume volume, ReadOnlySpan<byte> stored)
     {
         var memory = new Span<byte>(volume.Engine.Memory.Start, 32 << 20);

@@ -23,7 +23,7 @@ internal sealed class FakeDaemon : IDaemon
     public int Threads => 4;
     public string? Codec => null;
 
-    /// <summary>Waited for before a stop or an upgrade is decided, as a disk is.</summary>
+    /// <summary>A stop or an upgrade waits for it before it is decided, as for a disk.</summary>
     public ManualResetEventSlim? Hold { get; set; }
     public CountdownEvent? Begun { get; set; }
 
@@ -60,7 +60,7 @@ internal sealed class FakeDaemon : IDaemon
     }
 }
 
-/// <summary>Pools in a dictionary, and figures made up for each.</summary>
+/// <summary>Pools in a dictionary, each with made-up figures.</summary>
 internal sealed class FakeStore : IPoolDirectory, IEngineView
 {
     private readonly Lock _gate = new();

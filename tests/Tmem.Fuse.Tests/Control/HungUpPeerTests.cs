@@ -2,9 +2,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;
 
-/// <summary>
-/// What a peer asked for that has hung up since is not begun: its caller has been told that it came to nothing.
-/// </summary>
+/// <summary>A request whose peer has hung up is not begun: its caller has been told that nothing came of it.</summary>
 public sealed class HungUpPeerTests
 {
     private static readonly string[] s_changes =
@@ -23,7 +21,7 @@ public sealed class HungUpPeerTests
         MakePool(fixture);
         var path = Path.Combine(fixture.Folder, "later");
         var listener = fixture.Listen(path);
-        // A worker that is stopped, or one that has not begun: the kernel takes the connection and the bytes.
+        // A worker that is stopped, or has not begun: the kernel accepts the connection and the bytes.
         foreach (var change in s_changes)
         {
             using var peer = new Peer(path);

@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;
 
-/// <summary>A control socket that has lost its name gets another file, by the rules of the first; conversations go on.</summary>
+/// <summary>
+/// A control socket that has lost its name gets another file, by the rules of the first; open connections continue.
+/// </summary>
 public sealed class LostSocketTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("tmem-lost-").FullName;
@@ -95,7 +97,7 @@ public sealed class LostSocketTests : IDisposable
         using var fixture = new ControlServerFixture();
         using var before = fixture.Connect();
         Assert.NotNull(before.Call("status")["result"]);
-        // For the thread that lets peers in to sleep on the socket that it is to leave.
+        // Time for the thread that accepts peers to sleep on the socket that it will leave.
         Thread.Sleep(100);
         File.Delete(fixture.SocketPath);
         var renewed = ControlSocket.Listen(fixture.SocketPath);

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace Tmem.Fuse.Tests.Control;
 
-/// <summary>A client that says exactly the bytes it is told to.</summary>
+/// <summary>A client that sends exactly the bytes it is given.</summary>
 internal sealed class Peer : IDisposable
 {
     private readonly Socket _socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)

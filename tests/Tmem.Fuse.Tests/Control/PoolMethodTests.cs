@@ -79,7 +79,7 @@ public sealed class PoolMethodTests : IDisposable
             + "process 124 (cat) (EBUSY)", _peer.Call("pool.destroy", """{"name":"used","force":true}""").Message());
     }
 
-    /// <summary>mkdir takes any name: what it made is shown, and destroyed, by the name that it has.</summary>
+    /// <summary>mkdir takes any name: such a pool is shown and destroyed by the name that it has.</summary>
     [Fact]
     public void A_pool_that_mkdir_made_can_be_named_whatever_its_name()
     {
@@ -89,7 +89,7 @@ public sealed class PoolMethodTests : IDisposable
         Assert.NotNull(_peer.Call("pool.destroy", """{"name":"a\tb"}""")["result"]);
         Assert.Equal(Errno.Ok, directory.CreatePool("\u202e ", default, 0, out _));
         Assert.NotNull(_peer.Call("pool.destroy", """{"name":"\u202e "}""")["result"]);
-        // Bytes that are no UTF-8 are shown as U+FFFD, by which the file system does not find them.
+        // Bytes that are not UTF-8 are shown as U+FFFD, by which the file system does not find them.
         Assert.Equal(Errno.Ok, directory.CreatePool("\ufffd", default, 0, out _));
         _fixture.Store.DestroyAnswers = Errno.ENOENT;
         var reply = _peer.Call("pool.destroy", """{"name":"\ufffd"}""");

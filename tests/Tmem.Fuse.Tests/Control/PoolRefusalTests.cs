@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;
 
-/// <summary>What cannot be done to a pool is refused with its reason and with what to do.</summary>
+/// <summary>A refusal about a pool gives its reason and a remedy.</summary>
 public sealed class PoolRefusalTests : IDisposable
 {
     private readonly ControlServerFixture _fixture = new();
@@ -74,7 +74,7 @@ public sealed class PoolRefusalTests : IDisposable
         Assert.Empty(_fixture.Store.Pools());
     }
 
-    /// <summary>A refusal is about what was asked for: no word of a reserve where there was none.</summary>
+    /// <summary>A refusal is about the request: it does not mention a reserve that was not asked for.</summary>
     [Theory]
     [InlineData(nameof(Errno.ENOSPC), 0, "no room for it", "free memory in the store, or start")]
     [InlineData(nameof(Errno.ENOSPC), 4096, "with a reserve of 4.0 KiB: the store has not so much room",
@@ -111,7 +111,7 @@ public sealed class PoolRefusalTests : IDisposable
         Assert.DoesNotContain("capacity", reply["error"]!["data"]!["remedy"]!.GetValue<string>());
     }
 
-    /// <summary>Copied, it would else act on the daemon of the default socket.</summary>
+    /// <summary>A copied command would otherwise act on the daemon of the default socket.</summary>
     [Fact]
     public void Each_command_line_in_a_refusal_addresses_this_daemon()
     {

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Control;
 
-/// <summary>What to do is said once.</summary>
+/// <summary>A remedy is given once.</summary>
 public sealed class RemediesTests
 {
     [Theory]

@@ -7,7 +7,7 @@ using static Tmem.Fuse.Tests.Crash.Requests;
 
 namespace Tmem.Fuse.Tests.Crash;
 
-/// <summary>How long answers are kept, and what leaves none.</summary>
+/// <summary>How long answers are kept, and which requests leave none.</summary>
 public sealed class AnswerTests : IDisposable
 {
     private readonly CrashVolume _volume = new();
@@ -52,7 +52,7 @@ public sealed class AnswerTests : IDisposable
                 messages.Add(Carry(MakeNode("p", $"{process}.{thread}"), thread));
             _volume.Reopen();
         }
-        // The first slot of all, and the oldest: with every slot in use the next thread would take it, were it nobody's.
+        // The first slot of all, and the oldest: with every slot in use the next thread would take it if it were free.
         Assert.Equal(Errno.Ok, _volume.SendAgain(messages[0], thread: 9).Error);
         Carry(MakeNode("p", "f"), thread: 1);
         _volume.Reopen();
@@ -98,7 +98,9 @@ public sealed class AnswerTests : IDisposable
         Assert.Equal(100UL, _volume.SendAgain(message).As<FuseEntryOut>().Attr.Size);
     }
 
-    /// <summary>A listing that was counted and whose entries have lost their names since: nothing stays behind.</summary>
+    /// <summary>
+    /// A listing whose lookups were counted and whose entries have lost their names since: nothing stays behind.
+    /// </summary>
     [Fact]
     public void Lookups_taken_back_may_end_an_inode()
     {
@@ -115,7 +117,7 @@ public sealed class AnswerTests : IDisposable
         Assert.Equal(2, inodes);
     }
 
-    /// <summary>Also when the directory listed again, empty by now, gives nothing to remember.</summary>
+    /// <summary>Also when the repeated listing finds the directory empty and has nothing to remember.</summary>
     [Fact]
     public void Lookups_are_taken_back_once()
     {
@@ -155,7 +157,7 @@ public sealed class AnswerTests : IDisposable
         _volume.Repeat(message);
         var once = Snapshot.Of(_volume);
         Assert.Contains("/p/g", once, StringComparison.Ordinal);
-        // A kernel that can sends it again as well.
+        // A kernel that can resends it as well.
         _volume.Repeat(message);
         _volume.SendAgain(message);
         Assert.Equal(once, Snapshot.Of(_volume));
@@ -173,7 +175,7 @@ public sealed class AnswerTests : IDisposable
     private static readonly Request s_forget = Forget(volume => volume.Node("p/f"), 1);
 
     /// <summary>
-    /// The least of a few rounds: while code is still being recompiled, the compiler's own allocations are counted to this
+    /// The least of a few rounds: while the runtime still recompiles code, it counts the compiler's own allocations to this
     /// thread.
     /// </summary>
     private long AllocatedBy(Request request, Request undo)

@@ -12,9 +12,9 @@ using Answer = Tmem.Fuse.Tests.Protocol.Answer;
 namespace Tmem.Fuse.Tests.Crash;
 
 /// <summary>
-/// A file system in a memory file, served one request at a time through the dispatcher, that can be killed at any store which
-/// counts, and taken up by an engine and a file system that know nothing but the region. A kill is an exception out of the store;
-/// from then on every store throws, so that no cleanup on the way out changes anything.
+/// A file system in a memory file, served one request at a time through the dispatcher. It can be killed at any store that
+/// counts, and taken over by an engine and a file system that know only the region. A kill is an exception out of the store; from
+/// then on every store throws, so that no cleanup on the way out changes anything.
 /// </summary>
 internal sealed class CrashVolume : IDisposable
 {
@@ -41,7 +41,7 @@ internal sealed class CrashVolume : IDisposable
     public TmemFileSystem Files => _files!;
     public RecordStore Records => Engine.Records;
 
-    /// <summary>Where the next kill happens: before this store or allocation, counted from 1 and from here; 0: nowhere.</summary>
+    /// <summary>The point of the next kill: before this store or allocation, counted from 1 and from here; 0: none.</summary>
     public int KillAt
     {
         set => (_killAt, _stores) = (value, 0);
@@ -54,7 +54,7 @@ internal sealed class CrashVolume : IDisposable
         _ = LibC.close(_descriptor);
     }
 
-    /// <summary>Takes the region up as the next process does. May be killed itself; then it is to be called again.</summary>
+    /// <summary>Attaches to the region as the next process does. May be killed itself; then it must be called again.</summary>
     public void Reopen()
     {
         Engine.Dispose();
@@ -74,7 +74,7 @@ internal sealed class CrashVolume : IDisposable
             return false;
         };
         _files = new TmemFileSystem(_engine, _engine.Client(new TmemClientId(1)));
-        // The dispatcher catches what a bug in an operation throws, and says so: a kill is passed on from there.
+        // The dispatcher catches and reports what a bug in an operation throws: a kill is rethrown from there.
         _dispatcher = new Dispatcher<TmemFileSystem>(_files,
             fault => throw (fault.Contains(nameof(Killed), StringComparison.Ordinal) ? new Killed()
                 : new InvalidOperationException(fault)), Tmemctl.Default, default(SessionParameters));
@@ -87,7 +87,7 @@ internal sealed class CrashVolume : IDisposable
 
     public ulong NextUnique() => _unique += 2;
 
-    /// <summary>Sends a message and looks at no answer.</summary>
+    /// <summary>Sends a message and ignores the answer.</summary>
     public int Dispatch(byte[] message, int thread = 0) => _dispatcher!.Dispatch(message, _reply, thread, out _);
 
     public int Repeat(byte[] message, int thread = 0) => _dispatcher!.Repeat(message, _reply, thread, out _);
@@ -118,7 +118,7 @@ internal sealed class CrashVolume : IDisposable
         return answer with { Unique = answer.Unique & ~FuseProtocol.UniqueResend };
     }
 
-    /// <summary>The node of a path from the root, found without a lookup being counted.</summary>
+    /// <summary>The node of a path from the root, found without counting a lookup.</summary>
     public ulong Node(string path)
     {
         var at = Records.Get<RootRecord>(Records.Root).RootInode;

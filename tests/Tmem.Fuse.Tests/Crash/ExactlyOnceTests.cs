@@ -13,27 +13,27 @@ using Answer = Tmem.Fuse.Tests.Protocol.Answer;
 namespace Tmem.Fuse.Tests.Crash;
 
 /// <summary>
-/// Every operation is killed before each of its stores, and after the last one but before its answer; the region is taken up anew
-/// and the request sent again. What is then there, and what was answered, must be what one undisturbed execution gives.
+/// Every operation is killed before each of its stores, and after the last one but before its answer; the next process attaches
+/// to the region and the request is sent again. The state and the answers must be those of one undisturbed execution.
 /// </summary>
 public sealed class ExactlyOnceTests
 {
     private const int ManyFiles = 70;
-    // More than any operation stores; a run that gets here does not end.
+    // More stores than any operation makes; a run that reaches this does not end.
     private const int MostStores = 2000;
 
     private sealed record Scenario(Request Request, params Request[] Before);
 
     private static Func<CrashVolume, ulong> At(string path) => volume => volume.Node(path);
 
-    /// <summary>The node a path had when this was first asked, on each volume: names come and go.</summary>
+    /// <summary>The first node of each path on each volume: names come and go.</summary>
     private static Func<CrashVolume, ulong> Was(string path)
     {
         var nodes = new ConditionalWeakTable<CrashVolume, StrongBox<ulong>>();
         return volume => nodes.GetValue(volume, one => new StrongBox<ulong>(one.Node(path))).Value;
     }
 
-    /// <summary>Asks for a node while its path is there.</summary>
+    /// <summary>Looks up a node while its path exists.</summary>
     private static Request Note(Func<CrashVolume, ulong> node) => (volume, unique) =>
     {
         node(volume);
@@ -131,7 +131,7 @@ public sealed class ExactlyOnceTests
     }
 
     /// <summary>
-    /// An answer in words that do not depend on where records lie. Of a listing only the error: its order is that of hashes.
+    /// An answer in words that do not depend on the places of records. For a listing only the error: its order is that of hashes.
     /// </summary>
     private static string Words(CrashVolume volume, byte[] message, Answer answer)
     {
@@ -207,7 +207,7 @@ public sealed class ExactlyOnceTests
             volume.AssertSound();
             Assert.Equal((store, expected.Answer), (store, Words(volume, message, answer)));
             Assert.Equal(expected.State, Snapshot.Of(volume));
-            // The answer is asked for once more if it, too, did not reach the kernel; and others come first.
+            // The request is sent once more if its answer, too, did not reach the kernel; and others come first.
             Lookups(volume, 5);
             volume.Reopen();
             Lookups(volume, 5);
@@ -219,7 +219,7 @@ public sealed class ExactlyOnceTests
         }
     }
 
-    /// <summary>Requests of other threads that leave answers of their own: as many lookups as are forgotten again.</summary>
+    /// <summary>Requests of other threads that leave answers of their own: lookups, each of which is forgotten again.</summary>
     private static void Lookups(CrashVolume volume, int threads)
     {
         var root = Snapshot.Children(volume, volume.Records.Get<RootRecord>(volume.Records.Root).RootInode).Keys.First();

@@ -6,17 +6,17 @@ using static Tmem.Fuse.Tests.Crash.Requests;
 namespace Tmem.Fuse.Tests.Crash;
 
 /// <summary>
-/// Sequences of requests from several threads against a volume that is killed now and then, with requests half done and answers
-/// not yet out, and the same sequence against one that never is. The kernel's part is played too: what was not answered is sent
-/// again, in any order, before anything else or after it.
+/// Sequences of requests from several threads to a volume that is killed now and then, with requests half done and answers not
+/// yet sent, and the same sequence to one that never is. The test plays the kernel's part too: what was not answered is sent
+/// again, in any order, before or after anything else.
 /// </summary>
 public sealed class RandomKillTests
 {
     private static readonly string[] s_directories = ["p", "p/d", "p/e"];
     private static readonly string[] s_names = ["a", "b", "c"];
 
-    /// <param name="Fate">0 to 5: answered. 6 or 7: carried out, the answer not yet sent. 8: killed with all its answers out;
-    /// more: killed at a store.</param>
+    /// <param name="Fate">0 to 5: answered. 6 or 7: carried out, the answer not yet sent. 8: killed after all its answers are
+    /// sent; more: killed at a store.</param>
     private sealed record Step(int Operation, int Directory, int Name, int OtherDirectory, int OtherName, int Variant, int Fate);
 
     private static readonly Gen<Step> s_step = Gen.Select(
@@ -61,7 +61,7 @@ public sealed class RandomKillTests
                 var answer = killed.Send(message, thread);
                 killed.KillAt = 0;
                 Assert.Equal(expected, answer.Error);
-                // A failure is found out again, which may then be none; a listing is made again.
+                // A failure is determined anew, and may then be a success; a listing is made again.
                 var stays = step.Fate is 6 or 7 && answer.Error == Errno.Ok && step.Operation != 13
                     && _unanswered.Count < Threads - 1;
                 if (stays && answer.Length > 0) _unanswered[thread] = (message, expected);
@@ -75,7 +75,7 @@ public sealed class RandomKillTests
             }
         }
 
-        /// <summary>The next process takes over, and everything that was not answered is sent again.</summary>
+        /// <summary>The next process takes over, and every unanswered request is sent again.</summary>
         public void Kill(int order)
         {
             killed.Reopen();
@@ -86,7 +86,7 @@ public sealed class RandomKillTests
             foreach (var (message, error) in messages)
             {
                 Assert.Equal(error, killed.SendAgain(message, thread++).Error);
-                // And once more: this process dies as well, before its answers are out.
+                // Once more: this process dies as well, before it sends its answers.
                 if (order != 2) continue;
                 killed.Reopen();
                 Assert.Equal(error, killed.SendAgain(message, thread).Error);
@@ -121,7 +121,7 @@ public sealed class RandomKillTests
                 9 => Open(path),
                 10 => Release(Node),
                 11 => SetAttribute(path, "user.a", name, (uint)step.Variant),
-                // The kernel forgets only what it was told of: a request that is not answered told it nothing.
+                // The kernel forgets only what it was told of: a request without an answer told it nothing.
                 _ => _unanswered.Count == 0 ? Forget(Node, 1) : null,
             };
         }

@@ -10,8 +10,8 @@ using static Tmem.Fuse.Tests.Crash.Requests;
 namespace Tmem.Fuse.Tests.Crash;
 
 /// <summary>
-/// The removal of a pool with many names, killed: who takes the region up removes next to nothing of the rest before it serves,
-/// and the steps that nobody waits for do it, however often they are killed. Records are counted, not seconds.
+/// The removal of a pool with many names, killed: the process that attaches to the region removes next to nothing of the rest
+/// before it serves; steps that no request waits for do it, however often they are killed. Records are counted, not seconds.
 /// </summary>
 public sealed class RemovalKillTests
 {
@@ -86,7 +86,7 @@ public sealed class RemovalKillTests
                 break;
             }
             kills++;
-            // A few steps, and a kill amid the next; the sixth time nobody kills.
+            // A few steps, and a kill during the next; the sixth round has no kill.
             for (var step = random.Next(3); step > 0 && kills < 6; step--) TakeStep();
             if (kills == 6)
             {
@@ -128,7 +128,7 @@ public sealed class RemovalKillTests
         Assert.Equal(Errno.Ok, volume.Send(MakeNode("p", "f1")(volume, volume.NextUnique()).Build()).Error);
         volume.Reopen();
         Assert.True(volume.Files.DropSome());
-        // Another removal beside the one that is left.
+        // Another removal beside the unfinished one.
         Assert.Equal(Errno.Ok, volume.Files.DestroyPool("p", force: true));
         volume.AssertSound();
         while (volume.Files.DropSome()) { }
@@ -137,7 +137,7 @@ public sealed class RemovalKillTests
         Assert.Equal(Kept, Inodes(volume));
     }
 
-    /// <summary>The directory that has lost its name is held for as long as names are below it, and no longer.</summary>
+    /// <summary>The directory that has lost its name is held as long as names are below it, and no longer.</summary>
     [Theory]
     [InlineData(true), InlineData(false)]
     public void Whoever_forgets_the_directory_first_it_goes_last(bool forgottenAmid)
@@ -161,7 +161,9 @@ public sealed class RemovalKillTests
         void Forget() => volume.Files.Forget(TestVolume.Root, new NodeId(top), ulong.MaxValue);
     }
 
-    /// <summary>Clients wait while a region is taken up: the pages of a large dead file go when they are served.</summary>
+    /// <summary>
+    /// Clients wait while a process attaches to the region: the pages of a large dead file go once clients are served.
+    /// </summary>
     [Fact]
     public void Who_takes_up_a_large_dead_file_leaves_its_pages_to_the_steps()
     {
@@ -204,7 +206,7 @@ public sealed class RemovalKillTests
         Assert.Contains("has lost its name", Assert.Single(volume.Files.Verify()), StringComparison.Ordinal);
         inode.Links = 2;
         volume.AssertSound();
-        // What an attach finds of it means nothing.
+        // An attach ignores what it finds here.
         inode.Raise(InodeFlags.Held);
         volume.Attach();
         volume.AssertSound();

@@ -4,7 +4,7 @@ using Tmem.Fuse.Tests.Protocol;
 
 namespace Tmem.Fuse.Tests.Crash;
 
-/// <summary>A request that is still to get its number: nodes are found by path on the volume it is sent to.</summary>
+/// <summary>A request without a number yet: its nodes are found by path on the volume it is sent to.</summary>
 internal delegate Message Request(CrashVolume volume, ulong unique);
 
 /// <summary>Every request that changes something, by path.</summary>
@@ -51,7 +51,7 @@ internal static class Requests
     public static Request OpenDirectory(string path) =>
         (volume, unique) => new Message(FuseOpcode.Opendir, volume.Node(path), unique).With(default(FuseOpenIn));
 
-    /// <summary>Of a path as it was before: a node may have lost its name.</summary>
+    /// <summary>By the path as it was before: a node may have lost its name.</summary>
     public static Request Release(Func<CrashVolume, ulong> node, bool directory = false) => (volume, unique) =>
         new Message(directory ? FuseOpcode.Releasedir : FuseOpcode.Release, node(volume), unique).With(default(FuseReleaseIn));
 

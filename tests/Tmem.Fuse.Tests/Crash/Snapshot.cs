@@ -9,8 +9,8 @@ using Tmem.Fuse.Protocol;
 namespace Tmem.Fuse.Tests.Crash;
 
 /// <summary>
-/// All that a file system means, in words that are the same for two regions which mean the same: names, which of them are one
-/// file, what the kernel holds of each, attributes, contents, nameless files, pools, and how many records are in use. Numbers of
+/// All that a file system means, in words that are equal for two regions of the same meaning: names, which of them are one file,
+/// the kernel's references to each, attributes, contents, nameless files, pools, and the number of records in use. Numbers of
 /// inodes and times are left out.
 /// </summary>
 internal static class Snapshot

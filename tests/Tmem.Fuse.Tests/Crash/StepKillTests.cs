@@ -7,9 +7,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Crash;
 
 /// <summary>
-/// Truncations and holes are worked off in steps. They are killed before each; what the next process finds has the new size at
-/// once or the old one still, never shows what was cut off, whatever makes the file grow, and is as it should be when the request
-/// comes again.
+/// Truncations and hole punches work in steps, and are killed before each. The next process finds the new size or still the old
+/// one, never shows what was cut off, whatever makes the file grow, and finishes the work when the request comes again.
 /// </summary>
 public sealed class StepKillTests
 {
@@ -34,7 +33,7 @@ public sealed class StepKillTests
             kills++;
             volume.Attach();
             volume.AssertSound();
-            // Nothing but the size may say that it was not begun.
+            // Nothing but the size may show that it was not begun.
             var begun = volume.Attributes(file).Size == 3 * Page + 10;
             Assert.True(begun || volume.Attributes(file).Size == (ulong)Pages * Page);
             var from = begun ? 3 * Page + 10 : Pages * Page;

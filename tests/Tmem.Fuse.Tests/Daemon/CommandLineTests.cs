@@ -87,7 +87,7 @@ public sealed class CommandLineTests
     [Fact]
     public void A_file_is_looked_at_and_nothing_else()
     {
-        // The code is what the check answers.
+        // The exit code is the check's.
         Assert.Equal(3, Run("--check-region", "abc").Code);
         Assert.True(Run("--mount", "m", "--capacity", "1M", "--huge-pages").Options!.HugePages);
     }

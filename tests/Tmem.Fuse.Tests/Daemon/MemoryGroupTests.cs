@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Daemon;
 
-/// <summary>Which memory groups are dangerous to be in, told from files as the kernel shows them.</summary>
+/// <summary>Which memory groups are dangerous for the daemon, according to the kernel's files.</summary>
 public sealed class MemoryGroupTests : IDisposable
 {
     private const string Unlimited = "9223372036854771712";
@@ -54,9 +54,7 @@ public sealed class MemoryGroupTests : IDisposable
         AssertDanger(limit, "sys/fs/cgroup/memory/a/memory.swappiness");
     }
 
-    /// <summary>
-    /// A container that shows its own part of the tree as all there is, and names its group as the machine does.
-    /// </summary>
+    /// <summary>A container that shows its own part of the tree as the whole, and names its group as the host does.</summary>
     [Fact]
     public void A_part_of_the_tree_may_be_mounted()
     {

@@ -10,8 +10,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Daemon;
 
 /// <summary>
-/// One bit of one record flips in a region's file: the check says that it is damaged if a start finds damage, and only then. What
-/// is damaged may be dropped, and then a start finds nothing.
+/// One bit of one record flips in a region's file: the check calls it damaged exactly if a start finds damage. With leave to drop
+/// what is damaged, the next start finds nothing.
 /// </summary>
 public sealed class RegionCheckRecordsTests : IDisposable
 {
@@ -23,9 +23,9 @@ public sealed class RegionCheckRecordsTests : IDisposable
 
     public void Dispose() => File.Delete(_path);
 
-    /// <param name="kind">Of the record.</param>
-    /// <param name="from">The first byte of its contents that is summed up.</param>
-    /// <param name="to">The first after it that is not; 0: the end.</param>
+    /// <param name="kind">The kind of record.</param>
+    /// <param name="from">The first byte of its contents that the sum covers.</param>
+    /// <param name="to">The first byte after those; 0: the end.</param>
     [Theory]
     [InlineData(RecordKind.Root, 0, 72)]
     [InlineData(RecordKind.Inode, 0, 8)]
@@ -43,7 +43,7 @@ public sealed class RegionCheckRecordsTests : IDisposable
         for (var flip = 0; flip < Flips; flip++)
         {
             var (place, length) = records[flip % records.Count];
-            // The header, which every record has; what is summed up; and anything.
+            // The header, which every record has; the summed part; and any byte.
             var at = place + (flip % 3) switch
             {
                 0 => random.Next(HeaderBytes),
@@ -68,7 +68,9 @@ public sealed class RegionCheckRecordsTests : IDisposable
         Assert.Contains("  an extended attribute of /p/d/f is damaged (record ", report, StringComparison.Ordinal);
     }
 
-    /// <summary>A name whose header, or whose contents, are gone: the directory, and where its file is to be found.</summary>
+    /// <summary>
+    /// A name whose header, or whose contents, are destroyed: the directory is named, and the new place of its file.
+    /// </summary>
     [Theory]
     [InlineData(0, "is damaged in its header: it was the name 'f' in directory /p/d, of inode ")]
     [InlineData(HeaderBytes + 24, "a name in directory /p/d is damaged (record ")]
@@ -79,7 +81,7 @@ public sealed class RegionCheckRecordsTests : IDisposable
         var (place, length) = Assert.Single(entries, entry => bytes[entry.Place + HeaderBytes + entry.Length - 1] == (byte)'f');
         var parent = bytes.AsSpan(place + HeaderBytes + 32, 8).ToArray();
         var inode = BitConverter.ToUInt64(bytes, place + HeaderBytes + 40);
-        // Eight bytes, but not the word that says in which directory it was.
+        // Eight bytes, but not the word that names its directory.
         for (var at = place + from; at < place + from + 8; at++) bytes[at] ^= 0xA5;
         Assert.Equal(parent, bytes.AsSpan(place + HeaderBytes + 32, 8).ToArray());
         File.WriteAllBytes(_path, bytes);
@@ -143,7 +145,7 @@ public sealed class RegionCheckRecordsTests : IDisposable
         Assert.True(code == 0, report);
     }
 
-    /// <summary>What both say, "sound" or "damaged", of the file with one bit flipped.</summary>
+    /// <summary>The verdict of both, "sound" or "damaged", on the file with one bit flipped.</summary>
     private string Verdict(byte[] sound, int at, int bit)
     {
         var bytes = (byte[])sound.Clone();
@@ -168,7 +170,7 @@ public sealed class RegionCheckRecordsTests : IDisposable
         return new TmemFileSystem(engine, engine.Client(new TmemClientId(1))).Damage.Sentences;
     }
 
-    /// <summary>A child that another test starts has this one's lock until it runs its program.</summary>
+    /// <summary>A child that another test starts holds this test's lock until it executes its program.</summary>
     private TmemEngine Open(bool drop)
     {
         var options = new EngineOptions
@@ -188,7 +190,7 @@ public sealed class RegionCheckRecordsTests : IDisposable
         }
     }
 
-    /// <summary>What a start logs of damage.</summary>
+    /// <summary>The lines about damage that a start logs.</summary>
     private List<string> Log(bool drop)
     {
         using var engine = Open(drop);
@@ -203,7 +205,9 @@ public sealed class RegionCheckRecordsTests : IDisposable
         return (code, output.ToString());
     }
 
-    /// <summary>A file with a few of each kind: where those of one kind lie in it, and how long their contents are.</summary>
+    /// <summary>
+    /// A file with a few records of each kind: the places in it of those of one kind, and the length of their contents.
+    /// </summary>
     private List<(int Place, int Length)> Fill(byte kind)
     {
         var found = new List<(int, int)>();
@@ -216,7 +220,7 @@ public sealed class RegionCheckRecordsTests : IDisposable
         Assert.Equal(Errno.Ok, volume.Files.SymbolicLink(TestVolume.Root, directory, "l"u8, "to nowhere"u8, out _));
         volume.Files.DropKernelReferences();
         var records = volume.Engine.Records;
-        // Of inodes the first to be made is the root directory's.
+        // The first inode is the root directory's.
         records.ForEach(kind, record => found.Add(((int)record.Value << 4, records.Bytes(record).Length)));
         Assert.NotEmpty(found);
         return found;

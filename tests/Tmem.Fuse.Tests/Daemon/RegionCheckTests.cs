@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Daemon;
 
-/// <summary>A region's file is looked at as a start would read it, told what is wrong, and left as it is.</summary>
+/// <summary>The check reads a region's file as a start would, reports what is wrong, and leaves it unchanged.</summary>
 public sealed class RegionCheckTests : IDisposable
 {
     private readonly string _path =
@@ -42,7 +42,7 @@ public sealed class RegionCheckTests : IDisposable
         Assert.Contains(", in pool 'p' is corrupt: ", report, StringComparison.Ordinal);
         Assert.Contains("--drop-damaged", report, StringComparison.Ordinal);
 
-        // What a start logs that drops it.
+        // What a start that drops it logs.
         using var engine = TmemEngine.Open(
             new EngineOptions { CapacityBytes = 8 * TestVolume.Mebi, RegionPath = _path, DropDamaged = true });
         var files = new TmemFileSystem(engine, engine.Client(new TmemClientId(1)));
@@ -109,7 +109,7 @@ public sealed class RegionCheckTests : IDisposable
         Assert.Contains(says, error.ToString(), StringComparison.Ordinal);
     }
 
-    /// <summary>As with --region: what another user could have put there is not followed.</summary>
+    /// <summary>As with --region: a link that another user could have made is not followed.</summary>
     [Fact]
     public void A_link_that_another_user_could_have_made_is_not_followed()
     {

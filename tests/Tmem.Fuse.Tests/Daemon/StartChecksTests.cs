@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Daemon;
 
-/// <summary>What can be typed and cannot have been meant.</summary>
+/// <summary>Arguments that are valid and cannot be meant.</summary>
 public sealed class StartChecksTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("tmem-start-").FullName;

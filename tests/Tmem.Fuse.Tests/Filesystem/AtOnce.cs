@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;
 
-/// <summary>Calls of operations that are done when they return: nobody takes over what takes long.</summary>
+/// <summary>Calls of operations that finish before they return: no other thread takes over long work.</summary>
 internal static class AtOnce
 {
     public static Errno Allocate(this TmemFileSystem files, in Caller caller, NodeId node, ulong handle, ulong offset,

@@ -63,7 +63,7 @@ public sealed class AttributeTests : IDisposable
     [Theory]
     [InlineData(0, 0u), InlineData(0, 999_999_999u), InlineData(-1, 1u), InlineData(4_294_967_296, 5u),
         InlineData(9_223_372_037, 6u)]
-    // The first and the last second of those that have fractions, 1901 and 2446, and what comes before and after.
+    // The first and the last second that keep fractions, in 1901 and 2446, and their neighbours.
     [InlineData(-2_147_483_648, 7u), InlineData(15_032_385_535, 999_999_999u), InlineData(-2_147_483_649, 0u),
         InlineData(15_032_385_536, 0u)]
     [InlineData((1L << 59) - 1, 0u), InlineData(-(1L << 59), 0u), InlineData(-10_000_000_000, 0u), InlineData(1L << 40, 0u)]
@@ -99,7 +99,7 @@ public sealed class AttributeTests : IDisposable
     }
 
     /// <summary>
-    /// What somebody wrote to a mapping before the time was set reaches the file after it: the time that was set stays.
+    /// What was written to a mapping before the time was set reaches the file afterwards: the time stays as set.
     /// </summary>
     [Fact]
     public void A_time_that_was_set_outlives_what_is_written_back_from_a_mapping()
@@ -114,11 +114,11 @@ public sealed class AttributeTests : IDisposable
         _volume.Attach();
         Assert.Equal(Errno.Ok, _volume.TryWrite(file, 8192, new byte[4096], out _, flags: FromMapping));
         Assert.Equal(200UL, _volume.Attributes(file).Mtime);
-        // A write by name is one of now, and so is what is mapped after it.
+        // A write by name counts as one of now, and so does what is mapped after it.
         _volume.Write(file, 0, "x"u8);
         Assert.NotEqual(200UL, _volume.Attributes(file).Mtime);
         Assert.Equal(Deferral.TimeSet(file), SetModified(file));
-        // Of a mapping that was made after the last handle was gone nothing can be older.
+        // Nothing in a mapping can be older than the mapping, if it was made after the last handle was gone.
         _volume.Files.Release(TestVolume.User, file, open.Fh);
         Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.User, file, 2, 0, out open));
         Assert.Equal(Errno.Ok, _volume.TryWrite(file, 0, new byte[4096], out _, flags: FromMapping));
@@ -141,7 +141,7 @@ public sealed class AttributeTests : IDisposable
     {
         var file = _volume.File(_pool, "f");
         Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.User, file, 2, 0, out var open));
-        // Of what the kernel keeps nothing of nothing can be written back.
+        // The kernel can write nothing back of what it does not cache.
         Assert.Equal(default, SetModified(file));
         Assert.Equal(Errno.Ok, _volume.TryWrite(file, 0, new byte[4096], out _, flags: FromMapping));
         Assert.NotEqual(200UL, _volume.Attributes(file).Mtime);
@@ -152,12 +152,12 @@ public sealed class AttributeTests : IDisposable
         Assert.Equal((200UL, 8192UL), (told.Attr.Mtime, told.Attr.Size));
         Assert.Equal(Errno.Ok, _volume.TryWrite(file, 4096, new byte[4096], out _, flags: FromMapping));
         Assert.NotEqual(200UL, _volume.Attributes(file).Mtime);
-        // While a size is set the kernel writes nothing back: that answer must not wait for it.
+        // While a size is set the kernel writes nothing back: the reply must not wait for it.
         Assert.Equal(default, SetModified(file, FuseSetattrValid.Size));
         Assert.Equal(Errno.Ok, _volume.TryWrite(file, 0, new byte[4096], out _, flags: FromMapping));
         Assert.Equal(200UL, _volume.Attributes(file).Mtime);
         _volume.Files.Release(TestVolume.User, file, open.Fh);
-        // A handle that cannot be mapped for writing, as those who unpack and copy have, costs nothing.
+        // A handle that cannot be mapped for writing, as programs that unpack and copy have, costs nothing.
         Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.User, file, 1, 0, out open));
         _volume.Write(file, 0, "x"u8);
         Assert.Equal(default, SetModified(file));
@@ -266,7 +266,7 @@ public sealed class AttributeTests : IDisposable
             Assert.Equal(Errno.Ok, _volume.Set(file, new FuseSetattrIn { Valid = FuseSetattrValid.Gid, Gid = group }));
             Assert.Equal(Errno.Ok, _volume.Files.SetAttributes(TestVolume.Root, file,
                 new FuseSetattrIn { Valid = FuseSetattrValid.Mode, Mode = before }, out var told));
-            // The kernel must ask each time, or it would go on believing in them after a write, when it executes the file too.
+            // The kernel must ask each time, or it would keep using them after a write, even when it executes the file.
             Assert.Equal(0UL, told.AttrValid);
             Assert.Equal(Errno.Ok, _volume.SetAttribute(file, "security.capability", [1, 2, 3]));
             change();

@@ -8,14 +8,14 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// The management holds the namespace lock for so many steps at a time, and nothing of it grows with the number of files: shown
-/// by counting steps and managed bytes, not by a clock.
+/// Administration holds the namespace lock for a bounded number of steps at a time, and none of it grows with the number of
+/// files: shown by counting steps and managed bytes, not by a clock.
 /// </summary>
 public sealed class BoundedWorkTests
 {
     /// <summary>
-    /// Files in one directory, directories nested in one another, attributes on one file, a file that has lost the name it was
-    /// remembered by.
+    /// Files in one directory, nested directories, attributes on one file, and a file that has lost the name its inode
+    /// remembered.
     /// </summary>
     private static NodeId Populate(TestVolume volume, int files, int depth)
     {
@@ -38,7 +38,7 @@ public sealed class BoundedWorkTests
         Assert.Empty(volume.Files.Verify());
         var inode = volume.Engine.Records.Get<InodeRecord>(new RecordRef(file.Value));
         var page = new PageHandle(volume.Files.Pools()[0].Id, new ObjectId(file.Value, inode.Generation, 0), 0);
-        // Deeper than is written out.
+        // Deeper than a path is written out.
         Assert.Contains("/d/d/d/data", volume.Files.FileOf(in page), StringComparison.Ordinal);
         Assert.Equal(Errno.Ok, volume.Files.DestroyPool("p", force: true));
         Assert.InRange(volume.Files.LongestHold, BoundedHold.Most / 2, BoundedHold.Most + BoundedHold.Slack);
@@ -54,7 +54,7 @@ public sealed class BoundedWorkTests
     {
         var few = Measure(2_000, 100);
         var many = Measure(22_000, 3_100);
-        // A hold is a thousand records, and costs nothing; all else is the same.
+        // A hold takes a thousand records, and allocates nothing; all else is equal.
         for (var i = 0; i < few.Length; i++)
             Assert.True(many[i] - few[i] < 16_000, $"step {i}: {few[i]} bytes with 2,000 files, {many[i]} with 22,000");
 
@@ -69,7 +69,7 @@ public sealed class BoundedWorkTests
                 Bytes(volume.Attach), Bytes(() => Assert.Empty(volume.Files.Verify())), Bytes(() => volume.Engine.Verify()),
                 Bytes(() => Assert.Equal(Errno.Ok, volume.Files.DestroyPool("p", force: true))),
                     Bytes(volume.Files.DropKernelReferences),
-                // A removal that a kill has cut short: the next process does the rest.
+                // A removal that a kill has cut short: the next process finishes it.
                 Bytes(() => CutPoolOff(other)), Bytes(other.Attach), Bytes(other.Files.DropKernelReferences),
                     Bytes(() => { while (other.Files.DropSome()) { } }),
             ];
@@ -93,7 +93,7 @@ public sealed class BoundedWorkTests
         }
     }
 
-    /// <summary>A check finds nothing wrong in what changes all the while.</summary>
+    /// <summary>A check finds nothing wrong in names that change all the while.</summary>
     [Fact]
     public async Task A_check_beside_changes_finds_nothing()
     {

@@ -24,7 +24,7 @@ public sealed class DirectoryTests
         {
             seen.AddRange(part);
             volume.Unlink(directory, $"goes {random.Next(300)}");
-            // The entry the listing stands at may go, too.
+            // The entry at the listing's cursor may be removed, too.
             if (seen[^1].Name.StartsWith("goes", StringComparison.Ordinal)) volume.Unlink(directory, seen[^1].Name);
             volume.TryFile(directory, $"comes {round}", out _);
             volume.TryFile(directory, $"goes {random.Next(300)}", out _);
@@ -38,7 +38,7 @@ public sealed class DirectoryTests
         volume.AssertSound();
     }
 
-    /// <summary>However large the buffer and deep the nest: others wait for it.</summary>
+    /// <summary>However large the buffer and deep the nesting: others wait for it.</summary>
     [Fact]
     public void A_reply_and_a_look_upwards_are_bounded()
     {

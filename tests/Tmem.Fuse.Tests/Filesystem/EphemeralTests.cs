@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;
 
-/// <summary>Files in ephemeral pools: a page that is not there is an error, never zeros.</summary>
+/// <summary>Files in ephemeral pools: a missing page is an error, never zeros.</summary>
 public sealed class EphemeralTests : IDisposable
 {
     private readonly TestVolume _volume = new();
@@ -66,13 +66,13 @@ public sealed class EphemeralTests : IDisposable
         Assert.Equal(Errno.ENODATA, _volume.TryWrite(_file, 4096, new byte[4095], out _));
         _volume.Write(_file, 4096, _data.AsSpan(4096, 4096));
         Assert.Equal(_data, _volume.Read(_file, 0, 50_000));
-        // Of the last page only 100 bytes count.
+        // Only 100 bytes of the last page count.
         Lose(4);
         Assert.Equal(Errno.ENODATA, _volume.TryWrite(_file, 4 * 4096, new byte[99], out _));
         Assert.Equal(Errno.ENODATA, _volume.TryWrite(_file, 4 * 4096 + 100, new byte[5], out _));
         _volume.Write(_file, 4 * 4096, _data.AsSpan(4 * 4096, 100));
         Assert.Equal(_data, _volume.Read(_file, 0, 50_000));
-        // A page behind the end has nothing to lose.
+        // A page beyond the end has nothing to lose.
         _volume.Write(_file, 6 * 4096 + 10, [7]);
         Assert.Equal(7, _volume.Read(_file, 6 * 4096, 100)[10]);
     }
@@ -97,7 +97,7 @@ public sealed class EphemeralTests : IDisposable
         Assert.Equal(Errno.ENXIO, _volume.Files.Seek(_file, 0, (ulong)_data.Length, 3, out _));
     }
 
-    /// <summary>GNU tar does not read a file with a length and without blocks, and stores nothing but zeros.</summary>
+    /// <summary>GNU tar takes a file with a length and no blocks for zeros, and does not read it.</summary>
     [Fact]
     public void A_file_that_has_lost_all_its_pages_still_has_a_block()
     {

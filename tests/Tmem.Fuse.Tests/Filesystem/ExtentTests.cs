@@ -7,8 +7,7 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// Size, holes and where data is, beside other work on the file: what is told of holes, what is promised, what is done
-/// in steps.
+/// Size, holes and where data is, beside other work on the file: reports of holes, promises of room, and work in steps.
 /// </summary>
 public sealed class ExtentTests : IDisposable
 {
@@ -50,7 +49,7 @@ public sealed class ExtentTests : IDisposable
         var data = new byte[64 * Page];
         for (var at = 0; at < pages; at += 64)
         {
-            // A word a page that tells it from others; pages of one word would be stored in the index alone.
+            // A word for each page that tells it from the others; same-filled pages would lie in the index alone.
             for (var page = 0; page < 64; page++) BitConverter.TryWriteBytes(data.AsSpan(page * Page + 8), at + page + 1);
             _volume.Write(file, (ulong)at * Page, data.AsSpan(0, Math.Min(64, pages - at) * Page));
         }
@@ -58,8 +57,8 @@ public sealed class ExtentTests : IDisposable
     }
 
     /// <summary>
-    /// A file that is open for reading and writing may be mapped, and then the kernel has newer data than the store; what copies
-    /// it by its holes would lose it. One that is open for writing alone cannot be mapped.
+    /// A file that is open for reading and writing may be mapped, and then the kernel has newer data than the store; a copy by
+    /// its holes would lose it. A file that is open for writing alone cannot be mapped.
     /// </summary>
     [Theory]
     [InlineData(ReadWrite)]
@@ -96,7 +95,7 @@ public sealed class ExtentTests : IDisposable
         }
     }
 
-    /// <summary>GNU tar takes a file with a length and without blocks for zeros and does not read it.</summary>
+    /// <summary>GNU tar takes a file with a length and no blocks for zeros, and does not read it.</summary>
     [Fact]
     public void A_file_open_for_writing_has_a_block()
     {
@@ -104,7 +103,7 @@ public sealed class ExtentTests : IDisposable
         Assert.Equal(0UL, _volume.Attributes(file).Blocks);
         Assert.Equal(Errno.Ok, _volume.Truncate(file, 8 * Page));
         Assert.Equal(Errno.Ok, _volume.Files.GetAttributes(file, out var told));
-        // Without blocks, and so that the kernel asks again once somebody may write.
+        // Without blocks, and with a validity that makes the kernel ask again once another may write.
         Assert.Equal((0UL, 0UL), (told.Attr.Blocks, told.AttrValid));
         var writer = Open(file, ReadWrite);
         Assert.Equal(Errno.Ok, _volume.Files.GetAttributes(file, out told));
@@ -135,8 +134,7 @@ public sealed class ExtentTests : IDisposable
     }
 
     /// <summary>
-    /// Nobody is promised room that is not set aside, and what could never fit is refused before anything is
-    /// written.
+    /// Room that is not reserved is promised to nobody, and what could never fit is refused before anything is written.
     /// </summary>
     [Theory]
     [InlineData(0u)]
@@ -146,7 +144,7 @@ public sealed class ExtentTests : IDisposable
         var pool = _volume.Pool("limited", limit: 1 << 20);
         var file = _volume.File(pool, "f");
         Assert.Equal(Errno.EOPNOTSUPP, _volume.Files.Allocate(TestVolume.Root, file, 0, 0, 1, mode));
-        // A page of one word takes a word of the index, so that a mebibyte holds half a gibibyte of them and no more.
+        // A same-filled page takes a word of the index, so a mebibyte holds half a gibibyte of them and no more.
         Assert.Equal(Errno.EOPNOTSUPP, _volume.Files.Allocate(TestVolume.Root, file, 0, 0, 512UL << 20, mode));
         Assert.Equal(Errno.ENOSPC, _volume.Files.Allocate(TestVolume.Root, file, 0, 0, 513UL << 20, mode));
         Assert.Equal(Errno.ENOSPC, _volume.Files.Allocate(TestVolume.Root, file, 0, 100, 1UL << 43, mode));
@@ -159,8 +157,8 @@ public sealed class ExtentTests : IDisposable
     }
 
     /// <summary>
-    /// A truncation of many steps beside writers that make the file grow again: nothing of what was cut off ever comes back, and
-    /// nothing of what was written after it is lost.
+    /// A truncation of many steps beside writers that make the file grow again: nothing that was cut off comes back, and nothing
+    /// written after it is lost.
     /// </summary>
     [Fact]
     public void What_was_cut_off_in_steps_does_not_come_back()
@@ -177,7 +175,7 @@ public sealed class ExtentTests : IDisposable
             {
                 started.SignalAndWait();
                 while (_volume.Attributes(file).Size == (ulong)Pages * Page) { }
-                // While the rest is still being dropped, most times.
+                // Most times while the rest is still being dropped.
                 _volume.Write(file, (ulong)(Pages - 50) * Page + 100, mark);
             });
             grower.Start();
@@ -194,7 +192,7 @@ public sealed class ExtentTests : IDisposable
         Assert.Equal((0, 0), (lost, resurrected));
     }
 
-    /// <summary>Others read and write the file, and files beside it, while much of it is cut off and punched.</summary>
+    /// <summary>Others read and write the file, and files beside it, while much of it is truncated and punched.</summary>
     [Fact]
     public void A_large_hole_and_a_truncation_give_way()
     {
@@ -203,7 +201,7 @@ public sealed class ExtentTests : IDisposable
         var (stop, served, wrong, steps) = (false, 0, 0, 0);
         _volume.Files.BeforeStep = () =>
         {
-            // Long enough for the other to be waiting when the step is over, on a busy machine too.
+            // Long enough for the other thread to wait when the step ends, on a busy machine too.
             steps++;
             Thread.Sleep(2);
         };
@@ -225,13 +223,13 @@ public sealed class ExtentTests : IDisposable
         var during = Volatile.Read(ref served) - before;
         Volatile.Write(ref stop, true);
         other.Join();
-        // 14 and more steps of each, and one who waits is served between two of them.
+        // 14 or more steps of each, and a waiting thread gets the lock between two of them.
         Assert.InRange(steps, 28, 40);
         Assert.InRange(during, 5, int.MaxValue);
         Assert.Equal((0, 60UL * 8), (wrong, _volume.Attributes(file).Blocks));
     }
 
-    /// <summary>A pool's files share no lock with those of another: nobody's file can hold up the swap file.</summary>
+    /// <summary>Files of different pools share no lock: no user's file can hold up the swap file.</summary>
     [Fact]
     public void Files_of_two_pools_share_no_lock()
     {

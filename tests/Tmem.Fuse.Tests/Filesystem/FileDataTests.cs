@@ -6,7 +6,7 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// Contents of files in persistent pools where the model does not reach: limits, lack of room, allocation, threads.
+/// Contents of files in persistent pools beyond what the model covers: limits, lack of room, allocation, threads.
 /// </summary>
 public sealed class FileDataTests
 {
@@ -75,7 +75,7 @@ public sealed class FileDataTests
         var refusals = 0;
         for (var page = 0; page < kept; page++)
         {
-            // Neither a whole page nor a part of one may hurt the old one.
+            // Neither a whole page nor a part of one may damage the old one.
             if (volume.TryWrite(file, (ulong)page * 4096, TestVolume.Noise(4096, 1000 + page), out _) == Errno.ENOSPC) refusals++;
             else volume.TryWrite(file, (ulong)page * 4096, TestVolume.Noise(4096, page), out _);
             volume.TryWrite(file, (ulong)page * 4096 + 5, TestVolume.Noise(4096, page).AsSpan(5, 10), out _);
@@ -88,7 +88,7 @@ public sealed class FileDataTests
             Assert.True(data.AsSpan().SequenceEqual(TestVolume.Noise(4096, page))
                 || data.AsSpan().SequenceEqual(TestVolume.Noise(4096, 1000 + page)));
         }
-        // A long write stores what fits and says how much.
+        // A long write stores what fits and reports how much.
         Assert.Equal(Errno.Ok, volume.Files.Allocate(TestVolume.Root, file, 0, (ulong)(kept - 10) * 4096, 10 * 4096, 3));
         Assert.Equal(Errno.Ok, volume.TryWrite(file, (ulong)(kept - 10) * 4096, TestVolume.Noise(40 * 4096, 7), out var written));
         Assert.True(written is > 0 and < 40 * 4096 && written % 4096 == 0);
@@ -108,7 +108,7 @@ public sealed class FileDataTests
         Assert.Equal(Errno.Ok, volume.TryWrite(file, 0, old, out _));
         var ballast = volume.File(pool, "ballast");
         var page = 0UL;
-        // Pages that do not shrink until none fits, then pages that shrink to less and less, so that no gap of any size is left.
+        // Pages that do not shrink until none fits, then pages that shrink more and more, so that no gap of any size is left.
         for (var noise = 4096; noise >= 64; noise /= 2)
         {
             var data = new byte[4096];
@@ -186,8 +186,8 @@ public sealed class FileDataTests
         var data = TestVolume.Noise(64 * 1024, 1);
         var buffer = new byte[64 * 1024];
         Assert.Equal(0, Work(2000));
-        // The least of three: on a busy machine the runtime may still prepare a rare path, once; what the path itself allocates
-        // comes each time.
+        // The least of three: on a busy machine the runtime may still prepare a rare path, once; allocations of the path itself
+        // recur each time.
         var allocated = long.MaxValue;
         for (var round = 0; round < 3 && allocated != 0; round++)
         {
@@ -219,7 +219,7 @@ public sealed class FileDataTests
     }
 
     /// <summary>
-    /// Two threads change different halves of one page, as fast as they can, and each must find its own half as it wrote it.
+    /// Two threads change different halves of one page as fast as they can, and each must find its own half as it wrote it.
     /// </summary>
     [Fact]
     public void Parts_of_one_page_written_at_once_are_both_there()
@@ -258,7 +258,7 @@ public sealed class FileDataTests
         var lost = RunTogether(thread => thread == 1
             ? round => volume.TryWrite(file, 4090, [(byte)round, (byte)round], out _) == Errno.Ok
             : round => volume.TryWrite(file, 0, page, out _) == Errno.Ok
-                // Long enough for the other to have read the page and be at changing it.
+                // Long enough for the other thread to have read the page and to be changing it.
                 && volume.Read(file, 0, 4000).Length + volume.Read(file, 0, 4000).Length + volume.Read(file, 0, 4000).Length > 0
                 && volume.Files.Allocate(TestVolume.Root, file, 0, 0, 4096, 3) == Errno.Ok
                 && !volume.Read(file, 0, 4090).AsSpan().ContainsAnyExcept((byte)0));
@@ -275,7 +275,7 @@ public sealed class FileDataTests
         return !volume.Read(file, offset, Math.Min(length, compare)).AsSpan().ContainsAnyExcept((byte)round);
     }
 
-    /// <summary>Runs two threads, each until both have done their rounds, and counts the rounds that answer false.</summary>
+    /// <summary>Runs two threads until both have finished their rounds, and counts the rounds that return false.</summary>
     private static int RunTogether(Func<int, Func<int, bool>> work)
     {
         const int Rounds = 20_000;

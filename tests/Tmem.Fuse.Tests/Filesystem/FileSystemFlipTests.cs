@@ -4,7 +4,7 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// One flipped bit in a record of the file system, a few hundred times (scripts/soak flips does it as often as wanted).
+/// One flipped bit in a record of the file system, a few hundred times (scripts/soak records does it as often as wanted).
 /// </summary>
 public sealed class FileSystemFlipTests
 {
@@ -27,7 +27,7 @@ public sealed class FileSystemFlipTests
             try
             {
                 volume.Flip();
-                // In use, or found by the next process.
+                // In use, or before the next process attaches.
                 var inUse = seed % 3 == 0;
                 if (inUse) volume.ReadAll(inUse);
                 if (inUse && seed % 2 == 0) volume.ChangeAll();

@@ -256,7 +256,7 @@ public sealed class FileSystemModelTests
         switch (step.Operation)
         {
             case Operation.Write:
-                // One in four is zeros: stored all the same.
+                // One in four is zeros, which are stored all the same.
                 var data = step.Seed % 4 == 0 ? new byte[length] : TestVolume.Noise(length, step.Seed);
                 volume.Write(found, (ulong)offset, data);
                 data.CopyTo(node.Data, offset);

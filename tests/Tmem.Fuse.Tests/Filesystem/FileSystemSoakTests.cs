@@ -7,7 +7,7 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// Several threads at everything at once on the same names, the verifier running meanwhile, and at the end nothing left over.
+/// Several threads do everything at once on the same names while the verifier runs; in the end nothing is left over.
 /// </summary>
 public sealed class FileSystemSoakTests
 {
@@ -84,7 +84,7 @@ public sealed class FileSystemSoakTests
                     case 5:
                         var writer = new DirectoryWriter(new byte[2000], plus: true);
                         Assert.Equal(Errno.Ok, volume.Files.ReadDirectory(TestVolume.Root, parent, 0, 2, ref writer));
-                        // The lookups it counts stay, until they are dropped as a new mount drops them.
+                        // The lookups that it counts stay until a new mount drops them.
                         break;
                     default:
                         UseFile(parent, name);

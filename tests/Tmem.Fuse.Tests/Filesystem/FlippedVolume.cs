@@ -13,8 +13,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// A populated file system of which one bit of one record flips, while it is in use or before it is taken up anew. It then must
-/// go on: every call ends, with what is right or with an error, and all but the one thing that was damaged is as it was.
+/// A populated file system in which one bit of one record flips, in use or before the next process attaches. It must then keep
+/// working: every call ends, with the right answer or an error, and everything but the damaged thing is as it was.
 /// </summary>
 internal sealed unsafe class FlippedVolume : IDisposable
 {
@@ -37,10 +37,10 @@ internal sealed unsafe class FlippedVolume : IDisposable
     private TmemClient Client => _engine.Client(new TmemClientId(1));
     private RecordStore Records => _engine.Records;
 
-    /// <summary>What was flipped, for the failure's message.</summary>
+    /// <summary>The flipped bit, for the failure's message.</summary>
     public string Flipped { get; private set; } = "";
 
-    /// <summary>What came of it: "intact" or "named".</summary>
+    /// <summary>The outcome: "intact" or "named".</summary>
     public string Outcome { get; private set; } = "intact";
 
     public void Dispose()
@@ -79,7 +79,7 @@ internal sealed unsafe class FlippedVolume : IDisposable
             Assert.Equal(Errno.Ok, _files.SetExtendedAttribute(TestVolume.Root, new NodeId(entry.NodeId),
                 Encoding.UTF8.GetBytes($"user.{i}"), Encoding.UTF8.GetBytes(path), 0));
         _contents.Add(path, contents);
-        // Half of them are known to the kernel when the bit flips.
+        // The kernel knows half of them when the bit flips.
         if (_random.Next(2) == 0) _files.Forget(TestVolume.Root, new NodeId(entry.NodeId), 1);
     }
 
@@ -112,7 +112,7 @@ internal sealed unsafe class FlippedVolume : IDisposable
         return Errno.Ok;
     }
 
-    /// <summary>As the dispatcher does: what meets a damaged record is answered EIO.</summary>
+    /// <summary>As the dispatcher does: an operation that meets a damaged record answers EIO.</summary>
     private static Errno Call(Func<Errno> operation)
     {
         try
@@ -125,7 +125,7 @@ internal sealed unsafe class FlippedVolume : IDisposable
         }
     }
 
-    /// <summary>Flips a bit of a word of a record in use; of headers and payloads alike, also where it is 0.</summary>
+    /// <summary>Flips a bit of a word of a record in use; in headers and payloads alike, also where the word is 0.</summary>
     public void Flip()
     {
         var spans = _engine.Slabs.Spans;
@@ -139,7 +139,7 @@ internal sealed unsafe class FlippedVolume : IDisposable
             var words = (ulong*)_engine.Slabs.At(place);
             if (words[0] == 0) continue;
             var kind = (byte)(words[1] >> 8);
-            // Journal and answers are large and mostly stale, and roots are few in a span of their own: their share is small.
+            // Journal and answers are large and mostly stale, and roots are few, in a span of their own: their share is small.
             if (kind is RecordKind.Journal or RecordKind.Answers or RecordKind.Root && _random.Next(8) != 0) continue;
             _flippedRoot = kind == RecordKind.Inode && place >> 4 == Records.Get<RootRecord>(Records.Root).RootInode;
             var word = _random.Next(2) == 0 ? _random.Next(Math.Min(size / 8, 22)) : _random.Next(size / 8);
@@ -161,12 +161,11 @@ internal sealed unsafe class FlippedVolume : IDisposable
     }
 
     /// <summary>
-    /// Reads everything. What is not as it was must be one file, or, of a directory, what lies in it; and <c>check</c> names what
-    /// is gone.
+    /// Reads everything. Only one file may differ or, if it is a directory, its contents; and <c>check</c> names what is lost.
     /// </summary>
     /// <param name="inUse">
-    /// The bit has flipped under the file system: links that it had derived may lead nowhere, and names beyond them are out of
-    /// reach until the next process.
+    /// The bit flips in a running file system: links that it has derived may lead nowhere, and names beyond them are out of reach
+    /// until the next process.
     /// </param>
     public void ReadAll(bool inUse)
     {
@@ -183,7 +182,7 @@ internal sealed unsafe class FlippedVolume : IDisposable
             var length = 0;
             var error = Call(() => _files.Read(node, 0, 0, _buffer, 0, out length));
             if (error != Errno.Ok || !_buffer.AsSpan(0, length).SequenceEqual(contents)) other.Add(path);
-            // Whatever its size has become: no byte is one that was not stored there.
+            // Whatever its size has become: every byte is one that was stored there.
             if (error == Errno.Ok)
             {
                 var same = Math.Min(length, contents.Length);
@@ -203,7 +202,7 @@ internal sealed unsafe class FlippedVolume : IDisposable
         }
         var problems = _files.Verify();
         if (problems.Count > 0) Outcome = "named";
-        // The directory that all is in.
+        // The directory that holds everything.
         if (inUse || _flippedRoot) return;
         Assert.True(other.Count <= 1, $"more than one file is not as it was: {string.Join(' ', other)}");
         if (gone.Count == 0) return;

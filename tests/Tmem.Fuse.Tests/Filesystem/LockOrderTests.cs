@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;
 
-/// <summary>Where assertions are on, a thread that takes the file system's locks out of their order is found out.</summary>
+/// <summary>With assertions on, a thread that takes the file system's locks out of order is detected.</summary>
 public sealed class LockOrderTests
 {
     private readonly NamespaceLock _names = new(new Lock());
@@ -71,7 +71,7 @@ public sealed class LockOrderTests
     [Fact]
     public void A_lock_that_another_thread_has_entered_is_not_left()
     {
-        // Two ways to get at a hold that is not this thread's, and one for a need that nobody meets.
+        // Two ways to release a hold that belongs to another thread, and one to require a lock that nobody holds.
         var boxed = new StripedLocks(LockRank.File, 4, 64);
         OnAThread(() => boxed.EnterShared(0));
         OnAThread(() => Fails(File, () => new StripedLocks.SharedHold(boxed, 0).Dispose()));
@@ -89,7 +89,7 @@ public sealed class LockOrderTests
     private static void Fails(string what, Action action) =>
         Assert.Contains(what, Assert.ThrowsAny<Exception>(action).Message, StringComparison.Ordinal);
 
-    /// <summary>What a thread holds ends with it.</summary>
+    /// <summary>The record of a thread's locks ends with the thread.</summary>
     private static void OnAThread(Action action)
     {
         Exception? failure = null;

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;
 
-/// <summary>Names: the answers that POSIX and Linux want, one by one.</summary>
+/// <summary>Names: the answers that POSIX and Linux expect, one by one.</summary>
 public sealed class NamespaceTests : IDisposable
 {
     private readonly TestVolume _volume = new();
@@ -289,7 +289,7 @@ public sealed class NamespaceTests : IDisposable
         Assert.Equal(Errno.EEXIST, _volume.Files.Create(TestVolume.User, _pool, "f"u8, 0x80, 0x1A4, 0, out _, out _));
         Assert.Equal(Errno.Ok, _volume.Files.Create(TestVolume.User, _pool, "f"u8, 0, 0x1A4, 0, out var again, out _));
         Assert.Equal((entry.NodeId, 3UL), (again.NodeId, again.Attr.Size));
-        // To be emptied: by a SETATTR, after the kernel has looked up what it did not know of.
+        // To be emptied: by a SETATTR, once the kernel has looked up the name that it did not know.
         Assert.Equal(Errno.ESTALE, _volume.Files.Create(TestVolume.User, _pool, "f"u8, 0x200, 0x1A4, 0, out _, out _));
         Assert.Equal(Errno.EINVAL, _volume.Files.Open(TestVolume.User, node, 0x200, 0, out _));
         Assert.Equal(3UL, _volume.Attributes(node).Size);

@@ -5,8 +5,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// Which writes wait until the kernel has let go of what it keeps of a file: those that go round its page cache, where
-/// it is used too.
+/// Which writes wait until the kernel has invalidated what it caches of a file: those that bypass the page cache while others use
+/// it.
 /// </summary>
 public sealed class PageCacheTests : IDisposable
 {
@@ -54,8 +54,8 @@ public sealed class PageCacheTests : IDisposable
     }
 
     /// <summary>
-    /// Whoever brings pages into the kernel's cache, the next direct write waits, of the next process too; not after a
-    /// new mount.
+    /// Whatever brings pages into the kernel's cache, the next direct write waits, in the next process too; not after a new
+    /// mount.
     /// </summary>
     [Fact]
     public void A_direct_write_waits_once_the_page_cache_has_been_used()
@@ -76,8 +76,8 @@ public sealed class PageCacheTests : IDisposable
     }
 
     /// <summary>
-    /// A file that was read by name once, such as a swap file by a backup, is let go of as a whole, and then its writes
-    /// wait no longer.
+    /// A file that was once read by name, such as a swap file by a backup, is invalidated as a whole, and then its writes wait no
+    /// longer.
     /// </summary>
     [Fact]
     public void Writes_stop_waiting_when_the_cache_is_no_longer_used()
@@ -91,7 +91,7 @@ public sealed class PageCacheTests : IDisposable
             Assert.InRange(ranges, 0, 100_000);
         }
         Assert.Equal(1, wholes);
-        // Those that were under way when the whole file was asked for have long been answered.
+        // Those in flight when the whole file was requested were answered long ago.
         Assert.InRange(ranges, 2000, 20_000);
         Assert.Equal(default, Write(Direct));
         Read(Cached);
@@ -99,7 +99,7 @@ public sealed class PageCacheTests : IDisposable
     }
 
     /// <summary>
-    /// The kernel drops what it keeps of a removed file with the answer to its RELEASE, in the thread that sends it.
+    /// The kernel drops its cached pages of a removed file with the reply to its RELEASE, in the thread that sends it.
     /// </summary>
     [Theory]
     [InlineData(8 << 20, Cached, true, true)]

@@ -34,7 +34,7 @@ public sealed class PoolTests : IDisposable
         Assert.Equal(2, _volume.Client.Pools().Count);
     }
 
-    /// <summary>mkdir takes names that pool.create would not: what it made can be reserved for and destroyed.</summary>
+    /// <summary>mkdir takes names that pool.create refuses: such pools can be given a reserve and destroyed.</summary>
     [Fact]
     public void A_pool_that_mkdir_made_is_found_by_any_name()
     {

@@ -9,7 +9,7 @@ namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
 /// Names and contents after a power cut: each thread works in a directory of its own, and what is found there later is exactly
-/// what it had made of it at some moment, no earlier than its last fsync that returned.
+/// its state at some moment, no earlier than its last fsync that returned.
 /// </summary>
 public sealed class PowerCutTests
 {
@@ -57,7 +57,7 @@ public sealed class PowerCutTests
         Assert.Equal(Errno.ESTALE, Sync(volume, new NodeId(12345678)));
     }
 
-    /// <summary>fsync, with the wait for the disk that the answer waits for.</summary>
+    /// <summary>fsync, with the wait for the disk that its reply waits for.</summary>
     private static Errno Sync(TestVolume volume, NodeId node)
     {
         var error = volume.Files.Sync(node, 0, false, out var deferral);
@@ -69,7 +69,7 @@ public sealed class PowerCutTests
         new(new EngineOptions { CapacityBytes = 4 * TestVolume.Mebi, ImageFile = disk, SyncInterval = TimeSpan.Zero });
 
     /// <summary>
-    /// A thread, and what its directory was after each thing it did: the version of each file's page, 0 if it is empty.
+    /// A thread, and the state of its directory after each change: the version of each file's page, 0 if it is empty.
     /// </summary>
     private sealed class Worker(int number, int seed)
     {
@@ -125,8 +125,8 @@ public sealed class PowerCutTests
         }
 
         /// <summary>
-        /// As the kernel does, which writes to nothing that is not open: of a write that is cut short between page and size,
-        /// recovery takes the page away where the file was open.
+        /// As the kernel does, which writes only to open files: of a write that is cut short between page and size, recovery
+        /// takes the page away if the file was open.
         /// </summary>
         private void Write(TestVolume volume, NodeId file, int version)
         {

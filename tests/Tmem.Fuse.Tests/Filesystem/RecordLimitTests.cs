@@ -6,7 +6,7 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// Nothing that a user makes is free: each record counts against its pool, across an attach too, and until it is gone.
+/// Nothing that a user makes is free: each record counts against its pool, across an attach too, until it is gone.
 /// </summary>
 public sealed class RecordLimitTests
 {
@@ -54,7 +54,7 @@ public sealed class RecordLimitTests
         Assert.Equal(Errno.ENOSPC, error);
         Assert.InRange(RecordBytes(volume), Limit - 40_000, Limit);
         volume.AssertSound();
-        // The neighbour has its room, and a page of the pool's own has none.
+        // The neighbour has its room; the pool itself has no room for a page.
         volume.File(other, "f", TestVolume.Noise(100_000, 1));
         Assert.Equal(Errno.ENOSPC, volume.TryWrite(file, 0, TestVolume.Noise(100_000, 2), out var written) == Errno.Ok
             && written == 100_000 ? Errno.Ok : Errno.ENOSPC);
@@ -94,7 +94,7 @@ public sealed class RecordLimitTests
         }
     }
 
-    /// <summary>The client's limit is over all of its pools.</summary>
+    /// <summary>The client's limit covers all of its pools.</summary>
     [Fact]
     public void The_clients_limit_holds_for_records_too()
     {

@@ -8,8 +8,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// Every bit of one record of each kind, one after another: those that tell what is stored fail the sum, those that are derived
-/// do not touch it, and none of them ends the reader.
+/// Every bit of one record of each kind, one after another: a flip of what is stored fails the sum, a flip of what is derived
+/// does not, and no flip crashes the reader.
 /// </summary>
 public sealed class RecordSumTests : IDisposable
 {
@@ -42,8 +42,8 @@ public sealed class RecordSumTests : IDisposable
         return found;
     }
 
-    /// <param name="from">Bytes of the record, from which on its sum covers it (the sum itself included).</param>
-    /// <param name="length">Bytes that it uses.</param>
+    /// <param name="from">The first byte of the record that its sum covers (the sum itself included).</param>
+    /// <param name="length">The bytes that it uses.</param>
     private void EveryBit(RecordRef record, Func<bool> holds, int from, int length)
     {
         var bytes = Records.Bytes(record).Length;

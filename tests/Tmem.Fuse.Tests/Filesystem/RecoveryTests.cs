@@ -10,8 +10,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// What a process leaves when it dies between two stores is made by hand, step by step, on the records; then another file system
-/// takes the region up.
+/// The test makes by hand what a process leaves when it dies between two stores, step by step, on the records; then another file
+/// system attaches to the region.
 /// </summary>
 public sealed class RecoveryTests : IDisposable
 {
@@ -30,7 +30,7 @@ public sealed class RecoveryTests : IDisposable
     private ref RootRecord Volume => ref Records.Get<RootRecord>(Records.Root);
     private ref InodeRecord Inode(NodeId node) => ref Records.Get<InodeRecord>(new RecordRef(node.Value));
 
-    /// <summary>Records taken and not committed: attaching the engine would free them, so this does.</summary>
+    /// <summary>Frees records that were taken and not committed, as attaching the engine would.</summary>
     private readonly List<RecordRef> _uncommitted = [];
 
     private void AttachAsAfterAMount()
@@ -172,7 +172,7 @@ public sealed class RecoveryTests : IDisposable
         Assert.Equal(1u, _volume.Attributes(file).Nlink);
     }
 
-    /// <summary>One whose inode is gone is: the loss shows where the file was looked for.</summary>
+    /// <summary>A name whose inode is gone stays: a lookup of the file reports the loss.</summary>
     [Fact]
     public void An_entry_whose_inode_is_gone_says_so()
     {
@@ -209,7 +209,7 @@ public sealed class RecoveryTests : IDisposable
     {
         var file = _volume.File(_pool, "f", "contents"u8);
         ref var log = ref Records.Get<JournalRecord>(new RecordRef(Volume.Journal));
-        // A count that has flipped finds the notes of operations that have ended; a note may name any place.
+        // A count that has flipped finds the notes of finished operations; a note may name any place.
         foreach (var (count, place) in ((ulong, ulong)[])[(1, 4096), (4, Records.PlaceOf(ref Inode(file).Size)),
             (ulong.MaxValue, ulong.MaxValue)])
         {
@@ -244,7 +244,7 @@ public sealed class RecoveryTests : IDisposable
     {
         var file = _volume.File(_pool, "f", TestVolume.Noise(3 * 4096, 1));
         Assert.Equal(Errno.Ok, _volume.Files.Open(TestVolume.Root, file, 0, 0, out _));
-        // The pages are stored, the size is not yet raised.
+        // The pages are stored, the size is not raised yet.
         Inode(file).Size = 100;
         _volume.Attach();
         _volume.AssertSound();
@@ -277,7 +277,7 @@ public sealed class RecoveryTests : IDisposable
             Records.ForEach(RecordKind.Root, root => Records.Get<RootRecord>(root).Version = version);
     }
 
-    /// <summary>All is found by the root record: there are two, and either is enough.</summary>
+    /// <summary>The root record leads to everything: there are two, and either is enough.</summary>
     [Fact]
     public void A_damaged_root_record_is_replaced_by_its_spare()
     {
@@ -292,7 +292,7 @@ public sealed class RecoveryTests : IDisposable
             var roots = 0;
             Records.ForEach(RecordKind.Root, _ => roots++);
             Assert.Equal(2, roots);
-            // No generation is handed out twice.
+            // No generation is assigned twice.
             Assert.True(Inode(_volume.File(_pool, $"{generation}")).Generation > generation);
             generation = Volume.Counter;
         }

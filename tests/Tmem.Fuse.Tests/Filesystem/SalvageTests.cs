@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;
 
-/// <summary>A name is lost to a flipped bit; what it stood for is found again, whoever knew it.</summary>
+/// <summary>A flipped bit loses a name; what it stood for is found again, whoever knew it.</summary>
 public sealed class SalvageTests : IDisposable
 {
     private static readonly byte[] s_contents = TestVolume.Noise(3 * TestVolume.Page, seed: 7);
@@ -32,7 +32,7 @@ public sealed class SalvageTests : IDisposable
         Assert.Equal(1, lost);
     }
 
-    /// <param name="known">Whether the kernel has looked it up, and not forgotten it when the next process comes.</param>
+    /// <param name="known">Whether the kernel has looked it up, and not forgotten it when the next process attaches.</param>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -58,7 +58,7 @@ public sealed class SalvageTests : IDisposable
         AssertFound(file.Value, null);
     }
 
-    /// <summary>Its data has a reader yet; that it was removed cannot be told from a name lost.</summary>
+    /// <summary>Its data still has a reader; a removed name cannot be told from a lost one.</summary>
     [Fact]
     public void A_file_that_is_open_is_found_again_too()
     {
@@ -85,7 +85,7 @@ public sealed class SalvageTests : IDisposable
     {
         Assert.True(_volume.Files.Damage.Any);
         AssertThere();
-        // It is nobody's memory that keeps it.
+        // No lookup count keeps it alive.
         _volume.Files.DropKernelReferences();
         _volume.Attach();
         AssertThere();

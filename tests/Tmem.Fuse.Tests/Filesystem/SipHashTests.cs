@@ -20,7 +20,7 @@ public sealed class SipHashTests
         Assert.Equal(expected, SipHash.Of(in key, [.. Enumerable.Range(0, length).Select(i => (byte)i)]));
     }
 
-    /// <summary>What shows of the hash is another one in each region, and no region's key is empty.</summary>
+    /// <summary>The visible part of the hash differs between regions, and no region's key is empty.</summary>
     [Fact]
     public void Each_region_has_a_key_of_its_own()
     {

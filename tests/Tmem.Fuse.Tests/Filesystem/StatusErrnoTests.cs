@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;
 
-/// <summary>Every outcome of the engine has its error number, chosen and not fallen into.</summary>
+/// <summary>Every status of the engine has a deliberately chosen errno.</summary>
 public sealed class StatusErrnoTests
 {
     private static readonly Dictionary<TmemStatus, Errno> s_expected = new()

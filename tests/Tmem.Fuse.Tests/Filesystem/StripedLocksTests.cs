@@ -3,12 +3,12 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Filesystem;
 
-/// <summary>Who may be where at the same time, and who waits for whom.</summary>
+/// <summary>Which threads may hold a lock at the same time, and which wait for which.</summary>
 public sealed class StripedLocksTests
 {
     private readonly StripedLocks _locks = new(LockRank.File, stripes: 16, bytes: 64);
 
-    /// <summary>A thread that gets in and out; nobody holds a lock across an await, for a lock is its thread's.</summary>
+    /// <summary>A thread that enters and leaves; no lock is held across an await, because a lock belongs to its thread.</summary>
     private static Thread Entering(Action pass)
     {
         var thread = new Thread(() => pass());
@@ -66,9 +66,9 @@ public sealed class StripedLocksTests
         Thread other;
         using (_locks.EnterExclusive(stripe)) Waits(other = Reader(stripe));
         _locks.GiveWay(stripe);
-        // Whoever waits sleeps a millisecond at most between its looks; giving way ends after some hundred of them.
+        // A waiting thread sleeps a millisecond at most between its tries; giving way ends after some hundred of them.
         GetsIn(other);
-        // With nobody waiting it returns at once.
+        // Without a waiting thread it returns at once.
         _locks.GiveWay(stripe);
     }
 

@@ -14,7 +14,7 @@ internal sealed record Listed(string Name, ulong Inode, uint Type, ulong Cookie)
 
 /// <summary>
 /// A file system over an engine of its own, without a kernel. <see cref="Attach"/> builds a second file system over the same
-/// region, which is what a new process finds: nothing but the records.
+/// region, in the state in which a new process finds it: nothing but the records.
 /// </summary>
 internal sealed class TestVolume : IDisposable
 {
@@ -175,7 +175,7 @@ internal sealed class TestVolume : IDisposable
         return listed;
     }
 
-    /// <summary>The whole directory, in calls with a small buffer, without "." and "..".</summary>
+    /// <summary>The whole directory, by calls with a small buffer, without "." and "..".</summary>
     public List<Listed> List(NodeId directory, int buffer = 128)
     {
         var all = new List<Listed>();
@@ -185,7 +185,7 @@ internal sealed class TestVolume : IDisposable
         return all[2..];
     }
 
-    /// <summary>Bytes that do not compress, the same for a seed.</summary>
+    /// <summary>Incompressible bytes, the same for a seed.</summary>
     public static byte[] Noise(int length, int seed)
     {
         var bytes = new byte[length];

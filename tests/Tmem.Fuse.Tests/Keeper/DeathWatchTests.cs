@@ -7,7 +7,7 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Keeper;
 
 /// <summary>
-/// What shows that a worker ends before the kernel is done with it, and that nothing shows it which still runs.
+/// What shows the end of a worker before the kernel has torn it down, and that nothing shows it while the worker runs.
 /// </summary>
 public sealed unsafe class DeathWatchTests : IDisposable
 {
@@ -43,7 +43,7 @@ public sealed unsafe class DeathWatchTests : IDisposable
         end.Release();
         Assert.True(waiter.Join(s_far));
         Assert.True(learnt);
-        // Who comes late learns it too, until another thread holds the word.
+        // A thread that comes late sees it too, until another thread takes the word.
         Assert.True(Word.AwaitEnd(() => false));
     }
 

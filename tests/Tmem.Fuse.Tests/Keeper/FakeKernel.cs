@@ -4,14 +4,14 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Tests.Keeper;
 
-/// <summary>A process of a <see cref="FakeKernel"/>: what it says and how it ends is the test's to decide.</summary>
+/// <summary>A process of a <see cref="FakeKernel"/>: the test decides what it says and how it ends.</summary>
 internal sealed class FakeProcess(int number, Role role, int program)
 {
     public int Number { get; } = number;
     public Role Role { get; } = role;
     public int Program { get; } = program;
 
-    /// <summary>What it has said and the keeper has not heard.</summary>
+    /// <summary>What it has said and the keeper has not read yet.</summary>
     public Queue<(LinkMessage Message, WorkerSettings Wish)> Says { get; } = [];
 
     /// <summary>What the keeper has said to it.</summary>
@@ -38,7 +38,7 @@ internal sealed class FakeProcess(int number, Role role, int program)
 }
 
 /// <summary>
-/// What the keeper takes for a kernel: no process, no descriptor, no time but the test's own. What the keeper does is a list.
+/// The keeper's kernel: no process, no descriptor, no time but the test's own. Records the keeper's actions in a list.
 /// </summary>
 internal sealed class FakeKernel
 {
@@ -54,20 +54,20 @@ internal sealed class FakeKernel
     public int Patience { get; set; }
     public long Kills { get; set; }
 
-    /// <summary>What starting a process comes to.</summary>
+    /// <summary>The outcome of starting a process.</summary>
     public Errno StartError { get; set; }
 
-    /// <summary>What cloning a device comes to.</summary>
+    /// <summary>The outcome of cloning a device.</summary>
     public Errno CloneError { get; set; }
 
-    /// <summary>Does what a process does that the keeper waits for the end of.</summary>
+    /// <summary>Plays a process whose end the keeper waits for.</summary>
     public Action<FakeProcess> Awaited { get; set; } = process => process.DiesBy(NativeProcess.SIGKILL);
 
     public FakeSystem System => new(this);
 
     public FakeProcess Of(in Watched process) => Processes[process.Process - FirstProcess];
 
-    /// <summary>What the keeper has done since this was asked last.</summary>
+    /// <summary>The keeper's actions since the last call.</summary>
     public string[] Take()
     {
         string[] acts = [.. Acts];
@@ -85,7 +85,7 @@ internal sealed class FakeKernel
     public int NextDescriptor() => _nextDescriptor++;
 }
 
-/// <summary>The keeper's way to a <see cref="FakeKernel"/>.</summary>
+/// <summary>The keeper's interface to a <see cref="FakeKernel"/>.</summary>
 internal readonly struct FakeSystem(FakeKernel kernel) : IKeeperSystem
 {
     public long Now => kernel.Now;

@@ -9,8 +9,8 @@ namespace Tmem.Fuse.Tests.Keeper;
 public sealed class HandoverTests
 {
     /// <summary>
-    /// What an earlier program of the same version made is as long as what is mapped here: a field behind its end has to lie in
-    /// the same page of memory, where it is 0.
+    /// What an earlier program of the same version made is as long as what is mapped here: a field beyond its end must lie in the
+    /// same page of memory, where it is 0.
     /// </summary>
     [Fact]
     public void Fields_that_were_added_lie_in_memory_that_an_earlier_keeper_made()

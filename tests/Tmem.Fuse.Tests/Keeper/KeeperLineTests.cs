@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Keeper;
 
-/// <summary>What the keeper says, and that saying it takes no managed memory.</summary>
+/// <summary>The keeper's messages, and that writing them takes no managed memory.</summary>
 public sealed class KeeperLineTests
 {
     [Theory]

@@ -46,7 +46,7 @@ public sealed class KeeperRestartTests : IDisposable
         Assert.Null(_keeping.Keeper.Exit);
         Assert.Equal(["warning: worker 101 was killed by SIGKILL (the out-of-memory killer sends it too) before it served; the "
             + "next one in 100 ms, restart 1"], _keeping.Log);
-        // Not sooner, and it has built nothing that counts.
+        // Not sooner, and before that it has built nothing that counts.
         Assert.Empty(_keeping.Turn());
         Assert.Equal(100, Kernel.Patience);
         Kernel.Now += 100;
@@ -86,7 +86,7 @@ public sealed class KeeperRestartTests : IDisposable
         worker.DiesBy(NativeProcess.SIGKILL);
         Assert.Empty(_keeping.Turn());
         Assert.EndsWith("starting another, restart 1", _keeping.Log.Single(), StringComparison.Ordinal);
-        // The region has what was stored.
+        // The region holds what was stored.
         Assert.Equal(["start Worker 103 of 50"], _keeping.Turn());
     }
 
@@ -113,7 +113,7 @@ public sealed class KeeperRestartTests : IDisposable
         Kernel.Now += 1_000;
         worker.Say(LinkMessage.Listener, 77);
         standby.Say(LinkMessage.WorkerEnds);
-        // The last that it had to say counts.
+        // Its last message counts.
         Assert.Equal(["listen on 77", "tell 102 Listener 9", "tell 102 TakeOver"], _keeping.Turn());
         standby.Say(LinkMessage.Serving);
         Kernel.Now += 50;
@@ -147,7 +147,7 @@ public sealed class KeeperRestartTests : IDisposable
         worker.DiesBy(11);
         _keeping.Turn();
         standby.Say(LinkMessage.Serving);
-        // Nobody stands by for a while: it would be in the way of what is short.
+        // No worker stands by for a while: it would compete for what is short.
         Assert.Empty(_keeping.Turn());
         Kernel.Now += 10_000;
         Assert.Equal(["start Successor 103 of 50"], _keeping.Turn());
@@ -156,7 +156,7 @@ public sealed class KeeperRestartTests : IDisposable
         standby.DiesBy(11);
         _keeping.Turn();
         Assert.EndsWith("the next one in 200 ms, restart 2", _keeping.Log[^1], StringComparison.Ordinal);
-        // Once the time has come, the one that stands by is that one.
+        // Once the time has come, the stand-by is that worker.
         Kernel.Now += 200;
         Assert.Equal(["tell 103 TakeOver"], _keeping.Turn());
     }
@@ -205,7 +205,7 @@ public sealed class KeeperRestartTests : IDisposable
     {
         var (worker, standby) = _keeping.Serve();
         _keeping.Page.ConnectionOver = 1;
-        // Its death may be seen by the one that stands by first: that one does not take over.
+        // The stand-by may see its death first: it does not take over.
         standby.Say(LinkMessage.WorkerEnds);
         Assert.Empty(_keeping.Turn());
         if (bySignal == 0) worker.Ends(number);

@@ -5,7 +5,7 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Keeper;
 
 /// <summary>
-/// A stop is passed on to a worker that serves, until one has decided about it; SIGHUP too; anything else goes by.
+/// The keeper passes a stop on to a worker that serves, until one has decided about it; SIGHUP too; other signals do nothing.
 /// </summary>
 public sealed class KeeperSignalTests : IDisposable
 {
@@ -43,7 +43,7 @@ public sealed class KeeperSignalTests : IDisposable
         _keeping.Turn();
         Assert.Empty(_keeping.Signal(Int));
         Assert.Empty(_keeping.Signal(Hup));
-        // The last is the one that counts.
+        // The last one counts.
         Assert.Empty(_keeping.Signal(Term));
         _keeping.Last.Say(LinkMessage.Serving);
         Assert.Equal([$"kill 101 {Term}", $"kill 101 {Hup}", "start Successor 102 of 50"], _keeping.Turn());
@@ -74,7 +74,7 @@ public sealed class KeeperSignalTests : IDisposable
         Assert.Equal(["tell 102 TakeOver"], _keeping.Turn());
         standby.Say(LinkMessage.Serving);
         Assert.Equal([$"kill 102 {Term}"], _keeping.Turn()[..1]);
-        // And from that one to the one after it.
+        // And from that one to its successor.
         standby.DiesBy(NativeProcess.SIGKILL);
         _keeping.Turn();
         _keeping.Last.Say(LinkMessage.Serving);
@@ -91,7 +91,7 @@ public sealed class KeeperSignalTests : IDisposable
         _keeping.Turn();
         standby.Say(LinkMessage.Serving);
         Assert.Equal(["start Successor 103 of 50"], _keeping.Turn());
-        // The next one is one of its own.
+        // The next one gets its own.
         _keeping.Signal(Int);
         standby.DiesBy(NativeProcess.SIGKILL);
         _keeping.Turn();

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Keeper;
 
-/// <summary>An upgrade, phase by phase, and what a death, a second wish or too much time comes to in each.</summary>
+/// <summary>An upgrade, phase by phase, and the outcome of a death, a second request or a timeout in each.</summary>
 public sealed class KeeperUpgradeTests : IDisposable
 {
     private readonly Keeping _keeping = new();
@@ -35,7 +35,7 @@ public sealed class KeeperUpgradeTests : IDisposable
         Assert.Equal(["close 50", "hold 60", "start Successor 104 of 60"], _keeping.Turn());
         Assert.Equal(1, _keeping.Page.Upgrades);
         Assert.Equal(["info: worker 103 has taken over"], _keeping.Log);
-        // What has retired ends when it does.
+        // A worker that has retired ends on its own.
         Assert.False(_worker.IsReaped);
         _worker.Ends(0);
         Assert.Empty(_keeping.Turn());
@@ -225,7 +225,7 @@ public sealed class KeeperUpgradeTests : IDisposable
         successor.Say(LinkMessage.Ready);
         worker.Say(LinkMessage.Retired);
         Assert.DoesNotContain($"tell {successor.Number} TakeOver", _keeping.Turn());
-        // Its end does as well as its word, and a place that is free again serves the one after it.
+        // Its end counts as its answer, and the place that it frees serves the next.
         worker.Ends(0);
         Assert.Equal([$"tell {successor.Number} TakeOver"], _keeping.Turn());
         successor.Say(LinkMessage.Serving);

@@ -6,9 +6,9 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Keeper;
 
 /// <summary>
-/// Whatever happens in whatever order: one process at most has the region, a stop is not lost and not repeated, whoever wishes
-/// an upgrade is answered, no program is closed that is used or left open that is not, the keeper ends only when it may, and in
-/// the end somebody serves.
+/// Whatever happens in whatever order: at most one process has the region, a stop is neither lost nor repeated, every upgrade
+/// request is answered, no program in use is closed and no other left open, the keeper ends only when it may, and in the end a
+/// worker serves.
 /// </summary>
 public sealed class KeeperWalkTests
 {
@@ -33,7 +33,7 @@ public sealed class KeeperWalkTests
         ThreadsEnd, DoomedEnds, RetiredEnds, Stop, HangUp, Refuses, Stops, StartsFail, StartsWork, Moment, Seconds, Minute,
     }
 
-    /// <summary>The keeper, and what its processes may do.</summary>
+    /// <summary>The keeper, and the possible actions of its processes.</summary>
     private sealed class Walk : IDisposable
     {
         private readonly Keeping _keeping = new();
@@ -48,7 +48,7 @@ public sealed class KeeperWalkTests
 
         private FakeKernel Kernel => _keeping.Kernel;
 
-        /// <summary>Who has the region, or is to have it.</summary>
+        /// <summary>The process that has the region, or is to get it.</summary>
         private FakeProcess? Holder => Kernel.Processes.LastOrDefault(HasRegion);
 
         private FakeProcess? Serving => Holder is { } holder && _serving.Contains(holder) ? holder : null;
@@ -129,7 +129,7 @@ public sealed class KeeperWalkTests
             Turn();
         }
 
-        /// <summary>Nothing happens any more but what has to: somebody serves, and nothing is owed.</summary>
+        /// <summary>Only what has to happen still happens: a worker serves, and nothing is owed.</summary>
         public void Settle()
         {
             for (var round = 0; round < 4; round++)
@@ -173,7 +173,7 @@ public sealed class KeeperWalkTests
         private bool HasUnreadStop(FakeProcess process) =>
             process.Signals.Skip(_signalsRead.GetValueOrDefault(process)).Any(signal => signal == NativeProcess.SIGTERM);
 
-        /// <summary>One that retires leaves it to the next.</summary>
+        /// <summary>A retiring worker leaves it to the next.</summary>
         private bool TryReadStop() => Serving is { } worker && HasUnreadStop(worker) && !worker.Told.Contains(LinkMessage.Retire);
 
         private void Decide()

@@ -4,7 +4,7 @@ using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Tests.Keeper;
 
-/// <summary>A keeper on a <see cref="FakeKernel"/>, and what tests of it have in common.</summary>
+/// <summary>A keeper on a <see cref="FakeKernel"/>, and what its tests have in common.</summary>
 internal sealed class Keeping : IDisposable
 {
     public const string OldProgram = "/usr/sbin/tmemd", NewProgram = "/usr/sbin/tmemd.new";
@@ -36,14 +36,14 @@ internal sealed class Keeping : IDisposable
 
     public string UpgradeProblem => _handover.UpgradeProblem;
 
-    /// <summary>The process that was started last.</summary>
+    /// <summary>The last process that was started.</summary>
     public FakeProcess Last => Kernel.Processes[^1];
 
     public List<string> Log => Kernel.Log;
 
     public void Dispose() => s_pages.Add(_handover);
 
-    /// <summary>What the keeper does in its next turn.</summary>
+    /// <summary>The keeper's actions in its next turn.</summary>
     public string[] Turn()
     {
         _ = Kernel.Take();
@@ -58,7 +58,7 @@ internal sealed class Keeping : IDisposable
         return Turn();
     }
 
-    /// <summary>Has a worker serve, and another one stand by.</summary>
+    /// <summary>Lets one worker serve, and another stand by.</summary>
     public (FakeProcess Worker, FakeProcess Standby) Serve()
     {
         Turn();
@@ -69,7 +69,7 @@ internal sealed class Keeping : IDisposable
         return (worker, Last);
     }
 
-    /// <summary>Begins an upgrade to another program, whose descriptor this is.</summary>
+    /// <summary>Begins an upgrade to another program, open as this descriptor.</summary>
     public (FakeProcess Successor, int Program) Upgrade(FakeProcess worker, int threads = 1)
     {
         var program = Kernel.NextDescriptor();

@@ -7,7 +7,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Keeper;
 
 /// <summary>
-/// What stands for memory that is never swapped on a kernel before Linux 6.4. It works on every kernel, and so is tested here.
+/// The substitute for memory that is never swapped, on kernels before Linux 6.4. It works on every kernel, so it can be tested
+/// here.
 /// </summary>
 public sealed unsafe class LockedSegmentTests
 {
@@ -31,13 +32,13 @@ public sealed unsafe class LockedSegmentTests
             const int touched = 1024;
             for (var page = 0; page < touched; page++) memory[(nint)page * PageSize * 4] = (byte)page;
             Assert.InRange(KibibytesOf(descriptor), touched * 4, touched * 4 + 64);
-            // Pages come to the list of those that stay in batches.
+            // Pages reach the unevictable list in batches.
             Assert.InRange(Enumerable.Range(0, touched).Count(page => Stays(memory + (nint)page * PageSize * 4)),
                 touched * 8 / 10, touched);
             Assert.Equal(0, Tmds.Linux.LibC.madvise(memory, Bytes / 8, MADV_REMOVE));
             Assert.InRange(KibibytesOf(descriptor), touched * 2, touched * 2 + 64);
             Assert.Equal(0, memory[0]);
-            // Another one who holds it has one page of it, and not the length that it has come to have.
+            // Another process that holds it has one page of it, not its later length.
             var before = Mapped();
             LockedSegment.Hold(segment, descriptor);
             Assert.Equal(before + PageSize, Mapped());
@@ -49,7 +50,7 @@ public sealed unsafe class LockedSegmentTests
         }
     }
 
-    /// <summary>Bytes of this process's mappings of segments.</summary>
+    /// <summary>Bytes of segments that this process maps.</summary>
     private static long Mapped() =>
         File.ReadLines("/proc/self/maps").Where(line => line.Contains("/SYSV", StringComparison.Ordinal))
         .Select(line => line.Split(' ')[0].Split('-').Select(address => Convert.ToInt64(address, 16)).ToArray())

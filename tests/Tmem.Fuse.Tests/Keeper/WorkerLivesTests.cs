@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Keeper;
 
-/// <summary>How soon the next worker comes: at once after a kill, ever later after deaths of its own.</summary>
+/// <summary>When the next worker is started: at once after a kill, later and later after deaths of its own.</summary>
 public sealed class WorkerLivesTests
 {
     private static readonly WorkerDeath s_killed = new() { Process = 1, Number = 9, BySignal = 1, ServedMilliseconds = 50 };
@@ -33,7 +33,7 @@ public sealed class WorkerLivesTests
             Assert.Equal(100, lives.Delay);
             Assert.False(lives.IsTimeForLastWord);
         }
-        // They do not make those shorter that are due to faults.
+        // They do not shorten the delays that faults cause.
         lives.CountDeath(in s_faulted, hadBegun: false, 0);
         lives.CountDeath(in s_killed, hadBegun: false, 0);
         Assert.Equal(200, lives.Delay);
@@ -54,7 +54,7 @@ public sealed class WorkerLivesTests
         }
         Assert.Equal([0, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000], delays);
         Assert.Equal(1, words);
-        // One that lasted has not what they had; nor has one that somebody killed.
+        // One that lasted does not inherit the delay; nor does one that was killed.
         lives.CountDeath(s_faulted with { ServedMilliseconds = 40_000 }, hadBegun: true, 0);
         Assert.Equal(0, lives.Delay);
     }
@@ -132,7 +132,7 @@ public sealed class WorkerLivesTests
         Assert.Equal(200, lives.Delay);
         lives.CountServing();
         Assert.Equal(0, lives.Delay);
-        // Nobody was killed for want of memory, as far as the kernel tells.
+        // Nobody was killed as out of memory, as far as the kernel reports.
         var line = new KeeperLine(0, 0);
         lives.AppendCause(ref line, "tmemctl upgrade");
         Assert.Contains("The log above says why they die; 'tmemctl upgrade' gives", Encoding.UTF8.GetString(line.Text),

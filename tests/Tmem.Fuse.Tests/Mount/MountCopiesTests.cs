@@ -27,7 +27,7 @@ public sealed class MountCopiesTests
     [Fact]
     public void A_namespace_that_receives_our_unmounting_holds_nothing()
     {
-        // A service of systemd: everything is a dependant of our tree, at one remove and at two.
+        // A systemd service: everything is a dependant of our tree, at one remove and at two.
         Assert.Empty(Find([Shared, Ours],
             ["122 1 254:0 / / rw master:1 - ext4 /dev/vda rw", "140 122 0:52 / /mnt/a rw - fuse.tmem tmem rw"]));
         Assert.Empty(Find([Shared, Ours],

@@ -6,7 +6,7 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Mount;
 
 /// <summary>
-/// Every way of keeping a mount busy that the kernel knows, on a mount of tmpfs: what holds it is named, and nothing else is.
+/// Every way that the kernel knows of keeping a mount busy, on a tmpfs mount: the holder is named, and nothing else is.
 /// </summary>
 public sealed class MountHoldersTests : IDisposable
 {
@@ -44,7 +44,7 @@ public sealed class MountHoldersTests : IDisposable
         return output.Trim();
     }
 
-    /// <summary>A process that says when it holds, and does until it is killed.</summary>
+    /// <summary>A process that reports when it holds the mount, and holds it until it is killed.</summary>
     private Process Holder(string script, string? directory = null)
     {
         const string stays = "\nprint(flush=True)\nimport time\ntime.sleep(600)";
@@ -140,7 +140,7 @@ public sealed class MountHoldersTests : IDisposable
         Assert.Contains(_other, Assert.Single(Found), StringComparison.Ordinal);
     }
 
-    /// <summary>Another mount of the same kind, busy: it is no business of this one.</summary>
+    /// <summary>Another mount of the same kind, busy: it does not concern this one.</summary>
     [Fact]
     public void A_holder_of_another_mount_is_not_named()
     {

@@ -5,8 +5,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Native;
 
 /// <summary>
-/// A path is walked as root may walk it: no link of another user's is followed, nothing but a file is opened, nothing is looked
-/// up twice.
+/// A path is walked as root may walk it: no other user's link is followed, only a regular file is opened, nothing is looked up
+/// twice.
 /// </summary>
 public sealed class TrustedPathTests : IDisposable
 {
@@ -63,7 +63,7 @@ public sealed class TrustedPathTests : IDisposable
         GiveAway(Path.Combine(pub, "folder"));
         Assert.Contains("symbolic link", Open(Path.Combine(pub, "folder/victim"), new PathWish()).Problem,
             StringComparison.Ordinal);
-        // In a directory that is not sticky, root's own link may be exchanged.
+        // In a directory that is not sticky, another user may replace root's own link.
         var open = Public("open", "0777");
         File.CreateSymbolicLink(Path.Combine(open, "file"), Path.Combine(_folder, "victim"));
         Assert.Contains("symbolic link", Open(Path.Combine(open, "file"), new PathWish()).Problem, StringComparison.Ordinal);

@@ -19,7 +19,7 @@ public sealed class DispatchAllocationTests
     }
 
     /// <summary>
-    /// The least of a few rounds: while code is still being recompiled, the compiler's own allocations are counted to this
+    /// The least of a few rounds: while the runtime still recompiles code, it counts the compiler's own allocations to this
     /// thread.
     /// </summary>
     private static long LeastAllocated(Func<bool> operation)

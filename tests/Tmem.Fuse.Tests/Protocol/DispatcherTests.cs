@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Protocol;
 
-/// <summary>Each operation: what the file system is asked, and what the reply holds.</summary>
+/// <summary>Each operation: the call that the file system gets, and the contents of the reply.</summary>
 public sealed class DispatcherTests
 {
     private readonly Bench _bench = new();
@@ -124,7 +124,7 @@ public sealed class DispatcherTests
         var plus = Ok(new Message(FuseOpcode.Readdirplus).With(new FuseReadIn { Fh = 78, Size = 4096 }), "readdir 1 78 0 True");
         Assert.Equal([("f", 2UL), ("longer name", 3UL)], Names(plus.Body, 128));
         Assert.Equal(2UL, plus.As<FuseEntryOut>().NodeId);
-        // Room for one: the second comes with the first one's cookie.
+        // Room for one: the next call, with the first one's cookie, gets the second.
         Assert.Equal([("f", 2UL)],
             Names(_bench.Send(new Message(FuseOpcode.Readdir).With(new FuseReadIn { Fh = 78, Size = 40 })).Body, 0));
         Assert.Equal([("longer name", 3UL)],

@@ -175,7 +175,9 @@ public sealed class MalformedRequestTests
         Assert.Equal(Errno.Ok, _bench.Send(new Message(FuseOpcode.Getattr, 2).With(default(FuseGetattrIn))).Error);
     }
 
-    /// <summary>What threads ask that answer later: nobody above them would catch it, and the process would end.</summary>
+    /// <summary>
+    /// Calls by threads that answer later: nobody above them would catch an exception, and the process would end.
+    /// </summary>
     [Fact]
     public void A_bug_that_a_thread_beside_the_requests_meets_is_one_line_too()
     {

@@ -69,12 +69,12 @@ internal sealed class Bench
 
     public Dispatcher<MemoryFileSystem> Dispatcher { get; }
 
-    /// <summary>The one call the file system saw last; "" if none.</summary>
+    /// <summary>The last call that the file system saw; "" if none.</summary>
     public string LastCall => Files.Calls.Count == 0 ? "" : Files.Calls[^1];
 
     public Answer Send(Message message) => Send(message.Build());
 
-    /// <summary>What a successor does with a buffer.</summary>
+    /// <summary>How a successor treats a buffer.</summary>
     public Answer Repeat(byte[] buffer) => Read(Dispatcher.Repeat(buffer, _reply, 0, out _));
 
     public Answer Send(byte[] request) => Read(Dispatcher.Dispatch(request, _reply, 0, out _));

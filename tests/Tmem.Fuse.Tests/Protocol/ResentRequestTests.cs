@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Protocol;
 
-/// <summary>What a second coming of a message does, as far as the protocol is concerned.</summary>
+/// <summary>The effect of a message that is sent again, as far as the protocol goes.</summary>
 public sealed class ResentRequestTests
 {
     private const ulong Unique = 42;

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Tmem.Fuse.Tests.Session;
 
-/// <summary>Who leads: one at a time, each in turn, nobody after the end.</summary>
+/// <summary>Who leads: one thread at a time, each in turn, none after the end.</summary>
 public sealed class BatonTests
 {
     private readonly Baton _baton = new();

@@ -11,8 +11,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Session;
 
 /// <summary>
-/// Answers that wait: who gets which, what a successor finds, and that none is lost. Pairs of sockets stand for descriptors of
-/// the kernel's.
+/// Deferred replies: where each goes, what a successor finds, and that none is lost. Socket pairs stand in for the kernel's
+/// descriptors.
 /// </summary>
 public sealed class DeferredReplyTests : IDisposable
 {
@@ -51,7 +51,7 @@ public sealed class DeferredReplyTests : IDisposable
         return (header.Unique, (Errno)(-header.Error), length);
     }
 
-    /// <summary>Of which file the kernel was told to let go of what: node, offset, length.</summary>
+    /// <summary>The file and range that the kernel was told to invalidate: node, offset, length.</summary>
     private unsafe (ulong Node, long Offset, long Length) Told()
     {
         var message = stackalloc byte[128];
@@ -106,10 +106,10 @@ public sealed class DeferredReplyTests : IDisposable
         }
         _bench.Files.OnMakeDurable = () => Errno.Ok;
         using var deferred = Make();
-        // What died between noting it and marking its buffer done is in both.
+        // Death between noting a reply and marking its buffer done leaves it in both.
         Assert.True(deferred.TryAdd(4, 1, Deferral.Invalidated(new NodeId(7), 4096, 100)));
         deferred.Start();
-        // The kernel is told first; the answer to the WRITE says how much it wrote. The fsync is another thread's.
+        // The kernel is told first; the reply to the WRITE says how much it wrote. Another thread answers the fsync.
         Assert.Equal((4UL, Errno.Ok, 24), Received(1));
         var others = new[] { Received(0), Received(0) };
         Assert.Contains((FuseProtocol.UniqueResend | 2, Errno.Ok, 16), others);
@@ -124,7 +124,7 @@ public sealed class DeferredReplyTests : IDisposable
         using var deferred = Make();
         deferred.Start();
         Assert.True(deferred.TryAdd(2, 1, Deferral.TimeSet(NodeId.Root)));
-        // Through the first descriptor the kernel is told, of all of the file; then the answer, through its own.
+        // The kernel is told through the first descriptor, to invalidate all of the file; then comes the reply, through its own.
         Assert.Equal(16 + 24, Received(0).Length);
         Assert.Equal((2UL, Errno.Ok, 16 + 104), Received(1));
         NothingMore(0);
@@ -132,8 +132,8 @@ public sealed class DeferredReplyTests : IDisposable
     }
 
     /// <summary>
-    /// A removed file of which the kernel keeps much: it is told to let go of a part at a time, and who waits for little
-    /// meanwhile waits for a part at most.
+    /// A removed file of which the kernel caches much: it is told to invalidate a part at a time, and a request that needs little
+    /// meanwhile waits for one part at most.
     /// </summary>
     [Fact]
     public void The_last_of_a_large_file_is_let_go_of_in_steps_beside_which_others_are_answered()

@@ -14,14 +14,14 @@ using Answer = Tmem.Fuse.Tests.Protocol.Answer;
 namespace Tmem.Fuse.Tests.Session;
 
 /// <summary>
-/// Work that any user may choose to be long holds no session thread: a request does a bounded part of it, the rest is dropped in
-/// steps by a thread of its own. Steps are counted, not timed. A pair of sockets stands for a descriptor of the kernel's.
+/// Work that any user may make long holds no session thread: a request does a bounded part of it, and a separate thread drops the
+/// rest in steps. Steps are counted, not timed. A socket pair stands in for the kernel's descriptor.
 /// </summary>
 public sealed class LongWorkTests : IDisposable
 {
     private const int Page = TestVolume.Page;
     private const int Many = 12_000;
-    /// <summary>More than a request does of them, and fewer than a file of <see cref="Many"/> pages takes.</summary>
+    /// <summary>More than a request drops, and fewer than a file of <see cref="Many"/> pages holds.</summary>
     private const int FewSteps = 8;
 
     private readonly TestVolume _volume = new(256 * TestVolume.Mebi);
@@ -119,7 +119,7 @@ public sealed class LongWorkTests : IDisposable
             order.Add(answer.Unique);
             var file = files[answer.Unique / 2 - 1];
             Assert.Equal(file.Value, answer.As<FuseAttrOut>().Attr.Ino);
-            // As of now, not as of when it was noted.
+            // The state of now, not of when it was noted.
             Assert.Equal((5UL, 8UL), (answer.As<FuseAttrOut>().Attr.Size, answer.As<FuseAttrOut>().Attr.Blocks));
         }
         Assert.Equal(12UL, order[0]);
@@ -154,7 +154,7 @@ public sealed class LongWorkTests : IDisposable
         Assert.Equal(3UL * 8, _volume.Attributes(file).Blocks);
     }
 
-    /// <summary>O_CREAT | O_TRUNC of a name that came to be between the kernel's lookup and its CREATE.</summary>
+    /// <summary>O_CREAT | O_TRUNC of a name that came to exist between the kernel's lookup and its CREATE.</summary>
     [Fact]
     public void A_large_file_is_not_emptied_by_who_meant_to_make_it()
     {
@@ -198,7 +198,7 @@ public sealed class LongWorkTests : IDisposable
         Assert.Equal((2, 0), (woken, _steps));
         Assert.Equal(Errno.ESTALE, store.Files.GetAttributes(files[0], out _));
         Assert.Empty(store.Files.Verify());
-        // Who made room has it, whoever drops.
+        // The thread that made room gets it, whichever thread drops the pages.
         for (var at = 600; at < 1100; at++)
         {
             random.NextBytes(page);
@@ -212,9 +212,7 @@ public sealed class LongWorkTests : IDisposable
         store.AssertSound();
     }
 
-    /// <summary>
-    /// The room of a dead file counts as free to who wants it guaranteed, while its pages are still being dropped.
-    /// </summary>
+    /// <summary>The room of a dead file counts as free for a reserve while its pages are still being dropped.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

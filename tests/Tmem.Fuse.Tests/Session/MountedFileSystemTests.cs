@@ -11,8 +11,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Session;
 
 /// <summary>
-/// The whole path through the kernel: a small in-memory file system is mounted and used. File operations run in another process
-/// where one that hangs could take the test runner with it, each under a time limit.
+/// The whole path through the kernel: mounts a small in-memory file system and uses it. File operations that could hang, and take
+/// the test runner with them, run in another process, each under a time limit.
 /// </summary>
 public sealed class MountedFileSystemTests : IDisposable
 {
@@ -100,7 +100,7 @@ public sealed class MountedFileSystemTests : IDisposable
         Assert.Equal("fuse.tmem", MountTable.At(_folder, MountTable.Read())!.Value.FileSystemType);
     }
 
-    /// <summary>What is told a CREATE of a file that has come to be: the kernel opens it then, and empties it.</summary>
+    /// <summary>The answer to a CREATE of a file that has come to exist: the kernel then opens it, and empties it.</summary>
     [Fact]
     public void The_kernel_looks_up_again_what_it_could_not_create()
     {
@@ -127,7 +127,7 @@ public sealed class MountedFileSystemTests : IDisposable
             """);
     }
 
-    /// <summary>More callers of fsync than there are threads, on a disk that takes until the test says so.</summary>
+    /// <summary>More callers of fsync than there are threads, on a disk that blocks until the test releases it.</summary>
     [Theory]
     [InlineData(1)]
     [InlineData(4)]
@@ -156,7 +156,7 @@ public sealed class MountedFileSystemTests : IDisposable
         Assert.All(callers, caller => Assert.False(caller.IsCompleted));
         disk.Set();
         await Task.WhenAll(callers).WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
-        // The first one's write, and one for all who came meanwhile.
+        // The first one's write, and one for all that came meanwhile.
         Assert.InRange(writes, 1, 3);
         answer = Errno.ENOSPC;
         Assert.Contains("No space left", Shell("sync $M/d1 2>&1 || true"), StringComparison.Ordinal);
@@ -183,15 +183,15 @@ public sealed class MountedFileSystemTests : IDisposable
         _served.Dispose();
         Assert.False(caller.IsCompleted);
 
-        // As on a kernel that cannot send it again.
+        // As on a kernel that cannot resend it.
         Go(_connection!);
         await caller.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
         AwaitWaiting(0);
     }
 
     /// <summary>
-    /// A write that goes round the page cache, beside a reader that uses it. One through it holds its pages itself: nothing may
-    /// be invalidated for that.
+    /// A write that bypasses the page cache, beside a reader that uses it. One through the cache locks its pages itself: nothing
+    /// may be invalidated for it.
     /// </summary>
     [Fact]
     public void A_direct_write_is_answered_after_the_kernel_has_let_go_of_its_pages()

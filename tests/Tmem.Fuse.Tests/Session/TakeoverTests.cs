@@ -11,9 +11,8 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Session;
 
 /// <summary>
-/// What a process finds in the buffers of one that died, with the kernel's own requests: the test is the dead one, which reads a
-/// request and goes no further, and the one that takes over. The kernel is not asked to send anything again, as one before Linux
-/// 6.9 could not.
+/// What a process finds in the buffers of a dead one, with the kernel's own requests: the test plays the dead one, which reads a
+/// request and stops there, and its successor. The kernel is not asked to resend anything, as one before Linux 6.9 could not.
 /// </summary>
 public sealed class TakeoverTests : IDisposable
 {
@@ -37,7 +36,7 @@ public sealed class TakeoverTests : IDisposable
 
     public void Dispose()
     {
-        // A client that still waits is let go first.
+        // A client that still waits is released first.
         _ = Libc.umount2(_folder, 2);
         _connection.Close();
         Assert.Equal(0, Libc.close(_buffers.Descriptor));
@@ -96,7 +95,7 @@ public sealed class TakeoverTests : IDisposable
         var client = Client("mkdir $M/a");
         ServeUntil(1, FuseOpcode.Mkdir);
         if (_connection.Devices[0].ResendUnanswered() != Errno.Ok) Assert.Skip("This kernel cannot send a request again.");
-        // Under its old number nobody waits any more.
+        // Nobody waits under its old number any more.
         Assert.Equal(0, TakeOver(101));
         ServeUntil(2, FuseOpcode.Mkdir);
         using (var buffer = _buffers.Map(2))
@@ -130,7 +129,7 @@ public sealed class TakeoverTests : IDisposable
         ServeUntil(1, FuseOpcode.Mkdir);
         _handler.KilledBy = FuseOpcode.Mkdir;
         Assert.Throws<Death>(() => TakeOver(101, _ => true));
-        // Of the second death it is clear at once whose it was, and of the first it comes out only now.
+        // The second death is attributed at once, the first one only now.
         var asked = 0;
         Assert.Equal(2, TakeOver(102, process => process == 101 || ++asked > 3 ? true : null));
         Assert.Contains("Input/output error", await Done(killer), StringComparison.Ordinal);
@@ -138,7 +137,9 @@ public sealed class TakeoverTests : IDisposable
         Assert.DoesNotContain(_files.Calls, call => call.StartsWith("mkdir", StringComparison.Ordinal));
     }
 
-    /// <summary>However often whoever serves it is killed from outside, and whether or not that can be found out.</summary>
+    /// <summary>
+    /// However often the process that serves it is killed from outside, and whether or not that can be detected.
+    /// </summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -176,8 +177,8 @@ public sealed class TakeoverTests : IDisposable
     }
 
     /// <summary>
-    /// As the thread that tells the kernel what to let go of may be: a successor must not wait for it, as it waits for the
-    /// successor.
+    /// The state of the thread that tells the kernel what to invalidate: a successor must not wait for it, because it waits for
+    /// the successor.
     /// </summary>
     [Fact]
     public void A_thread_that_waits_for_an_answer_keeps_nobody_from_seeing_that_its_process_has_ended()
@@ -213,7 +214,7 @@ public sealed class TakeoverTests : IDisposable
         message.Build().CopyTo(buffer.Span);
     }
 
-    /// <summary>Serves through one descriptor until it has read a request of this kind, which is left in the buffer.</summary>
+    /// <summary>Serves through one descriptor until it has read a request of this kind, which stays in the buffer.</summary>
     private unsafe void ServeUntil(int thread, FuseOpcode opcode)
     {
         using var buffer = _buffers.Map(thread);

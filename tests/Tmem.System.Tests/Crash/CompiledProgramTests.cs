@@ -4,8 +4,8 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// The daemon as a program that the runtime compiles as it goes, started by its own name or by dotnet: takes more memory, and is
-/// otherwise the same. Also where there is no native one: scripts/build makes it for two architectures.
+/// The daemon as a program that the runtime compiles as it runs, started by its own name or by dotnet: it takes more memory, and
+/// is otherwise the same. Also where there is no native one: scripts/build makes it for two architectures.
 /// </summary>
 public class CompiledProgramTests
 {
@@ -21,7 +21,7 @@ public class CompiledProgramTests
         var text = Path.Combine(daemon.Pool("p"), "f");
         Bounded.Run(() => File.WriteAllText(text, "here"));
         Assert.Equal(how == "dotnet" ? "dotnet" : "tmemd", Path.GetFileName(daemon.Program));
-        // The one that stands by, and one that is started anew.
+        // The stand-by, and one that is started anew.
         daemon.AwaitAll();
         daemon.KillWorker();
         daemon.KillWorker();

@@ -12,7 +12,7 @@ internal sealed class CrashRig : IDisposable
     private readonly ITestOutputHelper? _output = TestContext.Current.TestOutputHelper;
 
     /// <param name="mebibytes">Capacity for what the workloads store; the ballast comes on top.</param>
-    /// <param name="group">The group that the daemon's memory is to count in; null for none.</param>
+    /// <param name="group">The group that the daemon's memory counts in; null for none.</param>
     public CrashRig(int mebibytes = 256, MemoryGroup? group = null)
     {
         var capacity = $"{mebibytes + Extent.Pages / 512}M";
@@ -40,7 +40,7 @@ internal sealed class CrashRig : IDisposable
 
     public Killer Killer { get; }
 
-    /// <summary>Ends the clients and asserts that none saw an error, and that the store is whole.</summary>
+    /// <summary>Ends the clients and asserts that none saw an error, and that the store is sound.</summary>
     public void AllIsWell(string phase)
     {
         Prober.AwaitRound();
@@ -59,8 +59,8 @@ internal sealed class CrashRig : IDisposable
     public void Say(string line) => _output?.WriteLine(line);
 
     /// <summary>
-    /// A line with figure, target and verdict; the verdict is scripts/soak's to count, since a shared machine makes no test of
-    /// time.
+    /// A line with figure, target and verdict; scripts/soak counts the verdicts, because a shared machine is no place to test
+    /// times.
     /// </summary>
     public void Judge(string what, IReadOnlyList<double> milliseconds, int target)
     {
@@ -80,12 +80,12 @@ internal sealed class CrashRig : IDisposable
         }
         finally
         {
-            // Whatever failed, no swap device stays whose daemon is dead.
+            // Whatever failed, no swap device outlives its daemon.
             Daemon.Dispose();
         }
     }
 
-    /// <summary>Pages that shrink, each another.</summary>
+    /// <summary>Pages that shrink, each different.</summary>
     private static void FillPages(string file) => Bounded.Run(() =>
     {
         using var stream = new FileStream(file, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20);

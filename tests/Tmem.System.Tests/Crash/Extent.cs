@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Tmem.System.Tests.Crash;
 
-/// <summary>How long the crash tests go on: seconds in scripts/test, as long as asked for in scripts/soak crash.</summary>
+/// <summary>How long the crash tests run: seconds in scripts/test, as long as wanted in scripts/soak crash.</summary>
 internal static class Extent
 {
     public static int Kills { get; } = Number("TMEM_CRASH_KILLS", 4);

@@ -17,7 +17,7 @@ internal sealed class FileWorkload : IDisposable
         _running = Task.Run(() => { do Fio().Succeeds(); while (!_finish); });
     }
 
-    /// <summary>Rounds that have ended end it with what went wrong, if anything did.</summary>
+    /// <summary>A failed round ends the workload with its error.</summary>
     public bool HasFailed => _running.IsFaulted;
 
     /// <summary>Waits for the round under way, and fails with what fio found wrong.</summary>

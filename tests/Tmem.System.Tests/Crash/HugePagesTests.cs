@@ -7,8 +7,8 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// With <c>--huge-pages</c> the store's memory is in pages of 2 MiB after a while, also for the worker after one that died, and
-/// every byte is as it was.
+/// With <c>--huge-pages</c> the store's memory is in pages of 2 MiB after a while, also for the successor of a worker that died,
+/// and every byte is unchanged.
 /// </summary>
 public class HugePagesTests
 {

@@ -34,7 +34,7 @@ public partial class KeeperKillTests
         Assert.False(File.Exists(daemon.Socket));
     }
 
-    /// <summary>Its time of service is the worker's, and does not begin anew with a keeper.</summary>
+    /// <summary>Its time of service is the worker's, and does not restart with a new keeper.</summary>
     [Fact]
     public void A_worker_that_outlived_its_keeper_had_served_as_long_as_it_had()
     {

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Tmem.System.Tests.Crash;
 
-/// <summary>Kills workers at random moments, and measures at a client what that costs.</summary>
+/// <summary>Kills workers at random moments, and measures the cost at a client.</summary>
 internal sealed class Killer(Daemon daemon, Prober prober, int seed)
 {
     private readonly Random _random = new(seed);
@@ -14,11 +14,11 @@ internal sealed class Killer(Daemon daemon, Prober prober, int seed)
 
     public int Kills { get; private set; }
 
-    /// <summary>The child of the keeper: what serves, or will.</summary>
+    /// <summary>The child of the keeper: the process that serves, or will.</summary>
     public int? Worker => Child(daemon.Id);
 
     /// <summary>
-    /// The worker among a keeper's children, or what will be one, without asking anybody; null if it has none now.
+    /// The worker among a keeper's children, or the next one, found without asking a process; null if there is none now.
     /// </summary>
     public static int? Child(int parent)
     {
@@ -26,7 +26,7 @@ internal sealed class Killer(Daemon daemon, Prober prober, int seed)
         {
             var children = File.ReadAllText($"/proc/{parent}/task/{parent}/children")
                 .Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            // The youngest: one that was killed before may still be there, whose memory the kernel takes apart.
+            // The youngest: one that was killed before may still be there while the kernel tears down its memory.
             var worker = children.LastOrDefault(child => File.ReadAllText($"/proc/{child}/comm") == "tmemd-worker\n")
                 ?? children.FirstOrDefault();
             return worker is null ? null : int.Parse(worker, CultureInfo.InvariantCulture);
@@ -37,7 +37,7 @@ internal sealed class Killer(Daemon daemon, Prober prober, int seed)
         }
     }
 
-    /// <summary>Kills one worker after a random while of serving and waits until the client is served again.</summary>
+    /// <summary>Kills one worker after a random time of service and waits until the client is served again.</summary>
     public void KillServing()
     {
         Thread.Sleep(_random.Next(20, 250));
@@ -47,7 +47,7 @@ internal sealed class Killer(Daemon daemon, Prober prober, int seed)
         _stalls.Add(prober.TakeLongest());
     }
 
-    /// <summary>Kills a worker and then the ones after it while they start.</summary>
+    /// <summary>Kills a worker and then its successors while they start.</summary>
     public void KillStarting(int times)
     {
         prober.TakeLongest();
@@ -60,7 +60,7 @@ internal sealed class Killer(Daemon daemon, Prober prober, int seed)
         prober.AwaitRound();
     }
 
-    /// <summary>What each kill of a worker that served cost a client, in milliseconds.</summary>
+    /// <summary>The cost of each kill of a serving worker to a client, in milliseconds.</summary>
     public IReadOnlyList<double> Stalls => _stalls;
 
     private void Kill()

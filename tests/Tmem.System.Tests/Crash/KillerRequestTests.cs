@@ -7,8 +7,8 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// A request of which every worker dies, in the real thing: the program is a copy of tmemd in which the operation behind
-/// readlink(2) begins with an instruction that there is none of.
+/// A request that kills every worker, in the real daemon: the program is a copy of tmemd in which the operation behind
+/// readlink(2) begins with an invalid instruction.
 /// </summary>
 public sealed partial class KillerRequestTests
 {
@@ -62,7 +62,7 @@ public sealed partial class KillerRequestTests
         return copy;
     }
 
-    /// <summary>Where in an ELF file an address is loaded from.</summary>
+    /// <summary>The place in an ELF file that an address is loaded from.</summary>
     private static ulong OffsetOf(byte[] elf, ulong address)
     {
         const uint load = 1;

@@ -4,12 +4,12 @@ using Xunit;
 
 namespace Tmem.System.Tests.Crash;
 
-/// <summary>Nothing waits for whoever reads the log: not what serves, not what replaces it.</summary>
+/// <summary>Nothing waits for the reader of the log: neither the process that serves nor its replacement.</summary>
 public class LogTests
 {
     /// <summary>
-    /// A terminal whose output is stopped, as by Ctrl-S, as standard output and standard error; it is held by a process that
-    /// ends with the daemon.
+    /// A terminal whose output is stopped, as by Ctrl-S, as standard output and standard error; a process that ends with the
+    /// daemon holds it.
     /// </summary>
     private const string StoppedTerminal = """
         exec python3 -c '
@@ -26,7 +26,7 @@ public class LogTests
         os.execv(sys.argv[1], sys.argv[1:])' "$@"
         """;
 
-    /// <summary>What logrotate's copytruncate does (docs/operations.md): the lines go on at the file's beginning.</summary>
+    /// <summary>What logrotate's copytruncate does (docs/operations.md): the lines continue at the file's beginning.</summary>
     [Fact]
     public void A_log_that_is_appended_to_may_be_cut_short_meanwhile()
     {
@@ -75,7 +75,7 @@ public class LogTests
             using (var daemon = Daemon.StartLoggingTo(pipe, "64M"))
             {
                 SurviveAll(daemon);
-                // More lines than the pipe between the processes takes.
+                // More lines than the pipe between the processes holds.
                 var worker = daemon.Worker;
                 for (var i = 0; i < 3000; i++)
                 {
@@ -83,7 +83,7 @@ public class LogTests
                     Syscall.kill(daemon.Id, (Signum)10);
                     if (i % 50 == 0) Thread.Sleep(1);
                 }
-                // That lines are lost may be told before what the pipe between the processes had taken is carried on.
+                // The loss of lines may be reported before the lines that the pipe between the processes still held.
                 var log = Drain(end, text => text.Contains("lines of the log are lost", StringComparison.Ordinal)
                     && text.Contains("was killed by SIGKILL", StringComparison.Ordinal));
                 Assert.Matches(@"\n\S+ warning [0-9]+ lines of the log are lost: nobody took them", log);
@@ -129,7 +129,7 @@ public class LogTests
         Syscall.kill(daemon.Worker, Signum.SIGKILL);
         daemon.AwaitRestarts(1);
         daemon.Control("upgrade", "--log", "debug").Succeeds();
-        // By a fault of its own: the runtime has its say too.
+        // By a fault of its own: the runtime prints a message too.
         Syscall.kill(daemon.Worker, Signum.SIGABRT);
         daemon.AwaitRestarts(2);
         Assert.Equal("kept", Bounded.Run(() => File.ReadAllText(file)));

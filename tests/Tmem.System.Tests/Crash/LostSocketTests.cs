@@ -6,8 +6,8 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// A daemon whose socket somebody removed makes it anew on SIGHUP, whichever of its processes gets that, and whoever serves next
-/// listens on it; what else has the name by then stays.
+/// A daemon whose socket was removed makes it anew on SIGHUP, whichever of its processes gets the signal, and the next worker
+/// listens on it; another file that has the name by then stays.
 /// </summary>
 public class LostSocketTests
 {
@@ -29,7 +29,7 @@ public class LostSocketTests
         Assert.Equal(all, daemon.AwaitAll());
         Assert.Contains("result", conversation.Ask("status"), StringComparison.Ordinal);
 
-        // The one that stood by, one that was started after it, one of an upgrade, and one that a new keeper starts.
+        // The stand-by, one that was started after it, one of an upgrade, and one that a new keeper starts.
         daemon.KillWorker();
         daemon.AwaitAll();
         daemon.KillWorker();
@@ -135,7 +135,7 @@ public class LostSocketTests
         daemon.Signal(Signum.SIGHUP);
         AwaitLog(daemon, "was gone, and was made anew");
         daemon.Control("status").Succeeds();
-        // Whoever has the old one's name is not left waiting.
+        // A client connected through the old socket is not left waiting.
         Assert.Contains("nobody listens", Command.RunFor(60, Built.Control, "--socket", daemon.Socket + ".away", "status").All,
             StringComparison.Ordinal);
         daemon.Stop();

@@ -5,7 +5,7 @@ namespace Tmem.System.Tests.Crash;
 
 /// <summary>
 /// A client that makes, renames, links and removes files and attributes in a directory of its own, and knows what each call must
-/// answer: an operation carried out twice shows as EEXIST, ENOENT or a wrong link count, one that was lost as a name too few.
+/// answer: an operation carried out twice shows as EEXIST, ENOENT or a wrong link count, a lost one as a missing name.
 /// </summary>
 internal sealed class MetadataExerciser : IDisposable
 {
@@ -28,7 +28,7 @@ internal sealed class MetadataExerciser : IDisposable
         _thread.Start();
     }
 
-    /// <summary>What was answered that should not have been; null if all was right.</summary>
+    /// <summary>The wrong answer; null if all were right.</summary>
     public string? Problem => _problem;
 
     public long Operations { get; private set; }

@@ -7,8 +7,8 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// A client that writes one page of a file and reads it back, past the page cache, as fast as it can, and notes how long each
-/// round took: the longest one around a kill is what the kill cost a client.
+/// A client that writes one page of a file and reads it back, bypassing the page cache, as fast as it can, and notes how long
+/// each round took: the longest one around a kill is the cost of the kill to a client.
 /// </summary>
 internal sealed unsafe class Prober : IDisposable
 {
@@ -45,9 +45,7 @@ internal sealed unsafe class Prober : IDisposable
         }
     }
 
-    /// <summary>
-    /// The longest round since the last call, in milliseconds; one under way counts for what it has taken so far.
-    /// </summary>
+    /// <summary>The longest round since the last call, in milliseconds; one in progress counts with its time so far.</summary>
     public double TakeLongest()
     {
         var running = Stopwatch.GetTimestamp() - Volatile.Read(ref _roundStarted);
@@ -59,7 +57,7 @@ internal sealed unsafe class Prober : IDisposable
     {
         if (_stop) return;
         _stop = true;
-        // A thread that is stuck is freed when the connection is aborted, and must find its page then.
+        // A stuck thread is freed when the connection is aborted, and must find its page then.
         if (!_thread.Join(TimeSpan.FromSeconds(10))) return;
         Files.Close(_descriptor);
         NativeMemory.AlignedFree(_page);

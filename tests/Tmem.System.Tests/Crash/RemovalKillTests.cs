@@ -7,8 +7,8 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// A worker is killed amid the removal of a pool with many files. Its successor serves with nearly all of them there, which it
-/// says when it begins, and goes on with the removal beside that.
+/// A worker is killed during the removal of a pool with many files. Its successor serves with nearly all of them there, as it
+/// says when it begins, and continues the removal beside that.
 /// </summary>
 public partial class RemovalKillTests
 {
@@ -37,7 +37,7 @@ public partial class RemovalKillTests
         Assert.NotEqual(0, (await removal).Code);
         prober.AwaitRound();
         daemon.AwaitRestarts(1);
-        // The one that has taken over says how many it has found when all was ready to serve.
+        // The successor logs how many it found when it was ready to serve.
         var found = CutShort().Matches(daemon.Log);
         Assert.True(found.Count == 1, daemon.Log);
         Assert.InRange(long.Parse(found[0].Groups[1].ValueSpan, CultureInfo.InvariantCulture), left / 2, left);

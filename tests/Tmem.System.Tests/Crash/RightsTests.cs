@@ -28,7 +28,7 @@ public class RightsTests
         Syscall.kill(daemon.Id, Signum.SIGKILL);
         daemon.Control("adopt").Succeeds();
         Examine(daemon, daemon.AwaitAll());
-        // Who holds the mount is named although it is another user's process: what is in reserve is there when it is needed.
+        // A holder of the mount is named even if it is another user's process: the reserve capabilities are there when needed.
         Requires.Programs("setpriv");
         using var holder = global::System.Diagnostics.Process.Start("sh",
             ["-c", $"cd {daemon.Mount} && exec setpriv --reuid=4321 --clear-groups sleep 100"])!;
@@ -72,10 +72,10 @@ public class RightsTests
             Assert.Equal(0UL, Number(status["CapInh"]) | Number(status["CapAmb"]));
             Assert.Contains("Max core file size        1                    1", File.ReadAllText($"/proc/{process}/limits"),
                 StringComparison.Ordinal);
-            // The page that all share, and the requests as they come.
+            // The page that all share, and the requests as they arrive.
             Assert.All(Mappings(process), flags => Assert.Contains(" dd", flags, StringComparison.Ordinal));
         }
-        // Whoever serves or manages has nothing in hand that only a stop needs.
+        // A process that serves or manages does not hold what only a stop needs.
         foreach (var thread in Directory.GetDirectories($"/proc/{daemon.Worker}/task"))
         {
             if (File.ReadAllText(thread + "/comm").StartsWith(".NET Finalizer", StringComparison.Ordinal)) continue;
@@ -90,8 +90,7 @@ public class RightsTests
         ulong.Parse(hexadecimal, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// The flags of what is mapped of nameless or memory files that may be written to, but for the region's, which is the
-    /// largest.
+    /// The flags of writable mappings of anonymous memory or memory files, except the region's, which is the largest.
     /// </summary>
     private static List<string> Mappings(int process)
     {

@@ -6,8 +6,8 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// A signal never ends a process of a daemon by the way: a stop is an orderly end however often it is asked for, anything else
-/// is told and goes by.
+/// No signal ends a process of a daemon by default action: a stop is an orderly end however often it is sent, any other signal is
+/// logged and ignored.
 /// </summary>
 public partial class SignalTests
 {
@@ -29,7 +29,7 @@ public partial class SignalTests
             using var daemon = Daemon.Start("64M");
             daemon.Pool("p");
             var all = round % 2 == 0 ? daemon.AwaitAll() : [daemon.Id, daemon.Worker];
-            // As a service manager does: each process of the group gets it; and as somebody does who is impatient.
+            // As a service manager does: each process of the group gets it; and as an impatient user does.
             foreach (var process in all) Syscall.kill(process, s_stops[round % s_stops.Length]);
             for (var more = 0; more < 20; more++)
             {
@@ -53,8 +53,8 @@ public partial class SignalTests
         var worker = daemon.Worker;
         for (var round = 0; round < 4; round++)
         {
-            // From before a process's first instruction: one that has just been killed is followed by one that starts, and that
-            // one by one that stands by.
+            // From before a process's first instruction: a killed process is followed by one that starts, and that one by a
+            // stand-by.
             if (round > 0) Syscall.kill(worker, Signum.SIGKILL);
             for (var sent = 0; sent < 400; sent++)
             {
@@ -121,7 +121,7 @@ public partial class SignalTests
         daemon.Stop();
     }
 
-    /// <summary>The worker finds both when it goes on, and whichever it reads first, the daemon ends.</summary>
+    /// <summary>The worker finds both when it continues, and whichever it reads first, the daemon ends.</summary>
     [Fact]
     public async Task A_stop_amid_an_upgrade_is_carried_out_by_the_one_or_the_other()
     {
@@ -135,7 +135,7 @@ public partial class SignalTests
             Syscall.kill(all[1], Signum.SIGSTOP);
             Daemon.AwaitState(all[1], 'T');
             daemon.Signal(Signum.SIGTERM);
-            // The successor gets ready meanwhile, as a rule, and the worker is told to give way.
+            // The successor usually gets ready meanwhile, and the worker is told to give way.
             Thread.Sleep(300);
             Syscall.kill(all[1], Signum.SIGCONT);
             Assert.True(daemon.WaitForEnd(60), daemon.Log);
@@ -145,12 +145,12 @@ public partial class SignalTests
         }
     }
 
-    /// <summary>Whether a signal waits for a process to read it.</summary>
+    /// <summary>Whether a signal is pending for a process.</summary>
     private static bool Waits(int process, Signum signal) =>
         (Convert.ToUInt64(File.ReadLines($"/proc/{process}/status")
             .First(line => line.StartsWith("ShdPnd:", StringComparison.Ordinal))[7..].Trim(), 16) >> (int)signal - 1 & 1) != 0;
 
-    /// <summary>Real-time signals are none of Mono's.</summary>
+    /// <summary>Mono does not know real-time signals.</summary>
     [LibraryImport("libc")]
     private static partial int kill(int process, int signal);
 

@@ -5,8 +5,8 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// Nothing of the store goes to the swap device that the store serves, not even while no worker lives and nobody has it locked:
-/// whoever needed such a page would wait for himself.
+/// Nothing of the store goes to the swap device that the store serves, not even while no worker lives and no process has it
+/// locked: a process that needed such a page would wait for itself.
 /// </summary>
 public class UnswappableTests
 {
@@ -24,7 +24,7 @@ public class UnswappableTests
         group.Add(daemon.Id);
         group.Add(daemon.Worker);
         var worker = daemon.Worker;
-        // From here the keeper does nothing about what the worker takes.
+        // From here on the keeper does nothing about the worker's memory.
         daemon.Signal(Signum.SIGSTOP);
         try
         {

@@ -6,8 +6,8 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// A keeper that was stopped (a debugger, a frozen group) and goes on later: whoever asked for an upgrade meanwhile is told what
-/// came of it, everybody else is served, and nothing is lost.
+/// A keeper that was stopped (a debugger, a frozen group) and continues later: a caller that asked for an upgrade meanwhile is
+/// told its outcome, all others are served, and nothing is lost.
 /// </summary>
 public class UpgradeBesideAStoppedKeeperTests
 {
@@ -67,7 +67,7 @@ public class UpgradeBesideAStoppedKeeperTests
         var outcome = await upgrade;
         daemon.AwaitRestarts(1);
         Assert.Equal("here", Bounded.Run(() => File.ReadAllText(file)));
-        // What it was promised, if it was: one that says so serves with what was asked for.
+        // If the upgrade was promised: a worker that reports success serves with what was asked for.
         if (outcome.Code == 0) Assert.Equal(5, daemon.Figure("threads"));
         AssertSound(daemon, file, "here", restarts: 1);
     }
@@ -91,7 +91,7 @@ public class UpgradeBesideAStoppedKeeperTests
         AssertSound(daemon, file, "here", restarts: 0);
     }
 
-    /// <summary>Another one is refused by name once one is under way.</summary>
+    /// <summary>A second one is refused by name while one is in progress.</summary>
     private static void AwaitUnderWay(Daemon daemon)
     {
         using var peer = new Conversation(daemon.Socket);

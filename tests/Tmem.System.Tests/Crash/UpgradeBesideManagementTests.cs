@@ -5,7 +5,7 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// An upgrade beside a call of the management API that takes longer than anybody waits for replies: the call is carried out and
+/// An upgrade beside a call of the management API that takes longer than a worker waits for replies: the call is carried out and
 /// answered.
 /// </summary>
 public class UpgradeBesideManagementTests
@@ -20,7 +20,7 @@ public class UpgradeBesideManagementTests
         Command.Run("dd", "if=/dev/urandom", $"of={pool}/f", "bs=1M", "count=200", "status=none").Succeeds();
         var worker = daemon.Worker;
 
-        // One call's thread gets what nobody else wants of the processors, and that is next to nothing.
+        // One call's thread gets only the processor time that no other wants, which is next to nothing.
         var before = Peers(worker);
         using var peer = new Conversation(daemon.Socket);
         peer.Ask("pool.list");
@@ -31,7 +31,7 @@ public class UpgradeBesideManagementTests
         try
         {
             var destroyed = Task.Run(() => peer.Ask("pool.destroy", """{"name":"p","force":true}"""));
-            // A call that has not begun is refused, and rightly; one that has takes the name away first.
+            // A call that has not begun is refused, and rightly; one that has begun takes the name away first.
             Assert.True(SpinWait.SpinUntil(() => !HasPool(daemon), TimeSpan.FromSeconds(60)), "the removal does not begin");
             Assert.False(destroyed.IsCompleted);
             var upgraded = Task.Run(() => daemon.Control("upgrade"));

@@ -5,8 +5,8 @@ using Xunit;
 namespace Tmem.System.Tests.Crash;
 
 /// <summary>
-/// Upgrades that come together, at the wrong moment, or with a program that must not be used: each is answered, and nothing is
-/// broken after it.
+/// Upgrades that come together, at the wrong moment, or with a program that must not be used: each is answered, and the daemon is
+/// intact afterwards.
 /// </summary>
 public class UpgradeMisuseTests
 {
@@ -34,7 +34,7 @@ public class UpgradeMisuseTests
         Assert.All(answers, count => Assert.True(count > 0, daemon.Log));
         Assert.Contains("take", daemon.Log, StringComparison.Ordinal);
 
-        // The program that is current is there for the next death, one stands by, and the next upgrade works.
+        // The current program is there for the next death, one worker stands by, and the next upgrade works.
         daemon.Control("upgrade", "--threads", "5").Succeeds();
         Assert.Equal(0, daemon.Figure("processes.restarts"));
         daemon.AwaitAll();
@@ -75,7 +75,7 @@ public class UpgradeMisuseTests
             Assert.Contains(why, outcome.All, StringComparison.Ordinal);
             Assert.Equal(worker, daemon.Worker);
         }
-        // None of it stands in the way of a death or of the next one.
+        // None of it prevents a takeover after a death, or the next upgrade.
         daemon.KillWorker();
         daemon.Control("upgrade").Succeeds();
         daemon.Stop();
@@ -86,15 +86,15 @@ public class UpgradeMisuseTests
     {
         using var daemon = Daemon.Start("64M");
         var copy = daemon.UpgradeToCopy();
-        // A file that runs could not be written to: it is a copy that runs.
+        // A running file could not be written to: a copy is what runs.
         File.WriteAllText(copy, "#!/bin/sh\nexit 1\n");
         daemon.KillWorker();
-        // Settings alone need the program that is used; what lies there now does not get ready.
+        // Settings alone need the program in use; the file that lies there now does not get ready.
         Assert.Contains("exit code 1", daemon.Control("upgrade", "--threads", "5").All, StringComparison.Ordinal);
         daemon.Stop();
     }
 
-    /// <summary>One request, and whatever comes; null if the worker went away.</summary>
+    /// <summary>Sends one request and returns the reply; null if the worker went away.</summary>
     private static string? Ask(string path)
     {
         try

@@ -54,7 +54,7 @@ public class UpgradeTests
         Assert.NotEqual(worker, daemon.Worker);
         Assert.Equal(2, daemon.Control("upgrade", "--threads", "many").Code);
         Assert.Equal(2, daemon.Control("upgrade", "--threads", "65").Code);
-        // What dies now comes back with the settings it had.
+        // A worker that dies now is replaced with the same settings.
         daemon.KillWorker();
         Assert.Equal(7, daemon.Figure("threads"));
         daemon.Stop();
@@ -133,7 +133,7 @@ public class UpgradeTests
         Assert.Contains(why, outcome.All, StringComparison.Ordinal);
         Assert.Equal(worker, daemon.Worker);
         Assert.Equal(0, daemon.Figure("processes.restarts"));
-        // And the next one works, with more threads than there were clones.
+        // The next one works, with more threads than there were clones.
         daemon.Control("upgrade", "--threads", "8").Succeeds();
         daemon.Stop();
     }

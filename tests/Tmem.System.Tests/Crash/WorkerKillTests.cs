@@ -122,7 +122,7 @@ public class WorkerKillTests
     }
 
     /// <summary>
-    /// The kernel takes 10 ms or more to take the memory of such a store apart; who stands by has the word before.
+    /// The kernel takes 10 ms or more to tear down the memory of such a store; the stand-by takes over before that.
     /// </summary>
     [Fact]
     public void Who_stands_by_takes_over_before_the_dead_workers_memory_is_gone()
@@ -163,8 +163,8 @@ public class WorkerKillTests
     }
 
     /// <summary>
-    /// Kills workers as long as one run of the verified swap workload lasts, or a few times spread over a short one; returns how
-    /// many.
+    /// Kills workers as long as one run of the verified swap workload lasts, or a few times spread over a short one; returns the
+    /// number of kills.
     /// </summary>
     private static async Task<int> KillUnderSwap(CrashRig rig)
     {
@@ -193,10 +193,10 @@ public class WorkerKillTests
         for (var watch = Stopwatch.StartNew(); !daemon.Log.Contains(lastWord, StringComparison.Ordinal); Thread.Sleep(1))
         {
             Assert.True(watch.Elapsed.TotalSeconds < 60, daemon.Log);
-            // As if it had died of itself: SIGKILL would be somebody's.
+            // As if it had died by itself: SIGKILL would count as somebody's.
             if (Killer.Child(daemon.Id) is { } worker && Syscall.kill(worker, Signum.SIGABRT) == 0) ended.Add(worker);
         }
-        // At full speed it would have been hundreds by the second.
+        // Without a back-off it would have been hundreds a second.
         Assert.InRange(ended.Count, 8, 200);
         Assert.Contains($"tmemctl --socket {daemon.Socket} recover", daemon.Log, StringComparison.Ordinal);
         Assert.Equal("held", Bounded.Run(() => File.ReadAllText(file)));

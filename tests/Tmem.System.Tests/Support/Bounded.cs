@@ -2,7 +2,7 @@ namespace Tmem.System.Tests.Support;
 
 /// <summary>
 /// File operations on a mount, from this process, with a time limit: when the daemon under test hangs, the test fails instead of
-/// hanging too, and <see cref="Daemon"/>'s Dispose aborts the connection, which frees the thread left behind.
+/// hanging too, and <see cref="Daemon"/>'s Dispose aborts the connection, which frees the blocked thread.
 /// </summary>
 internal static class Bounded
 {

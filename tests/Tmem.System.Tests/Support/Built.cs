@@ -1,6 +1,6 @@
 namespace Tmem.System.Tests.Support;
 
-/// <summary>Where the programs under test and the tools beside them lie.</summary>
+/// <summary>Where the programs under test and their tools lie.</summary>
 internal static class Built
 {
     /// <summary>The top of the repository: the folder that holds Tmem.sln.</summary>
@@ -20,7 +20,7 @@ internal static class Built
     public static string Benchmarks => Path.Combine(Beside("tests/Tmem.Benchmarks"), "Tmem.Benchmarks.dll");
 
     /// <summary>
-    /// The daemon as it is developed: a program that the runtime compiles as it goes, without ".dll" its own start.
+    /// The daemon as developers run it: a program that the runtime compiles as it runs; without ".dll" its own launcher.
     /// </summary>
     public static string CompiledDaemon => Path.Combine(Beside("src/Tmem.Fuse"), "tmemd.dll");
 

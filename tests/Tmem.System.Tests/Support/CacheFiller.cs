@@ -4,8 +4,8 @@ using Mono.Unix.Native;
 namespace Tmem.System.Tests.Support;
 
 /// <summary>
-/// Keeps a memory group at its limit with memory that the kernel can take back: a process in the group reads a file over and
-/// over, whose cache counts there. Whoever else in the group needs memory then has to reclaim some first.
+/// Keeps a memory group at its limit with memory that the kernel can reclaim: a process in the group reads a file over and over,
+/// whose cache counts there. Any other process in the group that needs memory must then reclaim some first.
 /// </summary>
 internal sealed class CacheFiller : IDisposable
 {
@@ -13,7 +13,7 @@ internal sealed class CacheFiller : IDisposable
     private readonly Process _process;
 
     /// <param name="group">The group.</param>
-    /// <param name="bytes">More than what the group has room for besides what it needs.</param>
+    /// <param name="bytes">More than the group has room for beside its needs.</param>
     public CacheFiller(MemoryGroup group, long bytes)
     {
         using (var file = new FileStream(_file, FileMode.Create))

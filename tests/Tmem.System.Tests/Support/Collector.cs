@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Tmem.System.Tests.Support;
 
-/// <summary>Keeps what a stream of a child says, whether or not the stream ever ends.</summary>
+/// <summary>Keeps what a child writes to a stream, whether or not the stream ever ends.</summary>
 internal sealed class Collector
 {
     private readonly StringBuilder _text = new();

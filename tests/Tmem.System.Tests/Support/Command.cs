@@ -4,13 +4,13 @@ using System.Diagnostics;
 namespace Tmem.System.Tests.Support;
 
 /// <summary>
-/// What a program did: its exit code (-1 when it was killed for taking too long), and all it printed on each stream.
+/// The outcome of a program: its exit code (-1 if it was killed for taking too long), and its output on each stream.
 /// </summary>
 internal sealed record Outcome(string Line, int Code, string Output, string Errors)
 {
     public string All => Output + Errors;
 
-    /// <summary>Fails the test with everything the program said unless it ended well.</summary>
+    /// <summary>Fails the test with all of the program's output unless it ended well.</summary>
     public Outcome Succeeds()
     {
         if (Code != 0) throw new CommandFailedException($"{Line}\nexit code {Code}\n{All}");
@@ -20,7 +20,7 @@ internal sealed record Outcome(string Line, int Code, string Output, string Erro
 
 internal sealed class CommandFailedException(string message) : Exception(message);
 
-/// <summary>Runs other programs, each with a time limit, because what is tested is able to hang them.</summary>
+/// <summary>Runs other programs, each with a time limit, because the daemon under test can make them hang.</summary>
 internal static class Command
 {
     public static Outcome Run(string program, params string[] arguments) => RunIn(null, 60, program, arguments);
@@ -51,7 +51,7 @@ internal static class Command
                 process.WaitForExit(2000);
                 return new Outcome(line, -1, output.Text(1), errors.Text(1) + $"\nno end within {seconds} s; killed");
             }
-            // A program may leave children behind that hold its streams (a daemon): a moment, then what is there.
+            // A program may leave children behind that hold its streams (a daemon): waits a moment, then takes what is there.
             return new Outcome(line, process.ExitCode, output.Text(2), errors.Text(2));
         }
         catch (Win32Exception error)

@@ -22,7 +22,7 @@ internal sealed class Conversation : IDisposable
         }
     }
 
-    /// <summary>Sends a request and returns what comes; empty if the worker went away.</summary>
+    /// <summary>Sends a request and returns the reply; empty if the worker went away.</summary>
     /// <param name="method">The method.</param>
     /// <param name="parameters">A JSON object.</param>
     public string Ask(string method, string parameters = "{}")

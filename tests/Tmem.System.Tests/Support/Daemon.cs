@@ -18,9 +18,9 @@ internal sealed class Daemon : IDisposable
     private string? _connection;
 
     /// <param name="folder">The daemon's own.</param>
-    /// <param name="ownsFolder">Whether it goes with the daemon.</param>
-    /// <param name="arguments">Beside mount and socket.</param>
-    /// <param name="mount">How its mount point is named to it.</param>
+    /// <param name="ownsFolder">Whether Dispose removes it.</param>
+    /// <param name="arguments">All but mount and socket.</param>
+    /// <param name="mount">The name by which the daemon is given its mount point.</param>
     /// <param name="shell">What a shell does before it becomes the daemon, and that script's "$0"; the daemon's command line is
     /// "$@".</param>
     private Daemon(string folder, bool ownsFolder, string[] arguments, string? mount = null,
@@ -62,10 +62,10 @@ internal sealed class Daemon : IDisposable
 
     public int ExitCode => _process.ExitCode;
 
-    /// <summary>What it has said on standard output so far.</summary>
+    /// <summary>Its standard output so far.</summary>
     public string Output => _output.Text();
 
-    /// <summary>The keeper, the worker that serves, and the one that stands by, once all are there.</summary>
+    /// <summary>The keeper, the worker that serves, and the stand-by, once all are there.</summary>
     public int[] AwaitAll()
     {
         for (var tries = 0; ; tries++, Thread.Sleep(20))
@@ -76,13 +76,13 @@ internal sealed class Daemon : IDisposable
         }
     }
 
-    /// <summary>What it has logged so far.</summary>
+    /// <summary>Its log so far.</summary>
     public string Log => _log.Text();
 
     /// <summary>A new private folder for a daemon.</summary>
     public static string NewFolder() => Directory.CreateTempSubdirectory("tmem-test-").FullName;
 
-    /// <summary>Starts a daemon and waits until it serves; a folder that is given stays when the daemon goes.</summary>
+    /// <summary>Starts a daemon and waits until it serves; a folder that is given outlives the daemon.</summary>
     public static Daemon Start(string capacity = "256M", string? folder = null, params string[] arguments)
     {
         Requires.Machine();
@@ -97,7 +97,7 @@ internal sealed class Daemon : IDisposable
             shell: ("echo $$ > \"$0\" && exec \"$@\"", Path.Combine(group.Folder, "cgroup.procs"))), null);
     }
 
-    /// <summary>The same, its mount point named by another path that leads there.</summary>
+    /// <summary>The same, with its mount point named by another path that leads there.</summary>
     public static Daemon StartAt(string mount, string capacity, string folder) =>
         Await(new Daemon(folder, false, ["--capacity", capacity], mount), null);
 
@@ -105,11 +105,11 @@ internal sealed class Daemon : IDisposable
     public static Daemon StartLoggingTo(string log, string capacity) =>
         Await(new Daemon(NewFolder(), true, ["--capacity", capacity], shell: ("exec \"$@\" 2>\"$0\"", log)), null);
 
-    /// <summary>The same, with something that a shell does before: the daemon's command line is "$@".</summary>
+    /// <summary>The same, after a shell script: the daemon's command line is "$@".</summary>
     public static Daemon StartBy(string script, string capacity = "64M") =>
         Await(new Daemon(NewFolder(), true, ["--capacity", capacity], shell: (script, "sh")), null);
 
-    /// <summary>The same, with something done to the process that was started before it serves.</summary>
+    /// <summary>The same, with an action on the started process before it serves.</summary>
     public static Daemon StartWith(Action<int> meddle) => Await(new Daemon(NewFolder(), true, ["--capacity", "64M"]), meddle);
 
     private static Daemon Await(Daemon daemon, Action<int>? meddle)
@@ -154,7 +154,7 @@ internal sealed class Daemon : IDisposable
         return path;
     }
 
-    /// <summary>Waits until so many workers have been replaced because they died.</summary>
+    /// <summary>Waits until so many dead workers have been replaced.</summary>
     public void AwaitRestarts(long restarts)
     {
         for (var tries = 0; Figure("processes.restarts") < restarts; tries++)
@@ -172,7 +172,7 @@ internal sealed class Daemon : IDisposable
         AwaitRestarts(restarts + 1);
     }
 
-    /// <summary>Has a worker from a copy of the program take over; returns the copy's path.</summary>
+    /// <summary>Upgrades to a copy of the program; returns the copy's path.</summary>
     public string UpgradeToCopy()
     {
         var copy = Path.Combine(Folder, "tmemd-next");
@@ -188,10 +188,10 @@ internal sealed class Daemon : IDisposable
         AwaitState(Id, 'T');
     }
 
-    /// <summary>Lets the keeper go on.</summary>
+    /// <summary>Continues the keeper.</summary>
     public void Continue() => Signal(Signum.SIGCONT);
 
-    /// <summary>Waits until mount and processes are gone, whoever the keeper was in the end.</summary>
+    /// <summary>Waits until mount and processes are gone, whichever process was the keeper in the end.</summary>
     public void AwaitNothing()
     {
         for (var tries = 0; MachineState.Of(Folder).Length > 0; tries++)
@@ -219,7 +219,7 @@ internal sealed class Daemon : IDisposable
     /// <summary>Waits for the process to end.</summary>
     public bool WaitForEnd(int seconds) => _process.WaitForExit(seconds * 1000);
 
-    /// <summary>Stops it as a user would and asserts that it went well.</summary>
+    /// <summary>Stops it as a user would and asserts success.</summary>
     public void Stop()
     {
         Control("stop").Succeeds();
@@ -231,7 +231,7 @@ internal sealed class Daemon : IDisposable
     {
         if (MachineState.IsMounted(Mount))
         {
-            // What cannot be swapped in, because nobody serves it, must not hold up those who come after this test.
+            // Pages that cannot be swapped in, because no process serves them, must not hold up later tests.
             if (MachineState.Loops().Any(l => Below(l.File)) && Control("swap", "off", "--force").Code != 0
                 && _connection is not null) FuseConnection.Abort(_connection);
             Command.RunFor(20, Built.Control, "--socket", Socket, "stop");
@@ -243,7 +243,7 @@ internal sealed class Daemon : IDisposable
             Command.Run("losetup", "--detach", device);
         }
         if (IsAlive) Signal(Signum.SIGKILL);
-        // A worker whose keeper is dead starts another: the last word is the connection's end.
+        // A worker whose keeper is dead starts another: only an abort of the connection ends it for good.
         if (_connection is not null && MachineState.IsMounted(Mount)) FuseConnection.Abort(_connection);
         for (var tries = 0; MachineState.IsMounted(Mount) && tries < 4; tries++) Command.Run("umount", "--lazy", Mount);
         WaitForEnd(10);

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Tmem.System.Tests.Support;
 
-/// <summary>File calls that answer with the kernel's own error number, which .NET's exceptions hide.</summary>
+/// <summary>File calls that return the kernel's own errno, which .NET's exceptions hide.</summary>
 internal static unsafe class Files
 {
     private const FilePermissions Mode = FilePermissions.S_IRUSR | FilePermissions.S_IWUSR;
@@ -16,7 +16,7 @@ internal static unsafe class Files
         return descriptor;
     }
 
-    /// <summary>Makes an empty file; 0 or the reason why not.</summary>
+    /// <summary>Makes an empty file; 0 or the errno.</summary>
     public static Errno Create(string path)
     {
         var descriptor = Open(path, OpenFlags.O_CREAT | OpenFlags.O_WRONLY, out var error);
@@ -39,14 +39,14 @@ internal static unsafe class Files
         return 0;
     }
 
-    /// <summary>Reads at an offset; 0 with how much there was, or the reason why not.</summary>
+    /// <summary>Reads at an offset; 0 with the number of bytes, or the errno.</summary>
     public static Errno Read(int descriptor, Span<byte> into, long offset, out int length)
     {
         fixed (byte* start = into) length = (int)Syscall.pread(descriptor, start, (ulong)into.Length, offset);
         return length < 0 ? Stdlib.GetLastError() : 0;
     }
 
-    /// <summary>Sets a file's length; 0 or the reason why not.</summary>
+    /// <summary>Sets a file's length; 0 or the errno.</summary>
     public static Errno Truncate(int descriptor, long length) => Syscall.ftruncate(descriptor, length) == 0 ? 0
         : Stdlib.GetLastError();
 

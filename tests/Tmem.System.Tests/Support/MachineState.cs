@@ -1,11 +1,11 @@
 namespace Tmem.System.Tests.Support;
 
-/// <summary>What a machine has of the things tmem makes: mounts, loop devices in use, swap devices, daemons.</summary>
+/// <summary>The machine's things that tmem makes: mounts, loop devices in use, swap devices, daemons.</summary>
 internal static class MachineState
 {
     /// <summary>
-    /// One line for each mount, loop device, swap device and daemon that has to do with a folder. Only those: other daemons may
-    /// come and go on the machine meanwhile.
+    /// One line for each mount, loop device, swap device and daemon that belongs to a folder. Only those: other daemons may come
+    /// and go on the machine meanwhile.
     /// </summary>
     public static string[] Of(string folder)
     {
@@ -20,14 +20,14 @@ internal static class MachineState
         ];
     }
 
-    /// <summary>The same, once there are so many: the worker that stands by comes a moment after the one that serves.</summary>
+    /// <summary>The same, once there are so many: the stand-by starts a moment after the worker that serves.</summary>
     public static string[] Of(string folder, int lines)
     {
         for (var tries = 0; tries < 200 && Of(folder).Length < lines; tries++) Thread.Sleep(50);
         return Of(folder);
     }
 
-    /// <summary>The devices and files swapped to now.</summary>
+    /// <summary>The devices and files in use as swap.</summary>
     public static string[] Swaps() => [.. File.ReadLines("/proc/swaps").Skip(1).Select(l => l.Split([' ', '\t'])[0]).Order()];
 
     /// <summary>Loop devices and the files behind them.</summary>

@@ -14,13 +14,13 @@ internal sealed class MemoryGroup : IDisposable
         Limit = limit;
     }
 
-    /// <summary>Bytes that it may take.</summary>
+    /// <summary>Its limit in bytes.</summary>
     public long Limit
     {
         set => File.WriteAllText(Path.Combine(Folder, IsOne ? "memory.limit_in_bytes" : "memory.max"), value.ToString());
     }
 
-    /// <summary>The most that it has taken.</summary>
+    /// <summary>The most that it has used, in bytes.</summary>
     public long Peak => long.Parse(File.ReadAllText(Path.Combine(Folder, IsOne ? "memory.max_usage_in_bytes" : "memory.peak")));
 
     public string Folder { get; }
@@ -37,14 +37,14 @@ internal sealed class MemoryGroup : IDisposable
             .First(l => l.StartsWith("swap ", StringComparison.Ordinal)).Split(' ')[1])
         : long.Parse(File.ReadAllText(Path.Combine(Folder, "memory.swap.current")));
 
-    /// <summary>Whatever its limit, nothing of the group is swapped: as a group must be in which the daemon is.</summary>
+    /// <summary>Whatever its limit, the group is never swapped: required of the group that the daemon is in.</summary>
     public void KeepOutOfSwap() => File.WriteAllText(Path.Combine(Folder, IsOne ? "memory.swappiness" : "memory.swap.max"), "0");
 
-    /// <summary>Moves a process into the group: what it takes from now on counts.</summary>
+    /// <summary>Moves a process into the group: its memory counts there from now on.</summary>
     public void Add(int process) => File.WriteAllText(Path.Combine(Folder, "cgroup.procs"), $"{process}");
 
     /// <summary>
-    /// Makes the kernel take back what it can of the group's memory; so many bytes at the least, if it lets itself be told.
+    /// Makes the kernel reclaim what it can of the group's memory; at least so many bytes, if the kernel takes a number.
     /// </summary>
     public void Reclaim(long bytes)
     {
@@ -55,7 +55,7 @@ internal sealed class MemoryGroup : IDisposable
         }
         catch (IOException)
         {
-            // It found less than it was asked for.
+            // It reclaimed less than it was asked for.
         }
     }
 

@@ -1,6 +1,6 @@
 namespace Tmem.System.Tests.Support;
 
-/// <summary>Small C programs for what .NET does not let a test do: built once a run, from Programs/.</summary>
+/// <summary>Small C programs for what a test cannot do in .NET: built once a run, from Programs/.</summary>
 internal static class NativeProgram
 {
     /// <summary>The built program's path; skips the test without a compiler.</summary>

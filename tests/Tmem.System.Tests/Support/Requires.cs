@@ -2,10 +2,10 @@ using Xunit;
 
 namespace Tmem.System.Tests.Support;
 
-/// <summary>Skips a test, with the reason, on a machine that lacks what it needs.</summary>
+/// <summary>Skips a test, with the reason, on a machine that lacks a prerequisite.</summary>
 internal static class Requires
 {
-    /// <summary>What every test here needs: root, /dev/fuse and the built programs.</summary>
+    /// <summary>The prerequisites of every test here: root, /dev/fuse and the built programs.</summary>
     public static void Machine()
     {
         if (Environment.UserName != "root") Assert.Skip("mounting needs root; run as root");

@@ -20,7 +20,7 @@ internal sealed class Swapper : IDisposable
 
     public bool IsAlive => !_process.HasExited;
 
-    /// <summary>Starts one that holds so many MiB; returns when it has filled them.</summary>
+    /// <summary>Starts one that holds so many MiB; returns once it has filled them.</summary>
     public static Swapper Hold(MemoryGroup group, int mebibytes, bool random, int seconds, bool shared = false)
     {
         var swapper = new Swapper(group,
@@ -37,7 +37,7 @@ internal sealed class Swapper : IDisposable
         }
     }
 
-    /// <summary>Runs one that visits its objects; its exit code, 137 if it was killed.</summary>
+    /// <summary>Runs one that visits its objects; returns its exit code, 137 if it was killed.</summary>
     public static int Walk(MemoryGroup group, int mebibytes, int passes, int lookups, int seconds)
     {
         using var swapper = new Swapper(group, ["walk", $"{mebibytes}", $"{passes}", $"{lookups}"]);
@@ -45,7 +45,7 @@ internal sealed class Swapper : IDisposable
         return swapper._process.ExitCode;
     }
 
-    /// <summary>Has it look at its pages; fails if one is wrong.</summary>
+    /// <summary>Makes it check its pages; fails if one is wrong.</summary>
     public void Verify(int seconds)
     {
         _process.StandardInput.Close();

@@ -17,7 +17,7 @@ internal static class Workload
             "--bytes", bytes, "--corpus", corpus, "--touches", "20000", "--group", group.Folder);
     }
 
-    /// <summary>The phases an outcome reports, by name.</summary>
+    /// <summary>The phases that an outcome reports, by name.</summary>
     public static Dictionary<string, JsonNode> Phases(Outcome outcome) =>
         outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonNode.Parse(l)!)
             .ToDictionary(p => p["phase"]!.GetValue<string>());
