@@ -44,9 +44,6 @@ internal static class FuseProtocol
     public const int InHeaderSize = 40;
     public const int OutHeaderSize = 16;
 
-    /// <summary>The kernel refuses to fill a buffer smaller than this.</summary>
-    public const int MinimumReadBuffer = 8192;
-
     /// <summary>The largest request is a WRITE: the header, fuse_write_in, and max_write bytes.</summary>
     public const int WriteOverhead = InHeaderSize + 40;
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using Tmem.Control.CommandLine;
 using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Native;
@@ -28,6 +29,15 @@ public sealed class CommandLineTests
         public override void Write(char value) => throw new IOException("No space left on device");
         public override void Write(string? value) => throw new IOException("No space left on device");
         public override void Write(char[] buffer, int index, int count) => throw new IOException("No space left on device");
+    }
+
+    [Fact]
+    public void The_readme_shows_every_option_and_no_other()
+    {
+        var shown = File.ReadLines(Path.Combine(AppContext.BaseDirectory, "README.md"))
+            .Single(line => line.StartsWith("| `tmemd` |", StringComparison.Ordinal));
+        Assert.Equal(CommandLine.Create(_ => 0).Options.Select(option => option.Name).Except(["--version"]).Order(),
+            Regex.Matches(shown, "--[a-z-]+").Select(option => option.Value).Distinct().Order());
     }
 
     [Fact]
