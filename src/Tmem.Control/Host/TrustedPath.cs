@@ -115,7 +115,7 @@ internal static unsafe partial class TrustedPath
                         return Refuse($"{name} does not exist; make it first: mkdir -p "
                             + ShellWord.Of(Path.GetDirectoryName(_path) ?? "/"));
                     if (!isMissing || !isLast) return Refuse($"{name}: {Words(error)}");
-                    if (Make(step, name, in above, isLast, out var made) is { } none) return Refuse(none);
+                    if (Make(step, name, in above, out var made) is { } none) return Refuse(none);
                     if (made.IsOpen) return made;
                     continue;
                 }
@@ -164,7 +164,7 @@ internal static unsafe partial class TrustedPath
         }
 
         /// <summary>Makes a missing file or directory. Null and nothing open: the walk continues with a new look.</summary>
-        private string? Make(string step, string name, in FileStatus above, bool isLast, out OpenedPath made)
+        private string? Make(string step, string name, in FileStatus above, out OpenedPath made)
         {
             made = new OpenedPath(-1, null, null, false);
             var exposed = ExposedBy(in above, new FileStatus { Owner = Self }, _at, name);
