@@ -40,6 +40,19 @@ public sealed class BadStartTests : IDisposable
         Assert.Equal("700", Command.Run("stat", "-c", "%a", directory).Output.Trim());
     }
 
+    /// <summary>The request buffers do not fit, or, with more, the region.</summary>
+    [Theory]
+    [InlineData(1000)]
+    [InlineData(300_000)]
+    public void A_limit_on_the_size_of_files_is_named(int blocks)
+    {
+        var outcome = Command.Run("sh", "-c", $"ulimit -f {blocks}; exec \"$0\" \"$@\"", Built.Daemon, "--mount", Mount,
+            "--capacity", "64M", "--socket", Socket, "--region", Path.Combine(_folder, "region"));
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains($"may have files of {512L * blocks} bytes at most", outcome.Errors, StringComparison.Ordinal);
+        Assert.Contains("raise that limit (ulimit -f unlimited", outcome.Errors, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Mount_point_is_a_file()
     {

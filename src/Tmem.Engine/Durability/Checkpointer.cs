@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Tmem.Engine.Native;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Durability;
@@ -237,13 +238,14 @@ internal sealed class Checkpointer : IDisposable
         _failedSince = Stopwatch.GetTimestamp();
         var free = _image.FreeBytes;
         var isFull = Journal.IsFull(error);
-        var room = isFull && free >= 0 ? $" ({free >> 10} KiB are free, and up to {_checkpoint.BytesBehind >> 9} may be needed)"
-            : "";
+        var isLimit = FileFacts.IsLimit(error);
+        var room = isFull && free >= 0 && !isLimit
+            ? $" ({free >> 10} KiB are free, and up to {_checkpoint.BytesBehind >> 9} may be needed)" : "";
         return new TmemNotice(IsProblem: true,
             $"{_image.Name} cannot be written: {FileFacts.Describe(error)}{room}. Nothing is lost: the "
             + "store goes on in memory, and the file holds the last state that was made durable; a sync fails until this one "
             + "works, which is "
             + $"tried again every {s_longestRetry.TotalSeconds:0} s at the latest. "
-            + $"{(isFull ? "Make room on its disk" : "See to its disk")}");
+            + (isLimit ? "Remedy: " + FileSizeLimit.Remedy : isFull ? "Make room on its disk" : "See to its disk"));
     }
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Tmem.Engine.Format;
+using Tmem.Engine.Native;
 using Tmem.Engine.Region;
 
 namespace Tmem.Engine.Durability;
@@ -381,7 +382,8 @@ internal sealed unsafe class RegionImage : IDisposable
     private void Must(int error, string what)
     {
         if (error != 0)
-            throw new RegionException($"cannot {what} {Name}: {FileFacts.Describe(error)}; see to its disk, then start again");
+            throw new RegionException($"cannot {what} {Name}: {FileFacts.Describe(error)}; "
+                + $"{(FileFacts.IsLimit(error) ? FileSizeLimit.Remedy : "see to its disk")}, then start again");
     }
 
     private static long Down(long offset) => offset & ~(RegionLayout.PageSize - 1L);

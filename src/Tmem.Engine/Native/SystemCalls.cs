@@ -43,7 +43,8 @@ internal static unsafe partial class SystemCalls
     public static long Seek(int descriptor, long offset, int whence) => ValueOrErrno((nint)LSeek(descriptor, offset, whence));
 
     /// <summary>0, or an errno.</summary>
-    public static int SetLength(int descriptor, long length) => Errno(FTruncate(descriptor, length));
+    public static int SetLength(int descriptor, long length) =>
+        FileSizeLimit.Allows(length) ? Errno(FTruncate(descriptor, length)) : LibC.EFBIG;
 
     /// <summary>Bytes read, or minus an errno.</summary>
     public static long ReadAt(int descriptor, void* into, long length, long offset) =>
@@ -51,7 +52,7 @@ internal static unsafe partial class SystemCalls
 
     /// <summary>Bytes written, or minus an errno.</summary>
     public static long WriteAt(int descriptor, void* from, long length, long offset) =>
-        ValueOrErrno(PWrite(descriptor, from, (nuint)length, offset));
+        FileSizeLimit.Allows(offset + length) ? ValueOrErrno(PWrite(descriptor, from, (nuint)length, offset)) : -LibC.EFBIG;
 
     /// <summary>0, or an errno.</summary>
     public static int SyncData(int descriptor) => Errno(FDataSync(descriptor));

@@ -46,5 +46,10 @@ internal static unsafe class FileFacts
         return end > start;
     }
 
-    public static string Describe(int error) => Marshal.GetPInvokeErrorMessage(error);
+    /// <summary>The system's words, and the limit if that is the reason.</summary>
+    public static string Describe(int error) => Marshal.GetPInvokeErrorMessage(error)
+        + (error == EFBIG && FileSizeLimit.Bytes is { } most ? $", as this process may have files of {most} bytes at most" : "");
+
+    /// <summary>Whether an error is this process's limit on the size of files, and not the file system's.</summary>
+    public static bool IsLimit(int error) => error == EFBIG && FileSizeLimit.Bytes is not null;
 }

@@ -60,7 +60,8 @@ internal sealed unsafe class RegionMemory : IDisposable
     public static RegionMemory FromDescriptor(int fd, long length, bool lockMemory, string name)
     {
         if (FileFacts.LengthOf(fd, name) < length && SystemCalls.SetLength(fd, length) is var error and not 0)
-            throw new RegionException($"cannot extend {name} to {length} bytes: {FileFacts.Describe(error)}");
+            throw new RegionException($"cannot extend {name} to {length} bytes: {FileFacts.Describe(error)}"
+                + (FileFacts.IsLimit(error) ? $"; {FileSizeLimit.Remedy}" : ""));
         return Map(fd, length, lockMemory, name);
     }
 

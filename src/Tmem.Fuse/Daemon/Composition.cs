@@ -1,5 +1,6 @@
 using Tmem.Control.Messages;
 using Tmem.Engine;
+using Tmem.Engine.Native;
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Keeper;
@@ -69,8 +70,9 @@ internal sealed class Composition : IDisposable
                 + $"{RemovedFile}, and stop with {discard}",
             TmemStatus.DiskFull =>
                 $"the disk of {RegionName} has no room for what has changed since it was last written, {bytes} of the region, "
-                + "once for the journal and once where the image has no place for it yet, and that would be lost; make room on "
-                + $"that disk, or delete files of the store, and stop again, or lose it with {discard}",
+                + "once for the journal and once where the image has no place for it yet, and that would be lost; "
+                + (FileSizeLimit.Bytes is null ? "make room on that disk" : $"make room on that disk or {FileSizeLimit.Remedy}")
+                + $", or delete files of the store, and stop again, or lose it with {discard}",
             _ => $"{RegionName} cannot be written, and {bytes} of the region that it lacks would be lost; see to its disk, and "
                 + $"stop again, or lose it with {discard}",
         }, lost);

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Engine.Native;
 
 namespace Tmem.Fuse.Native;
 
@@ -47,7 +48,10 @@ internal static unsafe partial class SharedMemory
         if (descriptor < 0) throw new StartupException($"memfd_create failed: {Libc.Describe(Libc.LastError)}.");
         if (bytes == 0) return descriptor;
         if (NativeProcess.ftruncate(descriptor, bytes) != 0)
-            throw new StartupException($"No memory for {name}, {bytes} bytes: {Libc.Describe(Libc.LastError)}.");
+            throw new StartupException(Libc.LastError == Errno.EFBIG && FileSizeLimit.Bytes is { } most
+                ? $"Cannot make {name}, {bytes} bytes, as this process may have files of {most} bytes at most: "
+                    + $"{FileSizeLimit.Remedy}."
+                : $"No memory for {name}, {bytes} bytes: {Libc.Describe(Libc.LastError)}.");
         stays |= LockedSegment.TryLock(segment);
         return descriptor;
     }
