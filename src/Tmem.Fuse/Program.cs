@@ -16,6 +16,7 @@ switch (role)
     case Role.Adopter:
         return Adopter.Run(page, line);
     default:
+        if (Reviver.TryRun(out var exit)) return exit;
         // The daemon handles signals itself: a stop can be refused.
         return Usage.Run(CommandLine.Create(options => Founder.Run(options, warning)), "tmemd", args,
             new InvocationConfiguration { ProcessTerminationTimeout = null });

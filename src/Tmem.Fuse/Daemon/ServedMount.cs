@@ -41,6 +41,9 @@ internal sealed class ServedMount : IDisposable
         return new ServedMount(connection.Mount, session);
     }
 
+    /// <summary>Whether requests are taken: see <see cref="FuseSession.TakesRequests"/>.</summary>
+    public bool TakesRequests() => _session.TakesRequests();
+
     /// <summary>
     /// Stops reading requests, leaving the mount to a successor; <see cref="Ended"/> completes when everything that was read is
     /// answered.

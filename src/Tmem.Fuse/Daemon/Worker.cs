@@ -259,6 +259,7 @@ internal sealed unsafe class Worker : IDaemon
         var worker = new Worker(handover, mount, line, composition);
         // Before an upgrade can be asked for: the keeper then knows that this worker serves.
         worker._keeper.Start();
+        Heartbeat.Begin(handover, mount);
         using (worker._control = composition.StartControl(worker, handover, worker._calls))
         {
             new Thread(() => worker.HandleSignals(signals), SignalStackBytes) { IsBackground = true, Name = "signals" }.Start();

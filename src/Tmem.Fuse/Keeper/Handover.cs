@@ -191,6 +191,15 @@ internal unsafe struct HandoverPage
     /// its worker. Appended at the end as well.
     /// </summary>
     public int StopsDecided;
+
+    /// <summary>
+    /// When the worker last showed that it takes requests, in Environment.TickCount64; 0 if it has not. Appended at the end as
+    /// well.
+    /// </summary>
+    public long Beat;
+
+    /// <summary>How often a supervisor has started a daemon again that had ended as a whole. Appended at the end as well.</summary>
+    public int Revivals;
 }
 
 /// <summary>The shared page, mapped.</summary>
@@ -237,21 +246,56 @@ internal sealed unsafe class Handover
     /// <exception cref="StartupException">It is not a handover page, or of another version.</exception>
     public static Handover Adopt(int descriptor)
     {
-        var handover = Map(descriptor);
-        ref var page = ref handover.Page;
-        if (page.Magic != HandoverPage.ExpectedMagic)
-            throw new StartupException(
-                $"Descriptor {descriptor} is no handover page. Start tmemd without {Launcher.RoleVariable} in its environment.");
-        if (page.Version != HandoverPage.ExpectedVersion)
+        var handover = Look(descriptor);
+        if (!handover.IsKnown)
         {
-            throw new StartupException($"The running tmemd hands over in version {page.Version} and this program knows version "
-                + $"{HandoverPage.ExpectedVersion}: turn swap off, stop it and start this program instead.");
+            throw new StartupException($"The running tmemd hands over in version {handover.Page.Version} and this program knows "
+                + $"version {HandoverPage.ExpectedVersion}: turn swap off, stop it and start this program instead.");
         }
-        // Whichever process dies: the shared memory stays while one of them lives.
-        LockedSegment.Hold(page.PageSegment, descriptor);
-        LockedSegment.Hold(page.BuffersSegment, page.Buffers);
-        LockedSegment.Hold(page.RegionSegment, page.Region);
+        handover.Hold();
         return handover;
+    }
+
+    /// <summary>An inherited page, of whatever version.</summary>
+    /// <exception cref="StartupException">It is not a handover page.</exception>
+    public static Handover Look(int descriptor)
+    {
+        var handover = Map(descriptor);
+        return handover.Page.Magic == HandoverPage.ExpectedMagic ? handover : throw new StartupException(
+            $"Descriptor {descriptor} is no handover page. Start tmemd without {Launcher.RoleVariable} in its environment.");
+    }
+
+    /// <summary>Whether it is of the version of this program: only then do the other fields mean anything.</summary>
+    public bool IsKnown => _page->Version == HandoverPage.ExpectedVersion;
+
+    /// <summary>Whether its mount is gone.</summary>
+    public bool IsOver => IsKnown && _page->ConnectionOver != 0;
+
+    /// <summary>
+    /// Takes over a page whose processes are all dead, with descriptors that have other numbers now; they are closed on exec.
+    /// </summary>
+    /// <param name="find">The number of the descriptor at a place of <see cref="Stored"/>; -1 if there is none.</param>
+    /// <exception cref="StartupException">Something is missing without which nothing can be served.</exception>
+    public void Revive(Func<int, int> find)
+    {
+        for (var place = Stored.Region; place < Stored.FirstDevice + _page->DeviceCount; place++)
+        {
+            ref var number = ref Stored.In(ref *_page, place);
+            var had = number >= 0;
+            number = find(place);
+            if (number < 0 && had && !Stored.CanBeMade(place))
+                throw new StartupException($"The supervisor has not kept {Stored.NameOf(place)}, without which {MountPoint} cannot be "
+                    + $"served any more. Run '{Tmemctl.Line("recover")}', then start tmemd again.");
+        }
+        Hold();
+    }
+
+    /// <summary>Whichever process dies: the shared memory stays while one of them lives.</summary>
+    private void Hold()
+    {
+        LockedSegment.Hold(_page->PageSegment, Descriptor);
+        LockedSegment.Hold(_page->BuffersSegment, _page->Buffers);
+        LockedSegment.Hold(_page->RegionSegment, _page->Region);
     }
 
     /// <summary>

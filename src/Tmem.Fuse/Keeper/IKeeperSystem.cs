@@ -15,6 +15,15 @@ internal interface IKeeperSystem
     /// <summary>Waits until one of them has sent something or has ended, or a signal arrives; at most this long.</summary>
     void Wait(ReadOnlySpan<Watched> family, int milliseconds);
 
+    /// <summary>Whether a supervisor is there to be told.</summary>
+    bool IsSupervised { get; }
+
+    /// <summary>How long the supervisor waits for a sign of life, in milliseconds; 0 if it waits for none.</summary>
+    long Watchdog { get; }
+
+    /// <summary>Sends the supervisor a message, with a descriptor unless that is -1. False if it must be sent again.</summary>
+    bool TryTell(KeeperLine message, int descriptor);
+
     /// <summary>The next signal, or 0.</summary>
     int ReadSignal();
 

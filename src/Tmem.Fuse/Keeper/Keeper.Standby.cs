@@ -75,6 +75,7 @@ internal sealed unsafe partial class Keeper<TSystem>
         Worker = next;
         next = default;
         Page.WorkerProcess = Worker.Process;
+        Page.Beat = 0;
         _system.StepForward(in Worker);
         _system.Send(in Worker, LinkMessage.TakeOver);
     }

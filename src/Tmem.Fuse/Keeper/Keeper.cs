@@ -48,6 +48,8 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         _upgrade = handover.Tmemctl.Line("upgrade --binary FILE");
         _system.HoldProgram(Page.Current.Program);
         Page.KeeperProcess = Environment.ProcessId;
+        _everServed = Page.ConnectionUsed != 0;
+        _stored.AsSpan().Fill(-1);
     }
 
     /// <summary>The exit code, once there is nothing left to keep: the mount is gone, or the first worker failed to
@@ -73,7 +75,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         Worker.Serves = true;
         // 0: unknown, or from a program that did not note it.
         Worker.ServesSince = Page.ServesSince != 0 ? Page.ServesSince : _system.Now;
-        _everServed = true;
+        _everServed = _isAdopter = true;
         _system.Send(in Worker, LinkMessage.Watching);
         _system.Log(LogLevel.Info, $"keeping {_mountPoint}, served by worker {Worker.Process}");
     }
@@ -83,6 +85,8 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
     public int Run()
     {
         Rehearse();
+        // Before the first worker is started: what it serves must already be able to outlive it.
+        Supervise();
         var allocated = GC.GetAllocatedBytesForCurrentThread();
         while (Exit is null)
         {
@@ -90,6 +94,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
             Page.KeeperAllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - allocated;
         }
         AwaitFamily();
+        TakeLeave();
         return Exit.Value;
     }
 
@@ -104,6 +109,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         CheckUpgrade();
         KeepStandby();
         Attend(StandbyPlace);
+        Supervise();
     }
 
     /// <summary>
@@ -137,7 +143,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         if (!Worker.Exists && !Successor.Exists) patience = (int)Math.Clamp(_startAt - now, 0, LongestDelay);
         if (WantsStandby) patience = (int)Math.Clamp(_standbyAt - now, 0, patience);
         if (_phase != UpgradePhase.None) patience = (int)Math.Clamp(_deadline - now, 0, patience);
-        return patience;
+        return SupervisionPatience(now, patience);
     }
 
     /// <summary>Reads the messages of the process at a place, and notices its end.</summary>
@@ -201,6 +207,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
             return;
         }
         Page.WorkerProcess = Worker.Process;
+        Page.Beat = 0;
     }
 
     private void WorkerServes()
@@ -218,6 +225,8 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
     private void TakeListener()
     {
         _system.TakeListener(_wish.Program);
+        // The same number, another socket.
+        _stored[Stored.Listener] = -1;
         if (Standby.Exists) _system.Send(in Standby, LinkMessage.Listener, Page.Listener);
         if (Successor.Exists) _system.Send(in Successor, LinkMessage.Listener, Page.Listener);
     }

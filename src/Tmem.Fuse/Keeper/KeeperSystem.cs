@@ -12,11 +12,13 @@ internal readonly unsafe struct KeeperSystem : IKeeperSystem
     private readonly OutOfMemoryCounter _counter;
     private readonly HeldProgram _held = new();
     private readonly int _signals;
+    private readonly Supervisor _supervisor;
 
     /// <summary>For the keeper of what the page lists.</summary>
     /// <exception cref="StartupException">The system is out of descriptors or memory.</exception>
-    public KeeperSystem(Handover handover, MemoryAdvice advice)
+    public KeeperSystem(Handover handover, MemoryAdvice advice, Supervisor supervisor)
     {
+        _supervisor = supervisor;
         _handover = handover;
         _counter = new OutOfMemoryCounter(advice.Counter);
         _launcher = new Launcher(handover);
@@ -25,6 +27,15 @@ internal readonly unsafe struct KeeperSystem : IKeeperSystem
 
     /// <inheritdoc/>
     public long Now => Environment.TickCount64;
+
+    /// <inheritdoc/>
+    public bool IsSupervised => _supervisor.Exists;
+
+    /// <inheritdoc/>
+    public long Watchdog => _supervisor.WatchdogMilliseconds;
+
+    /// <inheritdoc/>
+    public bool TryTell(KeeperLine message, int descriptor) => _supervisor.TrySend(message.Text, descriptor);
 
     /// <inheritdoc/>
     public void Wait(ReadOnlySpan<Watched> family, int milliseconds)

@@ -39,10 +39,19 @@ internal sealed unsafe class LogPipe
     /// <exception cref="StartupException">The system is out of descriptors.</exception>
     public static void Create(Handover handover)
     {
+        (handover.Page.LogEnd, handover.Page.LogBegin) = (-1, -1);
+        Resume(handover);
+    }
+
+    /// <summary>The same with the pipe of the page, if it has one: what is in it was written by processes that are dead now.</summary>
+    /// <exception cref="StartupException">The system is out of descriptors.</exception>
+    public static void Resume(Handover handover)
+    {
         ref var page = ref handover.Page;
-        var ends = stackalloc int[2];
+        var ends = stackalloc int[2] { page.LogEnd, page.LogBegin };
         page.LogTarget = NativeProcess.fcntl(StandardError, NativeProcess.F_DUPFD_CLOEXEC, StandardError + 1);
-        if (page.LogTarget < 0 || NativeProcess.pipe2(ends, Libc.O_CLOEXEC | Libc.O_NONBLOCK) != 0)
+        var hasPipe = page.LogEnd >= 0 && page.LogBegin >= 0;
+        if (page.LogTarget < 0 || (!hasPipe && NativeProcess.pipe2(ends, Libc.O_CLOEXEC | Libc.O_NONBLOCK) != 0))
             throw new StartupException(
                 $"No descriptors for the log: {Libc.Describe(Libc.LastError)}. Raise the limit on open files.");
         (page.LogEnd, page.LogBegin) = (ends[0], ends[1]);

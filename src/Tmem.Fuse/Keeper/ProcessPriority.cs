@@ -46,7 +46,10 @@ internal static unsafe class ProcessPriority
             DaemonSignals.Block();
             ProcessRights.BeginWithLess();
             ProcessRights.BeginWithStandardDescriptors();
-            Execute();
+            InheritedDescriptors.PassOn(true);
+            // The link's target rather than the link: the process is then named after the program, not "exe".
+            const string self = "/proc/self/exe";
+            Execute(Libc.ReadLink(self) is { } path && File.Exists(path) ? path : self);
         }
         return $"The program could not be started again as an I/O flusher: {Libc.Describe(Libc.LastError)}.";
     }
@@ -115,11 +118,11 @@ internal static unsafe class ProcessPriority
         }
     }
 
-    /// <summary>Replaces the process by the same program with the same command line, also as `dotnet tmemd.dll`.</summary>
-    private static void Execute()
+    /// <summary>
+    /// Replaces the process by a program with the same command line, also as `dotnet tmemd.dll`. Returns if it cannot be executed.
+    /// </summary>
+    public static void Execute(string program)
     {
-        // The link's target rather than the link: the process is then named after the program, not "exe".
-        var program = Libc.ReadLink("/proc/self/exe") is { } path && File.Exists(path) ? path : "/proc/self/exe";
         var line = File.ReadAllBytes("/proc/self/cmdline");
         var count = line.Count(b => b == 0);
         var arguments = (byte**)NativeMemory.AllocZeroed((nuint)(count + 1), (nuint)sizeof(byte*));

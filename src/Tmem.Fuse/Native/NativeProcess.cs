@@ -29,6 +29,7 @@ internal static unsafe partial class NativeProcess
     public const int CLD_EXITED = 1;
 
     public const int AF_UNIX = 1;
+    public const int SOCK_DGRAM = 2;
     public const int SOCK_SEQPACKET = 5;
     public const int SOCK_CLOEXEC = 0x80000;
     public const int SHUT_RDWR = 2;
@@ -114,6 +115,9 @@ internal static unsafe partial class NativeProcess
 
     [LibraryImport(Name, SetLastError = true)]
     public static partial int signalfd(int descriptor, SignalSet* set, int flags);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int socket(int domain, int type, int protocol);
 
     [LibraryImport(Name, SetLastError = true)]
     public static partial int socketpair(int domain, int type, int protocol, int* pair);

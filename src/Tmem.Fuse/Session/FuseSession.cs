@@ -40,6 +40,9 @@ internal sealed class FuseSession : IDisposable
 {
     private const int StackSize = 256 << 10;
 
+    /// <summary>Milliseconds. Every request is done in bounded steps; on the slowest machine in a second or two.</summary>
+    private const long LongestRequest = 30_000;
+
     private readonly IRequestHandler _handler;
     private readonly SessionOptions _options;
     private readonly long _spinTicks;
@@ -49,6 +52,8 @@ internal sealed class FuseSession : IDisposable
     private readonly TaskCompletionSource<SessionEnd> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _running;
     private int _endReason = -1;
+    private long _taken;
+    private long _takenBefore;
 
     /// <summary>Allocates the threads' buffers; reads nothing yet.</summary>
     /// <param name="devices">One descriptor a thread.</param>
@@ -90,6 +95,20 @@ internal sealed class FuseSession : IDisposable
         _stop.Set();
     }
 
+    /// <summary>
+    /// Whether requests are taken: since the last call one was, or none is pending; and no thread has had one in hand for longer
+    /// than any can take. False once the session is to stop. Called by one thread, now and then.
+    /// </summary>
+    public bool TakesRequests()
+    {
+        if (_stop.IsSet || _workers.Count == 0) return false;
+        var taken = Volatile.Read(ref _taken);
+        var moves = taken != _takenBefore || !_workers[0].IsPending;
+        _takenBefore = taken;
+        foreach (var worker in _workers) moves &= !worker.IsStuck();
+        return moves;
+    }
+
     /// <summary>Frees the buffers. Only after <see cref="Ended"/>, or before <see cref="Start"/>.</summary>
     public void Dispose()
     {
@@ -124,6 +143,8 @@ internal sealed class FuseSession : IDisposable
         private readonly LockedBuffer _request;
         private readonly LockedBuffer _reply = new(FuseProtocol.OutHeaderSize, (int)Negotiation.MaxWrite);
         private CountdownEvent? _ready;
+        private ulong _seen;
+        private long _seenAt;
 
         public Worker(FuseSession session, FuseDevice device, int number)
         {
@@ -135,6 +156,18 @@ internal sealed class FuseSession : IDisposable
         }
 
         public Errno LockError => _request.LockError != Errno.Ok ? _request.LockError : _reply.LockError;
+
+        /// <summary>Whether a request is pending that any thread could take.</summary>
+        public bool IsPending => _device.IsPending();
+
+        /// <summary>Whether it has had the same request in hand for longer than any can take.</summary>
+        public bool IsStuck()
+        {
+            ref readonly var header = ref MemoryMarshal.AsRef<FuseInHeader>(_request.Span);
+            var inHand = Volatile.Read(in header.Length) == 0 ? 0 : Volatile.Read(in header.Unique);
+            if (inHand == 0 || inHand != _seen) (_seen, _seenAt) = (inHand, Environment.TickCount64);
+            return inHand != 0 && Environment.TickCount64 - _seenAt > LongestRequest;
+        }
 
         public void Start(CountdownEvent ready)
         {
@@ -167,6 +200,7 @@ internal sealed class FuseSession : IDisposable
                 var error = ReadNext(request, out var length);
                 if (error == Errno.EAGAIN) break;
                 if (error != Errno.Ok) return EndOf(error);
+                Volatile.Write(ref _session._taken, _session._taken + 1);
                 var message = request[..length];
                 var pass = _session._handler.MayTakeLong(message) || _device.IsPending();
                 if (pass) _session._baton.Pass();
