@@ -17,6 +17,7 @@ internal static unsafe class Adopter
             Launcher.Close(handover, line);
             ProcessRights.KeepMemoryToSelf();
             Log.CountLost(handover.LogLost);
+            Log.GoesToJournal = handover.Page.LogIsJournal != 0;
             var log = LogPipe.Carry(handover);
             ProcessPriority.NameProcess("tmemd\0"u8);
             _ = LockedMemory.Lock();

@@ -106,6 +106,7 @@ internal sealed unsafe class Worker : IDaemon
             Log.Level = (LogLevel)settings.LogLevel;
             Launcher.Close(handover, line);
             Log.CountLost(handover.LogLost);
+            Log.GoesToJournal = handover.Page.LogIsJournal != 0;
             ProcessRights.KeepMemoryToSelf();
             var signals = DaemonSignals.Open();
             ProcessPriority.NameProcess(role == Role.Successor ? "tmemd-next\0"u8 : "tmemd-worker\0"u8);

@@ -200,6 +200,9 @@ internal unsafe struct HandoverPage
 
     /// <summary>How often a supervisor has started a daemon again that had ended as a whole. Appended at the end as well.</summary>
     public int Revivals;
+
+    /// <summary>1 if the log ends in the journal: see <see cref="Log.GoesToJournal"/>. Appended at the end as well.</summary>
+    public int LogIsJournal;
 }
 
 /// <summary>The shared page, mapped.</summary>
@@ -293,9 +296,11 @@ internal sealed unsafe class Handover
     /// <summary>Whichever process dies: the shared memory stays while one of them lives.</summary>
     private void Hold()
     {
-        LockedSegment.Hold(_page->PageSegment, Descriptor);
-        LockedSegment.Hold(_page->BuffersSegment, _page->Buffers);
-        LockedSegment.Hold(_page->RegionSegment, _page->Region);
+        if (!LockedSegment.Hold(_page->PageSegment, Descriptor)) _page->PageSegment = LockedSegment.None;
+        if (!LockedSegment.Hold(_page->BuffersSegment, _page->Buffers)) _page->BuffersSegment = LockedSegment.None;
+        if (LockedSegment.Hold(_page->RegionSegment, _page->Region)) return;
+        // From now on the workers' locks, as where there are no segments.
+        (_page->RegionSegment, _page->RegionStays) = (LockedSegment.None, 0);
     }
 
     /// <summary>

@@ -17,7 +17,7 @@ internal static class KeeperLog
     {
         if (level < Log.Level) return;
         Span<byte> line = stackalloc byte[64 + KeeperLine.Room];
-        var length = Compose(line, NameOf(level), message);
+        var length = Compose(line, level, message);
         Log.WriteLine(line[..length]);
     }
 
@@ -25,7 +25,7 @@ internal static class KeeperLog
     public static void Rehearse(KeeperLine message)
     {
         Span<byte> line = stackalloc byte[64 + KeeperLine.Room];
-        _ = Compose(line, NameOf(LogLevel.Debug), message);
+        _ = Compose(line, LogLevel.Debug, message);
     }
 
     private static ReadOnlySpan<byte> NameOf(LogLevel level) => level switch
@@ -37,9 +37,12 @@ internal static class KeeperLog
     };
 
     /// <summary>Composes a line; returns its length.</summary>
-    public static int Compose(Span<byte> line, ReadOnlySpan<byte> name, KeeperLine message)
+    public static int Compose(Span<byte> line, LogLevel level, KeeperLine message)
     {
-        _ = DateTime.UtcNow.TryFormat(line, out var length, "yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+        var length = 0;
+        if (!Log.GoesToJournal)
+            _ = DateTime.UtcNow.TryFormat(line, out length, "yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+        var name = Log.GoesToJournal ? Log.PriorityOf(level) : NameOf(level);
         name.CopyTo(line[length..]);
         length += name.Length;
         message.Text.CopyTo(line[length..]);

@@ -55,6 +55,8 @@ internal sealed unsafe class LogPipe
             throw new StartupException(
                 $"No descriptors for the log: {Libc.Describe(Libc.LastError)}. Raise the limit on open files.");
         (page.LogEnd, page.LogBegin) = (ends[0], ends[1]);
+        page.LogIsJournal = Log.IsJournal(page.LogTarget) ? 1 : 0;
+        Log.GoesToJournal = page.LogIsJournal != 0;
         _ = NativeProcess.dup2(page.LogBegin, StandardError);
         Log.CountLost(handover.LogLost);
     }
@@ -133,7 +135,7 @@ internal sealed unsafe class LogPipe
         if (lost == 0) return;
         KeeperLine line = $"{lost} lines of the log are lost: nobody took them, or what takes them is full";
         Span<byte> bytes = stackalloc byte[64 + KeeperLine.Room];
-        var length = KeeperLog.Compose(bytes, " warning "u8, line);
+        var length = KeeperLog.Compose(bytes, LogLevel.Warning, line);
         fixed (byte* start = bytes)
             if (Libc.write(_target, start, (nuint)length) == length) Interlocked.Add(ref *_lost, -lost);
     }

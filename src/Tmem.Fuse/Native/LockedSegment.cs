@@ -55,13 +55,15 @@ internal static unsafe partial class LockedSegment
     /// </summary>
     /// <param name="segment">The segment, or <see cref="None"/>.</param>
     /// <param name="descriptor">Its file.</param>
-    public static void Hold(int segment, int descriptor)
+    /// <returns>False if it is gone, because no process was attached for a moment: nothing but locks holds its file now.</returns>
+    public static bool Hold(int segment, int descriptor)
     {
-        if (segment == None) return;
+        if (segment == None) return true;
         var address = shmat(segment, null, 0);
         var bytes = Libc.lseek(descriptor, 0, Libc.SEEK_END);
         if (address != -1 && bytes > PageSize)
             _ = Libc.munmap((void*)(address + PageSize), (nuint)((bytes + PageSize - 1) & -PageSize) - PageSize);
+        return address != -1;
     }
 
     [LibraryImport("libc")]

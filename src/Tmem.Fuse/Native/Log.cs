@@ -18,6 +18,7 @@ internal enum LogLevel
 /// several processes do not mix. Never on the data path. In a daemon that keeps a mount, standard error is a pipe that never
 /// makes a writer wait (<see cref="Keeper.LogPipe"/>); a line that finds it full is lost, and counted. A line break inside a
 /// message is shown as " | ", so that an event stays one line.
+/// <para>For the journal (<see cref="GoesToJournal"/>) a line is `&lt;priority&gt;message` instead: it notes the time itself.</para>
 /// </summary>
 internal static unsafe class Log
 {
@@ -29,6 +30,33 @@ internal static unsafe class Log
 
     /// <summary>Events below this level are dropped.</summary>
     public static LogLevel Level { get; set; } = LogLevel.Info;
+
+    /// <summary>
+    /// Whether the lines end in systemd's journal, which takes a line's priority, as of syslog(3), in front of it. The process that
+    /// a user starts finds out (<see cref="IsJournal"/>), and the others are told.
+    /// </summary>
+    public static bool GoesToJournal { get; set; }
+
+    /// <summary>
+    /// Whether a descriptor is the stream that systemd connected to the journal: it names the stream's device and inode in
+    /// JOURNAL_STREAM, because a child may have its errors somewhere else.
+    /// </summary>
+    public static bool IsJournal(int descriptor)
+    {
+        Tmds.Linux.stat status;
+        var stream = Environment.GetEnvironmentVariable("JOURNAL_STREAM");
+        return stream is not null && Tmds.Linux.LibC.fstat(descriptor, &status) == 0
+            && stream == string.Create(CultureInfo.InvariantCulture, $"{(ulong)status.st_dev}:{(ulong)status.st_ino}");
+    }
+
+    /// <summary>What stands before a message of the journal.</summary>
+    public static ReadOnlySpan<byte> PriorityOf(LogLevel level) => level switch
+    {
+        LogLevel.Debug => "<7>"u8,
+        LogLevel.Info => "<6>"u8,
+        LogLevel.Warning => "<4>"u8,
+        _ => "<3>"u8,
+    };
 
     public static void Debug(string message) => Write(LogLevel.Debug, message);
 
@@ -65,7 +93,7 @@ internal static unsafe class Log
             _ => "error",
         };
         var time = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
-        var start = Encoding.UTF8.GetBytes($"{time} {name} ");
+        var start = GoesToJournal ? PriorityOf(level).ToArray() : Encoding.UTF8.GetBytes($"{time} {name} ");
         // A message may contain a name that a user chose: a pool, a process, a path.
         var rest = Encoding.UTF8.GetBytes(SafeText.Printable(message.ReplaceLineEndings(" | "))).AsSpan();
         do

@@ -54,6 +54,14 @@ internal sealed class FakeKernel
     public int Patience { get; set; }
     public long Kills { get; set; }
 
+    /// <summary>What a supervisor has been told, one message a line; null if there is none.</summary>
+    public List<string>? Told { get; set; }
+
+    /// <summary>Whether the supervisor takes messages now.</summary>
+    public bool IsHeard { get; set; } = true;
+
+    public long Watchdog { get; set; }
+
     /// <summary>The outcome of starting a process.</summary>
     public Errno StartError { get; set; }
 
@@ -91,6 +99,17 @@ internal readonly struct FakeSystem(FakeKernel kernel) : IKeeperSystem
     public long Now => kernel.Now;
 
     public void Wait(ReadOnlySpan<Watched> family, int milliseconds) => kernel.Patience = milliseconds;
+
+    public bool IsSupervised => kernel.Told is not null;
+
+    public long Watchdog => kernel.Watchdog;
+
+    public bool TryTell(KeeperLine message, int descriptor)
+    {
+        if (!kernel.IsHeard) return false;
+        kernel.Told!.Add(Encoding.UTF8.GetString(message.Text).Replace('\n', ' ') + (descriptor < 0 ? "" : $": {descriptor}"));
+        return true;
+    }
 
     public int ReadSignal() => kernel.Signals.TryDequeue(out var signal) ? signal : 0;
 

@@ -12,11 +12,11 @@ internal sealed class CrashRig : IDisposable
     private readonly ITestOutputHelper? _output = TestContext.Current.TestOutputHelper;
 
     /// <param name="mebibytes">Capacity for what the workloads store; the ballast comes on top.</param>
-    /// <param name="group">The group that the daemon's memory counts in; null for none.</param>
-    public CrashRig(int mebibytes = 256, MemoryGroup? group = null)
+    /// <param name="start">Starts the daemon with a capacity.</param>
+    public CrashRig(int mebibytes = 256, Func<string, Daemon>? start = null)
     {
         var capacity = $"{mebibytes + Extent.Pages / 512}M";
-        Daemon = group is null ? Daemon.Start(capacity) : Daemon.StartIn(group, capacity);
+        Daemon = start is null ? Daemon.Start(capacity) : start(capacity);
         try
         {
             var pool = Daemon.Pool("crash");

@@ -47,6 +47,17 @@ internal sealed class Killer(Daemon daemon, Prober prober, int seed)
         _stalls.Add(prober.TakeLongest());
     }
 
+    /// <summary>The same for all processes of the daemon at once; its service manager starts it again.</summary>
+    public void KillAll()
+    {
+        Thread.Sleep(_random.Next(20, 500));
+        prober.TakeLongest();
+        daemon.KillAll();
+        Kills++;
+        prober.AwaitRound();
+        _stalls.Add(prober.TakeLongest());
+    }
+
     /// <summary>Kills a worker and then its successors while they start.</summary>
     public void KillStarting(int times)
     {

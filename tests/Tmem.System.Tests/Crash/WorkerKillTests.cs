@@ -51,7 +51,7 @@ public class WorkerKillTests
         Requires.Group();
         using var group = new MemoryGroup(16L << 30);
         group.KeepOutOfSwap();
-        using var rig = new CrashRig(1024, group);
+        using var rig = new CrashRig(1024, capacity => Daemon.StartIn(group, capacity));
         rig.Daemon.Control("swap", "on", "--size", "1G", "--priority", "32000").Succeeds();
         rig.Daemon.Control("upgrade").Succeeds();
         _ = await KillUnderSwap(rig);

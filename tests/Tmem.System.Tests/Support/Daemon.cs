@@ -216,6 +216,27 @@ internal sealed class Daemon : IDisposable
         Assert.True(WaitForEnd(10));
     }
 
+    /// <summary>
+    /// Kills all its processes, as killall does, and returns when they are gone. They are stopped first: none is started meanwhile.
+    /// </summary>
+    public void KillAll()
+    {
+        int[] Stopped()
+        {
+            var all = MachineState.ProcessesOf(Folder);
+            foreach (var process in all) Syscall.kill(process, Signum.SIGSTOP);
+            return all;
+        }
+        var dead = Stopped();
+        while (MachineState.ProcessesOf(Folder).Except(dead).Any()) dead = Stopped();
+        foreach (var process in dead) Syscall.kill(process, Signum.SIGKILL);
+        for (var tries = 0; MachineState.ProcessesOf(Folder).Intersect(dead).Any(); tries++, Thread.Sleep(1))
+            Assert.True(tries < 30_000, $"processes that were killed stay\n{Log}");
+    }
+
+    /// <summary>The process that keeps now.</summary>
+    public int Keeper => (int)Figure("processes.keeperPid");
+
     /// <summary>Waits for the process to end.</summary>
     public bool WaitForEnd(int seconds) => _process.WaitForExit(seconds * 1000);
 

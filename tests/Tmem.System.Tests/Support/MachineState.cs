@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Tmem.System.Tests.Support;
 
 /// <summary>The machine's things that tmem makes: mounts, loop devices in use, swap devices, daemons.</summary>
@@ -26,6 +28,13 @@ internal static class MachineState
         for (var tries = 0; tries < 200 && Of(folder).Length < lines; tries++) Thread.Sleep(50);
         return Of(folder);
     }
+
+    /// <summary>The processes of the daemon that a folder is for.</summary>
+    public static int[] ProcessesOf(string folder) =>
+    [
+        .. Daemons().Where(daemon => daemon.Line.Contains(folder, StringComparison.Ordinal))
+            .Select(daemon => int.Parse(daemon.Id, CultureInfo.InvariantCulture)),
+    ];
 
     /// <summary>The devices and files in use as swap.</summary>
     public static string[] Swaps() => [.. File.ReadLines("/proc/swaps").Skip(1).Select(l => l.Split([' ', '\t'])[0]).Order()];
