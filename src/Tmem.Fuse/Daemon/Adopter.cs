@@ -22,7 +22,7 @@ internal static unsafe class Adopter
             ProcessPriority.NameProcess("tmemd\0"u8);
             _ = LockedMemory.Lock();
             var advice = MemoryGroup.Read().AdviceFor(handover.Page.Current.CapacityBytes);
-            var keeper = new Keeper<KeeperSystem>(handover, advice, new KeeperSystem(handover, advice, Supervisor.FromEnvironment()));
+            var keeper = new Keeper<KeeperSystem>(handover, advice, new KeeperSystem(handover, advice));
             keeper.Adopt(line);
             var exit = keeper.Run();
             ControlSocket.Remove(handover.SocketPath, handover.SocketFile);

@@ -73,7 +73,7 @@ internal static unsafe class Founder
         var exit = 1;
         try
         {
-            exit = new Keeper<KeeperSystem>(handover, advice, new KeeperSystem(handover, advice, Supervisor.FromEnvironment())).Run();
+            exit = new Keeper<KeeperSystem>(handover, advice, new KeeperSystem(handover, advice)).Run();
         }
         finally
         {

@@ -69,8 +69,7 @@ internal static unsafe class Reviver
         _ = LockedMemory.Lock();
         ProcessRights.EndStart();
         var advice = group.AdviceFor(shared.Current.CapacityBytes);
-        var exit = new Keeper<KeeperSystem>(handover, advice,
-            new KeeperSystem(handover, advice, Supervisor.FromEnvironment())).Run();
+        var exit = new Keeper<KeeperSystem>(handover, advice, new KeeperSystem(handover, advice)).Run();
         ControlSocket.Remove(handover.SocketPath, handover.SocketFile);
         log.Finish(Founder.LogPatience);
         return exit;
@@ -109,8 +108,11 @@ internal static unsafe class Reviver
     private static void ExecuteOlder(int program)
     {
         if (program < 0 || Environment.GetEnvironmentVariable(Marker) is not null)
-            throw new StartupException("The daemon before was of another version, and its program was not kept: its mount cannot be "
-                + "served any more. Run 'tmemctl recover', then start tmemd again.");
+        {
+            var recover = new ControlCommand(DaemonOptions.DefaultSocketPath).Line("recover");
+            throw new StartupException("The daemon before was of another version, and its program was not kept: its mount cannot "
+                + $"be served any more. Run '{recover}', then start tmemd again.");
+        }
         _ = Libc.setenv(Marker, Environment.ProcessPath ?? "tmemd", 1);
         ProcessPriority.Execute($"/proc/self/fd/{program}");
         throw new StartupException($"The program of the daemon before cannot be executed: {Libc.Describe(Libc.LastError)}.");
@@ -128,8 +130,9 @@ internal static unsafe class Reviver
             for (var until = Environment.TickCount64 + (long)s_patience.TotalMilliseconds; Has(process, file); Thread.Sleep(5))
             {
                 if (Environment.TickCount64 > until)
-                    throw new StartupException($"Process {process} of the daemon before is still there, and serves or is stuck. It "
-                        + "gets a keeper by itself if it serves ('tmemctl status' shows it); else kill it, and start tmemd again.");
+                    throw new StartupException($"Process {process} of the daemon before is still there. If it serves "
+                        + $"('{handover.Tmemctl.Line("status")}'), it starts a keeper by itself; else kill it, and start tmemd "
+                        + "again.");
             }
         }
     }

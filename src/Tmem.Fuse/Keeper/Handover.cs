@@ -198,7 +198,7 @@ internal unsafe struct HandoverPage
     /// </summary>
     public long Beat;
 
-    /// <summary>How often a supervisor has started a daemon again that had ended as a whole. Appended at the end as well.</summary>
+    /// <summary>How often a supervisor has started the daemon again after all its processes had died. Appended as well.</summary>
     public int Revivals;
 
     /// <summary>1 if the log ends in the journal: see <see cref="Log.GoesToJournal"/>. Appended at the end as well.</summary>
@@ -287,8 +287,8 @@ internal sealed unsafe class Handover
             var had = number >= 0;
             number = find(place);
             if (number < 0 && had && !Stored.CanBeMade(place))
-                throw new StartupException($"The supervisor has not kept {Stored.NameOf(place)}, without which {MountPoint} cannot be "
-                    + $"served any more. Run '{Tmemctl.Line("recover")}', then start tmemd again.");
+                throw new StartupException($"The supervisor has not kept {Stored.NameOf(place)}, without which {MountPoint} cannot "
+                    + $"be served any more. Run '{Tmemctl.Line("recover")}', then start tmemd again.");
         }
         Hold();
     }

@@ -16,7 +16,7 @@ internal static class InheritedDescriptors
     /// <summary>Whether a variable of the environment is about them: it is not for the processes that a daemon starts.</summary>
     public static bool IsAbout(string variable) => s_variables.Contains(variable);
 
-    /// <summary>Their names, that of <see cref="First"/> first; none if there are none, or if they are another process's.</summary>
+    /// <summary>Their names, that of <see cref="First"/> first; none if they are another process's, or there are none.</summary>
     public static string[] Names()
     {
         if (Number(s_variables[0]) != Environment.ProcessId || Number(s_variables[1]) is not (> 0 and <= Most and var count))

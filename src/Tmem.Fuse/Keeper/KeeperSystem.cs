@@ -12,13 +12,12 @@ internal readonly unsafe struct KeeperSystem : IKeeperSystem
     private readonly OutOfMemoryCounter _counter;
     private readonly HeldProgram _held = new();
     private readonly int _signals;
-    private readonly Supervisor _supervisor;
+    private readonly Supervisor _supervisor = Supervisor.FromEnvironment();
 
     /// <summary>For the keeper of what the page lists.</summary>
     /// <exception cref="StartupException">The system is out of descriptors or memory.</exception>
-    public KeeperSystem(Handover handover, MemoryAdvice advice, Supervisor supervisor)
+    public KeeperSystem(Handover handover, MemoryAdvice advice)
     {
-        _supervisor = supervisor;
         _handover = handover;
         _counter = new OutOfMemoryCounter(advice.Counter);
         _launcher = new Launcher(handover);

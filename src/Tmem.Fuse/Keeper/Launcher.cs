@@ -147,7 +147,8 @@ internal sealed unsafe class Launcher
     {
         var variables = new List<string>();
         foreach (DictionaryEntry variable in System.Environment.GetEnvironmentVariables())
-            if ((string)variable.Key is var key && key != RoleVariable && !InheritedDescriptors.IsAbout(key)) variables.Add($"{variable.Key}={variable.Value}");
+            if ((string)variable.Key is var key && key != RoleVariable && !InheritedDescriptors.IsAbout(key))
+                variables.Add($"{variable.Key}={variable.Value}");
         var strings = Strings([.. variables, ""]);
         strings[variables.Count] = role;
         return strings;

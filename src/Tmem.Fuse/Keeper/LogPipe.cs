@@ -43,7 +43,7 @@ internal sealed unsafe class LogPipe
         Resume(handover);
     }
 
-    /// <summary>The same with the pipe of the page, if it has one: what is in it was written by processes that are dead now.</summary>
+    /// <summary>The same with the pipe of the page, if it has one: processes that are dead now have written to it.</summary>
     /// <exception cref="StartupException">The system is out of descriptors.</exception>
     public static void Resume(Handover handover)
     {

@@ -119,7 +119,8 @@ internal static unsafe class ProcessPriority
     }
 
     /// <summary>
-    /// Replaces the process by a program with the same command line, also as `dotnet tmemd.dll`. Returns if it cannot be executed.
+    /// Replaces the process by a program with the same command line, also as `dotnet tmemd.dll`. Returns if it cannot be
+    /// executed.
     /// </summary>
     public static void Execute(string program)
     {

@@ -55,7 +55,7 @@ internal static unsafe partial class LockedSegment
     /// </summary>
     /// <param name="segment">The segment, or <see cref="None"/>.</param>
     /// <param name="descriptor">Its file.</param>
-    /// <returns>False if it is gone, because no process was attached for a moment: nothing but locks holds its file now.</returns>
+    /// <returns>False if it is gone, because no process was attached for a moment: only locks hold its file now.</returns>
     public static bool Hold(int segment, int descriptor)
     {
         if (segment == None) return true;

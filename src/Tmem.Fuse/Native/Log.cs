@@ -18,7 +18,7 @@ internal enum LogLevel
 /// several processes do not mix. Never on the data path. In a daemon that keeps a mount, standard error is a pipe that never
 /// makes a writer wait (<see cref="Keeper.LogPipe"/>); a line that finds it full is lost, and counted. A line break inside a
 /// message is shown as " | ", so that an event stays one line.
-/// <para>For the journal (<see cref="GoesToJournal"/>) a line is `&lt;priority&gt;message` instead: it notes the time itself.</para>
+/// <para>For the journal (<see cref="GoesToJournal"/>) a line is `&lt;priority&gt;message`: it notes the time itself.</para>
 /// </summary>
 internal static unsafe class Log
 {
@@ -32,8 +32,8 @@ internal static unsafe class Log
     public static LogLevel Level { get; set; } = LogLevel.Info;
 
     /// <summary>
-    /// Whether the lines end in systemd's journal, which takes a line's priority, as of syslog(3), in front of it. The process that
-    /// a user starts finds out (<see cref="IsJournal"/>), and the others are told.
+    /// Whether the lines end in systemd's journal, which takes a line's priority, as of syslog(3), in front of it. The process
+    /// that a user starts finds out (<see cref="IsJournal"/>), and the others are told.
     /// </summary>
     public static bool GoesToJournal { get; set; }
 

@@ -176,7 +176,8 @@ public sealed class KeeperSupervisionTests : IDisposable
         {
             if (!line.Contains("FDNAME=", StringComparison.Ordinal)) continue;
             var what = line.Split("FDNAME=")[1];
-            if (line.StartsWith("FDSTORE=1 ", StringComparison.Ordinal)) Assert.True(held.TryAdd(what.Split(": ")[0], what), line);
+            if (line.StartsWith("FDSTORE=1 ", StringComparison.Ordinal))
+                Assert.True(held.TryAdd(what.Split(": ")[0], what), line);
             else held.Remove(what);
         }
         return [.. held.Values];

@@ -175,8 +175,8 @@ public class SupervisionTests
     }
 
     /// <summary>
-    /// A supervisor that connects the log to the journal says so by the stream's identity; here it is a pipe, as the journal's is a
-    /// socket.
+    /// A supervisor that connects the log to the journal says so by the stream's identity; here it is a pipe, as the journal's is
+    /// a socket.
     /// </summary>
     [Fact]
     public void In_the_journal_a_line_has_its_priority_and_no_time_of_its_own()

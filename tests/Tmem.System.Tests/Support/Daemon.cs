@@ -217,7 +217,8 @@ internal sealed class Daemon : IDisposable
     }
 
     /// <summary>
-    /// Kills all its processes, as killall does, and returns when they are gone. They are stopped first: none is started meanwhile.
+    /// Kills all its processes, as killall does, and returns when they are gone. They are stopped first: none is started
+    /// meanwhile.
     /// </summary>
     public void KillAll()
     {
