@@ -287,8 +287,8 @@ internal sealed unsafe class Handover
             var had = number >= 0;
             number = find(place);
             if (number < 0 && had && !Stored.CanBeMade(place))
-                throw new StartupException($"The supervisor has not kept {Stored.NameOf(place)}, without which {MountPoint} cannot "
-                    + $"be served any more. Run '{Tmemctl.Line("recover")}', then start tmemd again.");
+                throw new StartupException($"The supervisor has not kept {Stored.NameOf(place)}, without which {MountPoint} "
+                    + $"cannot be served any more. Run '{Tmemctl.Line("recover")}', then start tmemd again.");
         }
         Hold();
     }
