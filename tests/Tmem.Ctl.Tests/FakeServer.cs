@@ -29,7 +29,7 @@ internal sealed class FakeServer : IDisposable
     public List<string> Calls { get; } = [];
     public List<string> Problems { get; } = [];
     public long UsedBytes { get; set; } = 256 << 20;
-    /// <summary>The reserve of the last pool that was made.</summary>
+    /// <summary>What the last pool that was made, or that a reserve was set of, is guaranteed.</summary>
     public long Reserved { get; private set; }
     /// <summary>The minor number of the mount's device.</summary>
     public int Connection { get; set; } = 52;
@@ -54,6 +54,10 @@ internal sealed class FakeServer : IDisposable
     public bool Closes { get; set; }
     /// <summary>Makes and removes a directory for each pool, as a mount would.</summary>
     public bool RealDirectories { get; set; }
+    /// <summary>Pools that were made for swap, and so are root's alone.</summary>
+    public HashSet<string> ForSwap { get; } = [];
+    /// <summary>How long the client lives: what it would ask for after that is not asked.</summary>
+    public Lifetime Life { get; } = new();
 
     public static PoolFigures Figures { get; } = new()
     {
@@ -90,7 +94,7 @@ internal sealed class FakeServer : IDisposable
                 if (reader.ReadLine() is not { } line) continue;
                 var request = JsonSerializer.Deserialize(line, ControlJson.Default.RpcRequest)!;
                 lock (Calls) Calls.Add(request.Method);
-                if (Closes) continue;
+                if (Closes || (IsChange(request.Method) && !Life.TryChange())) continue;
                 if (Mute)
                 {
                     _ = reader.ReadLine();
@@ -104,6 +108,9 @@ internal sealed class FakeServer : IDisposable
             // Disposed, before or during an accept; or the peer left.
         }
     }
+
+    private static bool IsChange(string method) =>
+        method is ControlMethod.PoolCreate or ControlMethod.PoolReserve or ControlMethod.PoolDestroy;
 
     private string Answer(RpcRequest request)
     {
@@ -139,6 +146,7 @@ internal sealed class FakeServer : IDisposable
                     Name = pool.Key, Id = IdOf(pool.Key), Kind = pool.Value, PageSize = 4096, LimitBytes =
                         0, RefuseIncompressible = false,
                     Pages = 1000, OriginalBytes = 4096000, CompressedBytes = 1638400, MemoryBytes = 1709000,
+                    ForSwap = ForSwap.Contains(pool.Key) ? true : null,
                 }).ToList();
                 return (JsonSerializer.Serialize(new PoolListReply(pools), ControlJson.Default.PoolListReply), null);
             case ControlMethod.PoolShow:
@@ -150,17 +158,19 @@ internal sealed class FakeServer : IDisposable
                 if (!Pools.TryAdd(name, wanted.Ephemeral ? "ephemeral" : "persistent"))
                     return (null, new RpcError(ControlErrorCode.Exists, $"pool '{name}' is there",
                         new RpcErrorData(name, "choose another name")));
-                if (RealDirectories) Directory.CreateDirectory(Path.Combine(Mount, name));
+                if (wanted.ForSwap == true) ForSwap.Add(name);
+                const UnixFileMode owners = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+                if (RealDirectories) Directory.CreateDirectory(Path.Combine(Mount, name), owners);
                 return (Pool(name, Pools[name], wanted.Limit, wanted.Reserve), null);
             case ControlMethod.PoolReserve:
-                return Pools.TryGetValue(name, out var its)
-                    ? (Pool(name, its, 0, request.Params!.Value.Deserialize(ControlJson.Default.PoolReserveParameters)!.Reserve),
-                        null)
-                    : (null, NotFound(name));
+                if (!Pools.TryGetValue(name, out var its)) return (null, NotFound(name));
+                Reserved = request.Params!.Value.Deserialize(ControlJson.Default.PoolReserveParameters)!.Reserve;
+                return (Pool(name, its, 0, Reserved), null);
             case ControlMethod.PoolDestroy:
                 if (Busy-- > 0) return (null, new RpcError(ControlErrorCode.Busy, "a file of it is open",
                     new RpcErrorData(name, "close it")));
                 if (!Pools.Remove(name)) return (null, NotFound(name));
+                ForSwap.Remove(name);
                 if (RealDirectories) Directory.Delete(Path.Combine(Mount, name));
                 return (JsonSerializer.Serialize(new PoolDestroyReply(name, 1000), ControlJson.Default.PoolDestroyReply), null);
             default:

@@ -25,12 +25,18 @@ internal sealed class FakeSwapSystem : ISwapSystem
     public uint Minor { get; } = 52;
     /// <summary>By "pool/name".</summary>
     public Dictionary<string, FakeFile> Files { get; } = [];
-    /// <summary>Owner and mode of pools that are not root's with mode 755.</summary>
+    /// <summary>Owner and mode of pools that are not root's with mode 700.</summary>
     public Dictionary<string, (uint Owner, uint Mode)> Folders { get; } = [];
     public Dictionary<string, LoopBacking> Attached { get; } = [];
     public Dictionary<string, int> On { get; } = [];
     public List<string> Done { get; } = [];
     public MemoryRoom Room { get; set; } = new(1L << 40, []);
+    /// <summary>The marks on pools' directories.</summary>
+    public Dictionary<string, string> Claims { get; } = [];
+    /// <summary>Another process turns swap on or off.</summary>
+    public bool IsLocked { get; set; }
+    /// <summary>How long tmemctl lives.</summary>
+    public Lifetime Life { get; init; } = new();
     /// <summary>Another process has the swap file open.</summary>
     public bool Watched { get; set; }
     /// <summary>The action that fails.</summary>
@@ -38,7 +44,7 @@ internal sealed class FakeSwapSystem : ISwapSystem
     /// <summary>Actions that fail while they are undone.</summary>
     public HashSet<string> Stuck { get; } = [];
 
-    public bool IsClean => Files.Count == 0 && Attached.Count == 0 && On.Count == 0;
+    public bool IsClean => Files.Count == 0 && Claims.Count == 0 && Attached.Count == 0 && On.Count == 0;
 
     public FakeFile Add(string path, uint owner = 0, string? mark = null, string? oldMark = null)
     {
@@ -55,6 +61,7 @@ internal sealed class FakeSwapSystem : ISwapSystem
 
     private string? Do(string action, Action change)
     {
+        if (!Life.TryChange()) return "killed";
         if (FailAt == action || Stuck.Contains(action)) return "Input/output error (errno 5)";
         Done.Add(action);
         change();
@@ -67,6 +74,12 @@ internal sealed class FakeSwapSystem : ISwapSystem
         return null;
     }
 
+    public string? Lock(in MountPlace mount, out IDisposable? held)
+    {
+        held = null;
+        return IsLocked ? "another process is turning swap on or off" : null;
+    }
+
     public string? DetachLoop(string device) => Do("detach", () => Attached.Remove(device));
     public string? SwapOff(string device) => Do("swapoff", () => On.Remove(device));
     public IReadOnlyList<LoopBacking> Loops() => [.. Attached.Values];
@@ -76,8 +89,15 @@ internal sealed class FakeSwapSystem : ISwapSystem
     private sealed class Folder(FakeSwapSystem system, string mount, string pool) : IPoolFolder
     {
         public uint Owner => system.Folders.GetValueOrDefault(pool).Owner;
-        public uint Permissions => system.Folders.TryGetValue(pool, out var folder) ? folder.Mode : 0x1EDu;
-        public string? CloseToOthers() => system.Do("chmod", () => system.Folders[pool] = (Owner, 0x1C0));
+        public uint Permissions => system.Folders.TryGetValue(pool, out var folder) ? folder.Mode : 0x1C0u;
+        public string? Claim => system.Claims.GetValueOrDefault(pool);
+
+        public string? SetClaim(string? mark) => system.Do(mark is null ? "unclaim" : "claim", () =>
+        {
+            if (mark is null) system.Claims.Remove(pool);
+            else system.Claims[pool] = mark;
+        });
+
         public IReadOnlyList<string> Names() =>
             [.. system.Files.Keys.Where(path => path.StartsWith(pool + "/", StringComparison.Ordinal))
                 .Select(path => path[(pool.Length + 1)..])];
@@ -88,17 +108,16 @@ internal sealed class FakeSwapSystem : ISwapSystem
             var path = $"{pool}/{name}";
             if (system.Files.ContainsKey(path)) return "File exists (errno 17)";
             FakeFile? made = null;
-            var problem = system.Do("create", () =>
-            {
-                made = system.Add(path, mark: mark);
-                made.Size = size;
-            });
+            var problem = system.Do("create", () => made = system.Add(path));
+            if (problem is null && system.Life.TryChange()) made!.Mark = mark;
+            if (problem is null && system.Life.TryChange()) made!.Size = size;
+            if (problem is null && system.Life.IsOver) return "killed";
             if (problem is null) file = new Handle(system, $"{mount}/{path}", made!);
             return problem;
         }
 
         public FoundFile? Find(string name) => system.Files.TryGetValue($"{pool}/{name}", out var file)
-            ? new FoundFile(file.Identity, file.Owner, file.Mode, 1, file.Mark, file.OldMark)
+            ? new FoundFile(file.Identity, file.Owner, file.Mode, 1, file.Size, file.Mark, file.OldMark)
             : null;
 
         public string? Remove(string name, FileIdentity file) => Find(name)?.Identity == file

@@ -50,7 +50,7 @@ public sealed class LinuxSwapTests : IDisposable
         File.CreateSymbolicLink(Path.Combine(pool, SwapFile.Name), victim);
         var outcome = Ctl.Run(_system, _server.SocketPath, "swap", "on", "--size", "1M");
         Assert.Equal(ExitCode.Failed, outcome.Code);
-        Assert.Contains("create file", outcome.Error);
+        Assert.Contains("claim the name swapfile in pool 'swap': it is taken by something", outcome.Error);
         Assert.Equal(ExitCode.Done, Ctl.Run(_system, _server.SocketPath, "swap", "off").Code);
         Assert.Equal("precious", File.ReadAllText(victim));
         // The pool's directory itself is a link to another place.

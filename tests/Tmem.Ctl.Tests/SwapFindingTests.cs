@@ -80,6 +80,18 @@ public sealed class SwapFindingTests : SwapTests
     }
 
     [Fact]
+    public void A_device_whose_file_was_removed_stands_for_its_pool_once()
+    {
+        Run("swap", "on");
+        _system.Files.Remove(Key);
+        Assert.DoesNotContain("left of an earlier swap", Run("swap", "status").Output);
+        var off = Run("swap", "off");
+        Assert.True(off.Code == ExitCode.Done, off.Error);
+        Assert.True(_system.IsClean);
+        Assert.Equal(1, _server.Calls.Count(call => call == Tmem.Control.Messages.ControlMethod.PoolDestroy));
+    }
+
+    [Fact]
     public void Loops_and_files_of_others_are_left_alone()
     {
         _server.Pools["data"] = "persistent";

@@ -13,7 +13,7 @@ public sealed class SwapOnTests : SwapTests
         var on = Run("swap", "on");
         Assert.Equal((ExitCode.Done, $"swap is on: /dev/loop7, 755.2 MiB, priority 100, file {SwapPath}\n"),
             (on.Code, on.Output));
-        Assert.Equal(["chmod", "create", "attach", "dio", "cap", "mkswap", "sole", "swapon"], _system.Done);
+        Assert.Equal(["claim", "create", "attach", "dio", "cap", "mkswap", "sole", "swapon"], _system.Done);
         Assert.Equal(Sure, _system.Files[Key].Size);
         Assert.Equal(new SwapMark(FakeServer.IdOf("swap"), true).Text, _system.Files[Key].Mark);
         Assert.Equal("persistent", _server.Pools["swap"]);
@@ -23,7 +23,7 @@ public sealed class SwapOnTests : SwapTests
         Assert.Equal(ExitCode.Done, off.Code);
         Assert.StartsWith("swapoff /dev/loop7: 100.0 MiB return to memory", off.Output);
         Assert.Contains("pool swap removed", off.Output);
-        Assert.Equal(["swapoff", "detach", "unlink"], _system.Done);
+        Assert.Equal(["swapoff", "detach", "unlink", "unclaim"], _system.Done);
         Assert.True(_system.IsClean);
         Assert.Empty(_server.Pools);
     }
@@ -56,7 +56,7 @@ public sealed class SwapOnTests : SwapTests
     }
 
     [Theory]
-    [InlineData("chmod", "is root's alone")]
+    [InlineData("claim", "claim the name swapfile")]
     [InlineData("create", "create file")]
     [InlineData("attach", "attach a loop device")]
     [InlineData("dio", "direct I/O")]

@@ -9,7 +9,9 @@ public abstract class SwapTests : IDisposable
     private protected const long Sure = ((1L << 30) - (256L << 20) - (1L << 20)) / 4160 * 4096;
 
     private protected readonly FakeServer _server = new();
-    private protected readonly FakeSwapSystem _system = new();
+    private protected readonly FakeSwapSystem _system;
+
+    protected SwapTests() => _system = new FakeSwapSystem { Life = _server.Life };
 
     private protected string Tmemctl => $"tmemctl --socket {_server.SocketPath}";
 

@@ -41,6 +41,43 @@ public class SwapPlaceTests
         daemon.Stop();
     }
 
+    /// <summary>
+    /// Killed at random moments, in turn before the next "swap on" and before a "swap off", in a pool of its own and in one that
+    /// was there.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Swap_on_that_is_killed_is_done_over_by_the_next_and_removed_by_swap_off(bool kept)
+    {
+        using var daemon = StartForSwap();
+        string[] on = ["--socket", daemon.Socket, "swap", "on", "--size", "16M", "--priority", "1", "--pool", "s"];
+        string[] stays = kept ? [daemon.Pool("s")] : [];
+        if (kept) Command.Run("chmod", "700", stays[0]).Succeeds();
+        var random = new Random(11);
+        for (var tries = 0; tries < 30; tries++)
+        {
+            using (var killed = Process.Start(new ProcessStartInfo(Built.Control, on)
+            {
+                RedirectStandardError = true, RedirectStandardOutput = true,
+            })!)
+            {
+                Thread.Sleep(random.Next(60));
+                killed.Kill();
+                Assert.True(killed.WaitForExit(30_000));
+            }
+            if (tries % 2 == 0)
+            {
+                var next = Command.Run(Built.Control, on);
+                Assert.True(next.Code == 0 || next.Errors.Contains("swap is on already", StringComparison.Ordinal), next.Errors);
+            }
+            daemon.Control("swap", "off").Succeeds();
+            Assert.Equal(stays, Bounded.Run(() => Directory.GetFileSystemEntries(daemon.Mount)));
+            if (kept) Assert.Empty(Bounded.Run(() => Directory.GetFileSystemEntries(stays[0])));
+        }
+        daemon.Stop();
+    }
+
     [Fact]
     public void Swap_on_a_file_that_was_renamed_or_removed_is_found()
     {

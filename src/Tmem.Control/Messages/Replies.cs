@@ -159,6 +159,8 @@ internal record PoolDescription
     /// <summary>The pool's reserve; 0: none.</summary>
     public long ReserveBytes { get; init; }
     public required bool RefuseIncompressible { get; init; }
+    /// <summary>True if "swap on" made it, which nothing done in the mount can feign; else null.</summary>
+    public bool? ForSwap { get; init; }
 }
 
 /// <summary>A row of <c>pool.list</c>: short, so that a thousand pools stay a small reply.</summary>

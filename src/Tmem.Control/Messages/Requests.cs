@@ -30,6 +30,8 @@ internal sealed record PoolCreateParameters
     /// <summary>The reserve in bytes; 0 is none.</summary>
     public long Reserve { get; init; }
     public bool RefuseIncompressible { get; init; }
+    /// <summary>True: made for swap, so its owner's alone from its first moment, and known as such ever after.</summary>
+    public bool? ForSwap { get; init; }
 }
 
 /// <summary>Parameters of <c>pool.reserve</c>.</summary>

@@ -96,6 +96,7 @@ internal static class Figures
             LimitBytes = pool.Options.LimitBytes,
             ReserveBytes = snapshot?.Options.ReserveBytes ?? 0,
             RefuseIncompressible = pool.Options.RefuseIncompressible,
+            ForSwap = pool.ForSwap ? true : null,
             Pages = figures.Pages,
             OriginalBytes = figures.OriginalBytes,
             CompressedBytes = figures.CompressedBytes,
@@ -113,6 +114,7 @@ internal static class Figures
         LimitBytes = pool.Options.LimitBytes,
         ReserveBytes = snapshot?.Options.ReserveBytes ?? 0,
         RefuseIncompressible = pool.Options.RefuseIncompressible,
+        ForSwap = pool.ForSwap ? true : null,
         Figures = Of(snapshot?.Statistics ?? default),
     };
 

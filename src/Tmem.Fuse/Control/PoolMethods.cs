@@ -13,7 +13,7 @@ namespace Tmem.Fuse.Control;
 internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, ControlCommand tmemctl,
     Func<string, IReadOnlyList<string>> holders)
 {
-    private const uint Mode = 0x1ED; // 0755
+    private const uint Mode = 0x1ED, SwapMode = 0x1C0; // 0755, 0700
     private const int MostPools = ControlProtocol.MaximumPools;
 
     /// <summary>pool.list.</summary>
@@ -46,13 +46,14 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
         var flags = parameters.Ephemeral ? PoolFlags.Shared : PoolFlags.Persistent;
         var options = new PoolOptions(flags, parameters.Limit, parameters.RefuseIncompressible, ReserveBytes: parameters.Reserve);
         if (!wanted()) return GivenUp(name);
-        var errno = directory.CreatePool(name, in options, Mode, out var id);
+        var forSwap = parameters.ForSwap == true;
+        var errno = directory.CreatePool(name, in options, forSwap ? SwapMode : Mode, out var id, forSwap);
         if (errno == Errno.ENOSPC && directory.Pools().Count >= MostPools)
             return RpcAnswer.Fail(ControlErrorCode.NoRoom,
                 $"pool '{name}' cannot be created: there are {MostPools} already, and no store can have more", name,
                 "destroy one that is not needed, or make a directory in one that is there");
         return errno == Errno.Ok
-            ? RpcAnswer.Of(Figures.Reply(new NamedPool(name, id, options), Snapshot(id)), ControlJson.Default.PoolReply)
+            ? RpcAnswer.Of(Figures.Reply(new NamedPool(name, id, options, forSwap), Snapshot(id)), ControlJson.Default.PoolReply)
             : PoolRefusal.Of(tmemctl, name, "be created" + With(parameters.Reserve), errno,
                 parameters.Reserve > 0 ? engine.Statistics().ReservableBytes : null);
     }

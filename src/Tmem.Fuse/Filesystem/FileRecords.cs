@@ -85,6 +85,11 @@ internal enum InodeFlags : uint
     /// Derived. A directory that lost its name while others were below it: they are being removed, and it is freed after them.
     /// </summary>
     Held = 32,
+    /// <summary>
+    /// A pool's directory that was made for swap: set with its creation or never. Not in the sum, so that older programs take the
+    /// directory for whole; a flip costs at most an empty pool of root's.
+    /// </summary>
+    Swap = 64,
 
     /// <summary>The flags that never change.</summary>
     Lasting = Ephemeral | PoolDirectory,

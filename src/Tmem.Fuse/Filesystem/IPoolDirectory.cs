@@ -4,15 +4,20 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Filesystem;
 
 /// <summary>A pool as the file system shows it: a first-level directory.</summary>
-internal sealed record NamedPool(string Name, PoolId Id, PoolOptions Options);
+/// <param name="Name">The directory's.</param>
+/// <param name="Id">The pool's number.</param>
+/// <param name="Options">Kind, limit, reserve.</param>
+/// <param name="ForSwap">Whether it was made for swap.</param>
+internal sealed record NamedPool(string Name, PoolId Id, PoolOptions Options, bool ForSwap = false);
 
 /// <summary>The file system as the management API uses it.</summary>
 internal interface IPoolDirectory
 {
     /// <summary>
     /// Makes a first-level directory for a pool of the given kind. EEXIST, ENAMETOOLONG, EINVAL (bad name or options), ENOSPC.
+    /// One that is made for swap is so for ever; nothing that is done in the mount can make a pool so.
     /// </summary>
-    Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id);
+    Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id, bool forSwap = false);
 
     /// <summary>
     /// Sets a pool's reserve, 0 for none. ENOENT; EINVAL if it cannot have such a reserve; ENOSPC if that does not fit.

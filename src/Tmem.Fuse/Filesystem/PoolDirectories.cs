@@ -17,7 +17,7 @@ internal sealed class PoolDirectories(
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
     /// <inheritdoc cref="IPoolDirectory.CreatePool"/>
-    public Errno Create(string name, in PoolOptions options, uint mode, out PoolId id)
+    public Errno Create(string name, in PoolOptions options, uint mode, InodeFlags use, out PoolId id)
     {
         id = default;
         // A pool made here has a printable name. mkdir takes any name, and the methods below accept such a name.
@@ -30,7 +30,7 @@ internal sealed class PoolDirectories(
         try
         {
             // The room of removed files counts as free, even while their pages are still being dropped.
-            do error = TryCreate(bytes, mode, in shared, out id);
+            do error = TryCreate(bytes, mode, use, in shared, out id);
             while (error == Errno.ENOSPC && removals.DropSome());
             return error;
         }
@@ -40,11 +40,11 @@ internal sealed class PoolDirectories(
         }
     }
 
-    private Errno TryCreate(ReadOnlySpan<byte> name, uint mode, in PoolOptions options, out PoolId id)
+    private Errno TryCreate(ReadOnlySpan<byte> name, uint mode, InodeFlags use, in PoolOptions options, out PoolId id)
     {
         id = default;
         using var held = namespaceLock.Enter();
-        var error = Make(default, name, InodeMode.Directory | (mode & InodeMode.PermissionMask), options, out var directory);
+        var error = Make(default, name, InodeMode.Directory | (mode & InodeMode.PermissionMask), options, out var directory, use);
         if (error != Errno.Ok) return error;
         kernel.Conclude(default);
         id = new PoolId(inodes[directory].Pool);
@@ -135,7 +135,8 @@ internal sealed class PoolDirectories(
                 index.Next(inodes.Root, records.Get<EntryRecord>(at).Key + 1))
                 if (names.Follow(at, out var directory) == Errno.Ok
                     && pools.Of(directory, in inodes[directory]) is { } pool)
-                    named.Add(new NamedPool(Encoding.UTF8.GetString(index.Name(at)), pool.Id, pool.Options));
+                    named.Add(new NamedPool(Encoding.UTF8.GetString(index.Name(at)), pool.Id, pool.Options,
+                        inodes[directory].Has(InodeFlags.Swap)));
         }
         catch (DamagedRecordException)
         {
@@ -148,7 +149,8 @@ internal sealed class PoolDirectories(
     /// <summary>
     /// Makes a pool and its directory; as <see cref="Names.Make"/>, under the namespace lock, and the caller concludes.
     /// </summary>
-    public Errno Make(in Caller caller, ReadOnlySpan<byte> name, uint mode, in PoolOptions options, out RecordRef directory)
+    public Errno Make(in Caller caller, ReadOnlySpan<byte> name, uint mode, in PoolOptions options, out RecordRef directory,
+        InodeFlags use = 0)
     {
         directory = RecordRef.None;
         var error = names.MayMake(inodes.Root, name);
@@ -158,7 +160,7 @@ internal sealed class PoolDirectories(
         var status = client.NewPool(options, out var id);
         if (status != TmemStatus.Ok) return StatusErrno.Of(status);
         // Files made below inherit whether pages may vanish.
-        var flags = InodeFlags.PoolDirectory | ((options.Flags & PoolFlags.Persistent) == 0 ? InodeFlags.Ephemeral : 0);
+        var flags = InodeFlags.PoolDirectory | ((options.Flags & PoolFlags.Persistent) == 0 ? InodeFlags.Ephemeral : 0) | use;
         error = names.Make(caller, inodes.Root, name, mode, 0, default, id, flags, out directory);
         if (error != Errno.Ok)
         {

@@ -145,8 +145,8 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     }
 
     /// <inheritdoc/>
-    public Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id) =>
-        _poolDirectories.Create(name, options, mode, out id);
+    public Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id, bool forSwap = false) =>
+        _poolDirectories.Create(name, options, mode, forSwap ? InodeFlags.Swap : 0, out id);
 
     /// <inheritdoc/>
     public Errno ReservePool(string name, long bytes) => _poolDirectories.Reserve(name, bytes);

@@ -13,6 +13,7 @@ internal enum Errno
     ENOMEM = 12,
     EBUSY = 16,
     EINVAL = 22,
+    ENODATA = 61,
     ECONNABORTED = 103,
     ENOTCONN = 107,
 }

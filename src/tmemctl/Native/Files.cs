@@ -63,6 +63,8 @@ internal static partial class Files
     public static Errno SetAttribute(int descriptor, string name, ReadOnlySpan<byte> value) =>
         Errors.Of(fsetxattr(descriptor, name, value, (nuint)value.Length, 0));
 
+    public static Errno RemoveAttribute(int descriptor, string name) => Errors.Of(fremovexattr(descriptor, name));
+
     public static Errno GetAttribute(int descriptor, string name, Span<byte> value, out int length) =>
         Errors.Of(length = (int)fgetxattr(descriptor, name, value, (nuint)value.Length));
 
@@ -106,6 +108,9 @@ internal static partial class Files
 
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int fsetxattr(int descriptor, string name, ReadOnlySpan<byte> value, nuint size, int flags);
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int fremovexattr(int descriptor, string name);
 
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial nint fgetxattr(int descriptor, string name, Span<byte> value, nuint size);

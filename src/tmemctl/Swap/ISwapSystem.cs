@@ -30,6 +30,12 @@ internal interface ISwapSystem
     /// </summary>
     string? OpenPool(in MountPlace mount, string pool, out IPoolFolder? folder);
 
+    /// <summary>
+    /// Makes the caller the only one who turns this mount's swap on or off, until it lets go or dies. Null and nothing held if
+    /// the mount cannot be seen from here: swap that is on can be turned off all the same.
+    /// </summary>
+    string? Lock(in MountPlace mount, out IDisposable? held);
+
     /// <summary>Detaches the loop device and waits until it is really gone.</summary>
     string? DetachLoop(string device);
 
@@ -56,8 +62,14 @@ internal interface IPoolFolder : IDisposable
     /// <summary>The permission bits.</summary>
     uint Permissions { get; }
 
-    /// <summary>Removes all rights of group and others.</summary>
-    string? CloseToOthers();
+    /// <summary>
+    /// The mark on the directory, which only root can set: what bears the swap file's name in it is ours, also before that is
+    /// marked.
+    /// </summary>
+    string? Claim { get; }
+
+    /// <summary>Sets that mark, or with null takes it away.</summary>
+    string? SetClaim(string? mark);
 
     /// <summary>
     /// Creates a file of this size, all hole, accessible to its owner alone, with a mark that only root can set; refuses if the
@@ -82,9 +94,11 @@ internal interface IPoolFolder : IDisposable
 /// <param name="Owner">The owner's user id.</param>
 /// <param name="Permissions">The permission bits.</param>
 /// <param name="Links">How many names it has.</param>
+/// <param name="Size">Its size in bytes.</param>
 /// <param name="Mark">The mark that only root can set, or null.</param>
 /// <param name="OldMark">The mark of tmemctl before 0.2, which its owner could set, or null.</param>
-internal sealed record FoundFile(FileIdentity Identity, uint Owner, uint Permissions, uint Links, string? Mark, string? OldMark);
+internal sealed record FoundFile(FileIdentity Identity, uint Owner, uint Permissions, uint Links, long Size, string? Mark,
+    string? OldMark);
 
 /// <summary>A file to swap to, held by one descriptor from its creation on.</summary>
 internal interface ISwapFile : IDisposable

@@ -22,6 +22,25 @@ internal sealed class LinuxSwapSystem : ISwapSystem
     }
 
     /// <inheritdoc/>
+    public string? Lock(in MountPlace mount, out IDisposable? held)
+    {
+        held = null;
+        var root = OpenMount(mount);
+        if (root < 0) return null;
+        // On the directory itself: the same for all who see the mount, whatever they call it, and gone with its holder.
+        var error = Files.OpenAt(root, ".", Files.DirectoryOnly, out var descriptor);
+        Files.Close(root);
+        if (error == Errno.Ok && (error = Files.Lock(descriptor)) != Errno.Ok) Files.Close(descriptor);
+        if (error == Errno.Ok) held = new HeldDescriptor(descriptor);
+        return error == Errno.EAGAIN ? "another process is turning swap on or off" : error.Problem();
+    }
+
+    private sealed class HeldDescriptor(int descriptor) : IDisposable
+    {
+        public void Dispose() => Files.Close(descriptor);
+    }
+
+    /// <inheritdoc/>
     public string? DetachLoop(string device) => LoopDevice.Detach(device);
 
     /// <inheritdoc/>

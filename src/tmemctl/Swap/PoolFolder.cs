@@ -13,7 +13,6 @@ internal sealed class PoolFolder : IPoolFolder
     private const string MarkName = "trusted.tmem.swap";
     private const string OldMarkName = "user.tmemctl.swap";
     private const uint OwnerOnly = 0x180; // 0600
-    private const uint OwnerOnlyFolder = 0x1C0; // 0700
 
     private readonly int _descriptor;
 
@@ -28,7 +27,7 @@ internal sealed class PoolFolder : IPoolFolder
     public uint Owner { get; }
 
     /// <inheritdoc/>
-    public uint Permissions { get; private set; }
+    public uint Permissions { get; }
 
     /// <summary>Takes over a descriptor of the directory; closes it on failure.</summary>
     public static string? Take(int descriptor, out IPoolFolder? folder)
@@ -41,11 +40,14 @@ internal sealed class PoolFolder : IPoolFolder
     }
 
     /// <inheritdoc/>
-    public string? CloseToOthers()
+    public string? Claim => Text(_descriptor, MarkName);
+
+    /// <inheritdoc/>
+    public string? SetClaim(string? mark)
     {
-        var error = Files.ChangeMode(_descriptor, OwnerOnlyFolder);
-        if (error == Errno.Ok) Permissions = OwnerOnlyFolder;
-        return error.Problem();
+        var error = mark is null ? Files.RemoveAttribute(_descriptor, MarkName)
+            : Files.SetAttribute(_descriptor, MarkName, Encoding.UTF8.GetBytes(mark));
+        return error == Errno.ENODATA ? null : error.Problem();
     }
 
     /// <inheritdoc/>
@@ -84,8 +86,8 @@ internal sealed class PoolFolder : IPoolFolder
             if (Files.OpenAt(folder, parts[^1], Files.NoFollow | Files.NonBlocking, out var descriptor) != Errno.Ok) return null;
             var isFile = Files.Status(descriptor, out var status) == Errno.Ok && status.IsRegular;
             var found = isFile
-                ? new FoundFile(status.Identity, status.Owner, status.Permissions, status.Links, Text(descriptor, MarkName),
-                    Text(descriptor, OldMarkName))
+                ? new FoundFile(status.Identity, status.Owner, status.Permissions, status.Links, (long)status.Size,
+                    Text(descriptor, MarkName), Text(descriptor, OldMarkName))
                 : null;
             Files.Close(descriptor);
             return found;

@@ -6,7 +6,7 @@ namespace Tmem.Ctl.Swap;
 /// <summary>A swap device or swap file on a mount, as found: any part may be missing after a failure.</summary>
 /// <param name="Pool">The pool's name; "" if it no longer has one.</param>
 /// <param name="Path">The file, for people.</param>
-/// <param name="File">Its identity; null if unknown.</param>
+/// <param name="File">Its identity; null if unknown, or if there is no file (yet, or any more).</param>
 /// <param name="Device">Its loop device, or null.</param>
 /// <param name="Entry">Its line in /proc/swaps, or null when swap is not on.</param>
 /// <param name="IsOurs">Whether "swap on" made it; any other is shown, but not touched.</param>
@@ -55,24 +55,37 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
         }
         foreach (var pool in pools.Where(pool => pool.Kind == "persistent"))
         {
-            if (Leftover(system, mount, pool) is { } left && found.All(other => other.File != left.File)) found.Add(left);
+            // A device on a file that has lost its name stands for its pool, and a claim says no more.
+            if (Leftover(system, mount, pool) is { } left && found.All(other => left.File is { } file ? other.File != file
+                : !other.IsOurs || other.Pool != left.Pool)) found.Add(left);
         }
         return found;
     }
 
-    /// <summary>A file of ours under its own name, with or without a device.</summary>
+    /// <summary>
+    /// A file of ours under its own name, with or without a device; or what is left of a "swap on" that was killed before there
+    /// was one, or of a "swap off" that was killed after it: a pool that was made for swap, or one that is claimed.
+    /// </summary>
     private static SwapFile? Leftover(ISwapSystem system, in MountPlace mount, PoolSummary pool)
     {
         if (system.OpenPool(mount, pool.Name, out var folder) is not null || folder is null) return null;
         using (folder)
         {
-            if (folder.Owner != 0 || (folder.Permissions & WriteOfOthers) != 0
-                || folder.Find(Name) is not { Owner: 0, Links: 1 } file || (file.Permissions & RightsOfOthers) != 0) return null;
-            var path = $"{mount.Path.TrimEnd('/')}/{pool.Name}/{Name}";
-            if (SwapMark.TryRead(file.Mark, out var mark) && mark.Pool == pool.Id)
-                return new SwapFile(pool.Name, path, file.Identity, null, null, true, mark.Made);
-            return file is { Mark: null, OldMark: OldMade or OldKept }
-                ? new SwapFile(pool.Name, path, file.Identity, null, null, true, file.OldMark == OldMade) : null;
+            if (folder.Owner != 0 || (folder.Permissions & WriteOfOthers) != 0) return null;
+            var top = $"{mount.Path.TrimEnd('/')}/{pool.Name}";
+            var isClaimed = SwapMark.TryRead(folder.Claim, out var claim) && claim.Pool == pool.Id;
+            var wasMade = pool.ForSwap == true || (isClaimed && claim.Made);
+            if (folder.Find(Name) is { Owner: 0, Links: 1 } file && (file.Permissions & RightsOfOthers) == 0)
+            {
+                if (SwapMark.TryRead(file.Mark, out var mark) && mark.Pool == pool.Id) return Left(file.Identity, mark.Made);
+                if (file is { Mark: null, OldMark: OldMade or OldKept }) return Left(file.Identity, file.OldMark == OldMade);
+                // Killed between its creation and its mark, which it gets before its size.
+                if (isClaimed && file is { Mark: null, Size: 0 }) return Left(file.Identity, wasMade);
+            }
+            return isClaimed || (pool.ForSwap == true && folder.Names().Count == 0) ? Left(null, wasMade) : null;
+
+            SwapFile Left(FileIdentity? found, bool made) =>
+                new(pool.Name, found is null ? top : $"{top}/{Name}", found, null, null, true, made);
         }
     }
 

@@ -21,7 +21,9 @@ internal sealed class SwapOff(SwapContext context)
     public int Run(bool force)
     {
         if (!_terminal.Take(context.Client.Status(), out var before, out var exit)
-            || !SwapFile.TryFind(context, before, out var files, out exit)) return exit;
+            || !context.TryLock(before, "swap off", out var alone, out exit)) return exit;
+        using var held = alone;
+        if (!SwapFile.TryFind(context, before, out var files, out exit)) return exit;
         var ours = files.Where(file => file.IsOurs).ToList();
         foreach (var other in files.Where(file => !file.IsOurs))
             _terminal.Note(

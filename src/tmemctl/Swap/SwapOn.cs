@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Tmem.Control;
 using Tmem.Control.Messages;
@@ -27,7 +26,6 @@ internal sealed class SwapOn(SwapContext context)
 
     private const int LargestRequestKib = 1024; // FUSE splits at 1 MiB; larger requests would be served as one and a quarter
 
-    private static readonly TimeSpan s_closing = TimeSpan.FromSeconds(2);
     private readonly Terminal _terminal = context.Terminal;
 
     /// <summary>Carries it out; returns the exit code.</summary>
@@ -35,6 +33,8 @@ internal sealed class SwapOn(SwapContext context)
     {
         if (!_terminal.Take(context.Client.Status(), out var status, out var exit)) return exit;
         if (status.Processes.SwapDanger is var (what, remedy)) return _terminal.Fail(ExitCode.Failed, what, remedy);
+        if (!context.TryLock(status, "swap on", out var alone, out exit)) return exit;
+        using var held = alone;
         if (!SwapFile.TryFind(context, status, out var files, out exit)) return exit;
         var ours = files.Where(file => file.IsOurs).ToList();
         if (ours.FirstOrDefault(file => file.Entry is not null) is { } on)
@@ -43,7 +43,7 @@ internal sealed class SwapOn(SwapContext context)
         var made = false;
         foreach (var left in ours)
         {
-            // After a power cut, or a run that was killed: its contents are worthless.
+            // After a power cut, or a run that was killed at any step: its contents are worthless.
             if (new SwapRemoval(context, status).Run(left, keepPool: left.Pool == pool) is { } stuck)
                 return _terminal.Fail(ExitCode.Failed, $"an earlier swap file cannot be taken away: {stuck}",
                     $"remove the cause and run '{context.Tmemctl.Line("swap on")}' again");
@@ -55,7 +55,7 @@ internal sealed class SwapOn(SwapContext context)
             return _terminal.Fail(ExitCode.Failed, $"there is no room for swap: {tooMuch}", lower);
         if (!TrySize(size, force, status, out var bytes, out var sure, out exit)) return exit;
 
-        if (reserve > 0 && existing is not null)
+        if (reserve > 0 && existing is not null && !made)
             return _terminal.Fail(ExitCode.Failed,
                 $"pool '{pool}' exists already, and --reserve is for one that is made for swap",
                 $"run '{context.Tmemctl.Line("pool reserve", pool, ByteSize.Exact(reserve))}'");
@@ -77,9 +77,16 @@ internal sealed class SwapOn(SwapContext context)
     private List<Step> Steps(Work work, bool exists, MountPlace mount, string path, long bytes, int priority)
     {
         List<Step> steps = [];
-        if (!exists) steps.Add(new Step($"create pool '{work.Pool}'", () => CreatePool(work), () => DestroyPool(work.Pool)));
+        if (!exists)
+            steps.Add(new Step($"create pool '{work.Pool}'", () => CreatePool(work), () =>
+                Problem(context.DestroyPool(work.Pool))));
+        else if (work.Reserve > 0)
+            steps.Add(new Step($"guarantee pool '{work.Pool}' its memory", () =>
+                Problem(context.Client.ReservePool(new() { Name = work.Pool, Reserve = work.Reserve }))));
         steps.Add(new Step($"make sure that pool '{work.Pool}' is root's alone", () =>
             context.System.OpenPool(mount, work.Pool, out work.Folder) ?? Secure(work, mount)));
+        steps.Add(new Step($"claim the name {SwapFile.Name} in pool '{work.Pool}'", () => Claim(work), () =>
+            work.Folder!.SetClaim(null)));
         steps.Add(new Step($"create file {path} of {Words.Size(bytes)}", () =>
             work.Folder!.Create(SwapFile.Name, bytes, work.Mark, out work.File),
             () => RemoveFile(work)));
@@ -103,10 +110,16 @@ internal sealed class SwapOn(SwapContext context)
             return $"it belongs to user {work.Folder.Owner}, who could read and replace what is swapped there; name a pool of "
                 + "root's with --pool, or one that does not exist yet";
         if ((work.Folder.Permissions & rightsOfOthers) == 0) return null;
-        return work.Made ? work.Folder.CloseToOthers()
-            : $"others may look into it (mode {Convert.ToString(work.Folder.Permissions, 8)}); close it with 'chmod 700 "
+        return $"others may look into it (mode {Convert.ToString(work.Folder.Permissions, 8)}); close it with 'chmod 700 "
                 + $"{ShellWord.Of($"{mount.Path}/{work.Pool}")}', or name another pool with --pool";
     }
+
+    /// <summary>
+    /// Before there is a file: one that is found there later without its mark, and empty, is then known as a killed run's.
+    /// </summary>
+    private static string? Claim(Work work) => work.Folder!.Names().Contains(SwapFile.Name)
+        ? "it is taken by something that 'swap on' did not make; rename that, or name another pool with --pool"
+        : work.Folder.SetClaim(work.Mark);
 
     private static string? RemoveFile(Work work)
     {
@@ -172,22 +185,9 @@ internal sealed class SwapOn(SwapContext context)
 
     private string? CreatePool(Work work)
     {
-        var reply = context.Client.CreatePool(new() { Name = work.Pool, Reserve = work.Reserve });
+        var reply = context.Client.CreatePool(new() { Name = work.Pool, Reserve = work.Reserve, ForSwap = true });
         work.Id = reply.Value?.Id ?? 0;
         return Problem(reply);
-    }
-
-    /// <summary>
-    /// A file closed a moment ago may still count as open: the kernel tells the daemon after close(2) has returned.
-    /// </summary>
-    private string? DestroyPool(string pool)
-    {
-        for (var started = Stopwatch.GetTimestamp(); ; Thread.Sleep(20))
-        {
-            var reply = context.Client.DestroyPool(pool);
-            if (reply.Error is not { Code: ControlErrorCode.Busy } || Stopwatch.GetElapsedTime(started) > s_closing)
-                return Problem(reply);
-        }
     }
 
     private static string? Problem<T>(Reply<T> reply) where T : class => reply switch

@@ -27,16 +27,15 @@ internal sealed class SwapRemoval(SwapContext context, StatusReply status)
 
     private string? RemoveFile(SwapFile file)
     {
-        if (file.File is not { } identity) return null;
         if (context.System.OpenPool(SwapFile.PlaceOf(status), file.Pool, out var folder) is { } problem) return problem;
         using (folder)
         {
-            foreach (var name in Names(folder!, file))
-            {
-                if (folder!.Find(name)?.Identity == identity) return folder.Remove(name, identity);
-            }
+            if (file.File is { } sought
+                && Names(folder!, file).FirstOrDefault(name => folder!.Find(name)?.Identity == sought) is { } name
+                && folder!.Remove(name, sought) is { } kept) return kept;
+            // Last: a run that is killed before this is still known to have begun.
+            return folder!.Claim is null ? null : folder.SetClaim(null);
         }
-        return null;
     }
 
     /// <summary>Where it may be: under its usual name, where the kernel last saw it, or under any other in the pool.</summary>
@@ -51,7 +50,7 @@ internal sealed class SwapRemoval(SwapContext context, StatusReply status)
 
     private string? DestroyPool(string pool)
     {
-        var reply = context.Client.DestroyPool(pool);
+        var reply = context.DestroyPool(pool);
         switch (reply)
         {
             case { Value: not null }:

@@ -79,7 +79,7 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
     public long ExcessReserve { get; set; }
     public bool FileRemoved { get; set; }
 
-    public Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id)
+    public Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id, bool forSwap = false)
     {
         id = default;
         if (CreateAnswers != Errno.Ok) return CreateAnswers;
@@ -87,7 +87,7 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
         {
             if (_pools.ContainsKey(name)) return Errno.EEXIST;
             id = new PoolId(_next++);
-            _pools.Add(name, new NamedPool(name, id, options));
+            _pools.Add(name, new NamedPool(name, id, options, forSwap));
             return Errno.Ok;
         }
     }

@@ -37,6 +37,16 @@ public sealed class PoolMethodTests : IDisposable
     }
 
     [Fact]
+    public void Which_pool_was_made_for_swap_is_told_and_of_others_nothing()
+    {
+        Assert.True(_peer.Call("pool.create", """{"name":"swap","forSwap":true}""")["result"]!["forSwap"]!.GetValue<bool>());
+        Assert.Null(_peer.Call("pool.create", """{"name":"data"}""")["result"]!["forSwap"]);
+        var list = _peer.Call("pool.list")["result"]!["pools"]!.AsArray();
+        Assert.Equal([null, true], list.Select(pool => pool!["forSwap"]?.GetValue<bool>()));
+        Assert.True(_peer.Call("pool.show", """{"name":"swap"}""")["result"]!["forSwap"]!.GetValue<bool>());
+    }
+
+    [Fact]
     public void A_pool_is_guaranteed_memory_when_it_is_made_and_later()
     {
         var made = _peer.Call("pool.create", """{"name":"swap","reserve":1048576}""")["result"]!;

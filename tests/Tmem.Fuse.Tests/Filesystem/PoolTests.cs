@@ -44,6 +44,22 @@ public sealed class PoolTests : IDisposable
         Assert.Empty(_volume.Client.Pools());
     }
 
+    /// <summary>A kill leaves it with its mode and its use, or leaves none; and no mkdir makes a pool for swap.</summary>
+    [Fact]
+    public void A_pool_is_made_for_swap_with_its_creation_and_over_restarts()
+    {
+        Assert.Equal(Errno.Ok, _volume.Files.CreatePool("s", new PoolOptions(PoolFlags.Persistent), 0x1C0, out _, forSwap: true));
+        Create("p");
+        _volume.Directory(NodeId.Root, "d");
+        for (var restarts = 0; restarts < 2; restarts++)
+        {
+            Assert.Equal([("d", false), ("p", false), ("s", true)],
+                _volume.Files.Pools().Select(pool => (pool.Name, pool.ForSwap)));
+            Assert.Equal(0x1C0u, _volume.Attributes(_volume.Find(NodeId.Root, "s")).Mode & 0xFFF);
+            _volume.Attach();
+        }
+    }
+
     [Fact]
     public void Pools_are_listed_by_name()
     {
