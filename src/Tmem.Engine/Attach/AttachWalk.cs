@@ -84,7 +84,7 @@ internal sealed unsafe partial class AttachWalk : IDisposable
     private void AdoptRecord(ulong place)
     {
         var words = (ulong*)_slabs.At(place);
-        if (!RecordHeader.IsKept(words[0], words[1])) return;
+        if (!RecordHeader.IsKept(words[0])) return;
         _reached.Add(place);
         var size = _slabs.SlotBytes(place);
         if (!RecordHeader.IsSound(words[0], words[1], size)) return;

@@ -36,11 +36,11 @@ internal static class RecordHeader
     public static PoolId Pool(ulong header) => new((uint)(header >> PoolShift));
 
     /// <summary>
-    /// Whether an attach keeps a slot with these first two words: records that exist, retired ones, and those that were one of
-    /// these until a bit flipped, which their owner must learn of.
+    /// Whether an attach keeps a slot with this first word: records that exist, retired ones, and those that were one of these
+    /// until something damaged them, which their owner must learn of. The second word is complete before the first is more than
+    /// taken and changes only after the first is 0, so whatever else two words that do not agree may be, no kill has left them.
     /// </summary>
-    public static bool IsKept(ulong header, ulong copy) =>
-        header > SlotState.InFlight && ((header & Committed) != 0 || (header & ~States) == (copy & ~States));
+    public static bool IsKept(ulong header) => header > SlotState.InFlight;
 
     /// <summary>Whether the two copies of a header, the first of which holds the state, agree and fit their slot.</summary>
     public static bool IsSound(ulong header, ulong copy, int slotBytes) =>

@@ -112,7 +112,7 @@ internal sealed unsafe class RecordStore
         if (record.Value >= 1UL << 44 || !_slabs.IsUsedSlot(place, SpanKind.Records, out var bytes)
             || payload > bytes - RecordHeader.Bytes) return false;
         var words = (ulong*)_slabs.At(place);
-        if (words[0] <= SlotState.InFlight) return false;
+        if (!RecordHeader.IsKept(words[0])) return false;
         words[1] = RecordHeader.Make(kind, payload, default);
         new Span<byte>(words + 2, payload).Clear();
         Store(ref words[0], words[1]);
@@ -248,7 +248,7 @@ internal sealed unsafe class RecordStore
                 var place = spans.PlaceOf(span) + (ulong)((long)slot * size);
                 var words = (ulong*)_slabs.At(place);
                 var header = words[0];
-                if (header <= SlotState.InFlight) continue;
+                if (!RecordHeader.IsKept(header)) continue;
                 var state = !RecordHeader.IsSound(header, words[1], size) ? RecordState.Damaged
                     : (header & RecordHeader.States) == RecordHeader.Committed ? RecordState.Committed : RecordState.Retired;
                 visit(new RecordRef(place >> 4), RecordHeader.Kind(header), state);

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Tmem.Control.Messages;
 using Tmem.Engine;
 using Tmem.Engine.Records;
@@ -16,6 +17,7 @@ namespace Tmem.Fuse.Tests.Daemon;
 public sealed class RegionCheckRecordsTests : IDisposable
 {
     private const int HeaderBytes = 16;
+    private const int Committed = 2;
     private const int Flips = 2;
 
     private readonly string _path =
@@ -53,6 +55,44 @@ public sealed class RegionCheckRecordsTests : IDisposable
             var verdict = Verdict(bytes, at, random.Next(8));
             if (flip % 3 == 0 || (flip % 3 == 1 && kind != RecordKind.Answers)) Assert.Equal("damaged", verdict);
         }
+    }
+
+    /// <summary>
+    /// Header words that do not agree, with the bit of the commit cleared: no kill leaves a first word that is neither the
+    /// second, nor that and retired, nor 1, nor 0.
+    /// </summary>
+    [Theory]
+    [InlineData(RecordKind.Inode, 0, 1UL << 20)]
+    [InlineData(RecordKind.Inode, 8, 1UL << 50)]
+    [InlineData(RecordKind.Entry, 0, 1UL << 50)]
+    [InlineData(RecordKind.Entry, 0, ~(ulong)Committed)]
+    [InlineData(RecordKind.Attribute, 8, 1UL << 9)]
+    [InlineData(RecordKind.Target, 0, 1UL << 9 | 1)]
+    public void A_record_whose_header_contradicts_itself_is_damaged_and_never_just_free(byte kind, int second, ulong flips)
+    {
+        var (place, _) = Fill(kind)[^1];
+        using (var file = File.OpenHandle(_path, FileMode.Open, FileAccess.ReadWrite))
+        {
+            Flip(file, place, Committed);
+            Flip(file, place + second, flips);
+        }
+        var (code, report) = Check();
+        Assert.True(code == 1, report);
+        Assert.Contains($"record {place >> 4} is damaged in its header: it was ", report, StringComparison.Ordinal);
+        // As long as nobody has it dropped.
+        for (var starts = 0; starts < 2; starts++) Assert.Contains(Start(drop: false), IsNamed);
+        Start(drop: true);
+        Assert.DoesNotContain(Start(drop: false), IsNamed);
+
+        bool IsNamed(string sentence) => sentence.StartsWith($"record {place >> 4} ", StringComparison.Ordinal);
+    }
+
+    private static void Flip(SafeFileHandle file, long place, ulong bits)
+    {
+        Span<byte> word = stackalloc byte[sizeof(ulong)];
+        Assert.Equal(word.Length, RandomAccess.Read(file, word, place));
+        BitConverter.TryWriteBytes(word, BitConverter.ToUInt64(word) ^ bits);
+        RandomAccess.Write(file, word, place);
     }
 
     [Fact]

@@ -13,8 +13,9 @@ using Xunit;
 namespace Tmem.Fuse.Tests.Filesystem;
 
 /// <summary>
-/// A populated file system in which one bit of one record flips, in use or before the next process attaches. It must then keep
-/// working: every call ends, with the right answer or an error, and everything but the damaged thing is as it was.
+/// A populated file system in which one bit of one record flips, or a word of its header is overwritten, in use or before the
+/// next process attaches. It must then keep working: every call ends, with the right answer or an error, and everything but the
+/// damaged thing is as it was.
 /// </summary>
 internal sealed unsafe class FlippedVolume : IDisposable
 {
@@ -145,6 +146,8 @@ internal sealed unsafe class FlippedVolume : IDisposable
             var word = _random.Next(2) == 0 ? _random.Next(Math.Min(size / 8, 22)) : _random.Next(size / 8);
             var bit = _random.Next(64);
             words[word] ^= 1UL << bit;
+            // A header of which more is gone: what is left must not look like that of a free slot, which nobody misses.
+            if (word < 2 && _random.Next(2) == 0) words[word] = (ulong)_random.NextInt64(long.MaxValue) << 1 | 1;
             Flipped = string.Create(CultureInfo.InvariantCulture,
                 $"bit {bit} of word {word} of record {place >> 4}, kind {kind}");
             return;
