@@ -54,6 +54,8 @@ public sealed partial class ScriptTests
     [InlineData("/etc/passwd is a file", "TMEM_MOUNT", "/etc/passwd/below")]
     [InlineData("/etc/passwd is a file", "TMEM_SOCKET", "/etc/passwd/tmemd.sock")]
     [InlineData("--no-swap takes no value, and '1' was given", "", "", "--no-swap=1")]
+    [InlineData("--swap-force takes no value, and '1' was given", "", "", "--swap-force=1")]
+    [InlineData("with --no-swap there is no swap", "", "", "--swap-force", "--no-swap")]
     public void Up_refuses_what_cannot_be_before_it_builds(string says, string name, string value, params string[] arguments)
     {
         value = value.Replace("LONG", new string('n', 103), StringComparison.Ordinal);

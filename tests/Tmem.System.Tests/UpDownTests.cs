@@ -45,6 +45,27 @@ public class UpDownTests
         Directory.Delete(folder, recursive: true);
     }
 
+    /// <summary>The option reaches "swap on", which asks for it by the name that it has here.</summary>
+    [Fact]
+    public void Scripts_up_makes_far_more_swap_than_the_store_holds_only_by_swap_force()
+    {
+        Requires.Swap();
+        Up((folder, settings) =>
+        {
+            Script("up", 60, settings, "--no-swap").Succeeds();
+            string[] large = ["--swap-size", "1300M", "--swap-priority", "1"];
+            var refused = Script("up", 60, settings, large);
+            Assert.Equal(1, refused.Code);
+            Assert.Contains("--swap-size 1.3 GiB is more than 10 times the store's capacity", refused.Errors,
+                StringComparison.Ordinal);
+            Assert.Contains("or --swap-force if your pages", refused.Errors, StringComparison.Ordinal);
+            Assert.Equal(4, MachineState.Of(folder, 4).Length);
+            var on = Script("up", 60, settings, [.. large, "--swap-force"]).Succeeds();
+            Assert.Contains("1.3 GiB, priority 1, file", on.Output, StringComparison.Ordinal);
+            Assert.Equal(6, MachineState.Of(folder, 6).Length);
+        });
+    }
+
     [Theory]
     [InlineData("TMEM_MOUNT", "other")]
     [InlineData("TMEM_CAPACITY", "65M")]
