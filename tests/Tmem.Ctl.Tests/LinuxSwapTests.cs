@@ -61,6 +61,22 @@ public sealed class LinuxSwapTests : IDisposable
     }
 
     [Fact]
+    public void A_mount_with_another_over_it_is_told_by_that()
+    {
+        using var mount = MountTmpfs();
+        var connection = _server.Connection;
+        using (MountTmpfs())
+        {
+            _server.Connection = connection;
+            Assert.Contains($"a tmpfs file system is mounted over {_server.Mount}; unmount that first",
+                Ctl.Run(_system, _server.SocketPath, "swap", "on", "--size", "1M").Error);
+        }
+        // Not here at all: somewhere else, then.
+        _server.Connection = 1 << 19;
+        Assert.Contains("cannot be seen from here", Ctl.Run(_system, _server.SocketPath, "swap", "on", "--size", "1M").Error);
+    }
+
+    [Fact]
     public void A_swap_file_that_another_has_open_is_refused()
     {
         using var mount = MountTmpfs();

@@ -12,9 +12,7 @@ internal sealed class LinuxSwapSystem : ISwapSystem
     {
         folder = null;
         var root = OpenMount(mount);
-        if (root < 0)
-            return $"{mount.Path} cannot be seen from here; run this in the mount namespace of tmemd (nsenter --mount "
-                + $"--target {mount.Process})";
+        if (root < 0) return Unseen(mount.Path, mount.Connection, mount.Process);
         // Not through a link: a user who may make one beside a pool could lead us anywhere.
         var error = Files.OpenAt(root, pool, Files.DirectoryOnly | Files.NoFollow, out var descriptor);
         Files.Close(root);
@@ -88,6 +86,15 @@ internal sealed class LinuxSwapSystem : ISwapSystem
         return type == "partition" && Path.GetFileName(Path.GetDirectoryName(name)) != "mapper"
             && node.StartsWith(loop, StringComparison.Ordinal)
             && int.TryParse(node[loop.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out _) ? "/dev/" + node : path;
+    }
+
+    private static string Unseen(string path, int connection, int process)
+    {
+        var mounts = MountTable.Read();
+        return mounts.Any(entry => entry.MountPoint == path && entry.DeviceMinor == connection)
+            && MountTable.At(path, mounts) is { } top && top.DeviceMinor != connection
+            ? $"a {top.FileSystemType} file system is mounted over {path}; unmount that first"
+            : $"{path} cannot be seen from here; run this in the mount namespace of tmemd (nsenter --mount --target {process})";
     }
 
     /// <summary>
