@@ -9,7 +9,7 @@ namespace Tmem.Architecture.Tests;
 /// </summary>
 public partial class CommandLineTests
 {
-    private static readonly string[] s_folders = ["src/Tmem.Fuse", "src/tmemctl", "src/Tmem.Control"];
+    private static readonly string[] s_folders = ["src/Tmem.Fuse", "src/tmemctl", "src/Tmem.Control", "src/Tmem.Settings"];
 
     /// <summary>The file that makes them.</summary>
     private const string Maker = "src/Tmem.Control/Messages/ControlCommand.cs";

@@ -13,7 +13,8 @@ public class DiagramTests
 
     private static readonly (string Assembly, Dictionary<string, string[]> Folders)[] s_assemblies =
     [
-        ("Tmem.Engine", Layers.Engine), ("Tmem.Control", Layers.Control), ("Tmem.Fuse", Layers.Fuse), ("tmemctl", Layers.Ctl),
+        ("Tmem.Engine", Layers.Engine), ("Tmem.Control", Layers.Control), ("Tmem.Settings", Layers.Settings),
+        ("Tmem.Fuse", Layers.Fuse), ("tmemctl", Layers.Ctl),
     ];
 
     [Fact]

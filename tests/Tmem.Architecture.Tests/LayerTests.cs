@@ -17,6 +17,10 @@ public class LayerTests
         Hold("Tmem.Control", "Tmem.Control", Layers.Control, Layers.ControlFacade);
 
     [Fact]
+    public void Folders_of_the_settings_know_only_what_lies_below_them() =>
+        Hold("Tmem.Settings", "Tmem.Settings", Layers.Settings, Layers.SettingsFacade);
+
+    [Fact]
     public void Folders_of_tmemctl_know_only_what_lies_below_them() => Hold("tmemctl", "Tmem.Ctl", Layers.Ctl, Layers.CtlFacade);
 
     private static void Hold(string assembly, string root, Dictionary<string, string[]> layers, string[] facade)

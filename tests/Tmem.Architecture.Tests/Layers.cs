@@ -65,6 +65,17 @@ internal static class Layers
         [Facade] = ["Host", "Messages"],
     };
 
+    public static readonly string[] SettingsFacade =
+        ["SettingsReader", "MergedEntries", "TypedSettings", "Contradictions", "OptionEntries"];
+
+    public static readonly Dictionary<string, string[]> Settings = new()
+    {
+        ["Values"] = [],
+        ["Keys"] = ["Values"],
+        ["Files"] = ["Values"],
+        [Facade] = ["Values", "Keys", "Files"],
+    };
+
     public static readonly string[] CtlFacade = ["CommandTree"];
 
     public static readonly Dictionary<string, string[]> Ctl = new()

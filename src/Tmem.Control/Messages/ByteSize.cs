@@ -71,7 +71,8 @@ internal static class ByteSize
         return (bytes >> (10 * unit)).ToString(CultureInfo.InvariantCulture) + (unit == 0 ? "" : Units[unit - 1]);
     }
 
-    private static bool TryUnit(ReadOnlySpan<char> suffix, out long factor)
+    /// <summary>The bytes of a unit: K, MiB, GB...; of nothing and of B, 1.</summary>
+    public static bool TryUnit(ReadOnlySpan<char> suffix, out long factor)
     {
         factor = 1;
         if (suffix.Length == 0 || suffix.Equals("B", StringComparison.OrdinalIgnoreCase)) return true;

@@ -23,6 +23,15 @@ internal static class ControlProtocol
     /// <summary>Most pools of a store: the region's table has so many entries.</summary>
     public const int MaximumPools = 832;
 
+    /// <summary>Least capacity of a store, in bytes.</summary>
+    public const long SmallestCapacity = 1L << 20;
+
+    /// <summary>
+    /// The best compression to expect of a whole machine's pages: a swap device larger than this times the capacity is a slip of
+    /// the hand, or deliberate (docs/swap.md).
+    /// </summary>
+    public const int LikelyRatio = 10;
+
     /// <summary>Least limit of a pool, in bytes; 0 is none.</summary>
     public const long SmallestLimit = 64 * 1024;
 

@@ -1,0 +1,68 @@
+using System.Runtime.InteropServices;
+using Tmem.Control.Host;
+
+namespace Tmem.Settings.Files;
+
+/// <summary>Which files hold the settings, the weakest first.</summary>
+internal static class SettingsPlace
+{
+    /// <summary>The word for no file at all; a file of that name is written as ./none.</summary>
+    public const string None = "none";
+
+    /// <summary>The package's defaults.</summary>
+    public const string Package = "/usr/lib/tmem/tmem.toml";
+
+    /// <summary>The administrator's directory: <see cref="FileName"/>, and over it the files in <see cref="DropIns"/>.</summary>
+    public const string Directory = "/etc/tmem";
+
+    private const string FileName = "tmem.toml";
+    private const string DropIns = "tmem.d";
+    private const string Extension = ".toml";
+    private const int NoSuchFile = 2;
+
+    /// <summary>The files of a place that are there; what cannot be found out is a fault.</summary>
+    /// <param name="place">Null for the system's; a directory that stands for <see cref="Directory"/>, then without the
+    /// package's file; a file, then that alone; or <see cref="None"/>.</param>
+    /// <param name="faults">Gets what is wrong.</param>
+    public static IReadOnlyList<string> Files(string? place, List<Fault> faults)
+    {
+        if (place == None) return [];
+        if (place is null)
+            return [.. Exists(Package, faults) ? [Package] : (string[])[], .. In(Directory, faults)];
+        var path = Path.GetFullPath(place);
+        return System.IO.Directory.Exists(path) ? [.. In(path, faults)] : [path];
+    }
+
+    private static List<string> In(string directory, List<Fault> faults)
+    {
+        List<string> files = [];
+        var first = Path.Combine(directory, FileName);
+        if (Exists(first, faults)) files.Add(first);
+        var dropIns = Path.Combine(directory, DropIns);
+        if (!Exists(dropIns, faults)) return files;
+        try
+        {
+            // A drop-in is what its name says, whatever it is: a directory or a link to nothing is refused, not passed over.
+            files.AddRange(System.IO.Directory.EnumerateFileSystemEntries(dropIns)
+                .Where(path => Path.GetFileName(path) is var name && name.EndsWith(Extension, StringComparison.Ordinal)
+                    && name[0] != '.').Order(StringComparer.Ordinal));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            faults.Add(new(new(dropIns), "", $"the directory cannot be read: {error.Message.TrimEnd('.')}",
+                "make it a directory that root can read, or remove it"));
+        }
+        return files;
+    }
+
+    /// <summary>Whether there is a name, even if it leads nowhere.</summary>
+    private static bool Exists(string path, List<Fault> faults)
+    {
+        const int cwd = -100;
+        if (FileStatus.Of(cwd, path, FileStatus.NoFollow, FileStatus.Basic, out _) == 0) return true;
+        var error = Marshal.GetLastPInvokeError();
+        if (error != NoSuchFile)
+            faults.Add(new(new(path), "", $"it cannot be looked at: {Marshal.GetPInvokeErrorMessage(error)}", "see to its path"));
+        return false;
+    }
+}

@@ -1,0 +1,136 @@
+using System.Text;
+
+namespace Tmem.Settings.Tests;
+
+/// <summary>What may lie where settings are looked for, and is none: refused by name, soon and without harm.</summary>
+public class HostileFileTests
+{
+    [Fact]
+    public void A_binary_file_is_no_text()
+    {
+        using var folder = new Folder();
+        File.WriteAllBytes(folder.Write(""), [.. "[store]\n"u8, 0x7f, (byte)'E', 0, 1, 2]);
+        Assert.Equal($"{folder.Path}/tmem.toml:2: there is a character 0 in it: it is no text; write it anew", Only(folder));
+        File.WriteAllBytes(folder.Write(""), [.. "[store]\nmount = \"/"u8, 0xff, 0xfe, (byte)'"']);
+        Assert.Equal($"{folder.Path}/tmem.toml: it is not UTF-8 from byte 18 on; save it as UTF-8", Only(folder));
+        var noise = new byte[4096];
+        new Random(1).NextBytes(noise);
+        File.WriteAllBytes(folder.Write(""), noise);
+        Assert.StartsWith($"{folder.Path}/tmem.toml", Only(folder), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_of_10_megabytes_is_not_read()
+    {
+        using var folder = new Folder();
+        folder.Write(string.Concat(Enumerable.Repeat("# nothing\n", 1 << 20)));
+        Assert.Equal($"{folder.Path}/tmem.toml: it is longer than 1 MiB, and settings are short; is it another file?",
+            Only(folder));
+    }
+
+    [Theory]
+    [InlineData("[store]\nmount = ", "[")]
+    [InlineData("[store]\nmount = ", "{a = ")]
+    [InlineData("", "a.")]
+    [InlineData("[store.", "a.")]
+    [InlineData("", "[")]
+    [InlineData("", "[[a]]\n")]
+    public void Nesting_has_no_depth_that_breaks_the_reader(string begin, string again)
+    {
+        var text = begin + new StringBuilder().Insert(0, again, 50_000);
+        var read = Folder.Of(text.Length > 900_000 ? text[..900_000] : text);
+        Assert.Null(read.Settings);
+        Assert.All(read.Faults, fault => Assert.True(fault.Line.Length < 400, fault.Line));
+    }
+
+    [Fact]
+    public void A_file_of_nothing_but_wrong_keys_has_a_line_for_each()
+    {
+        var text = new StringBuilder("[store]\n");
+        for (var i = 0; i < 20_000; i++) text.Append("key").Append(i).Append(" = 1\n");
+        Assert.Equal(20_000, Folder.Of(text.ToString()).Faults.Count);
+    }
+
+    [Theory]
+    [InlineData("mkdir", "is a directory; give a file")]
+    [InlineData("mkfifo", "is no regular file; give one")]
+    public void What_is_no_file_is_refused_and_not_waited_for(string program, string told)
+    {
+        using var folder = new Folder();
+        folder.Write("[store]\nthreads = 8");
+        var path = $"{folder.DropIns}/90-x.toml";
+        Folder.Run(program, path);
+        Assert.Equal($"{path}: the file is not read: {path} {told}; correct that, or remove the file", Only(folder));
+    }
+
+    [Fact]
+    public void A_link_to_nothing_is_refused()
+    {
+        using var folder = new Folder();
+        folder.Write("");
+        File.CreateSymbolicLink($"{folder.DropIns}/10.toml", "/nowhere/at/all");
+        Assert.Contains("10.toml: the file is not read: /nowhere: No such file", Only(folder), StringComparison.Ordinal);
+        File.Delete($"{folder.DropIns}/10.toml");
+        File.Delete($"{folder.Path}/tmem.toml");
+        File.CreateSymbolicLink($"{folder.Path}/tmem.toml", "gone.toml");
+        Assert.Contains("tmem.toml: the file is not read: ", Only(folder), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_drop_in_directory_that_is_a_file_is_told()
+    {
+        using var folder = new Folder();
+        File.WriteAllText(folder.DropIns, "");
+        Assert.Contains("tmem.d: the directory cannot be read: ", Only(folder), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_read_is_told()
+    {
+        using var folder = new Folder();
+        folder.Write("");
+        // Nobody can read the beginning of it, root included.
+        File.CreateSymbolicLink($"{folder.DropIns}/10.toml", $"/proc/{Environment.ProcessId}/mem");
+        Assert.Contains("10.toml: it cannot be read: ", Only(folder), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("chmod", "666", "others may write to ")]
+    [InlineData("chmod", "620", "others may write to ")]
+    [InlineData("chown", "65534", "belongs to user 65534")]
+    public void A_file_that_another_user_could_write_is_refused(string program, string argument, string told)
+    {
+        if (program == "chown" && Environment.UserName != "root") Assert.Skip("chown needs root; run as root");
+        using var folder = new Folder();
+        var path = folder.Write("[store]\nthreads = 8");
+        Assert.Equal(8, folder.Read().Settings!.Store.Threads.Value);
+        Folder.Run(program, argument, path);
+        Assert.Contains(told, Only(folder), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_directory_that_another_user_could_write_to_is_refused()
+    {
+        using var folder = new Folder();
+        folder.Write("[store]\nthreads = 8", "10.toml");
+        Folder.Run("chmod", "777", folder.DropIns);
+        Assert.Contains("others may write to ", Only(folder), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_name_of_300_bytes_in_a_path_is_told()
+    {
+        var path = $"/tmp/{new string('x', 300)}";
+        Assert.Contains("File name too long", Assert.Single(SettingsReader.Read(path, [], Folder.Ram).Faults).Line,
+            StringComparison.Ordinal);
+    }
+
+    private static string Only(Folder folder)
+    {
+        var read = folder.Read();
+        Assert.Null(read.Settings);
+        var line = Assert.Single(read.Faults).Line;
+        Assert.DoesNotContain('\n', line);
+        return line;
+    }
+}
