@@ -11,6 +11,11 @@ internal sealed class Contradictions(List<Fault> faults, IReadOnlySet<SettingKey
         if (store.HugePages.Value && store.Region.Value.Length > 0)
             Add(store.HugePages.From, "huge-pages", $"it is for a store without a file, and region is set ({store.Region.From})",
                 "leave one of them out");
+        foreach (var (key, path) in ((string, Setting<string>)[])[("region", store.Region), ("socket", store.Socket)])
+            if (path.Value.StartsWith(store.Mount.Value.TrimEnd('/') + "/", StringComparison.Ordinal))
+                Add(path.From == Origin.Default ? store.Mount.From : path.From, key,
+                    $"'{Fault.Shorten(path.Value)}' lies below the mount ({store.Mount.From}), where nobody would find it",
+                    "write a place outside");
         foreach (var pool in pools) Find(pool);
         FindReserves(store.Capacity, pools);
         FindSwap(store.Capacity, swap, pools);

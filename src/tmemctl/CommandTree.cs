@@ -53,6 +53,9 @@ internal static class CommandTree
                 PoolVerbs.List, PoolVerbs.Show(), PoolVerbs.Create(), PoolVerbs.Reserve(), PoolVerbs.Destroy()),
             Group("swap", "Swap on the store: a file in a persistent pool, a loop device with direct I/O over it, swapon.",
                 SwapVerbs.On(), SwapVerbs.Off(), SwapVerbs.Status),
+            Group("config", "The files of settings: what they say, and whether they are right.",
+                ConfigVerbs.Show(), ConfigVerbs.Check()),
+            Of(ReloadCommand.Create()),
             Of(DaemonVerbs.Check), Of(UpgradeCommand.Create()), Of(DaemonVerbs.Adopt), Of(DaemonVerbs.Recover()),
             Of(StopCommand.Create()),
         };

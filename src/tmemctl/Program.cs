@@ -1,7 +1,11 @@
+using Tmem.Control.CommandLine;
 using Tmem.Control.Host;
 using Tmem.Ctl;
 using Tmem.Ctl.Recover;
+using Tmem.Ctl.Reload;
 using Tmem.Ctl.Swap;
 
 StandardStreams.Occupy();
+if (DaemonStart.Read(args) is var (program, begin, typed))
+    return DaemonStarter.Run(program, begin, typed, Console.Error);
 return CommandTree.Run(args, Console.Out, Console.Error, new LinuxSwapSystem(), new LinuxMountSystem());

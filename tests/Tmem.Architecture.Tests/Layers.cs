@@ -84,7 +84,8 @@ internal static class Layers
         ["Output"] = [],
         ["Swap"] = ["Native", "Output"],
         ["Recover"] = ["Native", "Output", "Swap"],
-        ["Commands"] = ["Native", "Output", "Swap", "Recover"],
+        ["Reload"] = ["Native", "Output", "Swap"],
+        ["Commands"] = ["Native", "Output", "Swap", "Recover", "Reload"],
         [Facade] = ["Output", "Swap", "Recover", "Commands"],
     };
 }

@@ -43,6 +43,12 @@ internal sealed class FakeServer : IDisposable
     public RpcError? UpgradeError { get; set; }
     /// <summary>What status reports after an upgrade.</summary>
     public ProcessFigures Processes { get; set; } = new() { WorkerPid = 4712, KeeperPid = 4711, Restarts = 2, Upgrades = 1 };
+    /// <summary>What the last upgrade was asked for.</summary>
+    public UpgradeParameters? Upgraded { get; private set; }
+    /// <summary>The pools that were asked for.</summary>
+    public List<PoolCreateParameters> Created { get; } = [];
+    public RunningSettings Settings { get; } =
+        new() { Spin = ControlProtocol.UsualSpin, Log = LogWish.Info, SyncInterval = 5, HugePages = false };
     /// <summary>Sent as it is, instead of any reply.</summary>
     public string? Raw { get; set; }
     /// <summary>Refuses every pool.create with this.</summary>
@@ -135,6 +141,7 @@ internal sealed class FakeServer : IDisposable
                 var lost = request.Params is { } wish && wish.GetProperty("discard").GetBoolean() ? Lost : 0;
                 return (JsonSerializer.Serialize(new StopReply(4711, lost), ControlJson.Default.StopReply), null);
             case ControlMethod.Upgrade:
+                Upgraded = request.Params!.Value.Deserialize(ControlJson.Default.UpgradeParameters);
                 return UpgradeError is null
                     ? (JsonSerializer.Serialize(new UpgradeReply(4710, 0), ControlJson.Default.UpgradeReply), null)
                     : (null, UpgradeError);
@@ -144,7 +151,7 @@ internal sealed class FakeServer : IDisposable
                 var pools = Pools.Select(pool => new PoolSummary
                 {
                     Name = pool.Key, Id = IdOf(pool.Key), Kind = pool.Value, PageSize = 4096, LimitBytes =
-                        0, RefuseIncompressible = false,
+                        0, RefuseIncompressible = false, Codec = "lz4",
                     Pages = 1000, OriginalBytes = 4096000, CompressedBytes = 1638400, MemoryBytes = 1709000,
                     ForSwap = ForSwap.Contains(pool.Key) ? true : null,
                 }).ToList();
@@ -154,6 +161,7 @@ internal sealed class FakeServer : IDisposable
             case ControlMethod.PoolCreate:
                 var wanted = request.Params!.Value.Deserialize(ControlJson.Default.PoolCreateParameters)!;
                 Reserved = wanted.Reserve;
+                Created.Add(wanted);
                 if (CreateError is { } refusal) return (null, refusal);
                 if (!Pools.TryAdd(name, wanted.Ephemeral ? "ephemeral" : "persistent"))
                     return (null, new RpcError(ControlErrorCode.Exists, $"pool '{name}' is there",
@@ -194,7 +202,7 @@ internal sealed class FakeServer : IDisposable
     {
         Version = "9.8.7", Pid = 4711, Processes = Processes, MountPoint = Mount, Connection = Connection, SocketPath =
             SocketPath, Region = "anonymous memory", StartedAt = DateTimeOffset.UnixEpoch,
-        UptimeSeconds = 200, Threads = 4, ReserveExcess = Excess, Pools = Pools.Count, Total = Figures,
+        UptimeSeconds = 200, Threads = 4, Settings = Settings, ReserveExcess = Excess, Pools = Pools.Count, Total = Figures,
         Store = new StoreFigures
         {
             CapacityBytes = 1L << 30, UsedBytes = UsedBytes, PeakUsedBytes = 300 << 20, PageSpanBytes = 250 << 20, MetadataBytes =

@@ -27,6 +27,7 @@ internal sealed class FakeSwapSystem : ISwapSystem
     public Dictionary<string, FakeFile> Files { get; } = [];
     /// <summary>Owner and mode of pools that are not root's with mode 700.</summary>
     public Dictionary<string, (uint Owner, uint Mode)> Folders { get; } = [];
+    public Dictionary<string, uint> Groups { get; } = [];
     public Dictionary<string, LoopBacking> Attached { get; } = [];
     public Dictionary<string, int> On { get; } = [];
     public List<string> Done { get; } = [];
@@ -98,6 +99,12 @@ internal sealed class FakeSwapSystem : ISwapSystem
             else system.Claims[pool] = mark;
         });
 
+        public uint Group => system.Groups.GetValueOrDefault(pool);
+        public string? Give(uint owner, uint group, uint permissions) => system.Do($"give {pool}", () =>
+        {
+            system.Folders[pool] = (owner, permissions);
+            system.Groups[pool] = group;
+        });
         public IReadOnlyList<string> Names() =>
             [.. system.Files.Keys.Where(path => path.StartsWith(pool + "/", StringComparison.Ordinal))
                 .Select(path => path[(pool.Length + 1)..])];

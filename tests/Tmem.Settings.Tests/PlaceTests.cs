@@ -66,6 +66,7 @@ public class PlaceTests
     [InlineData("/etc/other", "tmemd", "--config", "/etc/other", "--mount", "/m", "--capacity", "1G")]
     [InlineData("/home/x.toml", "tmemd", "--config=x.toml")]
     [InlineData("none", "tmemd", "--config", "none")]
+    [InlineData(null, "tmemd", "--threads", "5", "--settings-from", "none", "--mount", "/m", "--capacity", "1G")]
     public void A_daemons_command_line_tells_where_its_settings_are(string? place, params string[] words) =>
         Assert.Equal(place, OptionEntries.PlaceOf(words, "/home"));
 
@@ -77,4 +78,35 @@ public class PlaceTests
         Assert.StartsWith("--capacity: capacity: '17G' is more than the 16.0 GiB", Assert.Single(read.Faults).Line,
             StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void The_command_line_of_a_daemon_has_what_the_files_say_behind_what_was_typed()
+    {
+        using var folder = new Folder();
+        folder.Write("[store]\ncapacity = \"25%\"\nregion = \"/r\"\nthreads = 8\nspin = \"auto\"\nlog = \"error\"\n"
+            + "codec = \"zstd\"");
+        folder.Write("[store]\nsync-interval = 7\nsocket = \"/s\"\nhuge-pages = false", "10.toml");
+        string[] typed = ["--config", folder.Path, "--threads", "2"];
+        var read = SettingsReader.Read(OptionEntries.PlaceOf(typed, "/"), OptionEntries.Read(typed, "/"), Folder.Ram);
+        var line = OptionEntries.Complete(typed, read);
+        Assert.Equal([.. typed, "--settings-from", $"{folder.Path}/tmem.toml, {folder.DropIns}/10.toml", "--mount", "/mnt/tmem",
+            "--capacity", "4294967296", "--region", "/r", "--sync-interval", "7", "--codec", "zstd", "--log", "error", "--socket",
+            "/s"], line);
+
+        // And it is read again as it was: a reload finds the same files and the same options.
+        Assert.Equal(folder.Path, OptionEntries.PlaceOf(line, "/"));
+        Assert.Equal(OptionEntries.Read(typed, "/"), OptionEntries.Read(line, "/"));
+    }
+
+    [Fact]
+    public void Without_a_file_nothing_stands_behind_what_was_typed() => Assert.Equal(
+        ["--mount", "/m", "--settings-from", "none"],
+        OptionEntries.Complete(["--mount", "/m"], SettingsReader.Read("none", [], Folder.Ram)));
+
+    [Theory]
+    [InlineData("[store]\nmount = \"/m\"\nsocket = \"/m/sock\"", ":3: socket: '/m/sock' lies below the mount (")]
+    [InlineData("[store]\nregion = \"/mnt/tmem/r\"", ":2: region: '/mnt/tmem/r' lies below the mount (default)")]
+    [InlineData("[store]\nmount = \"/run/\"", ":2: socket: '/run/tmem/tmemd.sock' lies below the mount (")]
+    public void Nothing_of_a_daemon_lies_below_its_mount(string text, string told) =>
+        Assert.Contains(told, Folder.FaultOf(text), StringComparison.Ordinal);
 }

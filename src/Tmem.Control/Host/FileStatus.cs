@@ -18,6 +18,7 @@ internal partial struct FileStatus
 
     [FieldOffset(16)] public uint Links;
     [FieldOffset(20)] public uint Owner;
+    [FieldOffset(24)] public uint Group;
     [FieldOffset(28)] public ushort Mode;
     [FieldOffset(32)] public ulong Inode;
     [FieldOffset(40)] public ulong Size;

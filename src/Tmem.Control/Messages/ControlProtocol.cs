@@ -38,8 +38,16 @@ internal static class ControlProtocol
     /// <summary>Largest file of a store, and so the largest swap device, in bytes.</summary>
     public const long LargestFile = 1L << 44;
 
+    /// <summary>Longest time until a change is written to the region's file, in seconds.</summary>
+    public const int MaximumSync = 86_400;
+
     /// <summary>Longest polling before a thread sleeps, in microseconds.</summary>
     public const int MaximumSpin = 10_000;
+
+    /// <summary>
+    /// Polling of a daemon that was told nothing. With one processor, a polling thread only keeps its client from running.
+    /// </summary>
+    public static int UsualSpin => Environment.ProcessorCount > 1 ? 100 : 0;
 
     /// <summary>Longest reply line a client accepts, in bytes.</summary>
     public const int MaximumReply = 8 * 1024 * 1024;

@@ -21,12 +21,25 @@ internal sealed record StatusReply
     public required int Threads { get; init; }
     /// <summary>The codec of new pages; null: each pool's own.</summary>
     public string? Codec { get; init; }
+    /// <summary>What else the worker was told; null from a daemon that does not tell.</summary>
+    public RunningSettings? Settings { get; init; }
     public required int Pools { get; init; }
     public required StoreFigures Store { get; init; }
     /// <summary>Why pools without a reserve store nothing; null if the capacity has room for all reserves.</summary>
     public ReserveExcess? ReserveExcess { get; init; }
     /// <summary>All pools together, counters of destroyed ones included.</summary>
     public required PoolFigures Total { get; init; }
+}
+
+/// <summary>Settings that a worker runs with, as docs/settings.md has them.</summary>
+internal sealed record RunningSettings
+{
+    /// <summary>Microseconds.</summary>
+    public required int Spin { get; init; }
+    public required LogWish Log { get; init; }
+    /// <summary>Seconds.</summary>
+    public required int SyncInterval { get; init; }
+    public required bool HugePages { get; init; }
 }
 
 /// <summary>The daemon's processes, and the fate of earlier ones.</summary>
@@ -161,6 +174,8 @@ internal record PoolDescription
     public required bool RefuseIncompressible { get; init; }
     /// <summary>True if "swap on" made it, which nothing done in the mount can feign; else null.</summary>
     public bool? ForSwap { get; init; }
+    /// <summary>The codec of its new pages; null from a daemon that does not tell.</summary>
+    public string? Codec { get; init; }
 }
 
 /// <summary>A row of <c>pool.list</c>: short, so that a thousand pools stay a small reply.</summary>

@@ -32,6 +32,8 @@ internal sealed record PoolCreateParameters
     public bool RefuseIncompressible { get; init; }
     /// <summary>True: made for swap, so its owner's alone from its first moment, and known as such ever after.</summary>
     public bool? ForSwap { get; init; }
+    /// <summary>lz4, lz4-reference or zstd; without it, or with pool, the default.</summary>
+    public CodecWish? Codec { get; init; }
 }
 
 /// <summary>Parameters of <c>pool.reserve</c>.</summary>

@@ -56,6 +56,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
             StartedAt = daemon.StartedAt,
             UptimeSeconds = Math.Round(Math.Max(0, (DateTimeOffset.UtcNow - daemon.StartedAt).TotalSeconds), 3),
             Threads = daemon.Threads,
+            Settings = daemon.Settings,
             Codec = daemon.Codec,
             Pools = statistics.Pools.Count,
             Store = Figures.Of(statistics),

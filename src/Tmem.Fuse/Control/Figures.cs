@@ -97,6 +97,7 @@ internal static class Figures
             ReserveBytes = snapshot?.Options.ReserveBytes ?? 0,
             RefuseIncompressible = pool.Options.RefuseIncompressible,
             ForSwap = pool.ForSwap ? true : null,
+            Codec = pool.Options.Codec.Name(),
             Pages = figures.Pages,
             OriginalBytes = figures.OriginalBytes,
             CompressedBytes = figures.CompressedBytes,
@@ -115,6 +116,7 @@ internal static class Figures
         ReserveBytes = snapshot?.Options.ReserveBytes ?? 0,
         RefuseIncompressible = pool.Options.RefuseIncompressible,
         ForSwap = pool.ForSwap ? true : null,
+        Codec = pool.Options.Codec.Name(),
         Figures = Of(snapshot?.Statistics ?? default),
     };
 

@@ -30,6 +30,9 @@ internal interface IDaemon
     /// <summary>The codec of new pages if it is set for all pools; else null.</summary>
     string? Codec { get; }
 
+    /// <summary>What else it was told.</summary>
+    RunningSettings Settings { get; }
+
     /// <summary>
     /// Decides whether the daemon may end and, if so, begins the end and returns without waiting for it. The caller's reply is
     /// still sent: <see cref="ControlServer.Dispose"/> waits for it.

@@ -44,7 +44,9 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
         if (UnusableLimit(name, parameters.Limit) is { } refusal) return refusal;
         if (Unreservable(name, parameters) is { } unreservable) return unreservable;
         var flags = parameters.Ephemeral ? PoolFlags.Shared : PoolFlags.Persistent;
-        var options = new PoolOptions(flags, parameters.Limit, parameters.RefuseIncompressible, ReserveBytes: parameters.Reserve);
+        var codec = parameters.Codec is { } wish and not CodecWish.Pool ? (TmemCodec)(wish - CodecWish.Lz4) : TmemCodec.Page;
+        var options = new PoolOptions(flags, parameters.Limit, parameters.RefuseIncompressible, codec,
+            ReserveBytes: parameters.Reserve);
         if (!wanted()) return GivenUp(name);
         var forSwap = parameters.ForSwap == true;
         var errno = directory.CreatePool(name, in options, forSwap ? SwapMode : Mode, out var id, forSwap);

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 using Tmem.Control.CommandLine;
+using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Engine;
 using Tmem.Fuse.Native;
@@ -12,25 +12,37 @@ namespace Tmem.Fuse.Daemon;
 internal static class CommandLine
 {
     /// <summary>Builds the command; <paramref name="run"/> gets the checked options and returns the exit code.</summary>
-    public static RootCommand Create(Func<DaemonOptions, int> run) => Create(run, PhysicalMemory(),
-        (file, streams) => RegionCheck.Run(file, streams.Output, streams.Error));
+    public static RootCommand Create(Func<DaemonOptions, int> run) => Create(run, PhysicalMemory.Bytes,
+        (file, streams) => RegionCheck.Run(file, streams.Output, streams.Error), SettingsHandOver.Run);
 
     /// <summary>
     /// The same on a machine of the given memory; <paramref name="checkRegion"/> gets the file to be looked at and the standard
-    /// streams, and returns the exit code.
+    /// streams, and returns the exit code. <paramref name="readSettings"/> starts the program anew with options from files, or
+    /// returns why it cannot.
     /// </summary>
     public static RootCommand Create(Func<DaemonOptions, int> run, long physicalMemory,
-        Func<string, InvocationConfiguration, int> checkRegion)
+        Func<string, InvocationConfiguration, int> checkRegion, Func<string> readSettings)
     {
+        var config = new Option<string?>(DaemonStart.Config)
+        {
+            Description =
+                "File of settings, or directory of tmem.toml and tmem.d, to read instead of the system's; none reads no file. "
+                + "Files are read if this is given, or unless both --mount and --capacity are; options win over them. "
+                + "Example: --config /etc/tmem/second.toml",
+            HelpName = "PATH",
+        };
+        var from = new Option<string?>(DaemonStart.SettingsFrom) { Hidden = true };
         var mount = new Option<string>("--mount")
         {
-            Description = "Directory to mount the file system on; needed. Example: --mount /mnt/tmem",
+            Description =
+                "Directory to mount the file system on; needed if no file of settings is there. Example: --mount /mnt/tmem",
             HelpName = "DIR",
         };
         var capacity = new Option<long>("--capacity")
         {
             Description =
-                "Most real memory the store may take, its metadata included; needed. Example: --capacity 512M, --capacity 2GiB",
+                "Most real memory the store may take, its metadata included; needed if no file of settings is there. "
+                + "Example: --capacity 512M, --capacity 2GiB",
             HelpName = "SIZE",
             CustomParser = result => ParseCapacity(result, physicalMemory),
         };
@@ -91,6 +103,17 @@ internal static class CommandLine
                 ("warning", LogLevel.Warning), ("error", LogLevel.Error)),
         };
 
+        var codec = new Option<CodecWish?>("--codec")
+        {
+            Description =
+                "What new pages are compressed with: lz4, lz4-reference, zstd, or pool for each pool's own codec. "
+                + "Example: --codec zstd [default: pool]",
+            HelpName = "CODEC",
+            CustomParser = result => UsageValues.OneOf(result, "--codec", ("lz4", CodecWish.Lz4),
+                ("lz4-reference", CodecWish.Lz4Reference), ("zstd", CodecWish.Zstd), ("pool", CodecWish.Pool)),
+        };
+
+        config.AcceptPaths(LongestPath, optional: true);
         mount.AcceptPaths();
         region.AcceptPaths(LongestPath, optional: true);
         check.AcceptPaths(LongestPath, optional: true);
@@ -100,16 +123,18 @@ internal static class CommandLine
             "tmemd keeps compressed pages in memory and serves them as a file system that a machine can swap to.\n"
             + "Exit codes: 0 ended in order; 1 could not start, or the connection broke; 2 wrong usage.")
         {
-            mount, capacity, region, sync, socket, threads, spin, huge, drop, check, log,
+            config, mount, capacity, region, sync, socket, threads, spin, codec, huge, drop, check, log, from,
         };
         root.Validators.Add(result =>
         {
             if (IsGiven(result, check))
             {
-                foreach (var other in (ReadOnlySpan<Option>)[mount, capacity, region, sync, socket, threads, spin, huge, drop])
+                foreach (var other in (ReadOnlySpan<Option>)[config, mount, capacity, region, sync, socket, threads, spin, codec,
+                    huge, drop])
                     if (IsGiven(result, other)) result.AddError($"--check-region only looks at a file: leave {other.Name} out");
                 return;
             }
+            if (ReadsFiles(result)) return;
             if (!IsGiven(result, mount)) result.AddError("--mount is missing; give a directory");
             if (!IsGiven(result, capacity)) result.AddError($"--capacity is missing; write it as {ByteSize.Examples}");
             if (IsGiven(result, region))
@@ -124,6 +149,7 @@ internal static class CommandLine
                 result.AddError("--drop-damaged is about the region's file: name one with --region, or leave it out");
         });
         root.SetAction(parsed => parsed.GetValue(check) is { } file ? checkRegion(file, parsed.InvocationConfiguration)
+            : ReadsFiles(parsed.CommandResult) ? Usage.Refuse(parsed.InvocationConfiguration.Error, "tmemd", readSettings())
             : run(new DaemonOptions
         {
             MountPoint = parsed.GetRequiredValue(mount),
@@ -133,11 +159,19 @@ internal static class CommandLine
             SocketPath = parsed.GetRequiredValue(socket),
             Threads = parsed.GetValue(threads),
             Spin = TimeSpan.FromMicroseconds(parsed.GetValue(spin)),
+            Codec = parsed.GetValue(codec) ?? CodecWish.Pool,
             HugePages = parsed.GetValue(huge),
             DropDamaged = parsed.GetValue(drop),
             LogLevel = parsed.GetValue(log) ?? LogLevel.Info,
+            SettingsFiles = parsed.GetValue(from) is { } files and not DaemonStart.NoFile ? files : "",
         }));
         return root;
+
+        bool ReadsFiles(CommandResult result) => !IsGiven(result, from) && result.GetValue(config) switch
+        {
+            null => !IsGiven(result, mount) || !IsGiven(result, capacity),
+            var place => place != DaemonStart.NoFile,
+        };
     }
 
     private const int LongestPath = 4095;
@@ -161,13 +195,5 @@ internal static class CommandLine
             result.AddError($"--capacity: '{UsageValues.Text(result)}' is more than the {ByteSize.Format(physicalMemory)} of "
                 + $"memory that this machine has; give less (a quarter of it, {physicalMemory / 4 >> 20}M, is a good start)");
         return bytes;
-    }
-
-    /// <summary>MemTotal in bytes.</summary>
-    private static long PhysicalMemory()
-    {
-        const string key = "MemTotal:";
-        var line = File.ReadLines("/proc/meminfo").First(l => l.StartsWith(key, StringComparison.Ordinal));
-        return long.Parse(line.AsSpan(key.Length).Trim().ToString().Split(' ')[0], CultureInfo.InvariantCulture) << 10;
     }
 }

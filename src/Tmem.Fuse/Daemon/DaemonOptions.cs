@@ -33,17 +33,22 @@ internal sealed record DaemonOptions
     /// <summary>Open a damaged region, dropping the damaged parts.</summary>
     public bool DropDamaged { get; init; }
 
+    /// <summary>The codec of new pages.</summary>
+    public CodecWish Codec { get; init; }
+
+    /// <summary>The files of settings that were read, in words; empty for none.</summary>
+    public string SettingsFiles { get; init; } = "";
+
     /// <summary>Events below it are not logged.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Info;
 
-    public const string DefaultSocketPath = "/run/tmem/tmemd.sock";
+    public const string DefaultSocketPath = ControlProtocol.DefaultSocket;
     public const int DefaultSyncSeconds = 5;
-    public const int MaximumSyncSeconds = 86_400;
+    public const int MaximumSyncSeconds = ControlProtocol.MaximumSync;
     public const int DefaultThreads = 4;
     public const int MaximumThreads = ControlProtocol.MaximumThreads;
 
-    /// <summary>With one processor, a polling thread only keeps its client from running.</summary>
-    public static int DefaultSpinMicroseconds => Environment.ProcessorCount > 1 ? 100 : 0;
+    public static int DefaultSpinMicroseconds => ControlProtocol.UsualSpin;
 
     public const int MaximumSpinMicroseconds = ControlProtocol.MaximumSpin;
 }

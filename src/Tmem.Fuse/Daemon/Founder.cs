@@ -29,6 +29,7 @@ internal static unsafe class Founder
             LogPipe.Create(handover);
             log = LogPipe.Carry(handover);
             if (ioFlusherWarning is not null) Log.Warning(ioFlusherWarning);
+            if (options.SettingsFiles.Length > 0) Log.Info($"settings read from {options.SettingsFiles}");
             if (options.MountPoint.Length > 0)
                 foreach (var warned in StartChecks.Run(options)) Log.Warning(warned);
             var socketPath = Path.GetFullPath(options.SocketPath);
@@ -102,6 +103,7 @@ internal static unsafe class Founder
             LogLevel = (int)options.LogLevel,
             SyncSeconds = (int)options.SyncInterval.TotalSeconds,
             HugePages = options.HugePages ? 1 : 0,
+            Codec = (int)options.Codec,
         };
         ProgramFile.UseOwn(ref settings);
         return settings;

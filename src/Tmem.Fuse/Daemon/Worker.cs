@@ -44,6 +44,14 @@ internal sealed unsafe class Worker : IDaemon
         _keeper = new KeeperPeer(handover, line, Retire);
         Threads = handover.Page.Current.Threads;
         Codec = Composition.CodecOf(handover.Page.Current)?.Name();
+        ref var settings = ref handover.Page.Current;
+        Settings = new RunningSettings
+        {
+            Spin = settings.SpinMicroseconds,
+            Log = (LogWish)settings.LogLevel,
+            SyncInterval = settings.SyncSeconds,
+            HugePages = settings.HugePages != 0,
+        };
         RegionName = composition.RegionName;
     }
 
@@ -67,6 +75,9 @@ internal sealed unsafe class Worker : IDaemon
 
     /// <inheritdoc/>
     public string? Codec { get; }
+
+    /// <inheritdoc/>
+    public RunningSettings Settings { get; }
 
     /// <inheritdoc/>
     public ProcessFigures Processes
@@ -330,7 +341,11 @@ internal sealed unsafe class Worker : IDaemon
             while (DaemonSignals.Read(descriptor) is not 0 and var signal)
             {
                 var name = $"{DaemonSignals.Name(signal)} ({signal})";
-                if (signal == NativeProcess.SIGHUP) LookAfterSocket(name);
+                if (signal == NativeProcess.SIGHUP)
+                {
+                    LookAfterSocket(name);
+                    Log.Info($"{name}: settings are not read by a signal; '{_handover.Tmemctl.Line("reload")}' applies them");
+                }
                 else if (!DaemonSignals.IsStop(signal)) Log.Info($"{name}: nothing to do; serving on");
                 else DecideStop(name);
             }

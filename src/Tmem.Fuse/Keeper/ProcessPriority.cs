@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
@@ -122,9 +123,15 @@ internal static unsafe class ProcessPriority
     /// Replaces the process by a program with the same command line, also as `dotnet tmemd.dll`. Returns if it cannot be
     /// executed.
     /// </summary>
-    public static void Execute(string program)
+    public static void Execute(string program) => _ = Become(program, File.ReadAllBytes("/proc/self/cmdline"));
+
+    /// <summary>Replaces the process by another program; returns only if that failed.</summary>
+    public static Errno Become(string program, IEnumerable<string> words) =>
+        Become(program, Encoding.UTF8.GetBytes(string.Concat(words.Select(word => word + '\0'))));
+
+    /// <summary>The same with the words as they are, each with a 0 at its end.</summary>
+    private static Errno Become(string program, byte[] line)
     {
-        var line = File.ReadAllBytes("/proc/self/cmdline");
         var count = line.Count(b => b == 0);
         var arguments = (byte**)NativeMemory.AllocZeroed((nuint)(count + 1), (nuint)sizeof(byte*));
         fixed (byte* text = line)
@@ -137,6 +144,8 @@ internal static unsafe class ProcessPriority
             }
             _ = Libc.execv(program, arguments);
         }
+        var error = Libc.LastError;
         NativeMemory.Free(arguments);
+        return error;
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Control.CommandLine;
 using Tmem.Control.Host;
 
 namespace Tmem.Settings.Files;
@@ -6,8 +7,8 @@ namespace Tmem.Settings.Files;
 /// <summary>Which files hold the settings, the weakest first.</summary>
 internal static class SettingsPlace
 {
-    /// <summary>The word for no file at all; a file of that name is written as ./none.</summary>
-    public const string None = "none";
+    /// <inheritdoc cref="DaemonStart.NoFile"/>
+    public const string None = DaemonStart.NoFile;
 
     /// <summary>The package's defaults.</summary>
     public const string Package = "/usr/lib/tmem/tmem.toml";

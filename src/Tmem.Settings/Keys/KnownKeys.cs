@@ -15,7 +15,6 @@ internal static class KnownKeys
 
     private const int LongestPath = 4095;
     private const int HighestPriority = 32767;
-    private const int LongestSync = 86_400;
 
     private static readonly PoolForm s_pool = new();
     private static readonly WordForm s_codecs = new("pool", "lz4", "lz4-reference", "zstd");
@@ -29,7 +28,7 @@ internal static class KnownKeys
         new(Store, "region", new PathForm(LongestPath, Optional: true), "\"\"", "\"/var/lib/tmem/region\"", Effect.Restart,
             "File that keeps the store across restarts and power cuts. It is made if it is missing, its directory is not. "
             + "Without one, the store ends with the daemon.", "--region"),
-        new(Store, "sync-interval", new NumberForm(0, LongestSync), "5", "30", Effect.Restart,
+        new(Store, "sync-interval", new NumberForm(0, ControlProtocol.MaximumSync), "5", "30", Effect.Restart,
             "Seconds that a change waits at most before it is written to the region's file, which is what a power cut loses; 0 "
             + "waits for an fsync. Without a region's file it means nothing.", "--sync-interval"),
         new(Store, "huge-pages", new FlagForm(), "false", "true", Effect.Restart,

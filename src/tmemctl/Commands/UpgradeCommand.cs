@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
 
@@ -36,10 +37,25 @@ internal static class UpgradeCommand
             binary, threads, spin, log, codec);
     }
 
-    private static int Run(CommandContext context, UpgradeParameters wish)
+    private static int Run(CommandContext context, UpgradeParameters wish) =>
+        TryRun(context, wish, out var old, out var now, out var exit)
+            ? context.Terminal.Done(now,
+                output => output.WriteLine($"worker {now.WorkerPid} serves in the place of {old.WorkerPid}"))
+            : exit;
+
+    /// <summary>Carries it out, and waits until the new worker serves; else reports why not, with the exit code.</summary>
+    public static bool TryRun(CommandContext context, UpgradeParameters wish,
+        [NotNullWhen(true)] out UpgradeReply? old, [NotNullWhen(true)] out ProcessFigures? served, out int exit)
     {
+        exit = Try(context, wish, out old, out served);
+        return served is not null;
+    }
+
+    private static int Try(CommandContext context, UpgradeParameters wish, out UpgradeReply? old, out ProcessFigures? served)
+    {
+        served = null;
         using var processes = DaemonProcesses.Hold(context.Client);
-        if (!context.Terminal.Take(context.Client.Upgrade(wish), out var old, out var exit)) return exit;
+        if (!context.Terminal.Take(context.Client.Upgrade(wish), out old, out var exit)) return exit;
         for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < Patience; Thread.Sleep(10))
         {
             // Before the request: so that its answer is the latest.
@@ -51,8 +67,10 @@ internal static class UpgradeCommand
                 continue;
             }
             if (now.Upgrades > old.Upgrades)
-                return context.Terminal.Done(now,
-                    output => output.WriteLine($"worker {now.WorkerPid} serves in the place of {old.WorkerPid}"));
+            {
+                served = now;
+                return ExitCode.Done;
+            }
             if (now.UpgradeProblem is { } problem)
                 return context.Terminal.Fail(ExitCode.Failed, "tmemd serves on as it was: " + problem,
                     problem.Contains("; ", StringComparison.Ordinal) ? "then upgrade again"

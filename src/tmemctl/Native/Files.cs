@@ -53,6 +53,8 @@ internal static partial class Files
 
     public static Errno ChangeMode(int descriptor, uint mode) => Errors.Of(fchmod(descriptor, mode));
 
+    public static Errno ChangeOwner(int descriptor, uint owner, uint group) => Errors.Of(fchown(descriptor, owner, group));
+
     public static Errno UnlinkAt(int folder, string name) => Errors.Of(unlinkat(folder, name, 0));
 
     public static Errno Sync(int descriptor) => Errors.Of(fsync(descriptor));
@@ -96,6 +98,9 @@ internal static partial class Files
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int fchmod(int descriptor, uint mode);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fchown(int descriptor, uint owner, uint group);
 
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int unlinkat(int directory, string name, int flags);

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Tmem.Ctl.Native;
 
-/// <summary>Processes that are not children, by pidfds.</summary>
+/// <summary>Processes that are not children, by pidfds; and what this one becomes.</summary>
 internal static partial class Processes
 {
     /// <summary>pidfd_open(2), which has no wrapper in older C libraries; its number is the same everywhere.</summary>
@@ -27,6 +27,9 @@ internal static partial class Processes
         }
     }
 
+    /// <summary>Replaces this process by another program; returns only if that failed.</summary>
+    public static Errno Become(string program, IEnumerable<string> words) => Errors.Of(execv(program, [.. words, null]));
+
     /// <summary>struct pollfd.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Poll
@@ -35,6 +38,9 @@ internal static partial class Processes
         public short Events;
         public short Returned;
     }
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int execv(string path, string?[] words);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint syscall(nint number, nint process, nint flags);

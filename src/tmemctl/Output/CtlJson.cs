@@ -10,5 +10,7 @@ namespace Tmem.Ctl.Output;
 [JsonSerializable(typeof(SwapOffReport))]
 [JsonSerializable(typeof(SwapStatusReport))]
 [JsonSerializable(typeof(RecoverReport))]
+[JsonSerializable(typeof(ConfigReport))]
+[JsonSerializable(typeof(ReloadReport))]
 [JsonSerializable(typeof(ErrorReport))]
 internal sealed partial class CtlJson : JsonSerializerContext;

@@ -60,6 +60,36 @@ internal sealed record RecoverReport(IReadOnlyList<string> Done, IReadOnlyList<s
 /// <param name="LostBytes">Memory of the store whose contents the region's file does not have.</param>
 internal sealed record StopReport(int Pid, bool Ended, long LostBytes);
 
+/// <summary>The report of <c>config show</c> and <c>config check</c>.</summary>
+/// <param name="Files">Those that were read, the weakest first.</param>
+/// <param name="Settings">What holds.</param>
+internal sealed record ConfigReport(IReadOnlyList<string> Files, IReadOnlyList<ConfigSetting> Settings);
+
+/// <summary>One setting.</summary>
+/// <param name="Section">"store", "swap" or "pool".</param>
+/// <param name="Pool">The pool's name; null outside of one.</param>
+/// <param name="Key">The key.</param>
+/// <param name="Value">In TOML.</param>
+/// <param name="Bytes">What a size comes to; else null.</param>
+/// <param name="From">"default", "file" or "option".</param>
+/// <param name="Option">The option; else null.</param>
+/// <param name="File">The file; else null.</param>
+/// <param name="Line">Its line.</param>
+internal sealed record ConfigSetting(string Section, string? Pool, string Key, string Value, long? Bytes, string From,
+    string? Option, string? File, int? Line);
+
+/// <summary>The report of <c>reload</c>.</summary>
+/// <param name="Files">Those that were read, the weakest first.</param>
+/// <param name="Changes">What differed from what runs.</param>
+internal sealed record ReloadReport(IReadOnlyList<string> Files, IReadOnlyList<ReloadLine> Changes);
+
+/// <summary>One setting that differed.</summary>
+/// <param name="State">"applied", "would be applied", "needs more" or "failed".</param>
+/// <param name="What">The setting and both values.</param>
+/// <param name="From">Where it is written.</param>
+/// <param name="Note">What it needs, or why it failed; else empty.</param>
+internal sealed record ReloadLine(string State, string What, string From, string Note);
+
 /// <summary>An error under <c>--json</c>, on standard error.</summary>
 /// <param name="ExitCode">The exit code.</param>
 /// <param name="Code">The daemon's code, or 0 when the error is not the daemon's.</param>

@@ -71,6 +71,13 @@ internal interface IPoolFolder : IDisposable
     /// <summary>Sets that mark, or with null takes it away.</summary>
     string? SetClaim(string? mark);
 
+    /// <summary>The group's id.</summary>
+    uint Group { get; }
+
+    /// <summary>Gives the directory to a user and a group, with these permissions.</summary>
+    string? Give(uint owner, uint group, uint permissions);
+
+
     /// <summary>
     /// Creates a file of this size, all hole, accessible to its owner alone, with a mark that only root can set; refuses if the
     /// name is taken.

@@ -20,14 +20,18 @@ internal sealed class PoolFolder : IPoolFolder
     {
         _descriptor = descriptor;
         Owner = status.Owner;
+        Group = status.Group;
         Permissions = status.Permissions;
     }
 
     /// <inheritdoc/>
-    public uint Owner { get; }
+    public uint Owner { get; private set; }
 
     /// <inheritdoc/>
-    public uint Permissions { get; }
+    public uint Group { get; private set; }
+
+    /// <inheritdoc/>
+    public uint Permissions { get; private set; }
 
     /// <summary>Takes over a descriptor of the directory; closes it on failure.</summary>
     public static string? Take(int descriptor, out IPoolFolder? folder)
@@ -36,6 +40,16 @@ internal sealed class PoolFolder : IPoolFolder
         var error = Files.Status(descriptor, out var status);
         if (error == Errno.Ok) folder = new PoolFolder(descriptor, status);
         else Files.Close(descriptor);
+        return error.Problem();
+    }
+
+    /// <inheritdoc/> <remarks>The owner first: a change of it takes rights away, and none is to be given to the old
+    /// one.</remarks>
+    public string? Give(uint owner, uint group, uint permissions)
+    {
+        var error = Files.ChangeOwner(_descriptor, owner, group);
+        if (error == Errno.Ok) error = Files.ChangeMode(_descriptor, permissions);
+        if (error == Errno.Ok) (Owner, Group, Permissions) = (owner, group, permissions);
         return error.Problem();
     }
 

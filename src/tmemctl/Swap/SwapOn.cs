@@ -18,11 +18,8 @@ internal sealed class SwapOn(SwapContext context)
     /// <summary>The smallest device: the kernel wants at least ten pages.</summary>
     public const long Smallest = 16 * Page;
 
-    /// <summary>
-    /// The best compression to expect of a whole machine's pages: a device larger than this times the capacity is a slip of the
-    /// hand, or deliberate, and then needs --force (docs/swap.md).
-    /// </summary>
-    public const int LikelyRatio = 10;
+    /// <summary>A device larger than this times the capacity needs --force.</summary>
+    public const int LikelyRatio = ControlProtocol.LikelyRatio;
 
     private const int LargestRequestKib = 1024; // FUSE splits at 1 MiB; larger requests would be served as one and a quarter
 

@@ -22,6 +22,7 @@ internal sealed class FakeDaemon : IDaemon
     public DateTimeOffset StartedAt { get; } = DateTimeOffset.UtcNow.AddSeconds(-90);
     public int Threads => 4;
     public string? Codec => null;
+    public RunningSettings Settings { get; } = new() { Spin = 100, Log = LogWish.Info, SyncInterval = 5, HugePages = false };
 
     /// <summary>A stop or an upgrade waits for it before it is decided, as for a disk.</summary>
     public ManualResetEventSlim? Hold { get; set; }

@@ -36,6 +36,19 @@ public sealed class PoolMethodTests : IDisposable
         Assert.Equal("data", Assert.Single(_fixture.Store.Pools()).Name);
     }
 
+    [Theory]
+    [InlineData("\"zstd\"", "zstd", Engine.TmemCodec.Zstd)]
+    [InlineData("\"lz4-reference\"", "lz4-reference", Engine.TmemCodec.Lz4)]
+    [InlineData("\"pool\"", "lz4", Engine.TmemCodec.Page)]
+    [InlineData("null", "lz4", Engine.TmemCodec.Page)]
+    public void A_pool_is_made_with_a_codec(string wish, string name, Engine.TmemCodec codec)
+    {
+        var made = _peer.Call("pool.create", $$"""{"name":"a","codec":{{wish}}}""")["result"]!;
+        Assert.Equal(name, made["codec"]!.GetValue<string>());
+        Assert.Equal(codec, Assert.Single(_fixture.Store.Pools()).Options.Codec);
+        Assert.Equal(name, _peer.Call("pool.list")["result"]!["pools"]![0]!["codec"]!.GetValue<string>());
+    }
+
     [Fact]
     public void Which_pool_was_made_for_swap_is_told_and_of_others_nothing()
     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
 using Tmem.Control.CommandLine;
+using Tmem.Control.Messages;
 using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Native;
 using Xunit;
@@ -10,6 +11,7 @@ namespace Tmem.Fuse.Tests.Daemon;
 public sealed class CommandLineTests
 {
     private const long Memory = 8L << 30;
+    private const string FilesAreRead = "files are read here";
 
     private static (DaemonOptions? Options, string Output, int Code) Run(params string[] arguments)
     {
@@ -18,7 +20,7 @@ public sealed class CommandLineTests
         {
             options = o;
             return 0;
-        }, Memory, (file, _) => file.Length);
+        }, Memory, (file, _) => file.Length, () => FilesAreRead);
         using var output = new StringWriter();
         var code = Usage.Run(command, "tmemd", arguments, new InvocationConfiguration { Output = output, Error = output });
         return (options, output.ToString(), code);
@@ -36,7 +38,8 @@ public sealed class CommandLineTests
     {
         var shown = File.ReadLines(Path.Combine(AppContext.BaseDirectory, "README.md"))
             .Single(line => line.StartsWith("| `tmemd` |", StringComparison.Ordinal));
-        Assert.Equal(CommandLine.Create(_ => 0).Options.Select(option => option.Name).Except(["--version"]).Order(),
+        Assert.Equal(CommandLine.Create(_ => 0).Options.Where(option => !option.Hidden).Select(option => option.Name)
+            .Except(["--version"]).Order(),
             Regex.Matches(shown, "--[a-z-]+").Select(option => option.Value).Distinct().Order());
     }
 
@@ -72,7 +75,7 @@ public sealed class CommandLineTests
         {
             streams.Output.WriteLine("sound");
             return 0;
-        });
+        }, () => FilesAreRead);
         using var full = new FullWriter();
         using var error = new StringWriter();
         Assert.Equal(1, Usage.Run(command, "tmemd", arguments, new InvocationConfiguration { Output = full, Error = error }));
@@ -103,8 +106,10 @@ public sealed class CommandLineTests
     }
 
     [Theory]
-    [InlineData("--mount is missing; give a directory", "--capacity", "1M")]
-    [InlineData("--capacity is missing; write it as 512M", "--mount", "m")]
+    [InlineData("--mount is missing; give a directory", "--settings-from", "none")]
+    [InlineData("--mount is missing; give a directory", "--config", "none", "--capacity", "1M")]
+    [InlineData("--capacity is missing; write it as 512M", "--mount", "m", "--settings-from", "none")]
+    [InlineData("leave --config out", "--check-region", "f", "--config", "x")]
     [InlineData("--mount needs a value", "--mount")]
     [InlineData("--capacity needs a value", "--mount", "m", "--capacity")]
     [InlineData("--mount needs a value, and '--capacity' is an option", "--mount", "--capacity", "1G")]
@@ -206,4 +211,37 @@ public sealed class CommandLineTests
                     && output.Count(letter => letter == '\n') == 1, output);
         }
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(true, "--mount", "m")]
+    [InlineData(true, "--capacity", "1M", "--threads", "5")]
+    [InlineData(true, "--config", "x", "--mount", "m", "--capacity", "1M")]
+    [InlineData(true, "--drop-damaged", "--sync-interval", "5")]
+    [InlineData(false, "--mount", "m", "--capacity", "1M")]
+    [InlineData(false, "--config", "none", "--mount", "m", "--capacity", "1M")]
+    [InlineData(false, "--config", "x", "--settings-from", "x", "--mount", "m", "--capacity", "1M")]
+    public void Files_are_read_unless_the_options_describe_a_store(bool read, params string[] arguments)
+    {
+        var (options, output, code) = Run(arguments);
+        Assert.Equal(read, options is null);
+        Assert.Equal(read ? Usage.Wrong : 0, code);
+        Assert.Equal(read, output.Contains(FilesAreRead, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void What_files_say_stands_behind_what_was_typed()
+    {
+        var options = Run("--threads", "5", "--drop-damaged", "--settings-from", "/etc/a.toml, /etc/b.toml", "--mount", "/m",
+            "--capacity", "1M", "--region", "/r", "--sync-interval", "9", "--codec", "zstd").Options;
+        Assert.Equal(new DaemonOptions
+        {
+            MountPoint = "/m", CapacityBytes = 1 << 20, RegionPath = "/r", SyncInterval = TimeSpan.FromSeconds(9), Threads = 5,
+            DropDamaged = true, Codec = CodecWish.Zstd, SettingsFiles = "/etc/a.toml, /etc/b.toml",
+        }, options);
+    }
+
+    [Fact]
+    public void The_least_capacity_of_the_settings_is_that_of_the_engine() =>
+        Assert.Equal(Tmem.Engine.EngineOptions.MinimumCapacity, ControlProtocol.SmallestCapacity);
 }

@@ -21,9 +21,10 @@ internal sealed class Daemon : IDisposable
     /// <param name="ownsFolder">Whether Dispose removes it.</param>
     /// <param name="arguments">All but mount and socket.</param>
     /// <param name="mount">The name by which the daemon is given its mount point.</param>
+    /// <param name="settings">Given a file of settings, which names mount and socket, instead of options that do.</param>
     /// <param name="shell">What a shell does before it becomes the daemon, and that script's "$0"; the daemon's command line is
     /// "$@".</param>
-    private Daemon(string folder, bool ownsFolder, string[] arguments, string? mount = null,
+    private Daemon(string folder, bool ownsFolder, string[] arguments, string? mount = null, string? settings = null,
         (string Script, string Argument)? shell = null)
     {
         (Folder, _ownsFolder) = (folder, ownsFolder);
@@ -34,7 +35,8 @@ internal sealed class Daemon : IDisposable
         };
         if (shell is var (script, argument))
             foreach (var word in new[] { "-c", script, argument, Built.Daemon }) info.ArgumentList.Add(word);
-        foreach (var word in new[] { "--mount", mount ?? Mount, "--socket", Socket }.Concat(arguments))
+        string[] place = settings is null ? ["--mount", mount ?? Mount, "--socket", Socket] : ["--config", settings];
+        foreach (var word in place.Concat(arguments))
             info.ArgumentList.Add(word);
         _process = Process.Start(info)!;
         _process.StandardInput.Close();
@@ -87,6 +89,28 @@ internal sealed class Daemon : IDisposable
     {
         Requires.Machine();
         return Await(new Daemon(folder ?? NewFolder(), folder is null, ["--capacity", capacity, .. arguments]), null);
+    }
+
+    /// <summary>The same from a file of settings in a folder, with the place of its mount and socket before the text.</summary>
+    public static Daemon StartFrom(string folder, string settings, params string[] arguments)
+    {
+        Requires.Machine();
+        return Await(new Daemon(folder, false, arguments, settings: WriteSettings(folder, settings)), null);
+    }
+
+    /// <summary>The same from all files of settings in a folder, which is the daemon's working directory.</summary>
+    public static Daemon StartFromDirectory(string folder)
+    {
+        Requires.Machine();
+        return Await(new Daemon(folder, false, [], settings: ".", shell: ("cd \"$0\" && exec \"$@\"", folder)), null);
+    }
+
+    /// <summary>Writes that file; returns its path. The text begins in its fourth line, below [store].</summary>
+    public static string WriteSettings(string folder, string settings)
+    {
+        var file = Path.Combine(folder, "tmem.toml");
+        File.WriteAllText(file, $"[store]\nmount = \"{folder}/mnt\"\nsocket = \"{folder}/sock\"\n{settings}");
+        return file;
     }
 
     /// <summary>The same, with all memory of the daemon in a group.</summary>

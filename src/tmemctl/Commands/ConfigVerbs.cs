@@ -1,0 +1,88 @@
+using System.CommandLine;
+using Tmem.Control.CommandLine;
+using Tmem.Control.Messages;
+using Tmem.Ctl.Output;
+using Tmem.Ctl.Reload;
+using Tmem.Settings;
+using Tmem.Settings.Files;
+
+namespace Tmem.Ctl.Commands;
+
+/// <summary><c>tmemctl config ...</c>: the files of settings, looked at.</summary>
+internal static class ConfigVerbs
+{
+    private const int LongestPath = 4095;
+
+    /// <summary>The option that names other files than the system's.</summary>
+    public static Option<string?> Config(string usual)
+    {
+        var config = new Option<string?>("--config")
+        {
+            Description = "File of settings, or directory of tmem.toml and tmem.d, to read instead of the system's. " + usual,
+            HelpName = "PATH",
+        };
+        config.AcceptPaths(LongestPath, optional: true);
+        return config;
+    }
+
+    public static Verb Show()
+    {
+        var config = Config("Default: what the daemon on --socket was started with, if there is one.");
+        return new("show",
+            "Shows every setting that holds and where it comes from: a file and line, an option of the daemon, or the default. "
+            + "What it prints is a file of settings itself.",
+            (context, parse) => Show(context, parse.GetValue(config)), config);
+    }
+
+    public static Verb Check()
+    {
+        var files = new Argument<string[]>("FILE")
+        {
+            Description = "Files to check as if they were all, the later over the earlier. Default: the system's.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        return new("check", "Checks files of settings, and says in a line each all that is wrong. Exit code 1 if anything is.",
+            (context, parse) => Check(context.Terminal, parse.GetValue(files) ?? []), files);
+    }
+
+    private static int Show(CommandContext context, string? place)
+    {
+        IReadOnlyList<Settings.Values.Entry> options = [];
+        if (place is null && context.Client.Status().Value is { } status && DaemonCommandLine.Of(status) is { } line)
+            (place, options) = (line.Place, line.Options);
+        var read = SettingsReader.Read(place, options, SettingsSource.Ram);
+        return read.Faults.Count > 0 ? context.Terminal.Fail(read.Faults)
+            : context.Terminal.Done(new ConfigReport(read.Files, [.. read.Shown.Select(Report)]), output => Write(output, read));
+    }
+
+    private static int Check(Terminal terminal, string[] given)
+    {
+        List<Fault> faults = [];
+        var files = given.Length > 0 ? [.. given.Select(Path.GetFullPath)] : SettingsPlace.Files(null, faults);
+        var read = SettingsReader.Read(files, [], SettingsSource.Ram);
+        if (faults.Count > 0 || read.Faults.Count > 0) return terminal.Fail([.. faults, .. read.Faults]);
+        return terminal.Done(new ConfigReport(read.Files, []), output => output.WriteLine(Table.Printable(
+            read.Files.Count == 0 ? "no file of settings is there: the defaults hold"
+                : $"nothing is wrong in {string.Join(", ", read.Files)}")));
+    }
+
+    private static ConfigSetting Report(ShownSetting one) => new(one.Section, one.Pool, one.Key, one.Value, one.Bytes,
+        one.From.Option is not null ? "option" : one.From.File is not null ? "file" : "default", one.From.Option, one.From.File,
+        one.From.File is null ? null : one.From.Line);
+
+    private static void Write(TextWriter output, SettingsRead read)
+    {
+        foreach (var file in read.Files) output.WriteLine(Table.Printable($"# {file}"));
+        if (read.Files.Count == 0) output.WriteLine("# no file");
+        var width = read.Shown.Max(one => $"{one.Key} = {one.Value}".Length is var length && length < 50 ? length : 0);
+        (string?, string?) section = default;
+        foreach (var one in read.Shown)
+        {
+            if (section != (one.Section, one.Pool))
+                output.WriteLine(one.Pool is null ? $"\n[{one.Section}]" : $"\n[[{one.Section}]]");
+            section = (one.Section, one.Pool);
+            var size = one.Bytes is { } bytes ? $", {Words.Size(bytes)}" : "";
+            output.WriteLine(Table.Printable($"{one.Key} = {one.Value}".PadRight(width) + $"  # {one.From}{size}"));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+using Tmem.Control.Messages;
+using Tmem.Ctl.Output;
+using Tmem.Ctl.Reload;
+using Tmem.Ctl.Swap;
+using Tmem.Settings;
+using Tmem.Settings.Files;
+
+namespace Tmem.Ctl.Commands;
+
+/// <summary>
+/// <c>tmemctl reload</c>: brings what runs to what is written, as far as that is possible in use. After a start, it is what makes
+/// the pools and turns swap on: one way for both.
+/// </summary>
+internal static class ReloadCommand
+{
+    public static Verb Create()
+    {
+        var dryRun = Takes.Flag("--dry-run", "Say what would be done, and do nothing.");
+        var config = ConfigVerbs.Config("Default: what the daemon was started with.");
+        return new("reload",
+            "Reads the settings again and applies what can be applied while the store is in use: threads, spin, codec and log by "
+            + "a new worker, pools that are missing, reserves, owners and modes of pools, swap. A line for each change, and for "
+            + "each setting that needs more. If anything in the files is wrong, nothing is applied.",
+            (context, parse) => Run(context, parse.GetValue(config), parse.GetValue(dryRun)), dryRun, config);
+    }
+
+    private static int Run(CommandContext context, string? place, bool dryRun)
+    {
+        var terminal = context.Terminal;
+        if (!terminal.Take(context.Client.Status(), out var status, out var exit)) return exit;
+        if (DaemonCommandLine.Of(status) is not { } line)
+            return terminal.Fail(ExitCode.Failed, "the daemon's command line cannot be seen from here",
+                "run this as root, in the process namespace of tmemd");
+        if ((place ?? line.Place) == SettingsPlace.None)
+            return terminal.Fail(ExitCode.Failed, "the daemon reads no file of settings: its command line says it all",
+                "name a file with --config, or start it without --mount or --capacity");
+        var read = SettingsReader.Read(place ?? line.Place, line.Options, SettingsSource.Ram);
+        if (read.Settings is not { } settings) return terminal.Fail(read.Faults);
+        if (!terminal.Take(context.Client.Pools(), out var pools, out exit)) return exit;
+
+        List<Change> changes =
+        [
+            .. StorePlan.Of(settings.Store, status, wish => Upgrade(context, wish)),
+            .. new PoolPlan(context.Client, context.System, status).Of(settings.Pools, pools.Pools),
+            .. SwapPlan.Of(settings.Swap, SwapFile.Find(context.System, SwapFile.PlaceOf(status), pools.Pools),
+                () => TurnOn(context, settings.Swap), context.Tmemctl),
+        ];
+        if (Refused(changes) is { Count: > 0 } refused) return terminal.Fail(refused);
+        return Apply(terminal, changes, read.Files, dryRun);
+    }
+
+    /// <summary>What can never be, as faults.</summary>
+    private static List<Fault> Refused(List<Change> changes) => [.. changes.Where(change => change.Outcome == Outcome.Refuse)
+        .Select(change =>
+        {
+            var cut = change.Note.IndexOf("; ", StringComparison.Ordinal);
+            return cut < 0 ? new Fault(change.From, change.What, change.Note, "see to it, and reload again")
+                : new Fault(change.From, change.What, change.Note[..cut], change.Note[(cut + 2)..]);
+        })];
+
+    private static int Apply(Terminal terminal, List<Change> changes, IReadOnlyList<string> files, bool dryRun)
+    {
+        Dictionary<Func<string?>, string?> done = [];
+        List<ReloadLine> lines = [];
+        var exit = ExitCode.Done;
+        foreach (var change in changes)
+        {
+            string? problem = null;
+            if (change.Do is { } apply && !dryRun && !done.TryGetValue(apply, out problem)) done[apply] = problem = apply();
+            var state = change.Outcome == Outcome.Later ? "needs more"
+                : dryRun ? "would be applied"
+                : problem is null ? "applied" : "failed";
+            lines.Add(new(state, change.What, change.From.ToString(), problem ?? change.Note));
+            if (problem is null) continue;
+            exit = ExitCode.Failed;
+            break;
+        }
+        if (exit != ExitCode.Done && !terminal.Json)
+        {
+            foreach (var line in lines.SkipLast(1)) terminal.Note(Text(line));
+            var failed = lines[^1];
+            var left = changes.Skip(lines.Count).Count(change => change.Outcome == Outcome.Apply);
+            return terminal.Fail(exit, $"{failed.What} ({failed.From}): {failed.Note}",
+                $"correct it and reload again{(left > 0 ? $": {Counted.Of(left, "change")} after it were not begun" : "")}");
+        }
+        terminal.Done(new ReloadReport(files, lines), output =>
+        {
+            foreach (var line in lines) output.WriteLine(Table.Printable(Text(line)));
+            if (lines.Count == 0) output.WriteLine("nothing to do: what runs is what is written");
+        });
+        return exit;
+    }
+
+    private static string Text(ReloadLine line) =>
+        $"{line.State}: {line.What} ({line.From}){(line.Note.Length == 0 ? "" : ": " + line.Note)}";
+
+    /// <summary>Both report why they failed themselves; a line here says which change it was.</summary>
+    private static string? Upgrade(CommandContext context, UpgradeParameters wish) =>
+        UpgradeCommand.TryRun(context, wish, out _, out _, out _) ? null : "the worker serves on as it was";
+
+    private static string? TurnOn(CommandContext context, SwapSettings swap) =>
+        new SwapOn(context.Swap with { Terminal = context.Terminal.WithoutResults() })
+            .Run(swap.Size.Value, swap.Priority.Value, swap.Pool.Value, reserve: 0, force: false) == ExitCode.Done
+            ? null : "swap was not turned on";
+}

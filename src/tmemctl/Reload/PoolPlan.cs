@@ -1,0 +1,111 @@
+using Tmem.Control;
+using Tmem.Control.Messages;
+using Tmem.Ctl.Output;
+using Tmem.Ctl.Swap;
+using Tmem.Settings;
+
+namespace Tmem.Ctl.Reload;
+
+/// <summary>
+/// [[pool]] against the pools that are there. One that is missing is made; one that no file names is left alone; of one that is
+/// there, only what the files write is compared, so that a pool made by hand keeps what was set by hand. What a daemon cannot
+/// change of a pool yet is told (<see cref="Fixed"/>).
+/// </summary>
+internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusReply status)
+{
+    private const int PageSize = 4096;
+
+    /// <summary>The differences.</summary>
+    public IEnumerable<Change> Of(IReadOnlyList<PoolSettings> wanted, IReadOnlyList<PoolSummary> there) =>
+        wanted.SelectMany(pool => there.FirstOrDefault(one => one.Name == pool.Name.Value) is { } found
+            ? Changes(pool, found) : Made(pool));
+
+    private IEnumerable<Change> Made(PoolSettings pool)
+    {
+        if (pool.PageSize.Value != PageSize)
+            return [new(Outcome.Refuse, $"{Of(pool)}: page-size {ByteSize.Exact(pool.PageSize.Value)}", pool.PageSize.From,
+                "pools of files have pages of 4K in this version; leave it out")];
+        var kind = pool.Ephemeral.Value ? "ephemeral" : "persistent";
+        return [new(Outcome.Apply, $"{Of(pool)}: made, {kind}, limit {Words.Limit(pool.Limit.Value)}"
+            + Words.Reserve(pool.Reserve.Value), pool.Name.From, Do: () => Make(pool))];
+    }
+
+    private string? Make(PoolSettings pool)
+    {
+        var made = client.CreatePool(new()
+        {
+            Name = pool.Name.Value, Ephemeral = pool.Ephemeral.Value, Limit = pool.Limit.Value, Reserve = pool.Reserve.Value,
+            Codec = pool.Codec.Value,
+        });
+        return Problem(made) ?? Give(pool.Name.Value, pool.Owner.Value, pool.Group.Value, pool.Mode.Value);
+    }
+
+    private IEnumerable<Change> Changes(PoolSettings pool, PoolSummary found)
+    {
+        var kind = pool.Ephemeral.Value ? "ephemeral" : "persistent";
+        if (found.Kind != kind)
+        {
+            yield return new(Outcome.Refuse, $"{Of(pool)}: kind {kind}",
+                pool.Ephemeral.From == Origin.Default ? pool.Name.From : pool.Ephemeral.From,
+                $"the pool that is there is {found.Kind}; write that, or destroy the pool first with "
+                + $"'{client.Command.Line("pool destroy", pool.Name.Value)}'");
+            yield break;
+        }
+        if (IsWritten(pool.PageSize) && pool.PageSize.Value != found.PageSize)
+            yield return Fixed(pool, "page-size", ByteSize.Exact(found.PageSize), ByteSize.Exact(pool.PageSize.Value),
+                pool.PageSize.From);
+        if (IsWritten(pool.Limit) && pool.Limit.Value != found.LimitBytes)
+            yield return Fixed(pool, "limit", Words.Limit(found.LimitBytes), Words.Limit(pool.Limit.Value), pool.Limit.From);
+        if (IsWritten(pool.Codec) && found.Codec is { } codec && StorePlan.Word(pool.Codec.Value) != codec)
+            yield return Fixed(pool, "codec", codec, StorePlan.Word(pool.Codec.Value), pool.Codec.From);
+        if (IsWritten(pool.Reserve) && pool.Reserve.Value != found.ReserveBytes)
+            yield return new(Outcome.Apply,
+                $"{Of(pool)}: reserve: {Words.Limit(found.ReserveBytes)} to {Words.Limit(pool.Reserve.Value)}", pool.Reserve.From,
+                Do: () => Problem(client.ReservePool(new() { Name = pool.Name.Value, Reserve = pool.Reserve.Value })));
+        if ((IsWritten(pool.Owner) || IsWritten(pool.Group) || IsWritten(pool.Mode)) && Rights(pool) is { } rights)
+            yield return rights;
+    }
+
+    private Change? Rights(PoolSettings pool)
+    {
+        if (system.OpenPool(SwapFile.PlaceOf(status), pool.Name.Value, out var folder) is { } problem)
+            return new(Outcome.Refuse, $"{Of(pool)}: owner, group and mode", pool.Name.From, problem);
+        using (folder)
+        {
+            var (owner, group, mode) = (folder!.Owner, folder.Group, folder.Permissions);
+            var (newOwner, newGroup, newMode) = (Or(pool.Owner, owner), Or(pool.Group, group), Or(pool.Mode, mode));
+            if ((owner, group, mode) == (newOwner, newGroup, newMode)) return null;
+            var from = IsWritten(pool.Mode) ? pool.Mode.From : IsWritten(pool.Owner) ? pool.Owner.From : pool.Group.From;
+            return new(Outcome.Apply, $"{Of(pool)}: {Shown(owner, group, mode)} to {Shown(newOwner, newGroup, newMode)}", from,
+                Do: () => Give(pool.Name.Value, newOwner, newGroup, newMode));
+        }
+    }
+
+    private string? Give(string pool, uint owner, uint group, uint mode)
+    {
+        if (system.OpenPool(SwapFile.PlaceOf(status), pool, out var folder) is { } problem) return problem;
+        using (folder)
+            return (folder!.Owner, folder.Group, folder.Permissions) == (owner, group, mode) ? null
+                : folder.Give(owner, group, mode);
+    }
+
+    private static Change Fixed(PoolSettings pool, string key, string now, string then, Origin from) => new(Outcome.Later,
+        $"{Of(pool)}: {key}: {now} to {then}", from, "a pool that is there keeps what it was made with");
+
+    private static string Shown(uint owner, uint group, uint mode) =>
+        $"owner {owner}, group {group}, mode {Convert.ToString(mode, 8).PadLeft(4, '0')}";
+
+    private static T Or<T>(Setting<T> written, T now) => IsWritten(written) ? written.Value : now;
+
+    private static bool IsWritten<T>(Setting<T> setting) => setting.From != Origin.Default;
+
+    private static string Of(PoolSettings pool) => $"pool '{pool.Name.Value}'";
+
+    private static string? Problem<T>(Reply<T> reply) where T : class => reply switch
+    {
+        { Value: not null } => null,
+        { Error: { Data.Remedy: { Length: > 0 } remedy } refused } => $"{refused.Message}; {remedy}",
+        { Error: { } refused } => refused.Message,
+        _ => reply.Unreachable,
+    };
+}

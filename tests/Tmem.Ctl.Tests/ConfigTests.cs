@@ -1,0 +1,87 @@
+using Xunit;
+
+namespace Tmem.Ctl.Tests;
+
+/// <summary>Settings, shown and checked.</summary>
+public sealed class ConfigTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("tmem-config-").FullName;
+
+    private string File => Path.Combine(_folder, "tmem.toml");
+
+    [Fact]
+    public void Every_setting_is_shown_with_its_place_and_the_text_is_a_file_itself()
+    {
+        Write("[store]\ncapacity = \"ram / 8\"\nlog = \"error\"\n[[pool]]\nname = \"a b\"\nlimit = \"25%\"");
+        var shown = Run("config", "show", "--config", File);
+        Assert.Equal((0, ""), (shown.Code, shown.Error));
+        Assert.Contains(shown.Lines, line => line.StartsWith($"capacity = \"ram / 8\"  ", StringComparison.Ordinal)
+            && line.Contains($"# {File}:2, ", StringComparison.Ordinal));
+        Assert.Contains(shown.Lines, line => line.StartsWith("threads = 4 ", StringComparison.Ordinal)
+            && line.EndsWith("# default", StringComparison.Ordinal));
+        Assert.Contains($"# {File}", shown.Lines);
+
+        Write(shown.Output);
+        var again = Run("config", "show", "--config", File);
+        Assert.Equal(0, again.Code);
+        Assert.Equal(Values(shown), Values(again));
+    }
+
+    [Fact]
+    public void Programs_get_the_place_of_each_value()
+    {
+        Write("[store]\ncapacity = \"1G\"");
+        var shown = Run("config", "show", "--config", File, "--json").Json;
+        Assert.Equal(File, shown["files"]![0]!.GetValue<string>());
+        var capacity = shown["settings"]!.AsArray().First(one => one!["key"]!.GetValue<string>() == "capacity")!;
+        Assert.Equal(("\"1G\"", 1L << 30, "file", File, 2), (capacity["value"]!.GetValue<string>(),
+            capacity["bytes"]!.GetValue<long>(), capacity["from"]!.GetValue<string>(), capacity["file"]!.GetValue<string>(),
+            capacity["line"]!.GetValue<int>()));
+        var mount = shown["settings"]!.AsArray().First(one => one!["key"]!.GetValue<string>() == "mount")!;
+        Assert.Equal("default", mount["from"]!.GetValue<string>());
+    }
+
+    [Theory]
+    [InlineData("show", "--config")]
+    [InlineData("check")]
+    public void What_is_wrong_is_a_line_each_and_exit_code_1(string verb, string? option = null)
+    {
+        Write("[store]\nthreads = 0\ncapicity = 1");
+        var run = option is null ? Run("config", verb, File) : Run("config", verb, option, File);
+        Assert.Equal((1, ""), (run.Code, run.Output));
+        Assert.Equal([$"tmemctl: {File}:2: threads: 0 is not possible; write a whole number from 1 to 64",
+            $"tmemctl: {File}:3: capicity: [store] has no such key; did you mean capacity?"], run.Error.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
+    public void A_program_gets_the_first_fault_and_their_number()
+    {
+        Write("[store]\nthreads = 0\ncapicity = 1");
+        var run = Run("config", "check", File, "--json");
+        Assert.Equal(1, run.Code);
+        Assert.Contains("threads: 0 is not possible (and 1 more)", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Files_are_checked_in_their_order_as_one()
+    {
+        Write("[store]\nregion = \"/r\"");
+        var other = Path.Combine(_folder, "other.toml");
+        System.IO.File.WriteAllText(other, "[store]\nhuge-pages = true");
+        Assert.Equal((0, $"nothing is wrong in {File}\n"), Run("config", "check", File) is var one ? (one.Code, one.Output)
+            : default);
+        Assert.Equal(0, Run("config", "check", other).Code);
+        Assert.StartsWith($"tmemctl: {other}:2: huge-pages: it is for a store without a file, and region is set ({File}:2)",
+            Run("config", "check", File, other).Error, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static IEnumerable<string> Values(Outcome shown) => shown.Lines.Where(line => !line.StartsWith('#'))
+        .Select(line => line.Split("  # ")[0].TrimEnd());
+
+    private void Write(string text) => System.IO.File.WriteAllText(File, text);
+
+    private Outcome Run(params string[] arguments) =>
+        Ctl.Run(new FakeSwapSystem(), Path.Combine(_folder, "nobody"), arguments);
+}

@@ -1,0 +1,178 @@
+using Mono.Unix.Native;
+using Tmem.System.Tests.Support;
+using Xunit;
+
+namespace Tmem.System.Tests;
+
+/// <summary>A real daemon that is told by files, and told anew while it serves.</summary>
+public sealed class SettingsTests : IDisposable
+{
+    private readonly string _folder;
+
+    public SettingsTests()
+    {
+        Requires.Machine();
+        _folder = Daemon.NewFolder();
+    }
+
+    private string File => Path.Combine(_folder, "tmem.toml");
+
+    public void Dispose()
+    {
+        if (!MachineState.IsMounted(Path.Combine(_folder, "mnt"))) Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public void A_daemon_does_what_its_files_say_and_an_option_wins()
+    {
+        using var daemon = Daemon.StartFrom(_folder, "capacity = \"min(ram / 2, 64M)\"\nthreads = 3\nspin = 7\nlog = \"debug\"",
+            "--spin", "9");
+        Assert.Equal(64L << 20, daemon.Figure("store.capacityBytes"));
+        Assert.Equal(3, daemon.Figure("threads"));
+        Assert.Equal(9, daemon.Figure("settings.spin"));
+        Assert.Contains($"settings read from {File}", daemon.Log, StringComparison.Ordinal);
+
+        var shown = daemon.Control("config", "show").Succeeds().Output;
+        Assert.Matches($"\nthreads = 3 +# {File}:5\n", shown);
+        Assert.Matches("\nspin = 9 +# --spin\n", shown);
+        Assert.Equal("nothing to do: what runs is what is written\n", daemon.Control("reload").Succeeds().Output);
+        daemon.Stop();
+    }
+
+    [Fact]
+    public void A_directory_of_files_is_read_in_order_and_from_the_working_directory()
+    {
+        var file = Daemon.WriteSettings(_folder, "capacity = \"32M\"\nthreads = 1");
+        Directory.CreateDirectory(Path.Combine(_folder, "tmem.d"));
+        global::System.IO.File.WriteAllText(Path.Combine(_folder, "tmem.d", "10.toml"), "[store]\nthreads = 2");
+        global::System.IO.File.WriteAllText(Path.Combine(_folder, "tmem.d", "20.toml"), "[store]\ncapacity = \"48M\"");
+        using var daemon = Daemon.StartFromDirectory(_folder);
+        Assert.Equal((48L << 20, 2), (daemon.Figure("store.capacityBytes"), daemon.Figure("threads")));
+        Assert.Contains($"settings read from {file}, {_folder}/tmem.d/10.toml, {_folder}/tmem.d/20.toml", daemon.Log,
+            StringComparison.Ordinal);
+        // The daemon named the directory as "."; a reload finds it.
+        Assert.Equal("nothing to do: what runs is what is written\n", daemon.Control("reload").Succeeds().Output);
+        daemon.Stop();
+    }
+
+    [Fact]
+    public void A_reload_changes_threads_and_makes_pools_while_a_file_is_in_use()
+    {
+        using var daemon = Daemon.StartFrom(_folder, "capacity = \"64M\"\nthreads = 2");
+        var path = Path.Combine(daemon.Pool("used"), "file");
+        var bytes = new byte[1 << 20];
+        new Random(1).NextBytes(bytes);
+        Bounded.Run(() =>
+        {
+            using var stream = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite);
+            stream.Write(bytes);
+            Daemon.WriteSettings(_folder, "capacity = \"96M\"\nthreads = 5\nlog = \"error\"\n[[pool]]\nname = \"cache\"\n"
+                + "kind = \"ephemeral\"\nlimit = \"8M\"\ncodec = \"zstd\"\ngroup = 12\nmode = \"0750\"\n[[pool]]\n"
+                + "name = \"used\"\nreserve = \"16M\"");
+
+            Assert.All(daemon.Control("reload", "--dry-run").Succeeds().Output.TrimEnd().Split('\n'), line =>
+                Assert.Matches("^(would be applied|needs more): ", line));
+            Assert.Equal(2, daemon.Figure("threads"));
+
+            Assert.Equal([$"applied: threads: 2 to 5 ({File}:5)", $"applied: log: info to error ({File}:6)",
+                $"needs more: capacity: 64M to 96M ({File}:4): needs a restart of tmemd",
+                $"applied: pool 'cache': made, ephemeral, limit 8.0 MiB ({File}:8)",
+                $"applied: pool 'used': reserve: none to 16.0 MiB ({File}:16)"],
+                daemon.Control("reload").Succeeds().Output.TrimEnd().Split('\n'));
+            stream.Position = 0;
+            var again = new byte[bytes.Length];
+            stream.ReadExactly(again);
+            Assert.Equal(bytes, again);
+        });
+        Assert.Equal(5, daemon.Figure("threads"));
+        Assert.Equal("12 750", Command.Run("stat", "-c", "%g %a", Path.Combine(daemon.Mount, "cache")).Output.Trim());
+        Assert.Contains("\"codec\": \"zstd\"", daemon.Control("pool", "show", "cache", "--json").Output,
+            StringComparison.Ordinal);
+        Assert.Equal($"needs more: capacity: 64M to 96M ({File}:4): needs a restart of tmemd\n",
+            daemon.Control("reload").Succeeds().Output);
+        daemon.Control("check").Succeeds();
+        daemon.Stop();
+    }
+
+    [Fact]
+    public void A_pool_of_another_kind_than_the_files_say_stops_a_reload_before_anything_is_done()
+    {
+        using var daemon = Daemon.StartFrom(_folder, "capacity = \"64M\"\nthreads = 2");
+        daemon.Pool("here");
+        Daemon.WriteSettings(_folder, "capacity = \"64M\"\nthreads = 5\n[[pool]]\nname = \"there\"\n[[pool]]\nname = \"here\"\n"
+            + "kind = \"ephemeral\"");
+        var outcome = daemon.Control("reload");
+        Assert.Equal((1, ""), (outcome.Code, outcome.Output));
+        Assert.StartsWith($"tmemctl: {File}:10: pool 'here': kind ephemeral: the pool that is there is persistent",
+            outcome.Errors, StringComparison.Ordinal);
+        Assert.Equal(2, daemon.Figure("threads"));
+        Assert.False(Directory.Exists(Path.Combine(daemon.Mount, "there")));
+        daemon.Stop();
+    }
+
+    [Theory]
+    [InlineData("capacity = \"99999G\"", ":4: capacity: '99999G' is more than the ")]
+    [InlineData("capacity = \"64M\"\nthreds = 5", ":5: threds: [store] has no such key; did you mean threads?")]
+    [InlineData("capacity = \"64M\"\nregion = \"/r\"\nhuge-pages = true", ":6: huge-pages: it is for a store without a file")]
+    [InlineData("capacity = \"64M\"\nsocket-group = \"no-such-group\"", ":5: socket-group: there is no group 'no-such-group'")]
+    public void A_bad_file_is_refused_before_anything_is_mounted(string settings, string told)
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, "mnt"));
+        var outcome = Command.Run(Built.Daemon, "--config", Daemon.WriteSettings(_folder, settings));
+        Assert.Equal((2, ""), (outcome.Code, outcome.Output));
+        Assert.StartsWith($"tmemd: {File}{told}", Assert.Single(outcome.Errors.TrimEnd().Split('\n')), StringComparison.Ordinal);
+        Assert.Empty(MachineState.Of(_folder));
+        Assert.False(global::System.IO.File.Exists(Path.Combine(_folder, "sock")));
+    }
+
+    [Fact]
+    public void A_file_that_another_user_may_write_is_refused()
+    {
+        Command.Run("chmod", "666", Daemon.WriteSettings(_folder, "capacity = \"64M\"")).Succeeds();
+        var outcome = Command.Run(Built.Daemon, "--config", File);
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains($"others may write to {File}", outcome.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_files_the_options_that_are_missing_are_told()
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, "empty"));
+        var outcome = Command.Run(Built.Daemon, "--config", Path.Combine(_folder, "empty"), "--capacity", "64M");
+        Assert.Equal((2, "tmemd: --mount is missing; give a directory; see tmemd --help\n"), (outcome.Code, outcome.Errors));
+    }
+
+    [Fact]
+    public void A_hang_up_reads_no_files_and_names_what_does()
+    {
+        using var daemon = Daemon.StartFrom(_folder, "capacity = \"64M\"\nthreads = 2");
+        Daemon.WriteSettings(_folder, "capacity = \"64M\"\nthreads = 5");
+        daemon.Signal(Signum.SIGHUP);
+        var told = $"'tmemctl --socket {daemon.Socket} reload' applies them";
+        for (var tries = 0; !daemon.Log.Contains(told, StringComparison.Ordinal); tries++, Thread.Sleep(20))
+            Assert.True(tries < 500, daemon.Log);
+        Assert.Equal(2, daemon.Figure("threads"));
+        daemon.Stop();
+    }
+
+    [Fact]
+    public void A_reload_turns_swap_on()
+    {
+        Requires.Swap();
+        using var daemon = Daemon.StartFrom(_folder, "capacity = \"64M\"\n[[pool]]\nname = \"fast\"\nmode = \"0700\"\n"
+            + "reserve = \"32M\"\n[swap]\non = true\nsize = \"50%\"\npriority = 3\npool = \"fast\"");
+        var lines = daemon.Control("reload").Succeeds().Output.TrimEnd().Split('\n');
+        Assert.Equal([$"applied: pool 'fast': made, persistent, limit none, 32.0 MiB reserved ({File}:6)",
+            $"applied: swap: off to on, 32.0 MiB, priority 3, pool 'fast' ({File}:10)"], lines);
+        try
+        {
+            Assert.Contains("\"on\": true", daemon.Control("swap", "status", "--json").Output, StringComparison.Ordinal);
+            Assert.Equal("nothing to do: what runs is what is written\n", daemon.Control("reload").Succeeds().Output);
+        }
+        finally
+        {
+            daemon.Control("swap", "off").Succeeds();
+        }
+        daemon.Stop();
+    }
+}
