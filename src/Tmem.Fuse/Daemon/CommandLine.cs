@@ -4,6 +4,7 @@ using Tmem.Control.CommandLine;
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Engine;
+using Tmem.Fuse.Mount;
 using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Daemon;
@@ -46,6 +47,21 @@ internal static class CommandLine
             HelpName = "SIZE",
             CustomParser = result => ParseCapacity(result, physicalMemory),
         };
+        var flags = new Option<uint?>("--mount-options")
+        {
+            Description =
+                "Flags of the mount, separated by commas: " + string.Join(", ", MountFlags.Words)
+                + ". Example: --mount-options ro,noexec [default: " + MountFlags.Describe(MountFlags.Usual) + "]",
+            HelpName = "LIST",
+            CustomParser = ParseFlags,
+        };
+        var source = new Option<string>("--mount-source")
+        {
+            Description = "First column of the mount table. Example: --mount-source none",
+            HelpName = "NAME",
+            DefaultValueFactory = _ => MountWish.UsualSource,
+        };
+        var toOutput = new Option<bool>("--log-to-output") { Hidden = true };
         var region = new Option<string?>("--region")
         {
             Description =
@@ -123,14 +139,15 @@ internal static class CommandLine
             "tmemd keeps compressed pages in memory and serves them as a file system that a machine can swap to.\n"
             + "Exit codes: 0 ended in order; 1 could not start, or the connection broke; 2 wrong usage.")
         {
-            config, mount, capacity, region, sync, socket, threads, spin, codec, huge, drop, check, log, from,
+            config, mount, flags, source, capacity, region, sync, socket, threads, spin, codec, huge, drop, check, log, from,
+            toOutput,
         };
         root.Validators.Add(result =>
         {
             if (IsGiven(result, check))
             {
-                foreach (var other in (ReadOnlySpan<Option>)[config, mount, capacity, region, sync, socket, threads, spin, codec,
-                    huge, drop])
+                foreach (var other in (ReadOnlySpan<Option>)[config, mount, flags, source, capacity, region, sync, socket,
+                    threads, spin, codec, huge, drop])
                     if (IsGiven(result, other)) result.AddError($"--check-region only looks at a file: leave {other.Name} out");
                 return;
             }
@@ -153,6 +170,9 @@ internal static class CommandLine
             : run(new DaemonOptions
         {
             MountPoint = parsed.GetRequiredValue(mount),
+            MountFlags = parsed.GetValue(flags) ?? MountFlags.Usual,
+            MountSource = parsed.GetRequiredValue(source),
+            LogsToOutput = parsed.GetValue(toOutput),
             CapacityBytes = parsed.GetRequiredValue(capacity),
             RegionPath = parsed.GetValue(region),
             SyncInterval = TimeSpan.FromSeconds(parsed.GetValue(sync)),
@@ -185,6 +205,18 @@ internal static class CommandLine
         DefaultValueFactory = _ => usual,
         CustomParser = result => UsageValues.Number(result, name, least, most) ?? usual,
     };
+
+    private static uint? ParseFlags(ArgumentResult result)
+    {
+        var flags = MountFlags.Usual;
+        foreach (var word in UsageValues.Text(result).Split(','))
+        {
+            if (MountFlags.TryApply(word, ref flags)) continue;
+            result.AddError($"--mount-options: '{word}' is not known; give some of {string.Join(", ", MountFlags.Words)}");
+            return null;
+        }
+        return flags;
+    }
 
     private static long ParseCapacity(ArgumentResult result, long physicalMemory)
     {

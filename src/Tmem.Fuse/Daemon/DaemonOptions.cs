@@ -1,4 +1,5 @@
 using Tmem.Control.Messages;
+using Tmem.Fuse.Mount;
 using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Daemon;
@@ -8,6 +9,12 @@ internal sealed record DaemonOptions
 {
     /// <summary>Where to mount.</summary>
     public required string MountPoint { get; init; }
+
+    /// <summary>The kernel's flags of the mount, of <see cref="Tmem.Control.Host.MountFlags"/>.</summary>
+    public uint MountFlags { get; init; } = Tmem.Control.Host.MountFlags.Usual;
+
+    /// <summary>The first column of the mount table.</summary>
+    public string MountSource { get; init; } = MountWish.UsualSource;
 
     /// <summary>Most real memory the store may take, in bytes.</summary>
     public required long CapacityBytes { get; init; }
@@ -41,6 +48,9 @@ internal sealed record DaemonOptions
 
     /// <summary>Events below it are not logged.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Info;
+
+    /// <summary>The log goes to standard output, and its lines to standard error too as long as somebody reads that.</summary>
+    public bool LogsToOutput { get; init; }
 
     public const string DefaultSocketPath = ControlProtocol.DefaultSocket;
     public const int DefaultSyncSeconds = 5;

@@ -26,8 +26,8 @@ internal static unsafe class Founder
         try
         {
             var handover = Handover.Create();
-            LogPipe.Create(handover);
-            log = LogPipe.Carry(handover);
+            var starter = LogPipe.Create(handover, options.LogsToOutput);
+            log = LogPipe.Carry(handover, starter);
             if (ioFlusherWarning is not null) Log.Warning(ioFlusherWarning);
             if (options.SettingsFiles.Length > 0) Log.Info($"settings read from {options.SettingsFiles}");
             if (options.MountPoint.Length > 0)
@@ -49,8 +49,8 @@ internal static unsafe class Founder
             page.Current = page.Proposed = SettingsOf(options);
             (page.Listener, handover.SocketFile) = ControlSocket.Listen(socketPath);
             made = (handover, socketPath);
-            var connection = FuseConnection.Open(options.MountPoint, options.Threads,
-                new ControlCommand(socketPath));
+            var connection = FuseConnection.Open(new MountWish(options.MountPoint, options.MountFlags, options.MountSource),
+                options.Threads, new ControlCommand(socketPath));
             Describe(connection, ref page);
             handover.SetPaths(connection.Mount.MountPoint, socketPath, options.RegionPath is { } path ? Path.GetFullPath(path)
                 : null);

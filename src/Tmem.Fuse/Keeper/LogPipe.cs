@@ -19,17 +19,20 @@ internal sealed unsafe class LogPipe
     /// <summary>A pipe's default size; some five hundred lines. A read of this size always ends at the end of a line.</summary>
     private const int Bytes = 64 << 10;
     private const int StackBytes = 128 << 10;
+    private const int StandardOutput = 1;
     private const int StandardError = 2;
 
     private readonly byte* _buffer = (byte*)NativeMemory.Alloc(Bytes);
     private readonly int _read;
     private readonly int _target;
     private readonly int* _lost;
+    private int _starter;
     private readonly StopEvent _stop = new();
     private volatile bool _hasEnded;
 
-    private LogPipe(int read, int target, int* lost)
+    private LogPipe(int read, int target, int* lost, int starter)
     {
+        _starter = starter;
         _read = read;
         _target = target;
         _lost = lost;
@@ -37,19 +40,28 @@ internal sealed unsafe class LogPipe
 
     /// <summary>Makes the pipe, and its write end this process's standard error.</summary>
     /// <exception cref="StartupException">The system is out of descriptors.</exception>
-    public static void Create(Handover handover)
+    /// <param name="handover">The page that keeps it.</param>
+    /// <param name="toOutput">
+    /// Whether the lines go to standard output; whoever reads this process's standard error then gets them as well, until it
+    /// closes that: a program that starts the daemon, and does not stay.
+    /// </param>
+    /// <returns>The descriptor of that reader, for <see cref="Carry"/>; -1 for none.</returns>
+    public static int Create(Handover handover, bool toOutput = false)
     {
         (handover.Page.LogEnd, handover.Page.LogBegin) = (-1, -1);
-        Resume(handover);
+        var starter = !toOutput ? -1
+            : NativeProcess.fcntl(StandardError, NativeProcess.F_DUPFD_CLOEXEC, StandardError + 1);
+        Resume(handover, toOutput ? StandardOutput : StandardError);
+        return starter;
     }
 
     /// <summary>The same with the pipe of the page, if it has one: processes that are dead now have written to it.</summary>
     /// <exception cref="StartupException">The system is out of descriptors.</exception>
-    public static void Resume(Handover handover)
+    public static void Resume(Handover handover, int target = StandardError)
     {
         ref var page = ref handover.Page;
         var ends = stackalloc int[2] { page.LogEnd, page.LogBegin };
-        page.LogTarget = NativeProcess.fcntl(StandardError, NativeProcess.F_DUPFD_CLOEXEC, StandardError + 1);
+        page.LogTarget = NativeProcess.fcntl(target, NativeProcess.F_DUPFD_CLOEXEC, StandardError + 1);
         var hasPipe = page.LogEnd >= 0 && page.LogBegin >= 0;
         if (page.LogTarget < 0 || (!hasPipe && NativeProcess.pipe2(ends, Libc.O_CLOEXEC | Libc.O_NONBLOCK) != 0))
             throw new StartupException(
@@ -62,9 +74,9 @@ internal sealed unsafe class LogPipe
     }
 
     /// <summary>Starts the thread that carries lines.</summary>
-    public static LogPipe Carry(Handover handover)
+    public static LogPipe Carry(Handover handover, int starter = -1)
     {
-        var pipe = new LogPipe(handover.Page.LogEnd, handover.Page.LogTarget, handover.LogLost);
+        var pipe = new LogPipe(handover.Page.LogEnd, handover.Page.LogTarget, handover.LogLost, starter);
         new Thread(pipe.Run, StackBytes) { IsBackground = true, Name = "tmemd-log" }.Start();
         return pipe;
     }
@@ -85,6 +97,7 @@ internal sealed unsafe class LogPipe
             var length = Libc.read(_read, _buffer, Bytes);
             if (length > 0)
             {
+                if (_starter >= 0) TellStarter(length);
                 Write(_buffer, length);
                 TellLost();
                 continue;
@@ -102,6 +115,14 @@ internal sealed unsafe class LogPipe
         polls[0] = new PollDescriptor { Descriptor = _read, Events = Libc.POLLIN };
         polls[1] = new PollDescriptor { Descriptor = _stop.Descriptor, Events = Libc.POLLIN };
         _ = Libc.poll(polls, 2, -1);
+    }
+
+    /// <summary>It gets what it takes at once: a start makes a few lines, and a starter that has gone wants none.</summary>
+    private void TellStarter(nint length)
+    {
+        if (Libc.write(_starter, _buffer, (nuint)length) == length) return;
+        _ = Libc.close(_starter);
+        _starter = -1;
     }
 
     /// <summary>Writes all of it, however long that takes; lines that cannot be written are lost.</summary>

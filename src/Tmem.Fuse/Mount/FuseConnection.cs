@@ -11,18 +11,18 @@ namespace Tmem.Fuse.Mount;
 internal sealed record FuseConnection(FuseMount Mount, IReadOnlyList<FuseDevice> Devices)
 {
     /// <summary>Opens the device, mounts, and makes the clones. On failure nothing stays behind.</summary>
-    /// <param name="directory">Where to mount.</param>
+    /// <param name="wish">What to mount where.</param>
     /// <param name="threads">How many descriptors.</param>
     /// <param name="tmemctl">Command lines that address this daemon.</param>
     /// <exception cref="StartupException">The message names the obstacle and the remedy.</exception>
-    public static FuseConnection Open(string directory, int threads, ControlCommand tmemctl)
+    public static FuseConnection Open(MountWish wish, int threads, ControlCommand tmemctl)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         var devices = new List<FuseDevice> { FuseDevice.Open() };
         FuseMount? mount = null;
         try
         {
-            mount = FuseMount.Create(devices[0], directory, tmemctl);
+            mount = FuseMount.Create(devices[0], wish, tmemctl);
             while (devices.Count < threads) devices.Add(devices[0].Clone());
             return new FuseConnection(mount, devices);
         }

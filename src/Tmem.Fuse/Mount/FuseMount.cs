@@ -11,7 +11,6 @@ namespace Tmem.Fuse.Mount;
 internal sealed class FuseMount
 {
     public const string FileSystemType = "fuse.tmem";
-    private const string Source = "tmem";
 
     private FuseMount(string mountPoint, int connection)
     {
@@ -27,13 +26,16 @@ internal sealed class FuseMount
 
     /// <summary>Mounts. The kernel then sends INIT, which waits until a process reads from the device.</summary>
     /// <exception cref="StartupException">The message names the obstacle and the remedy.</exception>
-    public static FuseMount Create(FuseDevice device, string directory, ControlCommand tmemctl)
+    public static FuseMount Create(FuseDevice device, MountWish wish, ControlCommand tmemctl)
     {
-        var target = CheckMountPoint(directory, tmemctl);
+        var (target, descriptor) = OpenMountPoint(wish.Directory, tmemctl);
         var data = $"fd={device.Descriptor},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions";
-        if (Libc.mount(Source, target, FileSystemType, Libc.MS_NODEV | Libc.MS_NOSUID, data) != 0)
+        // The directory that was checked, and not what its name leads to by now.
+        var mounted = Libc.mount(wish.Source, $"/proc/self/fd/{descriptor}", FileSystemType, wish.Flags, data);
+        var error = mounted == 0 ? Errno.Ok : Libc.LastError;
+        _ = Libc.close(descriptor);
+        if (error != Errno.Ok)
         {
-            var error = Libc.LastError;
             throw new StartupException(error switch
             {
                 Errno.EPERM or Errno.EACCES =>
@@ -54,11 +56,12 @@ internal sealed class FuseMount
     public Errno Unmount() => Libc.umount2(MountPoint, 0) == 0 ? Errno.Ok : Libc.LastError;
 
     /// <summary>
-    /// Checks that a directory can be mounted on; returns its path as the kernel will name it, with all links resolved: the mount
-    /// table, the swap table and the files of loop devices are compared with it.
+    /// Checks that a directory can be mounted on, and opens it; returns its path as the kernel will name it, with all links
+    /// resolved: the mount table, the swap table and the files of loop devices are compared with it. A link that another user
+    /// could turn elsewhere is not followed.
     /// </summary>
     /// <exception cref="StartupException">The message names the obstacle and the remedy.</exception>
-    private static string CheckMountPoint(string directory, ControlCommand tmemctl)
+    private static (string Path, int Descriptor) OpenMountPoint(string directory, ControlCommand tmemctl)
     {
         if (directory.Length == 0)
             throw new StartupException("The mount point is empty. Name a directory, as in --mount /mnt/tmem.");
@@ -67,9 +70,10 @@ internal sealed class FuseMount
         if (File.Exists(path)) throw new StartupException($"{path} is not a directory. Choose a directory as mount point.");
         if (!Directory.Exists(path))
             throw new StartupException($"{path} does not exist. Make it first: mkdir -p {ShellWord.Of(path)}");
-        path = Libc.RealPath(path) ?? path;
-        RefuseMounted(path, tmemctl);
-        return path;
+        RefuseMounted(Libc.RealPath(path) ?? path, tmemctl);
+        var opened = TrustedPath.Open(path, new PathWish { Flags = Libc.O_PATH, IsDirectory = true });
+        if (!opened.IsOpen) throw new StartupException($"The mount point cannot be used: {opened.Problem}.");
+        return (Libc.ReadLink($"/proc/self/fd/{opened.Descriptor}") ?? path, opened.Descriptor);
     }
 
     private static void RefuseMounted(string path, ControlCommand tmemctl)

@@ -16,6 +16,7 @@ internal static unsafe partial class Libc
     public const int O_RDWR = 2;
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
+    public const int O_PATH = 0x200000;
     public const int SEEK_END = 2;
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
@@ -32,8 +33,6 @@ internal static unsafe partial class Libc
     public const int MCL_FUTURE = 2;
     public const int MCL_ONFAULT = 4;
     public const int PR_SET_IO_FLUSHER = 57;
-    public const uint MS_NOSUID = 2;
-    public const uint MS_NODEV = 4;
 
     /// <summary>FUSE_DEV_IOC_CLONE.</summary>
     public const nuint FuseClone = 0x8004e500;

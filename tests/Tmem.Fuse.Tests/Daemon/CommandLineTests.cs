@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
 using Tmem.Control.CommandLine;
+using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Native;
@@ -53,6 +54,24 @@ public sealed class CommandLineTests
         Assert.False(options.HugePages);
         Assert.Equal(TimeSpan.FromMicroseconds(DaemonOptions.DefaultSpinMicroseconds), options.Spin);
     }
+
+    [Theory]
+    [InlineData("ro", MountFlags.Usual | MountFlags.ReadOnly)]
+    [InlineData("suid,dev,noexec", MountFlags.NoAccessTimes | MountFlags.NoExecute)]
+    [InlineData("ro,nosymfollow,rw", MountFlags.Usual | MountFlags.NoLinks)]
+    public void Flags_of_the_mount_begin_with_the_usual_ones(string words, uint flags)
+    {
+        var options = Run("--mount", "m", "--capacity", "1M", "--mount-options", words, "--mount-source", "none").Options!;
+        Assert.Equal((flags, "none"), (options.MountFlags, options.MountSource));
+    }
+
+    [Theory]
+    [InlineData("relatime")]
+    [InlineData("")]
+    [InlineData("ro,")]
+    public void A_word_that_is_no_flag_of_the_mount_is_refused_with_those_that_are(string words) => Assert.Contains(
+        "is not known; give some of ro, rw, nosuid, suid, nodev, dev, noexec, exec, nosymfollow, symfollow;",
+        Run("--mount", "m", "--capacity", "1M", "--mount-options", words).Output, StringComparison.Ordinal);
 
     [Fact]
     public void Everything()

@@ -47,7 +47,7 @@ public sealed class MountedFileSystemTests : IDisposable
 
     private void Serve(int threads = 4, double spin = 0)
     {
-        _connection = FuseConnection.Open(_folder, threads, Tmemctl.Default);
+        _connection = FuseConnection.Open(new MountWish(_folder), threads, Tmemctl.Default);
         Go(_connection, spin);
     }
 
@@ -246,7 +246,8 @@ public sealed class MountedFileSystemTests : IDisposable
     public void A_second_mount_on_the_same_place_is_refused_and_the_first_lives()
     {
         Serve();
-        var error = Assert.Throws<StartupException>(() => FuseConnection.Open(_folder, 1, new ControlCommand("/run/2.sock")));
+        var error = Assert.Throws<StartupException>(
+            () => FuseConnection.Open(new MountWish(_folder), 1, new ControlCommand("/run/2.sock")));
         Assert.Contains("already a tmem mount", error.Message, StringComparison.Ordinal);
         Assert.Contains($"tmemctl --socket /run/2.sock recover --mount {_folder}", error.Message, StringComparison.Ordinal);
         Shell("touch $M/still-alive");
@@ -259,6 +260,52 @@ public sealed class MountedFileSystemTests : IDisposable
         Shell("umount $M");
         Assert.Equal(SessionEnd.Unmounted,
             await _served!.Ended.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
+    }
+
+    [Theory]
+    [InlineData(MountFlags.Usual, "rw,nosuid,nodev,noatime")]
+    [InlineData(MountFlags.NoAccessTimes, "rw,noatime")]
+    [InlineData(MountFlags.Usual | MountFlags.ReadOnly | MountFlags.NoExecute | MountFlags.NoLinks,
+        "ro,nosuid,nodev,noexec,noatime,nosymfollow")]
+    public void The_mount_table_shows_the_flags_that_were_asked_for(uint flags, string shown)
+    {
+        using var device = FuseDevice.Open();
+        var mount = FuseMount.Create(device, new MountWish(_folder, flags, "a name"), Tmemctl.Default);
+        try
+        {
+            var line = File.ReadLines("/proc/mounts").Single(line => line.Contains($" {_folder} ", StringComparison.Ordinal));
+            Assert.StartsWith($@"a\040name {_folder} fuse.tmem {shown},user_id=0", line, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Assert.Equal(Errno.Ok, mount.Unmount());
+        }
+    }
+
+    [Theory]
+    [InlineData("755", null)]
+    [InlineData("777", "others may write to")]
+    public void A_link_to_a_mount_point_is_followed_where_nobody_else_could_turn_it(string mode, string? refusal)
+    {
+        var links = Directory.CreateTempSubdirectory("tmem-links-").FullName;
+        try
+        {
+            Shell($"chmod {mode} {links} && ln -s {_folder} {links}/way");
+            using var device = FuseDevice.Open();
+            FuseMount Mount() => FuseMount.Create(device, new MountWish(links + "/way"), Tmemctl.Default);
+            if (refusal is not null)
+            {
+                var message = Assert.Throws<StartupException>(Mount).Message;
+                Assert.Contains($"{links}/way is a symbolic link, and {refusal} {links}", message, StringComparison.Ordinal);
+                return;
+            }
+            var mount = Mount();
+            Assert.Equal((_folder, Errno.Ok), (mount.MountPoint, mount.Unmount()));
+        }
+        finally
+        {
+            Directory.Delete(links, recursive: true);
+        }
     }
 
     [Fact]
@@ -280,6 +327,6 @@ public sealed class MountedFileSystemTests : IDisposable
 
         void Refused(string says, string directory) =>
             Assert.Contains(says, Assert.Throws<StartupException>(
-                () => FuseConnection.Open(directory, 1, Tmemctl.Default)).Message, StringComparison.Ordinal);
+                () => FuseConnection.Open(new MountWish(directory), 1, Tmemctl.Default)).Message, StringComparison.Ordinal);
     }
 }

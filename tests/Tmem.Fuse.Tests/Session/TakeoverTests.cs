@@ -28,7 +28,7 @@ public sealed class TakeoverTests : IDisposable
         if (!File.Exists(FuseDevice.Path)) Assert.Skip($"{FuseDevice.Path} is missing.");
         if (!Environment.IsPrivilegedProcess) Assert.Skip("Mounting needs root.");
         _handler = new Mortal(new Dispatcher<MemoryFileSystem>(_files, fault => Assert.Fail(fault), Tmemctl.Default));
-        _connection = FuseConnection.Open(_folder, 3, Tmemctl.Default);
+        _connection = FuseConnection.Open(new MountWish(_folder), 3, Tmemctl.Default);
         Takeover.Begin(_buffers, 100);
         ServeUntil(0, FuseOpcode.Init);
         Answer(0);
