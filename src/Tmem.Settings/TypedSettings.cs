@@ -23,6 +23,7 @@ internal sealed class TypedSettings(MergedEntries merged, long ram, List<Fault> 
         var swap = Swap(store.Capacity);
         var pools = merged.Pools.Select(name => Pool(name, store.Capacity)).ToList();
         new Contradictions(faults, merged.Wrong).Find(store, swap, pools);
+        NotYet.Find(store, pools, faults);
         return new(store, swap, pools);
     }
 
@@ -76,7 +77,10 @@ internal sealed class TypedSettings(MergedEntries merged, long ram, List<Fault> 
     {
         var size = Size(KnownKeys.Pool, "page-size", capacity.Value, pool, SmallestPage, LargestPage, "a page can be");
         if (size.Value is >= SmallestPage and <= LargestPage && !long.IsPow2(size.Value))
+        {
             faults.Add(new(size.From, "page-size", $"{ByteSize.Exact(size.Value)} is no page", "write 4K, 8K, 16K, 32K or 64K"));
+            return new(SmallestPage, size.From);
+        }
         return new((int)Math.Clamp(size.Value, SmallestPage, LargestPage), size.From);
     }
 

@@ -66,7 +66,7 @@ internal static class Layers
     };
 
     public static readonly string[] SettingsFacade =
-        ["SettingsReader", "MergedEntries", "TypedSettings", "Contradictions", "OptionEntries"];
+        ["SettingsReader", "MergedEntries", "TypedSettings", "Contradictions", "NotYet", "OptionEntries"];
 
     public static readonly Dictionary<string, string[]> Settings = new()
     {

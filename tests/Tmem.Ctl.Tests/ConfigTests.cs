@@ -73,6 +73,9 @@ public sealed class ConfigTests : IDisposable
         Assert.Equal(0, Run("config", "check", other).Code);
         Assert.StartsWith($"tmemctl: {other}:2: huge-pages: it is for a store without a file, and region is set ({File}:2)",
             Run("config", "check", File, other).Error, StringComparison.Ordinal);
+        Directory.CreateDirectory(Path.Combine(_folder, "tmem.d"));
+        System.IO.File.Move(other, Path.Combine(_folder, "tmem.d", "other.toml"));
+        Assert.Contains("other.toml:2: huge-pages: ", Run("config", "check", _folder).Error, StringComparison.Ordinal);
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -59,10 +59,17 @@ public class FaultTests
     [InlineData("[[pool]]\nname = \"a\"\nmode = 0x1c0", "tmem.toml:3: mode: 448 is no mode; write it in octal and in quotes, ")]
     [InlineData("[[pool]]\nname = \"a\"\npage-size = \"12K\"",
         "tmem.toml:3: page-size: 12K is no page; write 4K, 8K, 16K, 32K or 64K")]
+    [InlineData("[[pool]]\nname = \"a\"\npage-size = \"64K\"",
+        "tmem.toml:3: page-size: pools of files have pages of 4K in this version; leave it out")]
+    [InlineData("[store]\nsocket-group = \"root\"",
+        "tmem.toml:2: socket-group: this version of tmemd answers root alone; leave it out")]
     [InlineData("[[pool]]\nname = \"a\"\nlimit = \"5G\"",
         "tmem.toml:3: limit: '5G' is more than the 4.0 GiB of the store's capacity (default); write less")]
     [InlineData("[store]\nlog = bare", "tmem.toml:2: this is not TOML: ")]
     [InlineData("[store", "tmem.toml:1: this is not TOML: ")]
+    [InlineData("[store]\nlog = \"\\u\"", "tmem.toml:2: this is not TOML: Unexpected escape character")]
+    [InlineData("[store]\"\\u", "tmem.toml:1: this is not TOML: an escape or a number cannot be read here; correct the line")]
+    [InlineData("[store]\nlog = \"\\ud800\"", "tmem.toml:2: this is not TOML: ")]
     public void A_fault_names_file_line_key_and_remedy(string text, string line) =>
         Assert.StartsWith(line, Folder.FaultOf(text), StringComparison.Ordinal);
 

@@ -1,4 +1,6 @@
 using System.Text;
+using CsCheck;
+using Tmem.Settings.Files;
 
 namespace Tmem.Settings.Tests;
 
@@ -49,6 +51,21 @@ public class HostileFileTests
         var text = new StringBuilder("[store]\n");
         for (var i = 0; i < 20_000; i++) text.Append("key").Append(i).Append(" = 1\n");
         Assert.Equal(20_000, Folder.Of(text.ToString()).Faults.Count);
+    }
+
+    [Fact]
+    public void No_text_at_all_breaks_the_reader()
+    {
+        string[] pieces = ["[store]", "[[pool]]", "[", "]", "{", "}", "=", " = ", "\n", "\r\n", "\"", "'", "\"\"\"", "#", ",",
+            ".", "mount", "name", "limit", "threads", "on", "true", "1", "1e9", "0x", "_", "-", "1979-05-27", "inf", "\\u", "\\",
+            "é", "\u0001", "\uFEFF", "25%", "ram"];
+        Gen.Int[0, pieces.Length - 1].Array[0, 60].Select(at => string.Concat(at.Select(one => pieces[one]))).Sample(text =>
+        {
+            List<Fault> faults = [];
+            foreach (var section in TomlFile.Read("f", text, faults))
+                Assert.All(section.Entries, entry => Assert.NotNull(entry.Key));
+            Assert.All(faults, fault => Assert.DoesNotContain('\n', fault.Line));
+        }, iter: 100_000);
     }
 
     [Theory]

@@ -56,6 +56,16 @@ public sealed class SettingsTests : IDisposable
     }
 
     [Fact]
+    public void Descriptors_of_a_supervisor_that_lead_to_no_daemon_are_not_looked_for_twice()
+    {
+        Daemon.WriteSettings(_folder, "capacity = \"32M\"");
+        using var daemon = Daemon.StartFromDirectory(_folder,
+            "exec 3</dev/null 4</dev/null && export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=one:two");
+        Assert.Contains("LISTEN_PID=0", global::System.IO.File.ReadAllText($"/proc/{daemon.Id}/environ").Split('\0'));
+        daemon.Stop();
+    }
+
+    [Fact]
     public void A_reload_changes_threads_and_makes_pools_while_a_file_is_in_use()
     {
         using var daemon = Daemon.StartFrom(_folder, "capacity = \"64M\"\nthreads = 2");

@@ -18,6 +18,8 @@ internal static class SettingsHandOver
         var beside = Path.Combine(AppContext.BaseDirectory, Name);
         var reader = File.Exists(beside) ? beside : Installed;
         var arguments = Environment.GetCommandLineArgs().Length - 1;
+        // Whatever a supervisor held was no daemon to go on with, and is closed.
+        InheritedDescriptors.Forget();
         var error = ProcessPriority.Become(reader, [Name, .. DaemonStart.Write(program, line, arguments)]);
         return $"settings are read by {Name}, and {reader} cannot be started: {Libc.Describe(error)}; install it, or give "
             + "--mount and --capacity";

@@ -42,6 +42,9 @@ internal static class InheritedDescriptors
             if (!isWanted(names[at])) _ = Libc.close(First + at);
     }
 
+    /// <summary>A program that this process executes in its own place, once they are closed, has none.</summary>
+    public static void Forget() => _ = Libc.setenv(s_variables[0], "0", 1);
+
     private static int Number(string variable) =>
         int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var number) ? number : -1;
 }

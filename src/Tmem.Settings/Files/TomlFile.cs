@@ -27,6 +27,7 @@ internal sealed class TomlFile
     private readonly TomlParser _parser;
     private readonly Dictionary<(string Section, int OneOfMany, string Key), Origin> _keys = [];
     private readonly List<Section> _sections = [];
+    private int _line = 1;
 
     private TomlFile(string path, string text, List<Fault> faults)
     {
@@ -50,11 +51,18 @@ internal sealed class TomlFile
             // The document, its table, and then what stands in it.
             while (_parser.MoveNext())
                 if (_parser.Current.Kind == TomlParseEventKind.PropertyName) TopLevel();
-            foreach (var wrong in _parser.Diagnostics) Syntax(wrong.Span.Start.Line + 1, wrong.Message);
+            // What is told after the first follows from it.
+            if (_parser.Diagnostics.FirstOrDefault() is { } wrong) Syntax(wrong.Span.Start.Line + 1, wrong.Message);
         }
         catch (TomlException error)
         {
             Syntax(error.Line ?? 0, error.Message);
+        }
+        catch (Exception error) when (error is ArgumentException or FormatException or OverflowException
+            or InvalidOperationException or IndexOutOfRangeException)
+        {
+            // The library answers so to some escapes that are none ("\u"), without a place: it is behind the last key.
+            Syntax(_line, "an escape or a number cannot be read here");
         }
     }
 
@@ -167,5 +175,5 @@ internal sealed class TomlFile
         }
     }
 
-    private int LineOfCurrent() => _parser.Current.Span is { } span ? span.Start.Line + 1 : 0;
+    private int LineOfCurrent() => _line = _parser.Current.Span is { } span ? span.Start.Line + 1 : _line;
 }

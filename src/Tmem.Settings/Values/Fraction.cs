@@ -16,8 +16,6 @@ internal readonly record struct Fraction
 
     public bool IsLost => _under == 0;
 
-    public bool IsZero => _over == 0 && !IsLost;
-
     public bool IsNegative => _over < 0;
 
     /// <summary>The fraction of two whole numbers.</summary>
@@ -30,15 +28,12 @@ internal readonly record struct Fraction
         return new(over / divisor, under / divisor);
     }
 
-    /// <summary>The largest whole number that is not above it; false if that is none of 64 bits.</summary>
+    /// <summary>The largest whole number that is not above it; false if it is negative, or that is none of 64 bits.</summary>
     public bool TryFloor(out long floor)
     {
         floor = 0;
-        if (IsLost) return false;
-        var whole = _over / _under;
-        if (_over < 0 && whole * _under != _over) whole--;
-        if (whole < long.MinValue || whole > long.MaxValue) return false;
-        floor = (long)whole;
+        if (IsLost || IsNegative || _over / _under > long.MaxValue) return false;
+        floor = (long)(_over / _under);
         return true;
     }
 

@@ -38,7 +38,8 @@ internal static class ConfigVerbs
     {
         var files = new Argument<string[]>("FILE")
         {
-            Description = "Files to check as if they were all, the later over the earlier. Default: the system's.",
+            Description = "Files to check as if they were all, the later over the earlier; a directory stands for its tmem.toml "
+                + "and tmem.d. Default: the system's.",
             Arity = ArgumentArity.ZeroOrMore,
         };
         return new("check", "Checks files of settings, and says in a line each all that is wrong. Exit code 1 if anything is.",
@@ -58,7 +59,8 @@ internal static class ConfigVerbs
     private static int Check(Terminal terminal, string[] given)
     {
         List<Fault> faults = [];
-        var files = given.Length > 0 ? [.. given.Select(Path.GetFullPath)] : SettingsPlace.Files(null, faults);
+        IReadOnlyList<string> files = given.Length == 0 ? SettingsPlace.Files(null, faults)
+            : [.. given.SelectMany(path => SettingsPlace.Files(Path.GetFullPath(path), faults))];
         var read = SettingsReader.Read(files, [], SettingsSource.Ram);
         if (faults.Count > 0 || read.Faults.Count > 0) return terminal.Fail([.. faults, .. read.Faults]);
         return terminal.Done(new ConfigReport(read.Files, []), output => output.WriteLine(Table.Printable(

@@ -51,12 +51,7 @@ internal static class ReloadCommand
 
     /// <summary>What can never be, as faults.</summary>
     private static List<Fault> Refused(List<Change> changes) => [.. changes.Where(change => change.Outcome == Outcome.Refuse)
-        .Select(change =>
-        {
-            var cut = change.Note.IndexOf("; ", StringComparison.Ordinal);
-            return cut < 0 ? new Fault(change.From, change.What, change.Note, "see to it, and reload again")
-                : new Fault(change.From, change.What, change.Note[..cut], change.Note[(cut + 2)..]);
-        })];
+        .Select(change => new Fault(change.From, change.What, change.Note, change.Remedy))];
 
     private static int Apply(Terminal terminal, List<Change> changes, IReadOnlyList<string> files, bool dryRun)
     {

@@ -19,4 +19,6 @@ internal enum Outcome
 /// <param name="From">Where the wanted value is written.</param>
 /// <param name="Note">What is needed for it, or why it cannot be; empty for one that is applied.</param>
 /// <param name="Do">Applies it; null when done, else why not. Several changes may be one step: the same delegate.</param>
-internal sealed record Change(Outcome Outcome, string What, Origin From, string Note = "", Func<string?>? Do = null);
+/// <param name="Remedy">What to do about one that is refused; else empty.</param>
+internal sealed record Change(Outcome Outcome, string What, Origin From, string Note = "", Func<string?>? Do = null,
+    string Remedy = "");

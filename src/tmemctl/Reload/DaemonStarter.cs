@@ -16,10 +16,8 @@ internal static class DaemonStarter
         var directory = Environment.CurrentDirectory;
         var read = SettingsReader.Read(OptionEntries.PlaceOf(typed, directory), OptionEntries.Read(typed, directory),
             SettingsSource.Ram);
-        IReadOnlyList<Fault> faults = read.Settings?.Store.SocketGroup is { Value: not null, From: var from }
-            ? [new(from, "socket-group", "this version of tmemd answers root alone", "leave it out")] : read.Faults;
-        foreach (var fault in faults) error.WriteLine($"tmemd: {fault.Line}");
-        if (faults.Count > 0) return ExitCode.Usage;
+        foreach (var fault in read.Faults) error.WriteLine($"tmemd: {fault.Line}");
+        if (read.Faults.Count > 0) return ExitCode.Usage;
         var problem = Processes.Become(program, [.. begin, .. OptionEntries.Complete(typed, read)]);
         error.WriteLine($"tmemd: {program} cannot be started: {problem.Problem()}; look whether it is there");
         return ExitCode.Failed;

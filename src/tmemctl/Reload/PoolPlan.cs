@@ -13,8 +13,6 @@ namespace Tmem.Ctl.Reload;
 /// </summary>
 internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusReply status)
 {
-    private const int PageSize = 4096;
-
     /// <summary>The differences.</summary>
     public IEnumerable<Change> Of(IReadOnlyList<PoolSettings> wanted, IReadOnlyList<PoolSummary> there) =>
         wanted.SelectMany(pool => there.FirstOrDefault(one => one.Name == pool.Name.Value) is { } found
@@ -22,9 +20,6 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
 
     private IEnumerable<Change> Made(PoolSettings pool)
     {
-        if (pool.PageSize.Value != PageSize)
-            return [new(Outcome.Refuse, $"{Of(pool)}: page-size {ByteSize.Exact(pool.PageSize.Value)}", pool.PageSize.From,
-                "pools of files have pages of 4K in this version; leave it out")];
         var kind = pool.Ephemeral.Value ? "ephemeral" : "persistent";
         return [new(Outcome.Apply, $"{Of(pool)}: made, {kind}, limit {Words.Limit(pool.Limit.Value)}"
             + Words.Reserve(pool.Reserve.Value), pool.Name.From, Do: () => Make(pool))];
@@ -47,7 +42,7 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
         {
             yield return new(Outcome.Refuse, $"{Of(pool)}: kind {kind}",
                 pool.Ephemeral.From == Origin.Default ? pool.Name.From : pool.Ephemeral.From,
-                $"the pool that is there is {found.Kind}; write that, or destroy the pool first with "
+                $"the pool that is there is {found.Kind}", Remedy: "write that, or destroy the pool first with "
                 + $"'{client.Command.Line("pool destroy", pool.Name.Value)}'");
             yield break;
         }
@@ -69,7 +64,8 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
     private Change? Rights(PoolSettings pool)
     {
         if (system.OpenPool(SwapFile.PlaceOf(status), pool.Name.Value, out var folder) is { } problem)
-            return new(Outcome.Refuse, $"{Of(pool)}: owner, group and mode", pool.Name.From, problem);
+            return new(Outcome.Refuse, $"{Of(pool)}: owner, group and mode", pool.Name.From, problem,
+                Remedy: "correct that, and reload again");
         using (folder)
         {
             var (owner, group, mode) = (folder!.Owner, folder.Group, folder.Permissions);

@@ -70,9 +70,6 @@ internal static class StorePlan
             yield return Later("region", OrNone(region), OrNone(wanted.Region.Value), wanted.Region.From);
         if (wanted.Socket.Value != status.SocketPath)
             yield return Later("socket", status.SocketPath, wanted.Socket.Value, wanted.Socket.From);
-        if (wanted.SocketGroup.Value is not null)
-            yield return new(Outcome.Refuse, "socket-group", wanted.SocketGroup.From,
-                "this version of tmemd answers root alone; leave it out");
         if (status.Settings is not { } now) yield break;
         if (region.Length > 0 && wanted.SyncInterval.Value != now.SyncInterval)
             yield return Later("sync-interval", now.SyncInterval, wanted.SyncInterval.Value, wanted.SyncInterval.From);

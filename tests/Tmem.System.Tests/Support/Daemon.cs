@@ -98,11 +98,15 @@ internal sealed class Daemon : IDisposable
         return Await(new Daemon(folder, false, arguments, settings: WriteSettings(folder, settings)), null);
     }
 
-    /// <summary>The same from all files of settings in a folder, which is the daemon's working directory.</summary>
-    public static Daemon StartFromDirectory(string folder)
+    /// <summary>
+    /// The same from all files of settings in a folder, which is the daemon's working directory; with something that a shell does
+    /// before.
+    /// </summary>
+    public static Daemon StartFromDirectory(string folder, string before = "true")
     {
         Requires.Machine();
-        return Await(new Daemon(folder, false, [], settings: ".", shell: ("cd \"$0\" && exec \"$@\"", folder)), null);
+        return Await(new Daemon(folder, false, [], settings: ".",
+            shell: ($"cd \"$0\" && {before} && exec \"$@\"", folder)), null);
     }
 
     /// <summary>Writes that file; returns its path. The text begins in its fourth line, below [store].</summary>

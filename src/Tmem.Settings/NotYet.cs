@@ -1,0 +1,18 @@
+namespace Tmem.Settings;
+
+/// <summary>
+/// Settings that this version knows and cannot do yet: refused by everybody who reads them, so that nobody relies on what does
+/// not hold. Whatever learns to do one of them takes its line away.
+/// </summary>
+internal static class NotYet
+{
+    private const int PageSize = 4096;
+
+    public static void Find(StoreSettings store, IReadOnlyList<PoolSettings> pools, List<Fault> faults)
+    {
+        if (store.SocketGroup.Value is not null)
+            faults.Add(new(store.SocketGroup.From, "socket-group", "this version of tmemd answers root alone", "leave it out"));
+        foreach (var pool in pools.Where(pool => pool.PageSize.Value != PageSize))
+            faults.Add(new(pool.PageSize.From, "page-size", "pools of files have pages of 4K in this version", "leave it out"));
+    }
+}
