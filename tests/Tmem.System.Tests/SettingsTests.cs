@@ -40,6 +40,17 @@ public sealed class SettingsTests : IDisposable
     }
 
     [Fact]
+    public void A_mount_point_that_is_written_in_a_file_is_made()
+    {
+        var mount = Path.Combine(_folder, "srv", "tmem");
+        global::System.IO.File.WriteAllText(File, $"[store]\nmount = \"{mount}\"\ncapacity = \"16M\"");
+        // No daemon: there is no place for its socket.
+        var refused = Command.Run(Built.Daemon, "--config", File, "--socket", Path.Combine(File, "socket"));
+        Assert.Equal(1, refused.Code);
+        Assert.True(Directory.Exists(mount), refused.All);
+    }
+
+    [Fact]
     public void A_directory_of_files_is_read_in_order_and_from_the_working_directory()
     {
         var file = Daemon.WriteSettings(_folder, "capacity = \"32M\"\nthreads = 1");

@@ -30,6 +30,7 @@ internal static unsafe class Founder
             log = LogPipe.Carry(handover, starter);
             if (ioFlusherWarning is not null) Log.Warning(ioFlusherWarning);
             if (options.SettingsFiles.Length > 0) Log.Info($"settings read from {options.SettingsFiles}");
+            if (options.SettingsFiles.Length > 0) MakeMountPoint(options.MountPoint);
             if (options.MountPoint.Length > 0)
                 foreach (var warned in StartChecks.Run(options)) Log.Warning(warned);
             var socketPath = Path.GetFullPath(options.SocketPath);
@@ -66,6 +67,22 @@ internal static unsafe class Founder
         {
             if (made is var (page, path)) ControlSocket.Remove(path, page.SocketFile);
             log?.Finish(LogPatience);
+        }
+    }
+
+    /// <summary>
+    /// As a mount unit does for what is written in a file; a name that was typed may be mistyped. What is in the way is told by
+    /// whoever uses it.
+    /// </summary>
+    private static void MakeMountPoint(string path)
+    {
+        try
+        {
+            _ = Directory.CreateDirectory(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.Debug(e.Message);
         }
     }
 

@@ -22,7 +22,7 @@ internal static class KnownKeys
     public static IReadOnlyList<SettingKey> All { get; } =
     [
         new(Store, "mount", new PathForm(LongestPath), "\"/mnt/tmem\"", "\"/srv/fast\"", Effect.Restart,
-            "Directory to mount the file system on. It has to be there.", "--mount"),
+            "Directory to mount the file system on, made if it is missing.", "--mount"),
         new(Store, "capacity", new SizeForm("the machine's memory"), "\"25%\"", "\"min(ram / 2, 16G)\"", Effect.Restart,
             "Most real memory that the store may take, its metadata included; at least 1M.", "--capacity"),
         new(Store, "region", new PathForm(LongestPath, Optional: true), "\"\"", "\"/var/lib/tmem/region\"", Effect.Restart,
