@@ -9,6 +9,8 @@ internal sealed partial class ControlClient
 {
     public Reply<StatusReply> Status() => Call<StatusReply>(ControlMethod.Status, Usual);
 
+    public Reply<MetricsReply> Metrics() => Call<MetricsReply>(ControlMethod.Metrics, Usual);
+
     public Reply<PoolListReply> Pools() => Call<PoolListReply>(ControlMethod.PoolList, Usual);
 
     public Reply<PoolReply> ShowPool(string name) =>

@@ -14,7 +14,7 @@ internal enum Count
     Puts, PutsStored, PutsReplaced, PutsNoRoom, PutsReserved, PutsPoolLimit, PutsClientLimit, PutsFrozen, PutsIncompressible,
     Gets, GetHits, GetMisses,
     PageFlushesFound, PageFlushesNotFound, ObjectFlushesFound, ObjectFlushesNotFound, PagesFlushed,
-    Evictions, CorruptPages,
+    Evictions, EvictionsPoolLimit, EvictionsClientLimit, CorruptPages,
 }
 
 /// <summary>
@@ -96,6 +96,14 @@ public readonly record struct PoolStatistics
 
     /// <summary>Ephemeral pages evicted to make room.</summary>
     public long Evictions { get => this[Count.Evictions]; init => this[Count.Evictions] = value; }
+    /// <summary>The evictions at the pool's own limit; most others were because the store was full.</summary>
+    public long EvictionsPoolLimit { get => this[Count.EvictionsPoolLimit]; init => this[Count.EvictionsPoolLimit] = value; }
+    /// <summary>The evictions at the limit of the client that owns the pool.</summary>
+    public long EvictionsClientLimit
+    {
+        get => this[Count.EvictionsClientLimit];
+        init => this[Count.EvictionsClientLimit] = value;
+    }
     /// <summary>Operations that met a page whose checksum or encoding was wrong.</summary>
     public long CorruptPages { get => this[Count.CorruptPages]; init => this[Count.CorruptPages] = value; }
 

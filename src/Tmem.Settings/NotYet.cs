@@ -8,10 +8,8 @@ internal static class NotYet
 {
     private const int PageSize = 4096;
 
-    public static void Find(StoreSettings store, IReadOnlyList<PoolSettings> pools, List<Fault> faults)
+    public static void Find(IReadOnlyList<PoolSettings> pools, List<Fault> faults)
     {
-        if (store.SocketGroup.Value is not null)
-            faults.Add(new(store.SocketGroup.From, "socket-group", "this version of tmemd answers root alone", "leave it out"));
         foreach (var pool in pools.Where(pool => pool.PageSize.Value != PageSize))
             faults.Add(new(pool.PageSize.From, "page-size", "pools of files have pages of 4K in this version", "leave it out"));
     }

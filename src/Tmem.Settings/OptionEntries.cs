@@ -70,6 +70,7 @@ internal static class OptionEntries
         Add("--codec", store.Codec, Word("codec"));
         Add("--log", store.Log, Word("log"));
         Add("--socket", store.Socket, store.Socket.Value);
+        if (store.SocketGroup.Value is { } group) Add("--socket-group", store.SocketGroup, Text(group));
         return words;
 
         string Word(string key) => read.Shown.First(one => one.Section == KnownKeys.Store && one.Key == key).Value.Trim('"');

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Settings.Keys;
 using Tmem.Settings.Values;
@@ -23,7 +24,7 @@ internal sealed class TypedSettings(MergedEntries merged, long ram, List<Fault> 
         var swap = Swap(store.Capacity);
         var pools = merged.Pools.Select(name => Pool(name, store.Capacity)).ToList();
         new Contradictions(faults, merged.Wrong).Find(store, swap, pools);
-        NotYet.Find(store, pools, faults);
+        NotYet.Find(pools, faults);
         return new(store, swap, pools);
     }
 

@@ -48,7 +48,7 @@ internal static class CommandTree
         var root = new RootCommand("Manages tmemd, the compressed page store: its pools, and swap on it.\n" + ExitCode.Help)
         {
             socket, json, timeout,
-            Of(StatusCommand.Verb),
+            Of(StatusCommand.Create()), Of(TopCommand.Create()),
             Group("pool", "Pools: the directories at the first level of the mount.",
                 PoolVerbs.List, PoolVerbs.Show(), PoolVerbs.Create(), PoolVerbs.Reserve(), PoolVerbs.Destroy()),
             Group("swap", "Swap on the store: a file in a persistent pool, a loop device with direct I/O over it, swapon.",
@@ -56,7 +56,8 @@ internal static class CommandTree
             Group("config", "The files of settings: what they say, and whether they are right.",
                 ConfigVerbs.Show(), ConfigVerbs.Check()),
             Of(ReloadCommand.Create()),
-            Of(DaemonVerbs.Check), Of(UpgradeCommand.Create()), Of(DaemonVerbs.Adopt), Of(DaemonVerbs.Recover()),
+            Of(MetricsCommand.Create()), Of(DaemonVerbs.Check), Of(UpgradeCommand.Create()),
+            Of(DaemonVerbs.Adopt), Of(DaemonVerbs.Recover()),
             Of(StopCommand.Create()),
         };
         root.Add(Help(Run));

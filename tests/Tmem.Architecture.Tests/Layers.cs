@@ -84,8 +84,10 @@ internal static class Layers
         ["Output"] = [],
         ["Swap"] = ["Native", "Output"],
         ["Recover"] = ["Native", "Output", "Swap"],
+        ["Metrics"] = ["Swap"],
+        ["Top"] = ["Output", "Metrics"],
         ["Reload"] = ["Native", "Output", "Swap"],
-        ["Commands"] = ["Native", "Output", "Swap", "Recover", "Reload"],
+        ["Commands"] = ["Native", "Output", "Swap", "Recover", "Metrics", "Top", "Reload"],
         [Facade] = ["Output", "Swap", "Recover", "Commands"],
     };
 }

@@ -36,6 +36,9 @@ internal sealed class FakeServer : IDisposable
     public ReserveExcess? Excess { get; set; }
     /// <summary>The reserve of every existing pool.</summary>
     public long Guaranteed { get; set; }
+    public IReadOnlyList<RequestLatencies> Requests { get; set; } = [new("read", 5_000, [1, 1, 0])];
+    /// <summary>Whether metrics has each pool twice under its name.</summary>
+    public bool Twins { get; set; }
     public RpcError? StopError { get; set; }
     /// <summary>What a stop loses if it is told that it may.</summary>
     public long Lost { get; set; }
@@ -134,6 +137,11 @@ internal sealed class FakeServer : IDisposable
         {
             case ControlMethod.Status:
                 return (JsonSerializer.Serialize(Status(), ControlJson.Default.StatusReply), null);
+            case ControlMethod.Metrics:
+                var each = Pools.SelectMany(pool => Twins ? [Reply(pool.Key, pool.Value), Reply(pool.Key, pool.Value, next: 1)]
+                    : (PoolReply[])[Reply(pool.Key, pool.Value)]).ToList();
+                return (JsonSerializer.Serialize(new MetricsReply(Status(), each, Requests),
+                    ControlJson.Default.MetricsReply), null);
             case ControlMethod.Check:
                 return (JsonSerializer.Serialize(new CheckReply(7, 2, 1, 0.25, Problems), ControlJson.Default.CheckReply), null);
             case ControlMethod.Stop:
@@ -197,6 +205,12 @@ internal sealed class FakeServer : IDisposable
         Name = name, Id = IdOf(name), Kind = kind, PageSize = 4096, LimitBytes = limit, ReserveBytes =
             reserve, RefuseIncompressible = false, Figures = Figures,
     }, ControlJson.Default.PoolReply);
+
+    private static PoolReply Reply(string name, string kind, uint next = 0) => new()
+    {
+        Name = name, Id = IdOf(name) + next, Kind = kind, PageSize = 4096, LimitBytes = 0, RefuseIncompressible = false,
+        Figures = Figures,
+    };
 
     private StatusReply Status() => new()
     {

@@ -142,8 +142,8 @@ public sealed class UsageTests : IDisposable
     public void Without_a_command_what_there_is_is_said()
     {
         var bare = Run();
-        Assert.Equal((ExitCode.Usage, "tmemctl: a command is missing; give status, pool, swap, config, reload, check, upgrade, "
-            + "adopt, recover, stop or help; see tmemctl --help\n"), (bare.Code, bare.Error));
+        Assert.Equal((ExitCode.Usage, "tmemctl: a command is missing; give status, top, pool, swap, config, reload, metrics, "
+            + "check, upgrade, adopt, recover, stop or help; see tmemctl --help\n"), (bare.Code, bare.Error));
         Assert.Equal(ExitCode.Usage, Run("help", "nothing").Code);
     }
 

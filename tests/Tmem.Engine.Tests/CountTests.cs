@@ -12,6 +12,7 @@ public sealed class CountTests
     [
         Count.Puts, Count.PutsReplaced, Count.Gets,
         Count.PageFlushesNotFound, Count.ObjectFlushesFound, Count.ObjectFlushesNotFound,
+        Count.EvictionsPoolLimit, Count.EvictionsClientLimit,
     ];
 
     [Fact]

@@ -61,8 +61,6 @@ public class FaultTests
         "tmem.toml:3: page-size: 12K is no page; write 4K, 8K, 16K, 32K or 64K")]
     [InlineData("[[pool]]\nname = \"a\"\npage-size = \"64K\"",
         "tmem.toml:3: page-size: pools of files have pages of 4K in this version; leave it out")]
-    [InlineData("[store]\nsocket-group = \"root\"",
-        "tmem.toml:2: socket-group: this version of tmemd answers root alone; leave it out")]
     [InlineData("[[pool]]\nname = \"a\"\nlimit = \"5G\"",
         "tmem.toml:3: limit: '5G' is more than the 4.0 GiB of the store's capacity (default); write less")]
     [InlineData("[store]\nlog = bare", "tmem.toml:2: this is not TOML: ")]

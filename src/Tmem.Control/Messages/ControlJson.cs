@@ -15,6 +15,7 @@ namespace Tmem.Control.Messages;
 [JsonSerializable(typeof(RpcRequest))]
 [JsonSerializable(typeof(RpcError))]
 [JsonSerializable(typeof(StatusReply))]
+[JsonSerializable(typeof(MetricsReply))]
 [JsonSerializable(typeof(PoolListReply))]
 [JsonSerializable(typeof(PoolReply))]
 [JsonSerializable(typeof(PoolDestroyReply))]

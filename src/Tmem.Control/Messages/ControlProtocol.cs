@@ -60,6 +60,8 @@ internal static class ControlMethod
     public const string Status = "status";
     /// <summary>() -> <see cref="PoolListReply"/>.</summary>
     public const string PoolList = "pool.list";
+    /// <summary>() -> <see cref="MetricsReply"/>.</summary>
+    public const string Metrics = "metrics";
     /// <summary><see cref="PoolNameParameters"/> -> <see cref="PoolReply"/>.</summary>
     public const string PoolShow = "pool.show";
     /// <summary><see cref="PoolCreateParameters"/> -> <see cref="PoolReply"/>.</summary>
@@ -76,6 +78,9 @@ internal static class ControlMethod
     public const string Upgrade = "upgrade";
     /// <summary>() -> <see cref="AdoptReply"/>.</summary>
     public const string Adopt = "adopt";
+
+    /// <summary>Whether a method tells figures, and does nothing: the socket's group may call it.</summary>
+    public static bool IsOfFigures(string method) => method is Status or Metrics or PoolList or PoolShow;
 
     /// <summary>Whether a method changes anything: for such a method it matters whether it was begun.</summary>
     public static bool Changes(string method) => method is PoolCreate or PoolReserve or PoolDestroy or Stop or Upgrade or Adopt;
@@ -94,7 +99,7 @@ internal static class ControlErrorCode
     public const int InvalidParameters = -32602;
     /// <summary>A fault of the daemon's own.</summary>
     public const int Internal = -32603;
-    /// <summary>The peer is neither root nor the daemon's own user.</summary>
+    /// <summary>The peer may not do this: only root and the daemon's own user may change anything.</summary>
     public const int NotPermitted = -32001;
     /// <summary>The named thing does not exist.</summary>
     public const int NotFound = -32002;

@@ -156,6 +156,8 @@ internal sealed record PoolFigures
     public required long ObjectFlushesNotFound { get; init; }
     public required long PagesFlushed { get; init; }
     public required long Evictions { get; init; }
+    public long EvictionsPoolLimit { get; init; }
+    public long EvictionsClientLimit { get; init; }
     public required long CorruptPages { get; init; }
 }
 
@@ -196,6 +198,23 @@ internal sealed record PoolReply : PoolDescription
 {
     public required PoolFigures Figures { get; init; }
 }
+
+/// <summary>The result of <c>metrics</c>: all that a monitor collects, as of one moment.</summary>
+/// <param name="Status">As of <c>status</c>.</param>
+/// <param name="Pools">As of <c>pool.show</c>, in name order.</param>
+/// <param name="Requests">How long requests took, a kind each.</param>
+internal sealed record MetricsReply(StatusReply Status, IReadOnlyList<PoolReply> Pools,
+    IReadOnlyList<RequestLatencies> Requests);
+
+/// <summary>
+/// How long requests of a kind took, from when one could be read to its answer, since the daemon began; the deaths of its workers
+/// change nothing.
+/// </summary>
+/// <param name="Kind">"read", "write", "discard", "names", "attributes", "sync" or "other".</param>
+/// <param name="Nanoseconds">Of all of them.</param>
+/// <param name="Counts">Requests of at most 2^k microseconds, for k from 0, that the count before does not have; the last count
+/// is of the rest.</param>
+internal sealed record RequestLatencies(string Kind, long Nanoseconds, IReadOnlyList<long> Counts);
 
 /// <summary>The result of <c>pool.destroy</c>.</summary>
 /// <param name="Name">The destroyed pool.</param>

@@ -53,7 +53,8 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
     }
 
     /// <summary>Evicts the page of a slot, if the leaf that the slot names still holds it.</summary>
-    public bool Evict(Pool pool, int bucketNumber, ulong leaf, ulong place, Func<ulong, (ulong Object, uint Index)> locate)
+    public bool Evict(Pool pool, int bucketNumber, ulong leaf, ulong place, Func<ulong, (ulong Object, uint Index)> locate,
+        Count cause)
     {
         ref var bucket = ref pool.BucketAt(bucketNumber);
         SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
@@ -64,12 +65,12 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
         SpinLatch.Exit(ref bucket.Latch);
         if (taken == 0) return false;
         _index.Drop(pool, taken);
-        pool.Counters.Add(Count.Evictions);
+        CountEvicted(pool, cause, 1);
         return true;
     }
 
     /// <summary>Evicts same-filled pages of an object (they have no slot for the hand to find), at most a chunk.</summary>
-    public bool EvictFills(Pool pool, int bucketNumber, in ObjectId id, uint first, uint last)
+    public bool EvictFills(Pool pool, int bucketNumber, in ObjectId id, uint first, uint last, Count cause)
     {
         var taken = 0;
         ref var bucket = ref pool.BucketAt(bucketNumber);
@@ -88,8 +89,14 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
         SpinLatch.Exit(ref bucket.Latch);
         if (taken == 0) return false;
         PageAccount.Add(pool, new PageCost(0, 0, SameFilled: true, Raw: false), -taken);
-        pool.Counters.Add(Count.Evictions, taken);
+        CountEvicted(pool, cause, taken);
         return true;
+    }
+
+    private static void CountEvicted(Pool pool, Count cause, long pages)
+    {
+        pool.Counters.Add(Count.Evictions, pages);
+        if (cause != Count.Evictions) pool.Counters.Add(cause, pages);
     }
 
     /// <summary>Removes a page. False if there was none.</summary>

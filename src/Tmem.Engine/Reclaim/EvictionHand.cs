@@ -76,7 +76,7 @@ internal sealed unsafe class EvictionHand
                 if (EvictFrom(new EvictionScope(null, client))) return true;
                 _overShare.RanDry();
             }
-            return EvictFrom(new EvictionScope(only, null));
+            return EvictFrom(new EvictionScope(only, null, only is null ? Count.Evictions : Count.EvictionsPoolLimit));
         }
         finally
         {
@@ -90,7 +90,7 @@ internal sealed unsafe class EvictionHand
         SpinLatch.Enter(ref _latch, LatchRank.Reclaim);
         try
         {
-            return EvictFrom(new EvictionScope(null, client));
+            return EvictFrom(new EvictionScope(null, client, Count.EvictionsClientLimit));
         }
         finally
         {
@@ -137,7 +137,7 @@ internal sealed unsafe class EvictionHand
     {
         if (!IsCandidate(place, scope, out var seen, out var pool)) return false;
         if ((seen.Use & PageUse.Kept) != 0) return false;
-        if (seen.Use == 0) return Evict(place, seen, pool);
+        if (seen.Use == 0) return Evict(place, seen, pool, scope.Cause);
         SlotHeader.ChangeUse(_slabs.At(place), seen, PageUse.Kept);
         return false;
     }
@@ -150,7 +150,7 @@ internal sealed unsafe class EvictionHand
             SlotHeader.ChangeUse(_slabs.At(place), seen, (byte)(seen.Use - 1));
             return false;
         }
-        return Evict(place, seen, pool);
+        return Evict(place, seen, pool, scope.Cause);
     }
 
     private bool IsCandidate(ulong place, in EvictionScope scope, out SlotHeader seen, out Pool pool)
@@ -165,8 +165,8 @@ internal sealed unsafe class EvictionHand
     }
 
     // Everything read so far was read without a latch; Evict trusts none of it until it has seen the leaf under the latch.
-    private bool Evict(ulong place, in SlotHeader seen, Pool pool) =>
-        _removal.Evict(pool, seen.Bucket, seen.Leaf, place, _locate);
+    private bool Evict(ulong place, in SlotHeader seen, Pool pool, Count cause) =>
+        _removal.Evict(pool, seen.Bucket, seen.Leaf, place, _locate, cause);
 
     private bool SweepFills(in EvictionScope scope)
     {
@@ -200,6 +200,6 @@ internal sealed unsafe class EvictionHand
         if (!record.IsCommitted) return false;
         var pool = _pools.Find(record.Pool);
         if (pool is null || pool.IsPersistent || !scope.Covers(pool)) return false;
-        return _removal.EvictFills(pool, record.Bucket, record.Id, first, last);
+        return _removal.EvictFills(pool, record.Bucket, record.Id, first, last, scope.Cause);
     }
 }

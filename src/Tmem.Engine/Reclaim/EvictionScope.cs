@@ -3,7 +3,10 @@ using Tmem.Engine.Pools;
 namespace Tmem.Engine.Reclaim;
 
 /// <summary>The pages an eviction may take: one pool's, one client's, or (neither) any.</summary>
-internal readonly record struct EvictionScope(Pool? Pool, ClientState? Client)
+/// <param name="Pool">The pool.</param>
+/// <param name="Client">The client.</param>
+/// <param name="Cause">The counter of evictions for this reason, which are counted as evictions too.</param>
+internal readonly record struct EvictionScope(Pool? Pool, ClientState? Client, Count Cause = Count.Evictions)
 {
     public bool Covers(Pool pool) => (Pool is null || Pool == pool) && (Client is null || Client == pool.Owner);
 

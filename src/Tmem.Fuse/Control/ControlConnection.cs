@@ -11,7 +11,7 @@ namespace Tmem.Fuse.Control;
 /// killed, or has reported a failure to its caller. A deadline in each request was considered: the hang-up tells the same, for a
 /// killed client too, and needs no clock.
 /// </summary>
-internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, ControlLimits limits) : IDisposable
+internal sealed class ControlConnection(Socket socket, ControlPeer who, RpcEndpoint endpoint, ControlLimits limits) : IDisposable
 {
     private const int KeptReply = 64 * 1024;
     private const int MostDrained = 1 << 20;
@@ -45,7 +45,7 @@ internal sealed class ControlConnection(Socket socket, RpcEndpoint endpoint, Con
                 case LineStatus.Line:
                     if (line.Length == 0) continue;
                     SetWaits(false);
-                    endpoint.Handle(line, () => !HasHungUp(), _output);
+                    endpoint.Handle(line, who, () => !HasHungUp(), _output);
                     // Before the reply: a peer that has received it counts as waiting. If evicted, it still gets it.
                     SetWaits(true);
                     if (!Send()) return;

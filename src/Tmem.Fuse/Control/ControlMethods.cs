@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Tmem.Control.Messages;
+using Tmem.Engine;
 using Tmem.Fuse.Filesystem;
 
 namespace Tmem.Fuse.Control;
@@ -19,6 +20,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
     public RpcAnswer Call(string method, JsonElement? parameters, Func<bool> wanted) => method switch
     {
         ControlMethod.Status => WithoutParameters(method, parameters) ?? Status(),
+        ControlMethod.Metrics => WithoutParameters(method, parameters) ?? Metrics(),
         ControlMethod.Check => WithoutParameters(method, parameters) ?? Check(),
         ControlMethod.Stop => RpcParameters.None(method, parameters) is null ? Stop(new(), wanted)
             : RpcParameters.Read(method, parameters, ControlJson.Default.StopParameters, wish => Stop(wish, wanted)),
@@ -34,17 +36,25 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         ControlMethod.PoolDestroy => RpcParameters.Read(method, parameters, ControlJson.Default.PoolDestroyParameters,
             wish => _pools.Destroy(wish, wanted)),
         _ => RpcAnswer.Fail(ControlErrorCode.MethodNotFound, $"no method '{Shorten(method)}'", Shorten(method),
-            "use status, pool.list, pool.show, pool.create, pool.reserve, pool.destroy, check, upgrade, adopt or stop"),
+            "use status, metrics, pool.list, pool.show, pool.create, pool.reserve, pool.destroy, check, upgrade, adopt or stop"),
     };
 
     private static RpcAnswer? WithoutParameters(string method, JsonElement? parameters) => RpcParameters.None(method, parameters);
 
     private int Pid => daemon.Processes is { KeeperPid: not 0 and var keeper } ? keeper : daemon.Processes.WorkerPid;
 
-    private RpcAnswer Status()
+    private RpcAnswer Status() => RpcAnswer.Of(StatusOf(engine.Statistics()), ControlJson.Default.StatusReply);
+
+    private RpcAnswer Metrics()
     {
         var statistics = engine.Statistics();
-        return RpcAnswer.Of(new StatusReply
+        return RpcAnswer.Of(new MetricsReply(StatusOf(statistics), _pools.All(statistics), daemon.Requests),
+            ControlJson.Default.MetricsReply);
+    }
+
+    private StatusReply StatusOf(EngineStatistics statistics)
+    {
+        return new StatusReply
         {
             Version = daemon.Version,
             Pid = Pid,
@@ -62,7 +72,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
             Store = Figures.Of(statistics),
             ReserveExcess = OverReserved.Of(statistics, directory.Pools(), _tmemctl),
             Total = Figures.Of(statistics.Total),
-        }, ControlJson.Default.StatusReply);
+        };
     }
 
     private RpcAnswer Check()

@@ -24,8 +24,11 @@ internal sealed record ControlLimits
     /// <summary>A peer that has not taken its reply after this long is dropped.</summary>
     public TimeSpan Send { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Who may manage the daemon.</summary>
-    public Func<PeerCredentials, bool> MayManage { get; init; } = peer => peer.MayManage(Tmds.Linux.LibC.geteuid());
+    /// <summary>The group whose members may ask for figures; null for none.</summary>
+    public uint? Readers { get; init; }
+
+    /// <summary>What a peer may ask for; the rest is <see cref="PeerCredentials.Access"/>.</summary>
+    public Func<PeerCredentials, ControlAccess>? AccessOf { get; init; }
 }
 
 /// <summary>
@@ -43,7 +46,7 @@ internal sealed class ControlServer : IDisposable
     private readonly Socket _listener;
     private readonly RpcEndpoint _endpoint;
     private readonly ControlLimits _limits;
-    private readonly Action<string> _log;
+    private readonly ControlLog _log;
     private readonly Lock _gate = new();
     /// <summary>Held while a peer is let in, or the listener exchanged.</summary>
     private readonly Lock _door = new();
@@ -58,7 +61,7 @@ internal sealed class ControlServer : IDisposable
     private bool _stopping;
 
     private ControlServer(
-        string path, int listener, ControlMethods methods, ControlGate gate, ControlLimits limits, Action<string> log)
+        string path, int listener, ControlMethods methods, ControlGate gate, ControlLimits limits, ControlLog log)
     {
         SocketPath = path;
         _listener = new Socket(new SafeSocketHandle(listener, ownsHandle: false));
@@ -77,15 +80,16 @@ internal sealed class ControlServer : IDisposable
     /// <param name="engine">The engine.</param>
     /// <param name="directory">The pools.</param>
     /// <param name="gate">The gate of the calls.</param>
-    /// <param name="log">Gets one line for each event worth a warning.</param>
+    /// <param name="readers">The group whose members may ask for figures; null for none.</param>
+    /// <param name="log">Gets a line for each act, and for each event worth a warning.</param>
     public static ControlServer Start(
-        string path, int listener, IDaemon daemon, TmemEngine engine, IPoolDirectory directory, ControlGate gate,
-            Action<string> log) =>
-        Start(path, listener, daemon, new EngineView(engine), directory, log, new ControlLimits(), gate);
+        string path, int listener, IDaemon daemon, TmemEngine engine, IPoolDirectory directory, ControlGate gate, uint? readers,
+            ControlLog log) =>
+        Start(path, listener, daemon, new EngineView(engine), directory, log, new ControlLimits { Readers = readers }, gate);
 
-    /// <inheritdoc cref="Start(string, int, IDaemon, TmemEngine, IPoolDirectory, ControlGate, Action{string})"/>
+    /// <inheritdoc cref="Start(string, int, IDaemon, TmemEngine, IPoolDirectory, ControlGate, uint?, ControlLog)"/>
     public static ControlServer Start(
-        string path, int listener, IDaemon daemon, IEngineView engine, IPoolDirectory directory, Action<string> log,
+        string path, int listener, IDaemon daemon, IEngineView engine, IPoolDirectory directory, ControlLog log,
         ControlLimits limits, ControlGate? gate = null)
     {
         var methods = new ControlMethods(path, daemon, engine, directory);
@@ -167,7 +171,7 @@ internal sealed class ControlServer : IDisposable
                 lock (_gate)
                     if (_stopping) return;
                 // Out of descriptors or memory: management pauses, the data path does not.
-                if (!complained) _log($"control: cannot accept a connection on {SocketPath}: {error.Message}; going on");
+                if (!complained) _log.Warning($"control: cannot accept a connection on {SocketPath}: {error.Message}; going on");
                 complained = true;
                 Thread.Sleep(100);
             }
@@ -194,8 +198,9 @@ internal sealed class ControlServer : IDisposable
 
     private void Admit(Socket socket)
     {
-        var connection = new ControlConnection(socket, _endpoint, _limits);
-        if (Refusal(socket) is { } refusal)
+        var peer = PeerOf(socket);
+        var connection = new ControlConnection(socket, peer, _endpoint, _limits);
+        if (Refusal(peer) is { } refusal)
         {
             connection.Refuse(refusal);
             return;
@@ -250,13 +255,20 @@ internal sealed class ControlServer : IDisposable
         }
     }
 
-    private RpcAnswer? Refusal(Socket socket)
+    private ControlPeer PeerOf(Socket socket)
     {
-        var peer = PeerCredentials.Of(socket);
-        if (_limits.MayManage(peer)) return null;
-        _log($"control: refused process {peer.Pid} of user {peer.Uid} on {SocketPath}");
-        return RpcAnswer.Fail(ControlErrorCode.NotPermitted, $"user {peer.Uid} may not manage this daemon", SocketPath,
-            "run as root or as the daemon's own user");
+        var who = PeerCredentials.Of(socket);
+        return new ControlPeer(who, _limits.AccessOf?.Invoke(who)
+            ?? who.Access(Tmds.Linux.LibC.geteuid(), _limits.Readers, group => PeerCredentials.IsMember(socket, group)));
+    }
+
+    private RpcAnswer? Refusal(ControlPeer peer)
+    {
+        if (peer.Access != ControlAccess.None) return null;
+        _log.Warning($"control: {peer}: refused on {SocketPath}");
+        return RpcAnswer.Fail(ControlErrorCode.NotPermitted, $"user {peer.Who.Uid} may not manage this daemon", SocketPath,
+            "run as root or as the daemon's own user" + (_limits.Readers is { } group
+                ? $"; members of group {group} may ask for figures" : ""));
     }
 
     private void Serve(ControlConnection connection)
@@ -267,7 +279,7 @@ internal sealed class ControlServer : IDisposable
         }
         catch (Exception error)
         {
-            _log($"control: a connection failed: {error}");
+            _log.Warning($"control: a connection failed: {error}");
         }
         finally
         {

@@ -25,14 +25,19 @@ internal static class ControlSocket
     private const int LongestPath = ControlProtocol.LongestSocketPath;
     private const int Backlog = 16;
     private const ushort OwnerOnly = 0x180; // 0600
+    private const ushort GroupToo = 0x1B0; // 0660
+    private const uint OthersLook = 1, GroupLooks = 8; // o+x, g+x
     private const string OrAnother = "or give another --socket";
     private const string AndAgain = "and send SIGHUP again";
     private static readonly TimeSpan s_lockPatience = TimeSpan.FromSeconds(5);
 
-    /// <summary>Returns a listening socket of mode 0600.</summary>
+    /// <summary>Returns a listening socket of mode 0600, or 0660 with a group.</summary>
+    /// <param name="path">Where.</param>
+    /// <param name="group">The group that may connect too; null for none.</param>
     /// <exception cref="ControlException">A daemon serves there, something else is in the way, or the directory cannot be
     /// written.</exception>
-    public static BoundSocket Listen(string path) => Prepare(path, OrAnother, null, folder => Bind(folder, path, OrAnother));
+    public static BoundSocket Listen(string path, uint? group = null) =>
+        Prepare(path, OrAnother, null, folder => Bind(folder, path, group, OrAnother));
 
     /// <summary>Refuses as <see cref="Listen"/> would, before any other step of the start.</summary>
     /// <exception cref="ControlException">As for <see cref="Listen"/>.</exception>
@@ -43,10 +48,11 @@ internal static class ControlSocket
     /// </summary>
     /// <param name="path">Where.</param>
     /// <param name="own">The file of its own socket.</param>
+    /// <param name="group">As for <see cref="Listen"/>.</param>
     /// <param name="isForbidden">File systems not to enter: see <see cref="PathWish.IsForbidden"/>.</param>
     /// <exception cref="ControlException">As for <see cref="Listen"/>; the file there stays.</exception>
-    public static BoundSocket? Renew(string path, FileIdentity own, Func<uint, uint, bool> isForbidden) =>
-        Prepare<BoundSocket?>(path, AndAgain, isForbidden, folder => Bind(folder, path, AndAgain), own);
+    public static BoundSocket? Renew(string path, FileIdentity own, uint? group, Func<uint, uint, bool> isForbidden) =>
+        Prepare<BoundSocket?>(path, AndAgain, isForbidden, folder => Bind(folder, path, group, AndAgain), own);
 
     private static T? Prepare<T>(
         string path, string orElse, Func<uint, uint, bool>? isForbidden, Func<int, T> then, FileIdentity? own = null)
@@ -153,6 +159,39 @@ internal static class ControlSocket
         fixed (byte* bytes = Encoding.UTF8.GetBytes(name + '\0')) _ = unlinkat(directory, bytes, 0);
     }
 
+    /// <summary>
+    /// The file gets its group and mode before anybody can connect. Without CAP_CHOWN, a process may give its file to a group
+    /// that it is in: see ProcessRights.Join.
+    /// </summary>
+    private static BoundSocket Bind(int directory, string path, uint? group, string orElse)
+    {
+        if (group is { } members) RequireEntry(directory, path, members, orElse);
+        var bound = Bind(directory, path, orElse);
+        var name = Path.GetFileName(path);
+        if ((group is null || Give(directory, name, group.Value)) && listen(bound.Descriptor, Backlog) == 0) return bound;
+        var error = Libc.LastError;
+        _ = close(bound.Descriptor);
+        Unlink(directory, name);
+        throw new ControlException($"control socket {path}: it cannot be given to group {group} ({Libc.Describe(error)}); run as "
+            + $"root {orElse}");
+    }
+
+    private static bool Give(int directory, string name, uint group)
+    {
+        const uint same = uint.MaxValue;
+        return Libc.fchownat(directory, name, same, group, FileStatus.NoFollow) == 0
+            && Libc.fchmodat(directory, name, GroupToo, 0) == 0;
+    }
+
+    private static void RequireEntry(int directory, string path, uint group, string orElse)
+    {
+        if (FileStatus.Of(directory, "", FileStatus.OfDescriptor, FileStatus.Basic, out var folder) != 0
+            || (folder.Mode & OthersLook) != 0 || ((folder.Mode & GroupLooks) != 0 && folder.Group == group)) return;
+        var name = Path.GetDirectoryName(path) ?? "/";
+        throw new ControlException($"control socket {path}: group {group} cannot enter {name}; let it, with "
+            + $"'chmod o+x {ShellWord.Of(name)}', {orElse}");
+    }
+
     private static unsafe BoundSocket Bind(int directory, string path, string orElse)
     {
         var descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -160,7 +199,7 @@ internal static class ControlSocket
         Encoding.UTF8.GetBytes(path, new Span<byte>(address.sun_path, LongestPath));
         // The file gets the socket's own mode: changing it afterwards would look the name up once more.
         if (descriptor >= 0 && fchmod(descriptor, OwnerOnly) == 0
-            && bind(descriptor, (sockaddr*)&address, sizeof(sockaddr_un)) == 0 && listen(descriptor, Backlog) == 0
+            && bind(descriptor, (sockaddr*)&address, sizeof(sockaddr_un)) == 0
             && TryLook(directory, Path.GetFileName(path), out var file))
             return new BoundSocket(descriptor, file.Identity);
         var error = Libc.LastError;

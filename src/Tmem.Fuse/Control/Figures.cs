@@ -80,6 +80,8 @@ internal static class Figures
         ObjectFlushesNotFound = statistics.ObjectFlushesNotFound,
         PagesFlushed = statistics.PagesFlushed,
         Evictions = statistics.Evictions,
+        EvictionsPoolLimit = statistics.EvictionsPoolLimit,
+        EvictionsClientLimit = statistics.EvictionsClientLimit,
         CorruptPages = statistics.CorruptPages,
     };
 

@@ -53,6 +53,9 @@ internal interface IDaemon
     /// <summary>The daemon's processes, and the fate of earlier ones.</summary>
     ProcessFigures Processes { get; }
 
+    /// <summary>How long requests took, a kind each.</summary>
+    IReadOnlyList<RequestLatencies> Requests { get; }
+
     /// <summary>
     /// Has a new worker get ready beside this one. True when it is ready and this one is about to retire, once the caller's reply
     /// is sent.

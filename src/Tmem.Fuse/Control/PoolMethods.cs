@@ -24,6 +24,13 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
         return RpcAnswer.Of(new PoolListReply(pools), ControlJson.Default.PoolListReply);
     }
 
+    /// <summary>All pools with all their figures, in name order.</summary>
+    public IReadOnlyList<PoolReply> All(EngineStatistics statistics)
+    {
+        var figures = statistics.Pools.ToDictionary(pool => pool.Id);
+        return [.. directory.Pools().Select(pool => Figures.Reply(pool, figures.GetValueOrDefault(pool.Id)))];
+    }
+
     /// <summary>pool.show.</summary>
     public RpcAnswer Show(PoolNameParameters parameters)
     {

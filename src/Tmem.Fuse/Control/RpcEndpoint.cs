@@ -9,7 +9,7 @@ namespace Tmem.Fuse.Control;
 /// A line in, a line out: the part of JSON-RPC 2.0 that needs no socket. Bad input of any kind is an error reply, never an
 /// exception.
 /// </summary>
-internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Action<string> log)
+internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, ControlLog log)
 {
     private const string OneRequest =
         "send one JSON-RPC 2.0 request object a line, for example {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}";
@@ -21,10 +21,11 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Acti
 
     /// <summary>Carries out a request.</summary>
     /// <param name="line">Any bytes.</param>
+    /// <param name="peer">Who sent it.</param>
     /// <param name="wanted">Whether the peer still waits for the answer; asked before an irreversible step.</param>
     /// <param name="output">Receives the reply line; nothing for a notification (a request without an id), as the standard
     /// asks.</param>
-    public void Handle(ReadOnlyMemory<byte> line, Func<bool> wanted, ArrayBufferWriter<byte> output)
+    public void Handle(ReadOnlyMemory<byte> line, ControlPeer peer, Func<bool> wanted, ArrayBufferWriter<byte> output)
     {
         JsonDocument document;
         try
@@ -39,10 +40,10 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Acti
             return;
         }
         using (document)
-            Handle(document.RootElement, wanted, output);
+            Handle(document.RootElement, peer, wanted, output);
     }
 
-    private void Handle(JsonElement root, Func<bool> wanted, ArrayBufferWriter<byte> output)
+    private void Handle(JsonElement root, ControlPeer peer, Func<bool> wanted, ArrayBufferWriter<byte> output)
     {
         JsonElement? id = null;
         var notification = false;
@@ -51,13 +52,13 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Acti
         {
             var problem = Decode(root, out id, out notification, out var method, out var parameters);
             answer = problem is null
-                ? Call(method, parameters, wanted)
+                ? Call(peer, method, parameters, wanted)
                 : RpcAnswer.Fail(ControlErrorCode.InvalidRequest, problem, "request", OneRequest);
         }
         // The one place that catches a fault of a method: the daemon outlives it.
         catch (Exception error)
         {
-            log($"control: a request failed inside the daemon: {error}");
+            log.Warning($"control: a request failed inside the daemon: {error}");
             answer = RpcAnswer.Fail(ControlErrorCode.Internal, $"the daemon failed to carry out the request: {error.Message}",
                 "tmemd",
                 "look at the daemon's log; the daemon is still up");
@@ -65,7 +66,22 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Acti
         if (!notification) answer.Write(output, id);
     }
 
-    private RpcAnswer Call(string method, JsonElement? parameters, Func<bool> wanted)
+    private RpcAnswer Call(ControlPeer peer, string method, JsonElement? parameters, Func<bool> wanted)
+    {
+        var answer = peer.May(method) ? Enter(method, parameters, wanted) : NotHis(peer, method);
+        log.Note(peer, method, parameters, in answer);
+        return answer;
+    }
+
+    private static RpcAnswer NotHis(ControlPeer peer, string method)
+    {
+        var what = method.Length <= 100 ? method : "method";
+        return RpcAnswer.Fail(ControlErrorCode.NotPermitted,
+            $"user {peer.Who.Uid} may ask this daemon for figures alone, and '{what}' is for root and the daemon's own user",
+            what, "run as root");
+    }
+
+    private RpcAnswer Enter(string method, JsonElement? parameters, Func<bool> wanted)
     {
         if (gate.TryEnter(method, always: method is ControlMethod.Status or ControlMethod.Upgrade) is { } why)
             return RpcAnswer.Fail(ControlErrorCode.Busy, why, method.Length <= 100 ? method : "method", "ask again in a moment");

@@ -75,6 +75,14 @@ internal static class CommandLine
             HelpName = "PATH",
             DefaultValueFactory = _ => DaemonOptions.DefaultSocketPath,
         };
+        var group = new Option<uint?>("--socket-group")
+        {
+            Description =
+                "Group whose members may ask for figures over the socket, by name or number; only root may change anything. "
+                + "Example: --socket-group adm",
+            HelpName = "GROUP",
+            CustomParser = ParseGroup,
+        };
         var threads = Number("--threads", "Threads that serve requests. Example: --threads 8", DaemonOptions.DefaultThreads, 1,
             DaemonOptions.MaximumThreads);
         var spin = Number("--spin",
@@ -139,15 +147,15 @@ internal static class CommandLine
             "tmemd keeps compressed pages in memory and serves them as a file system that a machine can swap to.\n"
             + "Exit codes: 0 ended in order; 1 could not start, or the connection broke; 2 wrong usage.")
         {
-            config, mount, flags, source, capacity, region, sync, socket, threads, spin, codec, huge, drop, check, log, from,
-            toOutput,
+            config, mount, flags, source, capacity, region, sync, socket, group, threads, spin, codec, huge, drop, check, log,
+            from, toOutput,
         };
         root.Validators.Add(result =>
         {
             if (IsGiven(result, check))
             {
                 foreach (var other in (ReadOnlySpan<Option>)[config, mount, flags, source, capacity, region, sync, socket,
-                    threads, spin, codec, huge, drop])
+                    group, threads, spin, codec, huge, drop])
                     if (IsGiven(result, other)) result.AddError($"--check-region only looks at a file: leave {other.Name} out");
                 return;
             }
@@ -177,6 +185,7 @@ internal static class CommandLine
             RegionPath = parsed.GetValue(region),
             SyncInterval = TimeSpan.FromSeconds(parsed.GetValue(sync)),
             SocketPath = parsed.GetRequiredValue(socket),
+            SocketGroup = parsed.GetValue(group),
             Threads = parsed.GetValue(threads),
             Spin = TimeSpan.FromMicroseconds(parsed.GetValue(spin)),
             Codec = parsed.GetValue(codec) ?? CodecWish.Pool,
@@ -216,6 +225,16 @@ internal static class CommandLine
             return null;
         }
         return flags;
+    }
+
+    private static uint? ParseGroup(ArgumentResult result)
+    {
+        var name = UsageValues.Text(result);
+        var group = Accounts.Group(name);
+        if (group is null)
+            result.AddError($"--socket-group: there is no group '{name}' on this machine; make it first: groupadd --system "
+                + ShellWord.Of(name));
+        return group;
     }
 
     private static long ParseCapacity(ArgumentResult result, long physicalMemory)

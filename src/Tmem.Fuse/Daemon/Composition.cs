@@ -131,7 +131,8 @@ internal sealed class Composition : IDisposable
 
     /// <summary>Starts the management server of a serving daemon.</summary>
     public ControlServer StartControl(Worker worker, Handover handover, ControlGate gate) =>
-        ControlServer.Start(handover.SocketPath, handover.Page.Listener, worker, _engine, _fileSystem, gate, Log.Warning);
+        ControlServer.Start(handover.SocketPath, handover.Page.Listener, worker, _engine, _fileSystem, gate,
+            handover.SocketGroup, new ControlLog(Log.Info, Log.Warning));
 
     /// <summary>
     /// Leaves the region to a successor, once no request is served any more; false if only the end of the process releases it.

@@ -28,6 +28,9 @@ internal sealed record DaemonOptions
     /// <summary>The management API's socket.</summary>
     public string SocketPath { get; init; } = DefaultSocketPath;
 
+    /// <summary>The group whose members may ask for figures over it; null for none.</summary>
+    public uint? SocketGroup { get; init; }
+
     /// <summary>Session threads.</summary>
     public int Threads { get; init; } = DefaultThreads;
 

@@ -25,6 +25,7 @@ internal static unsafe class Founder
         (Handover Handover, string Path)? made = null;
         try
         {
+            if (options.SocketGroup is { } readers) ProcessRights.Join(readers);
             var handover = Handover.Create();
             var starter = LogPipe.Create(handover, options.LogsToOutput);
             log = LogPipe.Carry(handover, starter);
@@ -48,7 +49,8 @@ internal static unsafe class Founder
             page.Buffers = RequestBuffers.Create(out page.BuffersSegment).Descriptor;
             page.DropDamaged = options.DropDamaged ? 1 : 0;
             page.Current = page.Proposed = SettingsOf(options);
-            (page.Listener, handover.SocketFile) = ControlSocket.Listen(socketPath);
+            handover.SocketGroup = options.SocketGroup;
+            (page.Listener, handover.SocketFile) = ControlSocket.Listen(socketPath, options.SocketGroup);
             made = (handover, socketPath);
             var connection = FuseConnection.Open(new MountWish(options.MountPoint, options.MountFlags, options.MountSource),
                 options.Threads, new ControlCommand(socketPath));

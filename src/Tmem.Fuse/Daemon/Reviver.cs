@@ -56,6 +56,7 @@ internal static unsafe class Reviver
         handover.Revive(Find);
         ref var shared = ref handover.Page;
         Log.Level = (LogLevel)shared.Current.LogLevel;
+        if (handover.SocketGroup is { } readers) ProcessRights.Join(readers);
         LogPipe.Resume(handover);
         var log = LogPipe.Carry(handover);
         var dead = shared.WorkerProcess;
@@ -96,7 +97,8 @@ internal static unsafe class Reviver
         if (page.Current.Program < 0) ProgramFile.UseOwn(ref page.Current);
         // An upgrade under way is lost.
         page.Proposed = page.Current;
-        if (page.Listener < 0) (page.Listener, handover.SocketFile) = ControlSocket.Listen(handover.SocketPath);
+        if (page.Listener < 0)
+            (page.Listener, handover.SocketFile) = ControlSocket.Listen(handover.SocketPath, handover.SocketGroup);
         var kept = Enumerable.Range(0, Stored.FirstDevice + page.DeviceCount).Select(Stored.NameOf).ToHashSet();
         InheritedDescriptors.CloseOthers(names, name => kept.Contains(name));
     }

@@ -44,6 +44,9 @@ internal sealed class ServedMount : IDisposable
     /// <summary>Whether requests are taken: see <see cref="FuseSession.TakesRequests"/>.</summary>
     public bool TakesRequests() => _session.TakesRequests();
 
+    /// <inheritdoc cref="FuseSession.Gather"/>
+    public void Gather(ref Latencies sum) => _session.Gather(ref sum);
+
     /// <summary>
     /// Stops reading requests, leaving the mount to a successor; <see cref="Ended"/> completes when everything that was read is
     /// answered.

@@ -103,6 +103,9 @@ internal sealed unsafe class Worker : IDaemon
         }
     }
 
+    /// <inheritdoc/>
+    public IReadOnlyList<RequestLatencies> Requests => LatencyFigures.Of(_mount);
+
     /// <summary>Runs until the mount is gone or a successor serves it.</summary>
     /// <param name="role">Worker, or successor to one that serves.</param>
     /// <param name="page">The descriptor of the handover page.</param>
@@ -380,7 +383,7 @@ internal sealed unsafe class Worker : IDaemon
             try
             {
                 if (_isOver) Log.Info($"{signal}: this worker ends or gives way to another one; nothing done");
-                else if (ControlSocket.Renew(path, _handover.SocketFile, IsServedByTmem) is { } made)
+                else if (ControlSocket.Renew(path, _handover.SocketFile, _handover.SocketGroup, IsServedByTmem) is { } made)
                 {
                     _control!.ListenOn(made.Descriptor, () => _keeper.HandOn(made.Descriptor));
                     _handover.SocketFile = made.File;

@@ -203,6 +203,9 @@ internal unsafe struct HandoverPage
 
     /// <summary>1 if the log ends in the journal: see <see cref="Log.GoesToJournal"/>. Appended at the end as well.</summary>
     public int LogIsJournal;
+
+    /// <summary>The control socket's group, plus one; 0 for none. Appended at the end as well.</summary>
+    public long SocketGroup;
 }
 
 /// <summary>The shared page, mapped.</summary>
@@ -377,6 +380,13 @@ internal sealed unsafe class Handover
     {
         get => new(_page->SocketMajor, _page->SocketMinor, _page->SocketInode);
         set => (_page->SocketMajor, _page->SocketMinor, _page->SocketInode) = (value.Major, value.Minor, value.Inode);
+    }
+
+    /// <summary>The group whose members may ask for figures; null for none.</summary>
+    public uint? SocketGroup
+    {
+        get => _page->SocketGroup == 0 ? null : (uint)(_page->SocketGroup - 1);
+        set => _page->SocketGroup = value is { } group ? group + 1L : 0;
     }
 
     public string UpgradeProblem

@@ -15,7 +15,7 @@ namespace Tmem.Fuse.Keeper;
 /// <item>CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH: to name in a stop the processes that hold the mount, and to see that a worker's
 /// last thread has ended.</item>
 /// <item>CAP_SYS_RESOURCE: to be spared by the out-of-memory killer; at the start only. CAP_DAC_OVERRIDE: the region's file; at
-/// the start only.</item>
+/// the start only. CAP_SETGID: to join the control socket's group; at the start only.</item>
 /// </list>
 /// On a system that grants less the daemon runs as far as it can: each missing right is warned of where it matters.
 /// </summary>
@@ -23,6 +23,7 @@ internal static unsafe class ProcessRights
 {
     private const int DacOverride = 1;
     private const int DacReadSearch = 2;
+    private const int SetGroups = 6;
     private const int IpcLock = 14;
     private const int SysPtrace = 19;
     private const int SysAdmin = 21;
@@ -32,7 +33,7 @@ internal static unsafe class ProcessRights
 
     private const ulong Always = (1UL << IpcLock) | (1UL << SysNice);
     private const ulong InReserve = (1UL << SysAdmin) | (1UL << SysPtrace) | (1UL << DacReadSearch);
-    private const ulong AtTheStart = (1UL << SysResource) | (1UL << DacOverride);
+    private const ulong AtTheStart = (1UL << SysResource) | (1UL << DacOverride) | (1UL << SetGroups);
 
     private const int PR_SET_DUMPABLE = 4;
     private const int PR_CAPBSET_DROP = 24;
@@ -81,6 +82,13 @@ internal static unsafe class ProcessRights
             _ = NativeProcess.fcntl(number, NativeProcess.F_SETFD, NativeProcess.FD_CLOEXEC);
         }
     }
+
+    /// <summary>
+    /// Makes this process, and those that it starts, a member of a group and of no other, so that without further rights it can
+    /// give the control socket to it, now and when the socket is made anew. Without the right to, it has the groups it had.
+    /// Before there is a thread that has fewer rights: the C library ends a process whose threads get different answers.
+    /// </summary>
+    public static void Join(uint group) => _ = Libc.setgroups(1, &group);
 
     /// <summary>
     /// Gives up for good what only a start needs; for the calling thread, and the threads and processes that it starts.

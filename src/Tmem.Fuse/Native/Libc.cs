@@ -61,6 +61,15 @@ internal static unsafe partial class Libc
     [LibraryImport(Name)]
     public static partial int fchmod(int descriptor, uint mode);
 
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int fchownat(int directory, string path, uint owner, uint group, int flags);
+
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int fchmodat(int directory, string path, uint mode, int flags);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int setgroups(nuint count, uint* groups);
+
     [LibraryImport(Name)]
     public static partial int fsync(int descriptor);
 

@@ -8,7 +8,8 @@ namespace Tmem.Fuse.Protocol;
 /// <param name="Name">The protocol's name, for messages. Null: unknown.</param>
 /// <param name="MinimumArguments">Fewest bytes after the header; names count as one byte and their NUL.</param>
 /// <param name="Kind">Whether and how it is answered.</param>
-internal readonly record struct OpcodeInfo(string? Name, int MinimumArguments, OpcodeKind Kind)
+/// <param name="Measured">What its latency is counted as.</param>
+internal readonly record struct OpcodeInfo(string? Name, int MinimumArguments, OpcodeKind Kind, RequestKind Measured)
 {
     /// <summary>False for the messages that the kernel expects no answer to: an answer would be an error.</summary>
     public bool HasReply => Kind != OpcodeKind.Silent;
@@ -59,7 +60,8 @@ internal static class OpcodeTable
     {
         var table = new OpcodeInfo[(int)FuseOpcode.CopyFileRange64 + 1];
         void Add(FuseOpcode opcode, int arguments, OpcodeKind kind) =>
-            table[(int)opcode] = new OpcodeInfo(opcode.ToString().ToUpperInvariant(), arguments, kind);
+            table[(int)opcode] = new OpcodeInfo(opcode.ToString().ToUpperInvariant(), arguments, kind,
+                RequestKinds.Of(opcode));
 
         Add(FuseOpcode.Init, FuseInitIn.ShortSize, OpcodeKind.Quick);
         Add(FuseOpcode.Lookup, Name, OpcodeKind.Quick);

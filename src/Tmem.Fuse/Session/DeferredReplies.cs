@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tmem.Fuse.Abi;
 using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
@@ -85,13 +86,18 @@ internal sealed unsafe class DeferredReplies : IDisposable
     /// Takes over a reply. It is noted when this returns: the request's buffer is free. False if the table is full, which takes
     /// more waiting threads than the kernel allows: then the caller must <see cref="Await"/> the deferral itself.
     /// </summary>
-    public bool TryAdd(ulong unique, int device, in Deferral deferral)
+    /// <param name="unique">The request's number.</param>
+    /// <param name="device">The descriptor that it was read through.</param>
+    /// <param name="deferral">What the reply waits for.</param>
+    /// <param name="measured">What its latency is counted as.</param>
+    /// <param name="begun">When it began, as a time stamp; 0 if that is not known.</param>
+    public bool TryAdd(ulong unique, int device, in Deferral deferral, RequestKind measured = default, long begun = 0)
     {
         lock (Gate)
         {
             // A process that died between noting the reply and marking its buffer done has left it in both.
             if (!_started && Table.Contains(unique)) return true;
-            if (Table.TryAdd(unique, device, in deferral, out var entry))
+            if (Table.TryAdd(unique, device, in deferral, out var entry, measured, Clock(begun)))
             {
                 if (_started) Add(entry);
                 return true;
@@ -136,7 +142,14 @@ internal sealed unsafe class DeferredReplies : IDisposable
         }
         *(FuseOutHeader*)message = new FuseOutHeader { Length = (uint)length, Error = -(int)error, Unique = reply.Unique };
         _devices[reply.Device].Reply(new ReadOnlySpan<byte>(message, length));
+        if (reply.Begun == 0) return;
+        // Right for an hour, across the wrap too.
+        var taken = unchecked(Clock(Stopwatch.GetTimestamp()) - reply.Begun);
+        Latencies.AddShared(ref Table.Latencies, reply.Measured, taken * 1000L);
     }
+
+    /// <summary>A time stamp in microseconds, its low bits; never 0 but for 0.</summary>
+    private static uint Clock(long stamp) => stamp == 0 ? 0 : Math.Max((uint)(stamp / 1000), 1);
 
     /// <summary>
     /// Stops notifying the kernel, and returns when the notification under way has ended: it may wait for our replies, so a

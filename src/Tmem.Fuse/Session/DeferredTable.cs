@@ -22,6 +22,10 @@ internal struct DeferredReply
     /// <summary>The descriptor that the request was read through: the kernel accepts the reply through no other.</summary>
     public byte Device;
     public DeferralKind Kind;
+    /// <summary>What its latency is counted as.</summary>
+    public RequestKind Measured;
+    /// <summary>When the request began: the low bits of a clock of microseconds; 0 if it is not measured.</summary>
+    public uint Begun;
 
     public readonly Deferral Deferral => new(Kind, new NodeId(Node), Offset, Length);
 }
@@ -92,11 +96,15 @@ internal sealed unsafe class DeferredTable : IDisposable
     public ref DeferredReply this[int entry] =>
         ref Unsafe.AsRef<DeferredReply>(_base + PageSize + (nint)entry * sizeof(DeferredReply));
 
+    /// <summary>The latencies of requests whose replies were deferred.</summary>
+    public ref Latencies Latencies => ref Latencies.In(new Span<byte>(_base, PageSize));
+
     /// <summary>The number of entries ever used: a successor looks no further.</summary>
     private ref int Used => ref Unsafe.AsRef<int>(_base);
 
     /// <summary>Notes a reply. False if the table is full.</summary>
-    public bool TryAdd(ulong unique, int device, in Deferral deferral, out int entry)
+    public bool TryAdd(ulong unique, int device, in Deferral deferral, out int entry, RequestKind measured = default,
+        uint begun = 0)
     {
         entry = _free;
         if (entry != DeferredReply.Nobody) _free = this[entry].Next;
@@ -109,6 +117,8 @@ internal sealed unsafe class DeferredTable : IDisposable
         reply.Next = DeferredReply.Nobody;
         reply.Device = (byte)device;
         reply.Kind = deferral.Kind;
+        reply.Measured = measured;
+        reply.Begun = begun;
         // Last: it makes the entry valid.
         Volatile.Write(ref reply.Unique, unique);
         return true;

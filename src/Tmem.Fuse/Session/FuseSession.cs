@@ -109,6 +109,13 @@ internal sealed class FuseSession : IDisposable
         return moves;
     }
 
+    /// <summary>How long requests took, by kind, those of earlier workers included.</summary>
+    public void Gather(ref Latencies sum)
+    {
+        foreach (var worker in _workers) Latencies.Gather(ref sum, ref worker.Latencies);
+        Latencies.Gather(ref sum, ref _options.Deferred.Table.Latencies);
+    }
+
     /// <summary>Frees the buffers. Only after <see cref="Ended"/>, or before <see cref="Start"/>.</summary>
     public void Dispose()
     {
@@ -157,6 +164,9 @@ internal sealed class FuseSession : IDisposable
 
         public Errno LockError => _request.LockError != Errno.Ok ? _request.LockError : _reply.LockError;
 
+        /// <summary>What this thread has measured.</summary>
+        public ref Latencies Latencies => ref Latencies.In(_request.Head);
+
         /// <summary>Whether a request is pending that any thread could take.</summary>
         public bool IsPending => _device.IsPending();
 
@@ -195,56 +205,67 @@ internal sealed class FuseSession : IDisposable
         private SessionEnd? Lead()
         {
             var request = _request.Span;
+            ref var latencies = ref Latencies;
+            var now = Stopwatch.GetTimestamp();
             while (!_session._stop.IsSet)
             {
-                var error = ReadNext(request, out var length);
+                var error = ReadNext(request, out var length, ref now);
                 if (error == Errno.EAGAIN) break;
                 if (error != Errno.Ok) return EndOf(error);
                 Volatile.Write(ref _session._taken, _session._taken + 1);
                 var message = request[..length];
                 var pass = _session._handler.MayTakeLong(message) || _device.IsPending();
                 if (pass) _session._baton.Pass();
-                Answer(message, ref pass);
+                var (begun, kind) = (now, Latencies.KindOf(message));
+                var isLater = Answer(message, kind, begun, ref pass);
                 RequestBuffers.MarkDone(request);
+                now = Stopwatch.GetTimestamp();
+                if (!isLater) Latencies.Add(ref latencies, kind, now - begun);
                 if (pass) return null;
             }
             return SessionEnd.Quiesced;
         }
 
         /// <summary>Polls, then sleeps, until there is a request or a final error; EAGAIN when the session is to stop.</summary>
-        private Errno ReadNext(Span<byte> buffer, out int length)
+        /// <param name="buffer">Gets the request.</param>
+        /// <param name="length">Its length.</param>
+        /// <param name="looked">The time, then that of the last look before the request was there.</param>
+        private Errno ReadNext(Span<byte> buffer, out int length, ref long looked)
         {
-            var start = Stopwatch.GetTimestamp();
+            var start = looked;
             while (true)
             {
                 var error = _device.Read(buffer, out length);
                 // ENOENT: the request was aborted while it was read. EINTR: a signal.
                 if (error is Errno.EINTR or Errno.ENOENT) continue;
                 if (error != Errno.EAGAIN || _session._stop.IsSet) return error;
-                if (Stopwatch.GetTimestamp() - start < _session._spinTicks) continue;
+                looked = Stopwatch.GetTimestamp();
+                if (looked - start < _session._spinTicks) continue;
                 _device.Wait(_session._stop);
-                start = Stopwatch.GetTimestamp();
+                start = looked = Stopwatch.GetTimestamp();
             }
         }
 
-        private void Answer(ReadOnlySpan<byte> message, ref bool passed)
+        /// <summary>Carries a request out. True if its reply leaves later.</summary>
+        private bool Answer(ReadOnlySpan<byte> message, RequestKind kind, long begun, ref bool passed)
         {
             var reply = _reply.Span;
             var length = _session._handler.Dispatch(message, reply, _number, out var deferral);
-            if (length == 0) return;
-            if (deferral.Kind == DeferralKind.None || !TryDefer(message, in deferral, ref passed))
-                _device.Reply(reply[..length], message);
+            if (length == 0) return false;
+            if (deferral.Kind != DeferralKind.None && TryDefer(message, in deferral, kind, begun, ref passed)) return true;
+            _device.Reply(reply[..length], message);
+            return false;
         }
 
         /// <summary>
         /// Leaves the reply to <see cref="DeferredReplies"/>. False if this thread had to wait itself, for which it passed the
         /// lead; the caller then sends the reply.
         /// </summary>
-        private bool TryDefer(ReadOnlySpan<byte> message, in Deferral deferral, ref bool passed)
+        private bool TryDefer(ReadOnlySpan<byte> message, in Deferral deferral, RequestKind kind, long begun, ref bool passed)
         {
             var deferred = _session._options.Deferred;
             var unique = MemoryMarshal.Read<FuseInHeader>(message).Unique;
-            if (deferred.TryAdd(unique, _number, in deferral)) return true;
+            if (deferred.TryAdd(unique, _number, in deferral, kind, begun)) return true;
             if (!passed) _session._baton.Pass();
             passed = true;
             var error = deferred.Await(in deferral);

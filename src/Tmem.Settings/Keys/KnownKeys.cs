@@ -1,3 +1,4 @@
+using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Settings.Values;
 

@@ -7,8 +7,21 @@ namespace Tmem.Ctl.Commands;
 /// <summary><c>tmemctl status</c>.</summary>
 internal static class StatusCommand
 {
-    public static Verb Verb =>
-        new("status", "Shows the daemon, its memory and what it has stored.", (context, _) => Run(context));
+    private const int LongestWatch = 86_400;
+
+    public static Verb Create()
+    {
+        var watch = Takes.Number("--watch", "Show it again every so many seconds until interrupted, for example --watch 5.", 1,
+            LongestWatch);
+        return new("status", "Shows the daemon, its memory and what it has stored.",
+            (context, parse) => parse.GetValue(watch) is { } seconds
+                ? Repetition.Run(context.Terminal.Output, context.Terminal.IsPerson, () => Run(context), () =>
+                {
+                    Thread.Sleep(TimeSpan.FromSeconds(seconds));
+                    return true;
+                })
+                : Run(context), watch);
+    }
 
     private static int Run(CommandContext context)
     {

@@ -26,7 +26,8 @@ internal static class FigureTable
         yield return ("object flushes",
             $"{figures.ObjectFlushesFound} found, {figures.ObjectFlushesNotFound} not, "
             + $"{Counted.Of(figures.PagesFlushed, "page")}");
-        yield return ("evicted", Words.Count(figures.Evictions));
+        yield return ("evicted", $"{figures.Evictions}: {figures.EvictionsPoolLimit} pool limit, "
+            + $"{figures.EvictionsClientLimit} client limit");
         yield return ("corrupt", Words.Count(figures.CorruptPages));
     }
 }

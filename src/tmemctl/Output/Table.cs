@@ -44,14 +44,17 @@ internal static class Table
     /// <inheritdoc cref="Usage.Printable"/>
     public static string Printable(string text) => SafeText.Printable(text);
 
+    /// <summary>Whether a writer is this process's standard output, and that a terminal.</summary>
+    public static bool IsTerminal(TextWriter output) =>
+        ReferenceEquals((output as ResultWriter)?.Inner, Console.Out) && !Console.IsOutputRedirected;
+
     private static Spectre.Console.Table Bare() => new() { Border = TableBorder.None };
 
     private static Text Cell(string text) => new(Printable(text));
 
     private static void Render(TextWriter output, IRenderable table)
     {
-        var person = ReferenceEquals((output as ResultWriter)?.Inner, Console.Out) && !Console.IsOutputRedirected
-            && Environment.GetEnvironmentVariable("NO_COLOR") is null;
+        var person = IsTerminal(output) && Environment.GetEnvironmentVariable("NO_COLOR") is null;
         using var text = new StringWriter();
         var console = AnsiConsole.Create(new AnsiConsoleSettings
         {

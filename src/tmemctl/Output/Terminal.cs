@@ -26,6 +26,9 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
     /// <summary>The same for a command that is part of another one: its errors are shown, its results are not.</summary>
     public Terminal WithoutResults() => new(TextWriter.Null, error, Json);
 
+    /// <summary>Whether text goes to a terminal.</summary>
+    public bool IsPerson => !Json && Table.IsTerminal(Output);
+
     /// <summary>A result: JSON for programs, or what <paramref name="text"/> writes for people.</summary>
     public int Done<T>(T value, Action<TextWriter> text)
     {

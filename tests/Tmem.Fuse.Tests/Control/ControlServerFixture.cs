@@ -14,7 +14,7 @@ internal sealed class ControlServerFixture : IDisposable
     {
         Folder = Directory.CreateTempSubdirectory("tmem-control-").FullName;
         SocketPath = Path.Combine(Folder, "run", "sock");
-        Server = ControlServer.Start(SocketPath, Listen(SocketPath), Daemon, Store, Store, Log.Enqueue,
+        Server = ControlServer.Start(SocketPath, Listen(SocketPath), Daemon, Store, Store, Lines,
             limits ?? new ControlLimits(), Calls);
     }
 
@@ -22,9 +22,18 @@ internal sealed class ControlServerFixture : IDisposable
     public string SocketPath { get; }
     public FakeDaemon Daemon { get; } = new();
     public FakeStore Store { get; } = new();
+    /// <summary>Warnings but those of acts that were refused.</summary>
     public ConcurrentQueue<string> Log { get; } = new();
+    /// <summary>Lines about acts, the level first.</summary>
+    public ConcurrentQueue<string> Acts { get; } = new();
     public ControlGate Calls { get; } = new();
     public ControlServer Server { get; }
+
+    private ControlLog Lines => new(line => Acts.Enqueue("info " + line), line =>
+    {
+        if (line.Contains(": refused: ", StringComparison.Ordinal)) Acts.Enqueue("warning " + line);
+        else Log.Enqueue(line);
+    });
 
     /// <summary>A listening socket that lives as long as the fixture.</summary>
     public int Listen(string path)
@@ -36,7 +45,7 @@ internal sealed class ControlServerFixture : IDisposable
 
     /// <summary>Another server over the same fakes.</summary>
     public ControlServer Serve(string path, int listener) =>
-        ControlServer.Start(path, listener, Daemon, Store, Store, Log.Enqueue, new ControlLimits());
+        ControlServer.Start(path, listener, Daemon, Store, Store, Lines, new ControlLimits());
 
     public Peer Connect() => new(SocketPath);
 

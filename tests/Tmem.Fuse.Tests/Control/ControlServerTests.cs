@@ -164,22 +164,17 @@ public sealed class ControlServerTests
     public void Strangers_are_turned_away_by_their_credentials()
     {
         PeerCredentials seen = default;
-        using var fixture = new ControlServerFixture(new ControlLimits { MayManage = peer => { seen = peer; return false; } });
+        using var fixture = new ControlServerFixture(new ControlLimits
+        {
+            AccessOf = peer => { seen = peer; return ControlAccess.None; },
+        });
         using var stranger = fixture.Connect();
         Assert.Equal(ControlErrorCode.NotPermitted, stranger.Receive()!.Code());
         Assert.Null(stranger.Receive());
         Assert.Equal(Environment.ProcessId, seen.Pid);
         Assert.Equal(Tmds.Linux.LibC.geteuid(), (Tmds.Linux.uid_t)seen.Uid);
-        Assert.Contains("refused process", Assert.Single(fixture.Log));
+        Assert.Contains($"process {seen.Pid} (", Assert.Single(fixture.Log));
     }
-
-    [Theory]
-    [InlineData(0u, 1000u, true)]
-    [InlineData(1000u, 1000u, true)]
-    [InlineData(1001u, 1000u, false)]
-    [InlineData(1000u, 0u, false)]
-    public void Root_and_the_daemons_user_may_manage(uint peer, uint daemon, bool may) =>
-        Assert.Equal(may, new PeerCredentials(1, peer, 0).MayManage(daemon));
 
     [Fact]
     public void The_socket_is_for_its_owner_alone_and_goes_with_whoever_made_it()

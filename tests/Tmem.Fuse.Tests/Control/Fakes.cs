@@ -15,6 +15,7 @@ internal sealed class FakeDaemon : IDaemon
     public int Stops { get; private set; }
     public string Version => "9.8.7";
     public ProcessFigures Processes { get; set; } = new() { WorkerPid = 4712, KeeperPid = 4711, Restarts = 2, Upgrades = 1 };
+    public IReadOnlyList<RequestLatencies> Requests { get; set; } = [];
     public UpgradeParameters? Upgraded { get; private set; }
     public string MountPoint => "/mnt/fake";
     public int Connection => 52;

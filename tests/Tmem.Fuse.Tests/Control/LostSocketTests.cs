@@ -18,12 +18,12 @@ public sealed class LostSocketTests : IDisposable
     public void A_directory_that_was_removed_too_is_made_again()
     {
         var bound = ControlSocket.Listen(SocketPath);
-        Assert.Null(ControlSocket.Renew(SocketPath, bound.File, Nowhere));
+        Assert.Null(ControlSocket.Renew(SocketPath, bound.File, null, Nowhere));
         Directory.Delete(Path.Combine(_folder, "run"), recursive: true);
         var renewed = Renewed(bound);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(SocketPath));
         Assert.NotEqual(bound.File, renewed.File);
-        Assert.Null(ControlSocket.Renew(SocketPath, renewed.File, Nowhere));
+        Assert.Null(ControlSocket.Renew(SocketPath, renewed.File, null, Nowhere));
         Close(bound, renewed);
     }
 
@@ -45,7 +45,7 @@ public sealed class LostSocketTests : IDisposable
     {
         var bound = ControlSocket.Listen(SocketPath);
         File.Delete(SocketPath);
-        Assert.Throws<ControlException>(() => ControlSocket.Renew(SocketPath, bound.File, (_, _) => true));
+        Assert.Throws<ControlException>(() => ControlSocket.Renew(SocketPath, bound.File, null, (_, _) => true));
         Assert.False(File.Exists(SocketPath));
         Close(bound);
     }
@@ -59,7 +59,7 @@ public sealed class LostSocketTests : IDisposable
         var error = Assert.Throws<ControlException>(() => Renewed(bound));
         Assert.Contains("locked", error.Message, StringComparison.Ordinal);
         _ = Libc.close(folder);
-        Assert.Null(ControlSocket.Renew(SocketPath, bound.File, Nowhere));
+        Assert.Null(ControlSocket.Renew(SocketPath, bound.File, null, Nowhere));
         Close(bound);
     }
 
@@ -118,7 +118,7 @@ public sealed class LostSocketTests : IDisposable
 
     private static bool Nowhere(uint major, uint minor) => false;
 
-    private BoundSocket Renewed(BoundSocket old) => ControlSocket.Renew(SocketPath, old.File, Nowhere)!.Value;
+    private BoundSocket Renewed(BoundSocket old) => ControlSocket.Renew(SocketPath, old.File, null, Nowhere)!.Value;
 
     private static void Close(params BoundSocket[] sockets)
     {

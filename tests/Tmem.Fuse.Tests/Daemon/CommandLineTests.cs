@@ -167,6 +167,10 @@ public sealed class CommandLineTests
     }
 
     [Theory]
+    [InlineData("--socket-group", "no-such-group",
+        "there is no group 'no-such-group' on this machine; make it first: groupadd --system no-such-group")]
+    [InlineData("--socket-group", "4294967295", "there is no group '4294967295' on this machine; "
+        + "make it first: groupadd --system 4294967295")]
     [InlineData("--sync-interval", "-1", "'-1' is not a whole number from 0 to 86400")]
     [InlineData("--threads", "0", "'0' is not a whole number from 1 to 64")]
     [InlineData("--threads", "65", "'65' is not a whole number from 1 to 64")]

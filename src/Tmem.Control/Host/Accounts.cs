@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Tmem.Settings.Values;
+namespace Tmem.Control.Host;
 
 /// <summary>
 /// Users and groups of this machine by name. Read from its own files, not through the C library: its modules for names from

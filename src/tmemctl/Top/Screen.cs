@@ -1,0 +1,77 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Tmem.Ctl.Top;
+
+/// <summary>
+/// The terminal while <c>top</c> has it: another screen, from which it returns as it was. Frames are drawn over one another, a
+/// line at a time, so that nothing flickers. Spectre.Console lays out the tables; its live display was considered, and neither
+/// follows a terminal that is resized nor cuts what has no room.
+/// </summary>
+internal sealed class Screen : IDisposable
+{
+    private const string Enter = "\e[?1049h\e[?25l\e[?7l", Leave = "\e[?7h\e[?25h\e[?1049l";
+    private const string Home = "\e[H", RestOfLine = "\e[K", RestOfScreen = "\e[J";
+
+    private readonly List<PosixSignalRegistration> _signals = [];
+    private volatile bool _isEnded;
+
+    public Screen()
+    {
+        foreach (var signal in (ReadOnlySpan<PosixSignal>)[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP])
+            _signals.Add(PosixSignalRegistration.Create(signal, context =>
+            {
+                context.Cancel = true;
+                _isEnded = true;
+            }));
+        Write(Enter);
+    }
+
+    /// <summary>Whether keys can be read.</summary>
+    public static bool HasKeys => !Console.IsInputRedirected;
+
+    public static (int Width, int Height) Size => (Console.WindowWidth, Console.WindowHeight);
+
+    /// <summary>Draws a frame, cut to the terminal's size.</summary>
+    public static void Draw(IEnumerable<string> lines)
+    {
+        var (width, height) = Size;
+        var text = new StringBuilder(Home);
+        var isFirst = true;
+        foreach (var line in TopView.Cut(lines, width, height))
+        {
+            text.Append(isFirst ? "" : "\r\n").Append(line).Append(RestOfLine);
+            isFirst = false;
+        }
+        Write(text.Append(RestOfScreen).ToString());
+    }
+
+    /// <summary>Waits for a key; null if none comes, or the terminal is resized, or a signal ends it all.</summary>
+    public ConsoleKey? WaitForKey(TimeSpan patience, out bool isEnded)
+    {
+        var (size, until) = (Size, Environment.TickCount64 + (long)patience.TotalMilliseconds);
+        while (!_isEnded && Environment.TickCount64 < until && Size == size)
+        {
+            if (Console.KeyAvailable)
+            {
+                isEnded = false;
+                return Console.ReadKey(intercept: true).Key;
+            }
+            Thread.Sleep(30);
+        }
+        isEnded = _isEnded;
+        return null;
+    }
+
+    public void Dispose()
+    {
+        Write(Leave);
+        foreach (var signal in _signals) signal.Dispose();
+    }
+
+    private static void Write(string text)
+    {
+        Console.Out.Write(text);
+        Console.Out.Flush();
+    }
+}
