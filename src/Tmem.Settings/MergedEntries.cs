@@ -1,3 +1,4 @@
+using Tmem.Control.Messages;
 using Tmem.Settings.Files;
 using Tmem.Settings.Keys;
 using Tmem.Settings.Values;

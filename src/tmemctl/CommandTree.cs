@@ -21,7 +21,11 @@ internal static class CommandTree
     /// <summary>Runs a command line.</summary>
     /// <returns>An exit code of <see cref="ExitCode"/>.</returns>
     public static int Run(string[] args, TextWriter standardOutput, TextWriter standardError, ISwapSystem system,
-        IMountSystem mounts)
+        IMountSystem mounts) => Create(standardOutput, standardError, system, mounts).Run(args);
+
+    /// <summary>The tree, from which manuals are made too, and what runs a command line of it.</summary>
+    public static (RootCommand Root, Func<string[], int> Run) Create(TextWriter standardOutput, TextWriter standardError,
+        ISwapSystem system, IMountSystem mounts)
     {
         var (output, error) = (new ResultWriter(standardOutput), new ResultWriter(standardError));
         var socket = new Option<string>("--socket")
@@ -62,7 +66,7 @@ internal static class CommandTree
         };
         root.Add(Help(Run));
         root.Add(Probe());
-        return Run(args);
+        return (root, Run);
 
         int Run(string[] words) => Usage.Run(root, Program, words,
             new() { Output = output, Error = error, ProcessTerminationTimeout = null }, Complain);

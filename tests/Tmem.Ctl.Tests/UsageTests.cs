@@ -31,6 +31,11 @@ public sealed class UsageTests : IDisposable
     [InlineData("tmemctl status: it takes options alone, and 'pool' was given; see tmemctl status --help", "status", "pool")]
     [InlineData("tmemctl pool: there is no command 'make'; give list, show, create, reserve or destroy; see tmemctl pool --help",
         "pool", "make")]
+    [InlineData("tmemctl: there is no command 'pol'; did you mean pool? see tmemctl --help", "pol")]
+    [InlineData("tmemctl: there is no command 'statsu'; did you mean status? see tmemctl --help", "help", "statsu")]
+    [InlineData("tmemctl pool: there is no command 'destory'; did you mean destroy? see tmemctl pool --help", "help", "pool",
+        "destory")]
+    [InlineData("tmemctl status: unknown option '--jsno'; did you mean --json? see tmemctl status --help", "status", "--jsno")]
     [InlineData("tmemctl pool: there is no command 'help'; give list, show, create, reserve or destroy; see tmemctl pool --help",
         "pool", "help")]
     [InlineData("tmemctl pool create: --limit is given more than once; see tmemctl pool create --help", "pool", "create", "x",

@@ -18,7 +18,7 @@ internal readonly record struct Complaint(int ExitCode, string Command, string P
         var help = $"see {command} --help";
         var end = RemedyIn(problem);
         return end < 0 ? new(exitCode, command, problem, help)
-            : new(exitCode, command, problem[..end], $"{problem[(end + 2)..]}; {help}");
+            : new(exitCode, command, problem[..end], $"{problem[(end + 2)..]}{(problem.EndsWith('?') ? "" : ";")} {help}");
     }
 
     /// <summary>The first semicolon that is in no quotation; negative if there is none.</summary>

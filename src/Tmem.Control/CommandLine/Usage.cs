@@ -93,8 +93,10 @@ internal static partial class Usage
             if (word.Length > unmatched.Length + 1 && word.EndsWith(unmatched, StringComparison.Ordinal)
                 && word[..^(unmatched.Length + 1)] is var name && word[name.Length] is '=' or ':' && Knows(parsed, name))
                 return $"{name} takes no value, and '{unmatched}' was given";
-        return LooksLikeOption(unmatched) ? $"unknown option '{unmatched}'"
-            : WithoutPlace(parsed.CommandResult.Command, unmatched, isBehindDashes: words.Length < args.Length);
+        if (!LooksLikeOption(unmatched))
+            return WithoutPlace(parsed.CommandResult.Command, unmatched, isBehindDashes: words.Length < args.Length);
+        var near = Nearest.Of(unmatched, Options(parsed));
+        return $"unknown option '{unmatched}'" + (near is null ? "" : $"; did you mean {near}?");
     }
 
     /// <summary>What could stand in the place of a word, or that nothing can.</summary>
@@ -102,13 +104,22 @@ internal static partial class Usage
     {
         if (isBehindDashes && command.Subcommands.Any(one => one.Name == word))
             return $"'{word}' stands behind '--', where no command is looked for; leave '--' out";
-        if (command.Subcommands.Count > 0) return $"there is no command '{word}'; give {Commands(command)}";
+        if (command.Subcommands.Count > 0)
+            return $"there is no command '{word}'; " + (Nearest.Of(word, Shown(command)) is { } meant ? $"did you mean {meant}?"
+                : "give " + Words([.. Shown(command)]));
         return command.Arguments.Count == 0 ? $"it takes options alone, and '{word}' was given"
             : $"it takes no argument after {string.Join(' ', command.Arguments.Select(one => one.Name))}, and '{word}' was given";
     }
 
-    private static string Commands(Command command) => Words([.. command.Subcommands.Where(one => !one.Hidden)
-        .Select(one => one.Name)]);
+    private static IEnumerable<string> Shown(Command command) => command.Subcommands.Where(one => !one.Hidden)
+        .Select(one => one.Name);
+
+    private static IEnumerable<string> Options(ParseResult parsed)
+    {
+        for (SymbolResult? at = parsed.CommandResult; at is CommandResult { Command: var command }; at = at.Parent)
+            foreach (var option in command.Options)
+                if (!option.Hidden && (option.Recursive || at == parsed.CommandResult)) yield return option.Name;
+    }
 
     private static bool Knows(ParseResult parsed, string word)
     {
@@ -132,7 +143,7 @@ internal static partial class Usage
                 return $"{option.Option.Name} needs a value";
         var command = parsed.CommandResult.Command;
         if (command.Subcommands.Count > 0 && command.Action is null)
-            return "a command is missing; give " + Commands(command);
+            return "a command is missing; give " + Words([.. Shown(command)]);
         foreach (var argument in command.Arguments)
             if (argument.Arity.MinimumNumberOfValues > 0 && parsed.GetResult(argument) is null or { Tokens.Count: 0 })
                 return $"{argument.Name} is missing";

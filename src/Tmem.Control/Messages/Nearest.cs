@@ -1,4 +1,4 @@
-namespace Tmem.Settings.Values;
+namespace Tmem.Control.Messages;
 
 /// <summary>The known word that somebody meant who wrote another one.</summary>
 internal static class Nearest
