@@ -1,0 +1,116 @@
+# Completions of tmemctl for fish. Made from what the program tells of itself: tests/Tmem.Manuals.Tests.
+
+complete -c tmemctl -f
+
+# Whether the words so far are this command: options and their values are none of it.
+function __tmemctl_at
+    set -l path
+    set -l value no
+    for word in (commandline -opc)[2..-1]
+        if test $value = yes
+            set value no
+            continue
+        end
+        switch $word
+            case --binary --codec --config --interval --limit --listen --log \
+                        --mount --pool --priority --reserve --size --socket --spin \
+                        --textfile --threads --timeout --watch
+                set value yes
+            case help
+                set -q path[1]; or set path help
+            case '*'
+                switch (string join ' ' tmemctl $path $word)
+                    case 'tmemctl status' 'tmemctl top' 'tmemctl pool' \
+                        'tmemctl pool list' 'tmemctl pool show' \
+                        'tmemctl pool create' 'tmemctl pool reserve' \
+                        'tmemctl pool destroy' 'tmemctl swap' 'tmemctl swap on' \
+                        'tmemctl swap off' 'tmemctl swap status' 'tmemctl config' \
+                        'tmemctl config show' 'tmemctl config check' \
+                        'tmemctl reload' 'tmemctl metrics' 'tmemctl check' \
+                        'tmemctl upgrade' 'tmemctl adopt' 'tmemctl recover' \
+                        'tmemctl stop'
+                        set -a path $word
+                end
+        end
+    end
+    test "$path" = "$argv"
+end
+
+function __tmemctl_pools
+    set -l words (commandline -opc)
+    set -l socket /run/tmem/tmemd.sock
+    set -l at (contains -i -- --socket $words); and set socket $words[(math $at + 1)]
+    tmemctl --timeout 1 --socket $socket pool list 2>/dev/null | tail -n +2 | string replace -r '  .*' ''
+end
+
+complete -c tmemctl -l help -s h -d 'Show help and usage information'
+complete -c tmemctl -l socket -r -F -d 'The daemon'\''s control socket'
+complete -c tmemctl -l json -d 'Print JSON for programs instead of text for people'
+complete -c tmemctl -l timeout -x -d 'Seconds to wait for the daemon'\''s answer'
+complete -c tmemctl -n '__tmemctl_at' -a status -d 'Shows the daemon, its memory and what it has stored'
+complete -c tmemctl -n '__tmemctl_at' -a top -d 'Shows store'
+complete -c tmemctl -n '__tmemctl_at' -a pool -d 'Pools'
+complete -c tmemctl -n '__tmemctl_at' -a swap -d 'Swap on the store'
+complete -c tmemctl -n '__tmemctl_at' -a config -d 'The files of settings'
+complete -c tmemctl -n '__tmemctl_at' \
+    -a reload -d 'Reads the settings again and applies what can be applied while the ...'
+complete -c tmemctl -n '__tmemctl_at' -a metrics -d 'Prints what a monitor collects, in Prometheus'\'' text format'
+complete -c tmemctl -n '__tmemctl_at' -a check -d 'Reads and cross-checks everything stored, while the daemon serves on'
+complete -c tmemctl -n '__tmemctl_at' \
+    -a upgrade -d 'Goes on with another program or other settings while the mount is in ...'
+complete -c tmemctl -n '__tmemctl_at' -a adopt -d 'Has a worker whose keeper died start another keeper'
+complete -c tmemctl -n '__tmemctl_at' -a recover -d 'Cleans up after a daemon of which no process is left'
+complete -c tmemctl -n '__tmemctl_at' -a stop -d 'Unmounts and ends the daemon'
+complete -c tmemctl -n '__tmemctl_at' -a help -d 'Shows this, or what a command does and takes'
+complete -c tmemctl -n '__tmemctl_at' -l version -d 'Show version information'
+complete -c tmemctl -n '__tmemctl_at status' -l watch -x -d 'Show it again every so many seconds until interrupted'
+complete -c tmemctl -n '__tmemctl_at top' -l once -d 'Print one frame and end, as without a terminal'
+complete -c tmemctl -n '__tmemctl_at top' -l interval -x -d 'Seconds between two looks'
+complete -c tmemctl -n '__tmemctl_at pool' -a list -d 'Lists the pools'
+complete -c tmemctl -n '__tmemctl_at pool' -a show -d 'Shows everything counted for a pool'
+complete -c tmemctl -n '__tmemctl_at pool' -a create -d 'Creates a pool'
+complete -c tmemctl -n '__tmemctl_at pool' -a reserve -d 'Guarantees a pool memory, whatever other pools store'
+complete -c tmemctl -n '__tmemctl_at pool' -a destroy -d 'Destroys a pool and every page in it'
+complete -c tmemctl -n '__tmemctl_at pool show' -a '(__tmemctl_pools)'
+complete -c tmemctl -n '__tmemctl_at pool create' -l ephemeral -d 'Pages may vanish when room is needed'
+complete -c tmemctl -n '__tmemctl_at pool create' -l limit -x -d 'Most memory the pool'\''s pages may take'
+complete -c tmemctl -n '__tmemctl_at pool create' -l reserve -x -d 'Memory the pool is guaranteed'
+complete -c tmemctl -n '__tmemctl_at pool create' \
+    -l refuse-incompressible -d 'Refuse pages that do not shrink instead of storing them as they are'
+complete -c tmemctl -n '__tmemctl_at pool reserve' -a '(__tmemctl_pools)'
+complete -c tmemctl -n '__tmemctl_at pool destroy' -l force -d 'Destroy it although it holds files'
+complete -c tmemctl -n '__tmemctl_at pool destroy' -a '(__tmemctl_pools)'
+complete -c tmemctl -n '__tmemctl_at swap' -a on -d 'Makes a swap device on the store and turns it on'
+complete -c tmemctl -n '__tmemctl_at swap' -a off -d 'Turns swap off and undoes what '\''swap on'\'' made'
+complete -c tmemctl -n '__tmemctl_at swap' -a status -d 'Shows the swap devices that stand on the store'
+complete -c tmemctl -n '__tmemctl_at swap on' -l size -x -d 'Size of the swap device'
+complete -c tmemctl -n '__tmemctl_at swap on' -l priority -x -d 'Swap priority from 0 to 32767'
+complete -c tmemctl -n '__tmemctl_at swap on' \
+    -l reserve -x -d 'Guarantee the pool that is made for swap this much of the store'
+complete -c tmemctl -n '__tmemctl_at swap on' \
+    -l pool -x -a '(__tmemctl_pools)' -d 'The persistent pool for the swap file, made if it does not exist'
+complete -c tmemctl -n '__tmemctl_at swap on' \
+    -l force -d 'Make it of --size even if that is more than 10 times the store'\''s ...'
+complete -c tmemctl -n '__tmemctl_at swap off' -l force -d 'Try it even if memory for what is swapped is missing'
+complete -c tmemctl -n '__tmemctl_at config' -a show -d 'Shows every setting that holds and where it comes from'
+complete -c tmemctl -n '__tmemctl_at config' \
+    -a check -d 'Checks files of settings, and says in a line each all that is wrong'
+complete -c tmemctl -n '__tmemctl_at config show' -l config -r -F -d 'File of settings'
+complete -c tmemctl -n '__tmemctl_at config check' -F
+complete -c tmemctl -n '__tmemctl_at reload' -l dry-run -d 'Say what would be done, and do nothing'
+complete -c tmemctl -n '__tmemctl_at reload' -l config -r -F -d 'File of settings'
+complete -c tmemctl -n '__tmemctl_at metrics' -l textfile -r -F -d 'Write them to this file instead'
+complete -c tmemctl -n '__tmemctl_at metrics' -l listen -x -d 'Serve them over HTTP at /metrics until interrupted'
+complete -c tmemctl -n '__tmemctl_at upgrade' \
+    -l binary -r -F -d 'The program to go on with, a file that root alone can change'
+complete -c tmemctl -n '__tmemctl_at upgrade' -l threads -x -d 'Threads that serve requests'
+complete -c tmemctl -n '__tmemctl_at upgrade' -l spin -x -d 'Microseconds a thread polls before it sleeps'
+complete -c tmemctl -n '__tmemctl_at upgrade' -l log -x -a 'debug info warning error' -d 'Least level of events to log'
+complete -c tmemctl -n '__tmemctl_at upgrade' \
+    -l codec -x -a 'lz4 lz4-reference zstd pool' -d 'What new pages are compressed with'
+complete -c tmemctl -n '__tmemctl_at recover' -l mount -r -F -d 'Look at this mount alone'
+complete -c tmemctl -n '__tmemctl_at stop' \
+    -l discard -d 'Stop even if the region'\''s file cannot be written or has been removed'
+complete -c tmemctl -n '__tmemctl_at stop' -l no-wait -d 'Return when the daemon has unmounted'
+complete -c tmemctl -n '__tmemctl_at help' \
+    -a 'status top pool swap config reload metrics check upgrade adopt recover stop help'
