@@ -2,9 +2,10 @@ namespace Tmem.Engine;
 
 /// <summary>The options of a new pool.</summary>
 /// <param name="Flags">Kind and page size, as the ABI has them.</param>
-/// <param name="LimitBytes">The most real memory the pool's pages may take (slots and index), in bytes; 0 is no limit.</param>
+/// <param name="LimitBytes">The most real memory the pool's pages may take (slots and index), in bytes; 0 is no limit. It can be
+/// changed later: <see cref="TmemClient.Limit"/>.</param>
 /// <param name="RefuseIncompressible">Refuse pages that do not shrink instead of storing them raw.</param>
-/// <param name="Codec">The codec for new pages.</param>
+/// <param name="Codec">The codec for new pages. It can be changed later: <see cref="TmemClient.Recode"/>.</param>
 /// <param name="SharedId">With <see cref="PoolFlags.Shared"/>: the id under which other clients find the pool. 0 is none.</param>
 /// <param name="ReserveBytes">
 /// Real memory the pool is guaranteed, in bytes, whatever others store; 0 is none. For a persistent pool, and no more than its

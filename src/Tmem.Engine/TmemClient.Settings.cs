@@ -30,8 +30,32 @@ public sealed partial class TmemClient
         using var call = _engine.Gate.Enter();
         var status = Resolve(pool, out var target);
         if (status != TmemStatus.Ok) return status;
-        return PoolOptionsCheck.IsReserve(target.Options, bytes) ? _engine.PoolTable.SetReserve(target, bytes)
-            : TmemStatus.InvalidArgument;
+        return _engine.PoolTable.SetReserve(target, bytes);
+    }
+
+    /// <summary>
+    /// Sets a pool's limit, 0 for none, in one store of the region. An ephemeral pool that holds more then evicts down to it; a
+    /// persistent one keeps what it holds, and refuses what would make it grow until it fits. InvalidArgument for a negative limit
+    /// and for one below the pool's reserve.
+    /// </summary>
+    public TmemStatus Limit(PoolId pool, long bytes)
+    {
+        using var call = _engine.Gate.Enter();
+        var status = Resolve(pool, out var target);
+        if (status == TmemStatus.Ok) status = _engine.PoolTable.SetLimit(target, bytes);
+        if (status == TmemStatus.Ok && bytes != 0) _engine.EvictTo(target, bytes);
+        return status;
+    }
+
+    /// <summary>
+    /// Sets the codec of a pool's new pages, in one store of the region; those stored stay as they are. UnsupportedCodec;
+    /// InvalidFlags for a precompressed pool.
+    /// </summary>
+    public TmemStatus Recode(PoolId pool, TmemCodec codec)
+    {
+        using var call = _engine.Gate.Enter();
+        var status = Resolve(pool, out var target);
+        return status == TmemStatus.Ok ? _engine.PoolTable.SetCodec(target, codec) : status;
     }
 
     /// <summary>The client's settings and figures.</summary>

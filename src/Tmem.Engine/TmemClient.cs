@@ -170,7 +170,7 @@ public sealed partial class TmemClient
         if (status != TmemStatus.Ok) return status;
         status = Resolve(poolB, objB, out var b);
         if (status != TmemStatus.Ok) return status;
-        if (a.Options.Flags != b.Options.Flags || a.Options.RefuseIncompressible != b.Options.RefuseIncompressible)
+        if (a.Options.Flags != b.Options.Flags || a.RefusesIncompressible != b.RefusesIncompressible)
             return TmemStatus.PoolMismatch;
         return _engine.Operations.Exchange.Exchange(_state, new PagePlace(a, objA, indexA), new PagePlace(b, objB, indexB));
     }

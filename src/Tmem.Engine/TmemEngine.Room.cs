@@ -105,6 +105,12 @@ public sealed unsafe partial class TmemEngine
 
     internal long HighestCapacity => RegionLayout.CapacityOf(_spans.Count);
 
+    /// <summary>Evicts pages of an ephemeral pool until it takes so much memory, or has none left.</summary>
+    internal void EvictTo(Pool pool, long bytes)
+    {
+        while (pool.Memory > bytes && !pool.IsEnding && _reclaimer.EvictOne(pool)) { }
+    }
+
     internal bool MakeRoom(ref RoomSearch search) => _reclaimer.MakeRoom(ref search);
 
     /// <summary>Shrinks a region that holds more than the capacity allows, as far as possible, and reports the rest.</summary>

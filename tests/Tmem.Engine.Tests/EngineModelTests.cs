@@ -23,6 +23,8 @@ public sealed class EngineModelTests
     private sealed record FlushRange(int Pool, ulong Object, uint First, uint Last, bool Whole) : Step;
     private sealed record Next(int Pool, ulong Object, uint From) : Step;
     private sealed record Renew(int Pool) : Step;
+    private sealed record Limit(int Pool, int Kibibytes) : Step;
+    private sealed record Recode(int Pool, int Codec) : Step;
 
     private static readonly Gen<int> s_pool = Gen.Int[0, PoolModel.Kinds.Length - 1];
     private static readonly Gen<ulong> s_object = Gen.ULong[0, 5];
@@ -49,7 +51,10 @@ public sealed class EngineModelTests
         (3, Gen.Select(s_pool, s_object, s_index, s_index, Gen.Int[0, 2],
             (p, o, a, b, whole) => (Step)new FlushRange(p, o, Math.Min(a, b), Math.Max(a, b), whole == 0))),
         (2, Gen.Select(s_pool, s_object, s_index, (p, o, f) => (Step)new Next(p, o, f))),
-        (1, s_pool.Select(p => (Step)new Renew(p))));
+        (1, s_pool.Select(p => (Step)new Renew(p))),
+        (1, Gen.Select(s_pool, Gen.Frequency((1, Gen.Const(0)), (1, Gen.Int[-1, 60]), (2, Gen.Int[60, 1000])),
+            (p, k) => (Step)new Limit(p, k))),
+        (1, Gen.Select(s_pool, Gen.Int[0, 3], (p, c) => (Step)new Recode(p, c))));
 
     private static readonly Gen<(int Size, int Codec)[]> s_shapes =
         Gen.Select(Gen.Int[0, PoolShapes.PageSizes.Length - 1], Gen.Int[0, 2]).Array[PoolModel.Kinds.Length];
@@ -86,6 +91,8 @@ public sealed class EngineModelTests
                 case FlushRange range: pools[range.Pool].FlushRange(range.Object, range.First, range.Last, range.Whole); break;
                 case Next next: pools[next.Pool].Next(next.Object, next.From); break;
                 case Renew renew: pools[renew.Pool].Renew(); break;
+                case Limit limit: pools[limit.Pool].Limit(limit.Kibibytes * 1024L); break;
+                case Recode recode: pools[recode.Pool].Recode((TmemCodec)recode.Codec); break;
             }
         }
         foreach (var pool in pools) pool.CheckAll();

@@ -21,6 +21,8 @@ internal sealed class PoolModel
     private readonly byte[] _page;
     private readonly SortedDictionary<(ulong Object, uint Index), byte[]> _pages = [];
     private PoolId _pool;
+    private long _limit;
+    private bool _wasLimited;
 
     /// <param name="client">Owns the pool.</param>
     /// <param name="number">Which of <see cref="Kinds"/>.</param>
@@ -41,18 +43,57 @@ internal sealed class PoolModel
     private bool IsPersistent => (_options.Flags & PoolFlags.Persistent) != 0;
     private bool IsPrecompressed => (_options.Flags & Precompressed) != 0;
     private bool GetConsumes => (_options.Flags & (PoolFlags.Persistent | PoolFlags.Shared)) == 0;
-    private bool MayVanish => _tight && !IsPersistent;
+    private bool MayVanish => (_tight || _wasLimited) && !IsPersistent;
+    private long Memory
+    {
+        get
+        {
+            var figures = Engines.Figures(_client, _pool);
+            return figures.SlotBytes + figures.IndexBytes + figures.RecordBytes;
+        }
+    }
+
+    /// <summary>Most that one page takes: its slot, and an object with a path of nodes.</summary>
+    private long MostOfAPage => _size + _size / 8 + 8192;
+
+    /// <summary>
+    /// A new limit holds at once: an ephemeral pool is within it, and a persistent one has lost nothing. Below 0 there is none.
+    /// </summary>
+    public void Limit(long bytes)
+    {
+        var status = _client.Limit(_pool, bytes);
+        Assert.Equal(bytes < 0 ? TmemStatus.InvalidArgument : TmemStatus.Ok, status);
+        Assert.Equal(TmemStatus.Ok, _client.PoolInfo(_pool, out var info));
+        if (bytes >= 0) _limit = bytes;
+        _wasLimited |= bytes > 0;
+        Assert.Equal(_limit, info!.Options.LimitBytes);
+        if (_limit > 0 && !IsPersistent) Assert.InRange(Memory, 0, _limit);
+        if (IsPersistent) Assert.Equal(_pages.Count, info.Statistics.Pages);
+    }
+
+    public void Recode(TmemCodec codec)
+    {
+        var status = _client.Recode(_pool, codec);
+        var isKnown = codec <= TmemCodec.Zstd;
+        if (!isKnown) Assert.Equal(TmemStatus.UnsupportedCodec, status);
+        else Assert.Equal(IsPrecompressed && codec != TmemCodec.Page ? TmemStatus.InvalidFlags : TmemStatus.Ok, status);
+        Assert.Equal(TmemStatus.Ok, _client.PoolInfo(_pool, out var info));
+        if (status == TmemStatus.Ok) Assert.Equal(codec, info!.Options.Codec);
+    }
 
     public void Put(ulong obj, uint index, int seed, bool replace)
     {
         var page = Page(seed);
+        var before = Memory;
         var status = replace ? _client.Replace(_pool, Id(obj), index, page) : _client.Put(_pool, Id(obj), index, page);
+        var after = Memory;
+        Assert.True(_limit == 0 || after <= Math.Max(before, _limit), $"{after} of {_limit}, {before} before");
         if (status == TmemStatus.Ok)
         {
             _pages[(obj, index)] = page;
             return;
         }
-        AssertRefused(status);
+        AssertRefused(status, before);
         if (!replace) _pages.Remove((obj, index));
     }
 
@@ -67,12 +108,13 @@ internal sealed class PoolModel
     public void PutRun(ulong obj, uint first, int count, int seed)
     {
         var pages = Enumerable.Range(seed, count).Select(Page).ToArray();
+        var before = Memory;
         var status = _client.PutRange(_pool, Id(obj), first, Joined(pages), out var stored);
         if (IsRefusedRun(first, count, status)) return;
         for (var i = 0; i < stored; i++) _pages[(obj, first + (uint)i)] = pages[i];
         Assert.Equal(status == TmemStatus.Ok, stored == count);
         if (status == TmemStatus.Ok) return;
-        AssertRefused(status);
+        AssertRefused(status, before + stored * MostOfAPage);
         _pages.Remove((obj, first + (uint)stored));
     }
 
@@ -107,11 +149,12 @@ internal sealed class PoolModel
     {
         var (offset, length) = Part(from, to);
         var part = Pages.Any(seed, _size).AsSpan(0, Math.Min(length, _size));
+        var before = Memory;
         var status = _client.Write(_pool, Id(obj), index, offset, length > _size ? new byte[length] : part);
         if (IsRefusedPart(offset, length, status)) return;
-        if (status == TmemStatus.NoRoom)
+        if (status is TmemStatus.NoRoom or TmemStatus.PoolLimit)
         {
-            AssertRefused(status);
+            AssertRefused(status, before);
             if (!IsPersistent) _pages.Remove((obj, index));
             return;
         }
@@ -131,7 +174,12 @@ internal sealed class PoolModel
         }
         var isHere = _pages.TryGetValue((obj, index), out var here);
         var isThere = other._pages.TryGetValue((otherObject, otherIndex), out var there);
-        if (MayVanish && status == TmemStatus.Miss) return;
+        if ((MayVanish || other.MayVanish) && status == TmemStatus.Miss) return;
+        if (status == TmemStatus.PoolLimit)
+        {
+            Assert.True(_limit > 0 || other._limit > 0);
+            return;
+        }
         Assert.Equal(isHere && isThere ? TmemStatus.Ok : TmemStatus.Miss, status);
         if (status != TmemStatus.Ok) return;
         _pages[(obj, index)] = there!;
@@ -185,7 +233,11 @@ internal sealed class PoolModel
         foreach (var (obj, index) in _pages.Keys.ToList()) Get(obj, index);
     }
 
-    private void Create() => Assert.Equal(TmemStatus.Ok, _client.NewPool(_options, out _pool));
+    private void Create()
+    {
+        Assert.Equal(TmemStatus.Ok, _client.NewPool(_options, out _pool));
+        (_limit, _wasLimited) = (0, false);
+    }
 
     /// <summary>Whether a page was found, as the model expects; the model forgets a page that vanished.</summary>
     private bool Found(ulong obj, uint index, TmemStatus status, out byte[] expected)
@@ -222,7 +274,10 @@ internal sealed class PoolModel
         return joined;
     }
 
-    private void AssertRefused(TmemStatus status) => Assert.True(_tight && status == TmemStatus.NoRoom, $"{status}");
+    /// <summary>A page is refused for want of room in the store, or within a limit that could be too low for it.</summary>
+    private void AssertRefused(TmemStatus status, long memory) => Assert.True(
+        status == TmemStatus.NoRoom ? _tight
+        : status == TmemStatus.PoolLimit && _limit > 0 && (IsPersistent ? memory : 0) + MostOfAPage > _limit, $"{status}");
 
     // In the tight store most pages are ballast that does not shrink, so that room does run out.
     private byte[] Page(int seed) => IsPrecompressed

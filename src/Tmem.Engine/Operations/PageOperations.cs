@@ -179,5 +179,5 @@ internal sealed unsafe class PageOperations<THost, TPam>(
     }
 
     public static PageOwner OwnerOf(Pool pool, in ObjectId id) => new(
-        pool.Place, Pool.BucketOf(id), pool.IsPersistent, pool.Options.RefuseIncompressible, pool.Codec, pool.IsPrecompressed);
+        pool.Place, Pool.BucketOf(id), pool.IsPersistent, pool.RefusesIncompressible, pool.Codec, pool.IsPrecompressed);
 }

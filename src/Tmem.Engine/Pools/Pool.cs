@@ -43,8 +43,12 @@ internal sealed class Pool
     private volatile ClientState _owner;
     private volatile ClientState[] _members = [];
     private readonly Reserves _reserves;
+    private readonly PoolOptions _made;
+    private readonly TmemCodec? _codecForAll;
+    private volatile TmemCodec _codec;
     private long _memory;
     private long _reserve;
+    private long _limit;
 
     public Pool(PoolId id, int place, ClientState owner, in PoolOptions options, PoolStage stage, Reserves reserves,
         TmemCodec? codec = null)
@@ -55,8 +59,11 @@ internal sealed class Pool
         Place = place;
         _owner = owner;
         _stage = stage;
-        Options = options;
-        Codec = codec ?? options.Codec;
+        _made = options;
+        _limit = options.LimitBytes;
+        _codec = options.Codec;
+        _codecForAll = codec;
+        RefusesIncompressible = options.RefuseIncompressible;
         IsPersistent = (options.Flags & PoolFlags.Persistent) != 0;
         IsPrecompressed = (options.Flags & PoolFlags.Precompressed) != 0;
         PageSize = options.Flags.PageSize();
@@ -74,14 +81,24 @@ internal sealed class Pool
     /// </summary>
     public ClientState[] Members { get => _members; set => _members = value; }
 
-    /// <summary>The options it was created with. The reserve may have changed since: <see cref="ReserveBytes"/>.</summary>
-    public PoolOptions Options { get; }
+    /// <summary>
+    /// The options it was created with, and the limit and codec of now. The reserve may have changed: <see cref="ReserveBytes"/>.
+    /// </summary>
+    public PoolOptions Options => _made with { LimitBytes = LimitBytes, Codec = _codec };
+
+    /// <summary>The most memory it may take; 0 for no limit. Set by the pool table.</summary>
+    public long LimitBytes { get => Volatile.Read(ref _limit); set => Volatile.Write(ref _limit, value); }
 
     /// <summary>The pool's reserve; set by <see cref="Reserves"/>.</summary>
     public long ReserveBytes { get => Volatile.Read(ref _reserve); set => Volatile.Write(ref _reserve, value); }
 
     /// <summary>The codec for new pages in this process: the pool's own, or <see cref="EngineOptions.NewPagesCodec"/>.</summary>
-    public TmemCodec Codec { get; }
+    public TmemCodec Codec => _codecForAll ?? _codec;
+
+    /// <summary>Sets the pool's own codec. By the pool table.</summary>
+    public void SetCodec(TmemCodec codec) => _codec = codec;
+
+    public bool RefusesIncompressible { get; }
     public int PageSize { get; }
     public bool IsPersistent { get; }
     public bool IsPrecompressed { get; }
@@ -132,12 +149,12 @@ internal sealed class Pool
     }
 
     /// <summary>Whether a growth would exceed the pool's own limit.</summary>
-    public bool IsTooMuch(long bytes) => Options.LimitBytes != 0 && Memory + bytes > Options.LimitBytes;
+    public bool IsTooMuch(long bytes) => LimitBytes is not 0 and var limit && Memory + bytes > limit;
 
     /// <summary>As <see cref="TryGrow"/>, without the owner's limit.</summary>
     public TmemStatus TryGrowAlone(long bytes, bool asksReserves)
     {
-        var limit = Options.LimitBytes;
+        var limit = LimitBytes;
         if (limit == 0 && !asksReserves)
         {
             Interlocked.Add(ref _memory, bytes);

@@ -130,15 +130,49 @@ internal sealed unsafe partial class PoolTable
         return TmemStatus.TooManyPools;
     }
 
-    /// <summary>Changes a pool's reserve; NoSuchPool if it ended meanwhile.</summary>
+    /// <summary>
+    /// Changes a pool's reserve; NoSuchPool if it ended meanwhile, InvalidArgument if it cannot have such a reserve.
+    /// </summary>
     public TmemStatus SetReserve(Pool pool, long bytes)
     {
         lock (_change)
         {
             if (pool.IsEnding) return TmemStatus.NoSuchPool;
+            if (!PoolOptionsCheck.IsReserve(pool.Options, bytes)) return TmemStatus.InvalidArgument;
             var status = _reserves.TrySet(pool, bytes);
             if (status == TmemStatus.Ok) Volatile.Write(ref _entries[pool.Place].ReserveBytes, bytes);
             return status;
+        }
+    }
+
+    /// <summary>
+    /// Changes a pool's limit, with one store of the region; NoSuchPool if it ended meanwhile, InvalidArgument for a negative
+    /// limit and one below the reserve.
+    /// </summary>
+    public TmemStatus SetLimit(Pool pool, long bytes)
+    {
+        lock (_change)
+        {
+            if (pool.IsEnding) return TmemStatus.NoSuchPool;
+            if (bytes < 0 || !PoolOptionsCheck.IsReserve(pool.Options with { LimitBytes = bytes }, pool.ReserveBytes))
+                return TmemStatus.InvalidArgument;
+            pool.LimitBytes = bytes;
+            Volatile.Write(ref _entries[pool.Place].LimitBytes, bytes);
+            return TmemStatus.Ok;
+        }
+    }
+
+    /// <summary>As <see cref="SetLimit"/>, the codec of new pages; otherwise as for a new pool with it.</summary>
+    public TmemStatus SetCodec(Pool pool, TmemCodec codec)
+    {
+        lock (_change)
+        {
+            if (pool.IsEnding) return TmemStatus.NoSuchPool;
+            var options = pool.Options with { Codec = codec, ReserveBytes = pool.ReserveBytes };
+            if (PoolOptionsCheck.Of(options) is var check and not TmemStatus.Ok) return check;
+            pool.SetCodec(codec);
+            Volatile.Write(ref _entries[pool.Place].Policy, PoolEntry.PolicyOf(options));
+            return TmemStatus.Ok;
         }
     }
 
