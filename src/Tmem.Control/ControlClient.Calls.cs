@@ -25,6 +25,27 @@ internal sealed partial class ControlClient
     public Reply<PoolDestroyReply> DestroyPool(string name, bool force = false) =>
         Call<PoolDestroyParameters, PoolDestroyReply>(ControlMethod.PoolDestroy, new() { Name = name, Force = force }, Long);
 
+    public Reply<PoolSetReply> SetPool(PoolSetParameters wish) =>
+        Call<PoolSetParameters, PoolSetReply>(ControlMethod.PoolSet, wish, Long);
+
+    public Reply<PoolEmptyReply> EmptyPool(string name) =>
+        Call<PoolNameParameters, PoolEmptyReply>(ControlMethod.PoolEmpty, new() { Name = name }, Long);
+
+    public Reply<RoomReply> Resize(long capacity) =>
+        Call<ResizeParameters, RoomReply>(ControlMethod.Resize, new() { Capacity = capacity }, Long);
+
+    public Reply<RoomReply> Shrink(long size) =>
+        Call<ShrinkParameters, RoomReply>(ControlMethod.Shrink, new() { Size = size }, Long);
+
+    public Reply<RoomReply> Compact() => Call<RoomReply>(ControlMethod.Compact, Long);
+
+    public Reply<SyncReply> Sync() => Call<SyncReply>(ControlMethod.Sync, Long);
+
+    public Reply<ClientListReply> Clients() => Call<ClientListReply>(ControlMethod.ClientList, Usual);
+
+    public Reply<ClientFigures> SetClient(ClientSetParameters wish) =>
+        Call<ClientSetParameters, ClientFigures>(ControlMethod.ClientSet, wish, Usual);
+
     public Reply<CheckReply> Check() => Call<CheckReply>(ControlMethod.Check, Timeout.InfiniteTimeSpan);
 
     public Reply<StopReply> Stop(bool discard = false) => discard

@@ -49,7 +49,11 @@ internal sealed class RegionTakeover : IDisposable
     /// failure.
     /// </summary>
     /// <exception cref="RegionException">As <see cref="TmemEngine.Open"/>.</exception>
-    public TmemEngine Open() => TmemEngine.OpenPrepared(_options, Interlocked.Exchange(ref _memory, null));
+    public TmemEngine Open() => OpenWith(_options.CapacityBytes);
+
+    /// <summary>As <see cref="Open"/>, with the capacity of now, which may have been changed since the preparation.</summary>
+    public TmemEngine OpenWith(long capacity) =>
+        TmemEngine.OpenPrepared(_options with { CapacityBytes = capacity }, Interlocked.Exchange(ref _memory, null));
 
     /// <summary>Gives back what was prepared but not opened.</summary>
     public void Dispose() => Interlocked.Exchange(ref _memory, null)?.Dispose();

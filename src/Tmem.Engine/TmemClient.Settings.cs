@@ -35,8 +35,8 @@ public sealed partial class TmemClient
 
     /// <summary>
     /// Sets a pool's limit, 0 for none, in one store of the region. An ephemeral pool that holds more then evicts down to it; a
-    /// persistent one keeps what it holds, and refuses what would make it grow until it fits. InvalidArgument for a negative limit
-    /// and for one below the pool's reserve.
+    /// persistent one keeps what it holds, and refuses what would make it grow until it fits. InvalidArgument for a negative
+    /// limit and for one below the pool's reserve.
     /// </summary>
     public TmemStatus Limit(PoolId pool, long bytes)
     {

@@ -19,13 +19,19 @@ internal static class CommandTree
     private const int LongestTimeout = 86_400;
 
     /// <summary>Runs a command line.</summary>
+    /// <param name="args">Its words.</param>
+    /// <param name="standardOutput">Results.</param>
+    /// <param name="standardError">Errors and notes.</param>
+    /// <param name="system">Swap.</param>
+    /// <param name="mounts">Mounts.</param>
+    /// <param name="person">Who can be asked; null if nobody sits there.</param>
     /// <returns>An exit code of <see cref="ExitCode"/>.</returns>
     public static int Run(string[] args, TextWriter standardOutput, TextWriter standardError, ISwapSystem system,
-        IMountSystem mounts) => Create(standardOutput, standardError, system, mounts).Run(args);
+        IMountSystem mounts, TextReader? person = null) => Create(standardOutput, standardError, system, mounts, person).Run(args);
 
     /// <summary>The tree, from which manuals are made too, and what runs a command line of it.</summary>
     public static (RootCommand Root, Func<string[], int> Run) Create(TextWriter standardOutput, TextWriter standardError,
-        ISwapSystem system, IMountSystem mounts)
+        ISwapSystem system, IMountSystem mounts, TextReader? person = null)
     {
         var (output, error) = (new ResultWriter(standardOutput), new ResultWriter(standardError));
         var socket = new Option<string>("--socket")
@@ -54,12 +60,15 @@ internal static class CommandTree
             socket, json, timeout,
             Of(StatusCommand.Create()), Of(TopCommand.Create()),
             Group("pool", "Pools: the directories at the first level of the mount.",
-                PoolVerbs.List, PoolVerbs.Show(), PoolVerbs.Create(), PoolVerbs.Reserve(), PoolVerbs.Destroy()),
+                PoolVerbs.List, PoolVerbs.Show(), PoolVerbs.Create(), PoolSetVerb.Create(), PoolVerbs.Reserve(),
+                PoolVerbs.Empty(), PoolVerbs.Destroy()),
             Group("swap", "Swap on the store: a file in a persistent pool, a loop device with direct I/O over it, swapon.",
                 SwapVerbs.On(), SwapVerbs.Off(), SwapVerbs.Status),
             Group("config", "The files of settings: what they say, and whether they are right.",
                 ConfigVerbs.Show(), ConfigVerbs.Check()),
             Of(ReloadCommand.Create()),
+            Of(StoreVerbs.Resize()), Of(StoreVerbs.Shrink()), Of(StoreVerbs.Compact), Of(StoreVerbs.Sync),
+            Group("client", "Clients: the owners of pools. The file system is client 1.", ClientVerbs.List, ClientVerbs.Set()),
             Of(MetricsCommand.Create()), Of(DaemonVerbs.Check), Of(UpgradeCommand.Create()),
             Of(DaemonVerbs.Adopt), Of(DaemonVerbs.Recover()),
             Of(StopCommand.Create()),
@@ -84,7 +93,7 @@ internal static class CommandTree
             {
                 Patience = parse.GetValue(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             },
-            system, mounts, new Terminal(output, error, parse.GetValue(json))));
+            system, mounts, new Terminal(output, error, parse.GetValue(json), person)));
 
         Command Group(string name, string description, params IEnumerable<Verb> verbs)
         {

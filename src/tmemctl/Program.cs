@@ -8,4 +8,5 @@ using Tmem.Ctl.Swap;
 StandardStreams.Occupy();
 if (DaemonStart.Read(args) is var (program, begin, typed))
     return DaemonStarter.Run(program, begin, typed, Console.Error);
-return CommandTree.Run(args, Console.Out, Console.Error, new LinuxSwapSystem(), new LinuxMountSystem());
+return CommandTree.Run(args, Console.Out, Console.Error, new LinuxSwapSystem(), new LinuxMountSystem(),
+    Console.IsInputRedirected ? null : Console.In);

@@ -21,6 +21,17 @@ internal static class Ctl
         return new Outcome(code, output.ToString(), error.ToString());
     }
 
+    /// <summary>The same at a terminal, where a person answers.</summary>
+    public static Outcome RunBefore(string answer, FakeServer server, params string[] arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        using var person = new StringReader(answer);
+        var code = CommandTree.Run([.. arguments, "--socket", server.SocketPath], output, error, new FakeSwapSystem(),
+            new NoMounts(), person);
+        return new Outcome(code, output.ToString(), error.ToString());
+    }
+
     public static Outcome Run(FakeServer server, params string[] arguments) =>
         Run(new FakeSwapSystem(), server.SocketPath, arguments);
 }

@@ -52,6 +52,9 @@ internal sealed class FakeServer : IDisposable
     public List<PoolCreateParameters> Created { get; } = [];
     public RunningSettings Settings { get; } =
         new() { Spin = ControlProtocol.UsualSpin, Log = LogWish.Info, SyncInterval = 5, HugePages = false };
+    /// <summary>What the last pool.set was asked for.</summary>
+    public PoolSetParameters? Set { get; private set; }
+    public string Region { get; set; } = "anonymous memory";
     /// <summary>Sent as it is, instead of any reply.</summary>
     public string? Raw { get; set; }
     /// <summary>Refuses every pool.create with this.</summary>
@@ -160,7 +163,7 @@ internal sealed class FakeServer : IDisposable
                 {
                     Name = pool.Key, Id = IdOf(pool.Key), Kind = pool.Value, PageSize = 4096, LimitBytes =
                         0, RefuseIncompressible = false, Codec = "lz4",
-                    Pages = 1000, OriginalBytes = 4096000, CompressedBytes = 1638400, MemoryBytes = 1709000,
+                    Objects = 2, Pages = 1000, OriginalBytes = 4096000, CompressedBytes = 1638400, MemoryBytes = 1709000,
                     ForSwap = ForSwap.Contains(pool.Key) ? true : null,
                 }).ToList();
                 return (JsonSerializer.Serialize(new PoolListReply(pools), ControlJson.Default.PoolListReply), null);
@@ -182,6 +185,33 @@ internal sealed class FakeServer : IDisposable
                 if (!Pools.TryGetValue(name, out var its)) return (null, NotFound(name));
                 Reserved = request.Params!.Value.Deserialize(ControlJson.Default.PoolReserveParameters)!.Reserve;
                 return (Pool(name, its, 0, Reserved), null);
+            case ControlMethod.PoolSet:
+                if (!Pools.TryGetValue(name, out var set)) return (null, NotFound(name));
+                Set = request.Params!.Value.Deserialize(ControlJson.Default.PoolSetParameters)!;
+                var now = JsonSerializer.Deserialize(Pool(name, set, Set.Limit ?? 0, Set.Reserve ?? 0),
+                    ControlJson.Default.PoolReply)! with { Codec = "zstd", Owner = Set.Owner ?? 0, Mode = Set.Mode ?? 0x1ED };
+                return (JsonSerializer.Serialize(new PoolSetReply(now, set == "ephemeral" ? 3 : 0,
+                    set == "persistent" && Set.Limit > 0 ? 1 << 20 : 0), ControlJson.Default.PoolSetReply), null);
+            case ControlMethod.PoolEmpty:
+                return Pools.ContainsKey(name)
+                    ? (JsonSerializer.Serialize(new PoolEmptyReply(name, 1000), ControlJson.Default.PoolEmptyReply), null)
+                    : (null, NotFound(name));
+            case ControlMethod.Resize or ControlMethod.Shrink or ControlMethod.Compact:
+                return (JsonSerializer.Serialize(new RoomReply
+                {
+                    CapacityBytes = 1L << 30, UsedBytesBefore = 300 << 20, UsedBytes = UsedBytes, PagesEvicted = 1,
+                    SlotsMoved = 44,
+                }, ControlJson.Default.RoomReply), null);
+            case ControlMethod.Sync:
+                return (JsonSerializer.Serialize(new SyncReply(Region, 7, 0.1), ControlJson.Default.SyncReply), null);
+            case ControlMethod.ClientList:
+                return (JsonSerializer.Serialize(new ClientListReply([Client]), ControlJson.Default.ClientListReply), null);
+            case ControlMethod.ClientSet:
+                var wishes = request.Params!.Value.Deserialize(ControlJson.Default.ClientSetParameters)!;
+                return (JsonSerializer.Serialize(Client with
+                {
+                    LimitBytes = wishes.Limit ?? Client.LimitBytes, Weight = wishes.Weight ?? Client.Weight,
+                }, ControlJson.Default.ClientFigures), null);
             case ControlMethod.PoolDestroy:
                 if (Busy-- > 0) return (null, new RpcError(ControlErrorCode.Busy, "a file of it is open",
                     new RpcErrorData(name, "close it")));
@@ -193,6 +223,12 @@ internal sealed class FakeServer : IDisposable
                 return (null, new RpcError(ControlErrorCode.MethodNotFound, "no method", null));
         }
     }
+
+    private static ClientFigures Client { get; } = new()
+    {
+        Id = 1, Weight = 1, LimitBytes = 0, Frozen = false, Pools = 2, Pages = 1000, MemoryBytes = 5 << 20,
+        EphemeralBytes = 1 << 20, ShareBytes = 1 << 20,
+    };
 
     private static RpcError NotFound(string name) =>
         new(ControlErrorCode.NotFound, $"no pool '{name}'", new RpcErrorData(name, "see the list"));
@@ -215,7 +251,7 @@ internal sealed class FakeServer : IDisposable
     private StatusReply Status() => new()
     {
         Version = "9.8.7", Pid = 4711, Processes = Processes, MountPoint = Mount, Connection = Connection, SocketPath =
-            SocketPath, Region = "anonymous memory", StartedAt = DateTimeOffset.UnixEpoch,
+            SocketPath, Region = Region, StartedAt = DateTimeOffset.UnixEpoch,
         UptimeSeconds = 200, Threads = 4, Settings = Settings, ReserveExcess = Excess, Pools = Pools.Count, Total = Figures,
         Store = new StoreFigures
         {

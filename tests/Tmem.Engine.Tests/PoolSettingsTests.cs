@@ -88,7 +88,7 @@ public sealed class PoolSettingsTests : IDisposable
         Engines.AssertSound(engine);
     }
 
-    /// <summary>A kill comes before a setting's one store, or after it: what is attached to is the old or the new setting.</summary>
+    /// <summary>A kill comes before a setting's one store, or after it: an attach finds the old or the new setting.</summary>
     [Fact]
     public void Settings_outlive_the_process()
     {

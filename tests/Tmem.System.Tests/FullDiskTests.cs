@@ -37,7 +37,7 @@ public sealed class FullDiskTests : IDisposable
             daemon.AwaitRestarts(1);
             Assert.Equal(60L << 20, Bounded.Run(() => new FileInfo(Path.Combine(pool, "large")).Length));
             Assert.Equal(Contents(1), Bounded.Run(() => File.ReadAllBytes(Path.Combine(pool, "small"))));
-            var stop = daemon.Control("stop");
+            var stop = daemon.Control("stop", "--force");
             Assert.Equal(1, stop.Code);
             Assert.Contains("no room for", stop.All, StringComparison.Ordinal);
             Assert.Contains("THE LAST TIME FAILED", daemon.Control("status").Succeeds().Output, StringComparison.Ordinal);

@@ -54,7 +54,7 @@ public sealed class HungNeighbourTests : IDisposable
         File.WriteAllText(file, "contents");
         using (File.OpenRead(file))
         {
-            var refused = daemon.Control("stop");
+            var refused = daemon.Control("stop", "--force");
             Assert.Equal(1, refused.Code);
             Assert.Contains($"process {Environment.ProcessId}", refused.Errors, StringComparison.Ordinal);
         }

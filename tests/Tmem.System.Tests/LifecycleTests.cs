@@ -42,7 +42,7 @@ public class LifecycleTests
                 // Workers that have just given way, or were killed: they end beside those that serve.
                 if (round % 2 == 1) daemon.Control("upgrade", "--threads", "2").Succeeds();
                 if (round >= 3) Syscall.kill(daemon.Worker, Signum.SIGKILL);
-                var stop = daemon.Control("stop", "--json").Succeeds();
+                var stop = daemon.Control("stop", "--force", "--json").Succeeds();
                 Assert.Empty(MachineState.Of(folder));
                 Assert.False(File.Exists(daemon.Socket));
                 Assert.Contains("\"ended\": true", stop.Output, StringComparison.Ordinal);
@@ -60,7 +60,7 @@ public class LifecycleTests
         using (var daemon = Daemon.Start("64M"))
         {
             daemon.StopKeeper();
-            var stop = daemon.Control("stop", "--timeout", "1.5");
+            var stop = daemon.Control("stop", "--force", "--timeout", "1.5");
             Assert.Equal((5, ""), (stop.Code, stop.Output));
             Assert.Contains("still ending after 1.5 s", stop.Errors, StringComparison.Ordinal);
             daemon.Continue();
@@ -69,7 +69,8 @@ public class LifecycleTests
         using (var daemon = Daemon.Start("64M"))
         {
             daemon.StopKeeper();
-            Assert.Contains("is ending", daemon.Control("stop", "--no-wait").Succeeds().Output, StringComparison.Ordinal);
+            Assert.Contains("is ending", daemon.Control("stop", "--force", "--no-wait").Succeeds().Output,
+                StringComparison.Ordinal);
             daemon.Continue();
             Assert.True(daemon.WaitForEnd(30), daemon.Log);
         }
@@ -81,7 +82,7 @@ public class LifecycleTests
         using var daemon = Daemon.Start("64M");
         var worker = daemon.Worker;
         daemon.StopKeeper();
-        daemon.Control("stop", "--no-wait").Succeeds();
+        daemon.Control("stop", "--force", "--no-wait").Succeeds();
         Daemon.AwaitState(worker, 'Z');
         daemon.Signal(Signum.SIGKILL);
         daemon.AwaitNothing();
@@ -104,7 +105,7 @@ public class LifecycleTests
             try
             {
                 Assert.Contains("/dev/loop", daemon.Control("swap", "status").Succeeds().All, StringComparison.Ordinal);
-                Assert.Contains("swap", daemon.Control("stop").All, StringComparison.Ordinal);
+                Assert.Contains("swap", daemon.Control("stop", "--force").All, StringComparison.Ordinal);
             }
             finally
             {
@@ -139,7 +140,7 @@ public class LifecycleTests
         var descriptor = Bounded.Run(() => Files.Open(file, OpenFlags.O_CREAT | OpenFlags.O_RDWR, out _));
         try
         {
-            var stop = daemon.Control("stop");
+            var stop = daemon.Control("stop", "--force");
             Assert.Equal(1, stop.Code);
             Assert.Matches("busy|held|in use|open", stop.All);
             var destroy = daemon.Control("pool", "destroy", "--force", "p");
@@ -228,5 +229,5 @@ public class LifecycleTests
 
     /// <summary>Stops a daemon from a shell: "$0" is a folder on the mount, "$@" the command.</summary>
     private static Outcome Stop(Daemon daemon, string how, string folder) =>
-        Command.RunIn("/", 60, "bash", ["-c", how, folder, Built.Control, "--socket", daemon.Socket, "stop"]);
+        Command.RunIn("/", 60, "bash", ["-c", how, folder, Built.Control, "--socket", daemon.Socket, "stop", "--force"]);
 }

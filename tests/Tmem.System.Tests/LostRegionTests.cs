@@ -53,7 +53,7 @@ public sealed class LostRegionTests : IDisposable
             Assert.Equal(Errno.EIO, WriteSynced(Path.Combine(pool, "later"), bytes));
             daemon.Signal(Signum.SIGTERM);
             AwaitLog(daemon, "has been removed or replaced, and all that is stored");
-            var refused = daemon.Control("stop");
+            var refused = daemon.Control("stop", "--force");
             Assert.Equal(1, refused.Code);
             Assert.Contains("removed or replaced", refused.All, StringComparison.Ordinal);
             Assert.Contains($"--socket {daemon.Socket} stop --discard'", refused.All, StringComparison.Ordinal);
@@ -79,7 +79,7 @@ public sealed class LostRegionTests : IDisposable
         using var daemon = Daemon.Start("64M", _folder, "--region", Region);
         WriteSynced(Path.Combine(daemon.Pool("p"), "file"), new byte[5000]);
         File.Delete(Region);
-        var stop = daemon.Control("stop", "--discard").Succeeds().Output;
+        var stop = daemon.Control("stop", "--force", "--discard").Succeeds().Output;
         Assert.Matches("has ended; [0-9.]+ [KM]iB of the store are lost", stop);
         AssertHasEnded(daemon);
     }
@@ -97,10 +97,10 @@ public sealed class LostRegionTests : IDisposable
             var pool = daemon.Pool("p");
             Assert.Equal((Errno)0, WriteSynced(Path.Combine(pool, "small"), bytes.AsSpan(0, 9000).ToArray()));
             Assert.Equal(Errno.ENOSPC, WriteSynced(Path.Combine(pool, "large"), bytes));
-            var refused = daemon.Control("stop");
+            var refused = daemon.Control("stop", "--force");
             Assert.Equal(1, refused.Code);
             Assert.Contains("stop --discard'", refused.All, StringComparison.Ordinal);
-            Assert.Matches("[0-9.]+ MiB of the store are lost", daemon.Control("stop", "--discard").Succeeds().Output);
+            Assert.Matches("[0-9.]+ MiB of the store are lost", daemon.Control("stop", "--force", "--discard").Succeeds().Output);
             AssertHasEnded(daemon);
         }
         // As it was when it could last be written.

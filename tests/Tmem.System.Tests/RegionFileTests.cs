@@ -26,7 +26,7 @@ public class RegionFileTests
             {
                 var file = Path.Combine(daemon.Pool("p"), "file");
                 Bounded.Run(() => File.WriteAllBytes(file, bytes));
-                var stop = daemon.Control("stop");
+                var stop = daemon.Control("stop", "--force");
                 Assert.Equal(1, stop.Code);
                 Assert.Contains("has no room for what has changed", stop.All, StringComparison.Ordinal);
                 Assert.True(bytes.AsSpan().SequenceEqual(Bounded.Run(() => File.ReadAllBytes(file))));

@@ -213,7 +213,7 @@ public class SwapPlaceTests
 
     private static void AssertKept(Daemon daemon, string holder)
     {
-        var stop = daemon.Control("stop");
+        var stop = daemon.Control("stop", "--force");
         Assert.Equal(1, stop.Code);
         Assert.Contains(holder, stop.Errors, StringComparison.Ordinal);
         Assert.True(MachineState.IsMounted(daemon.Mount), "it was unmounted");

@@ -69,7 +69,7 @@ public class SwapTests
             Thread.Sleep(50);
         Assert.Contains("swap", daemon.Log, StringComparison.OrdinalIgnoreCase);
         Assert.False(daemon.WaitForEnd(2), $"the daemon ended under its swap device\n{daemon.Log}");
-        var stop = daemon.Control("stop");
+        var stop = daemon.Control("stop", "--force");
         Assert.Equal(1, stop.Code);
         Assert.Contains("swap", stop.All, StringComparison.OrdinalIgnoreCase);
         daemon.Control("status").Succeeds();

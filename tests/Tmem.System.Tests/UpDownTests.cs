@@ -116,6 +116,23 @@ public class UpDownTests
     }
 
     [Fact]
+    public void Scripts_down_loses_nothing_that_nobody_agreed_to_lose()
+    {
+        Up((folder, settings) =>
+        {
+            Script("up", 60, settings, "--no-swap").Succeeds();
+            var file = Path.Combine(folder, "mnt/p/file");
+            Bounded.Run(() => File.WriteAllText(Directory.CreateDirectory(Path.GetDirectoryName(file)!).FullName + "/file", "x"));
+            var refused = Script("down", 60, settings);
+            Assert.Equal(1, refused.Code);
+            Assert.Contains("stopping loses 1 file of 1 pool (p), 4.0 KiB: the store is memory alone", refused.Errors,
+                StringComparison.Ordinal);
+            Assert.Equal("x", Bounded.Run(() => File.ReadAllText(file)));
+            Script("down", 60, settings, "--force").Succeeds();
+        });
+    }
+
+    [Fact]
     public void Scripts_say_their_name_once()
     {
         Assert.Equal((2, "scripts/up: --swap-size needs a value; see scripts/up --help\n"), Misused("up", "--swap-size"));
@@ -216,7 +233,7 @@ public class UpDownTests
         }
         finally
         {
-            Script("down", 120, settings).Succeeds();
+            Script("down", 120, settings, "--force").Succeeds();
             Directory.Delete(folder, recursive: true);
         }
     }

@@ -12,9 +12,10 @@ function __tmemctl_at
             continue
         end
         switch $word
-            case --binary --codec --config --interval --limit --listen --log \
-                        --mount --pool --priority --reserve --size --socket --spin \
-                        --textfile --threads --timeout --watch
+            case --binary --codec --config --group --interval --limit \
+                        --listen --log --mode --mount --owner --page-size --pool \
+                        --priority --reserve --size --socket --spin --textfile \
+                        --threads --timeout --watch --weight
                 set value yes
             case help
                 set -q path[1]; or set path help
@@ -22,13 +23,16 @@ function __tmemctl_at
                 switch (string join ' ' tmemctl $path $word)
                     case 'tmemctl status' 'tmemctl top' 'tmemctl pool' \
                         'tmemctl pool list' 'tmemctl pool show' \
-                        'tmemctl pool create' 'tmemctl pool reserve' \
+                        'tmemctl pool create' 'tmemctl pool set' \
+                        'tmemctl pool reserve' 'tmemctl pool empty' \
                         'tmemctl pool destroy' 'tmemctl swap' 'tmemctl swap on' \
                         'tmemctl swap off' 'tmemctl swap status' 'tmemctl config' \
                         'tmemctl config show' 'tmemctl config check' \
-                        'tmemctl reload' 'tmemctl metrics' 'tmemctl check' \
-                        'tmemctl upgrade' 'tmemctl adopt' 'tmemctl recover' \
-                        'tmemctl stop'
+                        'tmemctl reload' 'tmemctl resize' 'tmemctl shrink' \
+                        'tmemctl compact' 'tmemctl sync' 'tmemctl client' \
+                        'tmemctl client list' 'tmemctl client set' 'tmemctl metrics' \
+                        'tmemctl check' 'tmemctl upgrade' 'tmemctl adopt' \
+                        'tmemctl recover' 'tmemctl stop'
                         set -a path $word
                 end
         end
@@ -54,6 +58,11 @@ complete -c tmemctl -n '__tmemctl_at' -a swap -d 'Swap on the store'
 complete -c tmemctl -n '__tmemctl_at' -a config -d 'The files of settings'
 complete -c tmemctl -n '__tmemctl_at' \
     -a reload -d 'Reads the settings again and applies what can be applied while the ...'
+complete -c tmemctl -n '__tmemctl_at' -a resize -d 'Changes the store'\''s capacity while it is in use'
+complete -c tmemctl -n '__tmemctl_at' -a shrink -d 'Gives memory back now'
+complete -c tmemctl -n '__tmemctl_at' -a compact -d 'Moves pages together and gives the memory between them back'
+complete -c tmemctl -n '__tmemctl_at' -a sync -d 'Writes the region'\''s file'
+complete -c tmemctl -n '__tmemctl_at' -a client -d 'Clients'
 complete -c tmemctl -n '__tmemctl_at' -a metrics -d 'Prints what a monitor collects, in Prometheus'\'' text format'
 complete -c tmemctl -n '__tmemctl_at' -a check -d 'Reads and cross-checks everything stored, while the daemon serves on'
 complete -c tmemctl -n '__tmemctl_at' \
@@ -69,7 +78,10 @@ complete -c tmemctl -n '__tmemctl_at top' -l interval -x -d 'Seconds between two
 complete -c tmemctl -n '__tmemctl_at pool' -a list -d 'Lists the pools'
 complete -c tmemctl -n '__tmemctl_at pool' -a show -d 'Shows everything counted for a pool'
 complete -c tmemctl -n '__tmemctl_at pool' -a create -d 'Creates a pool'
+complete -c tmemctl -n '__tmemctl_at pool' -a set -d 'Changes settings of a pool while it is in use'
 complete -c tmemctl -n '__tmemctl_at pool' -a reserve -d 'Guarantees a pool memory, whatever other pools store'
+complete -c tmemctl -n '__tmemctl_at pool' \
+    -a empty -d 'Removes all files and pages of a pool, which stays with its settings'
 complete -c tmemctl -n '__tmemctl_at pool' -a destroy -d 'Destroys a pool and every page in it'
 complete -c tmemctl -n '__tmemctl_at pool show' -a '(__tmemctl_pools)'
 complete -c tmemctl -n '__tmemctl_at pool create' -l ephemeral -d 'Pages may vanish when room is needed'
@@ -77,7 +89,22 @@ complete -c tmemctl -n '__tmemctl_at pool create' -l limit -x -d 'Most memory th
 complete -c tmemctl -n '__tmemctl_at pool create' -l reserve -x -d 'Memory the pool is guaranteed'
 complete -c tmemctl -n '__tmemctl_at pool create' \
     -l refuse-incompressible -d 'Refuse pages that do not shrink instead of storing them as they are'
+complete -c tmemctl -n '__tmemctl_at pool create' \
+    -l codec -x -a 'lz4 lz4-reference zstd' -d 'What its pages are compressed with'
+complete -c tmemctl -n '__tmemctl_at pool create' -l page-size -x -d 'Bytes of a page'
+complete -c tmemctl -n '__tmemctl_at pool create' -l owner -x -d 'User that its directory belongs to, by name or number'
+complete -c tmemctl -n '__tmemctl_at pool create' -l group -x -d 'Group that its directory belongs to'
+complete -c tmemctl -n '__tmemctl_at pool create' -l mode -x -d 'Permissions of its directory'
+complete -c tmemctl -n '__tmemctl_at pool set' -l limit -x -d 'Most memory the pool'\''s pages may take, or none'
+complete -c tmemctl -n '__tmemctl_at pool set' -l reserve -x -d 'Memory the pool is guaranteed, or none'
+complete -c tmemctl -n '__tmemctl_at pool set' \
+    -l codec -x -a 'lz4 lz4-reference zstd' -d 'What new pages are compressed with'
+complete -c tmemctl -n '__tmemctl_at pool set' -l owner -x -d 'User that its directory belongs to, by name or number'
+complete -c tmemctl -n '__tmemctl_at pool set' -l group -x -d 'Group that its directory belongs to'
+complete -c tmemctl -n '__tmemctl_at pool set' -l mode -x -d 'Permissions of its directory'
+complete -c tmemctl -n '__tmemctl_at pool set' -a '(__tmemctl_pools)'
 complete -c tmemctl -n '__tmemctl_at pool reserve' -a '(__tmemctl_pools)'
+complete -c tmemctl -n '__tmemctl_at pool empty' -a '(__tmemctl_pools)'
 complete -c tmemctl -n '__tmemctl_at pool destroy' -l force -d 'Destroy it although it holds files'
 complete -c tmemctl -n '__tmemctl_at pool destroy' -a '(__tmemctl_pools)'
 complete -c tmemctl -n '__tmemctl_at swap' -a on -d 'Makes a swap device on the store and turns it on'
@@ -99,6 +126,11 @@ complete -c tmemctl -n '__tmemctl_at config show' -l config -r -F -d 'File of se
 complete -c tmemctl -n '__tmemctl_at config check' -F
 complete -c tmemctl -n '__tmemctl_at reload' -l dry-run -d 'Say what would be done, and do nothing'
 complete -c tmemctl -n '__tmemctl_at reload' -l config -r -F -d 'File of settings'
+complete -c tmemctl -n '__tmemctl_at client' -a list -d 'Lists the clients'
+complete -c tmemctl -n '__tmemctl_at client' -a set -d 'Changes limit and weight of a client'
+complete -c tmemctl -n '__tmemctl_at client set' \
+    -l limit -x -d 'Most memory that all its pools together may take, or none'
+complete -c tmemctl -n '__tmemctl_at client set' -l weight -x -d 'Its part of ephemeral memory when the store is full'
 complete -c tmemctl -n '__tmemctl_at metrics' -l textfile -r -F -d 'Write them to this file instead'
 complete -c tmemctl -n '__tmemctl_at metrics' -l listen -x -d 'Serve them over HTTP at /metrics until interrupted'
 complete -c tmemctl -n '__tmemctl_at upgrade' \
@@ -109,8 +141,9 @@ complete -c tmemctl -n '__tmemctl_at upgrade' -l log -x -a 'debug info warning e
 complete -c tmemctl -n '__tmemctl_at upgrade' \
     -l codec -x -a 'lz4 lz4-reference zstd pool' -d 'What new pages are compressed with'
 complete -c tmemctl -n '__tmemctl_at recover' -l mount -r -F -d 'Look at this mount alone'
+complete -c tmemctl -n '__tmemctl_at stop' -l force -d 'Stop a store that is memory alone'
 complete -c tmemctl -n '__tmemctl_at stop' \
     -l discard -d 'Stop even if the region'\''s file cannot be written or has been removed'
 complete -c tmemctl -n '__tmemctl_at stop' -l no-wait -d 'Return when the daemon has unmounted'
 complete -c tmemctl -n '__tmemctl_at help' \
-    -a 'status top pool swap config reload metrics check upgrade adopt recover stop help'
+    -a 'status top pool swap config reload resize shrink compact sync client metrics check upgrade adopt recover stop help'

@@ -35,6 +35,15 @@ internal static class ControlProtocol
     /// <summary>Least limit of a pool, in bytes; 0 is none.</summary>
     public const long SmallestLimit = 64 * 1024;
 
+    /// <summary>Bytes of a page of a pool of files.</summary>
+    public const int PageSize = 4096;
+
+    /// <summary>Bytes of the smallest and the largest page that the engine has.</summary>
+    public const int LeastPageSize = 4096, MostPageSize = 64 * 1024;
+
+    /// <summary>The highest weight of a client.</summary>
+    public const int MaximumWeight = ushort.MaxValue;
+
     /// <summary>Largest file of a store, and so the largest swap device, in bytes.</summary>
     public const long LargestFile = 1L << 44;
 
@@ -48,6 +57,9 @@ internal static class ControlProtocol
     /// Polling of a daemon that was told nothing. With one processor, a polling thread only keeps its client from running.
     /// </summary>
     public static int UsualSpin => Environment.ProcessorCount > 1 ? 100 : 0;
+
+    /// <summary>Whether a region, as <see cref="StatusReply.Region"/> names it, is a file.</summary>
+    public static bool IsFile(string region) => region.StartsWith('/');
 
     /// <summary>Longest reply line a client accepts, in bytes.</summary>
     public const int MaximumReply = 8 * 1024 * 1024;
@@ -68,6 +80,22 @@ internal static class ControlMethod
     public const string PoolCreate = "pool.create";
     /// <summary><see cref="PoolReserveParameters"/> -> <see cref="PoolReply"/>.</summary>
     public const string PoolReserve = "pool.reserve";
+    /// <summary><see cref="PoolSetParameters"/> -> <see cref="PoolSetReply"/>.</summary>
+    public const string PoolSet = "pool.set";
+    /// <summary><see cref="PoolNameParameters"/> -> <see cref="PoolEmptyReply"/>.</summary>
+    public const string PoolEmpty = "pool.empty";
+    /// <summary><see cref="ResizeParameters"/> -> <see cref="RoomReply"/>.</summary>
+    public const string Resize = "resize";
+    /// <summary><see cref="ShrinkParameters"/> -> <see cref="RoomReply"/>.</summary>
+    public const string Shrink = "shrink";
+    /// <summary>() -> <see cref="RoomReply"/>.</summary>
+    public const string Compact = "compact";
+    /// <summary>() -> <see cref="SyncReply"/>.</summary>
+    public const string Sync = "sync";
+    /// <summary>() -> <see cref="ClientListReply"/>.</summary>
+    public const string ClientList = "client.list";
+    /// <summary><see cref="ClientSetParameters"/> -> <see cref="ClientFigures"/>.</summary>
+    public const string ClientSet = "client.set";
     /// <summary><see cref="PoolDestroyParameters"/> -> <see cref="PoolDestroyReply"/>.</summary>
     public const string PoolDestroy = "pool.destroy";
     /// <summary>() -> <see cref="CheckReply"/>.</summary>
@@ -80,10 +108,11 @@ internal static class ControlMethod
     public const string Adopt = "adopt";
 
     /// <summary>Whether a method tells figures, and does nothing: the socket's group may call it.</summary>
-    public static bool IsOfFigures(string method) => method is Status or Metrics or PoolList or PoolShow;
+    public static bool IsOfFigures(string method) => method is Status or Metrics or PoolList or PoolShow or ClientList;
 
     /// <summary>Whether a method changes anything: for such a method it matters whether it was begun.</summary>
-    public static bool Changes(string method) => method is PoolCreate or PoolReserve or PoolDestroy or Stop or Upgrade or Adopt;
+    public static bool Changes(string method) => method is PoolCreate or PoolReserve or PoolSet or PoolEmpty
+        or PoolDestroy or Resize or Shrink or Compact or Sync or ClientSet or Stop or Upgrade or Adopt;
 }
 
 /// <summary>Error codes: those of JSON-RPC 2.0, and the daemon's own from -32000 downwards.</summary>

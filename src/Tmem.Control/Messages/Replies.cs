@@ -178,11 +178,18 @@ internal record PoolDescription
     public bool? ForSwap { get; init; }
     /// <summary>The codec of its new pages; null from a daemon that does not tell.</summary>
     public string? Codec { get; init; }
+    /// <summary>The directory's user and group, by number.</summary>
+    public uint Owner { get; init; }
+    public uint Group { get; init; }
+    /// <summary>The directory's permission bits.</summary>
+    public uint Mode { get; init; }
 }
 
 /// <summary>A row of <c>pool.list</c>: short, so that a thousand pools stay a small reply.</summary>
 internal sealed record PoolSummary : PoolDescription
 {
+    /// <summary>Files with contents.</summary>
+    public long Objects { get; init; }
     public required long Pages { get; init; }
     public required long OriginalBytes { get; init; }
     public required long CompressedBytes { get; init; }
@@ -220,6 +227,59 @@ internal sealed record RequestLatencies(string Kind, long Nanoseconds, IReadOnly
 /// <param name="Name">The destroyed pool.</param>
 /// <param name="PagesFreed">How many pages it held when the call began.</param>
 internal sealed record PoolDestroyReply(string Name, long PagesFreed);
+
+/// <summary>The result of <c>pool.set</c>.</summary>
+/// <param name="Pool">The pool as it is now.</param>
+/// <param name="PagesEvicted">Pages of an ephemeral pool that a lower limit has cost.</param>
+/// <param name="ExcessBytes">
+/// Memory that the pool takes beyond its limit: until it is freed, nothing that makes the pool grow is stored.
+/// </param>
+internal sealed record PoolSetReply(PoolReply Pool, long PagesEvicted, long ExcessBytes);
+
+/// <summary>The result of <c>pool.empty</c>.</summary>
+/// <param name="Name">The pool.</param>
+/// <param name="PagesFreed">Pages dropped.</param>
+internal sealed record PoolEmptyReply(string Name, long PagesFreed);
+
+/// <summary>The result of <c>resize</c>, <c>shrink</c> and <c>compact</c>: what the store takes.</summary>
+internal sealed record RoomReply
+{
+    public required long CapacityBytes { get; init; }
+    /// <summary>Memory before and after.</summary>
+    public required long UsedBytesBefore { get; init; }
+    public required long UsedBytes { get; init; }
+    /// <summary>Ephemeral pages that made way.</summary>
+    public required long PagesEvicted { get; init; }
+    /// <summary>Slots moved to close holes.</summary>
+    public required long SlotsMoved { get; init; }
+}
+
+/// <summary>The result of <c>sync</c>.</summary>
+/// <param name="Region">The region's file, or its kind ("memory"), which has nothing to be written to.</param>
+/// <param name="Checkpoints">How often it was written so far.</param>
+/// <param name="Seconds">How long it took.</param>
+internal sealed record SyncReply(string Region, long Checkpoints, double Seconds);
+
+/// <summary>A client of the engine: the owner of pools.</summary>
+internal sealed record ClientFigures
+{
+    public required uint Id { get; init; }
+    /// <summary>Its part of ephemeral memory when the store is full, relative to the other clients' weights.</summary>
+    public required int Weight { get; init; }
+    /// <summary>Most real memory that all its pools may take; 0: no limit.</summary>
+    public required long LimitBytes { get; init; }
+    /// <summary>Whether its puts are refused, as before a save.</summary>
+    public required bool Frozen { get; init; }
+    public required int Pools { get; init; }
+    public required long Pages { get; init; }
+    public required long MemoryBytes { get; init; }
+    public required long EphemeralBytes { get; init; }
+    /// <summary>What it may hold of all ephemeral memory, by its weight; 0 if it holds none.</summary>
+    public required long ShareBytes { get; init; }
+}
+
+/// <summary>The result of <c>client.list</c>, by number.</summary>
+internal sealed record ClientListReply(IReadOnlyList<ClientFigures> Clients);
 
 /// <summary>The result of <c>check</c>: problems are sentences, none if all is well.</summary>
 internal sealed record CheckReply(long PagesChecked, long ObjectsChecked, long SpansChecked, double Seconds,

@@ -34,6 +34,52 @@ internal sealed record PoolCreateParameters
     public bool? ForSwap { get; init; }
     /// <summary>lz4, lz4-reference or zstd; without it, or with pool, the default.</summary>
     public CodecWish? Codec { get; init; }
+    /// <summary>Bytes of a page: 4096, which is what pools of files have.</summary>
+    public int? PageSize { get; init; }
+    /// <summary>The directory's user, by number; without it root.</summary>
+    public uint? Owner { get; init; }
+    /// <summary>The directory's group, by number; without it root's.</summary>
+    public uint? Group { get; init; }
+    /// <summary>The directory's permission bits, from 0 to 4095 (octal 7777); without it octal 755.</summary>
+    public uint? Mode { get; init; }
+}
+
+/// <summary>Parameters of <c>pool.set</c>: omitted ones stay as they are.</summary>
+internal sealed record PoolSetParameters
+{
+    public string? Name { get; init; }
+    /// <summary>Bytes; 0 is no limit.</summary>
+    public long? Limit { get; init; }
+    /// <summary>Bytes; 0 is none.</summary>
+    public long? Reserve { get; init; }
+    /// <summary>lz4, lz4-reference or zstd; pool is the default.</summary>
+    public CodecWish? Codec { get; init; }
+    public uint? Owner { get; init; }
+    public uint? Group { get; init; }
+    public uint? Mode { get; init; }
+}
+
+/// <summary>Parameters of <c>resize</c>.</summary>
+internal sealed record ResizeParameters
+{
+    /// <summary>The new capacity in bytes.</summary>
+    public required long Capacity { get; init; }
+}
+
+/// <summary>Parameters of <c>shrink</c>.</summary>
+internal sealed record ShrinkParameters
+{
+    /// <summary>The most that the store is to take, in bytes.</summary>
+    public required long Size { get; init; }
+}
+
+/// <summary>Parameters of <c>client.set</c>: omitted ones stay as they are.</summary>
+internal sealed record ClientSetParameters
+{
+    public required uint Id { get; init; }
+    /// <summary>Bytes; 0 is no limit.</summary>
+    public long? Limit { get; init; }
+    public int? Weight { get; init; }
 }
 
 /// <summary>Parameters of <c>pool.reserve</c>.</summary>

@@ -11,6 +11,8 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
 {
     private readonly ControlCommand _tmemctl = new(socketPath);
     private readonly PoolMethods _pools = new(engine, directory, new ControlCommand(socketPath), daemon.HoldersOf);
+    private readonly StoreMethods _store = new(daemon, engine, new ControlCommand(socketPath));
+    private readonly ClientMethods _clients = new(engine, new ControlCommand(socketPath));
     private int _checking;
 
     /// <summary>Carries out a method. Whatever the parameters hold, the answer is a value or an error.</summary>
@@ -35,8 +37,22 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
             wish => _pools.Reserve(wish, wanted)),
         ControlMethod.PoolDestroy => RpcParameters.Read(method, parameters, ControlJson.Default.PoolDestroyParameters,
             wish => _pools.Destroy(wish, wanted)),
+        ControlMethod.PoolSet => RpcParameters.Read(method, parameters, ControlJson.Default.PoolSetParameters,
+            wish => _pools.Set(wish, wanted)),
+        ControlMethod.PoolEmpty => RpcParameters.Read(method, parameters, ControlJson.Default.PoolNameParameters,
+            wish => _pools.Empty(wish, wanted)),
+        ControlMethod.Resize => RpcParameters.Read(method, parameters, ControlJson.Default.ResizeParameters,
+            wish => _store.Resize(wish, wanted)),
+        ControlMethod.Shrink => RpcParameters.Read(method, parameters, ControlJson.Default.ShrinkParameters,
+            wish => _store.Shrink(wish, wanted)),
+        ControlMethod.Compact => WithoutParameters(method, parameters) ?? _store.Compact(),
+        ControlMethod.Sync => WithoutParameters(method, parameters) ?? _store.Sync(),
+        ControlMethod.ClientList => WithoutParameters(method, parameters) ?? _clients.List(),
+        ControlMethod.ClientSet => RpcParameters.Read(method, parameters, ControlJson.Default.ClientSetParameters,
+            wish => _clients.Set(wish, wanted)),
         _ => RpcAnswer.Fail(ControlErrorCode.MethodNotFound, $"no method '{Shorten(method)}'", Shorten(method),
-            "use status, metrics, pool.list, pool.show, pool.create, pool.reserve, pool.destroy, check, upgrade, adopt or stop"),
+            "use status, metrics, pool.list, pool.show, pool.create, pool.set, pool.reserve, pool.empty, pool.destroy, "
+                + "client.list, client.set, resize, shrink, compact, sync, check, upgrade, adopt or stop"),
     };
 
     private static RpcAnswer? WithoutParameters(string method, JsonElement? parameters) => RpcParameters.None(method, parameters);

@@ -85,6 +85,20 @@ internal static class Figures
         CorruptPages = statistics.CorruptPages,
     };
 
+    /// <summary>A client.</summary>
+    public static ClientFigures Of(ClientInfo client) => new()
+    {
+        Id = client.Id.Value,
+        Weight = client.Options.Weight,
+        LimitBytes = client.Options.LimitBytes,
+        Frozen = client.Frozen,
+        Pools = client.Pools,
+        Pages = client.Pages,
+        MemoryBytes = client.MemoryBytes,
+        EphemeralBytes = client.EphemeralBytes,
+        ShareBytes = client.ShareBytes,
+    };
+
     /// <summary>A row of the list. A pool destroyed since the snapshot counts as empty.</summary>
     public static PoolSummary Summary(NamedPool pool, PoolSnapshot? snapshot)
     {
@@ -100,6 +114,10 @@ internal static class Figures
             RefuseIncompressible = pool.Options.RefuseIncompressible,
             ForSwap = pool.ForSwap ? true : null,
             Codec = pool.Options.Codec.Name(),
+            Owner = pool.Owner.User,
+            Group = pool.Owner.Group,
+            Mode = pool.Mode,
+            Objects = figures.Objects,
             Pages = figures.Pages,
             OriginalBytes = figures.OriginalBytes,
             CompressedBytes = figures.CompressedBytes,
@@ -119,6 +137,9 @@ internal static class Figures
         RefuseIncompressible = pool.Options.RefuseIncompressible,
         ForSwap = pool.ForSwap ? true : null,
         Codec = pool.Options.Codec.Name(),
+        Owner = pool.Owner.User,
+        Group = pool.Owner.Group,
+        Mode = pool.Mode,
         Figures = Of(snapshot?.Statistics ?? default),
     };
 

@@ -13,7 +13,7 @@ namespace Tmem.Fuse.Control;
 internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, ControlCommand tmemctl,
     Func<string, IReadOnlyList<string>> holders)
 {
-    private const uint Mode = 0x1ED, SwapMode = 0x1C0; // 0755, 0700
+    private const uint Mode = 0x1ED, SwapMode = 0x1C0, AllModes = 0xFFF; // 0755, 0700, 07777
     private const int MostPools = ControlProtocol.MaximumPools;
 
     /// <summary>pool.list.</summary>
@@ -50,19 +50,22 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
         if (Unshowable(name) is { } unshowable) return unshowable;
         if (UnusableLimit(name, parameters.Limit) is { } refusal) return refusal;
         if (Unreservable(name, parameters) is { } unreservable) return unreservable;
+        if (Unusable(name, parameters.PageSize, parameters.Mode) is { } unusable) return unusable;
         var flags = parameters.Ephemeral ? PoolFlags.Shared : PoolFlags.Persistent;
-        var codec = parameters.Codec is { } wish and not CodecWish.Pool ? (TmemCodec)(wish - CodecWish.Lz4) : TmemCodec.Page;
-        var options = new PoolOptions(flags, parameters.Limit, parameters.RefuseIncompressible, codec,
+        var options = new PoolOptions(flags, parameters.Limit, parameters.RefuseIncompressible, Codec(parameters.Codec),
             ReserveBytes: parameters.Reserve);
-        if (!wanted()) return GivenUp(name);
         var forSwap = parameters.ForSwap == true;
-        var errno = directory.CreatePool(name, in options, forSwap ? SwapMode : Mode, out var id, forSwap);
+        var owner = new PoolOwner(parameters.Owner ?? 0, parameters.Group ?? 0);
+        var mode = forSwap ? SwapMode : parameters.Mode ?? Mode;
+        if (!wanted()) return GivenUp(name);
+        var errno = directory.CreatePool(name, in options, mode, out var id, forSwap, owner);
         if (errno == Errno.ENOSPC && directory.Pools().Count >= MostPools)
             return RpcAnswer.Fail(ControlErrorCode.NoRoom,
                 $"pool '{name}' cannot be created: there are {MostPools} already, and no store can have more", name,
                 "destroy one that is not needed, or make a directory in one that is there");
         return errno == Errno.Ok
-            ? RpcAnswer.Of(Figures.Reply(new NamedPool(name, id, options, forSwap), Snapshot(id)), ControlJson.Default.PoolReply)
+            ? RpcAnswer.Of(Figures.Reply(new NamedPool(name, id, options, forSwap, owner, mode), Snapshot(id)),
+                ControlJson.Default.PoolReply)
             : PoolRefusal.Of(tmemctl, name, "be created" + With(parameters.Reserve), errno,
                 parameters.Reserve > 0 ? engine.Statistics().ReservableBytes : null);
     }
@@ -80,17 +83,77 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
         };
         if (Unreservable(name, wish) is { } unreservable) return unreservable;
         if (!wanted()) return GivenUp(name);
-        var errno = directory.ReservePool(name, parameters.Reserve);
+        var errno = directory.ChangePool(name, new PoolChange(Reserve: parameters.Reserve));
         return errno == Errno.Ok
             ? RpcAnswer.Of(Figures.Reply(pool, Snapshot(pool.Id)), ControlJson.Default.PoolReply)
             : PoolRefusal.Of(tmemctl, name, $"be guaranteed {ByteSize.Format(parameters.Reserve)}", errno,
                 engine.Statistics().ReservableBytes + Held(pool.Id));
     }
 
+    /// <summary>pool.set: what is not given stays as it is.</summary>
+    public RpcAnswer Set(PoolSetParameters parameters, Func<bool> wanted)
+    {
+        if (Unusable(parameters.Name) is { } problem) return problem;
+        var name = parameters.Name!;
+        if (Find(name) is not { } pool) return NoSuchPool(name);
+        if (parameters.Limit is { } limit && UnusableLimit(name, limit) is { } refusal) return refusal;
+        if (Unusable(name, pageSize: null, parameters.Mode) is { } unusable) return unusable;
+        var now = Snapshot(pool.Id);
+        var wish = new PoolCreateParameters
+        {
+            Reserve = parameters.Reserve ?? now?.Options.ReserveBytes ?? 0,
+            Ephemeral = (pool.Options.Flags & PoolFlags.Persistent) == 0,
+            Limit = parameters.Limit ?? pool.Options.LimitBytes,
+        };
+        if (Unreservable(name, wish) is { } unreservable) return unreservable;
+        if (!wanted()) return GivenUp(name);
+        var errno = directory.ChangePool(name, new PoolChange(parameters.Limit, parameters.Reserve,
+            parameters.Codec is { } codec ? Codec(codec) : null, parameters.Owner, parameters.Group, parameters.Mode));
+        if (errno != Errno.Ok)
+            return PoolRefusal.Of(tmemctl, name, "be set" + With(parameters.Reserve ?? 0), errno,
+                parameters.Reserve > 0 ? engine.Statistics().ReservableBytes + Held(pool.Id) : null);
+        if (Find(name) is not { } changed) return NoSuchPool(name);
+        var then = Snapshot(pool.Id);
+        var excess = changed.Options.LimitBytes == 0 ? 0 : Math.Max(0, Memory(then) - changed.Options.LimitBytes);
+        return RpcAnswer.Of(new PoolSetReply(Figures.Reply(changed, then),
+            (then?.Statistics.Evictions ?? 0) - (now?.Statistics.Evictions ?? 0), excess), ControlJson.Default.PoolSetReply);
+    }
+
+    /// <summary>pool.empty.</summary>
+    public RpcAnswer Empty(PoolNameParameters parameters, Func<bool> wanted)
+    {
+        if (Unusable(parameters.Name) is { } problem) return problem;
+        var name = parameters.Name!;
+        if (Find(name) is null) return NoSuchPool(name);
+        if (!wanted()) return GivenUp(name);
+        var errno = directory.EmptyPool(name, out var pages);
+        return errno == Errno.Ok
+            ? RpcAnswer.Of(new PoolEmptyReply(name, pages), ControlJson.Default.PoolEmptyReply)
+            : PoolRefusal.Of(tmemctl, name, "be emptied", errno, most: null, errno == Errno.EBUSY ? holders(name) : []);
+    }
+
+    private static TmemCodec Codec(CodecWish? wish) =>
+        wish is null or CodecWish.Pool ? TmemCodec.Page : (TmemCodec)(wish.Value - CodecWish.Lz4);
+
+    private static RpcAnswer? Unusable(string name, int? pageSize, uint? mode)
+    {
+        if (pageSize is { } bytes and not ControlProtocol.PageSize)
+            return RpcParameters.Invalid(name,
+                $"pool '{name}' cannot have pages of {ByteSize.Format(bytes)}: a pool of files has pages of "
+                + $"{ByteSize.Format(ControlProtocol.PageSize)}, the kernel's own, so that a page is read and written without "
+                + "its neighbours", "leave the page size out; programs that use the engine themselves choose it");
+        return mode > AllModes
+            ? RpcParameters.Invalid(name, $"pool '{name}': mode {Convert.ToString(mode.Value, 8)} is out of range",
+                "give permission bits from 0 to 7777, octal")
+            : null;
+    }
+
     /// <summary>Memory that a pool holds already, or is guaranteed.</summary>
     private long Held(PoolId id) => Snapshot(id) is { } pool
-        ? Math.Max(pool.Options.ReserveBytes,
-            pool.Statistics.SlotBytes + pool.Statistics.IndexBytes + pool.Statistics.RecordBytes) : 0;
+        ? Math.Max(pool.Options.ReserveBytes, Memory(pool)) : 0;
+
+    private static long Memory(PoolSnapshot? pool) => pool is null ? 0
+        : pool.Statistics.SlotBytes + pool.Statistics.IndexBytes + pool.Statistics.RecordBytes;
 
     private static string With(long reserve) => reserve == 0 ? "" : $" with a reserve of {ByteSize.Format(reserve)}";
 

@@ -89,7 +89,7 @@ internal sealed class Composition : IDisposable
     public static Composition Create(Handover handover, LockedMemory memory, RegionTakeover? prepared)
     {
         var options = OptionsOf(handover, handover.Page.Current, memory.IsLocked);
-        var engine = Sparse(memory, () => prepared?.Open() ?? TmemEngine.Open(options));
+        var engine = Sparse(memory, () => prepared?.OpenWith(options.CapacityBytes) ?? TmemEngine.Open(options));
         try
         {
             Log.Info((engine.Attached ? $"attached to the store in {NameOf(handover)}" : $"new store in {NameOf(handover)}")

@@ -171,6 +171,14 @@ internal sealed unsafe class Worker : IDaemon
     }
 
     /// <inheritdoc/>
+    public void KeepCapacity(long bytes)
+    {
+        // A standby was started with what is proposed, and takes the capacity from there when its turn comes.
+        _handover.Page.Current.CapacityBytes = _handover.Page.Proposed.CapacityBytes = bytes;
+        Log.Info($"the store has a capacity of {ByteSize.Format(bytes)} from now on");
+    }
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> HoldersOf(string pool)
     {
         using var rights = ProcessRights.Raise();
@@ -197,6 +205,8 @@ internal sealed unsafe class Worker : IDaemon
         var program = -1;
         try
         {
+            // A resize may have come first.
+            settings.CapacityBytes = _handover.Page.Current.CapacityBytes;
             reason = ProgramFile.TryOpen(path, wish.Binary is not null, ref settings, IsServedByTmem, out program)
                 ?? (wanted() ? _keeper.TryUpgrade(in settings, program, wanted) : "whoever asked has hung up") ?? "";
         }

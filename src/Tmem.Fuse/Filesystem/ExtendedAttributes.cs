@@ -119,6 +119,19 @@ internal sealed class ExtendedAttributes(RecordStore records, Journal journal, N
                 AppendName(Name(at), names, ref length);
     }
 
+    /// <summary>Gives an inode that does not exist yet the attributes of another; damaged ones are left out.</summary>
+    public Errno CopyAll(RecordRef from, RecordRef to)
+    {
+        for (var at = Next(from, 0); !at.IsNone; at = Next(from, records.Get<AttributeRecord>(at).Key + 1))
+        {
+            if (!RecordSum.AttributeHolds(records, at)) continue;
+            var error = Set(to, Name(at), Value(at), 0);
+            if (error != Errno.Ok) return error;
+            journal.Commit();
+        }
+        return Errno.Ok;
+    }
+
     public static void AppendName(ReadOnlySpan<byte> name, Span<byte> names, ref int length)
     {
         if (length + name.Length + 1 <= names.Length)

@@ -17,7 +17,8 @@ internal sealed class PoolDirectories(
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
     /// <inheritdoc cref="IPoolDirectory.CreatePool"/>
-    public Errno Create(string name, in PoolOptions options, uint mode, InodeFlags use, out PoolId id)
+    public Errno Create(
+        string name, in PoolOptions options, uint mode, InodeFlags use, PoolOwner owner, out PoolId id)
     {
         id = default;
         // A pool made here has a printable name. mkdir takes any name, and the methods below accept such a name.
@@ -30,7 +31,7 @@ internal sealed class PoolDirectories(
         try
         {
             // The room of removed files counts as free, even while their pages are still being dropped.
-            do error = TryCreate(bytes, mode, use, in shared, out id);
+            do error = TryCreate(bytes, mode, use, owner, in shared, out id);
             while (error == Errno.ENOSPC && removals.DropSome());
             return error;
         }
@@ -40,34 +41,17 @@ internal sealed class PoolDirectories(
         }
     }
 
-    private Errno TryCreate(ReadOnlySpan<byte> name, uint mode, InodeFlags use, in PoolOptions options, out PoolId id)
+    private Errno TryCreate(
+        ReadOnlySpan<byte> name, uint mode, InodeFlags use, PoolOwner owner, in PoolOptions options, out PoolId id)
     {
         id = default;
         using var held = namespaceLock.Enter();
-        var error = Make(default, name, InodeMode.Directory | (mode & InodeMode.PermissionMask), options, out var directory, use);
+        var error = Make(new Caller(owner.User, owner.Group, 0), name, InodeMode.Directory | (mode & InodeMode.PermissionMask),
+            options, out var directory, use);
         if (error != Errno.Ok) return error;
         kernel.Conclude(default);
         id = new PoolId(inodes[directory].Pool);
         return Errno.Ok;
-    }
-
-    /// <inheritdoc cref="IPoolDirectory.ReservePool"/>
-    public Errno Reserve(string name, long bytes)
-    {
-        if (EncodeName(name, out var encoded) != Errno.Ok) return Errno.ENOENT;
-        Errno error;
-        do error = TryReserve(encoded, bytes);
-        while (error == Errno.ENOSPC && removals.DropSome());
-        return error;
-    }
-
-    private Errno TryReserve(ReadOnlySpan<byte> name, long bytes)
-    {
-        using var held = namespaceLock.Enter();
-        var error = names.Find(inodes.Root, name, out _, out var directory);
-        if (error != Errno.Ok) return error;
-        return pools.Of(directory, in inodes[directory]) is { } pool ? StatusErrno.Of(client.Reserve(pool.Id, bytes))
-            : Errno.ENOENT;
     }
 
     /// <inheritdoc cref="IPoolDirectory.DestroyPool"/>
@@ -136,7 +120,8 @@ internal sealed class PoolDirectories(
                 if (names.Follow(at, out var directory) == Errno.Ok
                     && pools.Of(directory, in inodes[directory]) is { } pool)
                     named.Add(new NamedPool(Encoding.UTF8.GetString(index.Name(at)), pool.Id, pool.Options,
-                        inodes[directory].Has(InodeFlags.Swap)));
+                        inodes[directory].Has(InodeFlags.Swap), new PoolOwner(inodes[directory].Uid, inodes[directory].Gid),
+                        inodes[directory].Mode & InodeMode.PermissionMask));
         }
         catch (DamagedRecordException)
         {
@@ -190,7 +175,7 @@ internal sealed class PoolDirectories(
     }
 
     /// <summary>Encodes a pool's name: EINVAL if it is no valid name of a directory, ENAMETOOLONG.</summary>
-    private static Errno EncodeName(string name, out byte[] bytes)
+    public static Errno EncodeName(string name, out byte[] bytes)
     {
         bytes = [];
         if (string.IsNullOrEmpty(name) || name is "." or ".." || name.Contains('/', StringComparison.Ordinal))

@@ -8,8 +8,10 @@ namespace Tmem.Fuse.Filesystem;
 internal sealed class PoolState(PoolId id, PoolOptions options, RecordRef directory)
 {
     public PoolId Id { get; } = id;
-    public PoolOptions Options { get; } = options;
-    public RecordRef Directory { get; } = directory;
+    /// <summary>As the engine has them.</summary>
+    public PoolOptions Options { get; set; } = options;
+    /// <summary>Another one once the pool was emptied.</summary>
+    public RecordRef Directory { get; set; } = directory;
     public bool IsEphemeral => (Options.Flags & PoolFlags.Persistent) == 0;
 
     /// <summary>Open handles on files of the pool, with a name or without.</summary>

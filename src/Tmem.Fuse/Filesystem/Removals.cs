@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Tmem.Engine;
 using Tmem.Engine.Records;
 using Tmem.Fuse.Native;
 
@@ -47,6 +48,42 @@ internal sealed class Removals(
     /// left.
     /// </summary>
     public bool DropSome() => RemoveLeft() | dead.DropSome();
+
+    /// <summary>
+    /// Removes one name below a directory that keeps its own: that of a file, or of an empty directory. False if there is none.
+    /// </summary>
+    /// <param name="top">The directory.</param>
+    /// <param name="contents">The pages of a file that has no name any more.</param>
+    public bool RemoveOne(RecordRef top, out PageHandle? contents)
+    {
+        contents = null;
+        RecordRef died;
+        using (hold.Enter())
+        {
+            var at = top;
+            for (var depth = 0; ; depth++)
+            {
+                hold.Take();
+                var entry = index.Next(at, 0);
+                if (entry.IsNone) return false;
+                var whole = names.Follow(entry, out var child) == Errno.Ok;
+                if (whole && inodes[child].IsDirectory && !index.IsEmpty(child) && depth < BoundedHold.Most)
+                {
+                    at = child;
+                    continue;
+                }
+                if (whole && inodes[child].IsDirectory && !index.IsEmpty(child)) return false;
+                names.Take(entry, child);
+                records.Free(entry);
+                died = whole ? names.Drop(at, child) : RecordRef.None;
+                if (whole && inodes[child] is { IsRegular: true, Links: 0 } file)
+                    contents = new PageHandle(new PoolId(file.Pool), FilePages.ObjectOf(child, in file), 0);
+                break;
+            }
+        }
+        dead.Reap(died);
+        return true;
+    }
 
     private bool RemoveLeft()
     {

@@ -53,6 +53,8 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     private readonly Paths _paths;
     private readonly Removals _removals;
     private readonly PoolDirectories _poolDirectories;
+    private readonly PoolChanges _poolChanges;
+    private readonly PoolEmptying _poolEmptying;
     private readonly InodeChanges _changes;
     private readonly StoreRoom _room;
     private readonly int _mostNamed;
@@ -103,6 +105,9 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
         (_keepsNameless, RemovalsLeft) = (recovery.KeepsNameless, _pools.Ending);
         _removals = new Removals(_hold, _records, _inodes, _index, _pools, _names, _dead, recovery.FirstHeld);
         _poolDirectories = new PoolDirectories(_lock, client, _records, _inodes, _index, _pools, _names, _kernel, _removals);
+        _poolChanges = new PoolChanges(_lock, client, _inodes, _pools, _names, _removals);
+        _poolEmptying = new PoolEmptying(
+            _lock, client, _records, _journal, _inodes, _index, _attributes, _pools, _names, _check, _kernel, _removals);
     }
 
     /// <summary>What was found damaged when the file system was taken up.</summary>
@@ -145,11 +150,15 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     }
 
     /// <inheritdoc/>
-    public Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id, bool forSwap = false) =>
-        _poolDirectories.Create(name, options, mode, forSwap ? InodeFlags.Swap : 0, out id);
+    public Errno CreatePool(
+        string name, in PoolOptions options, uint mode, out PoolId id, bool forSwap = false, PoolOwner owner = default) =>
+        _poolDirectories.Create(name, options, mode, forSwap ? InodeFlags.Swap : 0, owner, out id);
 
     /// <inheritdoc/>
-    public Errno ReservePool(string name, long bytes) => _poolDirectories.Reserve(name, bytes);
+    public Errno ChangePool(string name, in PoolChange change) => _poolChanges.Change(name, change);
+
+    /// <inheritdoc/>
+    public Errno EmptyPool(string name, out long pages) => _poolEmptying.Empty(name, out pages);
 
     /// <inheritdoc/>
     public Errno DestroyPool(string name, bool force) => _poolDirectories.Destroy(name, force);

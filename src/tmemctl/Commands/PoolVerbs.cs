@@ -29,6 +29,13 @@ internal static class PoolVerbs
             + "make way. Default: none.");
         var refuse = Takes.Flag("--refuse-incompressible",
             "Refuse pages that do not shrink instead of storing them as they are.");
+        var codec = Takes.Codec("What its pages are compressed with: lz4, lz4-reference or zstd. Default: lz4.");
+        var page = Takes.Size("--page-size",
+            "Bytes of a page; a pool of files has 4K, which is also the default.",
+            ControlProtocol.LeastPageSize, ControlProtocol.MostPageSize);
+        var owner = Takes.User("User that its directory belongs to, by name or number. Default: root.");
+        var group = Takes.Group("Group that its directory belongs to. Default: root's.");
+        var mode = Takes.Mode("Permissions of its directory, for example --mode 0700. Default: 0755.");
         return new("create", "Creates a pool.", (context, parse) => context.Terminal.Print(
             context.Client.CreatePool(new()
             {
@@ -37,10 +44,15 @@ internal static class PoolVerbs
                 Limit = parse.GetValue(limit),
                 Reserve = parse.GetValue(reserve),
                 RefuseIncompressible = parse.GetValue(refuse),
+                Codec = parse.GetValue(codec),
+                PageSize = (int?)parse.GetValue(page),
+                Owner = parse.GetValue(owner),
+                Group = parse.GetValue(group),
+                Mode = parse.GetValue(mode),
             }),
             (output, pool) => output.WriteLine($"created {pool.Kind} pool {Table.Printable(pool.Name)}, limit "
                 + $"{Words.Limit(pool.LimitBytes)}{Words.Reserve(pool.ReserveBytes)}")),
-            name, ephemeral, limit, reserve, refuse);
+            name, ephemeral, limit, reserve, refuse, codec, page, owner, group, mode);
     }
 
     public static Verb Reserve()
@@ -53,6 +65,18 @@ internal static class PoolVerbs
             (output, pool) => output.WriteLine($"pool {Table.Printable(pool.Name)} "
                 + (pool.ReserveBytes == 0 ? "has no reserve" : $"is guaranteed {Words.Size(pool.ReserveBytes)}"))),
             name, size);
+    }
+
+    public static Verb Empty()
+    {
+        var name = Takes.Pool();
+        return new("empty",
+            "Removes all files and pages of a pool, which stays with its settings. Refused while a file of it is open or swap is "
+            + "on it. Whoever stands in its directory has to enter it again.",
+            (context, parse) => context.Terminal.Print(context.Client.EmptyPool(parse.GetRequiredValue(name)),
+                (output, empty) => output.WriteLine($"pool {Table.Printable(empty.Name)} is empty, "
+                    + $"{Counted.Of(empty.PagesFreed, "page")} dropped")),
+            name);
     }
 
     public static Verb Destroy()
@@ -83,6 +107,8 @@ internal static class PoolVerbs
         ("pool", pool.Name),
         ("kind", pool.Kind),
         ("page size", Words.Size(pool.PageSize)),
+        .. pool.Codec is { } codec ? [("codec", codec)] : Array.Empty<(string, string)>(),
+        ("owner", $"{pool.Owner}:{pool.Group}, mode {Convert.ToString(pool.Mode, 8).PadLeft(4, '0')}"),
         ("limit", Words.Limit(pool.LimitBytes)),
         ("reserve", Words.Limit(pool.ReserveBytes)),
         ("incompressible", pool.RefuseIncompressible ? "refused" : "stored raw"),

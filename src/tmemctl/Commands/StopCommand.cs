@@ -12,20 +12,25 @@ internal static class StopCommand
     {
         var discard = Takes.Flag("--discard",
             "Stop even if the region's file cannot be written or has been removed, and lose what it does not have.");
+        var force = Takes.Flag("--force",
+            "Stop a store that is memory alone, and lose what its persistent pools hold, without a question.");
         var noWait = Takes.Flag("--no-wait", "Return when the daemon has unmounted, and not when its processes have ended.");
         return new("stop",
             "Unmounts and ends the daemon, and returns when its processes have ended. Refused while swap or an open file is on "
-            + "the mount, or while the region's file cannot be written.",
-            (context, parse) => Run(context, parse.GetValue(noWait), parse.GetValue(discard)), discard, noWait);
+            + "the mount, or while the region's file cannot be written. A store without a file is lost: what its persistent "
+            + "pools hold is named, and has to be agreed to.",
+            (context, parse) => Run(context, parse.GetValue(noWait), parse.GetValue(discard), parse.GetValue(force)),
+            force, discard, noWait);
     }
 
-    private static int Run(CommandContext context, bool noWait, bool discard)
+    private static int Run(CommandContext context, bool noWait, bool discard, bool force)
     {
         if (Swap(context) is { } refusal) return refusal;
         if (context.Client.Status().Value is { Connection: >= 0 } status
             && context.Mounts.Leave(status.Connection) is { } own)
             return context.Terminal.Fail(ExitCode.Failed, $"tmemd goes on: {own}", "send it elsewhere, and stop again",
                 ControlErrorCode.StopRefused);
+        if (!force && Loss(context) is { } exitCode) return exitCode;
         using var processes = noWait ? null : DaemonProcesses.Hold(context.Client);
         if (!context.Terminal.Take(context.Client.Stop(discard), out var stop, out var exit)) return exit;
         var daemon = $"tmemd (process {stop.Pid})";
@@ -40,6 +45,32 @@ internal static class StopCommand
                 : noWait ? $"{daemon} is ending"
                 : $"{daemon} is ending, and was not waited for: its processes cannot be seen from here") + lost));
     }
+
+    /// <summary>
+    /// The exit code if the store is memory alone, its persistent pools hold something, and nobody agrees to lose it.
+    /// </summary>
+    private static int? Loss(CommandContext context)
+    {
+        if (context.Client.Status().Value is not { } status || ControlProtocol.IsFile(status.Region)
+            || context.Client.Pools().Value is not { } list) return null;
+        var held = list.Pools.Where(pool => pool is { Kind: "persistent", Pages: > 0 }).ToList();
+        if (held.Count == 0) return null;
+        var loss = $"stopping loses {Counted.Of(held.Sum(pool => pool.Objects), "file")} of {Counted.Of(held.Count, "pool")} "
+            + $"({Counted.Names([.. held.Take(MostNamed).Select(pool => pool.Name), .. More(held.Count)])}), "
+            + $"{Words.Size(held.Sum(pool => pool.OriginalBytes))}: the store is memory alone";
+        return context.Terminal.Ask(loss + ". Stop?") switch
+        {
+            true => null,
+            false => context.Terminal.Fail(ExitCode.Failed, "tmemd goes on, as you wish", "", ControlErrorCode.StopRefused),
+            null => context.Terminal.Fail(ExitCode.Failed, $"tmemd goes on: {loss}",
+                $"copy what is needed out of {status.MountPoint}, then stop with '{context.Tmemctl.Line("stop --force")}'",
+                ControlErrorCode.StopRefused),
+        };
+    }
+
+    private const int MostNamed = 3;
+
+    private static string[] More(int pools) => pools <= MostNamed ? [] : [$"{pools - MostNamed} more"];
 
     /// <summary>
     /// The exit code if swap is on the mount. The daemon checks too, but must not ask its own mount which file a device is on:

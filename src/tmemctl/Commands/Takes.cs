@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Tmem.Control.CommandLine;
+using Tmem.Control.Host;
 using Tmem.Control.Messages;
 
 namespace Tmem.Ctl.Commands;
@@ -56,6 +57,62 @@ internal static class Takes
         HelpName = "SIZE",
         CustomParser = argument => UsageValues.SizeOrNone(argument, name, least) ?? 0,
     };
+
+    /// <summary>As the other, of what can be left out: null then.</summary>
+    public static Option<long?> SizeOrNoneIfGiven(string name, string description, long least = 0) => new(name)
+    {
+        Description = description,
+        HelpName = "SIZE",
+        CustomParser = argument => UsageValues.SizeOrNone(argument, name, least),
+    };
+
+    /// <summary>An argument that is a size.</summary>
+    public static Argument<long> SizeArgument(string name, string description, long least = 0) => new(name)
+    {
+        Description = description,
+        CustomParser = argument => UsageValues.Size(argument, name, least) ?? 0,
+    };
+
+    /// <summary>An option that takes a codec.</summary>
+    public static Option<CodecWish?> Codec(string description) => Word("--codec", "CODEC", description,
+        ("lz4", CodecWish.Lz4), ("lz4-reference", CodecWish.Lz4Reference), ("zstd", CodecWish.Zstd));
+
+    /// <summary>An option that takes a user of this machine.</summary>
+    public static Option<uint?> User(string description) => Account("--owner", "USER", "user", description, Accounts.User);
+
+    /// <summary>An option that takes a group of this machine.</summary>
+    public static Option<uint?> Group(string description) => Account("--group", "GROUP", "group", description, Accounts.Group);
+
+    private static Option<uint?> Account(string name, string help, string kind, string description, Func<string, uint?> find) =>
+        new(name)
+        {
+            Description = description,
+            HelpName = help,
+            CustomParser = argument =>
+            {
+                var text = UsageValues.Text(argument);
+                if (find(text) is { } number) return number;
+                argument.AddError($"{name}: there is no {kind} '{text}' on this machine; name one of it, or give a number");
+                return null;
+            },
+        };
+
+    /// <summary>An option that takes permission bits in octal.</summary>
+    public static Option<uint?> Mode(string description) => new("--mode")
+    {
+        Description = description,
+        HelpName = "MODE",
+        CustomParser = argument =>
+        {
+            var text = UsageValues.Text(argument);
+            if (text.Length is > 0 and <= 5 && text.All(digit => digit is >= '0' and <= '7')
+                && Convert.ToUInt32(text, 8) is <= MostMode and var mode) return mode;
+            argument.AddError($"--mode: '{text}' is no mode; write it in octal, as 0700 or 2775");
+            return null;
+        },
+    };
+
+    private const uint MostMode = 0xFFF; // 07777
 
     /// <summary>An option that takes a size.</summary>
     public static Option<long?> Size(string name, string description, long least = 1, long most = long.MaxValue) => new(name)

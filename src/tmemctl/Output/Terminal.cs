@@ -8,7 +8,7 @@ namespace Tmem.Ctl.Output;
 /// <summary>
 /// The output of a command: results to standard output, errors and notes to standard error, as text or (with --json) as JSON.
 /// </summary>
-internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
+internal sealed class Terminal(TextWriter output, TextWriter error, bool json, TextReader? person = null)
 {
     private static readonly JsonSerializerOptions s_json = new()
     {
@@ -28,6 +28,15 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json)
 
     /// <summary>Whether text goes to a terminal.</summary>
     public bool IsPerson => !Json && Table.IsTerminal(Output);
+
+    /// <summary>Asks a person for a yes. Null if nobody can be asked: a program calls, or no terminal is there.</summary>
+    public bool? Ask(string question)
+    {
+        if (Json || person is null) return null;
+        error.Write($"{Table.Printable(question)} [y/N] ");
+        error.Flush();
+        return person.ReadLine()?.Trim().ToUpperInvariant() is "Y" or "YES";
+    }
 
     /// <summary>A result: JSON for programs, or what <paramref name="text"/> writes for people.</summary>
     public int Done<T>(T value, Action<TextWriter> text)

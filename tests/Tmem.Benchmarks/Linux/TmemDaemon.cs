@@ -72,7 +72,7 @@ internal sealed class TmemDaemon : IDisposable
             if (!_daemon.HasExited)
             {
                 _ = Control("swap", "off", "--force");
-                _ = Control("stop");
+                _ = Control("stop", "--force");
                 if (!_daemon.WaitForExit(30_000)
                     && File.ReadAllText("/proc/swaps").Contains("/dev/loop", StringComparison.Ordinal))
                     throw new BenchmarkException(

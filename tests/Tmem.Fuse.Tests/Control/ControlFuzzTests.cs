@@ -14,9 +14,12 @@ namespace Tmem.Fuse.Tests.Control;
 public sealed class ControlFuzzTests
 {
     private static readonly string[] s_methods = ["status", "pool.list", "pool.show", "pool.create", "pool.destroy", "check",
-        "stop", "upgrade", "adopt", "nope", "", "stop\0", "status "];
+        "pool.set", "pool.empty", "resize", "shrink", "compact", "sync", "client.list", "client.set", "stop",
+        "upgrade", "adopt", "nope", "", "stop\0", "status "];
     private static readonly string[] s_names =
-        ["name", "limit", "ephemeral", "force", "threads", "binary", "spin", "codec", "log", "refuseIncompressible", "x"];
+        ["name", "limit", "ephemeral", "force", "threads", "binary", "spin", "codec", "log", "refuseIncompressible", "mode",
+        "owner", "pageSize",
+        "capacity", "size", "id", "weight", "x"];
     private static readonly string[] s_texts =
         ["..", ".", "a/b", "\0", "", "p", "\ud800", "\u009b2J", "/dev/null", "relative", "zstd", "5"];
 

@@ -23,6 +23,8 @@ internal sealed class FakeDaemon : IDaemon
     public DateTimeOffset StartedAt { get; } = DateTimeOffset.UtcNow.AddSeconds(-90);
     public int Threads => 4;
     public string? Codec => null;
+    public long Capacity { get; private set; }
+    public void KeepCapacity(long bytes) => Capacity = bytes;
     public RunningSettings Settings { get; } = new() { Spin = 100, Log = LogWish.Info, SyncInterval = 5, HugePages = false };
 
     /// <summary>A stop or an upgrade waits for it before it is decided, as for a disk.</summary>
@@ -81,7 +83,56 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
     public long ExcessReserve { get; set; }
     public bool FileRemoved { get; set; }
 
-    public Errno CreatePool(string name, in PoolOptions options, uint mode, out PoolId id, bool forSwap = false)
+    /// <summary>Memory of each pool's pages.</summary>
+    public long Taken { get; set; } = 100;
+    public TmemStatus RoomAnswers { get; set; } = TmemStatus.Ok;
+    public TmemStatus SyncAnswers { get; set; } = TmemStatus.Ok;
+    public long Used { get; set; } = 300 << 20;
+    public long Freeable { get; set; } = 250 << 20;
+    public long Size { get; set; } = 1 << 30;
+    public List<string> Orders { get; } = [];
+    public Dictionary<uint, ClientOptions> ClientSettings { get; } = new() { [5] = new ClientOptions(3, 1 << 20) };
+
+    public long MaximumCapacity => 4L << 30;
+
+    public long FreeableBytes() => Freeable;
+
+    public TmemStatus Resize(long capacity)
+    {
+        Orders.Add($"resize {capacity}");
+        if (RoomAnswers == TmemStatus.Ok) Size = capacity;
+        return RoomAnswers;
+    }
+
+    public long Shrink(long bytes)
+    {
+        Orders.Add($"shrink {bytes}");
+        var freed = Math.Min(bytes, Freeable);
+        Used -= freed;
+        return freed;
+    }
+
+    public int Compact()
+    {
+        Orders.Add("compact");
+        return 7;
+    }
+
+    public TmemStatus Sync() => SyncAnswers;
+
+    public IReadOnlyList<ClientInfo> Clients() => [.. ClientSettings.Keys.Select(id => Client(new TmemClientId(id)))];
+
+    public ClientInfo Client(TmemClientId id) => new(
+        id, ClientSettings.GetValueOrDefault(id.Value, new ClientOptions()), false, 2, 10, 5 << 20, 1 << 20, 1 << 20);
+
+    public TmemStatus Configure(TmemClientId id, in ClientOptions options)
+    {
+        if (RoomAnswers == TmemStatus.Ok) ClientSettings[id.Value] = options;
+        return RoomAnswers;
+    }
+
+    public Errno CreatePool(
+        string name, in PoolOptions options, uint mode, out PoolId id, bool forSwap = false, PoolOwner owner = default)
     {
         id = default;
         if (CreateAnswers != Errno.Ok) return CreateAnswers;
@@ -89,18 +140,39 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
         {
             if (_pools.ContainsKey(name)) return Errno.EEXIST;
             id = new PoolId(_next++);
-            _pools.Add(name, new NamedPool(name, id, options, forSwap));
+            _pools.Add(name, new NamedPool(name, id, options, forSwap, owner, mode));
             return Errno.Ok;
         }
     }
 
-    public Errno ReservePool(string name, long bytes)
+    public Errno ChangePool(string name, in PoolChange change)
     {
         if (CreateAnswers != Errno.Ok) return CreateAnswers;
         lock (_gate)
         {
             if (!_pools.TryGetValue(name, out var pool)) return Errno.ENOENT;
-            _pools[name] = pool with { Options = pool.Options with { ReserveBytes = bytes } };
+            _pools[name] = pool with
+            {
+                Options = pool.Options with
+                {
+                    ReserveBytes = change.Reserve ?? pool.Options.ReserveBytes, Codec = change.Codec ?? pool.Options.Codec,
+                    LimitBytes = change.Limit ?? pool.Options.LimitBytes,
+                },
+                Owner = new PoolOwner(change.Owner ?? pool.Owner.User, change.Group ?? pool.Owner.Group),
+                Mode = change.Mode ?? pool.Mode,
+            };
+            return Errno.Ok;
+        }
+    }
+
+    public Errno EmptyPool(string name, out long pages)
+    {
+        pages = 0;
+        lock (_gate)
+        {
+            if (Busy.Contains(name)) return Errno.EBUSY;
+            if (!_pools.ContainsKey(name)) return Errno.ENOENT;
+            pages = Filled.Remove(name) ? 5 : 0;
             return Errno.Ok;
         }
     }
@@ -135,8 +207,8 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
     public EngineStatistics Statistics() => Broken ? throw new InvalidOperationException("the fake is broken")
         : new EngineStatistics
     {
-        CapacityBytes = 1 << 30,
-        UsedBytes = 300 << 20,
+        CapacityBytes = Size,
+        UsedBytes = Used,
         ReservableBytes = 20 << 20,
         ExcessReserveBytes = ExcessReserve,
         Durability = new DurabilityStatistics { FileRemoved = FileRemoved },
@@ -152,7 +224,7 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
         Total = new PoolStatistics { Pages = 1000, OriginalBytes = 4096000, CompressedBytes = 1638400, PutsNoRoom = 6 },
         Pools = [.. Pools().Select(pool => new PoolSnapshot(pool.Id, new TmemClientId(1), pool.Options, 4096, new PoolStatistics
         {
-            Pages = 10 * pool.Id.Value, SlotBytes = 100, IndexBytes = 28, Evictions = 9,
+            Pages = 10 * pool.Id.Value, SlotBytes = Taken, IndexBytes = 28, Evictions = 9,
         }))],
     };
 }

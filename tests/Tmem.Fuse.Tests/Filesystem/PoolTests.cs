@@ -1,4 +1,5 @@
 using Tmem.Engine;
+using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
 using Xunit;
@@ -39,7 +40,7 @@ public sealed class PoolTests : IDisposable
     public void A_pool_that_mkdir_made_is_found_by_any_name()
     {
         _volume.Directory(NodeId.Root, "a\tb");
-        Assert.Equal(Errno.Ok, _volume.Files.ReservePool("a\tb", 4096));
+        Assert.Equal(Errno.Ok, _volume.Files.ChangePool("a\tb", new PoolChange(Reserve: 4096)));
         Assert.Equal(Errno.Ok, _volume.Files.DestroyPool("a\tb", force: false));
         Assert.Empty(_volume.Client.Pools());
     }

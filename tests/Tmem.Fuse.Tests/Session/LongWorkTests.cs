@@ -235,7 +235,7 @@ public sealed class LongWorkTests : IDisposable
         if (later)
         {
             store.Pool("q");
-            Assert.Equal(Errno.Ok, store.Files.ReservePool("q", reserve));
+            Assert.Equal(Errno.Ok, store.Files.ChangePool("q", new PoolChange(Reserve: reserve)));
         }
         else
         {

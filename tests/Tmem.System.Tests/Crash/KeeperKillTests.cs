@@ -29,7 +29,7 @@ public partial class KeeperKillTests
             daemon.Control("upgrade", "--threads", $"{4 + round}").Succeeds();
         }
         rig.AllIsWell("keeper");
-        daemon.Control("stop").Succeeds();
+        daemon.Control("stop", "--force").Succeeds();
         daemon.AwaitNothing();
         Assert.False(File.Exists(daemon.Socket));
     }
@@ -48,7 +48,7 @@ public partial class KeeperKillTests
         daemon.AwaitRestarts(1);
         var told = Served().Match(daemon.Control("status").Succeeds().Output).Groups[1].Value;
         Assert.True(double.Parse(told, CultureInfo.InvariantCulture) >= least.TotalSeconds - 0.1, $"{told} s, and {least} were");
-        daemon.Control("stop").Succeeds();
+        daemon.Control("stop", "--force").Succeeds();
         daemon.AwaitNothing();
     }
 

@@ -38,7 +38,7 @@ public class LostSocketTests
         daemon.Control("adopt").Succeeds();
         daemon.KillWorker();
         daemon.Control("check").Succeeds();
-        daemon.Control("stop").Succeeds();
+        daemon.Control("stop", "--force").Succeeds();
         daemon.AwaitNothing();
         Assert.False(File.Exists(daemon.Socket));
     }
@@ -56,7 +56,7 @@ public class LostSocketTests
         Assert.NotEqual(all[0], daemon.AwaitAll()[0]);
         daemon.KillWorker();
         daemon.KillWorker();
-        daemon.Control("stop").Succeeds();
+        daemon.Control("stop", "--force").Succeeds();
         daemon.AwaitNothing();
     }
 

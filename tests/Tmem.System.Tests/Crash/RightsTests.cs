@@ -35,7 +35,7 @@ public class RightsTests
         try
         {
             string said;
-            for (var tries = 0; !(said = daemon.Control("stop").All)
+            for (var tries = 0; !(said = daemon.Control("stop", "--force").All)
                 .Contains($"process {holder.Id} (sleep)", StringComparison.Ordinal); tries++, Thread.Sleep(50))
                 Assert.True(tries < 100 && said.Contains("tmemd goes on", StringComparison.Ordinal), said);
         }
@@ -44,7 +44,7 @@ public class RightsTests
             holder.Kill();
             holder.WaitForExit();
         }
-        daemon.Control("stop").Succeeds();
+        daemon.Control("stop", "--force").Succeeds();
         daemon.AwaitNothing();
     }
 

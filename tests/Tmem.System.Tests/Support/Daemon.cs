@@ -272,7 +272,7 @@ internal sealed class Daemon : IDisposable
     /// <summary>Stops it as a user would and asserts success.</summary>
     public void Stop()
     {
-        Control("stop").Succeeds();
+        Control("stop", "--force").Succeeds();
         Assert.True(WaitForEnd(30), $"tmemd did not end after stop\n{Log}");
         Assert.Equal(0, ExitCode);
     }
@@ -284,7 +284,7 @@ internal sealed class Daemon : IDisposable
             // Pages that cannot be swapped in, because no process serves them, must not hold up later tests.
             if (MachineState.Loops().Any(l => Below(l.File)) && Control("swap", "off", "--force").Code != 0
                 && _connection is not null) FuseConnection.Abort(_connection);
-            Command.RunFor(20, Built.Control, "--socket", Socket, "stop");
+            Command.RunFor(20, Built.Control, "--socket", Socket, "stop", "--force");
             WaitForEnd(10);
         }
         foreach (var (device, _) in MachineState.Loops().Where(l => Below(l.File)))
