@@ -27,7 +27,8 @@ internal static class CommandTree
     /// <param name="person">Who can be asked; null if nobody sits there.</param>
     /// <returns>An exit code of <see cref="ExitCode"/>.</returns>
     public static int Run(string[] args, TextWriter standardOutput, TextWriter standardError, ISwapSystem system,
-        IMountSystem mounts, TextReader? person = null) => Create(standardOutput, standardError, system, mounts, person).Run(args);
+        IMountSystem mounts, TextReader? person = null) =>
+        Create(standardOutput, standardError, system, mounts, person).Run(args);
 
     /// <summary>The tree, from which manuals are made too, and what runs a command line of it.</summary>
     public static (RootCommand Root, Func<string[], int> Run) Create(TextWriter standardOutput, TextWriter standardError,

@@ -50,7 +50,7 @@ public sealed class FullDiskTests : IDisposable
                 Thread.Sleep(50);
             }
             daemon.Stop();
-            Assert.Contains("cannot be written: No space left on device", daemon.Log, StringComparison.Ordinal);
+            Assert.Matches("\n[^\n]+Z error [^\n]+ cannot be written: No space left on device", daemon.Log);
             Assert.Contains("is written again", daemon.Log, StringComparison.Ordinal);
         }
         AssertHolds("small", 1);

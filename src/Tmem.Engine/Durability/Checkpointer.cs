@@ -213,7 +213,7 @@ internal sealed class Checkpointer : IDisposable
             ? new TmemNotice(IsProblem: true,
                 $"{_image.Name} has been removed or replaced: what is stored would be gone with this process, and a sync fails. "
                 + "Copy what is needed elsewhere, or save the removed file, which goes on being written: before this process "
-                + $"ends, another opens {removedAt} and then copies it")
+                + $"ends, another opens {removedAt} and then copies it") { IsFailure = true }
             : movedTo is not null
                 ? new TmemNotice(IsProblem: true,
                     $"{_image.Name} is now at {movedTo}: start with that, or move it back. At the old name the next start "
@@ -246,6 +246,9 @@ internal sealed class Checkpointer : IDisposable
             + "store goes on in memory, and the file holds the last state that was made durable; a sync fails until this one "
             + "works, which is "
             + $"tried again every {s_longestRetry.TotalSeconds:0} s at the latest. "
-            + (isLimit ? "Remedy: " + FileSizeLimit.Remedy : isFull ? "Make room on its disk" : "See to its disk"));
+            + (isLimit ? "Remedy: " + FileSizeLimit.Remedy : isFull ? "Make room on its disk" : "See to its disk"))
+        {
+            IsFailure = true,
+        };
     }
 }

@@ -199,7 +199,8 @@ internal sealed class Composition : IDisposable
     /// <summary>Logs the engine's notices.</summary>
     public static void Tell(TmemNotice notice)
     {
-        if (notice.IsProblem) Log.Warning(notice.Sentence);
+        if (notice.IsFailure) Log.Error(notice.Sentence);
+        else if (notice.IsProblem) Log.Warning(notice.Sentence);
         else Log.Info(notice.Sentence);
     }
 

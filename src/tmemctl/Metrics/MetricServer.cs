@@ -12,8 +12,8 @@ internal sealed record MetricServerLimits(int Clients = 8, int Time = 10_000);
 
 /// <summary>
 /// Serves <c>GET /metrics</c> over HTTP/1.1, a request a connection. HttpListener was considered: on Linux it has no limit on
-/// clients and no timeouts, and adds half a megabyte to the program. A request is read to its empty line, and its headers are of
-/// no interest.
+/// clients and no timeouts, and a program of a socket alone grows from 1.2 to 5.4 MiB with it. A request is read to its empty
+/// line, and its headers are of no interest.
 /// </summary>
 internal sealed class MetricServer : IDisposable
 {

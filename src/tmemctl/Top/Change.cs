@@ -68,7 +68,7 @@ internal readonly record struct Latency(IReadOnlyList<long> Counts, long Nanosec
             below += Counts[bucket];
             if (below < rank || Counts[bucket] == 0) continue;
             // Longer than the last bound: it says no more.
-            if (bucket == bounds.Length) return bounds[^1];
+            if (bucket == bounds.Length) return bounds.LastOrDefault();
             var least = bucket == 0 ? 0 : bounds[bucket - 1];
             return least + (bounds[bucket] - least) * (rank - (below - Counts[bucket])) / Counts[bucket];
         }

@@ -139,9 +139,10 @@ public sealed class FullDiskTests
         lock (notices)
         {
             Assert.Equal(2, notices.Count);
-            Assert.True(notices[0].IsProblem
+            Assert.True(notices[0] is { IsProblem: true, IsFailure: true }
                 && notices[0].Sentence.Contains("cannot be written: No space left", StringComparison.Ordinal));
-            Assert.True(!notices[1].IsProblem && notices[1].Sentence.Contains("written again", StringComparison.Ordinal));
+            Assert.True(notices[1] is { IsProblem: false, IsFailure: false }
+                && notices[1].Sentence.Contains("written again", StringComparison.Ordinal));
         }
     }
 

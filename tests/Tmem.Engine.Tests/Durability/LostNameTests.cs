@@ -48,7 +48,7 @@ public sealed class LostNameTests : IDisposable
         Assert.True(engine.Statistics().Durability is { FileRemoved: true, LastFailed: false, Failures: >= 3 });
         Assert.Equal(99, s_pages.Value(engine, pool, 3));
         AwaitNotices(1);
-        Assert.True(_notices[0].IsProblem);
+        Assert.True(_notices[0] is { IsProblem: true, IsFailure: true });
         Assert.Contains($"region file '{region}' has been removed or replaced: what is stored would be gone",
             _notices[0].Sentence, StringComparison.Ordinal);
     }
