@@ -5,6 +5,7 @@ using Tmem.Control;
 using Tmem.Control.CommandLine;
 using Tmem.Control.Messages;
 using Tmem.Ctl.Commands;
+using Tmem.Ctl.Mounts;
 using Tmem.Ctl.Output;
 using Tmem.Ctl.Recover;
 using Tmem.Ctl.Swap;
@@ -43,6 +44,10 @@ internal static class CommandTree
             DefaultValueFactory = _ => ControlProtocol.DefaultSocket,
         };
         socket.AcceptPaths(ControlProtocol.LongestSocketPath);
+        var mount = Takes.Path("--mount", "DIR",
+            "Instead of --socket: the daemon that serves this mount, if its socket is in /run/tmem. For recover: look at this "
+            + "mount alone.");
+        mount.Recursive = true;
         var json = new Option<bool>("--json")
         {
             Description = "Print JSON for programs instead of text for people.", Recursive = true,
@@ -58,7 +63,7 @@ internal static class CommandTree
         };
         var root = new RootCommand("Manages tmemd, the compressed page store: its pools, and swap on it.\n" + ExitCode.Help)
         {
-            socket, json, timeout,
+            socket, mount, json, timeout,
             Of(StatusCommand.Create()), Of(TopCommand.Create()),
             Group("pool", "Pools: the directories at the first level of the mount.",
                 PoolVerbs.List, PoolVerbs.Show(), PoolVerbs.Create(), PoolSetVerb.Create(), PoolVerbs.Reserve(),
@@ -71,7 +76,7 @@ internal static class CommandTree
             Of(StoreVerbs.Resize()), Of(StoreVerbs.Shrink()), Of(StoreVerbs.Compact), Of(StoreVerbs.Sync),
             Group("client", "Clients: the owners of pools. The file system is client 1.", ClientVerbs.List, ClientVerbs.Set()),
             Of(MetricsCommand.Create()), Of(DaemonVerbs.Check), Of(UpgradeCommand.Create()),
-            Of(DaemonVerbs.Adopt), Of(DaemonVerbs.Recover()),
+            Of(DaemonVerbs.Adopt), Of(DaemonVerbs.Recover(), isDead: true),
             Of(StopCommand.Create()),
         };
         root.Add(Help(Run));
@@ -89,12 +94,20 @@ internal static class CommandTree
             else error.WriteLine(complaint.Line);
         }
 
-        Command Of(Verb verb) => verb.Make(parse => new(
-            new ControlClient(parse.GetRequiredValue(socket))
+        Command Of(Verb verb, bool isDead = false) => verb.Make(parse => new(
+            new ControlClient(SocketOf(parse, isDead))
             {
                 Patience = parse.GetValue(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             },
-            system, mounts, new Terminal(output, error, parse.GetValue(json), person)));
+            system, mounts, new Terminal(output, error, parse.GetValue(json), person), parse.FullPath(mount)));
+
+        string SocketOf(ParseResult parse, bool isDead)
+        {
+            var named = parse.GetRequiredValue(socket);
+            if (parse.GetResult(socket) is { Implicit: false } || parse.FullPath(mount) is not { } served) return named;
+            var usual = MountSocket.Of(served);
+            return isDead ? File.Exists(usual) ? usual : named : DaemonFinder.SocketOf(served) ?? usual;
+        }
 
         Command Group(string name, string description, params IEnumerable<Verb> verbs)
         {

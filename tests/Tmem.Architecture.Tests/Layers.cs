@@ -88,6 +88,7 @@ internal static class Layers
         ["Top"] = ["Output", "Metrics"],
         ["Reload"] = ["Native", "Output", "Swap"],
         ["Commands"] = ["Native", "Output", "Swap", "Recover", "Metrics", "Top", "Reload"],
-        [Facade] = ["Output", "Swap", "Recover", "Commands"],
+        ["Mounts"] = ["Native", "Commands"],
+        [Facade] = ["Output", "Swap", "Recover", "Commands", "Mounts"],
     };
 }

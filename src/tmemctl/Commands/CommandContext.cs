@@ -7,7 +7,13 @@ using Tmem.Ctl.Swap;
 namespace Tmem.Ctl.Commands;
 
 /// <summary>The environment of a command.</summary>
-internal sealed record CommandContext(ControlClient Client, ISwapSystem System, IMountSystem Mounts, Terminal Terminal)
+/// <param name="Client">The daemon.</param>
+/// <param name="System">Swap on this machine.</param>
+/// <param name="Mounts">Mounts on it.</param>
+/// <param name="Terminal">Where results go.</param>
+/// <param name="MountPoint">The mount that was named; null if none was.</param>
+internal sealed record CommandContext(ControlClient Client, ISwapSystem System, IMountSystem Mounts, Terminal Terminal,
+    string? MountPoint = null)
 {
     /// <summary>Command lines that address the same daemon.</summary>
     public ControlCommand Tmemctl => Client.Command;

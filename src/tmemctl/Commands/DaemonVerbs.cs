@@ -24,13 +24,11 @@ internal static class DaemonVerbs
 
     public static Verb Recover()
     {
-        var mount = Takes.Path("--mount", "DIR", "Look at this mount alone.");
         return new("recover",
             "Cleans up after a daemon of which no process is left: swap, loop devices, mount, socket. Says what was lost. "
             + "Touches only what the kernel says is dead; exit code 1 if something is left.",
-            (context, parse) => new Recovery(context.System, context.Mounts, context.Terminal, context.Tmemctl)
-                .Run(parse.FullPath(mount), Path.GetFullPath(context.Client.SocketPath)),
-            mount);
+            (context, _) => new Recovery(context.System, context.Mounts, context.Terminal, context.Tmemctl)
+                .Run(context.MountPoint, Path.GetFullPath(context.Client.SocketPath)));
     }
 
     private static void Write(TextWriter output, CheckReply report)

@@ -1,0 +1,93 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+using Tmem.Control.Host;
+
+namespace Tmem.Ctl.Mounts;
+
+/// <summary>
+/// Where the log of a daemon in the background goes: the journal's stream where there is one, as systemd-cat has it, else a file.
+/// </summary>
+internal sealed class LogPlace : IDisposable
+{
+    private const string Journal = "/run/systemd/journal/stdout";
+    private const int WriteOnly = 1, Create = 0x40, Append = 0x400;
+    private const uint ForItsGroupToo = 0x1A0; // 0640
+
+    private readonly Socket? _journal;
+
+    private LogPlace(Socket journal)
+    {
+        _journal = journal;
+        Descriptor = (int)journal.Handle;
+        _ = FileStatus.Of(Descriptor, "", FileStatus.OfDescriptor, FileStatus.Basic, out var status);
+        // st_dev, as the C library composes it.
+        var (major, minor) = ((ulong)status.DeviceMajor, (ulong)status.DeviceMinor);
+        var device = (minor & 0xFF) | ((major & 0xFFF) << 8) | ((minor & ~0xFFUL) << 12) | ((major & ~0xFFFUL) << 32);
+        Stream = string.Create(CultureInfo.InvariantCulture, $"{device}:{status.Inode}");
+    }
+
+    private LogPlace(int descriptor) => Descriptor = descriptor;
+
+    /// <summary>Open for writing.</summary>
+    public int Descriptor { get; }
+
+    /// <summary>The value of JOURNAL_STREAM that belongs to it; null for a file.</summary>
+    public string? Stream { get; }
+
+    /// <summary>Opens it; null if that is impossible.</summary>
+    /// <param name="file">The file that was asked for; null for the journal, and if there is none <paramref name="otherwise"/>.
+    /// </param>
+    /// <param name="otherwise">A file whose directory is made if it is missing.</param>
+    /// <param name="problem">Why there is none.</param>
+    public static LogPlace? Open(string? file, string otherwise, out string problem)
+    {
+        problem = "";
+        if (file is null)
+        {
+            if (TryJournal() is { } journal) return journal;
+            if (MakeFolder(Path.GetDirectoryName(otherwise)!) is { } refused)
+            {
+                problem = refused;
+                return null;
+            }
+        }
+        var opened = TrustedPath.Open(file ?? otherwise, new PathWish
+        {
+            Flags = WriteOnly | Create | Append, Mode = ForItsGroupToo,
+        });
+        problem = opened.Problem is { } why ? $"the log cannot be written: {why}" : "";
+        return opened.IsOpen ? new LogPlace(opened.Descriptor) : null;
+    }
+
+    private static LogPlace? TryJournal()
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(Journal));
+            // Name, unit, priority of lines without one, whether lines may begin with one, and three places to forward to.
+            _ = socket.Send(Encoding.ASCII.GetBytes("tmemd\n\n6\n1\n0\n0\n0\n"));
+            return new LogPlace(socket);
+        }
+        catch (SocketException)
+        {
+            socket.Dispose();
+            return null;
+        }
+    }
+
+    private static string? MakeFolder(string folder)
+    {
+        var opened = TrustedPath.Open(folder, new PathWish { Flags = Create, IsDirectory = true, OnlyOurs = true });
+        if (opened.IsOpen) Native.Files.Close(opened.Descriptor);
+        return opened.Problem;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_journal is not null) _journal.Dispose();
+        else Native.Files.Close(Descriptor);
+    }
+}

@@ -1,0 +1,108 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using Tmem.Control.Host;
+using Tmem.Control.Messages;
+using Tmem.Ctl.Native;
+
+namespace Tmem.Ctl.Mounts;
+
+/// <summary>
+/// <c>mount -t tmem</c>: starts a tmemd that serves the mount, and returns when it does. What belongs to the mount alone (owner
+/// and mode of its root directory) is set then; the daemon keeps it.
+/// </summary>
+internal static class MountHelper
+{
+    public const string FileSystemType = "fuse.tmem";
+    public const string Letters = "sfnv";
+    public const string Usage = "mount.tmem SPEC DIR [-sfnv] [-N NAMESPACE] [-o OPTIONS] [-t TYPE]; see mount.tmem(8)";
+
+    private const int UsualShare = 4;
+
+    public static int Run(HelperWords words, HelperLines lines)
+    {
+        var (source, directory) = (words.Places[0], Path.TrimEndingDirectorySeparator(Path.GetFullPath(words.Places[1])));
+        if (MountOptions.Read(words.Options, words.Has('s'), out var problem) is not { } wish)
+            return lines.Fail(HelperExit.Usage, problem);
+        foreach (var note in wish.Notes) lines.Warn(note);
+        var mounted = MountTable.At(directory, MountTable.Read());
+        if (wish.IsRemount)
+        {
+            if (mounted is not { FileSystemType: FileSystemType })
+                return lines.Fail(HelperExit.Failed, $"{directory} is no tmem mount", "leave remount out to make one");
+            return words.Has('f') ? HelperExit.Done : Remount(directory, wish.Flags, lines);
+        }
+        if (mounted is { FileSystemType: FileSystemType })
+            return lines.Fail(HelperExit.Failed, $"{directory} is a tmem mount already", "unmount it first, or change it "
+                + "(-o remount)");
+        if (words.Has('f')) return HelperExit.Done;
+        return Mount(source, directory, wish, words, lines);
+    }
+
+    private static int Mount(string source, string directory, MountWish wish, HelperWords words, HelperLines lines)
+    {
+        if (MountedDaemon.FindProgram() is not { } program)
+            return lines.Fail(HelperExit.System, "tmemd is not there", "install it beside tmemctl, or in /usr/sbin");
+        var socket = wish.Socket ?? MountSocket.Of(directory);
+        using var log = LogPlace.Open(wish.Log, Path.ChangeExtension(socket, ".log"), out var problem);
+        if (log is null) return lines.Fail(HelperExit.Failed, problem);
+        // What would change the root directory is done first.
+        var setsRoot = wish.Owner is not null || wish.Group is not null || wish.Mode is not null;
+        var flags = setsRoot ? wish.Flags & ~MountFlags.ReadOnly : wish.Flags;
+        var capacity = wish.Capacity ?? PhysicalMemory.Bytes / UsualShare;
+        Environment.CurrentDirectory = "/"; // The daemon's, too: it must not hold the caller's.
+        if (MountedDaemon.Start(program,
+            [
+                "--mount", directory, "--mount-source", source, "--mount-options", MountFlags.Describe(flags),
+                "--capacity", ByteSize.Exact(capacity), "--socket", socket, .. wish.Daemon,
+            ], socket, log) is { } why)
+            return lines.Fail(HelperExit.Failed, why);
+        if (setsRoot && SetRoot(directory, wish).Problem() is { } unset)
+            return lines.Fail(HelperExit.Failed, $"{directory} is mounted, and its owner and mode cannot be set: {unset}");
+        if (flags != wish.Flags && Remount(directory, wish.Flags, lines) is not 0 and var exit) return exit;
+        if (!words.Has('n')) NameUnmountHelper(source, directory);
+        if (words.Has('v')) lines.Note($"{directory} is mounted; its daemon's socket is {socket}");
+        return HelperExit.Done;
+    }
+
+    /// <summary>
+    /// Has mount(8) note that there is a helper for umount(8), which otherwise goes by the kind of file system that the kernel
+    /// reports, "fuse". Without the note the daemon ends in order all the same, and is not waited for.
+    /// </summary>
+    private static void NameUnmountHelper(string source, string directory)
+    {
+        try
+        {
+            using var note = Process.Start(new ProcessStartInfo(Helpers.Folder + "mount",
+                ["-i", "-f", "-t", FileSystemType, "-o", "uhelper=" + FileSystemType, source, directory])
+                { RedirectStandardError = true })!;
+            note.WaitForExit();
+        }
+        catch (Win32Exception)
+        {
+            // Started by another program than mount(8), where there is none.
+        }
+    }
+
+    private static Errno SetRoot(string directory, MountWish wish)
+    {
+        var error = Files.Open(directory, Files.ReadOnly | Files.DirectoryOnly, out var root);
+        if (error != Errno.Ok) return error;
+        if (wish.Owner is not null || wish.Group is not null)
+            error = Files.ChangeOwner(root, wish.Owner ?? uint.MaxValue, wish.Group ?? uint.MaxValue);
+        // After the owner, whose change takes set-id bits away.
+        if (error == Errno.Ok && wish.Mode is { } mode) error = Files.ChangeMode(root, mode);
+        Files.Close(root);
+        return error;
+    }
+
+    private static int Remount(string directory, uint flags, HelperLines lines)
+    {
+        var error = Machine.Remount(directory, flags);
+        return error switch
+        {
+            Errno.Ok => HelperExit.Done,
+            Errno.EBUSY => lines.Fail(HelperExit.Failed, $"{directory} is busy: a file on it is open for writing"),
+            _ => lines.Fail(HelperExit.Failed, $"{directory} cannot be remounted: {error.Problem()}"),
+        };
+    }
+}

@@ -1,0 +1,42 @@
+using Tmem.Control.Host;
+
+namespace Tmem.Ctl.Mounts;
+
+/// <summary>What a list of options asks for.</summary>
+internal sealed class MountWish
+{
+    /// <summary>
+    /// The kernel's. mount(8) does not pass suid, dev and exec on, because they are what a mount has if nothing else is said.
+    /// </summary>
+    public uint Flags { get; set; } = MountFlags.NoAccessTimes;
+
+    /// <summary>Change the flags of a mount that is there.</summary>
+    public bool IsRemount { get; set; }
+
+    /// <summary>In bytes; null for the default.</summary>
+    public long? Capacity { get; set; }
+
+    /// <summary>Options of tmemd, and their values.</summary>
+    public List<string> Daemon { get; } = [];
+
+    /// <summary>The daemon's socket; null for the one that belongs to the directory.</summary>
+    public string? Socket { get; set; }
+
+    /// <summary>The file for the log; null for the journal.</summary>
+    public string? Log { get; set; }
+
+    /// <summary>The owner of the root directory; null to leave it.</summary>
+    public uint? Owner { get; set; }
+
+    /// <summary>The group of the root directory; null to leave it.</summary>
+    public uint? Group { get; set; }
+
+    /// <summary>The mode of the root directory; null to leave it.</summary>
+    public uint? Mode { get; set; }
+
+    /// <summary>What is done otherwise than was asked for, in lines.</summary>
+    public List<string> Notes { get; } = [];
+
+    /// <summary>Options that only the kernel's mount table has, and so only a remount.</summary>
+    public bool HasKernelOptions { get; set; }
+}
