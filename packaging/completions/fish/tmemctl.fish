@@ -49,6 +49,7 @@ end
 
 complete -c tmemctl -l help -s h -d 'Show help and usage information'
 complete -c tmemctl -l socket -r -F -d 'The daemon'\''s control socket'
+complete -c tmemctl -l mount -r -F -d 'Instead of --socket'
 complete -c tmemctl -l json -d 'Print JSON for programs instead of text for people'
 complete -c tmemctl -l timeout -x -d 'Seconds to wait for the daemon'\''s answer'
 complete -c tmemctl -n '__tmemctl_at' -a status -d 'Shows the daemon, its memory and what it has stored'
@@ -140,7 +141,6 @@ complete -c tmemctl -n '__tmemctl_at upgrade' -l spin -x -d 'Microseconds a thre
 complete -c tmemctl -n '__tmemctl_at upgrade' -l log -x -a 'debug info warning error' -d 'Least level of events to log'
 complete -c tmemctl -n '__tmemctl_at upgrade' \
     -l codec -x -a 'lz4 lz4-reference zstd pool' -d 'What new pages are compressed with'
-complete -c tmemctl -n '__tmemctl_at recover' -l mount -r -F -d 'Look at this mount alone'
 complete -c tmemctl -n '__tmemctl_at stop' -l force -d 'Stop a store that is memory alone'
 complete -c tmemctl -n '__tmemctl_at stop' \
     -l discard -d 'Stop even if the region'\''s file cannot be written or has been removed'
