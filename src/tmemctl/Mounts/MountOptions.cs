@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Settings.Values;
@@ -9,6 +10,7 @@ namespace Tmem.Ctl.Mounts;
 internal static class MountOptions
 {
     private const long Smallest = 1 << 20;
+    private const int LongestSocket = ControlProtocol.LongestSocketPath;
 
     /// <summary>The table, in the order of the manual.</summary>
     public static IReadOnlyList<MountOption> All { get; } =
@@ -24,7 +26,7 @@ internal static class MountOptions
             }),
         new("region", "FILE",
             "File that keeps the store; made if missing, its directory is not. Default: none, and the store ends with the mount.",
-            (wish, value) => Path(wish, "--region", value)),
+            (wish, value) => Path(value, path => Give(wish, "--region", path))),
         new("sync-interval", "SECONDS",
             "How long a change waits at most before it is written to the region's file; 0 waits for an fsync. Default: 5.",
             (wish, value) => Number(wish, "--sync-interval", value, 0, ControlProtocol.MaximumSync)),
@@ -52,15 +54,12 @@ internal static class MountOptions
             Mode),
         new("socket", "PATH",
             "The daemon's socket for tmemctl. Default: /run/tmem/mount-PLACE.sock; its '--mount DIR' finds it.",
-            (wish, value) =>
-            {
-                wish.Socket = System.IO.Path.GetFullPath(value);
-                return System.Text.Encoding.UTF8.GetByteCount(wish.Socket) <= ControlProtocol.LongestSocketPath ? null
-                    : $"is longer than the {ControlProtocol.LongestSocketPath} bytes that a socket's path can have";
-            }),
+            (wish, value) => Path(value, path => wish.Socket = path)
+                ?? (Encoding.UTF8.GetByteCount(wish.Socket!) <= LongestSocket ? null
+                    : $"is longer than the {LongestSocket} bytes that a socket's path can have")),
         new("log", "FILE",
             "File that the daemon's log is appended to. Default: the journal; without one, a file beside the socket.",
-            (wish, value) => Set(() => wish.Log = System.IO.Path.GetFullPath(value))),
+            (wish, value) => Path(value, path => wish.Log = path)),
         new("log-level", "LEVEL", "Least level of events to log: debug, info, warning or error. Default: info.",
             (wish, value) => Word(wish, "--log", value, "debug", "info", "warning", "error")),
         Flag("ro", "Mount for reading alone."),
@@ -145,8 +144,8 @@ internal static class MountOptions
         return null;
     }
 
-    private static string? Path(MountWish wish, string option, string value) =>
-        value.Length == 0 ? "is empty; give a path" : Give(wish, option, System.IO.Path.GetFullPath(value));
+    private static string? Path(string value, Action<string> set) =>
+        value.Length == 0 ? "is empty; give a path" : Set(() => set(System.IO.Path.GetFullPath(value)));
 
     private static string? Number(MountWish wish, string option, string value, int least, int most) =>
         int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
