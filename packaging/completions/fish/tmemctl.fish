@@ -93,15 +93,19 @@ complete -c tmemctl -n '__tmemctl_at pool create' \
 complete -c tmemctl -n '__tmemctl_at pool create' \
     -l codec -x -a 'lz4 lz4-reference zstd' -d 'What its pages are compressed with'
 complete -c tmemctl -n '__tmemctl_at pool create' -l page-size -x -d 'Bytes of a page'
-complete -c tmemctl -n '__tmemctl_at pool create' -l owner -x -d 'User that its directory belongs to, by name or number'
-complete -c tmemctl -n '__tmemctl_at pool create' -l group -x -d 'Group that its directory belongs to'
+complete -c tmemctl -n '__tmemctl_at pool create' \
+    -l owner -x -a '(__fish_complete_users)' -d 'User that its directory belongs to, by name or number'
+complete -c tmemctl -n '__tmemctl_at pool create' \
+    -l group -x -a '(__fish_complete_groups)' -d 'Group that its directory belongs to'
 complete -c tmemctl -n '__tmemctl_at pool create' -l mode -x -d 'Permissions of its directory'
 complete -c tmemctl -n '__tmemctl_at pool set' -l limit -x -d 'Most memory the pool'\''s pages may take, or none'
 complete -c tmemctl -n '__tmemctl_at pool set' -l reserve -x -d 'Memory the pool is guaranteed, or none'
 complete -c tmemctl -n '__tmemctl_at pool set' \
     -l codec -x -a 'lz4 lz4-reference zstd' -d 'What new pages are compressed with'
-complete -c tmemctl -n '__tmemctl_at pool set' -l owner -x -d 'User that its directory belongs to, by name or number'
-complete -c tmemctl -n '__tmemctl_at pool set' -l group -x -d 'Group that its directory belongs to'
+complete -c tmemctl -n '__tmemctl_at pool set' \
+    -l owner -x -a '(__fish_complete_users)' -d 'User that its directory belongs to, by name or number'
+complete -c tmemctl -n '__tmemctl_at pool set' \
+    -l group -x -a '(__fish_complete_groups)' -d 'Group that its directory belongs to'
 complete -c tmemctl -n '__tmemctl_at pool set' -l mode -x -d 'Permissions of its directory'
 complete -c tmemctl -n '__tmemctl_at pool set' -a '(__tmemctl_pools)'
 complete -c tmemctl -n '__tmemctl_at pool reserve' -a '(__tmemctl_pools)'

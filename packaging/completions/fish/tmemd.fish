@@ -12,7 +12,8 @@ complete -c tmemd -l capacity -x -d 'Most real memory the store may take, its me
 complete -c tmemd -l region -r -F -d 'File that keeps the store across restarts and power cuts'
 complete -c tmemd -l sync-interval -x -d 'Seconds that a change waits at most before it is written to the ...'
 complete -c tmemd -l socket -r -F -d 'Unix socket for tmemctl'
-complete -c tmemd -l socket-group -x -d 'Group whose members may ask for figures over the socket'
+complete -c tmemd \
+    -l socket-group -x -a '(__fish_complete_groups)' -d 'Group whose members may ask for figures over the socket'
 complete -c tmemd -l threads -x -d 'Threads that serve requests'
 complete -c tmemd -l spin -x -d 'Microseconds a thread polls for the next request before it sleeps'
 complete -c tmemd -l codec -x -a 'lz4 lz4-reference zstd pool' -d 'What new pages are compressed with'

@@ -16,6 +16,10 @@ internal static class BashScript
                 mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
             }
 
+            _{{name}}_accounts() {
+                mapfile -t COMPREPLY < <(compgen "$1" -- "$cur")
+            }
+
             _{{name}}_paths() {
                 compopt -o filenames 2>/dev/null
                 mapfile -t COMPREPLY < <(compgen "$1" -- "$cur")
@@ -115,6 +119,8 @@ internal static class BashScript
     {
         ValueKind.File => $"_{name}_paths -f",
         ValueKind.Folder => $"_{name}_paths -d",
+        ValueKind.User => $"_{name}_accounts -u",
+        ValueKind.Group => $"_{name}_accounts -g",
         ValueKind.Pool => $"_{name}_pools",
         ValueKind.Word => Words(name, string.Join(' ', value.Words)),
         _ => "",

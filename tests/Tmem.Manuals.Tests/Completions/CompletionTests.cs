@@ -68,6 +68,8 @@ public sealed class CompletionTests
     [InlineData("tmemctl upgrade --log w", "warning")]
     [InlineData("tmemctl upgrade --log = w", "warning")]
     [InlineData("tmemctl upgrade --log =", "debug error info warning")]
+    [InlineData("tmemctl pool create x --owner roo", "root")]
+    [InlineData("tmemctl pool set scratch --group roo", "root")]
     [InlineData("tmemctl help po", "pool")]
     [InlineData("tmemctl help pool des", "destroy")]
     [InlineData("tmemctl help pool destroy s", "")]
@@ -87,7 +89,7 @@ public sealed class CompletionTests
         var words = typed.Split(' ');
         var file = Scripts.File("bash", words[0]);
         var script = $$"""
-            export PATH={{place.Folder}}:$PATH
+            PATH={{place.Folder}}:$PATH
             . '{{file}}' || exit 1
             COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
             _$1

@@ -88,6 +88,8 @@ internal static class FishScript
         {
             ValueKind.None => "",
             ValueKind.File or ValueKind.Folder => " -r -F",
+            ValueKind.User => " -x -a '(__fish_complete_users)'",
+            ValueKind.Group => " -x -a '(__fish_complete_groups)'",
             ValueKind.Word => $" -x -a '{string.Join(' ', option.Words)}'",
             ValueKind.Pool => " -x -a '(__tmemctl_pools)'",
             _ => " -x",

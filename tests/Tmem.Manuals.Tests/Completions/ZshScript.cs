@@ -66,6 +66,8 @@ internal static class ZshScript
     {
         ValueKind.File => "_files",
         ValueKind.Folder => "_files -/",
+        ValueKind.User => "_users",
+        ValueKind.Group => "_groups",
         ValueKind.Pool => $"_{program.Path}_pools",
         ValueKind.Word => List(value.Words),
         ValueKind.Command => List(program.Commands.Select(one => one.Name)),

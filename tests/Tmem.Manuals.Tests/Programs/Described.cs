@@ -9,6 +9,8 @@ internal enum ValueKind
     Free,
     File,
     Folder,
+    User,
+    Group,
     /// <summary>A pool that is there.</summary>
     Pool,
     /// <summary>One of the words that the program accepts.</summary>

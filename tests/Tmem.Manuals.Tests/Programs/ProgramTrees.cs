@@ -56,6 +56,8 @@ internal static partial class ProgramTrees
     {
         "FILE" or "PATH" or "FILE|-" => ValueKind.File,
         "DIR" => ValueKind.Folder,
+        "USER" => ValueKind.User,
+        "GROUP" => ValueKind.Group,
         "POOL" or "NAME" => ValueKind.Pool,
         _ => ValueKind.Free,
     };
