@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using Tmem.Ctl.Mounts;
 using Tmem.Manuals.Tests.Programs;
 using Tmem.Settings.Keys;
 
@@ -19,6 +20,7 @@ internal static partial class Blocks
         "COMMANDS" => string.Concat(Program(argument).All.Skip(1).Select(Command)),
         "EXIT" => Codes(Program(argument)),
         "KEYS" => string.Concat(KnownKeys.Of(argument).Select(Key)),
+        "MOUNT" => string.Concat(MountOptions.All.Select(MountOption)),
         _ => throw new ArgumentException($"there is no block {name}"),
     };
 
@@ -54,6 +56,10 @@ internal static partial class Blocks
         foreach (var option in command.Options) text.Append(Option(option));
         return text.ToString();
     }
+
+    private static string MountOption(MountOption option) => Roff.Item(string.Join(", ", option.Names.Select(Roff.Bold))
+        + (option.Argument is { } value ? value[0] == '[' ? $"[={Roff.Italic(value[1..^1])}]" : $"={Roff.Italic(value)}" : ""),
+        option.Description);
 
     private static string Codes(DescribedCommand program)
     {

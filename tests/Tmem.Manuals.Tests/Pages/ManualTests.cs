@@ -1,3 +1,4 @@
+using Tmem.Ctl.Mounts;
 using Tmem.Engine.Tests.Embedding;
 using Tmem.Manuals.Tests.Programs;
 
@@ -33,6 +34,13 @@ public sealed class ManualTests
             foreach (var option in command.Options)
                 Assert.Contains(Roff.Bold(option.Name), text[begin..], StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public void Every_option_of_a_mount_has_its_place()
+    {
+        var text = File.ReadAllText(Path.Combine(ManualPages.Folder, "mount.tmem.8"));
+        Assert.All(MountOptions.Names, name => Assert.Contains(Roff.Bold(name), text, StringComparison.Ordinal));
     }
 
     [Theory]
