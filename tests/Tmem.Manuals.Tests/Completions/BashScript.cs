@@ -35,14 +35,15 @@ internal static class BashScript
                 while IFS= read -r pool; do
                     pool=${pool%%  *}
                     [[ $pool == "${cur//\\/}"* ]] && COMPREPLY+=("$(printf '%q' "$pool")")
-                done < <({{name}} --timeout 1 --socket "$socket" pool list 2>/dev/null | tail -n +2)
+                done < <({{name}} --timeout 1 "${daemon[@]}" pool list 2>/dev/null | tail -n +2)
             }
 
 
             """);
         text.Append($$"""
             _{{name}}() {
-                local cur=${COMP_WORDS[COMP_CWORD]} command={{name}} option='' socket=/run/tmem/tmemd.sock helps='' count=0 i
+                local cur=${COMP_WORDS[COMP_CWORD]} command={{name}} option='' helps='' count=0 i
+                local -a daemon=()
                 COMPREPLY=()
                 # "--log=debug" comes as three words.
                 [[ $cur == '=' ]] && cur=''
@@ -53,7 +54,7 @@ internal static class BashScript
                         option=${COMP_WORDS[i]}
                         [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i++))
                         ((++i < COMP_CWORD)) || break
-                        [[ $option == --socket ]] && socket=${COMP_WORDS[i]}
+                        [[ $option == --socket || $option == --mount ]] && daemon=("$option" "${COMP_WORDS[i]}")
                         option=''
                         ;;
 

@@ -77,6 +77,7 @@ public sealed class CompletionTests
     [InlineData("tmemctl pool show s", "scratch swap")]
     [InlineData("tmemctl swap on --pool s", "scratch swap")]
     [InlineData("tmemctl --socket /other pool show ", "from-the-other")]
+    [InlineData("tmemctl --mount = /other pool show ", "from-the-other")]
     [InlineData("tmemctl pool show $", @"\$\(touch\ made\)")]
     [InlineData("tmemctl config check /etc/passw", "/etc/passwd")]
     [InlineData("tmemd --cod", "--codec")]
@@ -133,7 +134,7 @@ public sealed class CompletionTests
                 #!/bin/sh
                 echo 'NAME             KIND'
                 case "$*" in
-                *'--socket /other '*) echo 'from-the-other   persistent' ;;
+                *'--socket /other '*|*'--mount /other '*) echo 'from-the-other   persistent' ;;
                 *) printf '%s\n' 'scratch          ephemeral' 'swap             persistent' '$(touch made)    persistent' ;;
                 esac
                 """);

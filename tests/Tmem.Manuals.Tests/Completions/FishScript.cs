@@ -48,9 +48,11 @@ internal static class FishScript
 
             function __{{name}}_pools
                 set -l words (commandline -opc)
-                set -l socket /run/tmem/tmemd.sock
-                set -l at (contains -i -- --socket $words); and set socket $words[(math $at + 1)]
-                tmemctl --timeout 1 --socket $socket pool list 2>/dev/null | tail -n +2 | string replace -r '  .*' ''
+                set -l daemon
+                for option in --socket --mount
+                    set -l at (contains -i -- $option $words); and set daemon $option $words[(math $at + 1)]
+                end
+                tmemctl --timeout 1 $daemon pool list 2>/dev/null | tail -n +2 | string replace -r '  .*' ''
             end
 
 

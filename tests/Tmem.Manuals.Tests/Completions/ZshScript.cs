@@ -15,9 +15,13 @@ internal static class ZshScript
 
             _{{name}}_pools() {
                 local -a pools
-                local at=${words[(I)--socket]} socket=/run/tmem/tmemd.sock
-                ((at)) && socket=${words[at + 1]}
-                pools=("${(@f)$(tmemctl --timeout 1 --socket "$socket" pool list 2>/dev/null | tail -n +2)}")
+                local -a daemon
+                local option at
+                for option in --socket --mount; do
+                    at=${words[(I)$option]}
+                    ((at)) && daemon=($option "${words[at + 1]}")
+                done
+                pools=("${(@f)$(tmemctl --timeout 1 "${daemon[@]}" pool list 2>/dev/null | tail -n +2)}")
                 compadd -- "${pools[@]%%  *}"
             }
 
