@@ -74,6 +74,7 @@ internal static class CommandTree
                 ConfigVerbs.Show(), ConfigVerbs.Check()),
             Of(ReloadCommand.Create()),
             Of(StoreVerbs.Resize()), Of(StoreVerbs.Shrink()), Of(StoreVerbs.Compact), Of(StoreVerbs.Sync),
+            Of(TransferVerbs.Save()), Of(TransferVerbs.Restore()),
             Group("client", "Clients: the owners of pools. The file system is client 1.", ClientVerbs.List, ClientVerbs.Set()),
             Of(MetricsCommand.Create()), Of(DaemonVerbs.Check), Of(UpgradeCommand.Create()),
             Of(DaemonVerbs.Adopt), Of(DaemonVerbs.Recover(), isDead: true),

@@ -87,7 +87,8 @@ internal static class Layers
         ["Metrics"] = ["Swap"],
         ["Top"] = ["Output", "Metrics"],
         ["Reload"] = ["Native", "Output", "Swap"],
-        ["Commands"] = ["Native", "Output", "Swap", "Recover", "Metrics", "Top", "Reload"],
+        ["Transfer"] = ["Native"],
+        ["Commands"] = ["Native", "Output", "Swap", "Recover", "Metrics", "Top", "Reload", "Transfer"],
         ["Mounts"] = ["Native", "Commands"],
         [Facade] = ["Output", "Swap", "Recover", "Commands", "Mounts"],
     };

@@ -153,7 +153,8 @@ public sealed class UsageTests : IDisposable
     {
         var bare = Run();
         Assert.Equal((ExitCode.Usage, "tmemctl: a command is missing; give status, top, pool, swap, config, reload, resize, "
-            + "shrink, compact, sync, client, metrics, check, upgrade, adopt, recover, stop or help; see tmemctl --help\n"),
+            + "shrink, compact, sync, save, restore, client, metrics, check, upgrade, adopt, recover, stop or help; "
+            + "see tmemctl --help\n"),
             (bare.Code, bare.Error));
         Assert.Equal(ExitCode.Usage, Run("help", "nothing").Code);
     }

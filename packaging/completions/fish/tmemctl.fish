@@ -29,10 +29,11 @@ function __tmemctl_at
                         'tmemctl swap off' 'tmemctl swap status' 'tmemctl config' \
                         'tmemctl config show' 'tmemctl config check' \
                         'tmemctl reload' 'tmemctl resize' 'tmemctl shrink' \
-                        'tmemctl compact' 'tmemctl sync' 'tmemctl client' \
-                        'tmemctl client list' 'tmemctl client set' 'tmemctl metrics' \
-                        'tmemctl check' 'tmemctl upgrade' 'tmemctl adopt' \
-                        'tmemctl recover' 'tmemctl stop'
+                        'tmemctl compact' 'tmemctl sync' 'tmemctl save' \
+                        'tmemctl restore' 'tmemctl client' 'tmemctl client list' \
+                        'tmemctl client set' 'tmemctl metrics' 'tmemctl check' \
+                        'tmemctl upgrade' 'tmemctl adopt' 'tmemctl recover' \
+                        'tmemctl stop'
                         set -a path $word
                 end
         end
@@ -65,6 +66,8 @@ complete -c tmemctl -n '__tmemctl_at' -a resize -d 'Changes the store'\''s capac
 complete -c tmemctl -n '__tmemctl_at' -a shrink -d 'Gives memory back now'
 complete -c tmemctl -n '__tmemctl_at' -a compact -d 'Moves pages together and gives the memory between them back'
 complete -c tmemctl -n '__tmemctl_at' -a sync -d 'Writes the region'\''s file'
+complete -c tmemctl -n '__tmemctl_at' -a save -d 'Saves pools with all their files'
+complete -c tmemctl -n '__tmemctl_at' -a restore -d 'Makes the pools of a saved stream, with all their files'
 complete -c tmemctl -n '__tmemctl_at' -a client -d 'Clients'
 complete -c tmemctl -n '__tmemctl_at' -a metrics -d 'Prints what a monitor collects, in Prometheus'\'' text format'
 complete -c tmemctl -n '__tmemctl_at' -a check -d 'Reads and cross-checks everything stored, while the daemon serves on'
@@ -133,6 +136,8 @@ complete -c tmemctl -n '__tmemctl_at config show' -l config -r -F -d 'File of se
 complete -c tmemctl -n '__tmemctl_at config check' -F
 complete -c tmemctl -n '__tmemctl_at reload' -l dry-run -d 'Say what would be done, and do nothing'
 complete -c tmemctl -n '__tmemctl_at reload' -l config -r -F -d 'File of settings'
+complete -c tmemctl -n '__tmemctl_at save' -a '(__tmemctl_pools)'
+complete -c tmemctl -n '__tmemctl_at restore' -F
 complete -c tmemctl -n '__tmemctl_at client' -a list -d 'Lists the clients'
 complete -c tmemctl -n '__tmemctl_at client' -a set -d 'Changes limit and weight of a client'
 complete -c tmemctl -n '__tmemctl_at client set' \
@@ -152,4 +157,4 @@ complete -c tmemctl -n '__tmemctl_at stop' \
     -l discard -d 'Stop even if the region'\''s file cannot be written or has been removed'
 complete -c tmemctl -n '__tmemctl_at stop' -l no-wait -d 'Return when the daemon has unmounted'
 complete -c tmemctl -n '__tmemctl_at help' \
-    -a 'status top pool swap config reload resize shrink compact sync client metrics check upgrade adopt recover stop help'
+    -a 'status top pool swap config reload resize shrink compact sync save restore client metrics check upgrade adopt recover stop help'

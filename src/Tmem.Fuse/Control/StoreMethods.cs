@@ -26,7 +26,8 @@ internal sealed class StoreMethods(IDaemon daemon, IEngineView engine, ControlCo
         if (capacity > engine.MaximumCapacity)
             return RpcParameters.Invalid(Subject, $"the store cannot have {ByteSize.Format(capacity)}: it was made for "
                 + $"{ByteSize.Format(engine.MaximumCapacity)} at most, and that is so for as long as it lives",
-                $"give at most {ByteSize.Exact(engine.MaximumCapacity)}, or start another with more and move its files there");
+                $"give at most {ByteSize.Exact(engine.MaximumCapacity)}, or start another with more, and "
+                + "save and restore what this one holds");
         if (capacity > PhysicalMemory.Bytes)
             return RpcParameters.Invalid(Subject, $"a capacity of {ByteSize.Format(capacity)} is more than this machine has, "
                 + $"{ByteSize.Format(PhysicalMemory.Bytes)}", "give less");

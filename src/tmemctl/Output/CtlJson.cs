@@ -10,6 +10,8 @@ namespace Tmem.Ctl.Output;
 [JsonSerializable(typeof(SwapOffReport))]
 [JsonSerializable(typeof(SwapStatusReport))]
 [JsonSerializable(typeof(RecoverReport))]
+[JsonSerializable(typeof(SaveReport))]
+[JsonSerializable(typeof(RestoreReport))]
 [JsonSerializable(typeof(ConfigReport))]
 [JsonSerializable(typeof(ReloadReport))]
 [JsonSerializable(typeof(ErrorReport))]

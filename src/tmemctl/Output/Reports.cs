@@ -90,6 +90,19 @@ internal sealed record ReloadReport(IReadOnlyList<string> Files, IReadOnlyList<R
 /// <param name="Note">What it needs, or why it failed; else empty.</param>
 internal sealed record ReloadLine(string State, string What, string From, string Note);
 
+/// <summary>The report of <c>save</c>, if it does not write to standard output.</summary>
+/// <param name="Pools">The pools.</param>
+/// <param name="Entries">Names of files and directories.</param>
+/// <param name="Bytes">The length of the stream.</param>
+/// <param name="File">Where it is.</param>
+internal sealed record SaveReport(IReadOnlyList<string> Pools, long Entries, long Bytes, string File);
+
+/// <summary>The report of <c>restore</c>.</summary>
+/// <param name="Pools">The pools.</param>
+/// <param name="Entries">Names of files and directories.</param>
+/// <param name="Bytes">The length of the stream.</param>
+internal sealed record RestoreReport(IReadOnlyList<string> Pools, long Entries, long Bytes);
+
 /// <summary>An error under <c>--json</c>, on standard error.</summary>
 /// <param name="ExitCode">The exit code.</param>
 /// <param name="Code">The daemon's code, or 0 when the error is not the daemon's.</param>
