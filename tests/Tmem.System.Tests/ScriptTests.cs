@@ -31,6 +31,10 @@ public sealed partial class ScriptTests
     [InlineData("soak", "engine", "--hours", "1")]
     [InlineData("soak", "crash", "--kills", "many")]
     [InlineData("soak", "records", "--rounds=0")]
+    [InlineData("package", "--arch", "sparc")]
+    [InlineData("package", "--revision=a")]
+    [InlineData("guest", "--kills", "0")]
+    [InlineData("guest", "--cache")]
     public void Wrong_usage_is_one_line_and_nothing_is_built(string script, params string[] arguments)
     {
         // Without dotnet on the path, an attempt to build fails in another way.
