@@ -40,12 +40,13 @@ internal sealed class LogPlace : IDisposable
     /// </param>
     /// <param name="otherwise">A file whose directory is made if it is missing.</param>
     /// <param name="problem">Why there is none.</param>
-    public static LogPlace? Open(string? file, string otherwise, out string problem)
+    /// <param name="journal">The journal's socket.</param>
+    public static LogPlace? Open(string? file, string otherwise, out string problem, string journal = Journal)
     {
         problem = "";
         if (file is null)
         {
-            if (TryJournal() is { } journal) return journal;
+            if (TryJournal(journal) is { } stream) return stream;
             if (MakeFolder(Path.GetDirectoryName(otherwise)!) is { } refused)
             {
                 problem = refused;
@@ -60,12 +61,12 @@ internal sealed class LogPlace : IDisposable
         return opened.IsOpen ? new LogPlace(opened.Descriptor) : null;
     }
 
-    private static LogPlace? TryJournal()
+    private static LogPlace? TryJournal(string journal)
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            socket.Connect(new UnixDomainSocketEndPoint(Journal));
+            socket.Connect(new UnixDomainSocketEndPoint(journal));
             // Name, unit, priority of lines without one, whether lines may begin with one, and three places to forward to.
             _ = socket.Send(Encoding.ASCII.GetBytes("tmemd\n\n6\n1\n0\n0\n0\n"));
             return new LogPlace(socket);
