@@ -14,6 +14,8 @@ internal sealed class MountMachine : IDisposable
         layer=$F/layer; mkdir -p $layer $M
         mount -t tmpfs layer $layer && mkdir $layer/up $layer/work
         mount -t overlay layer /usr/sbin -o lowerdir=/usr/sbin,upperdir=$layer/up,workdir=$layer/work || exit 77
+        # Where mount(8) keeps its notes.
+        mkdir -p /run/mount && mount -t tmpfs notes /run/mount
         for name in mount.tmem mount.fuse.tmem umount.fuse.tmem; do ln -s $CTL /usr/sbin/$name; done
         shown() { grep " $M " /proc/mounts | cut -d' ' -f1,3,4 | sed 's/,user_id.*//'; }
         served() { $CTL --mount $M status --json | sed -n 's/.*"keeperPid": *\([0-9]*\).*/\1/p'; }
