@@ -23,7 +23,11 @@ public sealed class PackagingTests : IDisposable
         var package = Assert.Single(Directory.GetFiles(_folder, "tmem_*.deb"));
         var content = Command.Run("dpkg-deb", "--contents", package).Succeeds().Output;
         foreach (var file in new[] { "usr/sbin/tmemd", "usr/bin/tmemctl", "usr/lib/tmem/tmem.toml", "etc/tmem/tmem.d/",
-            "lib/systemd/system/tmemd.service", "lib/systemd/system/tmemd-settings.service", "usr/share/doc/tmem/copyright" })
+            "lib/systemd/system/tmemd.service", "lib/systemd/system/tmemd-settings.service",
+            "lib/systemd/system/tmem-metrics.service",
+            "usr/share/tmem/grafana/tmem.json", "usr/share/tmem/prometheus/tmem.rules.yml", "usr/sbin/mount.tmem ->",
+            "usr/share/bash-completion/completions/tmemctl", "usr/share/man/man8/tmemctl.8.gz",
+            "usr/share/doc/tmem/copyright" })
             Assert.Contains($" ./{file}", content, StringComparison.Ordinal);
         // Nothing is started or enabled by its installation.
         var control = Path.Combine(_folder, "control");
