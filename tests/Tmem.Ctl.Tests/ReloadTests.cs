@@ -39,16 +39,25 @@ public sealed class ReloadTests : IDisposable
     [Fact]
     public void What_needs_a_restart_is_told_and_not_touched()
     {
-        File.WriteAllText(_file, "[store]\nmount = \"/elsewhere\"\ncapacity = \"2M\"\nsocket = \"/x/y.sock\"\nhuge-pages = true");
+        File.WriteAllText(_file, "[store]\nmount = \"/elsewhere\"\ncapacity = \"1G\"\nsocket = \"/x/y.sock\"\nhuge-pages = true");
         var run = Reload();
         Assert.Equal(0, run.Code);
         Assert.Equal([$"needs more: mount: {_server.Mount} to /elsewhere ({_file}:2): needs a restart of tmemd",
-            $"needs more: capacity: 1G to 2M ({_file}:3): needs a restart of tmemd",
             $"needs more: socket: {_server.SocketPath} to /x/y.sock ({_file}:4): needs a restart of tmemd",
             $"needs more: huge-pages: false to true ({_file}:5): needs a restart of tmemd"], run.Lines);
         File.WriteAllText(_file, $"[store]\nmount = \"{_server.Mount}\"\ncapacity = \"1G\"\nsocket = \"{_server.SocketPath}\"\n"
             + "region = \"/var/lib/region\"");
         Assert.Equal($"needs more: region: none to /var/lib/region ({_file}:5): needs a restart of tmemd\n", Reload().Output);
+        Assert.Null(_server.Upgraded);
+    }
+
+    [Fact]
+    public void The_capacity_is_changed_while_the_store_is_in_use()
+    {
+        File.WriteAllText(_file, $"[store]\nmount = \"{_server.Mount}\"\ncapacity = \"2M\"\nsocket = \"{_server.SocketPath}\"");
+        var run = Reload();
+        Assert.Equal((0, $"applied: capacity: 1G to 2M ({_file}:3)\n", ""), (run.Code, run.Output, run.Error));
+        Assert.Single(_server.Calls, ControlMethod.Resize);
         Assert.Null(_server.Upgraded);
     }
 
@@ -79,12 +88,12 @@ public sealed class ReloadTests : IDisposable
         Assert.Equal("nothing to do: what runs is what is written\n", Reload().Output);
         Write("[[pool]]\nname = \"a\"\nlimit = \"1M\"\nreserve = \"1M\"\ncodec = \"zstd\"\ngroup = 6");
         var run = Reload();
-        const string keeps = "a pool that is there keeps what it was made with";
-        Assert.Equal([$"needs more: pool 'a': limit: none to 1.0 MiB ({_file}:7): {keeps}",
-            $"needs more: pool 'a': codec: lz4 to zstd ({_file}:9): {keeps}",
+        Assert.Equal([$"applied: pool 'a': limit: none to 1.0 MiB ({_file}:7)",
+            $"applied: pool 'a': codec: lz4 to zstd ({_file}:9)",
             $"applied: pool 'a': reserve: none to 1.0 MiB ({_file}:8)",
             $"applied: pool 'a': owner 5, group 0, mode 0700 to owner 5, group 6, mode 0700 ({_file}:10)"], run.Lines);
-        Assert.Contains(ControlMethod.PoolReserve, _server.Calls);
+        Assert.Equal(3, _server.Calls.Count(call => call == ControlMethod.PoolSet));
+        Assert.Equal(new PoolSetParameters { Name = "a", Reserve = 1 << 20 }, _server.Set);
         Assert.Equal((5u, 0x1C0u), _system.Folders["a"]);
         Assert.Equal(6u, _system.Groups["a"]);
     }

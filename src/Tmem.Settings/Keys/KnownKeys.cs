@@ -24,8 +24,9 @@ internal static class KnownKeys
     [
         new(Store, "mount", new PathForm(LongestPath), "\"/mnt/tmem\"", "\"/srv/fast\"", Effect.Restart,
             "Directory to mount the file system on, made if it is missing.", "--mount"),
-        new(Store, "capacity", new SizeForm("the machine's memory"), "\"25%\"", "\"min(ram / 2, 16G)\"", Effect.Restart,
-            "Most real memory that the store may take, its metadata included; at least 1M.", "--capacity"),
+        new(Store, "capacity", new SizeForm("the machine's memory"), "\"25%\"", "\"min(ram / 2, 16G)\"", Effect.Reload,
+            "Most real memory that the store may take, its metadata included; at least 1M. A reload makes it at most four times "
+            + "what it was at the start.", "--capacity"),
         new(Store, "region", new PathForm(LongestPath, Optional: true), "\"\"", "\"/var/lib/tmem/region\"", Effect.Restart,
             "File that keeps the store across restarts and power cuts. It is made if it is missing, its directory is not. "
             + "Without one, the store ends with the daemon.", "--region"),
@@ -63,11 +64,11 @@ internal static class KnownKeys
             + "name are one pool."),
         new(Pool, "kind", new WordForm("persistent", "ephemeral"), "\"persistent\"", "\"ephemeral\"", Effect.Making,
             "Whether pages stay until they are removed, or may vanish when room is needed; reads then fail with ENODATA."),
-        new(Pool, "limit", new SizeForm("the store's capacity", ByteSize.None), "\"none\"", "\"50%\"", Effect.Making,
+        new(Pool, "limit", new SizeForm("the store's capacity", ByteSize.None), "\"none\"", "\"50%\"", Effect.Reload,
             "Most memory that the pool's pages may take; at least 64K."),
         new(Pool, "reserve", new SizeForm("the store's capacity", ByteSize.None), "\"none\"", "\"256M\"", Effect.Reload,
             "Memory that a persistent pool is guaranteed: what others store leaves it that room."),
-        new(Pool, "codec", new WordForm("lz4", "lz4-reference", "zstd"), "\"lz4\"", "\"zstd\"", Effect.Making,
+        new(Pool, "codec", new WordForm("lz4", "lz4-reference", "zstd"), "\"lz4\"", "\"zstd\"", Effect.Reload,
             "What its new pages are compressed with."),
         new(Pool, "page-size", new SizeForm("the store's capacity"), "\"4K\"", "\"64K\"", Effect.Making,
             "Bytes of a page: 4K, 8K, 16K, 32K or 64K. Larger pages compress better and are read and written whole."),

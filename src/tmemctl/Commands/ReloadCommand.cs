@@ -18,9 +18,10 @@ internal static class ReloadCommand
         var dryRun = Takes.Flag("--dry-run", "Say what would be done, and do nothing.");
         var config = ConfigVerbs.Config("Default: what the daemon was started with.");
         return new("reload",
-            "Reads the settings again and applies what can be applied while the store is in use: threads, spin, codec and log by "
-            + "a new worker, pools that are missing, reserves, owners and modes of pools, swap. A line for each change, and for "
-            + "each setting that needs more. If anything in the files is wrong, nothing is applied.",
+            "Reads the settings again and applies what can be applied while the store is in use: its capacity; threads, spin, "
+            + "codec and log by a new worker; pools that are missing, and limits, codecs, reserves, owners and modes of others; "
+            + "swap. A line for each change, and for each setting that needs more. If anything in the files is wrong, nothing is "
+            + "applied.",
             (context, parse) => Run(context, parse.GetValue(config), parse.GetValue(dryRun)), dryRun, config);
     }
 
@@ -40,7 +41,8 @@ internal static class ReloadCommand
 
         List<Change> changes =
         [
-            .. StorePlan.Of(settings.Store, status, wish => Upgrade(context, wish)),
+            .. StorePlan.Of(settings.Store, status, wish => Upgrade(context, wish),
+                capacity => PoolPlan.Problem(context.Client.Resize(capacity))),
             .. new PoolPlan(context.Client, context.System, status).Of(settings.Pools, pools.Pools),
             .. SwapPlan.Of(settings.Swap, SwapFile.Find(context.System, SwapFile.PlaceOf(status), pools.Pools),
                 () => TurnOn(context, settings.Swap), context.Tmemctl),

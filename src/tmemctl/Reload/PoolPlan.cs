@@ -8,8 +8,8 @@ namespace Tmem.Ctl.Reload;
 
 /// <summary>
 /// [[pool]] against the pools that are there. One that is missing is made; one that no file names is left alone; of one that is
-/// there, only what the files write is compared, so that a pool made by hand keeps what was set by hand. What a daemon cannot
-/// change of a pool yet is told (<see cref="Fixed"/>).
+/// there, only what the files write is compared, so that a pool made by hand keeps what was set by hand. Its kind and page size
+/// are for life.
 /// </summary>
 internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusReply status)
 {
@@ -47,16 +47,17 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
             yield break;
         }
         if (IsWritten(pool.PageSize) && pool.PageSize.Value != found.PageSize)
-            yield return Fixed(pool, "page-size", ByteSize.Exact(found.PageSize), ByteSize.Exact(pool.PageSize.Value),
-                pool.PageSize.From);
+            yield return new(Outcome.Later, $"{Of(pool)}: page-size: {ByteSize.Exact(found.PageSize)} to "
+                + ByteSize.Exact(pool.PageSize.Value), pool.PageSize.From, "a pool that is there keeps what it was made with");
         if (IsWritten(pool.Limit) && pool.Limit.Value != found.LimitBytes)
-            yield return Fixed(pool, "limit", Words.Limit(found.LimitBytes), Words.Limit(pool.Limit.Value), pool.Limit.From);
+            yield return Set(pool, "limit", Words.Limit(found.LimitBytes), Words.Limit(pool.Limit.Value), pool.Limit.From,
+                new() { Name = pool.Name.Value, Limit = pool.Limit.Value });
         if (IsWritten(pool.Codec) && found.Codec is { } codec && StorePlan.Word(pool.Codec.Value) != codec)
-            yield return Fixed(pool, "codec", codec, StorePlan.Word(pool.Codec.Value), pool.Codec.From);
+            yield return Set(pool, "codec", codec, StorePlan.Word(pool.Codec.Value), pool.Codec.From,
+                new() { Name = pool.Name.Value, Codec = pool.Codec.Value });
         if (IsWritten(pool.Reserve) && pool.Reserve.Value != found.ReserveBytes)
-            yield return new(Outcome.Apply,
-                $"{Of(pool)}: reserve: {Words.Limit(found.ReserveBytes)} to {Words.Limit(pool.Reserve.Value)}", pool.Reserve.From,
-                Do: () => Problem(client.ReservePool(new() { Name = pool.Name.Value, Reserve = pool.Reserve.Value })));
+            yield return Set(pool, "reserve", Words.Limit(found.ReserveBytes), Words.Limit(pool.Reserve.Value),
+                pool.Reserve.From, new() { Name = pool.Name.Value, Reserve = pool.Reserve.Value });
         if ((IsWritten(pool.Owner) || IsWritten(pool.Group) || IsWritten(pool.Mode)) && Rights(pool) is { } rights)
             yield return rights;
     }
@@ -85,8 +86,8 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
                 : folder.Give(owner, group, mode);
     }
 
-    private static Change Fixed(PoolSettings pool, string key, string now, string then, Origin from) => new(Outcome.Later,
-        $"{Of(pool)}: {key}: {now} to {then}", from, "a pool that is there keeps what it was made with");
+    private Change Set(PoolSettings pool, string key, string now, string then, Origin from, PoolSetParameters wish) =>
+        new(Outcome.Apply, $"{Of(pool)}: {key}: {now} to {then}", from, Do: () => Problem(client.SetPool(wish)));
 
     private static string Shown(uint owner, uint group, uint mode) =>
         $"owner {owner}, group {group}, mode {Convert.ToString(mode, 8).PadLeft(4, '0')}";
@@ -97,7 +98,8 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
 
     private static string Of(PoolSettings pool) => $"pool '{pool.Name.Value}'";
 
-    private static string? Problem<T>(Reply<T> reply) where T : class => reply switch
+    /// <summary>Null if it was done, else why not.</summary>
+    public static string? Problem<T>(Reply<T> reply) where T : class => reply switch
     {
         { Value: not null } => null,
         { Error: { Data.Remedy: { Length: > 0 } remedy } refused } => $"{refused.Message}; {remedy}",

@@ -4,9 +4,8 @@ using Tmem.Settings;
 namespace Tmem.Ctl.Reload;
 
 /// <summary>
-/// [store] against what runs. What a worker is told when it starts is applied by starting another in its place; the rest belongs
-/// to the mount, which a restart makes anew. A verb that changes one of these while the store is in use turns its line of
-/// <see cref="AtRestart"/> into one of <see cref="AtReload"/>.
+/// [store] against what runs. The capacity is changed in use; what a worker is told when it starts is applied by starting another
+/// in its place; the rest belongs to the mount, which a restart makes anew.
 /// </summary>
 internal static class StorePlan
 {
@@ -16,16 +15,25 @@ internal static class StorePlan
     /// <summary>The differences.</summary>
     /// <param name="wanted">From the files.</param>
     /// <param name="status">Of the daemon.</param>
-    /// <param name="upgrade">Starts a worker with other settings.</param>
-    public static IEnumerable<Change> Of(StoreSettings wanted, StatusReply status, Func<UpgradeParameters, string?> upgrade) =>
-        [.. AtReload(wanted, status, upgrade), .. AtRestart(wanted, status)];
+    /// <param name="upgrade">Starts a worker with other settings; null when done, else why not.</param>
+    /// <param name="resize">Changes the capacity; as the other.</param>
+    public static IEnumerable<Change> Of(StoreSettings wanted, StatusReply status, Func<UpgradeParameters, string?> upgrade,
+        Func<long, string?> resize)
+    {
+        List<Change> changes = [.. AtReload(wanted, status, upgrade), .. AtRestart(wanted, status)];
+        // The kernel counts pages.
+        if (wanted.Capacity.Value >> PageShift != status.Store.CapacityBytes >> PageShift)
+            changes.Insert(0, new(Outcome.Apply, Text("capacity", ByteSize.Exact(status.Store.CapacityBytes),
+                ByteSize.Exact(wanted.Capacity.Value)), wanted.Capacity.From, Do: () => resize(wanted.Capacity.Value)));
+        return changes;
+    }
 
     private static IEnumerable<Change> AtReload(StoreSettings wanted, StatusReply status,
         Func<UpgradeParameters, string?> upgrade)
     {
         var wish = new UpgradeParameters();
         List<(string What, Origin From)> changes = [];
-        void Note(string key, object now, object then, Origin from) => changes.Add(($"{key}: {now} to {then}", from));
+        void Note(string key, object now, object then, Origin from) => changes.Add((Text(key, now, then), from));
 
         if (wanted.Threads.Value != status.Threads)
         {
@@ -62,9 +70,6 @@ internal static class StorePlan
         // The daemon tells its mount with links resolved.
         if (Resolved(wanted.Mount.Value) != status.MountPoint)
             yield return Later("mount", status.MountPoint, wanted.Mount.Value, wanted.Mount.From);
-        if (wanted.Capacity.Value >> PageShift != status.Store.CapacityBytes >> PageShift)
-            yield return Later("capacity", ByteSize.Exact(status.Store.CapacityBytes), ByteSize.Exact(wanted.Capacity.Value),
-                wanted.Capacity.From);
         var region = status.Region.StartsWith('/') ? status.Region : "";
         if (wanted.Region.Value != region)
             yield return Later("region", OrNone(region), OrNone(wanted.Region.Value), wanted.Region.From);
@@ -78,7 +83,9 @@ internal static class StorePlan
     }
 
     private static Change Later(string key, object now, object then, Origin from) =>
-        new(Outcome.Later, $"{key}: {now} to {then}", from, Restart);
+        new(Outcome.Later, Text(key, now, then), from, Restart);
+
+    private static string Text(string key, object now, object then) => $"{key}: {now} to {then}";
 
     private static string OrNone(string path) => path.Length == 0 ? ByteSize.None : path;
 
