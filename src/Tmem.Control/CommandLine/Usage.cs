@@ -95,6 +95,8 @@ internal static partial class Usage
                 return $"{name} takes no value, and '{unmatched}' was given";
         if (!LooksLikeOption(unmatched))
             return WithoutPlace(parsed.CommandResult.Command, unmatched, isBehindDashes: words.Length < args.Length);
+        if (words.Length < args.Length && !words.Contains(unmatched))
+            return $"'{unmatched}' stands behind '--', where no option is looked for; leave '--' out";
         var near = Nearest.Of(unmatched, Options(parsed));
         return $"unknown option '{unmatched}'" + (near is null ? "" : $"; did you mean {near}?");
     }

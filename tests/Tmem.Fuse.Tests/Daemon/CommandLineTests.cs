@@ -208,6 +208,14 @@ public sealed class CommandLineTests
         Assert.Equal((Usage.Wrong, says + "\n"), (code, output));
     }
 
+    [Fact]
+    public void An_option_behind_the_dashes_is_none()
+    {
+        var (_, output, code) = Run("--mount", "m", "--capacity", "1M", "--", "--huge-pages");
+        Assert.Equal((Usage.Wrong, "tmemd: '--huge-pages' stands behind '--', where no option is looked for; leave '--' out; see "
+            + "tmemd --help\n"), (code, output));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -230,7 +238,8 @@ public sealed class CommandLineTests
             Assert.False(output.Contains("   at ", StringComparison.Ordinal)
                 || output.Contains("Exception", StringComparison.Ordinal), $"{string.Join(' ', arguments)}: {output}");
             if (code == Usage.Wrong)
-                Assert.True(options is null && output.EndsWith("; see tmemd --help\n", StringComparison.Ordinal)
+                Assert.True(options is null && (output.EndsWith("; see tmemd --help\n", StringComparison.Ordinal)
+                        || output.EndsWith("? see tmemd --help\n", StringComparison.Ordinal))
                     && output.Count(letter => letter == '\n') == 1, output);
         }
     }
