@@ -56,6 +56,35 @@ public class SaveRestoreTests
     }
 
     [Fact]
+    public void A_reader_that_has_gone_is_an_error_and_nothing_but_a_file_is_written_over()
+    {
+        using var daemon = WithPools(out _, out _);
+        var gone = Shell("\"$1\" --socket \"$2\" save p - | true; exit ${PIPESTATUS[0]}", Built.Control, daemon.Socket);
+        Assert.Equal(1, gone.Code);
+        Assert.Contains("save failed: ", gone.Errors, StringComparison.Ordinal);
+        var link = Path.Combine(daemon.Folder, "link");
+        File.CreateSymbolicLink(link, Path.Combine(daemon.Folder, "victim"));
+        (string Place, string Is)[] others =
+            [("/dev/full", "no ordinary file"), (link, "a link"), (daemon.Folder, "a directory")];
+        foreach (var (place, what) in others)
+        foreach (var command in new[] { new[] { "save", "p", place }, ["metrics", "--textfile", place] })
+            Assert.Contains($"{place} is {what}", daemon.Control(command).Errors, StringComparison.Ordinal);
+        Assert.Single(Directory.GetFiles(daemon.Folder, "saved*"));
+        daemon.Stop();
+    }
+
+    [Fact]
+    public void A_pool_that_somebody_has_named_like_one_under_way_stays()
+    {
+        using var daemon = WithPools(out _, out var stream);
+        Bounded.Run(() => File.WriteAllText(Path.Combine(daemon.Pool(".restoring-mine"), "f"), "mine"));
+        Destroy(daemon);
+        daemon.Control("restore", stream).Succeeds();
+        Assert.Equal("mine", Bounded.Run(() => File.ReadAllText(Path.Combine(daemon.Mount, ".restoring-mine", "f"))));
+        daemon.Stop();
+    }
+
+    [Fact]
     public void Everything_that_a_pool_of_files_is_comes_back()
     {
         using var daemon = WithPools(out var before, out var stream);

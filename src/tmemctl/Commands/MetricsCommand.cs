@@ -6,6 +6,7 @@ using Tmem.Control;
 using Tmem.Control.CommandLine;
 using Tmem.Control.Messages;
 using Tmem.Ctl.Metrics;
+using Tmem.Ctl.Output;
 
 namespace Tmem.Ctl.Commands;
 
@@ -61,24 +62,9 @@ internal static class MetricsCommand
     {
         const UnixFileMode everybodyReads = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead
             | UnixFileMode.OtherRead;
-        var next = string.Create(CultureInfo.InvariantCulture, $"{path}.{Environment.ProcessId}");
-        try
-        {
-            File.Delete(next);
-            using (var file = new StreamWriter(next, new FileStreamOptions
-            {
-                Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = everybodyReads,
-            }))
-                file.Write(text);
-            // The umask took its part.
-            File.SetUnixFileMode(next, everybodyReads);
-            File.Move(next, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(next);
-            throw;
-        }
+        using var file = new ReplacingFile(path, everybodyReads);
+        file.Stream.Write(System.Text.Encoding.UTF8.GetBytes(text));
+        file.Complete();
     }
 
     private static int Listen(CommandContext context, IPEndPoint place)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using Tmem.Control;
 using Tmem.Control.Messages;
 using Tmem.Ctl.Native;
@@ -76,41 +77,40 @@ internal static class TransferVerbs
 
     private static int Save(CommandContext context, List<PoolSummary> pools, int root, string file, int connection)
     {
-        var part = file == Pipe ? null : file + ".part";
+        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         try
         {
-            if (part is null && !Console.IsOutputRedirected)
+            if (file == Pipe && !Console.IsOutputRedirected)
                 throw new TransferException("a stream of pools is nothing for a terminal", "name a file, or pipe it somewhere");
-            TreeWriter writer;
-            TreeSaver saver;
-            using (var stream = part is null ? Console.OpenStandardOutput() : Create(part, connection))
-            using (var buffered = new BufferedStream(stream, BufferBytes))
+            using var replacing = file == Pipe ? null : new ReplacingFile(file, ownerOnly);
+            if (replacing is not null) RefuseOwnStore(file, replacing.Stream, connection);
+            // Not the console's stream: that says nothing of a reader that has gone.
+            const int standardOutput = 1;
+            using var output = replacing?.Stream
+                ?? new FileStream(new SafeFileHandle(standardOutput, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+            using var buffered = new BufferedStream(output, BufferBytes);
+            var writer = new TreeWriter(buffered);
+            var saver = new TreeSaver(writer);
+            writer.Head();
+            foreach (var pool in pools)
             {
-                writer = new TreeWriter(buffered);
-                saver = new TreeSaver(writer);
-                writer.Head();
-                foreach (var pool in pools)
-                {
-                    var error = Tree.Open(root, Encoding.UTF8.GetBytes(pool.Name), Files.DirectoryOnly, 0, out var folder);
-                    if (error != Errno.Ok)
-                        throw new TransferException($"pool '{pool.Name}' cannot be opened: {error.Problem()}", "see to it");
-                    saver.Save(Saved(pool), folder);
-                }
-                writer.Finish(pools.Count, saver.Entries);
-                buffered.Flush();
-                (stream as FileStream)?.Flush(flushToDisk: part is not null);
+                var error = Tree.Open(root, Encoding.UTF8.GetBytes(pool.Name), Files.DirectoryOnly, 0, out var folder);
+                if (error != Errno.Ok)
+                    throw new TransferException($"pool '{pool.Name}' cannot be opened: {error.Problem()}", "see to it");
+                saver.Save(Saved(pool), folder);
             }
-            if (part is not null) File.Move(part, file, overwrite: true);
+            writer.Finish(pools.Count, saver.Entries);
+            buffered.Flush();
+            replacing?.Complete();
             var report = new SaveReport([.. pools.Select(pool => pool.Name)], saver.Entries, writer.Position, file);
             // The stream is on standard output.
-            if (part is null) return ExitCode.Done;
+            if (replacing is null) return ExitCode.Done;
             return context.Terminal.Done(report, output => output.WriteLine(
                 $"saved {Counted.Of(report.Pools.Count, "pool")} with {Counted.Of(report.Entries, "file")} and directories, "
                 + $"{Words.Size(report.Bytes)}, to {Table.Printable(file)}"));
         }
         catch (Exception e) when (e is TransferException or IOException or UnauthorizedAccessException)
         {
-            if (part is not null) TryDelete(part);
             return Failed(context, "save", e);
         }
     }
@@ -165,23 +165,11 @@ internal static class TransferVerbs
     private static SavedPool Saved(PoolSummary pool) => new(pool.Name, pool.Kind != "persistent", pool.RefuseIncompressible,
         (uint)PoolMaker.CodecOf(pool.Codec), pool.LimitBytes, pool.Mode, pool.Owner, pool.Group);
 
-    private static FileStream Create(string part, int connection)
+    private static void RefuseOwnStore(string file, FileStream stream, int connection)
     {
-        var stream = new FileStream(part, new FileStreamOptions
-        {
-            Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            BufferSize = 0,
-        });
-        if (Tree.Stat((int)stream.SafeFileHandle.DangerousGetHandle(), default, out var seen) != Errno.Ok || seen.DeviceMajor != 0
-            || seen.DeviceMinor != connection) return stream;
-        stream.Dispose();
-        throw new TransferException($"{part} is on the store that is to be saved", "save it elsewhere");
-    }
-
-    private static void TryDelete(string file)
-    {
-        try { File.Delete(file); }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
+        if (Tree.Stat((int)stream.SafeFileHandle.DangerousGetHandle(), default, out var seen) == Errno.Ok && seen.DeviceMajor == 0
+            && seen.DeviceMinor == connection)
+            throw new TransferException($"{file} is on the store that is to be saved", "save it elsewhere");
     }
 }
 
@@ -189,6 +177,7 @@ internal static class TransferVerbs
 internal sealed class PoolMaker(ControlClient client, int root) : IPoolMaker
 {
     private const int MostTries = 100, BetweenTries = 20;
+    private const uint HiddenMode = 0x1C0; // 0700
 
     public int Root => root;
 
@@ -205,7 +194,7 @@ internal sealed class PoolMaker(ControlClient client, int root) : IPoolMaker
         Ephemeral = pool.IsEphemeral,
         RefuseIncompressible = pool.RefusesIncompressible,
         Codec = (CodecWish)pool.Codec is var codec and >= CodecWish.Lz4 and <= CodecWish.Zstd ? codec : CodecWish.Lz4,
-        Mode = 0x1C0,
+        Mode = HiddenMode,
     }));
 
     public string? Limit(in SavedPool pool, string hidden) =>
@@ -221,7 +210,9 @@ internal sealed class PoolMaker(ControlClient client, int root) : IPoolMaker
     /// <summary>Removes what a restore that was killed has left: pools under a hidden name that nobody holds.</summary>
     public void RemoveLeft(IReadOnlyList<PoolSummary> pools)
     {
-        foreach (var pool in pools.Where(pool => pool.Name.StartsWith(TreeRestorer.Hidden, StringComparison.Ordinal)))
+        // As Make makes them: root's alone. One that somebody has made under such a name stays.
+        foreach (var pool in pools.Where(pool => pool.Name.StartsWith(TreeRestorer.Hidden, StringComparison.Ordinal)
+            && pool is { Owner: 0, Group: 0, Mode: HiddenMode }))
         {
             if (Tree.Open(root, Encoding.UTF8.GetBytes(pool.Name), Files.DirectoryOnly, 0, out var folder) != Errno.Ok) continue;
             var isLeft = Files.Lock(folder) == Errno.Ok;
