@@ -46,8 +46,6 @@ internal enum LinkMessage : byte
 /// </summary>
 internal unsafe readonly struct Link(int descriptor)
 {
-    private const int ReceiveFlags = NativeProcess.MSG_DONTWAIT | NativeProcess.MSG_CMSG_CLOEXEC;
-
     public int Descriptor { get; } = descriptor;
 
     public bool IsOpen => Descriptor >= 0;
@@ -85,23 +83,10 @@ internal unsafe readonly struct Link(int descriptor)
     private void Send(LinkMessage word, void* body, nuint length, int descriptor)
     {
         if (!IsOpen) return;
-        var rights = new DescriptorMessage
-        {
-            Length = (nuint)(sizeof(DescriptorMessage) - sizeof(int)),
-            Level = NativeProcess.SOL_SOCKET,
-            Type = NativeProcess.SCM_RIGHTS,
-            Descriptor = descriptor,
-        };
         var parts = stackalloc IoVector[2];
         parts[0] = new IoVector { Start = &word, Length = 1 };
         parts[1] = new IoVector { Start = body, Length = length };
-        var message = new SocketMessage { Parts = parts, PartCount = 2 };
-        if (descriptor >= 0)
-        {
-            message.Control = &rights;
-            message.ControlLength = (nuint)sizeof(DescriptorMessage);
-        }
-        _ = NativeProcess.sendmsg(Descriptor, &message, NativeProcess.MSG_NOSIGNAL | NativeProcess.MSG_DONTWAIT);
+        _ = DescriptorPassing.TrySend(Descriptor, new SocketMessage { Parts = parts, PartCount = 2 }, descriptor);
     }
 
     /// <summary>
@@ -121,27 +106,13 @@ internal unsafe readonly struct Link(int descriptor)
     private LinkMessage Receive(void* body, nuint length, out int descriptor)
     {
         LinkMessage word = default;
-        var rights = default(DescriptorMessage);
         var parts = stackalloc IoVector[2];
         parts[0] = new IoVector { Start = &word, Length = 1 };
         parts[1] = new IoVector { Start = body, Length = length };
-        descriptor = -1;
-        while (true)
-        {
-            var message = new SocketMessage { Parts = parts, PartCount = 2, Control = &rights };
-            message.ControlLength = (nuint)sizeof(DescriptorMessage);
-            var got = NativeProcess.recvmsg(Descriptor, &message, ReceiveFlags);
-            if (got == 0) return LinkMessage.Closed;
-            if (got > 0)
-            {
-                if (message.ControlLength > 0 && rights is { Level: NativeProcess.SOL_SOCKET, Type: NativeProcess.SCM_RIGHTS })
-                    descriptor = rights.Descriptor;
-                return word;
-            }
-            var error = Libc.LastError;
-            if (error == Errno.EAGAIN) return LinkMessage.None;
-            if (error != Errno.EINTR) return LinkMessage.Closed;
-        }
+        var message = new SocketMessage { Parts = parts, PartCount = 2 };
+        var error = DescriptorPassing.TryReceive(Descriptor, message, out var got, out descriptor);
+        if (error == Errno.EAGAIN) return LinkMessage.None;
+        return error == Errno.Ok && got > 0 ? word : LinkMessage.Closed;
     }
 
     /// <summary>Waits for a message.</summary>

@@ -58,23 +58,11 @@ internal sealed unsafe class Supervisor
     /// <param name="descriptor">Sent with it; -1 for none.</param>
     public bool TrySend(ReadOnlySpan<byte> text, int descriptor)
     {
-        var rights = new DescriptorMessage
-        {
-            Length = (nuint)(sizeof(DescriptorMessage) - sizeof(int)),
-            Level = NativeProcess.SOL_SOCKET,
-            Type = NativeProcess.SCM_RIGHTS,
-            Descriptor = descriptor,
-        };
         fixed (byte* start = text)
         {
             var part = new IoVector { Start = start, Length = (nuint)text.Length };
             var message = new SocketMessage { Name = _address, NameLength = _addressBytes, Parts = &part, PartCount = 1 };
-            if (descriptor >= 0)
-            {
-                message.Control = &rights;
-                message.ControlLength = (nuint)sizeof(DescriptorMessage);
-            }
-            return NativeProcess.sendmsg(_socket, &message, NativeProcess.MSG_NOSIGNAL | NativeProcess.MSG_DONTWAIT) >= 0;
+            return DescriptorPassing.TrySend(_socket, message, descriptor);
         }
     }
 }

@@ -202,38 +202,6 @@ internal unsafe struct SignalSet
     }
 }
 
-/// <summary>struct iovec.</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal unsafe struct IoVector
-{
-    public void* Start;
-    public nuint Length;
-}
-
-/// <summary>struct msghdr.</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal unsafe struct SocketMessage
-{
-    public void* Name;
-    public uint NameLength;
-    public IoVector* Parts;
-    public nuint PartCount;
-    public void* Control;
-    public nuint ControlLength;
-    public int Flags;
-}
-
-/// <summary>struct cmsghdr with one descriptor behind it.</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal struct DescriptorMessage
-{
-    public nuint Length;
-    public int Level;
-    public int Type;
-    public int Descriptor;
-    public int Padding;
-}
-
 /// <summary>siginfo_t as waitid fills it in.</summary>
 [StructLayout(LayoutKind.Explicit, Size = 128)]
 internal struct SignalInfo
