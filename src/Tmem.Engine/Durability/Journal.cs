@@ -45,9 +45,6 @@ internal sealed unsafe partial class Journal : IDisposable
         NativeMemory.Clear(_headPage, JournalFormat.HeadBytes);
     }
 
-    /// <summary>Pages that can be gathered without writing, after <see cref="Flush"/>.</summary>
-    public const int PagesInMemory = ChunksInMemory * JournalFormat.MostEntries;
-
     /// <summary>The number of the last checkpoint begun or found.</summary>
     public ulong Sequence { get; private set; }
 
