@@ -5,8 +5,8 @@ using Tmds.Linux;
 namespace Tmem.Engine.Tests.Durability;
 
 /// <summary>
-/// A region's file that is removed, replaced or moved while it is open: the next start would not find what is stored, so a sync
-/// does not answer that it is durable.
+/// A region's file is removed, replaced or moved while it is open. A sync fails if no start could find what is stored; a new path
+/// is only reported.
 /// </summary>
 public sealed class LostNameTests : IDisposable
 {
@@ -24,7 +24,7 @@ public sealed class LostNameTests : IDisposable
     [InlineData("removed")]
     [InlineData("replaced")]
     [InlineData("removed with its folder")]
-    public void A_sync_to_a_file_without_a_name_fails_and_is_told_once(string how)
+    public void A_sync_to_a_removed_file_fails_and_one_notice_says_so(string how)
     {
         Directory.CreateDirectory(At("sub"));
         var region = how == "removed with its folder" ? At("sub/region") : Region;
@@ -54,7 +54,7 @@ public sealed class LostNameTests : IDisposable
     }
 
     [Fact]
-    public void The_removed_file_is_whole_for_whoever_has_it_open()
+    public void A_removed_file_can_be_saved_through_an_open_descriptor()
     {
         PoolId pool;
         FileStream held;
@@ -78,7 +78,7 @@ public sealed class LostNameTests : IDisposable
     }
 
     [Fact]
-    public void A_removal_is_noticed_though_nobody_syncs()
+    public void A_timed_sync_notices_a_removal()
     {
         using var engine = Open(Region, TimeSpan.FromMilliseconds(20));
         File.Delete(Region);
@@ -87,7 +87,7 @@ public sealed class LostNameTests : IDisposable
     }
 
     [Fact]
-    public void A_removal_is_noticed_by_the_last_sync_of_all()
+    public void The_last_sync_notices_a_removal()
     {
         using (var engine = Open(Region)) File.Delete(Region);
         AwaitNotices(1);
@@ -95,7 +95,7 @@ public sealed class LostNameTests : IDisposable
     }
 
     [Fact]
-    public void A_removed_file_on_a_failing_disk_is_a_removed_file_and_comes_back_as_neither()
+    public void A_removal_is_reported_before_a_disk_error_and_both_can_end()
     {
         var disk = new SimulatedDisk();
         using var engine = Open(null, disk: disk);
@@ -114,7 +114,7 @@ public sealed class LostNameTests : IDisposable
     }
 
     [Fact]
-    public void A_successor_to_a_removed_file_says_the_same()
+    public void A_successor_reports_a_removed_file_too()
     {
         using var first = File.OpenHandle(Region, FileMode.Create, FileAccess.ReadWrite,
             FileShare.ReadWrite | FileShare.Delete);
@@ -126,7 +126,7 @@ public sealed class LostNameTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_never_had_a_name_has_none_to_lose()
+    public void A_region_that_was_opened_without_a_name_syncs()
     {
         using var handle = File.OpenHandle(Region, FileMode.Create, FileAccess.ReadWrite,
             FileShare.ReadWrite | FileShare.Delete);
@@ -137,7 +137,7 @@ public sealed class LostNameTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_was_moved_is_told_with_its_new_name_and_is_no_failure()
+    public void A_moved_file_syncs_and_a_notice_has_its_new_path()
     {
         using var engine = Open(Region);
         var pool = s_pages.Fill(engine, 20);
@@ -148,7 +148,7 @@ public sealed class LostNameTests : IDisposable
         Assert.Contains($"is now at {At("moved")}: start with that, or move it back", _notices[0].Sentence,
             StringComparison.Ordinal);
         Assert.Equal(At("moved"), engine.Statistics().Durability.FileMovedTo);
-        // Another file at its name is not it, and is the same move.
+        // Another file under the old name is not the region's: still the same move.
         File.WriteAllText(Region, "other");
         s_pages.Put(engine, pool, 3, 99);
         Assert.Equal(TmemStatus.Ok, engine.Sync());
@@ -162,7 +162,7 @@ public sealed class LostNameTests : IDisposable
     }
 
     [Fact]
-    public void A_file_of_two_names_that_loses_one_is_told_by_its_number()
+    public void A_file_that_keeps_a_second_name_is_reported_by_its_inode()
     {
         using var engine = Open(Region);
         Link(Region, At("second"));
@@ -173,24 +173,24 @@ public sealed class LostNameTests : IDisposable
     }
 
     [Fact]
-    public void A_path_that_cannot_be_looked_at_is_no_complaint()
+    public void A_path_that_cannot_be_examined_gives_no_notice()
     {
         Directory.CreateDirectory(At("sub"));
         using var engine = Open(At("sub/region"));
         s_pages.Fill(engine, 5);
-        // A link to itself: whether the file is behind it cannot be seen, not even by root.
+        // A link to itself: not even root can see whether the file is behind it.
         Directory.Move(At("sub"), At("moved"));
         Directory.CreateSymbolicLink(At("sub"), At("sub"));
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         Assert.Empty(_notices);
-        // As a path that can be.
+        // The path can be examined again.
         File.Delete(At("sub"));
         Assert.Equal(TmemStatus.Ok, engine.Sync());
         AwaitNotices(1);
     }
 
-    /// <summary>A notice follows the answer.</summary>
+    /// <summary>A notice comes after the answer.</summary>
     private void AwaitNotices(int count)
     {
         Assert.True(SpinWait.SpinUntil(() => { lock (_notices) return _notices.Count >= count; }, TimeSpan.FromSeconds(60)),
@@ -212,7 +212,7 @@ public sealed class LostNameTests : IDisposable
 
     private static int Duplicate(SafeFileHandle handle) => LibC.dup((int)handle.DangerousGetHandle());
 
-    /// <summary>As a shell does it: .NET would ask for a lock.</summary>
+    /// <summary>Opens as a shell does; .NET would ask for a lock.</summary>
     private static unsafe SafeFileHandle OpenToRead(string path)
     {
         fixed (byte* name = Encoding.UTF8.GetBytes(path + "\0")) return new SafeFileHandle(LibC.open(name, LibC.O_RDONLY), true);
