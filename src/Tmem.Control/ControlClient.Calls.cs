@@ -19,9 +19,6 @@ internal sealed partial class ControlClient
     public Reply<PoolReply> CreatePool(PoolCreateParameters wish) =>
         Call<PoolCreateParameters, PoolReply>(ControlMethod.PoolCreate, wish, Usual);
 
-    public Reply<PoolReply> ReservePool(PoolReserveParameters wish) =>
-        Call<PoolReserveParameters, PoolReply>(ControlMethod.PoolReserve, wish, Usual);
-
     public Reply<PoolDestroyReply> DestroyPool(string name, bool force = false) =>
         Call<PoolDestroyParameters, PoolDestroyReply>(ControlMethod.PoolDestroy, new() { Name = name, Force = force }, Long);
 

@@ -14,7 +14,13 @@ namespace Tmem.Control;
 /// what changes nothing.</param>
 /// <param name="Remedy">With it: what to do; may be empty.</param>
 internal sealed record Reply<T>(T? Value, RpcError? Error, string? Unreachable, bool MayBeDone = false, string Remedy = "")
-    where T : class;
+    where T : class
+{
+    /// <summary>Why there is no value, and behind a semicolon the daemon's remedy; null if there is one.</summary>
+    public string? Problem => Value is not null ? null
+        : Error is not { } refused ? Unreachable
+        : refused.Data is { Remedy: { Length: > 0 } remedy } ? $"{refused.Message}; {remedy}" : refused.Message;
+}
 
 /// <summary>A client of the daemon's socket. Each call is a connection of its own: tmemctl makes a handful and ends.</summary>
 internal sealed partial class ControlClient(string socketPath)

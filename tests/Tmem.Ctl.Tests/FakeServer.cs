@@ -122,7 +122,7 @@ internal sealed class FakeServer : IDisposable
     }
 
     private static bool IsChange(string method) =>
-        method is ControlMethod.PoolCreate or ControlMethod.PoolReserve or ControlMethod.PoolDestroy;
+        method is ControlMethod.PoolCreate or ControlMethod.PoolSet or ControlMethod.PoolDestroy;
 
     private string Answer(RpcRequest request)
     {
@@ -181,13 +181,10 @@ internal sealed class FakeServer : IDisposable
                 const UnixFileMode owners = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
                 if (RealDirectories) Directory.CreateDirectory(Path.Combine(Mount, name), owners);
                 return (Pool(name, Pools[name], wanted.Limit, wanted.Reserve), null);
-            case ControlMethod.PoolReserve:
-                if (!Pools.TryGetValue(name, out var its)) return (null, NotFound(name));
-                Reserved = request.Params!.Value.Deserialize(ControlJson.Default.PoolReserveParameters)!.Reserve;
-                return (Pool(name, its, 0, Reserved), null);
             case ControlMethod.PoolSet:
                 if (!Pools.TryGetValue(name, out var set)) return (null, NotFound(name));
                 Set = request.Params!.Value.Deserialize(ControlJson.Default.PoolSetParameters)!;
+                Reserved = Set.Reserve ?? Reserved;
                 var now = JsonSerializer.Deserialize(Pool(name, set, Set.Limit ?? 0, Set.Reserve ?? 0),
                     ControlJson.Default.PoolReply)! with { Codec = "zstd", Owner = Set.Owner ?? 0, Mode = Set.Mode ?? 0x1ED };
                 return (JsonSerializer.Serialize(new PoolSetReply(now, set == "ephemeral" ? 3 : 0,

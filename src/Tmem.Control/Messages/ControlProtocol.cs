@@ -78,7 +78,9 @@ internal static class ControlMethod
     public const string PoolShow = "pool.show";
     /// <summary><see cref="PoolCreateParameters"/> -> <see cref="PoolReply"/>.</summary>
     public const string PoolCreate = "pool.create";
-    /// <summary><see cref="PoolReserveParameters"/> -> <see cref="PoolReply"/>.</summary>
+    /// <summary>
+    /// <see cref="PoolReserveParameters"/> -> <see cref="PoolReply"/>: <see cref="PoolSet"/> as earlier versions had it.
+    /// </summary>
     public const string PoolReserve = "pool.reserve";
     /// <summary><see cref="PoolSetParameters"/> -> <see cref="PoolSetReply"/>.</summary>
     public const string PoolSet = "pool.set";

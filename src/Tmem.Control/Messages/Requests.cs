@@ -82,7 +82,7 @@ internal sealed record ClientSetParameters
     public int? Weight { get; init; }
 }
 
-/// <summary>Parameters of <c>pool.reserve</c>.</summary>
+/// <summary>Parameters of <c>pool.reserve</c>, which our own programs no longer call.</summary>
 internal sealed record PoolReserveParameters
 {
     public string? Name { get; init; }

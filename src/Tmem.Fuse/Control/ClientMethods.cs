@@ -25,9 +25,7 @@ internal sealed class ClientMethods(IEngineView engine, ControlCommand tmemctl)
                 $"give bytes, 0 for no limit, at most {ByteSize.Format(ClientOptions.MaximumLimitBytes)}");
         if (All().FirstOrDefault(client => client.Id.Value == wish.Id) is not { } known)
             return RpcAnswer.Fail(ControlErrorCode.NotFound, $"no client {name}", name, $"see '{tmemctl.Line("client list")}'");
-        if (!wanted())
-            return RpcAnswer.Fail(ControlErrorCode.Busy, $"client {name}: the caller hung up, so nothing was done", name,
-                "ask again");
+        if (!wanted()) return RpcAnswer.HungUp($"client {name}", name);
         var options = new ClientOptions(wish.Weight ?? known.Options.Weight, wish.Limit ?? known.Options.LimitBytes);
         var status = engine.Configure(known.Id, options);
         return status == TmemStatus.Ok

@@ -111,13 +111,11 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         }
     }
 
-    /// <summary>Sound or not, a store whose file has been removed is lost with its process.</summary>
     private IEnumerable<string> RegionFile()
     {
-        if (engine.Statistics().Durability.FileRemoved)
-            yield return $"region file {daemon.RegionName} has been removed or replaced, and all that is stored would be gone "
-                + $"with this daemon; copy what is needed out of {daemon.MountPoint}, then stop with "
-                + $"'{_tmemctl.Line("stop --discard")}'";
+        if (!engine.Statistics().Durability.FileRemoved) yield break;
+        var (what, remedy) = RemovedRegion.Of(daemon, _tmemctl);
+        yield return $"{what}; {remedy}";
     }
 
     private RpcAnswer Stop(StopParameters wish, Func<bool> wanted)
@@ -143,7 +141,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         return daemon.TryUpgrade(wish, wanted, out var reason)
             ? RpcAnswer.Of(new UpgradeReply(before.WorkerPid, before.Upgrades), ControlJson.Default.UpgradeReply)
             : RpcAnswer.Fail(ControlErrorCode.UpgradeRefused, $"tmemd serves on as it was: {reason}", wish.Binary ?? "upgrade",
-                Remedies.After(reason, "remove the cause and upgrade again", "then upgrade again"));
+                UpgradeRemedy.Of(reason));
     }
 
     private RpcAnswer Adopt() => daemon.TryAdopt(out var reason)

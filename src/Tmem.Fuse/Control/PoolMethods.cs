@@ -70,29 +70,19 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
                 parameters.Reserve > 0 ? engine.Statistics().ReservableBytes : null);
     }
 
-    /// <summary>pool.reserve: sets a pool's reserve, or ends it.</summary>
-    public RpcAnswer Reserve(PoolReserveParameters parameters, Func<bool> wanted)
-    {
-        if (Unusable(parameters.Name) is { } problem) return problem;
-        var name = parameters.Name!;
-        if (Find(name) is not { } pool) return NoSuchPool(name);
-        var wish = new PoolCreateParameters
-        {
-            Reserve = parameters.Reserve, Ephemeral = (pool.Options.Flags & PoolFlags.Persistent) == 0, Limit =
-                pool.Options.LimitBytes,
-        };
-        if (Unreservable(name, wish) is { } unreservable) return unreservable;
-        if (!wanted()) return GivenUp(name);
-        var errno = directory.ChangePool(name, new PoolChange(Reserve: parameters.Reserve));
-        return errno == Errno.Ok
-            ? RpcAnswer.Of(Figures.Reply(pool, Snapshot(pool.Id)), ControlJson.Default.PoolReply)
-            : PoolRefusal.Of(tmemctl, name, $"be guaranteed {ByteSize.Format(parameters.Reserve)}", errno,
-                engine.Statistics().ReservableBytes + Held(pool.Id));
-    }
+    /// <summary>pool.reserve: the older name for a change of the reserve alone.</summary>
+    public RpcAnswer Reserve(PoolReserveParameters parameters, Func<bool> wanted) =>
+        TryChange(new() { Name = parameters.Name, Reserve = parameters.Reserve }, wanted, out var changed)
+            ?? RpcAnswer.Of(changed!.Pool, ControlJson.Default.PoolReply);
 
     /// <summary>pool.set: what is not given stays as it is.</summary>
-    public RpcAnswer Set(PoolSetParameters parameters, Func<bool> wanted)
+    public RpcAnswer Set(PoolSetParameters parameters, Func<bool> wanted) =>
+        TryChange(parameters, wanted, out var changed) ?? RpcAnswer.Of(changed!, ControlJson.Default.PoolSetReply);
+
+    /// <summary>Changes a pool; returns why not, or null.</summary>
+    private RpcAnswer? TryChange(PoolSetParameters parameters, Func<bool> wanted, out PoolSetReply? reply)
     {
+        reply = null;
         if (Unusable(parameters.Name) is { } problem) return problem;
         var name = parameters.Name!;
         if (Find(name) is not { } pool) return NoSuchPool(name);
@@ -115,8 +105,9 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
         if (Find(name) is not { } changed) return NoSuchPool(name);
         var then = Snapshot(pool.Id);
         var excess = changed.Options.LimitBytes == 0 ? 0 : Math.Max(0, Memory(then) - changed.Options.LimitBytes);
-        return RpcAnswer.Of(new PoolSetReply(Figures.Reply(changed, then),
-            (then?.Statistics.Evictions ?? 0) - (now?.Statistics.Evictions ?? 0), excess), ControlJson.Default.PoolSetReply);
+        reply = new PoolSetReply(Figures.Reply(changed, then),
+            (then?.Statistics.Evictions ?? 0) - (now?.Statistics.Evictions ?? 0), excess);
+        return null;
     }
 
     /// <summary>pool.empty.</summary>
@@ -130,6 +121,21 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
         return errno == Errno.Ok
             ? RpcAnswer.Of(new PoolEmptyReply(name, pages), ControlJson.Default.PoolEmptyReply)
             : PoolRefusal.Of(tmemctl, name, "be emptied", errno, most: null, errno == Errno.EBUSY ? holders(name) : []);
+    }
+
+    /// <summary>pool.destroy.</summary>
+    public RpcAnswer Destroy(PoolDestroyParameters parameters, Func<bool> wanted)
+    {
+        if (Unusable(parameters.Name) is { } problem) return problem;
+        var name = parameters.Name!;
+        if (Find(name) is not { } pool) return NoSuchPool(name);
+        var pages = Snapshot(pool.Id)?.Statistics.Pages ?? 0;
+        if (!wanted()) return GivenUp(name);
+        var errno = directory.DestroyPool(name, parameters.Force);
+        return errno == Errno.Ok
+            ? RpcAnswer.Of(new PoolDestroyReply(name, pages), ControlJson.Default.PoolDestroyReply)
+            : PoolRefusal.Of(tmemctl, name, "be destroyed", errno, most: null,
+                errno == Errno.EBUSY ? holders(name) : []);
     }
 
     private static TmemCodec Codec(CodecWish? wish) =>
@@ -179,21 +185,6 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
             : null;
     }
 
-    /// <summary>pool.destroy.</summary>
-    public RpcAnswer Destroy(PoolDestroyParameters parameters, Func<bool> wanted)
-    {
-        if (Unusable(parameters.Name) is { } problem) return problem;
-        var name = parameters.Name!;
-        if (Find(name) is not { } pool) return NoSuchPool(name);
-        var pages = Snapshot(pool.Id)?.Statistics.Pages ?? 0;
-        if (!wanted()) return GivenUp(name);
-        var errno = directory.DestroyPool(name, parameters.Force);
-        return errno == Errno.Ok
-            ? RpcAnswer.Of(new PoolDestroyReply(name, pages), ControlJson.Default.PoolDestroyReply)
-            : PoolRefusal.Of(tmemctl, name, "be destroyed", errno, most: null,
-                errno == Errno.EBUSY ? holders(name) : []);
-    }
-
     /// <summary>A limit that leaves no room for any page, or above what the store can hold, is a typing mistake.</summary>
     private RpcAnswer? UnusableLimit(string name, long limit)
     {
@@ -224,9 +215,7 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
             ? RpcParameters.Invalid(name is { Length: > 0 and <= PoolName.Longest } ? name : "name", problem, remedy)
             : null;
 
-    /// <summary>At most for the log of a proxy: the caller is gone.</summary>
-    private static RpcAnswer GivenUp(string name) =>
-        RpcAnswer.Fail(ControlErrorCode.Busy, $"pool '{name}': the caller hung up, so nothing was done", name, "ask again");
+    private static RpcAnswer GivenUp(string name) => RpcAnswer.HungUp($"pool '{name}'", name);
 
     private RpcAnswer NoSuchPool(string name) =>
         RpcAnswer.Fail(ControlErrorCode.NotFound, $"no pool '{name}'", name, $"see '{tmemctl.Line("pool list")}'");

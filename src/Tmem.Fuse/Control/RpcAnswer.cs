@@ -28,6 +28,10 @@ internal readonly struct RpcAnswer
     public static RpcAnswer Fail(int code, string message, string subject, string remedy) =>
         new(null, null, new RpcError(code, message, new RpcErrorData(subject, remedy)));
 
+    /// <summary>The answer to a caller that is gone: at most for the log of a proxy.</summary>
+    public static RpcAnswer HungUp(string what, string subject) =>
+        Fail(ControlErrorCode.Busy, $"{what}: the caller hung up, so nothing was done", subject, "ask again");
+
     /// <summary>Writes the reply line, newline included.</summary>
     /// <param name="output">Where to.</param>
     /// <param name="id">The request's id; null when it could not be read.</param>

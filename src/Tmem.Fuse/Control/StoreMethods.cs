@@ -32,7 +32,7 @@ internal sealed class StoreMethods(IDaemon daemon, IEngineView engine, ControlCo
             return RpcParameters.Invalid(Subject, $"a capacity of {ByteSize.Format(capacity)} is more than this machine has, "
                 + $"{ByteSize.Format(PhysicalMemory.Bytes)}", "give less");
         if (before.UsedBytes - engine.FreeableBytes() > capacity) return TooMuch(capacity, before);
-        if (!wanted()) return GivenUp("resize");
+        if (!wanted()) return RpcAnswer.HungUp("resize", Subject);
         var status = engine.Resize(capacity);
         if (status == TmemStatus.Reserved)
             return Fail($"the store cannot shrink to {ByteSize.Format(capacity)}: pools hold and are guaranteed more than that, "
@@ -47,7 +47,7 @@ internal sealed class StoreMethods(IDaemon daemon, IEngineView engine, ControlCo
     public RpcAnswer Shrink(ShrinkParameters wish, Func<bool> wanted)
     {
         if (wish.Size < 0) return RpcParameters.Invalid(Subject, $"a size of {wish.Size} is negative", "give bytes, 0 for all");
-        if (!wanted()) return GivenUp("shrink");
+        if (!wanted()) return RpcAnswer.HungUp("shrink", Subject);
         var before = engine.Statistics();
         if (before.UsedBytes > wish.Size) engine.Shrink(before.UsedBytes - wish.Size);
         return Room(before);
@@ -75,9 +75,7 @@ internal sealed class StoreMethods(IDaemon daemon, IEngineView engine, ControlCo
             TmemStatus.DiskFull => RpcAnswer.Fail(ControlErrorCode.NoRoom,
                 $"{file} cannot be written: its disk is full; all that is stored stays in memory", file,
                 $"make room on that disk, and see '{tmemctl.Line("status")}'"),
-            TmemStatus.FileRemoved => Fail($"region file {file} has been removed or replaced, and all that is stored would be "
-                + "gone with this daemon", $"copy what is needed out of {daemon.MountPoint}, then stop with "
-                + $"'{tmemctl.Line("stop --discard")}'"),
+            TmemStatus.FileRemoved when RemovedRegion.Of(daemon, tmemctl) is var (what, remedy) => Fail(what, remedy),
             _ => Fail($"{file} cannot be written ({status}); all that is stored stays in memory", "see to its disk"),
         };
     }
@@ -102,9 +100,6 @@ internal sealed class StoreMethods(IDaemon daemon, IEngineView engine, ControlCo
             + $"{stay} of it have to stay; its capacity is {ByteSize.Format(now.CapacityBytes)} as before",
             "remove files, or give a higher capacity");
     }
-
-    private static RpcAnswer GivenUp(string method) =>
-        RpcAnswer.Fail(ControlErrorCode.Busy, $"{method}: the caller hung up, so nothing was done", Subject, "ask again");
 
     private static RpcAnswer Fail(string message, string remedy) =>
         RpcAnswer.Fail(ControlErrorCode.NoRoom, message, Subject, remedy);

@@ -60,11 +60,17 @@ internal static class PoolVerbs
         var name = Takes.Pool();
         var size = Takes.SizeOrNone("SIZE",
             "Memory it is guaranteed from now on, for example 256M; none (or 0) ends the guarantee.");
-        return new("reserve", "Guarantees a pool memory, whatever other pools store.", (context, parse) => context.Terminal.Print(
-            context.Client.ReservePool(new() { Name = parse.GetRequiredValue(name), Reserve = parse.GetRequiredValue(size) }),
-            (output, pool) => output.WriteLine($"pool {Table.Printable(pool.Name)} "
-                + (pool.ReserveBytes == 0 ? "has no reserve" : $"is guaranteed {Words.Size(pool.ReserveBytes)}"))),
-            name, size);
+        return new("reserve", "Guarantees a pool memory, whatever other pools store.",
+            (context, parse) => Reserve(context, parse.GetRequiredValue(name), parse.GetRequiredValue(size)), name, size);
+    }
+
+    private static int Reserve(CommandContext context, string name, long bytes)
+    {
+        var reply = context.Client.SetPool(new() { Name = name, Reserve = bytes });
+        if (!context.Terminal.Take(reply, out var set, out var exit)) return exit;
+        var pool = set.Pool;
+        return context.Terminal.Done(pool, output => output.WriteLine($"pool {Table.Printable(pool.Name)} "
+            + (pool.ReserveBytes == 0 ? "has no reserve" : $"is guaranteed {Words.Size(pool.ReserveBytes)}")));
     }
 
     public static Verb Empty()

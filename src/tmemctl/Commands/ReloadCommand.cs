@@ -42,7 +42,7 @@ internal static class ReloadCommand
         List<Change> changes =
         [
             .. StorePlan.Of(settings.Store, status, wish => Upgrade(context, wish),
-                capacity => PoolPlan.Problem(context.Client.Resize(capacity))),
+                capacity => context.Client.Resize(capacity).Problem),
             .. new PoolPlan(context.Client, context.System, status).Of(settings.Pools, pools.Pools),
             .. SwapPlan.Of(settings.Swap, SwapFile.Find(context.System, SwapFile.PlaceOf(status), pools.Pools),
                 () => TurnOn(context, settings.Swap), context.Tmemctl),

@@ -8,7 +8,7 @@ namespace Tmem.Ctl.Commands;
 /// <summary><c>tmemctl upgrade</c>.</summary>
 internal static class UpgradeCommand
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     public static Verb Create()
     {
@@ -56,7 +56,7 @@ internal static class UpgradeCommand
         served = null;
         using var processes = DaemonProcesses.Hold(context.Client);
         if (!context.Terminal.Take(context.Client.Upgrade(wish), out old, out var exit)) return exit;
-        for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < Patience; Thread.Sleep(10))
+        for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < s_patience; Thread.Sleep(10))
         {
             // Before the request: so that its answer is the latest.
             var isOver = processes?.KeeperHasEnded == true;
@@ -72,9 +72,7 @@ internal static class UpgradeCommand
                 return ExitCode.Done;
             }
             if (now.UpgradeProblem is { } problem)
-                return context.Terminal.Fail(ExitCode.Failed, "tmemd serves on as it was: " + problem,
-                    problem.Contains("; ", StringComparison.Ordinal) ? "then upgrade again"
-                        : "remove the cause and upgrade again");
+                return context.Terminal.Fail(ExitCode.Failed, "tmemd serves on as it was: " + problem, UpgradeRemedy.Of(problem));
             if (isOver)
                 return context.Terminal.Fail(ExitCode.Failed,
                     "the daemon's keeper ended meanwhile, and nothing tells of the upgrade",

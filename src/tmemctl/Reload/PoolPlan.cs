@@ -32,7 +32,7 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
             Name = pool.Name.Value, Ephemeral = pool.Ephemeral.Value, Limit = pool.Limit.Value, Reserve = pool.Reserve.Value,
             Codec = pool.Codec.Value,
         });
-        return Problem(made) ?? Give(pool.Name.Value, pool.Owner.Value, pool.Group.Value, pool.Mode.Value);
+        return made.Problem ?? Give(pool.Name.Value, pool.Owner.Value, pool.Group.Value, pool.Mode.Value);
     }
 
     private IEnumerable<Change> Changes(PoolSettings pool, PoolSummary found)
@@ -87,7 +87,7 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
     }
 
     private Change Set(PoolSettings pool, string key, string now, string then, Origin from, PoolSetParameters wish) =>
-        new(Outcome.Apply, $"{Of(pool)}: {key}: {now} to {then}", from, Do: () => Problem(client.SetPool(wish)));
+        new(Outcome.Apply, $"{Of(pool)}: {key}: {now} to {then}", from, Do: () => client.SetPool(wish).Problem);
 
     private static string Shown(uint owner, uint group, uint mode) =>
         $"owner {owner}, group {group}, mode {Convert.ToString(mode, 8).PadLeft(4, '0')}";
@@ -97,13 +97,4 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
     private static bool IsWritten<T>(Setting<T> setting) => setting.From != Origin.Default;
 
     private static string Of(PoolSettings pool) => $"pool '{pool.Name.Value}'";
-
-    /// <summary>Null if it was done, else why not.</summary>
-    public static string? Problem<T>(Reply<T> reply) where T : class => reply switch
-    {
-        { Value: not null } => null,
-        { Error: { Data.Remedy: { Length: > 0 } remedy } refused } => $"{refused.Message}; {remedy}",
-        { Error: { } refused } => refused.Message,
-        _ => reply.Unreachable,
-    };
 }

@@ -79,7 +79,7 @@ internal sealed class SwapOn(SwapContext context)
                 Problem(context.DestroyPool(work.Pool))));
         else if (work.Reserve > 0)
             steps.Add(new Step($"guarantee pool '{work.Pool}' its memory", () =>
-                Problem(context.Client.ReservePool(new() { Name = work.Pool, Reserve = work.Reserve }))));
+                Problem(context.Client.SetPool(new() { Name = work.Pool, Reserve = work.Reserve }))));
         steps.Add(new Step($"make sure that pool '{work.Pool}' is root's alone", () =>
             context.System.OpenPool(mount, work.Pool, out work.Folder) ?? Secure(work, mount)));
         steps.Add(new Step($"claim the name {SwapFile.Name} in pool '{work.Pool}'", () => Claim(work), () =>

@@ -1,4 +1,4 @@
-using Tmem.Fuse.Control;
+using Tmem.Control.Messages;
 using Tmem.Fuse.Keeper;
 using Xunit;
 
@@ -8,10 +8,10 @@ namespace Tmem.Fuse.Tests.Control;
 public sealed class RemediesTests
 {
     [Theory]
-    [InlineData("the disk is full; make room on it", "then stop again")]
-    [InlineData("swap is on", "turn it off, and stop again")]
+    [InlineData("no keeper is there; run 'tmemctl adopt' first", "then upgrade again")]
+    [InlineData("the program crashed", "remove the cause and upgrade again")]
     public void A_reason_that_says_what_to_do_is_not_told_it_again(string reason, string remedy) =>
-        Assert.Equal(remedy, Remedies.After(reason, "turn it off, and stop again", "then stop again"));
+        Assert.Equal(remedy, UpgradeRemedy.Of(reason));
 
     [Fact]
     public void A_directory_as_the_region_is_refused_with_one_remedy()
