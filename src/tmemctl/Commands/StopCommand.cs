@@ -25,12 +25,8 @@ internal static class StopCommand
 
     private static int Run(CommandContext context, bool noWait, bool discard, bool force)
     {
-        if (Swap(context) is { } refusal) return refusal;
-        if (context.Client.Status().Value is { Connection: >= 0 } status
-            && context.Mounts.Leave(status.Connection) is { } own)
-            return context.Terminal.Fail(ExitCode.Failed, $"tmemd goes on: {own}", "send it elsewhere, and stop again",
-                ControlErrorCode.StopRefused);
-        if (!force && Loss(context) is { } exitCode) return exitCode;
+        // A daemon that does not tell is asked to stop all the same, and its answer counts.
+        if (context.Client.Status().Value is { } status && Refusal(context, status, force) is { } refused) return refused;
         using var processes = noWait ? null : DaemonProcesses.Hold(context.Client);
         if (!context.Terminal.Take(context.Client.Stop(discard), out var stop, out var exit)) return exit;
         var daemon = $"tmemd (process {stop.Pid})";
@@ -46,14 +42,24 @@ internal static class StopCommand
                 : $"{daemon} is ending, and was not waited for: its processes cannot be seen from here") + lost));
     }
 
+    /// <summary>The exit code if the daemon need not be asked.</summary>
+    private static int? Refusal(CommandContext context, StatusReply status, bool force)
+    {
+        var pools = context.Client.Pools().Value?.Pools ?? [];
+        if (Swap(context, status, pools) is { } swap) return swap;
+        if (status.Connection >= 0 && context.Mounts.Leave(status.Connection) is { } own)
+            return context.Terminal.Fail(ExitCode.Failed, $"tmemd goes on: {own}", "send it elsewhere, and stop again",
+                ControlErrorCode.StopRefused);
+        return force ? null : Loss(context, status, pools);
+    }
+
     /// <summary>
     /// The exit code if the store is memory alone, its persistent pools hold something, and nobody agrees to lose it.
     /// </summary>
-    private static int? Loss(CommandContext context)
+    private static int? Loss(CommandContext context, StatusReply status, IReadOnlyList<PoolSummary> pools)
     {
-        if (context.Client.Status().Value is not { } status || ControlProtocol.IsFile(status.Region)
-            || context.Client.Pools().Value is not { } list) return null;
-        var held = list.Pools.Where(pool => pool is { Kind: "persistent", Pages: > 0 }).ToList();
+        if (ControlProtocol.IsFile(status.Region)) return null;
+        var held = pools.Where(pool => pool is { Kind: "persistent", Pages: > 0 }).ToList();
         if (held.Count == 0) return null;
         var loss = $"stopping loses {Counted.Of(held.Sum(pool => pool.Objects), "file")} of {Counted.Of(held.Count, "pool")} "
             + $"({Counted.Names([.. held.Take(MostNamed).Select(pool => pool.Name), .. More(held.Count)])}), "
@@ -76,10 +82,9 @@ internal static class StopCommand
     /// The exit code if swap is on the mount. The daemon checks too, but must not ask its own mount which file a device is on:
     /// this process may. If it finds nothing, the daemon's answer counts.
     /// </summary>
-    private static int? Swap(CommandContext context)
+    private static int? Swap(CommandContext context, StatusReply status, IReadOnlyList<PoolSummary> pools)
     {
-        if (context.Client.Status().Value is not { } status || context.Client.Pools().Value is not { } list) return null;
-        var on = SwapFile.Find(context.System, SwapFile.PlaceOf(status), list.Pools).Where(file => file.Entry is not null)
+        var on = SwapFile.Find(context.System, SwapFile.PlaceOf(status), pools).Where(file => file.Entry is not null)
             .ToList();
         if (on.Count == 0) return null;
         var devices = string.Join(", ", on.Select(file => $"{file.Device} (file {file.Path})"));
