@@ -5,14 +5,14 @@ using Xunit;
 namespace Tmem.System.Tests;
 
 /// <summary>
-/// A region's file that is removed, replaced or moved under its daemon, or whose disk fills: nothing says yes that would be
-/// lost, and there is a way out.
+/// The region's file is removed, replaced or moved under its daemon, or its disk fills. No sync and no stop succeeds if something
+/// would be lost, and the store can be saved or given up.
 /// </summary>
 public sealed class LostRegionTests : IDisposable
 {
     private readonly string _folder = Daemon.NewFolder();
 
-    /// <summary>A small disk, beside what the daemon leaves nothing in.</summary>
+    /// <summary>The mount point of a small disk.</summary>
     private readonly string _disk = Daemon.NewFolder();
 
     private string Region => Path.Combine(_folder, "tmem.region");
@@ -27,7 +27,7 @@ public sealed class LostRegionTests : IDisposable
     [Theory]
     [InlineData("removed")]
     [InlineData("replaced")]
-    public void Nobody_says_yes_when_the_file_is_gone_and_the_store_can_be_saved(string how)
+    public void Without_its_file_every_sync_and_stop_fails_and_the_store_can_be_saved(string how)
     {
         var bytes = new byte[300_000];
         new Random(1).NextBytes(bytes);
@@ -43,22 +43,22 @@ public sealed class LostRegionTests : IDisposable
             }
             else File.Delete(Region);
             Assert.Equal(Errno.EIO, WriteSynced(Path.Combine(pool, "after"), bytes));
-            AssertSaysSo(daemon);
+            AssertReportsRemoval(daemon);
             Assert.Contains($"region file '{Region}' has been removed or replaced", daemon.Log, StringComparison.Ordinal);
 
-            // The successor has the same file, and says the same.
+            // The successor inherits the same file, and reports the same.
             daemon.Control("upgrade").Succeeds();
             Assert.Equal(1, daemon.Figure("processes.upgrades"));
-            AssertSaysSo(daemon);
+            AssertReportsRemoval(daemon);
             Assert.Equal(Errno.EIO, WriteSynced(Path.Combine(pool, "later"), bytes));
             daemon.Signal(Signum.SIGTERM);
-            AwaitLog(daemon, "has been removed or replaced, and all that is stored");
+            daemon.AwaitLog("has been removed or replaced, and all that is stored");
             var refused = daemon.Control("stop", "--force");
             Assert.Equal(1, refused.Code);
             Assert.Contains("removed or replaced", refused.All, StringComparison.Ordinal);
             Assert.Contains($"--socket {daemon.Socket} stop --discard'", refused.All, StringComparison.Ordinal);
 
-            // What the refusal names is the file, as the last sync of all leaves it.
+            // The path in the refusal leads to the file, as the last sync leaves it.
             var at = refused.All.Split(' ', ',').Single(word => word.StartsWith("/proc/", StringComparison.Ordinal));
             Command.Run("sh", "-c",
                 $"exec 9<{at} && '{Built.Control}' --socket '{daemon.Socket}' stop --discard && cat <&9 >'{_folder}/saved'")
@@ -74,7 +74,7 @@ public sealed class LostRegionTests : IDisposable
     }
 
     [Fact]
-    public void What_a_stop_lost_is_told()
+    public void A_discarding_stop_says_how_much_is_lost()
     {
         using var daemon = Daemon.Start("64M", _folder, "--region", Region);
         WriteSynced(Path.Combine(daemon.Pool("p"), "file"), new byte[5000]);
@@ -85,7 +85,7 @@ public sealed class LostRegionTests : IDisposable
     }
 
     [Fact]
-    public void A_disk_that_stays_full_can_be_left()
+    public void A_store_on_a_full_disk_can_be_given_up()
     {
         Requires.Machine();
         Command.Run("mount", "-t", "tmpfs", "-o", "size=16M", "none", _disk).Succeeds();
@@ -103,7 +103,7 @@ public sealed class LostRegionTests : IDisposable
             Assert.Matches("[0-9.]+ MiB of the store are lost", daemon.Control("stop", "--force", "--discard").Succeeds().Output);
             AssertHasEnded(daemon);
         }
-        // As it was when it could last be written.
+        // The store as it was when the file could last be written.
         using var next = Daemon.Start("64M", _folder, "--region", region);
         Assert.Equal(bytes.AsSpan(0, 9000).ToArray(),
             Bounded.Run(() => File.ReadAllBytes(Path.Combine(next.Mount, "p/small"))));
@@ -111,7 +111,7 @@ public sealed class LostRegionTests : IDisposable
     }
 
     [Fact]
-    public void A_discarding_stop_loses_nothing_that_could_be_written()
+    public void A_discarding_stop_writes_what_it_can()
     {
         using (var daemon = Daemon.Start("64M", _folder, "--region", Region, "--sync-interval", "0"))
         {
@@ -125,14 +125,14 @@ public sealed class LostRegionTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_was_moved_is_told_and_is_no_obstacle()
+    public void A_moved_file_is_reported_and_the_daemon_stops_in_order()
     {
         using (var daemon = Daemon.Start("64M", _folder, "--region", Region))
         {
             var pool = daemon.Pool("p");
             File.Move(Region, Region + ".moved");
             Assert.Equal((Errno)0, WriteSynced(Path.Combine(pool, "file"), new byte[5000]));
-            AwaitLog(daemon, $"is now at {Region}.moved: start with that, or move it back");
+            daemon.AwaitLog($"is now at {Region}.moved: start with that, or move it back");
             Assert.Contains($"is now at {Region}.moved", daemon.Control("status").Succeeds().Output, StringComparison.Ordinal);
             daemon.Stop();
         }
@@ -141,7 +141,7 @@ public sealed class LostRegionTests : IDisposable
         next.Stop();
     }
 
-    private static void AssertSaysSo(Daemon daemon)
+    private static void AssertReportsRemoval(Daemon daemon)
     {
         Assert.Contains("REMOVED OR REPLACED", daemon.Control("status").Succeeds().Output, StringComparison.Ordinal);
         var check = daemon.Control("check");
@@ -156,13 +156,7 @@ public sealed class LostRegionTests : IDisposable
         daemon.AwaitNothing();
     }
 
-    private static void AwaitLog(Daemon daemon, string words)
-    {
-        for (var tries = 0; !daemon.Log.Contains(words, StringComparison.Ordinal); tries++, Thread.Sleep(50))
-            Assert.True(tries < 200, $"not logged: {words}\n{daemon.Log}");
-    }
-
-    /// <summary>The errno of fsync.</summary>
+    /// <summary>Writes a file; returns the errno of its fsync.</summary>
     private static Errno WriteSynced(string path, byte[] bytes) => Bounded.Run(() =>
     {
         File.WriteAllBytes(path, bytes);

@@ -174,9 +174,7 @@ public sealed class SettingsTests : IDisposable
         using var daemon = Daemon.StartFrom(_folder, "capacity = \"64M\"\nthreads = 2");
         Daemon.WriteSettings(_folder, "capacity = \"64M\"\nthreads = 5");
         daemon.Signal(Signum.SIGHUP);
-        var told = $"'tmemctl --socket {daemon.Socket} reload' applies them";
-        for (var tries = 0; !daemon.Log.Contains(told, StringComparison.Ordinal); tries++, Thread.Sleep(20))
-            Assert.True(tries < 500, daemon.Log);
+        daemon.AwaitLog($"'tmemctl --socket {daemon.Socket} reload' applies them");
         Assert.Equal(2, daemon.Figure("threads"));
         daemon.Stop();
     }

@@ -24,7 +24,7 @@ public class LostSocketTests
         Assert.Equal(3, daemon.Control("status").Code);
 
         Syscall.kill(toKeeper ? all[0] : all[1], Signum.SIGHUP);
-        AwaitLog(daemon, "was gone, and was made anew");
+        daemon.AwaitLog("was gone, and was made anew");
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(daemon.Socket));
         Assert.Equal(all, daemon.AwaitAll());
         Assert.Contains("result", conversation.Ask("status"), StringComparison.Ordinal);
@@ -51,7 +51,7 @@ public class LostSocketTests
         Syscall.kill(all[0], Signum.SIGKILL);
         File.Delete(daemon.Socket);
         Syscall.kill(all[1], Signum.SIGHUP);
-        AwaitLog(daemon, "was gone, and was made anew");
+        daemon.AwaitLog("was gone, and was made anew");
         daemon.Control("adopt").Succeeds();
         Assert.NotEqual(all[0], daemon.AwaitAll()[0]);
         daemon.KillWorker();
@@ -70,7 +70,7 @@ public class LostSocketTests
         daemon.Signal(Signum.SIGHUP);
         Syscall.kill(worker, Signum.SIGKILL);
         daemon.Continue();
-        AwaitLog(daemon, "was gone, and was made anew");
+        daemon.AwaitLog("was gone, and was made anew");
         daemon.AwaitRestarts(1);
         daemon.Stop();
     }
@@ -81,7 +81,7 @@ public class LostSocketTests
         using var daemon = Daemon.Start("64M");
         Assert.Equal(0, Syscall.lstat(daemon.Socket, out var before));
         daemon.Signal(Signum.SIGHUP);
-        AwaitLog(daemon, $"SIGHUP (1): control socket {daemon.Socket} is there; nothing to do");
+        daemon.AwaitLog($"SIGHUP (1): control socket {daemon.Socket} is there; nothing to do");
         Assert.Equal(0, Syscall.lstat(daemon.Socket, out var after));
         Assert.Equal(before.st_ino, after.st_ino);
         daemon.Stop();
@@ -95,14 +95,14 @@ public class LostSocketTests
         File.Delete(daemon.Socket);
         File.WriteAllText(daemon.Socket, "somebody's");
         daemon.Signal(Signum.SIGHUP);
-        AwaitLog(daemon, $"{daemon.Socket}: something that is not a socket has this name; remove it and send SIGHUP again");
+        daemon.AwaitLog($"{daemon.Socket}: something that is not a socket has this name; remove it and send SIGHUP again");
         Assert.Equal("somebody's", File.ReadAllText(daemon.Socket));
 
         File.Delete(daemon.Socket);
         Directory.CreateDirectory(daemon.Folder + "/elsewhere");
         File.CreateSymbolicLink(daemon.Socket, daemon.Folder + "/elsewhere/sock");
         daemon.Signal(Signum.SIGHUP);
-        AwaitLog(daemon, "has this name; remove it and send SIGHUP again", 2);
+        daemon.AwaitLog("has this name; remove it and send SIGHUP again", 2);
         Assert.Empty(Directory.GetFileSystemEntries(daemon.Folder + "/elsewhere"));
 
         File.Delete(daemon.Socket);
@@ -111,7 +111,7 @@ public class LostSocketTests
             other.Bind(new UnixDomainSocketEndPoint(daemon.Socket));
             other.Listen();
             daemon.Signal(Signum.SIGHUP);
-            AwaitLog(daemon, $"serves it already; stop it with 'tmemctl --socket {daemon.Socket} stop', and send SIGHUP again");
+            daemon.AwaitLog($"serves it already; stop it with 'tmemctl --socket {daemon.Socket} stop', and send SIGHUP again");
             Assert.True(File.Exists(daemon.Socket));
             Assert.True(other.Poll(0, SelectMode.SelectRead));
             // Nor does it go with this daemon.
@@ -133,17 +133,11 @@ public class LostSocketTests
             File.Move(daemon.Socket + ".left", daemon.Socket);
         }
         daemon.Signal(Signum.SIGHUP);
-        AwaitLog(daemon, "was gone, and was made anew");
+        daemon.AwaitLog("was gone, and was made anew");
         daemon.Control("status").Succeeds();
         // A client connected through the old socket is not left waiting.
         Assert.Contains("nobody listens", Command.RunFor(60, Built.Control, "--socket", daemon.Socket + ".away", "status").All,
             StringComparison.Ordinal);
         daemon.Stop();
-    }
-
-    private static void AwaitLog(Daemon daemon, string text, int times = 1)
-    {
-        for (var tries = 0; daemon.Log.Split(text).Length <= times; tries++, Thread.Sleep(20))
-            Assert.True(tries < 1000, $"the log has no '{text}'\n{daemon.Log}");
     }
 }

@@ -81,6 +81,13 @@ internal sealed class Daemon : IDisposable
     /// <summary>Its log so far.</summary>
     public string Log => _log.Text();
 
+    /// <summary>Waits until the log has a text so often.</summary>
+    public void AwaitLog(string text, int times = 1)
+    {
+        for (var tries = 0; Log.Split(text).Length <= times; tries++, Thread.Sleep(20))
+            Assert.True(tries < 1000, $"the log has no '{text}'\n{Log}");
+    }
+
     /// <summary>A new private folder for a daemon.</summary>
     public static string NewFolder() => Directory.CreateTempSubdirectory("tmem-test-").FullName;
 
