@@ -77,6 +77,24 @@ public class LifecycleTests
     }
 
     [Fact]
+    public void A_stop_under_another_mount_names_what_covers_the_daemons_own()
+    {
+        using var daemon = Daemon.Start("64M");
+        Command.Run("mount", "-t", "tmpfs", "over", daemon.Mount).Succeeds();
+        try
+        {
+            var stop = daemon.Control("stop", "--force");
+            Assert.Equal((1, $"tmemctl: tmemd goes on: {daemon.Mount} is covered: a tmpfs file system is mounted over it; "
+                + $"unmount that first (umount {daemon.Mount}), and stop again\n"), (stop.Code, stop.Errors));
+        }
+        finally
+        {
+            Command.Run("umount", daemon.Mount).Succeeds();
+        }
+        daemon.Control("stop", "--force").Succeeds();
+    }
+
+    [Fact]
     public void A_keeper_that_dies_amid_the_stop_leaves_no_socket()
     {
         using var daemon = Daemon.Start("64M");

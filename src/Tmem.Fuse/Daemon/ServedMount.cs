@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Tmem.Control.Host;
+using Tmem.Control.Messages;
 using Tmem.Fuse.Mount;
 using Tmem.Fuse.Native;
 using Tmem.Fuse.Protocol;
@@ -67,6 +68,10 @@ internal sealed class ServedMount : IDisposable
         var swaps = SwapGuard.SwapInUse(MountPoint);
         if (swaps.Count > 0)
             return $"swap is still on {MountPoint}: {string.Join(", ", swaps)}";
+        // An unmount would take that one away instead.
+        if (MountCopies.Cover(MountPoint, Connection, MountTable.Read()) is { } cover)
+            return $"{MountPoint} is covered: a {cover} file system is mounted over it; unmount that first "
+                + $"(umount {ShellWord.Of(MountPoint)}), and stop again";
         // Checked before the unmount: our own mount may be idle while another one, in another namespace say, keeps the file
         // system.
         var holders = MountHolders.Find(MountPoint, Connection);

@@ -43,6 +43,13 @@ internal static class MountCopies
         return found;
     }
 
+    /// <summary>
+    /// The type of the file system that is mounted over ours, at the same place; null if none is, or ours is not there.
+    /// </summary>
+    public static string? Cover(string mountPoint, int connection, IReadOnlyList<MountEntry> entries) =>
+        MountTable.At(mountPoint, entries) is { } top && !Is(top, connection)
+            && entries.Any(entry => entry.MountPoint == mountPoint && Is(entry, connection)) ? top.FileSystemType : null;
+
     private static bool Is(in MountEntry entry, int connection) => entry.DeviceMajor == 0 && entry.DeviceMinor == connection;
 
     /// <summary>

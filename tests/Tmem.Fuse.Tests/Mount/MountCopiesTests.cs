@@ -54,6 +54,18 @@ public sealed class MountCopiesTests
         Assert.Single(
             Find([Shared], ["122 1 254:0 / / rw master:1 - ext4 /dev/vda rw", "140 122 0:52 / /mnt/a rw - fuse.tmem tmem rw"]));
 
+    [Theory]
+    [InlineData("50 40 0:60 / /mnt/a rw - tmpfs none rw", "tmpfs")]
+    [InlineData("50 40 0:53 / /mnt/a rw - fuse.tmem tmem rw", "fuse.tmem")]
+    [InlineData("50 40 0:60 / /mnt/a/p rw - tmpfs none rw", null)]
+    [InlineData("50 40 0:52 /p /mnt/a rw - fuse.tmem tmem rw", null)]
+    public void What_is_mounted_over_ours_covers_it(string line, string? cover)
+    {
+        Assert.Equal(cover, MountCopies.Cover("/mnt/a", 52, MountTable.Parse([Shared, Ours, line])));
+        Assert.Null(MountCopies.Cover("/mnt/a", 52, MountTable.Parse([Shared, line])));
+        Assert.Null(MountCopies.Cover("/mnt/a", 52, MountTable.Parse([Shared, line, Ours])));
+    }
+
     [Fact]
     public void A_layer_of_an_overlay() =>
         Assert.Equal(["the overlay mount on /o"],
