@@ -45,7 +45,7 @@ internal readonly unsafe struct KeeperSystem : IKeeperSystem
         foreach (ref readonly var process in family)
         {
             if (!process.Exists) continue;
-            polls[count++] = Readable(process.Pid);
+            polls[count++] = Readable(process.Descriptor);
             // A worker closes its end only by dying: from then on, its death is waited for.
             if (!process.LineClosed) polls[count++] = Readable(process.Line.Descriptor);
         }
@@ -75,10 +75,10 @@ internal readonly unsafe struct KeeperSystem : IKeeperSystem
     public Errno TryWatch(int process, Link line, out Watched watched)
     {
         watched = default;
-        var pid = NativeProcess.PidDescriptor(process);
-        if (pid < 0) return Libc.LastError;
-        _ = NativeProcess.fcntl(pid, NativeProcess.F_SETFD, NativeProcess.FD_CLOEXEC);
-        watched = new Watched { Process = process, Pid = pid, Line = line };
+        var descriptor = NativeProcess.PidDescriptor(process);
+        if (descriptor < 0) return Libc.LastError;
+        _ = NativeProcess.fcntl(descriptor, NativeProcess.F_SETFD, NativeProcess.FD_CLOEXEC);
+        watched = new Watched { Process = process, Descriptor = descriptor, Line = line };
         return Errno.Ok;
     }
 
@@ -103,7 +103,8 @@ internal readonly unsafe struct KeeperSystem : IKeeperSystem
         death = new WorkerDeath { Process = process.Process, Number = -1 };
         if (!HasEnded(in process)) return false;
         SignalInfo info = default;
-        var got = NativeProcess.waitid(NativeProcess.P_PIDFD, process.Pid, &info, NativeProcess.WEXITED | NativeProcess.WNOHANG);
+        const int ended = NativeProcess.WEXITED | NativeProcess.WNOHANG;
+        var got = NativeProcess.waitid(NativeProcess.P_PIDFD, process.Descriptor, &info, ended);
         // ECHILD: it was another keeper's child, and another process learns how it ended.
         if (got == 0 && info.Process == 0) return false;
         if (got == 0)
@@ -112,7 +113,7 @@ internal readonly unsafe struct KeeperSystem : IKeeperSystem
             death.BySignal = info.Code == NativeProcess.CLD_EXITED ? 0 : 1;
         }
         death.UnixMilliseconds = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
-        _ = Libc.close(process.Pid);
+        _ = Libc.close(process.Descriptor);
         process.Line.Close();
         return true;
     }
@@ -149,7 +150,7 @@ internal readonly unsafe struct KeeperSystem : IKeeperSystem
 
     private static int Poll(in Watched process, int milliseconds)
     {
-        var poll = Readable(process.Pid);
+        var poll = Readable(process.Descriptor);
         return Libc.poll(&poll, 1, milliseconds);
     }
 

@@ -32,6 +32,7 @@ internal sealed unsafe class Launcher
 
     private const int Digits = 10;
     private const int RoleLetters = 9;
+    private const int MostInherited = 11 + HandoverPage.MaximumDevices;
 
     private readonly Handover _handover;
     private readonly SignalSet _blocked = DaemonSignals.Blocked;
@@ -68,11 +69,23 @@ internal sealed unsafe class Launcher
     /// <summary>Sets close-on-exec on inherited descriptors.</summary>
     public static void Close(Handover handover, Link line)
     {
-        foreach (var descriptor in (ReadOnlySpan<int>)[handover.Descriptor, line.Descriptor, handover.Page.Region,
-            handover.Page.RegionFile, handover.Page.Listener,
-            handover.Page.Buffers, handover.Page.Current.Program, handover.Page.Proposed.Program,
-            handover.Page.LogEnd, handover.Page.LogBegin, handover.Page.LogTarget]) KeepToSelf(descriptor);
-        for (var i = 0; i < handover.Page.DeviceCount; i++) KeepToSelf(handover.Page.Devices[i]);
+        foreach (var descriptor in Inherited(handover, line, stackalloc int[MostInherited]))
+            if (descriptor >= 0) _ = NativeProcess.fcntl(descriptor, NativeProcess.F_SETFD, NativeProcess.FD_CLOEXEC);
+    }
+
+    /// <summary>What a process is started with: the page, its end of the link, and what the page lists; -1 for none.</summary>
+    private static ReadOnlySpan<int> Inherited(Handover handover, Link line, Span<int> room)
+    {
+        ref var page = ref handover.Page;
+        ReadOnlySpan<int> named =
+        [
+            handover.Descriptor, line.Descriptor, page.Region, page.RegionFile, page.Listener, page.Buffers, page.LogEnd,
+            page.LogBegin, page.LogTarget, page.Current.Program,
+            page.Proposed.Program == page.Current.Program ? -1 : page.Proposed.Program,
+        ];
+        named.CopyTo(room);
+        for (var i = 0; i < page.DeviceCount; i++) room[named.Length + i] = page.Devices[i];
+        return room[..(named.Length + page.DeviceCount)];
     }
 
     /// <summary>
@@ -92,19 +105,7 @@ internal sealed unsafe class Launcher
         _ = NativeProcess.posix_spawnattr_setflags(_attributes,
             NativeProcess.POSIX_SPAWN_SETSIGMASK | NativeProcess.POSIX_SPAWN_SETPGROUP);
         _ = NativeProcess.posix_spawn_file_actions_init(_actions);
-        ref var page = ref _handover.Page;
-        Inherit(_handover.Descriptor);
-        Inherit(line.Descriptor);
-        Inherit(page.Region);
-        Inherit(page.RegionFile);
-        Inherit(page.Listener);
-        Inherit(page.Buffers);
-        Inherit(page.LogEnd);
-        Inherit(page.LogBegin);
-        Inherit(page.LogTarget);
-        Inherit(page.Current.Program);
-        if (page.Proposed.Program != page.Current.Program) Inherit(page.Proposed.Program);
-        for (var i = 0; i < page.DeviceCount; i++) Inherit(page.Devices[i]);
+        foreach (var descriptor in Inherited(_handover, line, stackalloc int[MostInherited])) Inherit(descriptor);
         int started;
         var error = (Errno)NativeProcess.posix_spawn(&started, _program, _actions, _attributes, _arguments, _environment);
         _ = NativeProcess.posix_spawn_file_actions_destroy(_actions);
@@ -116,11 +117,6 @@ internal sealed unsafe class Launcher
     private void Inherit(int descriptor)
     {
         if (descriptor >= 0) _ = NativeProcess.posix_spawn_file_actions_adddup2(_actions, descriptor, descriptor);
-    }
-
-    private static void KeepToSelf(int descriptor)
-    {
-        if (descriptor >= 0) _ = NativeProcess.fcntl(descriptor, NativeProcess.F_SETFD, NativeProcess.FD_CLOEXEC);
     }
 
     private void FillRole(Role role, Link line)

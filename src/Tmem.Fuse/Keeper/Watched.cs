@@ -5,7 +5,8 @@ internal struct Watched
 {
     /// <summary>0: there is none.</summary>
     public int Process;
-    public int Pid;
+    /// <summary>Its pidfd.</summary>
+    public int Descriptor;
     public Link Line;
     public bool Serves;
     public long ServesSince;
