@@ -53,6 +53,11 @@ internal sealed record ProcessFigures
     public required int KeeperPid { get; init; }
     /// <summary>Workers that died and were replaced.</summary>
     public required int Restarts { get; init; }
+    /// <summary>
+    /// How often all processes had died and a supervisor, which had kept the descriptors, started the daemon again; each is a
+    /// restart too.
+    /// </summary>
+    public int Revivals { get; init; }
     /// <summary>Workers that were replaced on purpose.</summary>
     public required int Upgrades { get; init; }
     /// <summary>The last death and its cause, in words.</summary>

@@ -81,13 +81,16 @@ internal static class StatusCommand
                 + $"dies{(processes.StandbyPid != 0 ? $", {processes.StandbyPid} stands by" : "")}"
             : $"NO: the keeper is dead, and if worker {processes.WorkerPid} dies, the mount and what is swapped to it are lost; "
                 + $"run '{tmemctl.Line("adopt")}'");
-        yield return ("workers", 
-            $"{Counted.Of(processes.Restarts, "restart")}, {Counted.Of(processes.Upgrades, "upgrade")}");
+        yield return ("workers",
+            $"{Counted.Of(processes.Restarts, "restart")}{Revived(processes)}, {Counted.Of(processes.Upgrades, "upgrade")}");
         if (processes.LastDeath is { } death)
             yield return ("last death", $"{processes.LastDeathAt:yyyy-MM-dd HH:mm:ss} UTC: {death}");
         if (processes.SwapDanger is var (what, remedy)) yield return ("do not swap", $"{what}; {remedy}");
         if (processes.UpgradeProblem is { } problem) yield return ("last upgrade", "refused: " + problem);
     }
+
+    private static string Revived(ProcessFigures processes) => processes.Revivals == 0 ? ""
+        : $", {processes.Revivals} of them by the supervisor after all processes had died";
 
     private static IEnumerable<(string, string)> Rows(DurabilityFigures figures, string mount, ControlCommand tmemctl)
     {

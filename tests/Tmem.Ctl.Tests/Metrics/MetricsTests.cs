@@ -40,6 +40,7 @@ public sealed class MetricsTests : IDisposable
         Assert.Equal(1, Value("tmem_up"));
         Assert.Equal(1, Value("tmem_build_info", "version=9.8.7"));
         Assert.Equal(2, Value("tmem_worker_restarts_total"));
+        Assert.Equal(0, Value("tmem_daemon_revivals_total"));
         Assert.Equal(1 << 30, Value("tmem_capacity_bytes"));
         Assert.Equal(6, Value("tmem_puts_refused_total", "cause=no_room"));
         Assert.Equal(4, Value("tmem_pool_puts_refused_total", "pool=p", "cause=pool_limit"));

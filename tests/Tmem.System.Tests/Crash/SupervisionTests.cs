@@ -73,6 +73,9 @@ public class SupervisionTests
         Assert.Equal("kept", Bounded.Run(() => File.ReadAllText(file)));
         Assert.Equal(copy, daemon.Program);
         Assert.Equal(7, daemon.Figure("threads"));
+        Assert.Equal(1, daemon.Figure("processes.revivals"));
+        Assert.Contains("1 restart, 1 of them by the supervisor after all processes had died, 2 upgrades",
+            daemon.Control("status").Succeeds().Output, StringComparison.Ordinal);
         daemon.Stop();
     }
 
