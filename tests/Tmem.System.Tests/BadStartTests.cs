@@ -150,8 +150,21 @@ public sealed class BadStartTests : IDisposable
     {
         File.WriteAllText(Path.Combine(Mount, "hidden"), "kept");
         using (var daemon = Daemon.Start("64M", _folder))
-            Assert.Contains($"{Mount} is not empty", daemon.Log, StringComparison.Ordinal);
+            daemon.AwaitLog($"warning {Mount} is not empty");
         Assert.Equal("kept", File.ReadAllText(Path.Combine(Mount, "hidden")));
+    }
+
+    /// <summary>The founder finds the first to be wrong, and a worker the second.</summary>
+    [Theory]
+    [InlineData("none/region")]
+    [InlineData("notes.txt")]
+    public void A_start_that_fails_says_why_and_warns_of_nothing(string region)
+    {
+        File.WriteAllText(Path.Combine(Mount, "hidden"), "kept");
+        File.WriteAllBytes(Path.Combine(_folder, "notes.txt"), new byte[1 << 20].Select((_, at) => (byte)at).ToArray());
+        var outcome = Start(Mount, "64M", Socket, "--region", Path.Combine(_folder, region));
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains($" error ", Assert.Single(outcome.Errors.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
     }
 
     [Fact]

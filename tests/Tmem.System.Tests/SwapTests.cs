@@ -32,7 +32,7 @@ public class SwapTests
         Requires.Group();
         using var group = new MemoryGroup(512 * MiB);
         using var daemon = Daemon.StartIn(group, "64M");
-        Assert.Contains("is limited to 512.0 MiB and may swap", daemon.Log, StringComparison.Ordinal);
+        daemon.AwaitLog("is limited to 512.0 MiB and may swap");
         Assert.DoesNotContain("and the capacity is", daemon.Log, StringComparison.Ordinal);
         var outcome = daemon.Control("swap", "on", "--size", "64M");
         Assert.Equal(1, outcome.Code);

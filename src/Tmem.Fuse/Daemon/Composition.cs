@@ -130,8 +130,8 @@ internal sealed class Composition : IDisposable
     }
 
     /// <summary>Starts the management server of a serving daemon.</summary>
-    public ControlServer StartControl(Worker worker, Handover handover, ControlGate gate) =>
-        ControlServer.Start(handover.SocketPath, handover.Page.Listener, worker, _engine, _fileSystem, gate,
+    public ControlServer StartControl(IDaemon daemon, Handover handover, ControlGate gate) =>
+        ControlServer.Start(handover.SocketPath, handover.Page.Listener, daemon, _engine, _fileSystem, gate,
             handover.SocketGroup, new ControlLog(Log.Info, Log.Warning));
 
     /// <summary>

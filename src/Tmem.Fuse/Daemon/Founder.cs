@@ -13,62 +13,55 @@ namespace Tmem.Fuse.Daemon;
 /// </summary>
 internal static unsafe class Founder
 {
-    /// <summary>How long an end waits for a log that is not read.</summary>
-    public static readonly TimeSpan LogPatience = TimeSpan.FromSeconds(1);
-
     /// <summary>Runs until the mount is gone.</summary>
-    /// <returns>The exit code: 0 after an orderly end, 1 if it could not start or the connection broke.</returns>
+    /// <returns>The exit code: see <see cref="KeeperRun.Run"/>.</returns>
     public static int Run(DaemonOptions options, string? ioFlusherWarning)
     {
         Log.Level = options.LogLevel;
-        LogPipe? log = null;
-        (Handover Handover, string Path)? made = null;
+        return KeeperRun.Run(run =>
+        {
+            run.Warn(ioFlusherWarning);
+            return Run(run, options);
+        });
+    }
+
+    private static int Run(KeeperRun run, DaemonOptions options)
+    {
+        if (options.SocketGroup is { } readers) ProcessRights.Join(readers);
+        var handover = Handover.Create();
+        run.CarryLog(handover, LogPipe.Create(handover, options.LogsToOutput));
+        if (options.SettingsFiles.Length > 0) Log.Info($"settings read from {options.SettingsFiles}");
+        if (options.SettingsFiles.Length > 0) MakeMountPoint(options.MountPoint);
+        if (options.MountPoint.Length > 0)
+            foreach (var warning in StartChecks.Run(options)) run.Warn(warning);
+        var socketPath = Path.GetFullPath(options.SocketPath);
+        ControlSocket.EnsureFree(socketPath);
+        run.Warn(ProcessPriority.AvoidOutOfMemoryKiller());
+        var group = run.Secure();
+        if (group.Danger is var (what, remedy)) run.Warn($"{what}; {remedy}.");
+        run.Warn(group.TooSmallFor(options.CapacityBytes));
+        ref var page = ref handover.Page;
+        page.Region = SharedMemory.Create("tmem-region", 0, out var stays, out page.RegionSegment);
+        page.RegionStays = stays ? 1 : 0;
+        page.RegionFile = options.RegionPath is { } file ? Keeper.RegionFile.Open(file) : -1;
+        page.Buffers = RequestBuffers.Create(out page.BuffersSegment).Descriptor;
+        page.DropDamaged = options.DropDamaged ? 1 : 0;
+        page.Current = page.Proposed = SettingsOf(options);
+        handover.SocketGroup = options.SocketGroup;
+        (page.Listener, handover.SocketFile) = ControlSocket.Listen(socketPath, options.SocketGroup);
         try
         {
-            if (options.SocketGroup is { } readers) ProcessRights.Join(readers);
-            var handover = Handover.Create();
-            var starter = LogPipe.Create(handover, options.LogsToOutput);
-            log = LogPipe.Carry(handover, starter);
-            if (ioFlusherWarning is not null) Log.Warning(ioFlusherWarning);
-            if (options.SettingsFiles.Length > 0) Log.Info($"settings read from {options.SettingsFiles}");
-            if (options.SettingsFiles.Length > 0) MakeMountPoint(options.MountPoint);
-            if (options.MountPoint.Length > 0)
-                foreach (var warned in StartChecks.Run(options)) Log.Warning(warned);
-            var socketPath = Path.GetFullPath(options.SocketPath);
-            ControlSocket.EnsureFree(socketPath);
-            if (ProcessPriority.AvoidOutOfMemoryKiller() is { } warning) Log.Warning(warning);
-            var group = MemoryGroup.Read();
-            ProcessRights.KeepMemoryToSelf();
-            if (group.Danger is var (what, remedy)) Log.Warning($"{what}; {remedy}.");
-            if (group.TooSmallFor(options.CapacityBytes) is { } tooSmall) Log.Warning(tooSmall);
-            _ = LockedMemory.Lock();
-            ref var page = ref handover.Page;
-            page.Region = SharedMemory.Create("tmem-region", 0, out var stays, out page.RegionSegment);
-            page.RegionStays = stays ? 1 : 0;
-            page.RegionFile = options.RegionPath is { } file ? Keeper.RegionFile.Open(file) : -1;
-            page.Buffers = RequestBuffers.Create(out page.BuffersSegment).Descriptor;
-            page.DropDamaged = options.DropDamaged ? 1 : 0;
-            page.Current = page.Proposed = SettingsOf(options);
-            handover.SocketGroup = options.SocketGroup;
-            (page.Listener, handover.SocketFile) = ControlSocket.Listen(socketPath, options.SocketGroup);
-            made = (handover, socketPath);
             var connection = FuseConnection.Open(new MountWish(options.MountPoint, options.MountFlags, options.MountSource),
                 options.Threads, new ControlCommand(socketPath));
             Describe(connection, ref page);
             handover.SetPaths(connection.Mount.MountPoint, socketPath, options.RegionPath is { } path ? Path.GetFullPath(path)
                 : null);
             ProcessRights.EndStart();
-            return Keep(handover, connection, group.AdviceFor(options.CapacityBytes));
-        }
-        catch (Exception e) when (e is StartupException or ControlException)
-        {
-            Log.Error(e.Message);
-            return 1;
+            return Keep(run, handover, connection, group);
         }
         finally
         {
-            if (made is var (page, path)) ControlSocket.Remove(path, page.SocketFile);
-            log?.Finish(LogPatience);
+            ControlSocket.Remove(socketPath, handover.SocketFile);
         }
     }
 
@@ -88,12 +81,11 @@ internal static unsafe class Founder
         }
     }
 
-    private static int Keep(Handover handover, FuseConnection connection, MemoryAdvice advice)
+    private static int Keep(KeeperRun run, Handover handover, FuseConnection connection, MemoryGroup group)
     {
-        var exit = 1;
         try
         {
-            exit = new Keeper<KeeperSystem>(handover, advice, new KeeperSystem(handover, advice)).Run();
+            return run.Keep(handover, group, Link.None);
         }
         finally
         {
@@ -101,7 +93,6 @@ internal static unsafe class Founder
             if (handover.Page.ConnectionOver == 0) _ = connection.Mount.Unmount();
             connection.Close();
         }
-        return exit;
     }
 
     private static void Describe(FuseConnection connection, ref HandoverPage page)

@@ -24,30 +24,23 @@ internal static unsafe class Reviver
     /// Whether there is something to go on with; if so, the daemon's whole life. What a supervisor holds of a daemon that has
     /// ended in order is closed.
     /// </summary>
-    /// <param name="exit">The exit code: 0 after an orderly end, 1 if it could not start or the connection broke.</param>
+    /// <param name="exit">The exit code: see <see cref="KeeperRun.Run"/>.</param>
     public static bool TryRun(out int exit)
     {
         var names = InheritedDescriptors.Names();
         var page = InheritedDescriptors.Find(names, Stored.NameOf(Stored.Page));
-        exit = 1;
-        try
+        var goesOn = page >= 0;
+        exit = !goesOn ? 0 : KeeperRun.Run(run =>
         {
-            if (page >= 0 && Handover.Look(page) is { IsOver: false } handover)
-            {
-                exit = Run(names, handover);
-                return true;
-            }
-            InheritedDescriptors.CloseOthers(names, _ => false);
-            return false;
-        }
-        catch (Exception e) when (e is StartupException or ControlException)
-        {
-            Log.Error(e.Message);
-        }
-        return true;
+            var handover = Handover.Look(page);
+            goesOn = !handover.IsOver;
+            return goesOn ? Run(run, names, handover) : 0;
+        });
+        if (!goesOn) InheritedDescriptors.CloseOthers(names, _ => false);
+        return goesOn;
     }
 
-    private static int Run(string[] names, Handover handover)
+    private static int Run(KeeperRun run, string[] names, Handover handover)
     {
         int Find(int place) => InheritedDescriptors.Find(names, Stored.NameOf(place));
         if (!handover.IsKnown) ExecuteOlder(Find(Stored.Program));
@@ -58,22 +51,14 @@ internal static unsafe class Reviver
         Log.Level = (LogLevel)shared.Current.LogLevel;
         if (handover.SocketGroup is { } readers) ProcessRights.Join(readers);
         LogPipe.Resume(handover);
-        var log = LogPipe.Carry(handover);
-        var dead = shared.WorkerProcess;
-        Log.Warning($"all processes of the daemon are dead, keeper {shared.KeeperProcess} and worker {dead} among them; going on "
-            + $"with what the supervisor has kept of {handover.MountPoint}");
+        run.CarryLog(handover);
+        Log.Warning($"all processes of the daemon are dead, keeper {shared.KeeperProcess} and worker {shared.WorkerProcess} "
+            + $"among them; going on with what the supervisor has kept of {handover.MountPoint}");
         Begin(handover, names);
-        ProcessPriority.NameProcess("tmemd\0"u8);
-        if (ProcessPriority.AvoidOutOfMemoryKiller() is { } warning) Log.Warning(warning);
-        var group = MemoryGroup.Read();
-        ProcessRights.KeepMemoryToSelf();
-        _ = LockedMemory.Lock();
+        run.Warn(ProcessPriority.AvoidOutOfMemoryKiller());
+        var group = run.Secure();
         ProcessRights.EndStart();
-        var advice = group.AdviceFor(shared.Current.CapacityBytes);
-        var exit = new Keeper<KeeperSystem>(handover, advice, new KeeperSystem(handover, advice)).Run();
-        ControlSocket.Remove(handover.SocketPath, handover.SocketFile);
-        log.Finish(Founder.LogPatience);
-        return exit;
+        return run.Keep(handover, group, Link.None);
     }
 
     /// <summary>The page says what was when the daemon died: now there is no process.</summary>

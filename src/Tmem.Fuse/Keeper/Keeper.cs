@@ -32,13 +32,18 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
     private int _refused;
     private bool _everServed;
     private long _startAt;
+    private string[] _warnings;
 
     /// <summary>A keeper of what the page lists.</summary>
     /// <param name="handover">The shared page.</param>
     /// <param name="advice">Likely causes when workers die again and again.</param>
     /// <param name="system">The kernel.</param>
-    public Keeper(Handover handover, MemoryAdvice advice, TSystem system)
+    /// <param name="warnings">
+    /// Told once a worker serves: a start that fails says why, and nothing of what might have been.
+    /// </param>
+    public Keeper(Handover handover, MemoryAdvice advice, TSystem system, string[] warnings)
     {
+        _warnings = warnings;
         _handover = handover;
         _system = system;
         _lives = new WorkerLives(advice, system.OutOfMemoryKills());
@@ -78,6 +83,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         _everServed = _isAdopter = true;
         _system.Send(in Worker, LinkMessage.Watching);
         _system.Log(LogLevel.Info, $"keeping {_mountPoint}, served by worker {Worker.Process}");
+        TellWarnings();
     }
 
     /// <summary>Runs until there is nothing left to keep.</summary>
@@ -218,7 +224,14 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         _lives.CountServing(causeIsGone: Page.Refused != _refused);
         _refused = Page.Refused;
         if (_phase == UpgradePhase.TakingOver) UpgradeDone();
+        TellWarnings();
         PassOnWhatWaited();
+    }
+
+    private void TellWarnings()
+    {
+        foreach (var warning in _warnings) _system.Log(LogLevel.Warning, $"{warning}");
+        _warnings = [];
     }
 
     /// <summary>Later workers accept from the socket that this worker has made.</summary>
@@ -241,6 +254,8 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
             Exit = death.BySignal != 0 ? 1 : Math.Max(death.Number, 0);
             return;
         }
+        // The start has not failed, and they may tell why no worker lives.
+        TellWarnings();
         if (_phase == UpgradePhase.Retiring && death is { BySignal: 0, Number: 0 })
         {
             HandOver();

@@ -52,10 +52,7 @@ internal static class KeeperLog
     }
 }
 
-/// <summary>
-/// An interpolated string as bytes on the stack, truncated to the room there. Write <c>KeeperLine line = $"..."</c>: an
-/// interpolated string passed directly as an argument would be made on the heap first.
-/// </summary>
+/// <summary>An interpolated string as bytes on the stack, truncated to the room there.</summary>
 [InterpolatedStringHandler]
 internal ref struct KeeperLine
 {

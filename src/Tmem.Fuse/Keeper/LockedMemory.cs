@@ -11,17 +11,20 @@ namespace Tmem.Fuse.Keeper;
 internal sealed class LockedMemory
 {
     /// <summary>False when the system refused: then all methods do nothing.</summary>
-    public bool IsLocked { get; private init; }
+    public bool IsLocked => Warning is null;
 
-    /// <summary>Locks the process. A refusal is logged as one warning.</summary>
+    /// <summary>What to warn of when the system refused; else null.</summary>
+    public string? Warning { get; private init; }
+
+    /// <summary>Locks the process.</summary>
     public static LockedMemory Lock()
     {
-        if (Libc.mlockall(Libc.MCL_CURRENT | Libc.MCL_FUTURE) == 0) return new LockedMemory { IsLocked = true };
-        var error = Libc.LastError;
-        Log.Warning(
-            $"The daemon cannot be locked in memory: {Libc.Describe(error)}. Swapping to it can then deadlock the machine: "
-            + "run tmemd as root, or give it CAP_IPC_LOCK.");
-        return new LockedMemory();
+        if (Libc.mlockall(Libc.MCL_CURRENT | Libc.MCL_FUTURE) == 0) return new LockedMemory();
+        return new LockedMemory
+        {
+            Warning = $"The daemon cannot be locked in memory: {Libc.Describe(Libc.LastError)}. Swapping to it can then deadlock "
+                + "the machine: run tmemd as root, or give it CAP_IPC_LOCK.",
+        };
     }
 
     /// <summary>From here on, mappings are locked page by page as they are touched.</summary>

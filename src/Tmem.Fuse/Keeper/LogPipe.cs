@@ -68,9 +68,15 @@ internal sealed unsafe class LogPipe
                 $"No descriptors for the log: {Libc.Describe(Libc.LastError)}. Raise the limit on open files.");
         (page.LogEnd, page.LogBegin) = (ends[0], ends[1]);
         page.LogIsJournal = Log.IsJournal(page.LogTarget) ? 1 : 0;
-        Log.GoesToJournal = page.LogIsJournal != 0;
         _ = NativeProcess.dup2(page.LogBegin, StandardError);
+        Join(handover);
+    }
+
+    /// <summary>For a process that inherits the pipe as its standard error: its lines go there as the page says.</summary>
+    public static void Join(Handover handover)
+    {
         Log.CountLost(handover.LogLost);
+        Log.GoesToJournal = handover.Page.LogIsJournal != 0;
     }
 
     /// <summary>Starts the thread that carries lines.</summary>

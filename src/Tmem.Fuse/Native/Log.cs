@@ -69,6 +69,9 @@ internal static unsafe class Log
     /// <summary>Sets the counter of lost lines.</summary>
     public static void CountLost(int* counter) => s_lost = counter;
 
+    /// <summary>A message as a line shows it: it may contain a name that a user chose, of a pool, a process, a path.</summary>
+    public static string OneLine(string message) => SafeText.Printable(message.ReplaceLineEndings(" | "));
+
     /// <summary>Writes lines that end with a line break.</summary>
     public static void WriteLine(ReadOnlySpan<byte> line)
     {
@@ -94,8 +97,7 @@ internal static unsafe class Log
         };
         var time = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
         var start = GoesToJournal ? PriorityOf(level).ToArray() : Encoding.UTF8.GetBytes($"{time} {name} ");
-        // A message may contain a name that a user chose: a pool, a process, a path.
-        var rest = Encoding.UTF8.GetBytes(SafeText.Printable(message.ReplaceLineEndings(" | "))).AsSpan();
+        var rest = Encoding.UTF8.GetBytes(OneLine(message)).AsSpan();
         do
         {
             var part = rest[..Math.Min(rest.Length, MostBytes - start.Length - 1)];

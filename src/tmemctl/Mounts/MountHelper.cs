@@ -23,7 +23,14 @@ internal static class MountHelper
         var (source, directory) = (words.Places[0], Path.TrimEndingDirectorySeparator(Path.GetFullPath(words.Places[1])));
         if (MountOptions.Read(words.Options, words.Has('s'), out var problem) is not { } wish)
             return lines.Fail(HelperExit.Usage, problem);
-        foreach (var note in wish.Notes) lines.Warn(note);
+        var exit = Run(source, directory, wish, words, lines);
+        if (exit == HelperExit.Done)
+            foreach (var note in wish.Notes) lines.Warn(note);
+        return exit;
+    }
+
+    private static int Run(string source, string directory, MountWish wish, HelperWords words, HelperLines lines)
+    {
         var mounted = MountTable.At(directory, MountTable.Read());
         if (wish.IsRemount)
         {

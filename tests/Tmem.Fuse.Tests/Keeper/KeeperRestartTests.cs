@@ -25,6 +25,37 @@ public sealed class KeeperRestartTests : IDisposable
         Assert.Equal(Kernel.Now, _keeping.Page.ServesSince);
     }
 
+    [Fact]
+    public void Warnings_of_the_start_are_told_once_when_a_worker_serves()
+    {
+        using var keeping = new Keeping("too little memory", "not empty");
+        keeping.Turn();
+        Assert.Empty(keeping.Log);
+        keeping.Last.Say(LinkMessage.Serving);
+        keeping.Turn();
+        Assert.Equal(["warning: too little memory", "warning: not empty"], keeping.Log);
+        keeping.Last.DiesBy(NativeProcess.SIGKILL);
+        keeping.Turn();
+        Assert.Equal(2, keeping.Log.Count(line => line.StartsWith("warning: too", StringComparison.Ordinal)
+            || line.StartsWith("warning: not", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Warnings_of_the_start_are_told_when_a_worker_is_tried_again_and_not_when_the_start_fails()
+    {
+        using var killed = new Keeping("too little memory");
+        killed.Turn();
+        killed.Last.DiesBy(NativeProcess.SIGKILL);
+        killed.Turn();
+        Assert.Equal("warning: too little memory", killed.Log[0]);
+        using var failed = new Keeping("too little memory");
+        failed.Turn();
+        failed.Last.Ends(1);
+        failed.Turn();
+        Assert.Equal(1, failed.Keeper.Exit);
+        Assert.Empty(failed.Log);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(3)]

@@ -11,7 +11,7 @@ internal sealed class Keeping : IDisposable
     private static readonly ConcurrentBag<Handover> s_pages = [];
     private readonly Handover _handover;
 
-    public Keeping()
+    public Keeping(params string[] warnings)
     {
         _handover = s_pages.TryTake(out var page) ? page : Handover.Create();
         _handover.Page = default;
@@ -22,7 +22,7 @@ internal sealed class Keeping : IDisposable
         Page.Proposed = Page.Current;
         (Page.DeviceCount, Page.Listener) = (1, FakeKernel.Listener);
         unsafe { Page.Devices[0] = FakeKernel.Device; }
-        Keeper = new Keeper<FakeSystem>(_handover, new MemoryAdvice(""), Kernel.System);
+        Keeper = new Keeper<FakeSystem>(_handover, new MemoryAdvice(""), Kernel.System, warnings);
         _ = Kernel.Take();
     }
 
