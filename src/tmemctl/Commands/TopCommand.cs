@@ -25,7 +25,7 @@ internal static class TopCommand
 
     private static int Run(CommandContext context, TimeSpan interval, bool once)
     {
-        if (!once && context.Terminal.IsPerson && Screen.HasKeys) return Live(context, interval);
+        if (!once && context.Terminal.IsPerson && Screen.IsCapable) return Live(context, interval);
         var before = Snapshot.Take(context.Client, context.System, out var reply);
         if (!context.Terminal.Take(reply, out _, out var exit)) return exit;
         var began = Stopwatch.GetTimestamp();
@@ -57,7 +57,7 @@ internal static class TopCommand
                 waits = now is null ? reply.Error?.Message ?? reply.Unreachable : null;
                 if (now is not null) change = new Change(before, now, seconds);
             }
-            Screen.Draw(Frame(change, waits, order, from));
+            screen.Draw((width, height) => Frame(change, waits, order, from, width, height));
             var key = screen.WaitForKey(interval - Stopwatch.GetElapsedTime(taken), out var isEnded);
             if (isEnded || key is ConsoleKey.Q or ConsoleKey.Escape) return ExitCode.Done;
             order = order.Move(key switch { ConsoleKey.RightArrow => 1, ConsoleKey.LeftArrow => -1, _ => 0 });
@@ -67,9 +67,9 @@ internal static class TopCommand
         }
     }
 
-    private static IEnumerable<string> Frame(Change? change, string? waits, PoolOrder order, int from) =>
+    private static IEnumerable<string> Frame(Change? change, string? waits, PoolOrder order, int from, int width, int height) =>
     [
         .. waits is null ? [] : (string[])[$"WAITING FOR THE DAEMON: {Table.Printable(waits)}"],
-        .. change is null ? [] : TopView.Lines(change, order, from),
+        .. change is null ? [] : TopView.Lines(change, order, from, width, height),
     ];
 }

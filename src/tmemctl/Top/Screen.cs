@@ -15,6 +15,7 @@ internal sealed class Screen : IDisposable
 
     private readonly List<PosixSignalRegistration> _signals = [];
     private volatile bool _isEnded;
+    private (int Width, int Height) _drawn;
 
     public Screen()
     {
@@ -27,18 +28,20 @@ internal sealed class Screen : IDisposable
         Write(Enter);
     }
 
-    /// <summary>Whether keys can be read.</summary>
-    public static bool HasKeys => !Console.IsInputRedirected;
+    /// <summary>Whether keys can be read, and the terminal can be drawn on: a dumb one prints lines, and so does none.</summary>
+    public static bool IsCapable => !Console.IsInputRedirected
+        && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb" or "unknown");
 
     public static (int Width, int Height) Size => (Console.WindowWidth, Console.WindowHeight);
 
     /// <summary>Draws a frame, cut to the terminal's size.</summary>
-    public static void Draw(IEnumerable<string> lines)
+    /// <param name="frame">The lines for a width and a height.</param>
+    public void Draw(Func<int, int, IEnumerable<string>> frame)
     {
-        var (width, height) = Size;
+        var (width, height) = _drawn = Size;
         var text = new StringBuilder(Home);
         var isFirst = true;
-        foreach (var line in TopView.Cut(lines, width, height))
+        foreach (var line in TopView.Cut(frame(width, height), width, height))
         {
             text.Append(isFirst ? "" : "\r\n").Append(line).Append(RestOfLine);
             isFirst = false;
@@ -49,8 +52,8 @@ internal sealed class Screen : IDisposable
     /// <summary>Waits for a key; null if none comes, or the terminal is resized, or a signal ends it all.</summary>
     public ConsoleKey? WaitForKey(TimeSpan patience, out bool isEnded)
     {
-        var (size, until) = (Size, Environment.TickCount64 + (long)patience.TotalMilliseconds);
-        while (!_isEnded && Environment.TickCount64 < until && Size == size)
+        var until = Environment.TickCount64 + (long)patience.TotalMilliseconds;
+        while (!_isEnded && Environment.TickCount64 < until && Size == _drawn)
         {
             if (Console.KeyAvailable)
             {

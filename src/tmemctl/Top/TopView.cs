@@ -9,12 +9,16 @@ namespace Tmem.Ctl.Top;
 internal static class TopView
 {
     private const int BarWidth = 30;
+    private const int FiguresOfPool = 80, ShortestName = 12;
 
-    /// <summary>The whole frame, however long.</summary>
+    /// <summary>A frame, with all lines for a printer, and at least those that a terminal has room for.</summary>
     /// <param name="change">The figures.</param>
     /// <param name="order">The order of the pools.</param>
     /// <param name="from">The first pool that is shown.</param>
-    public static IReadOnlyList<string> Lines(Change change, PoolOrder order, int from)
+    /// <param name="width">Of the terminal: longer names of pools leave their figures no room, and are shortened.</param>
+    /// <param name="height">Of the terminal: no more pools are laid out.</param>
+    public static IReadOnlyList<string> Lines(Change change, PoolOrder order, int from, int width = int.MaxValue,
+        int height = int.MaxValue)
     {
         using var text = new StringWriter { NewLine = "\n" };
         Table.WritePairs(text, Head(change));
@@ -28,13 +32,13 @@ internal static class TopView
             Write(text, Swap(change.Now));
         }
         text.WriteLine();
-        Write(text, Pools(change, order, from));
+        Write(text, Pools(change, order, from, Math.Max(ShortestName, width - FiguresOfPool), Math.Max(height, 0)));
         return text.ToString().TrimEnd('\n').Split('\n');
     }
 
     /// <summary>The part of the lines that a terminal has room for.</summary>
     public static IEnumerable<string> Cut(IEnumerable<string> lines, int width, int height) =>
-        lines.Take(Math.Max(height, 0)).Select(line => line.Length <= width ? line : line[..Math.Max(width, 0)]);
+        lines.Take(Math.Max(height, 0)).Select(line => Cells.Cut(line, width));
 
     private static IEnumerable<(string, string)> Head(Change change)
     {
@@ -83,7 +87,8 @@ internal static class TopView
         (["SWAP", "SIZE>", "USED>", "POOL"], now.Swap.Select(device => (string[])
             [device.Device, Words.Size(device.SizeBytes), Words.Size(device.UsedBytes), device.Pool]));
 
-    private static (string[] Head, IEnumerable<string[]> Rows) Pools(Change change, PoolOrder order, int from)
+    private static (string[] Head, IEnumerable<string[]> Rows) Pools(Change change, PoolOrder order, int from,
+        int longest, int most)
     {
         string Title(string title, PoolOrder its) => its == order ? $"[{title}]>" : title + ">";
         return (
@@ -92,9 +97,10 @@ internal static class TopView
                 Title("PAGES", PoolOrder.Pages), Title("RATIO", PoolOrder.Ratio), Title("PUTS/S", PoolOrder.Puts),
                 Title("REFUSED/S", PoolOrder.Refused), Title("GETS/S", PoolOrder.Gets), Title("EVICTED/S", PoolOrder.Evicted),
             ],
-            order.Sort(change).Skip(from).Select(pool => (string[])
+            order.Sort(change).Skip(from).Take(most).Select(pool => (string[])
             [
-                pool.Name, pool.Kind, Words.Size(PoolOrders.Memory(pool.Figures)), Words.Count(pool.Figures.Pages),
+                Cells.Shorten(Table.Printable(pool.Name), longest), pool.Kind, Words.Size(PoolOrders.Memory(pool.Figures)),
+                Words.Count(pool.Figures.Pages),
                 Words.Ratio(pool.Figures.OriginalBytes, pool.Figures.CompressedBytes),
                 PerSecond(change.Rate(pool, figures => figures.PutsStored)), PerSecond(change.Rate(pool, PoolOrders.Refused)),
                 PerSecond(change.Rate(pool, figures => figures.Gets)),

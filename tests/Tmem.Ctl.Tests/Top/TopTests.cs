@@ -73,6 +73,51 @@ public sealed class TopTests
     public void A_small_terminal_gets_what_it_has_room_for() =>
         Assert.Equal(["abc", "de"], TopView.Cut(["abcdef", "de", "f"], width: 3, height: 2));
 
+    /// <summary>A cell is no letter: some take two, some none, and some are two of C#'s.</summary>
+    [Theory]
+    [InlineData("日本語", 3, "日")]
+    [InlineData("日本語", 4, "日本")]
+    [InlineData("日", 1, "")]
+    [InlineData("e\u0301e\u0301x", 2, "e\u0301e\u0301")]
+    [InlineData("a\U0001F600b", 2, "a")]
+    [InlineData("a\U0001F600b", 3, "a\U0001F600")]
+    [InlineData("abc", 0, "")]
+    [InlineData("abc", -1, "")]
+    public void A_line_is_cut_between_letters_by_the_room_that_they_take(string line, int width, string cut) =>
+        Assert.Equal([cut], TopView.Cut([line], width, 1));
+
+    /// <summary>Long names leave the figures their room, and no more pools are laid out than can be seen.</summary>
+    [Theory]
+    [InlineData("x")]
+    [InlineData("語")]
+    [InlineData("e\u0301")]
+    public void Long_names_and_many_pools_leave_a_terminal_of_any_size_usable(string letter)
+    {
+        var name = string.Concat(Enumerable.Repeat(letter, 200));
+        var now = Look(1, [1]);
+        now = now with
+        {
+            Reply = now.Reply with
+            {
+                Pools = [.. Enumerable.Range(0, 832).Select(pool => Pool($"{pool:000}{name}", pages: 1234567, slots: 9))],
+            },
+        };
+        var change = new Change(null, now, 1);
+        foreach (var (width, height) in ((int, int)[])[(1, 1), (20, 5), (0, 0), (80, 25), (500, 60)])
+        {
+            var lines = TopView.Lines(change, PoolOrder.Name, 0, width, height);
+            Assert.InRange(lines.Count, height, height + 30);
+            var cut = TopView.Cut(lines, width, height).ToList();
+            Assert.Equal(height, cut.Count);
+            Assert.All(cut, line => Assert.InRange(new Spectre.Console.Rendering.Segment(line).CellCount(), 0, width));
+        }
+        var shown = TopView.Cut(TopView.Lines(change, PoolOrder.Name, 0, 80, 40), 80, 40).First(line =>
+            line.StartsWith("000", StringComparison.Ordinal));
+        Assert.Contains("…  persistent ", shown, StringComparison.Ordinal);
+        Assert.Contains("1234567 ", shown, StringComparison.Ordinal);
+        Assert.Equal(832, TopView.Lines(change, PoolOrder.Name, 0).Count(line => line.Contains(name, StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void Without_a_terminal_there_is_one_frame()
     {
