@@ -6,7 +6,7 @@ namespace Tmem.Settings;
 /// <summary>Values that are possible one by one and cannot hold together: each fault names both places.</summary>
 internal sealed class Contradictions(List<Fault> faults, IReadOnlySet<SettingKey> wrong)
 {
-    public void Find(StoreSettings store, SwapSettings swap, IReadOnlyList<PoolSettings> pools)
+    public void Find(StoreSettings store, IReadOnlyList<SwapSettings> swaps, IReadOnlyList<PoolSettings> pools)
     {
         if (store.HugePages.Value && store.Region.Value.Length > 0)
             Add(store.HugePages.From, "huge-pages", $"it is for a store without a file, and region is set ({store.Region.From})",
@@ -18,7 +18,11 @@ internal sealed class Contradictions(List<Fault> faults, IReadOnlySet<SettingKey
                     "write a place outside");
         foreach (var pool in pools) Find(pool);
         FindReserves(store.Capacity, pools);
-        FindSwap(store.Capacity, swap, pools);
+        foreach (var swap in swaps) FindSwap(store.Capacity, swap, pools);
+        if (swaps is [{ IsNamed: false } single, ..]
+            && swaps.FirstOrDefault(swap => swap.IsNamed && swap.Pool.Value == single.Pool.Value) is { } same)
+            Add(same.Pool.From, "pool", $"'{Fault.Shorten(same.Pool.Value)}' is the device of [swap] too ({Place(single)})",
+                "write its keys in one place, or name another pool");
     }
 
     private void Find(PoolSettings pool)
@@ -63,6 +67,9 @@ internal sealed class Contradictions(List<Fault> faults, IReadOnlySet<SettingKey
             Add(swap.Pool.From, "pool", $"others may look into pool '{Fault.Shorten(home.Name.Value)}' ({home.Name.From})",
                 "give it owner = \"root\" and mode = \"0700\", or name another pool");
     }
+
+    private static Origin Place(SwapSettings swap) =>
+        new[] { swap.Pool.From, swap.On.From, swap.Size.From, swap.Priority.From }.FirstOrDefault(from => from.File is not null);
 
     private bool IsWrong(string section, string name) => wrong.Contains(KnownKeys.Find(section, name)!);
 

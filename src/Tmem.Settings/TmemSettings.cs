@@ -3,7 +3,8 @@ using Tmem.Control.Messages;
 namespace Tmem.Settings;
 
 /// <summary>All settings, each with where it comes from. Sizes are in bytes.</summary>
-internal sealed record TmemSettings(StoreSettings Store, SwapSettings Swap, IReadOnlyList<PoolSettings> Pools);
+internal sealed record TmemSettings(StoreSettings Store, IReadOnlyList<SwapSettings> Swaps,
+    IReadOnlyList<PoolSettings> Pools);
 
 /// <summary>[store].</summary>
 internal sealed record StoreSettings
@@ -25,9 +26,11 @@ internal sealed record StoreSettings
     public required Setting<uint?> SocketGroup { get; init; }
 }
 
-/// <summary>[swap].</summary>
+/// <summary>[swap], or one [[swap]].</summary>
 internal sealed record SwapSettings
 {
+    /// <summary>Whether it is a [[swap]], whose pool is its name.</summary>
+    public required bool IsNamed { get; init; }
     public required Setting<bool> On { get; init; }
     /// <summary>Null: what the store surely holds.</summary>
     public required Setting<long?> Size { get; init; }

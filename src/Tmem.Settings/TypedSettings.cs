@@ -21,11 +21,19 @@ internal sealed class TypedSettings(MergedEntries merged, long ram, List<Fault> 
     public TmemSettings Make()
     {
         var store = Store();
-        var swap = Swap(store.Capacity);
-        var pools = merged.Pools.Select(name => Pool(name, store.Capacity)).ToList();
-        new Contradictions(faults, merged.Wrong).Find(store, swap, pools);
+        var swaps = Swaps(store.Capacity);
+        var pools = merged.Names(KnownKeys.Pool).Select(name => Pool(name, store.Capacity)).ToList();
+        new Contradictions(faults, merged.Wrong).Find(store, swaps, pools);
         NotYet.Find(pools, faults);
-        return new(store, swap, pools);
+        return new(store, swaps, pools);
+    }
+
+    /// <summary>That of [swap], unless nobody wrote a key of it and there are others; then those of [[swap]].</summary>
+    private List<SwapSettings> Swaps(Setting<long> capacity)
+    {
+        string?[] named = [.. merged.Names(KnownKeys.Swap)];
+        return [.. (named.Length == 0 || merged.Has(KnownKeys.Swap) ? [null, .. named] : named)
+            .Select(name => Swap(name, capacity))];
     }
 
     private StoreSettings Store() => new()
@@ -48,13 +56,14 @@ internal sealed class TypedSettings(MergedEntries merged, long ram, List<Fault> 
             value => value.Text.Length == 0 ? null : Accounts.Group(value.Text)),
     };
 
-    private SwapSettings Swap(Setting<long> capacity) => new()
+    private SwapSettings Swap(string? name, Setting<long> capacity) => new()
     {
-        On = Of(KnownKeys.Swap, "on", null, value => value.Number != 0),
-        Size = SizeOr(KnownKeys.Swap, "size", capacity, null, 16 * SmallestPage, ControlProtocol.LargestFile,
+        IsNamed = name is not null,
+        On = Of(KnownKeys.Swap, "on", name, value => value.Number != 0),
+        Size = SizeOr(KnownKeys.Swap, "size", capacity, name, 16 * SmallestPage, ControlProtocol.LargestFile,
             $"{ByteSize.Format(ControlProtocol.LargestFile)} that a file can have"),
-        Priority = Number(KnownKeys.Swap, "priority"),
-        Pool = Text(KnownKeys.Swap, "pool"),
+        Priority = Number(KnownKeys.Swap, "priority", name),
+        Pool = Text(KnownKeys.Swap, "pool", name),
     };
 
     private PoolSettings Pool(string name, Setting<long> capacity)
@@ -98,7 +107,8 @@ internal sealed class TypedSettings(MergedEntries merged, long ram, List<Fault> 
     private Setting<string> Text(string section, string name, string? pool = null) =>
         Of(section, name, pool, value => value.Text);
 
-    private Setting<int> Number(string section, string name) => Of(section, name, null, value => (int)value.Number);
+    private Setting<int> Number(string section, string name, string? pool = null) =>
+        Of(section, name, pool, value => (int)value.Number);
 
     private Setting<T> Of<T>(string section, string name, string? pool, Func<Written, T> read)
     {

@@ -68,6 +68,8 @@ internal sealed class FakeServer : IDisposable
     public bool RealDirectories { get; set; }
     /// <summary>Pools that were made for swap, and so are root's alone.</summary>
     public HashSet<string> ForSwap { get; } = [];
+    /// <summary>What the list says of each pool; null for a daemon that does not.</summary>
+    public Func<string, bool>? HoldsSwap { get; set; }
     /// <summary>How long the client lives: what it would ask for after that is not asked.</summary>
     public Lifetime Life { get; } = new();
 
@@ -164,7 +166,7 @@ internal sealed class FakeServer : IDisposable
                     Name = pool.Key, Id = IdOf(pool.Key), Kind = pool.Value, PageSize = 4096, LimitBytes =
                         0, RefuseIncompressible = false, Codec = "lz4",
                     Objects = 2, Pages = 1000, OriginalBytes = 4096000, CompressedBytes = 1638400, MemoryBytes = 1709000,
-                    ForSwap = ForSwap.Contains(pool.Key) ? true : null,
+                    ForSwap = ForSwap.Contains(pool.Key) ? true : null, HoldsSwap = HoldsSwap?.Invoke(pool.Key),
                 }).ToList();
                 return (JsonSerializer.Serialize(new PoolListReply(pools), ControlJson.Default.PoolListReply), null);
             case ControlMethod.PoolShow:

@@ -69,8 +69,12 @@ internal sealed class FakeSwapSystem : ISwapSystem
         return null;
     }
 
+    /// <summary>How many pools were looked into.</summary>
+    public int Opened { get; set; }
+
     public string? OpenPool(in MountPlace mount, string pool, out IPoolFolder? folder)
     {
+        Opened++;
         folder = new Folder(this, mount.Path, pool);
         return null;
     }
@@ -138,7 +142,8 @@ internal sealed class FakeSwapSystem : ISwapSystem
     private sealed class Handle(FakeSwapSystem system, string path, FakeFile file) : ISwapFile, ISwapDevice
     {
         public FileIdentity Identity => file.Identity;
-        public string Name => "/dev/loop7";
+        public string Name { get; } = Enumerable.Range(7, 100).Select(number => $"/dev/loop{number}")
+            .First(name => !system.Attached.ContainsKey(name));
 
         public string? Attach(string note, out ISwapDevice? device)
         {

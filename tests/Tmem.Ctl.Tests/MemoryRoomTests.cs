@@ -19,7 +19,7 @@ public sealed class MemoryRoomTests
     public void The_machine(long available, long stored, long free, bool isShort)
     {
         var room = new MemoryRoom(available * MiB, []);
-        Assert.Equal(isShort, room.Shortage(s_device, [s_device, new SwapEntry("/dev/sda2", free * MiB, 0, -2)], stored * MiB)
+        Assert.Equal(isShort, room.Shortage([s_device], [s_device, new SwapEntry("/dev/sda2", free * MiB, 0, -2)], stored * MiB)
             is not null);
     }
 
@@ -34,7 +34,7 @@ public sealed class MemoryRoomTests
         var room = new MemoryRoom(1L << 40, [new GroupRoom("/g", limit * MiB, used * MiB, swapped * MiB)]);
         var other = new SwapEntry("/dev/sda2", elsewhere * MiB, elsewhere * MiB, -2);
         Assert.Equal(isShort,
-            room.Shortage(s_device, [s_device, other], 0)?.Contains("memory group /g", StringComparison.Ordinal) == true);
+            room.Shortage([s_device], [s_device, other], 0)?.Contains("memory group /g", StringComparison.Ordinal) == true);
     }
 
     [Theory]
@@ -43,7 +43,7 @@ public sealed class MemoryRoomTests
     public void What_the_store_gives_back_is_room_in_its_own_group_alone(bool hasStore, bool isShort)
     {
         var room = new MemoryRoom(1L << 40, [new GroupRoom("/g", 100 * MiB, 100 * MiB, 10 * MiB, hasStore)]);
-        Assert.Equal(isShort, room.Shortage(s_device, [s_device], 10 * MiB) is not null);
+        Assert.Equal(isShort, room.Shortage([s_device], [s_device], 10 * MiB) is not null);
     }
 
     [Fact]

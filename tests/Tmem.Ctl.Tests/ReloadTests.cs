@@ -162,6 +162,38 @@ public sealed class ReloadTests : IDisposable
     }
 
     [Fact]
+    public void Each_swap_device_that_is_written_and_off_is_turned_on()
+    {
+        const string settings = "[[swap]]\npool = \"a\"\non = true\nsize = \"64M\"\n"
+            + "[[swap]]\npool = \"b\"\non = true\nsize = \"64M\"\npriority = 7\n[[swap]]\npool = \"c\"";
+        Write(settings);
+        var run = Reload();
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        Assert.Equal([$"applied: swap 'a': off to on, 64.0 MiB, priority 100, pool 'a' ({_file}:7)",
+            $"applied: swap 'b': off to on, 64.0 MiB, priority 7, pool 'b' ({_file}:11)"], run.Lines);
+        Assert.Equal(["/dev/loop7", "/dev/loop8"], _system.On.Keys);
+        // The one that is off is turned on, and the other is as it was.
+        Ctl.Run(_system, _server.SocketPath, "swap", "off", "a");
+        Assert.Equal([$"applied: swap 'a': off to on, 64.0 MiB, priority 100, pool 'a' ({_file}:7)"],
+            Reload().Lines.Where(line => line.StartsWith("applied", StringComparison.Ordinal)));
+        Write(settings.Replace("pool = \"b\"\non = true", "pool = \"b\"\non = false", StringComparison.Ordinal));
+        Assert.Contains($"needs more: swap 'b': on: true to false ({_file}:11): 'tmemctl --socket {_server.SocketPath} swap off "
+            + "b' turns it off", Reload().Lines);
+        // Neither is known to be that of [swap].
+        Write("[swap]\non = true\npool = \"d\"\nsize = \"64M\"");
+        Assert.Equal([$"applied: swap: off to on, 64.0 MiB, priority 100, pool 'd' ({_file}:6)"], Reload().Lines);
+    }
+
+    [Fact]
+    public void The_only_device_is_that_of_swap_even_if_another_pool_is_written_there_now()
+    {
+        Ctl.Run(_system, _server.SocketPath, "swap", "on", "--size", "64M");
+        Write("[swap]\non = true\npool = \"d\"");
+        Assert.Equal([$"needs more: swap: pool: 'swap' to 'd' ({_file}:7): takes effect when swap is turned on the next time"],
+            Reload().Lines);
+    }
+
+    [Fact]
     public void The_first_change_that_fails_is_named_and_none_after_it_is_begun()
     {
         _server.CreateError = new(ControlErrorCode.NoRoom, "there is no room", new("a", "destroy another one"));

@@ -14,9 +14,14 @@ public class FaultTests
     [InlineData("[swap]\nqqqqqqqqqqqq = 5", "tmem.toml:2: qqqqqqqqqqqq: [swap] has no such key; give on, size, priority, pool")]
     [InlineData("[stoer]\nmount = \"/x\"", "tmem.toml:1: [stoer]: there is no such section; did you mean [store]?")]
     [InlineData("[nothing-like-it]\n",
-        "tmem.toml:1: [nothing-like-it]: there is no such section; give [store], [swap] or [[pool]]")]
+        "tmem.toml:1: [nothing-like-it]: there is no such section; give [store], [swap], [[swap]] or [[pool]]")]
     [InlineData("mount = \"/x\"", "tmem.toml:1: mount: it stands in no section; write it below [store]")]
     [InlineData("store = 5", "tmem.toml:1: store: it stands in no section; write [store] on a line, and its keys below")]
+    [InlineData("[swap.fast]\non = true",
+        "tmem.toml:1: fast: [swap] has no such key; devices are written as [[swap]], each with a pool")]
+    [InlineData("[[swap]]\non = true", "tmem.toml:1: [[swap]]: it has no pool; write pool = \"...\" in it")]
+    [InlineData("[[swap]]\npool = \"a\"\n[[swap]]\npool = \"a\"", "tmem.toml:4: pool: swap 'a' is there a second time, after ")]
+    [InlineData("[[swap]]\npool = \"a/b\"", "tmem.toml:2: pool: pool name 'a/b' is no file name; use a name other than . and ..")]
     [InlineData("[[store]]\nthreads = 1", "tmem.toml:1: [store]: there is one such section; write [store]")]
     [InlineData("[pool]\nname = \"a\"", "tmem.toml:1: [pool]: there can be many pools; write [[pool]]")]
     [InlineData("[store.mount]\nx = 1", "tmem.toml:1: mount: a section is not possible; write a path in quotes")]
@@ -93,6 +98,27 @@ public class FaultTests
         var line = Folder.FaultOf(text);
         Assert.StartsWith(begin, line, StringComparison.Ordinal);
         Assert.Contains(other, line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_device_of_swap_stands_in_one_place()
+    {
+        using var folder = new Folder();
+        var file = folder.Write("[swap]\non = true");
+        var dropIn = folder.Write("[[swap]]\npool = \"swap\"", "50.toml");
+        Assert.Equal($"{dropIn}:2: pool: 'swap' is the device of [swap] too ({file}:2); write its keys in one place, or name "
+            + "another pool", Assert.Single(folder.Read().Faults).Line);
+    }
+
+    /// <summary>TOML itself does not have it; a copy of the default file with a [[swap]] behind it would be that.</summary>
+    [Theory]
+    [InlineData("[swap]\n[[swap]]\npool = \"a\"")]
+    [InlineData("[[swap]]\npool = \"a\"\n[swap]\non = true")]
+    public void One_and_many_of_a_section_in_one_file_are_a_fault(string text)
+    {
+        var faults = Folder.Of(text).Faults;
+        Assert.NotEmpty(faults);
+        Assert.All(faults, fault => Assert.Contains("swap", fault.Line, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Mono.Unix.Native;
 using Tmem.System.Tests.Support;
 using Xunit;
@@ -95,6 +96,46 @@ public class SwapTests
         daemon.Control("swap", "off").Succeeds();
         daemon.Stop();
     }
+
+    /// <summary>The first one is filled, the rest goes to the second; another daemon's of the same name is another one.</summary>
+    [Fact]
+    public void Several_devices_of_a_store_are_swapped_to_and_turned_off_one_by_one()
+    {
+        using var daemon = StartWithSwap("512M", "64M");
+        daemon.Control("swap", "on", "second", "--size", "512M", "--priority", "31000").Succeeds();
+        using var other = Daemon.Start("64M");
+        other.Control("swap", "on", "second", "--size", "16M", "--priority", "1").Succeeds();
+        var phases = Workload.Phases(Workload.Run("320M", 128 * MiB, 240).Succeeds());
+        Assert.All(phases.Values, p => Assert.Equal(0, p["wrongPages"]!.GetValue<long>()));
+        foreach (var pool in (string[])["swap", "second"])
+            Assert.True(JsonNode.Parse(daemon.Control("pool", "show", pool, "--json").Succeeds().Output)!["figures"]!["puts"]!
+                .GetValue<long>() > 8 * 1024, $"{pool} was not swapped to");
+
+        var off = daemon.Control("swap", "off");
+        Assert.Equal(1, off.Code);
+        Assert.Contains("2 swap devices are on, and stay", off.All, StringComparison.Ordinal);
+        Assert.Contains("swap off --all", daemon.Control("stop", "--force").All, StringComparison.Ordinal);
+        daemon.Control("swap", "off", "swap").Succeeds();
+        var device = Assert.Single(Devices(daemon));
+        Assert.Equal("second", device["pool"]!.GetValue<string>());
+        // By hand, and what that leaves.
+        Command.Run("swapoff", device["device"]!.GetValue<string>()).Succeeds();
+        Assert.Empty(Devices(daemon));
+        Assert.Contains("swap on second' makes it anew", daemon.Control("swap", "status").Succeeds().Output,
+            StringComparison.Ordinal);
+        daemon.Control("swap", "on", "second", "--size", "16M").Succeeds();
+        daemon.Control("swap", "on", "--size", "16M").Succeeds();
+        daemon.Control("swap", "off", "--all").Succeeds();
+        Assert.Empty(Bounded.Run(() => Directory.GetFileSystemEntries(daemon.Mount)));
+        Assert.Equal("second", Assert.Single(Devices(other))["pool"]!.GetValue<string>());
+        other.Control("swap", "off", "second").Succeeds();
+        other.Stop();
+        daemon.Stop();
+    }
+
+    private static JsonNode[] Devices(Daemon daemon) =>
+        [.. JsonNode.Parse(daemon.Control("swap", "status", "--json").Succeeds().Output)!["devices"]!.AsArray()
+            .Select(device => device!)];
 
     private static Daemon StartWithSwap(string capacity, string size)
     {

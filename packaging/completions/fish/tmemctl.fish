@@ -124,11 +124,13 @@ complete -c tmemctl -n '__tmemctl_at swap on' -l size -x -d 'Size of the swap de
 complete -c tmemctl -n '__tmemctl_at swap on' -l priority -x -d 'Swap priority from 0 to 32767'
 complete -c tmemctl -n '__tmemctl_at swap on' \
     -l reserve -x -d 'Guarantee the pool that is made for swap this much of the store'
-complete -c tmemctl -n '__tmemctl_at swap on' \
-    -l pool -x -a '(__tmemctl_pools)' -d 'The persistent pool for the swap file, made if it does not exist'
+complete -c tmemctl -n '__tmemctl_at swap on' -l pool -x -a '(__tmemctl_pools)' -d 'The same as NAME'
 complete -c tmemctl -n '__tmemctl_at swap on' \
     -l force -d 'Make it of --size even if that is more than 10 times the store'\''s ...'
+complete -c tmemctl -n '__tmemctl_at swap on' -a '(__tmemctl_pools)'
+complete -c tmemctl -n '__tmemctl_at swap off' -l all -d 'Every device, and what is left of earlier ones'
 complete -c tmemctl -n '__tmemctl_at swap off' -l force -d 'Try it even if memory for what is swapped is missing'
+complete -c tmemctl -n '__tmemctl_at swap off' -a '(__tmemctl_pools)'
 complete -c tmemctl -n '__tmemctl_at config' -a show -d 'Shows every setting that holds and where it comes from'
 complete -c tmemctl -n '__tmemctl_at config' \
     -a check -d 'Checks files of settings, and says in a line each all that is wrong'

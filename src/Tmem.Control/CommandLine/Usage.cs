@@ -87,12 +87,15 @@ internal static partial class Usage
                 }
                 else if (child is ArgumentResult)
                     return $"unknown option '{value}'; write it behind '--' if it is meant";
+        // "--flag=yes" comes as two words, of which the second is taken for a name if there can be one.
+        var surplus = Children(parsed).OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)
+            .Select(token => token.Value).Where(value => !args.Contains(value)).Concat(parsed.UnmatchedTokens.Take(1));
+        foreach (var value in surplus)
+            foreach (var word in words)
+                if (word.Length > value.Length + 1 && word.EndsWith(value, StringComparison.Ordinal)
+                    && word[..^(value.Length + 1)] is var name && word[name.Length] is '=' or ':' && Knows(parsed, name))
+                    return $"{name} takes no value, and '{value}' was given";
         if (parsed.UnmatchedTokens is not [var unmatched, ..]) return null;
-        // "--flag=yes" comes as two words.
-        foreach (var word in words)
-            if (word.Length > unmatched.Length + 1 && word.EndsWith(unmatched, StringComparison.Ordinal)
-                && word[..^(unmatched.Length + 1)] is var name && word[name.Length] is '=' or ':' && Knows(parsed, name))
-                return $"{name} takes no value, and '{unmatched}' was given";
         if (!LooksLikeOption(unmatched))
             return WithoutPlace(parsed.CommandResult.Command, unmatched, isBehindDashes: words.Length < args.Length);
         if (words.Length < args.Length && !words.Contains(unmatched))

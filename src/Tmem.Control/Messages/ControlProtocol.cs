@@ -32,6 +32,9 @@ internal static class ControlProtocol
     /// </summary>
     public const int LikelyRatio = 10;
 
+    /// <summary>The name of a swap file in its pool, and of the attribute of pool and file that is its mark.</summary>
+    public const string SwapFile = "swapfile", SwapMark = "trusted.tmem.swap";
+
     /// <summary>Least limit of a pool, in bytes; 0 is none.</summary>
     public const long SmallestLimit = 64 * 1024;
 

@@ -181,6 +181,11 @@ internal record PoolDescription
     public required bool RefuseIncompressible { get; init; }
     /// <summary>True if "swap on" made it, which nothing done in the mount can feign; else null.</summary>
     public bool? ForSwap { get; init; }
+    /// <summary>
+    /// Whether there is anything of "swap on" to look for: it was made for swap, is marked, or has a file of that name. Null from
+    /// a daemon that does not tell.
+    /// </summary>
+    public bool? HoldsSwap { get; init; }
     /// <summary>The codec of its new pages; null from a daemon that does not tell.</summary>
     public string? Codec { get; init; }
     /// <summary>The directory's user and group, by number.</summary>

@@ -64,7 +64,7 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
                 $"pool '{name}' cannot be created: there are {MostPools} already, and no store can have more", name,
                 "destroy one that is not needed, or make a directory in one that is there");
         return errno == Errno.Ok
-            ? RpcAnswer.Of(Figures.Reply(new NamedPool(name, id, options, forSwap, owner, mode), Snapshot(id)),
+            ? RpcAnswer.Of(Figures.Reply(new NamedPool(name, id, options, forSwap, owner, mode, forSwap), Snapshot(id)),
                 ControlJson.Default.PoolReply)
             : PoolRefusal.Of(tmemctl, name, "be created" + With(parameters.Reserve), errno,
                 parameters.Reserve > 0 ? engine.Statistics().ReservableBytes : null);

@@ -31,9 +31,9 @@ internal static class PoolRefusal
             Errno.EEXIST => (ControlErrorCode.Exists, "the name is taken", "choose another name, or destroy the old one first"),
             Errno.ENOTEMPTY => (ControlErrorCode.NotEmpty, "it holds files", "remove them, or force it (--force)"),
             Errno.EBUSY when holders is { Count: > 0 } => (ControlErrorCode.Busy,
-                "files of it are open: " + string.Join(", ", holders), "close them" + IfSwap(tmemctl)),
+                "files of it are open: " + string.Join(", ", holders), "close them" + IfSwap(tmemctl, name)),
             Errno.EBUSY => (ControlErrorCode.Busy, "a file of it is open", "close it; who has it open cannot be seen from the "
-                + "daemon" + IfSwap(tmemctl)),
+                + "daemon" + IfSwap(tmemctl, name)),
             Errno.ENOSPC or Errno.ENOMEM or Errno.EDQUOT when most is { } fits => (ControlErrorCode.NoRoom,
                 "the store has not so much room beside what is stored and reserved",
                 $"{(Typed(fits) is { } typed ? $"reserve at most {typed}, " : "")}free memory in the store, or start tmemd with "
@@ -62,8 +62,8 @@ internal static class PoolRefusal
     }
 
     /// <summary>Empty on a machine without any swap: a hint at swap would mislead.</summary>
-    private static string IfSwap(ControlCommand tmemctl) =>
-        HasSwap() ? $"; if swap is on it, with '{tmemctl.Line("swap off")}'" : "";
+    private static string IfSwap(ControlCommand tmemctl, string name) =>
+        HasSwap() ? $"; if swap is on it, with '{tmemctl.Line("swap off", name)}'" : "";
 
     private static bool HasSwap() => KernelFile.TryRead("/proc/swaps") is not { } swaps || swaps.Contains('\n');
 }

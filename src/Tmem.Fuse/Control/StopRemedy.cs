@@ -18,7 +18,7 @@ internal static class StopRemedy
 
     private static string For(string reason, ControlCommand tmemctl)
     {
-        var swapOff = tmemctl.Line("swap off");
+        var swapOff = tmemctl.Line("swap off --all");
         if (reason.Contains("swap is ", StringComparison.OrdinalIgnoreCase)) return $"turn swap off with '{swapOff}'";
         if (reason.Contains("loop device", StringComparison.OrdinalIgnoreCase))
             return $"detach the loop device (losetup --detach), after '{swapOff}' if swap is on it";

@@ -10,8 +10,10 @@ namespace Tmem.Fuse.Filesystem;
 /// <param name="ForSwap">Whether it was made for swap.</param>
 /// <param name="Owner">Whose the directory is.</param>
 /// <param name="Mode">Its permission bits.</param>
+/// <param name="HoldsSwap">Whether it was made for swap, has the mark of a swap file, or a file of that name.</param>
 internal sealed record NamedPool(
-    string Name, PoolId Id, PoolOptions Options, bool ForSwap = false, PoolOwner Owner = default, uint Mode = 0);
+    string Name, PoolId Id, PoolOptions Options, bool ForSwap = false, PoolOwner Owner = default, uint Mode = 0,
+    bool HoldsSwap = false);
 
 /// <summary>User and group of a pool's directory.</summary>
 internal readonly record struct PoolOwner(uint User, uint Group);

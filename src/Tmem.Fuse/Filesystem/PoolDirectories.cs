@@ -12,8 +12,12 @@ namespace Tmem.Fuse.Filesystem;
 /// </summary>
 internal sealed class PoolDirectories(
     NamespaceLock namespaceLock, TmemClient client, RecordStore records, InodeTable inodes, DirectoryIndex index,
-    PoolTable pools, Names names, KernelReferences kernel, Removals removals)
+    ExtendedAttributes attributes, PoolTable pools, Names names, KernelReferences kernel, Removals removals)
 {
+    /// <summary>As tmemctl calls the file and the mark: so it need not look into every pool.</summary>
+    internal static ReadOnlySpan<byte> SwapFile => "swapfile"u8;
+    internal static ReadOnlySpan<byte> SwapMark => "trusted.tmem.swap"u8;
+
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
     /// <inheritdoc cref="IPoolDirectory.CreatePool"/>
@@ -121,7 +125,7 @@ internal sealed class PoolDirectories(
                     && pools.Of(directory, in inodes[directory]) is { } pool)
                     named.Add(new NamedPool(Encoding.UTF8.GetString(index.Name(at)), pool.Id, pool.Options,
                         inodes[directory].Has(InodeFlags.Swap), new PoolOwner(inodes[directory].Uid, inodes[directory].Gid),
-                        inodes[directory].Mode & InodeMode.PermissionMask));
+                        inodes[directory].Mode & InodeMode.PermissionMask, HoldsSwap(directory)));
         }
         catch (DamagedRecordException)
         {
@@ -130,6 +134,9 @@ internal sealed class PoolDirectories(
         named.Sort((left, right) => string.CompareOrdinal(left.Name, right.Name));
         return named;
     }
+
+    private bool HoldsSwap(RecordRef directory) => inodes[directory].Has(InodeFlags.Swap)
+        || !attributes.Find(directory, SwapMark).IsNone || !index.Find(directory, SwapFile).IsNone;
 
     /// <summary>
     /// Makes a pool and its directory; as <see cref="Names.Make"/>, under the namespace lock, and the caller concludes.

@@ -104,7 +104,8 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
         recovery.Run(_dead.TakeUp);
         (_keepsNameless, RemovalsLeft) = (recovery.KeepsNameless, _pools.Ending);
         _removals = new Removals(_hold, _records, _inodes, _index, _pools, _names, _dead, recovery.FirstHeld);
-        _poolDirectories = new PoolDirectories(_lock, client, _records, _inodes, _index, _pools, _names, _kernel, _removals);
+        _poolDirectories = new PoolDirectories(
+            _lock, client, _records, _inodes, _index, _attributes, _pools, _names, _kernel, _removals);
         _poolChanges = new PoolChanges(_lock, client, _inodes, _pools, _names, _removals);
         _poolEmptying = new PoolEmptying(
             _lock, client, _records, _journal, _inodes, _index, _attributes, _pools, _names, _check, _kernel, _removals);

@@ -158,7 +158,7 @@ internal sealed class TomlFile
             case TomlParseEventKind.String: return Written.Of(_parser.GetString());
             case TomlParseEventKind.Integer: return Written.Of(current.GetInt64());
             case TomlParseEventKind.Boolean: return Written.Of(current.GetBoolean());
-            case TomlParseEventKind.StartTable: Pass(); return new Written(WrittenKind.Other, "a section");
+            case TomlParseEventKind.StartTable: Pass(); return Written.Section;
             case TomlParseEventKind.StartArray: Pass(); return new Written(WrittenKind.Other, "a list");
             case TomlParseEventKind.Float: return new Written(WrittenKind.Other, "a number with a fraction or exponent");
             case TomlParseEventKind.DateTime: return new Written(WrittenKind.Other, "a date");

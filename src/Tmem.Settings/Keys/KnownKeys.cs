@@ -57,7 +57,9 @@ internal static class KnownKeys
         new(Swap, "priority", new NumberForm(0, HighestPriority), "100", "10", Effect.SwapOn,
             "Swap priority; a device with a higher one is used first."),
         new(Swap, "pool", s_pool, "\"swap\"", "\"machine\"", Effect.SwapOn,
-            "The persistent pool for the swap file, made if it does not exist. One that exists must be root's, with mode 0700."),
+            "The persistent pool for the swap file, made if it does not exist. One that exists must be root's, with mode 0700. "
+            + "It is the device's name: several are written as [[swap]], each with its pool; in several files, those of one "
+            + "pool are one device."),
 
         new(Pool, "name", s_pool, "\"\"", "\"scratch\"", Effect.Making,
             "The pool: a directory of this name in the mount. Every [[pool]] needs one; in several files, those of one "
@@ -82,6 +84,9 @@ internal static class KnownKeys
 
     /// <summary>The keys of a section.</summary>
     public static IEnumerable<SettingKey> Of(string section) => All.Where(key => key.Section == section);
+
+    /// <summary>The key that names a section of which there can be many; null if there is one of it.</summary>
+    public static string? NameOf(string section) => section switch { Pool => "name", Swap => "pool", _ => null };
 
     /// <summary>The key of a name; null if there is none.</summary>
     public static SettingKey? Find(string section, string name) => All.FirstOrDefault(key => key.Section == section

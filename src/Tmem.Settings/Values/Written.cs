@@ -16,6 +16,9 @@ internal readonly record struct Written(WrittenKind Kind, string Text, long Numb
 
     public static Written Of(bool flag) => new(WrittenKind.Flag, flag ? "true" : "false", flag ? 1 : 0);
 
+    /// <summary>A section where a value belongs.</summary>
+    public static Written Section { get; } = new(WrittenKind.Other, "a section");
+
     /// <summary>In the words of a fault.</summary>
     public string Shown => Kind == WrittenKind.Text ? $"'{Fault.Shorten(Text)}'" : Fault.Shorten(Text);
 }

@@ -44,8 +44,8 @@ internal static class ReloadCommand
             .. StorePlan.Of(settings.Store, status, wish => Upgrade(context, wish),
                 capacity => context.Client.Resize(capacity).Problem),
             .. new PoolPlan(context.Client, context.System, status).Of(settings.Pools, pools.Pools),
-            .. SwapPlan.Of(settings.Swap, SwapFile.Find(context.System, SwapFile.PlaceOf(status), pools.Pools),
-                () => TurnOn(context, settings.Swap), context.Tmemctl),
+            .. SwapPlan.Of(settings.Swaps, SwapFile.Devices(context.System, SwapFile.PlaceOf(status), pools.Pools),
+                swap => TurnOn(context, swap), context.Swap),
         ];
         if (Refused(changes) is { Count: > 0 } refused) return terminal.Fail(refused);
         return Apply(terminal, changes, read.Files, dryRun);

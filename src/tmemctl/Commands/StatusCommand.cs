@@ -27,7 +27,8 @@ internal static class StatusCommand
     {
         if (!context.Terminal.Take(context.Client.Status(), out var status, out var exit)) return exit;
         var swap = SwapStatusReport.Off;
-        if (!context.Terminal.Json && !new SwapStatus(context.Swap).TryReport(status, out swap, out exit)) return exit;
+        if (!context.Terminal.Json
+            && !new SwapStatus(context.Swap).TryReport(status, wantsLeftovers: false, out swap, out exit)) return exit;
         return context.Terminal.Done(status, output => Write(output, status, swap.Devices, context.Tmemctl));
     }
 
@@ -59,7 +60,8 @@ internal static class StatusCommand
             .. swap.Select(
                 device =>
                     ("swap",
-                        $"{device.Device}, {Words.Size(device.UsedBytes)} of {Words.Size(device.SizeBytes)} used; "
+                        $"{device.Device}, pool {device.Pool}, {Words.Size(device.UsedBytes)} of "
+                        + $"{Words.Size(device.SizeBytes)} used; "
                         + SwapStatus.Room(device))),
             ("pools", Words.Count(status.Pools)),
             .. FigureTable.Rows(total),

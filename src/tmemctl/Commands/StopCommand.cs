@@ -84,11 +84,11 @@ internal static class StopCommand
     /// </summary>
     private static int? Swap(CommandContext context, StatusReply status, IReadOnlyList<PoolSummary> pools)
     {
-        var on = SwapFile.Find(context.System, SwapFile.PlaceOf(status), pools).Where(file => file.Entry is not null)
-            .ToList();
+        var on = SwapFile.Devices(context.System, SwapFile.PlaceOf(status), pools).FindAll(file => file.Entry is not null);
         if (on.Count == 0) return null;
         var devices = string.Join(", ", on.Select(file => $"{file.Device} (file {file.Path})"));
-        var off = on.All(file => file.IsOurs) ? context.Tmemctl.Line("swap off") : "swapoff DEVICE";
+        var off = on.All(file => file.IsOurs) ? context.Tmemctl.Line(on.Count == 1 ? "swap off" : "swap off --all")
+            : "swapoff DEVICE";
         return context.Terminal.Fail(ExitCode.Failed, $"tmemd goes on: swap is still on {status.MountPoint}: {devices}",
             $"turn it off with '{off}', and stop again", ControlErrorCode.StopRefused);
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Tmem.Control.Messages;
 using Tmem.Ctl.Swap;
 
@@ -16,17 +17,28 @@ internal static class SwapVerbs
 
     public static Verb Off()
     {
+        var name = Takes.PoolIfNamed("The device, by its pool. Default: the one that is on.");
+        var all = Takes.Flag("--all", "Every device, and what is left of earlier ones.");
+        all.Validators.Add(result =>
+        {
+            if (!result.Implicit && result.Parent is CommandResult command && command.GetResult(name) is { Tokens.Count: > 0 })
+                result.AddError("--all and NAME: give one of them");
+        });
         var force = Takes.Flag("--force",
             "Try it even if memory for what is swapped is missing: the kernel may kill processes to make room.");
         return new("off",
             "Turns swap off and undoes what 'swap on' made: swapped pages return to memory, the store's memory is freed.",
-            (context, parse) => new SwapOff(context.Swap).Run(parse.GetValue(force)), force);
+            (context, parse) => new SwapOff(context.Swap, parse.GetValue(name), parse.GetValue(all)).Run(parse.GetValue(force)),
+            name, all, force);
     }
 
     public static Verb On()
     {
-        var size = Takes.Size("--size",
-            "Size of the swap device, for example --size 4GiB. Default: what the store holds if no page shrinks.",
+        var name = Takes.PoolIfNamed("The device: the persistent pool for its file, made if it does not exist. One that exists "
+            + $"must be root's, with mode 700. Default: {SwapFile.DefaultPool}.", isNew: true);
+        var size = Takes.SizeExpression("--size",
+            "Size of the swap device, for example --size 4GiB; 50% is half of the machine's memory, and expressions as in the "
+            + "settings can be given, as 'min(ram / 2, 4G)'. Default: what the store holds if no page shrinks.",
             SwapOn.Smallest, ControlProtocol.LargestFile);
         var priority = Takes.Number("--priority",
             "Swap priority from 0 to 32767, for example --priority 10; higher is used first.", 0, HighestPriority);
@@ -34,25 +46,24 @@ internal static class SwapVerbs
         var reserve = Takes.SizeOrNoneOption("--reserve",
             "Guarantee the pool that is made for swap this much of the store, so that files never cost swap its room, "
             + "for example --reserve 1GiB. Default: none.");
-        var pool = new Option<string>("--pool")
+        var pool = new Option<string?>("--pool")
         {
-            Description =
-                "The persistent pool for the swap file, made if it does not exist, for example --pool swap. One that exists "
-                + "must be root's, with mode 700.",
-            HelpName = "NAME",
-            DefaultValueFactory = _ => "swap",
+            Description = "The same as NAME, for example --pool fast.", HelpName = "NAME",
         };
         pool.Validators.Add(result =>
         {
-            if (result.Tokens is [{ Value: var name }]
-                && (PoolName.Impossible(name) ?? PoolName.Unshowable(name)) is var (problem, remedy))
+            if (result.Tokens is [{ Value: var given }]
+                && (PoolName.Impossible(given) ?? PoolName.Unshowable(given)) is var (problem, remedy))
                 result.AddError($"--pool: {problem}; {remedy}");
+            if (result.Parent is CommandResult command && command.GetResult(name) is { Tokens.Count: > 0 })
+                result.AddError("--pool and NAME: give one of them");
         });
         var force = Takes.Flag("--force", $"Make it of --size even if that is more than {SwapOn.LikelyRatio} times the store's "
             + "capacity, for pages that are known to shrink so well.");
         return new("on", "Makes a swap device on the store and turns it on. If a step fails, those before are undone.",
             (context, parse) => new SwapOn(context.Swap).Run(parse.GetValue(size), parse.GetValue(priority) ?? DefaultPriority,
-                parse.GetRequiredValue(pool), parse.GetValue(reserve), parse.GetValue(force)),
-            size, priority, reserve, pool, force);
+                parse.GetValue(name) ?? parse.GetValue(pool) ?? SwapFile.DefaultPool, parse.GetValue(reserve),
+                parse.GetValue(force)),
+            name, size, priority, reserve, pool, force);
     }
 }

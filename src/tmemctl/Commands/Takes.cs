@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Tmem.Control.CommandLine;
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
+using Tmem.Ctl.Reload;
 
 namespace Tmem.Ctl.Commands;
 
@@ -14,14 +16,24 @@ internal static class Takes
     public static Argument<string> Pool(string description = "The pool.", bool isNew = false)
     {
         var name = new Argument<string>("NAME") { Description = description };
-        name.Validators.Add(result =>
-        {
-            if (result.Tokens.Count != 1) return;
-            var given = result.Tokens[0].Value;
-            if ((PoolName.Impossible(given) ?? (isNew ? PoolName.Unshowable(given) : null)) is var (problem, remedy))
-                result.AddError($"{problem}; {remedy}");
-        });
+        name.Validators.Add(result => CheckPool(result, isNew));
         return name;
+    }
+
+    /// <summary>The same of what may be left out: null then.</summary>
+    public static Argument<string?> PoolIfNamed(string description, bool isNew = false)
+    {
+        var name = new Argument<string?>("NAME") { Description = description, Arity = ArgumentArity.ZeroOrOne };
+        name.Validators.Add(result => CheckPool(result, isNew));
+        return name;
+    }
+
+    private static void CheckPool(ArgumentResult result, bool isNew)
+    {
+        if (result.Tokens.Count != 1) return;
+        var given = result.Tokens[0].Value;
+        if ((PoolName.Impossible(given) ?? (isNew ? PoolName.Unshowable(given) : null)) is var (problem, remedy))
+            result.AddError($"{problem}; {remedy}");
     }
 
     /// <summary>An option without a value.</summary>
@@ -121,6 +133,23 @@ internal static class Takes
         HelpName = "SIZE",
         CustomParser = argument => UsageValues.Size(argument, name, least, most),
     };
+
+    /// <summary>
+    /// An option that takes a size as the settings do: with shares and expressions, of the machine's memory here.
+    /// </summary>
+    public static Option<long?> SizeExpression(string name, string description, long least, long most) => new(name)
+    {
+        Description = description,
+        HelpName = "SIZE",
+        CustomParser = argument => SettingsSource.Size(UsageValues.Text(argument), least, most, out var problem) is var bytes
+            && problem is null ? bytes : Refused(argument, $"{name}: {problem}"),
+    };
+
+    private static long? Refused(ArgumentResult argument, string problem)
+    {
+        argument.AddError(problem);
+        return null;
+    }
 
     /// <summary>An option that takes a whole number.</summary>
     public static Option<int?> Number(string name, string description, int least, int most) => new(name)

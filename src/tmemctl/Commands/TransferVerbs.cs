@@ -54,8 +54,8 @@ internal static class TransferVerbs
         {
             if (!context.Terminal.Take(context.Client.Pools(), out var list, out exit)) return exit;
             var pools = new List<PoolSummary>();
-            var swaps = SwapFile.Find(context.System, SwapFile.PlaceOf(status), list.Pools).Where(swap => swap.Entry is not null)
-                .ToList();
+            var swaps = SwapFile.Devices(context.System, SwapFile.PlaceOf(status), list.Pools)
+                .FindAll(swap => swap.Entry is not null);
             foreach (var name in names)
             {
                 if (list.Pools.FirstOrDefault(one => one.Name == name) is not { } pool)
@@ -64,7 +64,7 @@ internal static class TransferVerbs
                 if (swaps.Find(one => one.Pool == name) is { } swap)
                     return context.Terminal.Fail(ExitCode.Failed, $"swap is on pool '{name}' ({swap.Device}): what is swapped "
                         + "means nothing elsewhere, and changes all the time", $"save other pools, or turn it off with "
-                        + $"'{context.Tmemctl.Line("swap off")}'", ControlErrorCode.Busy);
+                        + $"'{context.Swap.OffLine(name)}'", ControlErrorCode.Busy);
                 pools.Add(pool);
             }
             return Save(context, pools, root, file, status.Connection);

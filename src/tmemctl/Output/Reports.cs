@@ -23,7 +23,10 @@ internal sealed record SwapStatusReport(bool On, IReadOnlyList<SwapDeviceReport>
 }
 
 /// <summary>The rest of a swap that was not turned off in order: a file, a device on it, or both.</summary>
-internal sealed record SwapLeftover(string File, string? Device);
+/// <param name="File">Its path.</param>
+/// <param name="Device">Its loop device, or null.</param>
+/// <param name="Pool">The device's name; "" if its pool is gone.</param>
+internal sealed record SwapLeftover(string File, string? Device, string Pool);
 
 /// <summary>One swap device. The figures are those of its pool.</summary>
 internal sealed record SwapDeviceReport

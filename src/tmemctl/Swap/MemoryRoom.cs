@@ -25,13 +25,14 @@ internal sealed record MemoryRoom(long Available, IReadOnlyList<GroupRoom> Group
     private const long NoLimit = 1L << 60;
     private const int Deepest = 12;
 
-    /// <summary>How much memory is missing to turn a device off, and where; null if no shortage is certain.</summary>
-    /// <param name="device">The device.</param>
+    /// <summary>How much memory is missing to turn devices off, and where; null if no shortage is certain.</summary>
+    /// <param name="devices">The devices.</param>
     /// <param name="swaps">All swap devices.</param>
-    /// <param name="stored">The memory that the store frees when the device's pages leave it.</param>
-    public string? Shortage(SwapEntry device, IReadOnlyList<SwapEntry> swaps, long stored)
+    /// <param name="stored">The memory that the store frees when the devices' pages leave it.</param>
+    public string? Shortage(IReadOnlyList<SwapEntry> devices, IReadOnlyList<SwapEntry> swaps, long stored)
     {
-        var others = swaps.Where(entry => entry.Device != device.Device).ToList();
+        var used = devices.Sum(device => device.UsedBytes);
+        var others = swaps.Where(entry => devices.All(device => device.Device != entry.Device)).ToList();
         var (elsewhere, free) = (others.Sum(entry => entry.UsedBytes), others.Sum(entry => entry.SizeBytes - entry.UsedBytes));
         foreach (var group in Groups)
         {
@@ -45,9 +46,9 @@ internal sealed record MemoryRoom(long Available, IReadOnlyList<GroupRoom> Group
                     + $"{Words.Size(free)}";
             }
         }
-        var lacking = device.UsedBytes - Available - stored - free;
+        var lacking = used - Available - stored - free;
         return lacking <= 0 ? null
-            : $"{Words.Size(lacking)} of memory are missing on this machine: {Words.Size(device.UsedBytes)} are swapped, "
+            : $"{Words.Size(lacking)} of memory are missing on this machine: {Words.Size(used)} are swapped, "
                 + $"{Words.Size(Available)} are available, "
             + $"the store gives back {Words.Size(stored)}, and other swap devices have room for {Words.Size(free)}";
     }

@@ -1,5 +1,6 @@
 using System.Text;
 using Tmem.Control.Host;
+using Tmem.Control.Messages;
 using Tmem.Ctl.Native;
 
 namespace Tmem.Ctl.Swap;
@@ -10,7 +11,7 @@ namespace Tmem.Ctl.Swap;
 internal sealed class PoolFolder : IPoolFolder
 {
     // Only an administrator of the machine can read or set trusted.* attributes.
-    private const string MarkName = "trusted.tmem.swap";
+    private const string MarkName = ControlProtocol.SwapMark;
     private const string OldMarkName = "user.tmemctl.swap";
     private const uint OwnerOnly = 0x180; // 0600
 

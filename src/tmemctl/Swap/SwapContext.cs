@@ -13,14 +13,24 @@ internal sealed record SwapContext(ControlClient Client, ISwapSystem System, Ter
     /// <summary>Command lines that address the same daemon.</summary>
     public ControlCommand Tmemctl => Client.Command;
 
+    /// <summary>The command line that turns a device on.</summary>
+    public string OnLine(string pool) => Line("swap on", pool);
+
+    /// <summary>The command line that turns a device off, or all if its pool is not known.</summary>
+    public string OffLine(string pool) => pool.Length == 0 ? Tmemctl.Line("swap off --all") : Line("swap off", pool);
+
+    // The usual one need not be named.
+    private string Line(string verb, string pool) =>
+        pool == SwapFile.DefaultPool ? Tmemctl.Line(verb) : Tmemctl.Line(verb, pool);
+
     /// <summary>
     /// Makes this process the only one at work on this swap; false, and said, if another is. What the other has half made would
     /// look like something left behind.
     /// </summary>
-    public bool TryLock(StatusReply status, string command, out IDisposable? held, out int exit)
+    public bool TryLock(StatusReply status, string line, out IDisposable? held, out int exit)
     {
         exit = System.Lock(SwapFile.PlaceOf(status), out held) is { } busy
-            ? Terminal.Fail(ExitCode.Failed, busy, $"run '{Tmemctl.Line(command)}' again once that has ended") : ExitCode.Done;
+            ? Terminal.Fail(ExitCode.Failed, busy, $"run '{line}' again once that has ended") : ExitCode.Done;
         return exit == ExitCode.Done;
     }
 

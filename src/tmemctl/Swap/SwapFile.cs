@@ -3,8 +3,11 @@ using Tmem.Control.Messages;
 
 namespace Tmem.Ctl.Swap;
 
-/// <summary>A swap device or swap file on a mount, as found: any part may be missing after a failure.</summary>
-/// <param name="Pool">The pool's name; "" if it no longer has one.</param>
+/// <summary>
+/// A swap device or swap file on a mount, as found: any part may be missing after a failure. Each has a pool of its own and goes
+/// by the pool's name, which is unique in the mount and stays with it over every step: no name of a device is kept beside it.
+/// </summary>
+/// <param name="Pool">The pool's name, and so the device's; "" if it no longer has one.</param>
 /// <param name="Path">The file, for people.</param>
 /// <param name="File">Its identity; null if unknown, or if there is no file (yet, or any more).</param>
 /// <param name="Device">Its loop device, or null.</param>
@@ -15,7 +18,10 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
     bool PoolMade)
 {
     /// <summary>The file's name in its pool.</summary>
-    public const string Name = "swapfile";
+    public const string Name = ControlProtocol.SwapFile;
+
+    /// <summary>The device that is meant if none is named.</summary>
+    public const string DefaultPool = "swap";
 
     private const string OldMade = "pool made", OldKept = "pool kept";
     private const uint RightsOfOthers = 0x3F, WriteOfOthers = 0x12; // 0077, 0022
@@ -35,8 +41,25 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
     /// <summary>The place of a daemon's mount.</summary>
     public static MountPlace PlaceOf(StatusReply status) => new(status.MountPoint, status.Connection, status.Processes.WorkerPid);
 
+    /// <summary>In words: "swap 'fast' (/dev/loop4)".</summary>
+    public string Words => (Pool.Length == 0 ? "swap in no pool" : $"swap '{Pool}'") + (Device is null ? "" : $" ({Device})");
+
     /// <summary>See <see cref="TryFind"/>.</summary>
     public static IReadOnlyList<SwapFile> Find(ISwapSystem system, in MountPlace mount, IReadOnlyList<PoolSummary> pools)
+    {
+        var found = Devices(system, mount, pools);
+        // The daemon knows where a look is worth it; one of an earlier version does not say.
+        foreach (var pool in pools.Where(pool => pool.Kind == "persistent" && pool.HoldsSwap != false))
+        {
+            // A device on a file that has lost its name stands for its pool, and a claim says no more.
+            if (Leftover(system, mount, pool) is { } left && found.All(other => left.File is { } file ? other.File != file
+                : !other.IsOurs || other.Pool != left.Pool)) found.Add(left);
+        }
+        return found;
+    }
+
+    /// <summary>The devices alone, without a look into any pool: no more work with a thousand pools than with one.</summary>
+    public static List<SwapFile> Devices(ISwapSystem system, in MountPlace mount, IReadOnlyList<PoolSummary> pools)
     {
         var swaps = system.Swaps();
         var found = new List<SwapFile>();
@@ -52,12 +75,6 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
             else if (entry is not null)
                 found.Add(new SwapFile(PoolOf(mount, loop.BackingFile, pools), loop.BackingFile, file, loop.Device, entry, false,
                     false));
-        }
-        foreach (var pool in pools.Where(pool => pool.Kind == "persistent"))
-        {
-            // A device on a file that has lost its name stands for its pool, and a claim says no more.
-            if (Leftover(system, mount, pool) is { } left && found.All(other => left.File is { } file ? other.File != file
-                : !other.IsOurs || other.Pool != left.Pool)) found.Add(left);
         }
         return found;
     }

@@ -1,4 +1,3 @@
-using Tmem.Control;
 using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
 
@@ -9,36 +8,51 @@ namespace Tmem.Ctl.Swap;
 /// gone already as done, so a run that failed half way can be repeated once its cause is gone. What "swap on" did not make is not
 /// touched.
 /// </summary>
-internal sealed class SwapOff(SwapContext context)
+/// <param name="context">The environment.</param>
+/// <param name="pool">The device; null for the one that is on.</param>
+/// <param name="all">Every device.</param>
+internal sealed class SwapOff(SwapContext context, string? pool, bool all)
 {
     private const string OutOfMemory = "(errno 12)";
 
     private readonly Terminal _terminal = context.Terminal;
-    private readonly string _again = context.Tmemctl.Line("swap off");
+    private readonly string _again = pool is not null ? context.OffLine(pool)
+        : context.Tmemctl.Line(all ? "swap off --all" : "swap off");
 
     /// <summary>Carries it out; returns the exit code.</summary>
     /// <param name="force">Even if there is certainly too little memory.</param>
     public int Run(bool force)
     {
         if (!_terminal.Take(context.Client.Status(), out var before, out var exit)
-            || !context.TryLock(before, "swap off", out var alone, out exit)) return exit;
+            || !context.TryLock(before, _again, out var alone, out exit)) return exit;
         using var held = alone;
         if (!SwapFile.TryFind(context, before, out var files, out exit)) return exit;
-        var ours = files.Where(file => file.IsOurs).ToList();
-        foreach (var other in files.Where(file => !file.IsOurs))
+        foreach (var other in files.Where(file => !file.IsOurs && (pool is null || file.Pool == pool)))
             _terminal.Note(
                 $"{other.Device} (file {Table.Printable(other.Path)}) was not made by "
                 + $"'{context.Tmemctl.Line("swap on")}' and stays: turn it off with 'swapoff {other.Device}'");
+        var ours = files.Where(file => file.IsOurs && (pool is null || file.Pool == pool)).ToList();
+        var on = ours.FindAll(file => file.Entry is not null);
+        // Nobody who has one device names it, and nobody who has two means both by a word that they had for one.
+        if (pool is null && !all && on.Count > 1)
+            return _terminal.Fail(ExitCode.Failed,
+                $"{on.Count} swap devices are on, and stay: {Counted.Names([.. on.Select(file => file.Words)])}",
+                $"name one: '{context.Tmemctl.Line("swap off NAME")}', or '{context.Tmemctl.Line("swap off --all")}'");
         if (ours.Count == 0)
         {
+            var others = files.Where(file => file is { IsOurs: true, Entry: not null }).Select(file => file.Words).ToList();
             return _terminal.Done(new SwapOffReport([], [], before.Store.UsedBytes, before.Store.UsedBytes),
-                output => output.WriteLine($"swap is off already: nothing to undo on {Table.Printable(before.MountPoint)}"));
+                output => output.WriteLine(Table.Printable((pool is null ? "swap" : $"swap '{pool}'")
+                    + $" is off already: nothing to undo on {before.MountPoint}"
+                    + (others.Count == 0 ? "" : $", where {Counted.Names(others)} {(others.Count == 1 ? "is" : "are")} on"))));
         }
+        if (!force && Shortage(on, before.Processes.WorkerPid) is { } shortage)
+            return _terminal.Fail(ExitCode.Failed, $"swap stays on: {shortage}. The kernel would kill processes to make room",
+                Room + ", or with --force to have it try");
         var removal = new SwapRemoval(context, before);
         foreach (var file in ours)
         {
-            if (file.Entry is { } entry
-                && TurnOff(entry, file.Pool, before.Processes.WorkerPid, force) is var (what, remedy))
+            if (file.Entry is { } entry && TurnOff(file, entry, before.Processes.WorkerPid) is var (what, remedy))
                 return _terminal.Fail(ExitCode.Failed, what, remedy);
             if (removal.Run(file) is { } problem) return _terminal.Fail(ExitCode.Failed, $"swap off failed: {problem}",
                 $"remove the cause and run '{_again}' again");
@@ -49,29 +63,28 @@ internal sealed class SwapOff(SwapContext context)
         return _terminal.Done(report, output => Write(output, report, after));
     }
 
-    private (string What, string Remedy)? TurnOff(SwapEntry entry, string pool, int daemon, bool force)
+    private string Room => "end processes, raise the limit of their memory group or turn on other swap, then run "
+        + $"'{_again}' again";
+
+    private (string What, string Remedy)? TurnOff(SwapFile file, SwapEntry entry, int daemon)
     {
-        var room = "end processes, raise the limit of their memory group or turn on other swap, then run "
-            + $"'{_again}' again";
-        if (!force && Shortage(entry, pool, daemon) is { } shortage)
-        {
-            return ($"swap stays on: {shortage}. The kernel would kill processes to make room",
-                room + ", or with --force to have it try");
-        }
         _terminal.Note($"swapoff {entry.Device}: {Words.Size(entry.UsedBytes)} return to memory, this may take a while");
         if (context.System.SwapOff(entry.Device) is not { } off) return null;
         // It has moved as much as it could: less is missing by now.
-        var now = context.System.Swaps().FirstOrDefault(swap => swap.Device == entry.Device) ?? entry;
+        var now = file with { Entry = context.System.Swaps().FirstOrDefault(swap => swap.Device == entry.Device) ?? entry };
         return ($"swap off failed: could not swapoff {entry.Device}: {off}"
-            + (Shortage(now, pool, daemon) is { } missing ? $"; {missing}" : ""),
-            off.Contains(OutOfMemory, StringComparison.Ordinal) ? room : $"remove the cause and run '{_again}' again");
+            + (Shortage([now], daemon) is { } missing ? $"; {missing}" : ""),
+            off.Contains(OutOfMemory, StringComparison.Ordinal) ? Room : $"remove the cause and run '{_again}' again");
     }
 
-    private string? Shortage(SwapEntry entry, string pool, int daemon)
+    /// <summary>Of all that are to be turned off together: none of them has room for what another one gives back.</summary>
+    private string? Shortage(List<SwapFile> devices, int daemon)
     {
-        var figures = context.Client.ShowPool(pool).Value?.Figures;
+        if (devices.Count == 0) return null;
+        var stored = devices.Sum(device => context.Client.ShowPool(device.Pool).Value?.Figures is { } figures
+            ? figures.SlotBytes + figures.IndexBytes : 0);
         return context.System.Memory(daemon)
-            .Shortage(entry, context.System.Swaps(), figures is null ? 0 : figures.SlotBytes + figures.IndexBytes);
+            .Shortage([.. devices.Select(device => device.Entry!)], context.System.Swaps(), stored);
     }
 
     private static void Write(TextWriter output, SwapOffReport report, StatusReply after)

@@ -26,31 +26,43 @@ internal sealed class SwapOn(SwapContext context)
     private readonly Terminal _terminal = context.Terminal;
 
     /// <summary>Carries it out; returns the exit code.</summary>
+    /// <param name="size">Of the device; null for what the store surely holds.</param>
+    /// <param name="priority">The kernel's.</param>
+    /// <param name="pool">The device, which is the pool of its file.</param>
+    /// <param name="reserve">Of a pool that is made for it.</param>
+    /// <param name="force">Even if it is larger than sense.</param>
     public int Run(long? size, int priority, string pool, long reserve, bool force)
     {
         if (!_terminal.Take(context.Client.Status(), out var status, out var exit)) return exit;
         if (status.Processes.SwapDanger is var (what, remedy)) return _terminal.Fail(ExitCode.Failed, what, remedy);
-        if (!context.TryLock(status, "swap on", out var alone, out exit)) return exit;
+        if (!context.TryLock(status, context.OnLine(pool), out var alone, out exit)) return exit;
         using var held = alone;
         if (!SwapFile.TryFind(context, status, out var files, out exit)) return exit;
-        var ours = files.Where(file => file.IsOurs).ToList();
-        if (ours.FirstOrDefault(file => file.Entry is not null) is { } on)
+        if (files.FirstOrDefault(file => file is { IsOurs: true, Entry: not null } && file.Pool == pool) is { } on)
             return _terminal.Fail(ExitCode.Failed, $"swap is on already: {on.Device}, file {on.Path}",
-                $"turn it off first with '{context.Tmemctl.Line("swap off")}'");
+                $"turn it off first with '{context.OffLine(pool)}', or name another device");
         var made = false;
-        foreach (var left in ours)
+        foreach (var left in files.Where(file => file is { IsOurs: true, Entry: null }))
         {
             // After a power cut, or a run that was killed at any step: its contents are worthless.
             if (new SwapRemoval(context, status).Run(left, keepPool: left.Pool == pool) is { } stuck)
+            {
+                if (left.Pool.Length > 0 && left.Pool != pool)
+                {
+                    _terminal.Note($"what an earlier swap has left stays: {Table.Printable(left.Path)}: {stuck}");
+                    continue;
+                }
                 return _terminal.Fail(ExitCode.Failed, $"an earlier swap file cannot be taken away: {stuck}",
-                    $"remove the cause and run '{context.Tmemctl.Line("swap on")}' again");
+                    $"remove the cause and run '{context.OnLine(pool)}' again");
+            }
             _terminal.Note($"took away what an earlier swap had left: {Table.Printable(left.Path)}");
             made |= left.Pool == pool && left.PoolMade;
         }
         if (!PoolExists(pool, out var existing, out var reserved, out exit)) return exit;
         if (status.ReserveExcess is var (tooMuch, lower) && (reserved == 0 || size is null))
             return _terminal.Fail(ExitCode.Failed, $"there is no room for swap: {tooMuch}", lower);
-        if (!TrySize(size, force, status, out var bytes, out var sure, out exit)) return exit;
+        var others = files.Where(file => file.Entry is not null).ToList();
+        if (!TrySize(size, force, status, others, out var bytes, out var sure, out exit)) return exit;
 
         if (reserve > 0 && existing is not null && !made)
             return _terminal.Fail(ExitCode.Failed,
@@ -60,11 +72,12 @@ internal sealed class SwapOn(SwapContext context)
         var path = $"{status.MountPoint.TrimEnd('/')}/{pool}/{SwapFile.Name}";
         using var interrupt = new Interrupt();
         if (StepRunner.Run(Steps(work, existing is not null, SwapFile.PlaceOf(status), path, bytes, priority), () =>
-            interrupt.Requested) is { } failure) return Report(failure);
+            interrupt.Requested) is { } failure) return Report(failure, pool);
         if (bytes > sure)
             _terminal.Note(
-                $"of {Words.Size(bytes)} the store surely holds {Words.Size(sure)}: if pages do not shrink, writes fail beyond "
-                + "that while the kernel thinks there is room");
+                $"of {Words.Size(bytes)} the store surely holds {Words.Size(sure)}"
+                + $"{(others.Count == 0 ? "" : $" beside {Those(others)}")}: if pages do not shrink, "
+                + "writes fail beyond that while the kernel thinks there is room");
         var device = work.Device!.Name;
         var report = new SwapOnReport(device, bytes, priority, pool, work.Made, path, sure);
         return _terminal.Done(report, output =>
@@ -105,17 +118,17 @@ internal sealed class SwapOn(SwapContext context)
         const uint rightsOfOthers = 0x3F; // 0077
         if (work.Folder!.Owner != 0)
             return $"it belongs to user {work.Folder.Owner}, who could read and replace what is swapped there; name a pool of "
-                + "root's with --pool, or one that does not exist yet";
+                + "root's, or one that does not exist yet";
         if ((work.Folder.Permissions & rightsOfOthers) == 0) return null;
         return $"others may look into it (mode {Convert.ToString(work.Folder.Permissions, 8)}); close it with 'chmod 700 "
-                + $"{ShellWord.Of($"{mount.Path}/{work.Pool}")}', or name another pool with --pool";
+                + $"{ShellWord.Of($"{mount.Path}/{work.Pool}")}', or name another pool";
     }
 
     /// <summary>
     /// Before there is a file: one that is found there later without its mark, and empty, is then known as a killed run's.
     /// </summary>
     private static string? Claim(Work work) => work.Folder!.Names().Contains(SwapFile.Name)
-        ? "it is taken by something that 'swap on' did not make; rename that, or name another pool with --pool"
+        ? "it is taken by something that 'swap on' did not make; rename that, or name another pool"
         : work.Folder.SetClaim(work.Mark);
 
     private static string? RemoveFile(Work work)
@@ -137,31 +150,45 @@ internal sealed class SwapOn(SwapContext context)
     }
 
     /// <summary>
-    /// The default is no more than the store holds if no page shrinks: a larger device promises what cannot always be kept.
+    /// The default is no more than the store holds if no page shrinks, here and on the devices that are on: a larger device
+    /// promises what cannot always be kept.
     /// </summary>
-    private bool TrySize(long? size, bool force, StatusReply status, out long bytes, out long sure, out int exit)
+    private bool TrySize(long? size, bool force, StatusReply status, List<SwapFile> others, out long bytes, out long sure,
+        out int exit)
     {
         (bytes, sure) = (0, 0);
         if (!_terminal.Take(context.Client.Pools(), out var list, out exit)) return false;
-        sure = Wall.Sure(status, list.Pools);
+        sure = Wall.Sure(status, list.Pools, others);
         bytes = (size ?? sure) / Page * Page;
+        var all = bytes + others.Sum(other => other.Entry!.SizeBytes);
         var capacity = Words.Size(status.Store.CapacityBytes);
         if (bytes / Page > status.Store.CapacityBytes / LeastOfAPage)
             exit = _terminal.Fail(ExitCode.Failed,
                 $"--size {Words.Size(bytes)}: a store of {capacity} could not hold so much even if every page were one word",
-                $"give at most {Typed(sure)}, which it surely holds");
-        else if (bytes / LikelyRatio > status.Store.CapacityBytes && !force)
+                Advice(sure));
+        else if (all / LikelyRatio > status.Store.CapacityBytes && !force)
             exit = _terminal.Fail(ExitCode.Failed,
-                $"--size {Words.Size(bytes)} is more than {LikelyRatio} times the store's capacity of {capacity}: long before "
-                + "the device is full, the store would be, and writes fail",
-                $"give at most {Typed(sure)}, which it surely holds, or --force if your pages are known to shrink so well");
+                $"--size {Words.Size(bytes)}"
+                + $"{(others.Count == 0 ? " is" : $" makes {Words.Size(all)} with {Those(others)}, which is")} more than "
+                + $"{LikelyRatio} times the store's capacity of {capacity}: long before swap is full, the store would be, and "
+                + "writes fail",
+                $"{Advice(sure)}, or --force if your pages are known to shrink so well");
         else if (bytes < Smallest)
             exit = _terminal.Fail(ExitCode.Failed,
-                $"the store has no room left for swap: {Words.Size(status.Store.UsedBytes)} of {capacity} are used",
-                "remove files from it, or give it more --capacity");
+                $"the store has no room left for swap: {Words.Size(status.Store.UsedBytes)} of {capacity} are used"
+                + (others.Count == 0 ? "" : $", and {Those(others)} may fill the rest"),
+                others.Count == 0 ? "remove files from it, or give it more --capacity"
+                    : "give --size if your pages are known to shrink, make the other device smaller, or the store larger");
         else return true;
         return false;
     }
+
+    private static string Advice(long sure) => sure < Smallest ? "give less"
+        : $"give at most {Typed(sure)}, which it surely holds";
+
+    /// <summary>"the 2.0 GiB of swap 'fast' (/dev/loop4)"; of several, their number.</summary>
+    private static string Those(List<SwapFile> others) => $"the {Words.Size(others.Sum(one => one.Entry!.SizeBytes))} of "
+        + (others is [var one] ? one.Words : $"{others.Count} other devices");
 
     /// <summary>A size as it is typed, rounded down to what people give.</summary>
     private static string Typed(long bytes) => ByteSize.Exact(bytes >> 20 << 20 is > 0 and var mebibytes ? mebibytes : bytes);
@@ -176,7 +203,7 @@ internal sealed class SwapOn(SwapContext context)
         (id, reserved) = (found.Id, found.ReserveBytes);
         if (found.Kind == "persistent") return true;
         exit = _terminal.Fail(ExitCode.Failed, $"pool '{pool}' is {found.Kind}: its pages may vanish, so nothing can swap to it",
-            "name a persistent pool with --pool");
+            "name another device");
         return false;
     }
 
@@ -195,11 +222,11 @@ internal sealed class SwapOn(SwapContext context)
         _ => reply.Unreachable,
     };
 
-    private int Report(StepFailure failure) => _terminal.Fail(ExitCode.Failed,
+    private int Report(StepFailure failure, string pool) => _terminal.Fail(ExitCode.Failed,
         $"swap on failed: could not {failure.Step}: {failure.Reason}",
         failure.NotUndone.Count == 0
             ? "the steps before it were undone"
-            : $"not undone: {string.Join(", ", failure.NotUndone)}; try '{context.Tmemctl.Line("swap off")}'");
+            : $"not undone: {string.Join(", ", failure.NotUndone)}; try '{context.OffLine(pool)}'");
 
     /// <summary>State shared by the steps: the descriptors that they work through.</summary>
     private sealed class Work : IDisposable

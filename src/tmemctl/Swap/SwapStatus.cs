@@ -12,28 +12,33 @@ internal sealed class SwapStatus(SwapContext context)
     public int Run()
     {
         if (!_terminal.Take(context.Client.Status(), out var status, out var exit)) return exit;
-        if (!TryReport(status, out var report, out exit)) return exit;
-        return _terminal.Done(report, output => Write(output, report, status.MountPoint, context.Tmemctl));
+        if (!TryReport(status, wantsLeftovers: true, out var report, out exit)) return exit;
+        return _terminal.Done(report, output => Write(output, report, status.MountPoint, context));
     }
 
-    /// <summary>The swap devices on the store, and the leftovers of earlier ones.</summary>
-    public bool TryReport(StatusReply status, out SwapStatusReport report, out int exit)
+    /// <summary>The swap devices on the store, and the leftovers of earlier ones, for which pools are looked into.</summary>
+    public bool TryReport(StatusReply status, bool wantsLeftovers, out SwapStatusReport report, out int exit)
     {
         report = SwapStatusReport.Off;
         if (!_terminal.Take(context.Client.Pools(), out var list, out exit)) return false;
         var devices = new List<SwapDeviceReport>();
         var leftovers = new List<SwapLeftover>();
-        foreach (var file in SwapFile.Find(context.System, SwapFile.PlaceOf(status), list.Pools))
+        var place = SwapFile.PlaceOf(status);
+        var found = wantsLeftovers ? SwapFile.Find(context.System, place, list.Pools)
+            : SwapFile.Devices(context.System, place, list.Pools);
+        foreach (var file in found)
         {
             if (file.Entry is not { } entry)
             {
-                leftovers.Add(new SwapLeftover(file.Path, file.Device));
+                leftovers.Add(new SwapLeftover(file.Path, file.Device, file.Pool));
                 continue;
             }
             var reply = context.Client.ShowPool(file.Pool);
             // A file whose pool is unknown is swapped to all the same; the whole store's figures are the nearest.
             var figures = reply.Value?.Figures ?? status.Total;
-            devices.Add(Device(file, entry, figures, Wall.Of(status, list.Pools, figures, reply.Value?.ReserveBytes ?? 0)));
+            var others = found.Where(other => other != file && other.Entry is not null).ToList();
+            devices.Add(Device(file, entry, figures,
+                Wall.Of(status, list.Pools, figures, reply.Value?.ReserveBytes ?? 0, others)));
         }
         report = new SwapStatusReport(devices.Count > 0, devices, leftovers);
         return true;
@@ -61,17 +66,17 @@ internal sealed class SwapStatus(SwapContext context)
         Ours = file.IsOurs,
     };
 
-    private static void Write(TextWriter output, SwapStatusReport report, string mount, ControlCommand tmemctl)
+    private static void Write(TextWriter output, SwapStatusReport report, string mount, SwapContext context)
     {
         var devices = report.Devices;
-        var (on, off) = (Table.Printable(tmemctl.Line("swap on")), Table.Printable(tmemctl.Line("swap off")));
         if (devices.Count == 0)
-            output.WriteLine($"swap is off: nothing on {Table.Printable(mount)} is swapped to"
-                + (report.Leftovers.Count == 0 ? $"; '{on}' turns it on" : ""));
+            output.WriteLine($"swap is off: nothing on {Table.Printable(mount)} is swapped to" + (report.Leftovers.Count == 0
+                ? $"; '{Table.Printable(context.Tmemctl.Line("swap on"))}' turns it on" : ""));
         foreach (var left in report.Leftovers)
             output.WriteLine($"left of an earlier swap, and not in use: {Table.Printable(left.File)}"
                 + (left.Device is { } loop ? $" with {loop}" : "")
-                + $"; '{on}' makes it anew, '{off}' removes it");
+                + (left.Pool.Length == 0 ? "" : $"; '{Table.Printable(context.OnLine(left.Pool))}' makes it anew")
+                + $"{(left.Pool.Length == 0 ? ";" : ",")} '{Table.Printable(context.OffLine(left.Pool))}' removes it");
         if (devices.Count == 0) return;
         Table.Write(output, ["DEVICE", "SIZE>", "USED>", "PRIORITY>", "POOL", "ORIGINAL>", "COMPRESSED>", "RATIO>", "MEMORY>",
             "FILE"], devices.Select(device => (IReadOnlyList<string>)
@@ -85,7 +90,8 @@ internal sealed class SwapStatus(SwapContext context)
         {
             output.WriteLine($"{device.Device}: {Room(device)}");
             if (!device.Ours)
-                output.WriteLine($"{device.Device}: not made by '{on}'; 'swapoff {device.Device}' turns it off");
+                output.WriteLine($"{device.Device}: not made by '{Table.Printable(context.Tmemctl.Line("swap on"))}'; "
+                    + $"'swapoff {device.Device}' turns it off");
         }
     }
 }

@@ -25,17 +25,23 @@ internal sealed record Wall(long AtWorst, long AtPresent)
     private const long Fixed = 1 << 20;
 
     /// <summary>The largest whole number of pages that a store can surely hold, in bytes.</summary>
-    public static long Sure(StatusReply status, IReadOnlyList<PoolSummary> pools) => Fitting(Free(status, pools, 0), WorstPage);
+    /// <param name="status">The store.</param>
+    /// <param name="pools">All pools.</param>
+    /// <param name="others">Devices that are on: what they have not used yet is promised too.</param>
+    public static long Sure(StatusReply status, IReadOnlyList<PoolSummary> pools, IReadOnlyList<SwapFile> others) =>
+        Fitting(Free(status, pools, 0) - Promised(pools, others), WorstPage);
 
     /// <summary>How near a swap device's pool is to the wall.</summary>
     /// <param name="status">The store.</param>
     /// <param name="pools">All pools.</param>
     /// <param name="figures">The pool's.</param>
     /// <param name="reserve">The pool's reserve.</param>
-    public static Wall Of(StatusReply status, IReadOnlyList<PoolSummary> pools, PoolFigures figures, long reserve)
+    /// <param name="others">The other devices that are on.</param>
+    public static Wall Of(StatusReply status, IReadOnlyList<PoolSummary> pools, PoolFigures figures, long reserve,
+        IReadOnlyList<SwapFile> others)
     {
         var memory = figures.SlotBytes + figures.IndexBytes;
-        var free = Free(status, pools, Math.Max(0, reserve - memory));
+        var free = Math.Max(0, Free(status, pools, Math.Max(0, reserve - memory)) - Promised(pools, others));
         // With too few pages, the index's first nodes would dominate the figure.
         const int fewest = 1024;
         var atWorst = Fitting(free, WorstPage);
@@ -63,6 +69,15 @@ internal sealed record Wall(long AtWorst, long AtPresent)
         var yielding = pools.Where(pool => pool.Kind == "ephemeral").Sum(pool => pool.MemoryBytes);
         return Math.Max(0, store.CapacityBytes - store.UsedBytes + yielding - Math.Max(0, store.UnmetReserveBytes - ownUnmet));
     }
+
+    /// <summary>What devices may still take if no page shrinks, beyond what their pools are guaranteed.</summary>
+    private static long Promised(IReadOnlyList<PoolSummary> pools, IReadOnlyList<SwapFile> devices) => devices.Sum(device =>
+    {
+        var unused = device.Entry is { } entry ? Math.Max(0, entry.SizeBytes - entry.UsedBytes) / Page * WorstPage : 0;
+        var unmet = pools.FirstOrDefault(pool => pool.Name == device.Pool) is { } its
+            ? Math.Max(0, its.ReserveBytes - its.MemoryBytes) : 0;
+        return Math.Max(0, unused - unmet);
+    });
 
     private static long Fitting(long free, long each) => Math.Max(0, free - Math.Min(Fixed, free / 16)) / each * Page;
 }

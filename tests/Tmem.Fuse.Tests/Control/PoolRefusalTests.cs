@@ -134,7 +134,7 @@ public sealed class PoolRefusalTests : IDisposable
         var addressed = $"tmemctl --socket {_fixture.SocketPath} ";
         Assert.All(said, text => Assert.DoesNotContain("tmemctl", text.Replace(addressed, "", StringComparison.Ordinal),
             StringComparison.Ordinal));
-        foreach (var command in (string[])["pool list", "check", "swap off", "adopt"])
+        foreach (var command in (string[])["pool list", "check", "swap off --all", "adopt"])
             Assert.Contains(said, text => text.Contains($"'{addressed}{command}'", StringComparison.Ordinal));
 
         void Say(string method, string? parameters)

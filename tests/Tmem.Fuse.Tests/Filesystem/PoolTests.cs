@@ -1,3 +1,5 @@
+using System.Text;
+using Tmem.Control.Messages;
 using Tmem.Engine;
 using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Native;
@@ -59,6 +61,24 @@ public sealed class PoolTests : IDisposable
             Assert.Equal(0x1C0u, _volume.Attributes(_volume.Find(NodeId.Root, "s")).Mode & 0xFFF);
             _volume.Attach();
         }
+    }
+
+    /// <summary>What tmemctl need not look for: whoever lists pools is told, and does not open each.</summary>
+    [Fact]
+    public void A_pool_with_a_trace_of_swap_is_told_from_those_without()
+    {
+        Assert.Equal((ControlProtocol.SwapFile, ControlProtocol.SwapMark), (Encoding.UTF8.GetString(PoolDirectories.SwapFile),
+            Encoding.UTF8.GetString(PoolDirectories.SwapMark)));
+        Assert.Equal(Errno.Ok, _volume.Files.CreatePool("a", new PoolOptions(PoolFlags.Persistent), 0x1C0, out _, forSwap: true));
+        _volume.File(_volume.Directory(NodeId.Root, "b"), ControlProtocol.SwapFile);
+        Assert.Equal(Errno.Ok, _volume.SetAttribute(_volume.Directory(NodeId.Root, "c"), ControlProtocol.SwapMark, "x"u8));
+        _volume.File(_volume.Directory(_volume.Directory(NodeId.Root, "d"), "below"), ControlProtocol.SwapFile);
+        Assert.Equal([("a", true), ("b", true), ("c", true), ("d", false)],
+            _volume.Files.Pools().Select(pool => (pool.Name, pool.HoldsSwap)));
+        Assert.Equal(Errno.Ok, _volume.Unlink(_volume.Find(NodeId.Root, "b"), ControlProtocol.SwapFile));
+        Assert.Equal(Errno.Ok, _volume.Files.RemoveExtendedAttribute(TestVolume.Root, _volume.Find(NodeId.Root, "c"),
+            TestVolume.Bytes(ControlProtocol.SwapMark)));
+        Assert.Equal(["a"], _volume.Files.Pools().Where(pool => pool.HoldsSwap).Select(pool => pool.Name));
     }
 
     [Fact]
