@@ -12,6 +12,9 @@ internal static class Cells
 {
     private const string More = "…";
 
+    /// <summary>How many it takes.</summary>
+    public static int Width(string text) => Ascii.IsValid(text) ? text.Length : new Segment(text).CellCount();
+
     /// <summary>As much of the beginning as so many cells hold.</summary>
     public static string Cut(string text, int width)
     {
@@ -21,7 +24,7 @@ internal static class Cells
         while (at < text.Length)
         {
             var length = StringInfo.GetNextTextElementLength(text, at);
-            cells += new Segment(text.Substring(at, length)).CellCount();
+            cells += Width(text.Substring(at, length));
             if (cells > width) break;
             at += length;
         }

@@ -50,7 +50,22 @@ internal static class Table
 
     private static Spectre.Console.Table Bare() => new() { Border = TableBorder.None };
 
-    private static Text Cell(string text) => new(Printable(text));
+    private static OneLine Cell(string text) => new(Printable(text));
+
+    /// <summary>
+    /// A cell that is never wrapped and has no style: the library's own looks for both in every one, and takes three times as
+    /// long for it, 60 ms for all pools that a store can have.
+    /// </summary>
+    private sealed class OneLine(string text) : IRenderable
+    {
+        private readonly int _width = Cells.Width(text);
+
+        public Measurement Measure(RenderOptions options, int maxWidth) => new(_width, _width);
+
+        public IEnumerable<Segment> Render(RenderOptions options, int maxWidth) =>
+            options.Justification == Justify.Right && maxWidth > _width
+                ? [Segment.Padding(maxWidth - _width), new Segment(text)] : [new Segment(text)];
+    }
 
     private static void Render(TextWriter output, IRenderable table)
     {
