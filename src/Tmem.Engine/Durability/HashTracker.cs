@@ -6,9 +6,9 @@ using Tmem.Engine.Region;
 namespace Tmem.Engine.Durability;
 
 /// <summary>
-/// For kernels without write tracking: a 64-bit XXH3 of each page as it was last collected. Each collection reads the whole
-/// store, some 0.3 us a page, so standstills are longer. Treating every page as changed would write the whole store during the
-/// standstill. A hash of 0 stands for a page of zeros.
+/// For kernels without write tracking: a 64-bit XXH3 of each page as the image last took it, or as it was last collected. Each
+/// collection reads the whole store, some 0.3 us a page, so standstills are longer. Treating every page as changed would write
+/// the whole store during the standstill. A hash of 0 stands for a page of zeros.
 /// </summary>
 internal sealed unsafe class HashTracker : IChangeTracker
 {
@@ -37,8 +37,7 @@ internal sealed unsafe class HashTracker : IChangeTracker
             _memory.Read(at, _buffer, bytes);
             for (var i = 0; i < bytes; i += RegionLayout.PageSize)
             {
-                var content = new ReadOnlySpan<byte>(_buffer + i, RegionLayout.PageSize);
-                var hash = content.IndexOfAnyExcept((byte)0) < 0 ? 0 : XxHash3.HashToUInt64(content) | 1;
+                var hash = HashOf(new ReadOnlySpan<byte>(_buffer + i, RegionLayout.PageSize));
                 var page = (at + i) / RegionLayout.PageSize;
                 if (_hashes[page] == hash) continue;
                 _hashes[page] = hash;
@@ -47,6 +46,8 @@ internal sealed unsafe class HashTracker : IChangeTracker
         }
     }
 
+    public void Taken(long page, ReadOnlySpan<byte> content) => _hashes[page] = HashOf(content);
+
     public void Dispose()
     {
         NativeMemory.AlignedFree(_buffer);
@@ -54,4 +55,7 @@ internal sealed unsafe class HashTracker : IChangeTracker
         _buffer = null;
         _hashes = null;
     }
+
+    private static ulong HashOf(ReadOnlySpan<byte> content) =>
+        content.IndexOfAnyExcept((byte)0) < 0 ? 0 : XxHash3.HashToUInt64(content) | 1;
 }

@@ -13,4 +13,10 @@ internal interface IChangeTracker : IDisposable
     /// many, never one too few. A write during the call is found by this one or by the next.
     /// </summary>
     void Collect(PageSet changed, long start, long end);
+
+    /// <summary>
+    /// The image takes a page with this content, read after the page was collected: any other content is a change from now on,
+    /// also the one that was collected, to which the page may return.
+    /// </summary>
+    void Taken(long page, ReadOnlySpan<byte> content);
 }

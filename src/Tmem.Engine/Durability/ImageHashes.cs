@@ -116,7 +116,7 @@ internal sealed unsafe class ImageHashes : IDisposable
         || _entries[page] == HashOf(content);
 
     /// <summary>Adds the pages of the memory below an offset that may differ from the image.</summary>
-    public void Compare(RegionMemory memory, long used, PageSet differing)
+    public void Compare(RegionMemory memory, long used, PageSet differing, IChangeTracker tracker)
     {
         const int piece = 256 << 10;
         var buffer = (byte*)NativeMemory.AlignedAlloc(piece, RegionLayout.PageSize);
@@ -128,7 +128,8 @@ internal sealed unsafe class ImageHashes : IDisposable
             {
                 var page = (at + i) / RegionLayout.PageSize;
                 var content = new ReadOnlySpan<byte>(buffer + i, RegionLayout.PageSize);
-                if (_entries[page] != HashOf(content)) differing.Add(page);
+                if (_entries[page] == HashOf(content)) tracker.Taken(page, content);
+                else differing.Add(page);
             }
         }
         NativeMemory.AlignedFree(buffer);

@@ -28,6 +28,7 @@ internal sealed unsafe partial class Journal : IDisposable
     private readonly long _imageBytes;
     private readonly ImageSpace _space;
     private readonly ImageHashes? _hashes;
+    private readonly IChangeTracker? _tracker;
     private byte* _memory = (byte*)NativeMemory.AlignedAlloc(ChunksInMemory * JournalFormat.MostChunkBytes,
         RegionLayout.PageSize);
     private byte* _headPage = (byte*)NativeMemory.AlignedAlloc(JournalFormat.HeadBytes, RegionLayout.PageSize);
@@ -36,12 +37,13 @@ internal sealed unsafe partial class Journal : IDisposable
     private long _at;
 
     /// <summary>A journal behind an image of that length.</summary>
-    public Journal(IImageFile file, long imageBytes, ImageHashes? hashes = null)
+    public Journal(IImageFile file, long imageBytes, ImageHashes? hashes = null, IChangeTracker? tracker = null)
     {
         _file = file;
         _imageBytes = imageBytes;
         _space = new ImageSpace(file, imageBytes);
         _hashes = hashes;
+        _tracker = tracker;
         NativeMemory.Clear(_headPage, JournalFormat.HeadBytes);
     }
 
@@ -193,6 +195,7 @@ internal sealed unsafe partial class Journal : IDisposable
         for (var i = 0; i < count; i++)
         {
             var page = new Span<byte>(pages + (long)i * RegionLayout.PageSize, RegionLayout.PageSize);
+            _tracker?.Taken(first + i, page);
             var zeros = page.IndexOfAnyExcept((byte)0) < 0;
             JournalFormat.Entries(Chunk)[header.Entries++] = (ulong)(first + i) << 1 | (zeros ? 1UL : 0);
             if (zeros) continue;

@@ -177,8 +177,9 @@ internal sealed unsafe class RegionImage : IDisposable
             for (var i = 0; i < bytes; i += RegionLayout.PageSize)
             {
                 var image = new ReadOnlySpan<byte>(theirs + i, RegionLayout.PageSize);
-                if (image.SequenceEqual(new ReadOnlySpan<byte>(ours + i, RegionLayout.PageSize)))
-                    pages.Remove(first + i / RegionLayout.PageSize);
+                if (!image.SequenceEqual(new ReadOnlySpan<byte>(ours + i, RegionLayout.PageSize))) continue;
+                Tracker.Taken(first + i / RegionLayout.PageSize, image);
+                pages.Remove(first + i / RegionLayout.PageSize);
             }
         }
         NativeMemory.AlignedFree(ours);
@@ -231,7 +232,7 @@ internal sealed unsafe class RegionImage : IDisposable
     /// </summary>
     public int Compare(long used, PageSet differing)
     {
-        if (_isKnown && _hashes is not null) _hashes.Compare(Memory, used, differing);
+        if (_isKnown && _hashes is not null) _hashes.Compare(Memory, used, differing, Tracker);
         else if (Read(used, differing) is var error and not 0) return error;
         _isKnown = true;
         IsBehind = false;
@@ -255,8 +256,8 @@ internal sealed unsafe class RegionImage : IDisposable
         Memory = memory;
         _bytes = memory.Length;
         if (_outlives) _hashes = ImageHashes.TryCreate(memory);
-        Journal = new Journal(_file, _bytes, _hashes);
         Tracker = (_tracksWrites ? WriteProtectTracker.TryCreate(memory) : null) ?? (IChangeTracker)new HashTracker(memory);
+        Journal = new Journal(_file, _bytes, _hashes, Tracker);
         memory.Punched = Tracker.Punched;
     }
 
@@ -325,7 +326,8 @@ internal sealed unsafe class RegionImage : IDisposable
                 var page = (at + i) / RegionLayout.PageSize;
                 var image = new ReadOnlySpan<byte>(theirs + i, RegionLayout.PageSize);
                 _hashes?.Trust(page, image);
-                if (!new ReadOnlySpan<byte>(ours + i, RegionLayout.PageSize).SequenceEqual(image)) differing.Add(page);
+                if (new ReadOnlySpan<byte>(ours + i, RegionLayout.PageSize).SequenceEqual(image)) Tracker.Taken(page, image);
+                else differing.Add(page);
             }
         }
         NativeMemory.AlignedFree(ours);

@@ -75,6 +75,9 @@ internal sealed unsafe class WriteProtectTracker : IChangeTracker
         }
     }
 
+    /// <summary>Nothing to do: a write since the page was collected lifts its protection, whatever it writes.</summary>
+    public void Taken(long page, ReadOnlySpan<byte> content) { }
+
     public void Dispose()
     {
         SystemCalls.Close(_userfault);
