@@ -11,17 +11,31 @@ namespace Tmem.Engine.Tests.Durability;
 public sealed class PowerCutTests
 {
     private const int Writers = 3;
-    private const int Objects = 4;
-    private const int Indices = 40;
+
+    /// <summary>
+    /// What a writer changes, how many changes make a page that does not shrink, how often each syncer syncs, and how long a
+    /// writer may rest after a change, in spins.
+    /// </summary>
+    private sealed record Workload(int Objects, int Indices, int Every, int Syncs, int Rest)
+    {
+        public static readonly Workload Busy = new(4, 40, 3, 6, 0);
+
+        /// <summary>
+        /// Two pages a writer, which take turns in the same slots: the index returns to what it was, with other pages in them.
+        /// </summary>
+        public static readonly Workload Returning = new(1, 2, 1, 60, 4000);
+    }
 
     [Theory]
-    [InlineData(false, false)]
-    [InlineData(true, false)]
-    [InlineData(false, true)]
-    public void What_was_synced_is_there_and_nothing_is_wrong(bool withoutTracking, bool diskFails) => Gen.Int.Sample(seed =>
+    [InlineData(false, false, false)]
+    [InlineData(true, false, false)]
+    [InlineData(false, true, false)]
+    [InlineData(true, false, true)]
+    public void What_was_synced_is_there_and_nothing_is_wrong(bool withoutTracking, bool diskFails, bool returns) =>
+        Gen.Int.Sample(seed =>
     {
         var disk = new SimulatedDisk();
-        var history = new History();
+        var history = new History(returns ? Workload.Returning : Workload.Busy);
         PoolId pool;
         using (var engine = Open(disk, withoutTracking))
         {
@@ -35,7 +49,7 @@ public sealed class PowerCutTests
         }
         history.Promise(disk.Now, closed: true);
         var random = new Random(seed);
-        for (var cut = 0; cut < (withoutTracking ? 60 : 150); cut++)
+        for (var cut = 0; cut < (returns ? 40 : withoutTracking ? 60 : 150); cut++)
         {
             var moment = cut == 0 ? disk.Now : random.Next(disk.Now + 1);
             Check(disk.AfterPowerCut(moment, random), history, moment, pool);
@@ -56,6 +70,7 @@ public sealed class PowerCutTests
     private static void Work(TmemEngine engine, PoolId pool, SimulatedDisk disk, History history, int seed)
     {
         var stop = 0;
+        var work = history.Workload;
         var writers = Enumerable.Range(0, Writers).Select(writer => new Thread(() =>
         {
             var client = engine.Client(new TmemClientId(1));
@@ -64,19 +79,20 @@ public sealed class PowerCutTests
             for (var version = 1; Volatile.Read(ref stop) == 0; version++)
             {
                 // The next change of a key is announced before it is made.
-                var key = new Key(writer, random.Next(Objects), (uint)random.Next(Indices));
+                var key = new Key(writer, random.Next(work.Objects), (uint)random.Next(work.Indices));
                 var absent = random.Next(4) == 0;
                 history.Begin(key, version, absent);
                 if (absent) client.FlushPage(pool, key.Object, key.Index);
-                else Assert.Equal(TmemStatus.Ok, client.Replace(pool, key.Object, key.Index, Stamp(key, version)));
+                else Assert.Equal(TmemStatus.Ok, client.Replace(pool, key.Object, key.Index, Stamp(key, version, work)));
                 history.Done(writer, version);
-                if (random.Next(20) == 0) Thread.Yield();
+                if (work.Rest > 0) Thread.SpinWait(random.Next(work.Rest));
+                else if (random.Next(20) == 0) Thread.Yield();
             }
         })).ToList();
         writers.ForEach(one => one.Start());
         var syncers = Enumerable.Range(0, 2).Select(_ => new Thread(() =>
         {
-            for (var i = 0; i < 6; i++)
+            for (var i = 0; i < work.Syncs; i++)
             {
                 var versions = history.DoneSoFar();
                 var status = engine.Sync();
@@ -106,28 +122,28 @@ public sealed class PowerCutTests
         for (var writer = 0; writer < Writers; writer++)
         {
             // The writer's last change in this state; every earlier one must be in it, and no later one.
-            var states = history.StatesOf(writer, key => Read(client, pool, key));
+            var states = history.StatesOf(writer, key => Read(client, pool, key, history.Workload));
             Assert.True(states.Any(version => version >= promised[writer]),
                 $"cut at {moment}: writer {writer} was promised change {promised[writer]}, the state is that after "
                 + $"{string.Join(", ", states)}");
         }
     }
 
-    private static int Read(TmemClient client, PoolId pool, Key key)
+    private static int Read(TmemClient client, PoolId pool, Key key, Workload work)
     {
         var page = new byte[Pages.Size];
         var status = client.Get(pool, key.Object, key.Index, page);
         if (status == TmemStatus.Miss) return 0;
         Assert.Equal(TmemStatus.Ok, status);
         var version = BitConverter.ToInt32(page, 0);
-        Assert.Equal(Stamp(key, version), page);
+        Assert.Equal(Stamp(key, version, work), page);
         return version;
     }
 
-    /// <summary>A page that names its writer and its change; every third does not shrink.</summary>
-    private static byte[] Stamp(Key key, int version)
+    /// <summary>A page that names its writer and its change.</summary>
+    private static byte[] Stamp(Key key, int version, Workload work)
     {
-        var page = version % 3 == 0 ? Pages.Random(version) : Pages.Text(version);
+        var page = version % work.Every == 0 ? Pages.Random(version) : Pages.Text(version);
         BitConverter.TryWriteBytes(page, version);
         BitConverter.TryWriteBytes(page.AsSpan(4), key.Writer);
         BitConverter.TryWriteBytes(page.AsSpan(8), key.Number);
@@ -141,12 +157,14 @@ public sealed class PowerCutTests
     }
 
     /// <summary>What the writers did and what syncs promised them.</summary>
-    private sealed class History
+    private sealed class History(Workload workload)
     {
         private readonly ConcurrentQueue<(Key Key, int Version, bool Absent)>[] _changes =
             [.. Enumerable.Range(0, Writers).Select(_ => new ConcurrentQueue<(Key, int, bool)>())];
         private readonly int[] _done = new int[Writers];
         private readonly List<(int Moment, int[] Versions)> _promises = [];
+
+        public Workload Workload => workload;
 
         public void Begin(Key key, int version, bool absent) => _changes[key.Writer].Enqueue((key, version, absent));
 
@@ -172,9 +190,14 @@ public sealed class PowerCutTests
         public List<int> StatesOf(int writer, Func<Key, int> read)
         {
             var found = new Dictionary<Key, int>();
-            for (var number = 0; number < Objects; number++)
-                for (uint index = 0; index < Indices; index++) { var key = new Key(writer, number, index); found[key] =
-                    read(key); }
+            for (var number = 0; number < workload.Objects; number++)
+            {
+                for (uint index = 0; index < workload.Indices; index++)
+                {
+                    var key = new Key(writer, number, index);
+                    found[key] = read(key);
+                }
+            }
             var differing = found.Values.Count(version => version != 0);
             var now = found.Keys.ToDictionary(key => key, _ => 0);
             var states = new List<int>();
