@@ -1,9 +1,12 @@
+using System.Diagnostics;
 using Tmem.Fuse.Native;
+using Tmem.Fuse.Session;
 
 namespace Tmem.Fuse.Daemon;
 
 /// <summary>
-/// Has the kernel sum up its memory group statistics ten times a second while pages move; by itself it does so every two seconds.
+/// Has the kernel sum up its memory group statistics whenever two megabytes of pages have moved; by itself it does so every two
+/// seconds.
 /// <para>
 /// Without this, a group at its limit is killed as out of memory while swap is free. Reclaim sees only the last sum of a group's
 /// active and inactive pages. Pages that return soon after they went out become active at once; if half of a group's pages return
@@ -13,40 +16,44 @@ namespace Tmem.Fuse.Daemon;
 /// its memory died in 3 of 4 runs with a read-ahead of eight pages, in 1 of 4 without read-ahead (so vm.page-cluster is no cure),
 /// and in none with this; with zram in none of 4.
 /// </para>
-/// Reading the statistics of the top group makes the kernel sum up all groups. It takes a tenth of a millisecond, and is skipped
-/// while the daemon is idle.
+/// Reading the statistics of the top group makes the kernel sum up all groups, which takes a tenth of a millisecond; at most a
+/// tenth of a processor is spent on it, however many groups there are. An interval would not do: ten times a second is once in
+/// two thousand pages of a program that walks fast, half of such a group.
 /// </summary>
 internal static unsafe class GroupStatistics
 {
     private const int StackBytes = 128 * 1024;
 
-    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(100);
+    /// <summary>Pages between two sums; a small part of any group that is worth a limit.</summary>
+    private const int Pages = 512;
 
-    /// <summary>Processor time of this process in an interval below which few pages can have moved.</summary>
-    private static readonly TimeSpan s_idle = TimeSpan.FromMicroseconds(500);
+    /// <summary>A sum that took long is followed by so many times as long without one.</summary>
+    private const int RestFactor = 9;
 
     /// <summary>Version 1 of the memory controller, then version 2.</summary>
     private static ReadOnlySpan<byte> One => "/sys/fs/cgroup/memory/memory.stat\0"u8;
     private static ReadOnlySpan<byte> Two => "/sys/fs/cgroup/memory.stat\0"u8;
 
-    /// <summary>Runs until the process ends; does nothing where there are no memory groups.</summary>
-    public static void KeepFresh()
+    /// <summary>
+    /// Runs until the process ends; null where there are no memory groups. The session counts what it moves in what is returned.
+    /// </summary>
+    public static MovedPages? KeepFresh()
     {
         var isOne = TryRefresh(One);
-        if (!isOne && !TryRefresh(Two)) return;
-        new Thread(() => Run(isOne), StackBytes) { IsBackground = true, Name = "group statistics" }.Start();
+        if (!isOne && !TryRefresh(Two)) return null;
+        var moved = new MovedPages(Pages);
+        new Thread(() => Run(moved, isOne), StackBytes) { IsBackground = true, Name = "group statistics" }.Start();
+        return moved;
     }
 
-    private static void Run(bool isOne)
+    private static void Run(MovedPages moved, bool isOne)
     {
-        var last = Environment.CpuUsage.TotalTime;
         while (true)
         {
-            Thread.Sleep(s_interval);
-            if (Environment.CpuUsage.TotalTime - last < s_idle) continue;
+            moved.Wait();
+            var start = Stopwatch.GetTimestamp();
             _ = TryRefresh(isOne ? One : Two);
-            // The time of the refresh itself does not count.
-            last = Environment.CpuUsage.TotalTime;
+            Thread.Sleep(Stopwatch.GetElapsedTime(start) * RestFactor);
         }
     }
 

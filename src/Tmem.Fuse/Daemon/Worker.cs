@@ -102,7 +102,7 @@ internal static unsafe class Worker
         page.ConnectionUsed = 1;
         page.BufferCount = Math.Max(page.BufferCount, settings.Threads);
         var session = new SessionOptions(TimeSpan.FromMicroseconds(settings.SpinMicroseconds), requests, deferred,
-            composition.PrepareThread);
+            composition.PrepareThread, GroupStatistics.KeepFresh());
         DeathWatch.ShowLife(handover);
         page.ServingProcess = Environment.ProcessId;
         using var mount = ServedMount.Start(composition.Handler, connection, session);
@@ -113,7 +113,6 @@ internal static unsafe class Worker
             Log.Info(
                 $"serving {mount.MountPoint} (FUSE connection {mount.Connection}) with {Counted.Of(settings.Threads, "thread")} "
                 + $"and a capacity of {ByteSize.Format(settings.CapacityBytes)}; control socket {handover.SocketPath}");
-            GroupStatistics.KeepFresh();
             var end = mount.Ended.GetAwaiter().GetResult();
             if (end == SessionEnd.Quiesced)
             {

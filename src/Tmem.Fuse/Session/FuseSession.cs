@@ -11,8 +11,9 @@ namespace Tmem.Fuse.Session;
 /// <param name="Requests">The buffers that requests are read into.</param>
 /// <param name="Deferred">Sends the deferred replies; started already. The session stops and disposes of it at its end.</param>
 /// <param name="PrepareThread">Run on each session thread before its first request.</param>
+/// <param name="Moved">Counts what requests and replies move.</param>
 internal sealed record SessionOptions(TimeSpan Spin, RequestBuffers Requests, DeferredReplies Deferred,
-    Action? PrepareThread = null);
+    Action? PrepareThread = null, MovedPages? Moved = null);
 
 /// <summary>Why a session ended.</summary>
 internal enum SessionEnd
@@ -254,6 +255,7 @@ internal sealed class FuseSession : IDisposable
             if (length == 0) return false;
             if (deferral.Kind != DeferralKind.None && TryDefer(message, in deferral, kind, begun, ref passed)) return true;
             _device.Reply(reply[..length], message);
+            _session._options.Moved?.Add(message.Length, length);
             return false;
         }
 
