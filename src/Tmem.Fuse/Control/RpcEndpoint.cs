@@ -11,8 +11,16 @@ namespace Tmem.Fuse.Control;
 /// </summary>
 internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, ControlLog log)
 {
+    /// <summary>Most characters of an id that is a string.</summary>
+    private const int MostOfId = 256;
+
     private const string OneRequest =
         "send one JSON-RPC 2.0 request object a line, for example {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}";
+
+    private static readonly (string Name, string Twice)[] s_members =
+    [
+        .. new[] { "jsonrpc", "id", "method", "params" }.Select(name => (name, $"\"{name}\" is given twice")),
+    ];
 
     /// <summary>The reply to a line that exceeds the limit.</summary>
     public static RpcAnswer TooLong { get; } = RpcAnswer.Fail(ControlErrorCode.InvalidRequest,
@@ -105,11 +113,10 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Cont
         parameters = null;
         if (root.ValueKind == JsonValueKind.Array) return "the line is an array; batches are not served";
         if (root.ValueKind != JsonValueKind.Object) return "the line is JSON but not an object";
+        if (GivenTwice(root) is { } twice) return twice;
         if (root.TryGetProperty("id"u8, out var given))
         {
-            if (given.ValueKind is not (JsonValueKind.String or JsonValueKind.Number or JsonValueKind.Null))
-                return "\"id\" is neither string, number nor null";
-            if (!IsText(given)) return "\"id\" is not valid text";
+            if (ProblemOfId(given) is { } problem) return problem;
             id = given;
         }
         if (!root.TryGetProperty("jsonrpc"u8, out var version) || version.ValueKind != JsonValueKind.String
@@ -126,6 +133,34 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Cont
         notification = id is null;
         return null;
     }
+
+    /// <summary>A request that says one thing twice says nothing: readers differ in which they take.</summary>
+    private static string? GivenTwice(JsonElement root)
+    {
+        foreach (var (name, text) in s_members)
+        {
+            var times = 0;
+            foreach (var member in root.EnumerateObject())
+                if (member.NameEquals(name)) times++;
+            if (times > 1) return text;
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// An id comes back as it was sent, and the sender must know it again: 1e999, or 17 digits and a fraction, are JSON and no
+    /// number that programs have.
+    /// </summary>
+    private static string? ProblemOfId(JsonElement id) => id.ValueKind switch
+    {
+        JsonValueKind.Null => null,
+        JsonValueKind.Number when !id.TryGetInt64(out _) => "\"id\" is no whole number of 64 bits",
+        JsonValueKind.Number => null,
+        JsonValueKind.String when !IsText(id) => "\"id\" is not valid text",
+        JsonValueKind.String when id.GetString()!.Length > MostOfId => $"\"id\" is longer than {MostOfId} characters",
+        JsonValueKind.String => null,
+        _ => "\"id\" is neither string, number nor null",
+    };
 
     /// <summary>
     /// JSON escapes can spell half a surrogate pair, which is no text; rejected here, so that no later code has to expect it.

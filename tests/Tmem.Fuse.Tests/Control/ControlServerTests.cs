@@ -45,9 +45,35 @@ public sealed class ControlServerTests
         using var peer = fixture.Connect();
         peer.Send("""{"jsonrpc":"2.0","method":"stop"}""" + "\n");
         Assert.Equal("abc", peer.Ask("""{"jsonrpc":"2.0","id":"abc","method":"status"}""")["id"]!.GetValue<string>());
-        Assert.Equal("1.50", peer.Ask("""{"jsonrpc":"2.0","id":1.50,"method":"status"}""")["id"]!.ToJsonString());
+        Assert.Equal("-9223372036854775808",
+            peer.Ask("""{"jsonrpc":"2.0","id":-9223372036854775808,"method":"status"}""")["id"]!.ToJsonString());
         Assert.Null(peer.Ask("""{"jsonrpc":"2.0","id":null,"method":"status"}""")["id"]);
         Assert.Equal(1, fixture.Daemon.Stops);
+    }
+
+    /// <summary>An answer that its client cannot know again is none: the id is refused, and the error has none.</summary>
+    [Theory]
+    [InlineData("1e999", "is no whole number of 64 bits")]
+    [InlineData("-1E+400", "is no whole number of 64 bits")]
+    [InlineData("1.50", "is no whole number of 64 bits")]
+    [InlineData("9223372036854775808", "is no whole number of 64 bits")]
+    [InlineData("LONG", "is longer than 256 characters")]
+    [InlineData("[1]", "is neither string, number nor null")]
+    [InlineData("{}", "is neither string, number nor null")]
+    [InlineData("true", "is neither string, number nor null")]
+    [InlineData("1,\"id\":2", "is given twice")]
+    [InlineData("1,\"\\u0069d\":2", "is given twice")]
+    public void An_id_that_cannot_come_back_is_refused_and_nothing_done(string id, string problem)
+    {
+        using var fixture = new ControlServerFixture();
+        using var peer = fixture.Connect();
+        id = id == "LONG" ? $"\"{new string('x', 257)}\"" : id;
+        var reply = peer.Ask($$"""{"jsonrpc":"2.0","id":{{id}},"method":"stop"}""");
+        Assert.Equal(ControlErrorCode.InvalidRequest, reply.Code());
+        Assert.Contains($"\"id\" {problem}", reply.Message(), StringComparison.Ordinal);
+        Assert.True(reply.ContainsKey("id"));
+        Assert.Null(reply["id"]);
+        Assert.Equal(0, fixture.Daemon.Stops);
     }
 
     [Fact]
