@@ -1,5 +1,6 @@
 using System.Globalization;
 using Tmem.Control.CommandLine;
+using Tmem.Control.Host;
 using Tmem.Settings.Keys;
 using Tmem.Settings.Values;
 
@@ -59,6 +60,8 @@ internal static class OptionEntries
         // These two have to be there.
         if (store.Mount.From.Option is null) words.AddRange(["--mount", store.Mount.Value]);
         if (store.Capacity.From.Option is null) words.AddRange(["--capacity", Text(store.Capacity.Value)]);
+        Add("--mount-options", store.MountOptions, MountFlags.Describe(store.MountOptions.Value));
+        Add("--mount-source", store.MountSource, store.MountSource.Value);
         if (store.Region.Value.Length > 0)
         {
             Add("--region", store.Region, store.Region.Value);

@@ -1,3 +1,4 @@
+using Tmem.Control.Host;
 using Tmem.Control.Messages;
 
 namespace Tmem.Settings;
@@ -10,6 +11,9 @@ internal sealed record TmemSettings(StoreSettings Store, IReadOnlyList<SwapSetti
 internal sealed record StoreSettings
 {
     public required Setting<string> Mount { get; init; }
+    /// <summary>Of <see cref="MountFlags"/>.</summary>
+    public required Setting<uint> MountOptions { get; init; }
+    public required Setting<string> MountSource { get; init; }
     public required Setting<long> Capacity { get; init; }
     /// <summary>Empty for none.</summary>
     public required Setting<string> Region { get; init; }

@@ -39,6 +39,9 @@ internal sealed class TypedSettings(MergedEntries merged, long ram, List<Fault> 
     private StoreSettings Store() => new()
     {
         Mount = Text(KnownKeys.Store, "mount"),
+        MountOptions = Of(KnownKeys.Store, "mount-options", null,
+            value => MountFlagsForm.TryRead(value.Text, out var flags, out _) ? flags : MountFlags.Usual),
+        MountSource = Text(KnownKeys.Store, "mount-source"),
         Capacity = Size(KnownKeys.Store, "capacity", ram, null, ControlProtocol.SmallestCapacity, ram,
             $"{ByteSize.Format(ram)} of memory that this machine has"),
         Region = Text(KnownKeys.Store, "region"),

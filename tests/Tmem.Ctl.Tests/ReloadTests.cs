@@ -1,5 +1,11 @@
+using Tmem.Control;
+using Tmem.Control.Host;
 using Tmem.Control.Messages;
+using Tmem.Ctl.Reload;
+using Tmem.Settings;
+using Tmem.Settings.Keys;
 using Xunit;
+using Reloads = Tmem.Ctl.Reload.Outcome;
 
 namespace Tmem.Ctl.Tests;
 
@@ -49,6 +55,48 @@ public sealed class ReloadTests : IDisposable
             + "region = \"/var/lib/region\"");
         Assert.Equal($"needs more: region: none to /var/lib/region ({_file}:5): needs a restart of tmemd\n", Reload().Output);
         Assert.Null(_server.Upgraded);
+    }
+
+    /// <summary>Every key of [store] with another value is applied, or told with what it needs.</summary>
+    [Fact]
+    public void No_key_of_the_store_is_passed_over()
+    {
+        var mount = new MountEntry(_server.Mount, "fuse.tmem", 1, Flags: MountFlags.Usual, Source: "tmem");
+        foreach (var key in KnownKeys.Of(KnownKeys.Store))
+        {
+            var example = key.Name switch { "capacity" => "\"3M\"", "socket-group" => "77", _ => key.Example };
+            File.WriteAllText(_file, $"[store]\n{key.Name} = {example}");
+            var read = SettingsReader.Read(_file, [], 1L << 40);
+            Assert.True(read.Settings is not null, $"{key.Name}: {string.Join(" ", read.Faults.Select(fault => fault.Line))}");
+            var status = new ControlClient(_server.SocketPath).Status().Value! with
+            {
+                // Where only a store with a file has an interval.
+                Region = key.Name == "sync-interval" ? "/region" : "memory",
+            };
+            var changes = StorePlan.Of(read.Settings.Store, status, mount, _ => null, _ => null, _ => null)
+                .Where(change => change.From.File is not null);
+            var change = Assert.Single(changes);
+            Assert.StartsWith(key.Name + ": ", change.What, StringComparison.Ordinal);
+            Assert.Equal(key.Effect == Effect.Reload ? Reloads.Apply : Reloads.Later, change.Outcome);
+        }
+    }
+
+    [Fact]
+    public void Flags_of_the_mount_that_were_changed_by_hand_stay_unless_others_are_written()
+    {
+        var mount = new MountEntry(_server.Mount, "fuse.tmem", 1, Flags: MountFlags.Usual | MountFlags.ReadOnly, Source: "tmem");
+        List<Change> Plan(string text)
+        {
+            Write(text);
+            var status = new ControlClient(_server.SocketPath).Status().Value!;
+            return [.. StorePlan.Of(SettingsReader.Read(_file, [], 1L << 40).Settings!.Store, status, mount, _ => null,
+                _ => null, flags => $"{flags == MountFlags.Usual}")];
+        }
+        Assert.Empty(Plan(""));
+        Assert.Empty(Plan("mount-options = \"ro\""));
+        var change = Assert.Single(Plan("mount-options = \"rw\""));
+        Assert.Equal("mount-options: ro,nosuid,nodev,exec,symfollow to rw,nosuid,nodev,exec,symfollow", change.What);
+        Assert.Equal("True", change.Do!());
     }
 
     [Fact]

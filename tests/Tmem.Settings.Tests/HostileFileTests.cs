@@ -94,6 +94,41 @@ public class HostileFileTests
     }
 
     [Fact]
+    public void A_drop_in_whose_name_is_not_UTF8_is_told()
+    {
+        using var folder = new Folder();
+        folder.Write("[store]\nthreads = 8", "10-\uFFFD.toml");
+        Assert.Equal(8, folder.Read().Settings!.Store.Threads.Value);
+        Folder.Run("bash", "-c", $"cp {folder.DropIns}/10-*.toml {folder.DropIns}/$'20-\\xe9.toml'");
+        Assert.Equal($"{folder.DropIns}/20-\uFFFD.toml: its name is not UTF-8; rename it", Only(folder));
+        // The runtime cannot remove it either.
+        Folder.Run("rm", "-r", folder.DropIns);
+    }
+
+    [Fact]
+    public void A_loop_of_links_is_refused()
+    {
+        using var folder = new Folder();
+        folder.Write("");
+        File.CreateSymbolicLink($"{folder.DropIns}/10.toml", "20.toml");
+        File.CreateSymbolicLink($"{folder.DropIns}/20.toml", "10.toml");
+        var read = folder.Read();
+        Assert.Null(read.Settings);
+        Assert.Equal(2, read.Faults.Count);
+        Assert.All(read.Faults, fault => Assert.Contains("links", fault.Line, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Ten_thousand_pools_are_read_and_those_of_one_name_in_one_file_told()
+    {
+        using var folder = new Folder();
+        folder.Write(string.Concat(Enumerable.Range(0, 10_000).Select(i => $"[[pool]]\nname = \"p{i}\"\nlimit = \"1M\"\n")));
+        Assert.Equal(10_000, folder.Read().Settings!.Pools.Count);
+        folder.Write(string.Concat(Enumerable.Repeat("[[pool]]\nname = \"p\"\n", 10_000)));
+        Assert.Equal(9_999, folder.Read().Faults.Count);
+    }
+
+    [Fact]
     public void A_drop_in_directory_that_is_a_file_is_told()
     {
         using var folder = new Folder();

@@ -180,6 +180,27 @@ public sealed class SettingsTests : IDisposable
     }
 
     [Fact]
+    public void Flags_source_and_group_come_from_the_files_and_a_reload_changes_the_flags()
+    {
+        // Its members must get to the socket.
+        Command.Run("chmod", "755", _folder).Succeeds();
+        using var daemon = Daemon.StartFrom(_folder,
+            "capacity = \"64M\"\nmount-options = \"noexec,suid\"\nmount-source = \"fast\"\nsocket-group = 0");
+        string Mount() => global::System.IO.File.ReadAllLines("/proc/mounts").Single(line => line.Contains($" {daemon.Mount} "))
+            .Split(",user_id")[0];
+        Assert.Equal($"fast {daemon.Mount} fuse.tmem rw,nodev,noexec,noatime", Mount());
+        Assert.Equal("nothing to do: what runs is what is written\n", daemon.Control("reload").Succeeds().Output);
+        Daemon.WriteSettings(_folder, "capacity = \"64M\"\nmount-options = \"ro\"\nmount-source = \"none\"");
+        Assert.Equal([
+            $"applied: mount-options: rw,suid,nodev,noexec,symfollow to ro,nosuid,nodev,exec,symfollow ({File}:5)",
+            $"needs more: mount-source: fast to none ({File}:6): needs a restart of tmemd",
+            "needs more: socket-group: 0 to none (default): needs a restart of tmemd",
+            ], daemon.Control("reload").Succeeds().Output.TrimEnd().Split('\n'));
+        Assert.Equal($"fast {daemon.Mount} fuse.tmem ro,nosuid,nodev,noatime", Mount());
+        daemon.Stop();
+    }
+
+    [Fact]
     public void A_reload_turns_swap_on()
     {
         Requires.Swap();

@@ -11,6 +11,9 @@ internal static class MountFlags
     /// <summary>What tmemd mounts with unless it is told otherwise.</summary>
     public const uint Usual = NoSetId | NoDevices | NoAccessTimes;
 
+    /// <summary>What the first column of the mount table has unless tmemd is told otherwise.</summary>
+    public const string UsualSource = "tmem";
+
     private static readonly (string Word, string Opposite, uint Flag)[] s_words =
     [
         ("ro", "rw", ReadOnly), ("nosuid", "suid", NoSetId), ("nodev", "dev", NoDevices), ("noexec", "exec", NoExecute),
@@ -31,6 +34,14 @@ internal static class MountFlags
             return true;
         }
         return false;
+    }
+
+    /// <summary>The flags of a mount, of which the mount table has these words among others.</summary>
+    public static uint Of(string words)
+    {
+        var flags = NoAccessTimes;
+        foreach (var word in words.Split(',')) _ = TryApply(word, ref flags);
+        return flags;
     }
 
     /// <summary>All words that a mount with these flags has: "rw,nosuid,nodev,exec,symfollow".</summary>

@@ -15,9 +15,11 @@ namespace Tmem.Control.Host;
 /// <param name="Parent">The number of the mount below it.</param>
 /// <param name="Shared">The peer group whose mounts and unmounts it shares; 0: none.</param>
 /// <param name="Master">The peer group whose mounts and unmounts it receives; 0: none.</param>
+/// <param name="Flags">The mount's own, of <see cref="MountFlags"/>.</param>
+/// <param name="Source">What is mounted there, as it was called.</param>
 internal readonly record struct MountEntry(string MountPoint, string FileSystemType, int DeviceMinor, string Root = "/",
     string Options = "",
-    int DeviceMajor = 0, int Id = 0, int Parent = 0, int Shared = 0, int Master = 0);
+    int DeviceMajor = 0, int Id = 0, int Parent = 0, int Shared = 0, int Master = 0, uint Flags = 0, string Source = "");
 
 /// <summary>
 /// The mounts, from the kernel's own list: stat(2) on a mount whose daemon hangs would hang too. Format: proc(5),
@@ -41,7 +43,8 @@ internal static class MountTable
             var tags = fields.AsSpan(6, separator - 6);
             entries.Add(new MountEntry(Unescape(fields[4]), fields[separator + 1], minor, Unescape(fields[3]),
                 fields.ElementAtOrDefault(separator + 3) ?? "",
-                major, Number(fields[0]), Number(fields[1]), Tag(tags, "shared:"), Tag(tags, "master:")));
+                major, Number(fields[0]), Number(fields[1]), Tag(tags, "shared:"), Tag(tags, "master:"),
+                MountFlags.Of(fields[5]), Unescape(fields.ElementAtOrDefault(separator + 2) ?? "")));
         }
         return entries;
     }

@@ -40,6 +40,8 @@ internal sealed record RunningSettings
     /// <summary>Seconds.</summary>
     public required int SyncInterval { get; init; }
     public required bool HugePages { get; init; }
+    /// <summary>The group whose members may ask for figures; null for none.</summary>
+    public uint? SocketGroup { get; init; }
 }
 
 /// <summary>The daemon's processes, and the fate of earlier ones.</summary>

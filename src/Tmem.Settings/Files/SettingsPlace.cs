@@ -44,9 +44,13 @@ internal static class SettingsPlace
         try
         {
             // A drop-in is what its name says, whatever it is: a directory or a link to nothing is refused, not passed over.
-            files.AddRange(System.IO.Directory.EnumerateFileSystemEntries(dropIns)
+            var found = System.IO.Directory.EnumerateFileSystemEntries(dropIns)
                 .Where(path => Path.GetFileName(path) is var name && name.EndsWith(Extension, StringComparison.Ordinal)
-                    && name[0] != '.').Order(StringComparer.Ordinal));
+                    && name[0] != '.').Order(StringComparer.Ordinal).ToList();
+            // The runtime shows other bytes so, and cannot open what they name.
+            foreach (var path in found.Where(path => path.Contains('\uFFFD') && !Exists(path, [])))
+                faults.Add(new(new(path), "", "its name is not UTF-8", "rename it"));
+            files.AddRange(found.Where(path => !path.Contains('\uFFFD') || Exists(path, [])));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -24,6 +24,11 @@ internal static class KnownKeys
     [
         new(Store, "mount", new PathForm(LongestPath), "\"/mnt/tmem\"", "\"/srv/fast\"", Effect.Restart,
             "Directory to mount the file system on, made if it is missing.", "--mount"),
+        new(Store, "mount-options", new MountFlagsForm(), $"\"{MountFlags.Describe(MountFlags.Usual)}\"", "\"ro,noexec\"",
+            Effect.Reload, "Flags of the mount. A reload changes them if they are written, as 'mount -o remount' does.",
+            "--mount-options"),
+        new(Store, "mount-source", new MountSourceForm(), $"\"{MountFlags.UsualSource}\"", "\"none\"", Effect.Restart,
+            "First column of the mount table.", "--mount-source"),
         new(Store, "capacity", new SizeForm("the machine's memory"), "\"25%\"", "\"min(ram / 2, 16G)\"", Effect.Reload,
             "Most real memory that the store may take, its metadata included; at least 1M. A reload makes it at most four times "
             + "what it was at the start.", "--capacity"),

@@ -1,4 +1,5 @@
 using System.Text;
+using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Settings.Values;
 
@@ -82,6 +83,48 @@ internal sealed record PathForm(int Longest, bool Optional = false)
                 "write the whole path");
         return Encoding.UTF8.GetByteCount(value.Text) is var bytes && bytes > Longest
             ? ($"the path has {bytes} bytes, and at most {Longest} can be", "write a shorter one") : null;
+    }
+}
+
+/// <summary>Flags of a mount: "ro,noexec".</summary>
+internal sealed record MountFlagsForm()
+    : ValueForm($"some of {string.Join(", ", MountFlags.Words)}, in quotes and separated by commas")
+{
+    public override (string Problem, string Remedy)? Check(Written value)
+    {
+        if (value.Kind != WrittenKind.Text) return Unlike(value, $"write {Words}");
+        if (TryRead(value.Text, out _, out var unknown)) return null;
+        return Nearest.Of(unknown, MountFlags.Words) is { } meant
+            ? ($"{value.Shown} has a word that is no flag of a mount", $"did you mean {meant}?")
+            : ($"{value.Shown} has a word that is no flag of a mount", $"write {Words}");
+    }
+
+    /// <summary>The flags; the first word that is none.</summary>
+    public static bool TryRead(string text, out uint flags, out string unknown)
+    {
+        (flags, unknown) = (MountFlags.Usual, "");
+        foreach (var word in text.Split(','))
+        {
+            if (MountFlags.TryApply(word, ref flags)) continue;
+            unknown = word;
+            return false;
+        }
+        return true;
+    }
+}
+
+/// <summary>What the first column of the mount table has.</summary>
+internal sealed record MountSourceForm() : ValueForm("a name in quotes")
+{
+    private const int Longest = 255;
+
+    public override (string Problem, string Remedy)? Check(Written value)
+    {
+        if (value.Kind != WrittenKind.Text) return Unlike(value, $"write {Words}");
+        if (value.Text.Length == 0) return ("the name is empty", "write one");
+        if (value.Text[0] == '-' || value.Text.Any(char.IsControl)) return Unlike(value, "write a name of letters");
+        return Encoding.UTF8.GetByteCount(value.Text) > Longest
+            ? ($"the name is longer than {Longest} bytes", "write a shorter one") : null;
     }
 }
 

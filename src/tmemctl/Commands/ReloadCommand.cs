@@ -1,4 +1,6 @@
+using Tmem.Control.Host;
 using Tmem.Control.Messages;
+using Tmem.Ctl.Native;
 using Tmem.Ctl.Output;
 using Tmem.Ctl.Reload;
 using Tmem.Ctl.Swap;
@@ -41,8 +43,9 @@ internal static class ReloadCommand
 
         List<Change> changes =
         [
-            .. StorePlan.Of(settings.Store, status, wish => Upgrade(context, wish),
-                capacity => context.Client.Resize(capacity).Problem),
+            .. StorePlan.Of(settings.Store, status, MountTable.At(status.MountPoint, MountTable.Read()),
+                wish => Upgrade(context, wish), capacity => context.Client.Resize(capacity).Problem,
+                flags => Remount(status.MountPoint, flags)),
             .. new PoolPlan(context.Client, context.System, status).Of(settings.Pools, pools.Pools),
             .. SwapPlan.Of(settings.Swaps, SwapFile.Devices(context.System, SwapFile.PlaceOf(status), pools.Pools),
                 swap => TurnOn(context, swap), context.Swap),
@@ -94,6 +97,13 @@ internal static class ReloadCommand
     /// <summary>Both report why they failed themselves; a line here says which change it was.</summary>
     private static string? Upgrade(CommandContext context, UpgradeParameters wish) =>
         UpgradeCommand.TryRun(context, wish, out _, out _, out _) ? null : "the worker serves on as it was";
+
+    private static string? Remount(string mount, uint flags) => Machine.Remount(mount, flags) switch
+    {
+        Errno.Ok => null,
+        Errno.EBUSY => "a file on it is open for writing",
+        var error => error.Problem(),
+    };
 
     private static string? TurnOn(CommandContext context, SwapSettings swap) =>
         new SwapOn(context.Swap with { Terminal = context.Terminal.WithoutResults() })

@@ -1,3 +1,4 @@
+using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Settings;
 
@@ -15,12 +16,20 @@ internal static class StorePlan
     /// <summary>The differences.</summary>
     /// <param name="wanted">From the files.</param>
     /// <param name="status">Of the daemon.</param>
+    /// <param name="mount">Its mount, as the mount table has it; null if it is not seen from here.</param>
     /// <param name="upgrade">Starts a worker with other settings; null when done, else why not.</param>
     /// <param name="resize">Changes the capacity; as the other.</param>
-    public static IEnumerable<Change> Of(StoreSettings wanted, StatusReply status, Func<UpgradeParameters, string?> upgrade,
-        Func<long, string?> resize)
+    /// <param name="remount">Changes the flags of the mount; as the others.</param>
+    public static IEnumerable<Change> Of(StoreSettings wanted, StatusReply status, MountEntry? mount,
+        Func<UpgradeParameters, string?> upgrade, Func<long, string?> resize, Func<uint, string?> remount)
     {
-        List<Change> changes = [.. AtReload(wanted, status, upgrade), .. AtRestart(wanted, status)];
+        List<Change> changes = [.. AtReload(wanted, status, upgrade)];
+        // What was changed by hand stays, unless something else is written.
+        if (mount is { Flags: var flags } && wanted.MountOptions is { Value: var wish, From: var from } && from != Origin.Default
+            && flags != wish)
+            changes.Add(new(Outcome.Apply, Text("mount-options", MountFlags.Describe(flags), MountFlags.Describe(wish)), from,
+                Do: () => remount(wish)));
+        changes.AddRange(AtRestart(wanted, status, mount));
         // The kernel counts pages.
         if (wanted.Capacity.Value >> PageShift != status.Store.CapacityBytes >> PageShift)
             changes.Insert(0, new(Outcome.Apply, Text("capacity", ByteSize.Exact(status.Store.CapacityBytes),
@@ -65,17 +74,22 @@ internal static class StorePlan
         return changes.Select(change => new Change(Outcome.Apply, change.What, change.From, Do: once));
     }
 
-    private static IEnumerable<Change> AtRestart(StoreSettings wanted, StatusReply status)
+    private static IEnumerable<Change> AtRestart(StoreSettings wanted, StatusReply status, MountEntry? mount)
     {
         // The daemon tells its mount with links resolved.
         if (Resolved(wanted.Mount.Value) != status.MountPoint)
             yield return Later("mount", status.MountPoint, wanted.Mount.Value, wanted.Mount.From);
+        if (mount is { Source: var source } && wanted.MountSource.Value != source)
+            yield return Later("mount-source", source, wanted.MountSource.Value, wanted.MountSource.From);
         var region = status.Region.StartsWith('/') ? status.Region : "";
         if (wanted.Region.Value != region)
             yield return Later("region", OrNone(region), OrNone(wanted.Region.Value), wanted.Region.From);
         if (wanted.Socket.Value != status.SocketPath)
             yield return Later("socket", status.SocketPath, wanted.Socket.Value, wanted.Socket.From);
         if (status.Settings is not { } now) yield break;
+        if (wanted.SocketGroup.Value != now.SocketGroup)
+            yield return Later("socket-group", OrNone(now.SocketGroup), OrNone(wanted.SocketGroup.Value),
+                wanted.SocketGroup.From);
         if (region.Length > 0 && wanted.SyncInterval.Value != now.SyncInterval)
             yield return Later("sync-interval", now.SyncInterval, wanted.SyncInterval.Value, wanted.SyncInterval.From);
         if (wanted.HugePages.Value != now.HugePages)
@@ -88,6 +102,8 @@ internal static class StorePlan
     private static string Text(string key, object now, object then) => $"{key}: {now} to {then}";
 
     private static string OrNone(string path) => path.Length == 0 ? ByteSize.None : path;
+
+    private static string OrNone(uint? group) => group is { } number ? $"{number}" : ByteSize.None;
 
     private static string Resolved(string path)
     {

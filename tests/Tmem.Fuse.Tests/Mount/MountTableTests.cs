@@ -22,7 +22,8 @@ public sealed class MountTableTests
     {
         var entries = MountTable.Parse(s_lines);
         Assert.Equal(4, entries.Count);
-        Assert.Equal(new MountEntry(@"/mnt/a b\c", "fuse.tmem", 52, "/", "rw,user_id=0", 0, 40, 22, 0, 3), entries[1]);
+        Assert.Equal(new MountEntry(@"/mnt/a b\c", "fuse.tmem", 52, "/", "rw,user_id=0", 0, 40, 22, 0, 3,
+            MountFlags.NoSetId | MountFlags.NoAccessTimes, "tmem"), entries[1]);
         Assert.Equal((1, 254), (entries[0].Shared, entries[0].DeviceMajor));
     }
 
