@@ -95,6 +95,23 @@ internal sealed partial class MemoryFileSystem
 
     public Action? WorkLeft { get; set; }
 
+    public Action? NamesLeft { get; set; }
+
+    /// <summary>Names that the kernel is to drop, and where they were.</summary>
+    public Queue<(NodeId Directory, byte[] Name)> Gone { get; } = [];
+
+    public bool TryTakeName(Span<byte> name, out NodeId directory, out int length)
+    {
+        lock (Gone)
+        {
+            (directory, length) = (default, 0);
+            if (!Gone.TryDequeue(out var gone)) return false;
+            gone.Name.CopyTo(name);
+            (directory, length) = (gone.Directory, gone.Name.Length);
+            return true;
+        }
+    }
+
     public bool DropSome() => false;
 
     public bool DropSome(in Deferral deferral) => OnTruncate!(deferral.Node);

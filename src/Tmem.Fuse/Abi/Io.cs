@@ -120,6 +120,15 @@ internal struct FuseInterruptIn
     public ulong Unique;
 }
 
+/// <summary>struct fuse_notify_inval_entry_out: a name that the kernel must drop; the name and a NUL follow.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct FuseNotifyInvalEntryOut
+{
+    public ulong Parent;
+    public uint NameLength;
+    public uint Flags;
+}
+
 /// <summary>struct fuse_notify_inval_inode_out: pages of a file that the kernel must drop.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct FuseNotifyInvalInodeOut

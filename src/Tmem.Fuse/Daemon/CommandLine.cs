@@ -59,9 +59,10 @@ internal static class CommandLine
         {
             Description = "First column of the mount table. Example: --mount-source none",
             HelpName = "NAME",
-            DefaultValueFactory = _ => MountWish.UsualSource,
+            DefaultValueFactory = _ => MountFlags.UsualSource,
         };
         var toOutput = new Option<bool>("--log-to-output") { Hidden = true };
+        var removesLog = new Option<bool>("--remove-log") { Hidden = true };
         var region = new Option<string?>("--region")
         {
             Description =
@@ -148,7 +149,7 @@ internal static class CommandLine
             + "Exit codes: 0 ended in order; 1 could not start, or the connection broke; 2 wrong usage.")
         {
             config, mount, flags, source, capacity, region, sync, socket, group, threads, spin, codec, huge, drop, check, log,
-            from, toOutput,
+            from, toOutput, removesLog,
         };
         root.Validators.Add(result =>
         {
@@ -181,6 +182,7 @@ internal static class CommandLine
             MountFlags = parsed.GetValue(flags) ?? MountFlags.Usual,
             MountSource = parsed.GetRequiredValue(source),
             LogsToOutput = parsed.GetValue(toOutput),
+            RemovesLog = parsed.GetValue(removesLog),
             CapacityBytes = parsed.GetRequiredValue(capacity),
             RegionPath = parsed.GetValue(region),
             SyncInterval = TimeSpan.FromSeconds(parsed.GetValue(sync)),

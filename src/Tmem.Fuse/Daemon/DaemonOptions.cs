@@ -14,7 +14,7 @@ internal sealed record DaemonOptions
     public uint MountFlags { get; init; } = Tmem.Control.Host.MountFlags.Usual;
 
     /// <summary>The first column of the mount table.</summary>
-    public string MountSource { get; init; } = MountWish.UsualSource;
+    public string MountSource { get; init; } = Tmem.Control.Host.MountFlags.UsualSource;
 
     /// <summary>Most real memory the store may take, in bytes.</summary>
     public required long CapacityBytes { get; init; }
@@ -54,6 +54,9 @@ internal sealed record DaemonOptions
 
     /// <summary>The log goes to standard output, and its lines to standard error too as long as somebody reads that.</summary>
     public bool LogsToOutput { get; init; }
+
+    /// <summary>The log's file goes when the daemon has ended in order.</summary>
+    public bool RemovesLog { get; init; }
 
     public const string DefaultSocketPath = ControlProtocol.DefaultSocket;
     public const int DefaultSyncSeconds = 5;

@@ -30,6 +30,7 @@ internal static unsafe class Founder
         if (options.SocketGroup is { } readers) ProcessRights.Join(readers);
         var handover = Handover.Create();
         run.CarryLog(handover, LogPipe.Create(handover, options.LogsToOutput));
+        handover.Page.RemovesLog = options.RemovesLog ? 1 : 0;
         if (options.SettingsFiles.Length > 0) Log.Info($"settings read from {options.SettingsFiles}");
         if (options.SettingsFiles.Length > 0) MakeMountPoint(options.MountPoint);
         if (options.MountPoint.Length > 0)

@@ -16,6 +16,7 @@ internal sealed class KeeperRun
 
     private readonly List<string> _warnings = [];
     private LogPipe? _log;
+    private Handover? _handover;
 
     private KeeperRun() { }
 
@@ -27,9 +28,10 @@ internal sealed class KeeperRun
     public static int Run(Func<KeeperRun, int> begin)
     {
         var run = new KeeperRun();
+        var exit = 1;
         try
         {
-            return begin(run);
+            return exit = begin(run);
         }
         catch (Exception e) when (e is StartupException or ControlException)
         {
@@ -39,13 +41,15 @@ internal sealed class KeeperRun
         finally
         {
             run._log?.Finish(s_logPatience);
+            if (exit == 0) UnwantedLog.Remove(run._handover!);
         }
     }
 
     /// <summary>From here on this process carries the log.</summary>
     /// <param name="handover">The page that has its pipe.</param>
     /// <param name="starter">See <see cref="LogPipe.Create"/>.</param>
-    public void CarryLog(Handover handover, int starter = -1) => _log = LogPipe.Carry(handover, starter);
+    public void CarryLog(Handover handover, int starter = -1) =>
+        (_log, _handover) = (LogPipe.Carry(handover, starter), handover);
 
     /// <summary>Warns, if there is something to warn of, once a worker serves.</summary>
     public void Warn(string? warning)

@@ -76,7 +76,8 @@ internal static unsafe class Reviver
             };
             handover.NoteDeath(in death);
         }
-        (page.WorkerProcess, page.StandbyProcess, page.NotifyingThread, page.ServesSince) = (0, 0, 0, 0);
+        (page.WorkerProcess, page.StandbyProcess, page.ServesSince) = (0, 0, 0);
+        (page.NotifyingThread, page.ForgettingThread) = (0, 0);
         page.Restarts++;
         page.Revivals++;
         if (page.Current.Program < 0) ProgramFile.UseOwn(ref page.Current);

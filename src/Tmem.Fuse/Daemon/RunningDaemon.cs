@@ -44,6 +44,7 @@ internal sealed class RunningDaemon : IDaemon
             Log = (LogWish)settings.LogLevel,
             SyncInterval = settings.SyncSeconds,
             HugePages = settings.HugePages != 0,
+            SocketGroup = handover.SocketGroup,
         };
         RegionName = composition.RegionName;
     }

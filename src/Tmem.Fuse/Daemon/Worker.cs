@@ -88,7 +88,8 @@ internal static unsafe class Worker
         var connection = new FuseConnection(FuseMount.Adopt(handover.MountPoint, page.Connection), devices[..settings.Threads]);
         var requests = new RequestBuffers(page.Buffers);
         var deferred = new DeferredReplies(requests.MapTable(), devices, composition.Handler,
-            () => handover.Page.NotifyingThread = NativeProcess.ThreadNumber());
+            () => handover.Page.NotifyingThread = NativeProcess.ThreadNumber(),
+            () => handover.Page.ForgettingThread = NativeProcess.ThreadNumber());
         if (page.ConnectionUsed != 0)
         {
             var takeover = new Takeover(requests, devices, composition.Handler, deferred, handover.Tmemctl,

@@ -12,7 +12,7 @@ namespace Tmem.Fuse.Filesystem;
 /// </summary>
 internal sealed class PoolDirectories(
     NamespaceLock namespaceLock, TmemClient client, RecordStore records, InodeTable inodes, DirectoryIndex index,
-    ExtendedAttributes attributes, PoolTable pools, Names names, KernelReferences kernel, Removals removals)
+    ExtendedAttributes attributes, PoolTable pools, Names names, KernelReferences kernel, Removals removals, StaleNames stale)
 {
     /// <summary>As tmemctl calls the file and the mark: so it need not look into every pool.</summary>
     internal static ReadOnlySpan<byte> SwapFile => "swapfile"u8;
@@ -68,6 +68,8 @@ internal sealed class PoolDirectories(
             if (error != Errno.Ok) return error;
             if (pool is not null) client.DestroyPool(pool.Id);
             removals.Remove(directory);
+            // Last, when nothing below it is left to be dropped while the kernel holds the root directory.
+            stale.TellAll(inodes.Root, bytes);
             return Errno.Ok;
         }
         catch (DamagedRecordException)

@@ -12,7 +12,8 @@ namespace Tmem.Fuse.Filesystem;
 /// </summary>
 internal sealed class PoolEmptying(
     NamespaceLock namespaceLock, TmemClient client, RecordStore records, Journal journal, InodeTable inodes, DirectoryIndex index,
-    ExtendedAttributes attributes, PoolTable pools, Names names, RunningCheck check, KernelReferences kernel, Removals removals)
+    ExtendedAttributes attributes, PoolTable pools, Names names, RunningCheck check, KernelReferences kernel, Removals removals,
+    StaleNames stale)
 {
     /// <summary>What the new directory has of the old one's flags.</summary>
     private const InodeFlags Inherited = InodeFlags.Lasting | InodeFlags.Swap;
@@ -34,6 +35,7 @@ internal sealed class PoolEmptying(
             if (error != Errno.Ok) return error;
             pages += DropPages(pool, before);
             if (!old.IsNone) removals.Remove(old);
+            stale.TellAll(inodes.Root, bytes);
             return Errno.Ok;
         }
         catch (DamagedRecordException)

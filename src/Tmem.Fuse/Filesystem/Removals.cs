@@ -14,7 +14,7 @@ namespace Tmem.Fuse.Filesystem;
 /// <param name="left">The first directory that a dead process has left; each leads to the next by its parent.</param>
 internal sealed class Removals(
     BoundedHold hold, RecordStore records, InodeTable inodes, DirectoryIndex index, PoolTable pools, Names names,
-    DeadInodes dead, RecordRef left)
+    DeadInodes dead, StaleNames stale, RecordRef left)
 {
     /// <summary>Names removed under one hold.</summary>
     private const int RemovedAtOnce = 64;
@@ -40,7 +40,11 @@ internal sealed class Removals(
     public void Remove(RecordRef top)
     {
         var removal = new Removal(top);
-        while (Step(ref removal)) BoundedHold.Pause();
+        while (Step(ref removal))
+        {
+            BoundedHold.Pause();
+            stale.AwaitRoom();
+        }
     }
 
     /// <summary>
@@ -58,6 +62,7 @@ internal sealed class Removals(
     {
         contents = null;
         RecordRef died;
+        stale.AwaitRoom();
         using (hold.Enter())
         {
             var at = top;
@@ -73,6 +78,7 @@ internal sealed class Removals(
                     continue;
                 }
                 if (whole && inodes[child].IsDirectory && !index.IsEmpty(child)) return false;
+                if (whole && !TryNote(at, entry, child)) return true;
                 names.Take(entry, child);
                 records.Free(entry);
                 died = whole ? names.Drop(at, child) : RecordRef.None;
@@ -81,12 +87,15 @@ internal sealed class Removals(
                 break;
             }
         }
+        stale.Tell();
         dead.Reap(died);
         return true;
     }
 
     private bool RemoveLeft()
     {
+        // This thread may be one that the kernel waits for: it goes on when the kernel has been told.
+        if (stale.IsFull) return false;
         lock (_gate)
         {
             if (_removal.Top.IsNone && !TakeFirstLeft()) return false;
@@ -135,6 +144,7 @@ internal sealed class Removals(
             }
             if (done && LetGo(removal.Top) is { IsNone: false } top) died[count++] = top;
         }
+        stale.Tell();
         dead.Reap(died[..count]);
         return !done;
     }
@@ -167,10 +177,17 @@ internal sealed class Removals(
                 at = child;
                 continue;
             }
+            if (whole && !TryNote(at, entry, child)) return false;
             names.Take(entry, child);
             records.Free(entry);
             if (whole && names.Drop(at, child) is { IsNone: false } inode) died[count++] = inode;
         }
         return false;
     }
+
+    /// <summary>
+    /// Notes a name for the kernel, if it remembers what the name leads to. False if there is no room for it now.
+    /// </summary>
+    private bool TryNote(RecordRef directory, RecordRef entry, RecordRef child) =>
+        inodes[child].Lookups == 0 || stale.TryAdd(directory, index.Name(entry));
 }

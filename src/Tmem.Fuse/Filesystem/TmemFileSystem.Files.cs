@@ -134,6 +134,13 @@ internal sealed partial class TmemFileSystem
     public Action? WorkLeft { set => _dead.WorkLeft = value; }
 
     /// <inheritdoc/>
+    public Action? NamesLeft { set => _stale.NamesLeft = value; }
+
+    /// <inheritdoc/>
+    public bool TryTakeName(Span<byte> name, out NodeId directory, out int length) =>
+        _stale.TryTake(name, out directory, out length);
+
+    /// <inheritdoc/>
     public bool DropSome() => _removals.DropSome();
 
     /// <inheritdoc/>

@@ -51,6 +51,7 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
     private readonly Renames _renames;
     private readonly DirectoryListing _listing;
     private readonly Paths _paths;
+    private readonly StaleNames _stale;
     private readonly Removals _removals;
     private readonly PoolDirectories _poolDirectories;
     private readonly PoolChanges _poolChanges;
@@ -103,12 +104,14 @@ internal sealed partial class TmemFileSystem : IFileSystem, IPoolDirectory
             _paths, dropsDamaged);
         recovery.Run(_dead.TakeUp);
         (_keepsNameless, RemovalsLeft) = (recovery.KeepsNameless, _pools.Ending);
-        _removals = new Removals(_hold, _records, _inodes, _index, _pools, _names, _dead, recovery.FirstHeld);
+        _stale = new StaleNames(_lock, _records, _inodes, _index) { RoomLeft = () => _dead.WorkLeft?.Invoke() };
+        _removals = new Removals(_hold, _records, _inodes, _index, _pools, _names, _dead, _stale, recovery.FirstHeld);
         _poolDirectories = new PoolDirectories(
-            _lock, client, _records, _inodes, _index, _attributes, _pools, _names, _kernel, _removals);
+            _lock, client, _records, _inodes, _index, _attributes, _pools, _names, _kernel, _removals, _stale);
         _poolChanges = new PoolChanges(_lock, client, _inodes, _pools, _names, _removals);
         _poolEmptying = new PoolEmptying(
-            _lock, client, _records, _journal, _inodes, _index, _attributes, _pools, _names, _check, _kernel, _removals);
+            _lock, client, _records, _journal, _inodes, _index, _attributes, _pools, _names, _check, _kernel, _removals,
+            _stale);
     }
 
     /// <summary>What was found damaged when the file system was taken up.</summary>

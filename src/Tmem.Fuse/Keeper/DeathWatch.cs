@@ -69,7 +69,7 @@ internal sealed class DeathWatch
         if (!_life.AwaitEnd(() => _isOver)) return;
         for (var look = 0; look < MostLooks && !_isOver; look++)
         {
-            if (ProcessThreads.AllEnd(_worker, _handover.Page.NotifyingThread))
+            if (ProcessThreads.AllEnd(_worker, _handover.Page.NotifyingThread, _handover.Page.ForgettingThread))
             {
                 _line.Send(LinkMessage.WorkerEnds);
                 break;

@@ -28,7 +28,9 @@ internal unsafe struct HandoverPage
     /// The worker that has begun to read requests: this shows at once that it has served, before its message arrives.
     /// </summary>
     public int ServingProcess;
-    /// <summary>Its thread that notifies the kernel: it may wait there for replies that only a successor gives.</summary>
+    /// <summary>
+    /// Its thread that notifies the kernel of pages: it may wait there for replies that only a successor gives.
+    /// </summary>
     public int NotifyingThread;
     /// <summary>Requests that were refused because workers died of them.</summary>
     public int Refused;
@@ -141,4 +143,12 @@ internal unsafe struct HandoverPage
 
     /// <summary>The control socket's group, plus one; 0 for none. Appended at the end as well.</summary>
     public long SocketGroup;
+
+    /// <summary>
+    /// The worker's thread that notifies the kernel of names: as <see cref="NotifyingThread"/>. Appended as well.
+    /// </summary>
+    public int ForgettingThread;
+
+    /// <summary>1 if the log's file goes when the daemon has ended in order. Appended at the end as well.</summary>
+    public int RemovesLog;
 }

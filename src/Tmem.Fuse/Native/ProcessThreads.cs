@@ -14,21 +14,21 @@ internal static class ProcessThreads
     /// is left. Checks twice: a thread may have started another behind the first look, and an ended one starts none. False if
     /// unknown.
     /// <para>
-    /// One thread may be stuck in the kernel, in a call that ends only when a successor serves: if it sleeps uninterruptibly
-    /// (state D), and the death has ended all other threads before it, it never returns to its program.
+    /// A thread may be stuck in the kernel, in a call that ends only when a successor serves: if it sleeps uninterruptibly (state
+    /// D), and the death has ended all other threads before it, it never returns to its program.
     /// </para>
     /// </summary>
     /// <param name="process">The process.</param>
-    /// <param name="mayBeStuck">That thread's number; 0 for none.</param>
-    public static bool AllEnd(int process, int mayBeStuck = 0)
+    /// <param name="mayBeStuck">The numbers of such threads; 0 for none.</param>
+    public static bool AllEnd(int process, params int[] mayBeStuck)
     {
         try
         {
             var name = process.ToString(CultureInfo.InvariantCulture);
-            var stuck = $"/proc/{name}/task/{mayBeStuck.ToString(CultureInfo.InvariantCulture)}";
+            var stuck = mayBeStuck.Select(one => $"/proc/{name}/task/{one.ToString(CultureInfo.InvariantCulture)}").ToList();
             return Folders(name).All(Ends) && Folders(name).All(Ends);
 
-            bool Ends(string folder) => HasEnded(folder) || (folder == stuck && IsStuck(folder));
+            bool Ends(string folder) => HasEnded(folder) || (stuck.Contains(folder) && IsStuck(folder));
         }
         catch (DirectoryNotFoundException)
         {

@@ -99,6 +99,26 @@ internal sealed partial class Dispatcher<TFileSystem> : IRequestHandler where TF
     public Action? WorkLeft { set => _fileSystem.WorkLeft = value; }
 
     /// <inheritdoc/>
+    public Action? NamesLeft { set => _fileSystem.NamesLeft = value; }
+
+    /// <inheritdoc/>
+    public bool TryTakeName(Span<byte> name, out NodeId directory, out int length)
+    {
+        try
+        {
+            return _fileSystem.TryTakeName(name, out directory, out length);
+        }
+#pragma warning disable CA1031 // As in Guard.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _onFault($"a name that is gone, left to the kernel: {e.ToString().ReplaceLineEndings(" | ")}");
+            (directory, length) = (default, 0);
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
     public bool DropSome()
     {
         try

@@ -102,6 +102,15 @@ internal interface IFileSystem
     /// </summary>
     Action? WorkLeft { set; }
     /// <summary>
+    /// Called when a name is left for <see cref="TryTakeName"/>. Null, as in the beginning: nobody takes any.
+    /// </summary>
+    Action? NamesLeft { set; }
+    /// <summary>
+    /// Takes a name that is gone and that the kernel may still remember, and its directory. False if there is none. To be called
+    /// again when the kernel has been told.
+    /// </summary>
+    bool TryTakeName(Span<byte> name, out NodeId directory, out int length);
+    /// <summary>
     /// Drops some pages that are no longer in use, in less than a millisecond; this may free room. False if there is nothing to
     /// drop.
     /// </summary>

@@ -29,6 +29,12 @@ internal interface IRequestHandler
     /// <inheritdoc cref="IFileSystem.WorkLeft"/>
     Action? WorkLeft { set; }
 
+    /// <inheritdoc cref="IFileSystem.NamesLeft"/>
+    Action? NamesLeft { set; }
+
+    /// <inheritdoc cref="IFileSystem.TryTakeName"/>
+    bool TryTakeName(Span<byte> name, out NodeId directory, out int length);
+
     /// <inheritdoc cref="IFileSystem.DropSome()"/>
     bool DropSome();
 

@@ -12,6 +12,10 @@ namespace Tmem.Fuse.Session;
 /// does long work of the file system itself. None takes part in serving, so what they wait for can be served meanwhile. Nothing
 /// is allocated once they run.
 /// <para>
+/// A fourth sends no reply: it tells the kernel of names that are gone. The kernel waits then for the directory's lock, whose
+/// holder (an unlink) may wait for a file's, whose holder (a change of its time) waits for a reply that one of the others sends.
+/// </para>
+/// <para>
 /// A process that gives way waits for none of them: its successor inherits the notes, and gets those requests sent again (<see
 /// cref="Forget"/>), or, from a kernel that cannot, carries out the notes.
 /// </para>
@@ -28,15 +32,18 @@ internal sealed unsafe class DeferredReplies : IDisposable
     private readonly DeferredQueue _durable;
     private readonly Stepper _notifier;
     private readonly Stepper _dropper;
+    private readonly Stepper _forgetter;
     private bool _started;
     private bool _saidFull;
 
     /// <param name="table">The table of their notes.</param>
     /// <param name="devices">All descriptors of the connection, by number.</param>
     /// <param name="handler">The protocol.</param>
-    /// <param name="prepareNotifier">Run on the thread that notifies the kernel, first.</param>
+    /// <param name="prepareNotifier">Run on the thread that notifies the kernel of pages, first.</param>
+    /// <param name="prepareForgetter">Run on the thread that notifies the kernel of names, first.</param>
     public DeferredReplies(
-        DeferredTable table, IReadOnlyList<FuseDevice> devices, IRequestHandler handler, Action? prepareNotifier = null)
+        DeferredTable table, IReadOnlyList<FuseDevice> devices, IRequestHandler handler, Action? prepareNotifier = null,
+        Action? prepareForgetter = null)
     {
         Table = table;
         _devices = devices;
@@ -44,7 +51,9 @@ internal sealed unsafe class DeferredReplies : IDisposable
         _durable = new DeferredQueue(this, "fuse-fsync");
         _notifier = new Stepper(this, "fuse-notify", LetGo, stepsAreOurs: false, null, prepareNotifier);
         _dropper = new Stepper(this, "fuse-drop", Drop, stepsAreOurs: true, handler.DropSome, null);
+        _forgetter = new Stepper(this, "fuse-forget", NoReply, stepsAreOurs: false, ForgetOne, prepareForgetter);
         handler.WorkLeft = _dropper.Wake;
+        handler.NamesLeft = _forgetter.Wake;
     }
 
     /// <summary>The table of their notes.</summary>
@@ -80,6 +89,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
         _durable.Thread.Start();
         _notifier.Thread.Start();
         _dropper.Thread.Start();
+        _forgetter.Thread.Start();
     }
 
     /// <summary>
@@ -152,10 +162,14 @@ internal sealed unsafe class DeferredReplies : IDisposable
     private static uint Clock(long stamp) => stamp == 0 ? 0 : Math.Max((uint)(stamp / 1000), 1);
 
     /// <summary>
-    /// Stops notifying the kernel, and returns when the notification under way has ended: it may wait for our replies, so a
+    /// Stops notifying the kernel, and returns when the notifications under way have ended: they may wait for our replies, so a
     /// session that stops serving calls this first.
     /// </summary>
-    public void StopNotifying() => _notifier.Hold();
+    public void StopNotifying()
+    {
+        _notifier.Hold();
+        _forgetter.Hold();
+    }
 
     /// <summary>
     /// Stops replying, dropping, and touching the table: when this returns, its contents belong to the successor. A wait under
@@ -167,9 +181,11 @@ internal sealed unsafe class DeferredReplies : IDisposable
         {
             IsStopped = true;
             _handler.WorkLeft = null;
+            _handler.NamesLeft = null;
             Monitor.PulseAll(Gate);
             _notifier.AwaitLast();
             _dropper.AwaitLast();
+            _forgetter.AwaitLast();
         }
     }
 
@@ -177,7 +193,7 @@ internal sealed unsafe class DeferredReplies : IDisposable
     public void Dispose()
     {
         Stop();
-        foreach (var thread in (ReadOnlySpan<Thread>)[_durable.Thread, _notifier.Thread, _dropper.Thread])
+        foreach (var thread in (ReadOnlySpan<Thread>)[_durable.Thread, _notifier.Thread, _dropper.Thread, _forgetter.Thread])
             if (thread.IsAlive) thread.Join();
         Table.Dispose();
     }
@@ -189,6 +205,16 @@ internal sealed unsafe class DeferredReplies : IDisposable
         if (deferral.IsDrop) _dropper.Add(entry);
         else if (deferral.Kind == DeferralKind.Durable) _durable.Add(entry);
         else _notifier.Add(entry);
+    }
+
+    private static bool NoReply(ref DeferredReply reply) => false;
+
+    private bool ForgetOne()
+    {
+        var name = stackalloc byte[byte.MaxValue];
+        if (!_handler.TryTakeName(new Span<byte>(name, byte.MaxValue), out var directory, out var length)) return false;
+        _ = _devices[0].InvalidateName(directory, new ReadOnlySpan<byte>(name, length));
+        return true;
     }
 
     private bool Drop(ref DeferredReply reply) => _handler.DropSome(reply.Deferral);

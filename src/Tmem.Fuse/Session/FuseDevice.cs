@@ -110,6 +110,24 @@ internal sealed unsafe class FuseDevice : IDisposable
         return Write(new ReadOnlySpan<byte>(message, bytes));
     }
 
+    /// <summary>
+    /// Has the kernel drop a name, and what nobody uses behind it; ENOENT if it knows no such name. It waits for whoever works in
+    /// the directory, and perhaps for the lock of a file there, which takes other replies: never call this on a thread that sends
+    /// any.
+    /// </summary>
+    public Errno InvalidateName(NodeId directory, ReadOnlySpan<byte> name)
+    {
+        var head = FuseProtocol.OutHeaderSize + sizeof(FuseNotifyInvalEntryOut);
+        var bytes = head + name.Length + 1;
+        var message = stackalloc byte[bytes];
+        *(FuseOutHeader*)message = new FuseOutHeader { Length = (uint)bytes, Error = (int)FuseNotifyCode.InvalidateEntry };
+        *(FuseNotifyInvalEntryOut*)(message + FuseProtocol.OutHeaderSize) =
+            new FuseNotifyInvalEntryOut { Parent = directory.Value, NameLength = (uint)name.Length };
+        name.CopyTo(new Span<byte>(message + head, name.Length));
+        message[bytes - 1] = 0;
+        return Write(new ReadOnlySpan<byte>(message, bytes));
+    }
+
     /// <summary>Writes one whole reply.</summary>
     public Errno Write(ReadOnlySpan<byte> reply)
     {

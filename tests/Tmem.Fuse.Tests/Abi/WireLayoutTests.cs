@@ -37,6 +37,7 @@ public sealed partial class WireLayoutTests
     {
         ["FuseKstatfs.NameLength"] = "namelen",
         ["FuseDirent.NameLength"] = "namelen",
+        ["FuseNotifyInvalEntryOut.NameLength"] = "namelen",
         ["FuseInHeader.Length"] = "len",
         ["FuseOutHeader.Length"] = "len",
         ["FuseInHeader.TotalExtLength"] = "total_extlen",

@@ -131,6 +131,33 @@ public sealed class DeferredReplyTests : IDisposable
         NothingMore(1);
     }
 
+    [Fact]
+    public unsafe void The_kernel_is_told_of_names_that_are_gone()
+    {
+        _bench.Files.Gone.Enqueue((new NodeId(7), "gone"u8.ToArray()));
+        using var deferred = Make();
+        deferred.Start();
+        var message = stackalloc byte[300];
+        foreach (var name in new[] { "gone", new string('n', 255) })
+        {
+            var poll = new PollDescriptor { Descriptor = _kernel[0].Descriptor, Events = Libc.POLLIN };
+            Assert.True(Libc.poll(&poll, 1, 20_000) > 0, "nothing was told");
+            var length = (int)Libc.read(_kernel[0].Descriptor, message, 300);
+            var header = *(FuseOutHeader*)message;
+            Assert.Equal(((uint)length, 0UL, (int)FuseNotifyCode.InvalidateEntry), (header.Length, header.Unique, header.Error));
+            var told = *(FuseNotifyInvalEntryOut*)(message + FuseProtocol.OutHeaderSize);
+            Assert.Equal((7UL, (uint)name.Length, 0u), (told.Parent, told.NameLength, told.Flags));
+            // With a NUL behind it.
+            var head = FuseProtocol.OutHeaderSize + sizeof(FuseNotifyInvalEntryOut);
+            Assert.Equal(global::System.Text.Encoding.ASCII.GetBytes(name + "\0"),
+                new ReadOnlySpan<byte>(message, length)[head..].ToArray());
+            if (name.Length > 4) break;
+            lock (_bench.Files.Gone) _bench.Files.Gone.Enqueue((new NodeId(7), [.. Enumerable.Repeat((byte)'n', 255)]));
+            _bench.Files.NamesLeft!();
+        }
+        NothingMore(1);
+    }
+
     /// <summary>
     /// A removed file of which the kernel caches much: it is told to invalidate a part at a time, and a request that needs little
     /// meanwhile waits for one part at most.

@@ -280,6 +280,11 @@ public sealed class TakeoverTests : IDisposable
 
         public Action? WorkLeft { set => handler.WorkLeft = value; }
 
+        public Action? NamesLeft { set => handler.NamesLeft = value; }
+
+        public bool TryTakeName(Span<byte> name, out NodeId directory, out int length) =>
+            handler.TryTakeName(name, out directory, out length);
+
         public bool DropSome() => handler.DropSome();
 
         public bool DropSome(in Deferral deferral) => handler.DropSome(in deferral);
