@@ -66,6 +66,89 @@ public sealed class MountHelperTests : IDisposable
     }
 
     [Fact]
+    public void A_remount_changes_capacity_owner_and_mode_and_tells_what_it_leaves()
+    {
+        var lines = _machine.Run("""
+            mount -t tmem none $M -o capacity=64M
+            room() { $CTL --mount $M status --json | sed -n 's/.*"capacityBytes": *\([0-9]*\).*/\1/p'; }
+            tell mount -o remount,capacity=32M,mode=1777,uid=12 $M; room; stat -c '%u %g %a' $M
+            tell mount -o remount,ro,capacity=48M,gid=13 $M; room; stat -c '%u %g %a' $M; shown
+            tell mount -o remount,ro,capacity=48M,gid=14 $M; stat -c '%g' $M
+            tell mount -o remount,rw,capacity=48M,gid=14,threads=4,codec=pool $M; stat -c '%g' $M; shown
+            tell mount -o remount,capacity=900M $M; room
+            tell mount -o remount,threads=2,region=$F/r $M | sed 's/--socket [^ ]*/--socket S/'
+            echo "none $M tmem capacity=48M,mode=1777,ro 0 0" > $F/fstab
+            tell mount -T $F/fstab -o remount,ro $M; room; shown
+            umount $M
+            """);
+        const string tells = "is nothing that a remount changes, and it stays";
+        Assert.Collection(lines,
+            line => Assert.Equal("0 ", line), line => Assert.Equal($"{32 << 20}", line), line => Assert.Equal("12 0 1777", line),
+            line => Assert.Equal("0 ", line), line => Assert.Equal($"{48 << 20}", line), line => Assert.Equal("12 13 1777", line),
+            line => Assert.Equal("none fuse.tmem ro,noatime", line),
+            line => Assert.Equal("0 mount.fuse.tmem: uid, gid and mode are not changed while $M is for reading alone; give rw as "
+                + "well", line),
+            line => Assert.Equal("13", line),
+            line => Assert.Equal("0 ", line), line => Assert.Equal("14", line),
+            line => Assert.Equal("none fuse.tmem rw,noatime", line),
+            line => Assert.StartsWith("32 mount.fuse.tmem: capacity: ", line, StringComparison.Ordinal),
+            line => Assert.Equal($"{48 << 20}", line),
+            line => Assert.Equal($"0 mount.fuse.tmem: threads=2 {tells} 4; 'tmemctl --socket S upgrade --threads 2' changes it",
+                line),
+            line => Assert.Equal($"mount.fuse.tmem: region=$F/r {tells} none; unmount it and mount it again", line),
+            line => Assert.Equal("0 ", line), line => Assert.Equal($"{48 << 20}", line),
+            line => Assert.Equal("none fuse.tmem ro,noatime", line));
+    }
+
+    [Fact]
+    public void The_log_of_a_mount_goes_with_an_orderly_end_and_stays_after_another()
+    {
+        if (File.Exists("/run/systemd/journal/stdout")) Assert.Skip("the log goes to the journal here");
+        var lines = _machine.Run("""
+            log() { ls /run/tmem/mount-*$(basename $F | sed 's/-/\\\\x2d/g')*.log 2>/dev/null | wc -l; }
+            mount -t tmem none $M -o capacity=64M; log
+            $CTL --mount $M upgrade >/dev/null; log
+            umount $M; log
+            mount -t tmem none $M -o capacity=64M,log=$F/mine
+            umount $M; grep -c 'is unmounted; ending' $F/mine
+            echo junk > $F/junk; chmod 600 $F/junk
+            mount -t tmem none $M -o capacity=64M,region=$F/junk 2>/dev/null || log
+            mount -t tmem none $M -o capacity=64M; echo 1 > /sys/fs/fuse/connections/$(stat -c %d $M)/abort
+            while pgrep -f "tmemd --mount $M" >/dev/null; do sleep 0.1; done; log
+            mount -t tmem none $M -o capacity=64M; umount -l $M
+            while pgrep -f "tmemd --mount $M" >/dev/null; do sleep 0.1; done; log
+            """);
+        Assert.Equal(["1", "1", "0", "1", "1", "1", "0"], lines);
+    }
+
+    [Fact]
+    public void A_directory_that_is_not_UTF8_is_shown_and_refused()
+    {
+        var lines = _machine.Run("""
+            bad=$(printf "$F/caf\\351"); mkdir "$bad"; ln -s "$bad" $F/link
+            tell mount -t tmem none "$bad" -o capacity=64M
+            tell mount.tmem none $F/link -o capacity=64M
+            D=$(dirname $CTL)/tmemd
+            tell $D --mount "$bad" --capacity 64M --socket $F/s
+            tell $D --mount $F/link --capacity 64M --socket $F/s | sed -n 's/.*Z error //p'
+            cd "$bad"; mkdir sub
+            tell $D --mount sub --capacity 64M --socket $F/s | sed -n 's/.*Z error //p'
+            tell $CTL --mount "$bad" status
+            cd /; rm -r "$bad"
+            """);
+        const string theirs = "The mount point is '$F/caf\\xe9', and names of mount points are UTF-8. Rename that directory, or "
+            + "choose another one.";
+        Assert.Equal(
+        [
+            "1 mount.tmem: names are UTF-8, and '$F/caf\\xe9' is not; choose a directory of another name",
+            "32 mount.tmem: " + theirs[..^1],
+            "2 tmemd: arguments are UTF-8, and '$F/caf\\xe9' is not; give a name that is; see tmemd --help",
+            theirs, theirs.Replace("xe9'", "xe9/sub'", StringComparison.Ordinal),
+            "2 tmemctl status: arguments are UTF-8, and '$F/caf\\xe9' is not; give a name that is; see tmemctl status --help",
+        ], lines);
+    }
+
+    [Fact]
     public void A_line_of_fstab_is_mounted_once_and_remounted_by_its_directory()
     {
         var lines = _machine.Run("""

@@ -70,6 +70,16 @@ public class SaveRestoreTests
         foreach (var command in new[] { new[] { "save", "p", place }, ["metrics", "--textfile", place] })
             Assert.Contains($"{place} is {what}", daemon.Control(command).Errors, StringComparison.Ordinal);
         Assert.Single(Directory.GetFiles(daemon.Folder, "saved*"));
+        var folder = Path.Combine(daemon.Folder, "folder");
+        Directory.CreateDirectory(folder);
+        Assert.Equal($"tmemctl: {folder} is a directory; name a file in it, as in {folder}/p.tmem\n",
+            daemon.Control("save", "p", folder).Errors);
+        Assert.Equal($"tmemctl: {folder} is a directory; name the file in it that 'save' has written\n",
+            daemon.Control("restore", folder).Errors);
+        Assert.Equal($"tmemctl: there is no file {folder}/none; name the one that 'save' has written\n",
+            daemon.Control("restore", folder + "/none").Errors);
+        Assert.Equal($"tmemctl: there is no directory {folder}/none; make it first: mkdir -p {folder}/none\n",
+            daemon.Control("save", "p", folder + "/none/p").Errors);
         daemon.Stop();
     }
 

@@ -1,7 +1,5 @@
-using System.Buffers;
-using System.Globalization;
-using System.Text;
 using System.Text.Unicode;
+using Tmem.Control.Messages;
 
 namespace Tmem.Control.CommandLine;
 
@@ -30,21 +28,9 @@ internal static class ArgumentBytes
             var end = commandLine.Length - 1;
             var start = commandLine[..end].LastIndexOf((byte)0) + 1;
             var word = commandLine[start..end];
-            if (!Utf8.IsValid(word)) found = Show(word);
+            if (!Utf8.IsValid(word)) found = SafeText.OfBytes(word);
             commandLine = commandLine[..start];
         }
         return found;
-    }
-
-    private static string Show(ReadOnlySpan<byte> word)
-    {
-        var text = new StringBuilder(word.Length + 16);
-        while (word.Length > 0)
-        {
-            if (Rune.DecodeFromUtf8(word, out var letter, out var length) == OperationStatus.Done) text.Append(letter);
-            else foreach (var bad in word[..length]) text.Append(CultureInfo.InvariantCulture, $"\\x{bad:x2}");
-            word = word[length..];
-        }
-        return text.ToString();
     }
 }

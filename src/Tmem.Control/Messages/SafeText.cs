@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -23,6 +24,19 @@ internal static class SafeText
                 .Append(((int)letter).ToString(letter < 256 ? "x2" : "x4", CultureInfo.InvariantCulture));
         }
         return result.ToString();
+    }
+
+    /// <summary>Bytes that should be UTF-8, as text: those that are not become escapes.</summary>
+    public static string OfBytes(ReadOnlySpan<byte> bytes)
+    {
+        var text = new StringBuilder(bytes.Length + 16);
+        while (bytes.Length > 0)
+        {
+            if (Rune.DecodeFromUtf8(bytes, out var letter, out var length) == OperationStatus.Done) text.Append(letter);
+            else foreach (var bad in bytes[..length]) text.Append(CultureInfo.InvariantCulture, $"\\x{bad:x2}");
+            bytes = bytes[length..];
+        }
+        return text.ToString();
     }
 
     private static bool IsUnsafe(char letter) => char.IsControl(letter)

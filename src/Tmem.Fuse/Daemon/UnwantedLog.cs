@@ -5,7 +5,7 @@ using Tmem.Fuse.Native;
 namespace Tmem.Fuse.Daemon;
 
 /// <summary>
-/// A log in a file that nobody asked for (<see cref="DaemonOptions.RemovesLog"/>): nothing is left of it when the daemon has ended
+/// A log in a file that nobody asked for (<see cref="DaemonOptions.RemovesLog"/>): nothing is left of it when the daemon ended
 /// in order; after any other end somebody will want to read it.
 /// </summary>
 internal static class UnwantedLog

@@ -67,6 +67,10 @@ internal sealed class FuseMount
             throw new StartupException("The mount point is empty. Name a directory, as in --mount /mnt/tmem.");
         var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
         RefuseMounted(path, tmemctl); // Before it is looked at: one whose daemon is gone cannot be.
+        // By way of a link, or of the working directory: whoever types such a name is told before.
+        if (Libc.UnshowableRealPath(directory) is { } unshowable)
+            throw new StartupException($"The mount point is '{unshowable}', and names of mount points are UTF-8. Rename that "
+                + "directory, or choose another one.");
         if (File.Exists(path)) throw new StartupException($"{path} is not a directory. Choose a directory as mount point.");
         if (!Directory.Exists(path))
             throw new StartupException($"{path} does not exist. Make it first: mkdir -p {ShellWord.Of(path)}");

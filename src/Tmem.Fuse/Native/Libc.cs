@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Tmem.Control.Host;
+using Tmem.Control.Messages;
 
 namespace Tmem.Fuse.Native;
 
@@ -133,6 +134,16 @@ internal static unsafe partial class Libc
         const int size = 4096;
         var buffer = stackalloc byte[size];
         return realpath(path, buffer) is null ? null : Marshal.PtrToStringUTF8((nint)buffer);
+    }
+
+    /// <summary>The same, escaped to be shown, if it is not UTF-8; null if it is, or there is none.</summary>
+    public static string? UnshowableRealPath(string path)
+    {
+        const int size = 4096;
+        var buffer = stackalloc byte[size];
+        if (realpath(path, buffer) is null) return null;
+        var bytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(buffer);
+        return System.Text.Unicode.Utf8.IsValid(bytes) ? null : SafeText.OfBytes(bytes);
     }
 
     /// <summary>

@@ -82,6 +82,7 @@ internal static class TransferVerbs
         {
             if (file == Pipe && !Console.IsOutputRedirected)
                 throw new TransferException("a stream of pools is nothing for a terminal", "name a file, or pipe it somewhere");
+            if (file != Pipe) RefusePlace(file, pools[0].Name);
             using var replacing = file == Pipe ? null : new ReplacingFile(file, ownerOnly);
             if (replacing is not null) RefuseOwnStore(file, replacing.Stream, connection);
             // Not the console's stream: that says nothing of a reader that has gone.
@@ -122,6 +123,10 @@ internal static class TransferVerbs
         try
         {
             if (context.Client.Pools().Value is { } list) maker.RemoveLeft(list.Pools);
+            if (file != Pipe && Directory.Exists(file))
+                throw new TransferException($"{file} is a directory", "name the file in it that 'save' has written");
+            if (file != Pipe && !File.Exists(file))
+                throw new TransferException($"there is no file {file}", "name the one that 'save' has written");
             using var stream = file == Pipe ? Console.OpenStandardInput() : File.OpenRead(file);
             using var buffered = new BufferedStream(stream, BufferBytes);
             var reader = new TreeReader(buffered);
@@ -164,6 +169,15 @@ internal static class TransferVerbs
 
     private static SavedPool Saved(PoolSummary pool) => new(pool.Name, pool.Kind != "persistent", pool.RefuseIncompressible,
         (uint)PoolMaker.CodecOf(pool.Codec), pool.LimitBytes, pool.Mode, pool.Owner, pool.Group);
+
+    private static void RefusePlace(string file, string pool)
+    {
+        if (Directory.Exists(file))
+            throw new TransferException($"{file} is a directory", "name a file in it, as in "
+                + ShellWord.Of(Path.Combine(file, pool + ".tmem")));
+        if (Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder && !Directory.Exists(folder))
+            throw new TransferException($"there is no directory {folder}", $"make it first: mkdir -p {ShellWord.Of(folder)}");
+    }
 
     private static void RefuseOwnStore(string file, FileStream stream, int connection)
     {

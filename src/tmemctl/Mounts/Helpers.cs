@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Tmem.Control.CommandLine;
 using Tmem.Control.Messages;
 using Tmem.Ctl.Native;
 
@@ -30,7 +31,9 @@ internal static class Helpers
         var mounts = letters == MountHelper.Letters;
         var usage = mounts ? MountHelper.Usage : UnmountHelper.Usage;
         var lines = new HelperLines(name, output, error);
-        if (args is ["-h" or "--help"])
+        if (ArgumentBytes.NotUtf8(args) is { } shown)
+            exit = lines.Fail(HelperExit.Usage, $"names are UTF-8, and '{shown}' is not", "choose a directory of another name");
+        else if (args is ["-h" or "--help"])
             lines.Note(usage);
         else if (HelperWords.Parse(args, letters, mounts ? 2 : 1, out var problem) is not { } words)
             exit = lines.Fail(HelperExit.Usage, problem, usage);

@@ -36,7 +36,7 @@ internal static class MountHelper
         {
             if (mounted is not { FileSystemType: FileSystemType })
                 return lines.Fail(HelperExit.Failed, $"{directory} is no tmem mount", "leave remount out to make one");
-            return words.Has('f') ? HelperExit.Done : Remount(directory, wish.Flags, lines);
+            return words.Has('f') ? HelperExit.Done : Remounting.Run(directory, mounted.Value, wish, lines);
         }
         if (mounted is { FileSystemType: FileSystemType })
             return lines.Fail(HelperExit.Failed, $"{directory} is a tmem mount already", "unmount it first, or change it "
@@ -53,7 +53,7 @@ internal static class MountHelper
         using var log = LogPlace.Open(wish.Log, Path.ChangeExtension(socket, ".log"), out var problem);
         if (log is null) return lines.Fail(HelperExit.Failed, problem);
         // What would change the root directory is done first.
-        var setsRoot = wish.Owner is not null || wish.Group is not null || wish.Mode is not null;
+        var setsRoot = wish.SetsRoot;
         var flags = setsRoot ? wish.Flags & ~MountFlags.ReadOnly : wish.Flags;
         var capacity = wish.Capacity ?? PhysicalMemory.Bytes / UsualShare;
         Environment.CurrentDirectory = "/"; // The daemon's, too: it must not hold the caller's.
@@ -61,11 +61,13 @@ internal static class MountHelper
             [
                 "--mount", directory, "--mount-source", source, "--mount-options", MountFlags.Describe(flags),
                 "--capacity", ByteSize.Exact(capacity), "--socket", socket, .. wish.Daemon,
+                // One that nobody has asked for is of use only while there is something to tell.
+                .. (ReadOnlySpan<string>)(wish.Log is null && log.Stream is null ? ["--remove-log"] : []),
             ], socket, log) is { } why)
             return lines.Fail(HelperExit.Failed, why);
-        if (setsRoot && SetRoot(directory, wish).Problem() is { } unset)
+        if (setsRoot && RootDirectory.Set(directory, wish).Problem() is { } unset)
             return lines.Fail(HelperExit.Failed, $"{directory} is mounted, and its owner and mode cannot be set: {unset}");
-        if (flags != wish.Flags && Remount(directory, wish.Flags, lines) is not 0 and var exit) return exit;
+        if (flags != wish.Flags && Remounting.Change(directory, wish.Flags, lines) is not 0 and var exit) return exit;
         if (!words.Has('n')) NameUnmountHelper(source, directory);
         if (words.Has('v')) lines.Note($"{directory} is mounted; its daemon's socket is {socket}");
         return HelperExit.Done;
@@ -88,28 +90,5 @@ internal static class MountHelper
         {
             // Started by another program than mount(8), where there is none.
         }
-    }
-
-    private static Errno SetRoot(string directory, MountWish wish)
-    {
-        var error = Files.Open(directory, Files.ReadOnly | Files.DirectoryOnly, out var root);
-        if (error != Errno.Ok) return error;
-        if (wish.Owner is not null || wish.Group is not null)
-            error = Files.ChangeOwner(root, wish.Owner ?? uint.MaxValue, wish.Group ?? uint.MaxValue);
-        // After the owner, whose change takes set-id bits away.
-        if (error == Errno.Ok && wish.Mode is { } mode) error = Files.ChangeMode(root, mode);
-        Files.Close(root);
-        return error;
-    }
-
-    private static int Remount(string directory, uint flags, HelperLines lines)
-    {
-        var error = Machine.Remount(directory, flags);
-        return error switch
-        {
-            Errno.Ok => HelperExit.Done,
-            Errno.EBUSY => lines.Fail(HelperExit.Failed, $"{directory} is busy: a file on it is open for writing"),
-            _ => lines.Fail(HelperExit.Failed, $"{directory} cannot be remounted: {error.Problem()}"),
-        };
     }
 }

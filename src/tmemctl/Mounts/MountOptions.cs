@@ -73,8 +73,8 @@ internal static class MountOptions
         Flag("nosymfollow", "Symbolic links are not followed."),
         Flag("symfollow", "They are. The default."),
         new("remount", null,
-            "Change the flags of a mount that is there: ro, rw, noexec and the like. Everything else stays, whatever the other "
-            + "options say; change that through the daemon's socket.",
+            "Change a mount that is there: its flags (ro, rw, noexec and the like), capacity, uid, gid and mode. Everything else "
+            + "stays; what another option asks for in vain is told, with what changes it.",
             (wish, _) => Set(() => wish.IsRemount = true)),
         new(["noatime", "nodiratime"], null, "Reading does not change a file's access time: always so.", Ignore),
         new(["atime", "relatime", "strictatime", "diratime", "lazytime"], null,

@@ -19,6 +19,19 @@ internal sealed class MountWish
     /// <summary>Options of tmemd, and their values.</summary>
     public List<string> Daemon { get; } = [];
 
+    /// <summary>The same as options with their values, "" for one that has none.</summary>
+    public IEnumerable<(string Option, string Value)> DaemonOptions
+    {
+        get
+        {
+            for (var at = 0; at < Daemon.Count; at++)
+            {
+                var hasValue = at + 1 < Daemon.Count && !Daemon[at + 1].StartsWith("--", StringComparison.Ordinal);
+                yield return (Daemon[at], hasValue ? Daemon[++at] : "");
+            }
+        }
+    }
+
     /// <summary>The daemon's socket; null for the one that belongs to the directory.</summary>
     public string? Socket { get; set; }
 
@@ -33,6 +46,12 @@ internal sealed class MountWish
 
     /// <summary>The mode of the root directory; null to leave it.</summary>
     public uint? Mode { get; set; }
+
+    /// <summary>Whether it says anything of the root directory.</summary>
+    public bool SetsRoot => Owner is not null || Group is not null || Mode is not null;
+
+    /// <summary>Whether it says anything that only the daemon knows or changes.</summary>
+    public bool AsksDaemon => Capacity is not null || Daemon.Count > 0 || Socket is not null || Log is not null;
 
     /// <summary>What is done otherwise than was asked for, in lines.</summary>
     public List<string> Notes { get; } = [];

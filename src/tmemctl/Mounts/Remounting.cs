@@ -1,0 +1,126 @@
+using Tmem.Control;
+using Tmem.Control.Host;
+using Tmem.Control.Messages;
+using Tmem.Ctl.Native;
+
+namespace Tmem.Ctl.Mounts;
+
+/// <summary>
+/// <c>mount -o remount</c>: changes the capacity, owner and mode of the root directory, and the flags; of any other option that
+/// asks for something else than what runs, it tells what changes that. mount(8) gives a remount the options of the line of fstab,
+/// too, so most of them ask for what there is.
+/// </summary>
+internal static class Remounting
+{
+    private const int PageShift = 12;
+    private const string Again = "unmount it and mount it again";
+
+    public static int Run(string directory, MountEntry mount, MountWish wish, HelperLines lines)
+    {
+        var status = wish.AsksDaemon ? StatusOf(directory, out var client) : StatusOf(null, out client);
+        if (wish.AsksDaemon && status is null)
+            lines.Warn($"the daemon of {directory} does not answer: only what belongs to the mount is changed");
+        if (status is not null && Resize(client!, status, wish.Capacity) is { } refused)
+            return lines.Fail(HelperExit.Failed, $"capacity: {refused}");
+        var isReadOnly = (mount.Flags & MountFlags.ReadOnly) != 0;
+        if (isReadOnly && Change(directory, wish.Flags, lines) is not 0 and var exit) return exit;
+        if (SetRoot(directory, wish, isReadOnly && (wish.Flags & MountFlags.ReadOnly) != 0, lines) is not 0 and var unset)
+            return unset;
+        if (!isReadOnly && Change(directory, wish.Flags, lines) is not 0 and var unchanged) return unchanged;
+        if (status is not null)
+            foreach (var line in Differences(wish, status)) lines.Warn(line);
+        return HelperExit.Done;
+    }
+
+    /// <summary>Changes the flags.</summary>
+    public static int Change(string directory, uint flags, HelperLines lines)
+    {
+        var error = Machine.Remount(directory, flags);
+        return error switch
+        {
+            Errno.Ok => HelperExit.Done,
+            Errno.EBUSY => lines.Fail(HelperExit.Failed, $"{directory} is busy: a file on it is open for writing"),
+            _ => lines.Fail(HelperExit.Failed, $"{directory} cannot be remounted: {error.Problem()}"),
+        };
+    }
+
+    /// <summary>What of the wish a remount leaves, with what would change it.</summary>
+    public static IEnumerable<string> Differences(MountWish wish, StatusReply status)
+    {
+        foreach (var (option, value) in wish.DaemonOptions)
+        {
+            var name = option[2..];
+            var (now, remedy) = name switch
+            {
+                "region" => (status.Region.StartsWith('/') ? status.Region : "none", Again),
+                "sync-interval" => (Text(status.Settings?.SyncInterval, value), Again),
+                "huge-pages" => (status.Settings is { HugePages: false } ? "off" : "", Again),
+                "drop-damaged" => ("off", "it is for the moment when a region's file is opened: unmount it and mount it again"),
+                "threads" => (Text(status.Threads, value), Upgrade()),
+                "spin" => (Text(status.Settings?.Spin, value), Upgrade()),
+                "codec" => (status.Codec ?? "pool", Upgrade()),
+                "log" => (status.Settings is { } settings ? settings.Log.ToString().ToLowerInvariant() : value, Upgrade()),
+                _ => ("", Again),
+            };
+            if (now != value)
+                yield return Left(name == "log" ? "log-level" : name, value, now, remedy);
+
+            string Upgrade() => $"'{new ControlCommand(status.SocketPath).Line($"upgrade {option}", value)}' changes it";
+        }
+        if (wish.Socket is { } socket && socket != status.SocketPath)
+            yield return Left("socket", socket, status.SocketPath, Again);
+        if (wish.Log is { } log && !IsOpen(log, status.Processes)) yield return Left("log", log, "elsewhere", Again);
+    }
+
+    private static string Left(string name, string value, string now, string remedy) =>
+        $"{name}{(value.Length == 0 ? "" : "=" + value)} is nothing that a remount changes, and it stays {now}; {remedy}";
+
+    /// <summary>A number; as it is wished for, if it is not known.</summary>
+    private static string Text(int? number, string wished) => number is { } known ? $"{known}" : wished;
+
+    private static StatusReply? StatusOf(string? directory, out ControlClient? client)
+    {
+        client = directory is not null && DaemonFinder.SocketOf(directory) is { } socket ? new ControlClient(socket) : null;
+        return client?.Status().Value;
+    }
+
+    private static string? Resize(ControlClient client, StatusReply status, long? capacity)
+    {
+        // The kernel counts pages.
+        if (capacity is not { } bytes || bytes >> PageShift == status.Store.CapacityBytes >> PageShift) return null;
+        var reply = client.Resize(bytes);
+        return reply.Value is not null ? null
+            : reply.Error is { } refused ? $"{refused.Message}; {refused.Data?.Remedy}" : reply.Unreachable;
+    }
+
+    private static int SetRoot(string directory, MountWish wish, bool isReadOnly, HelperLines lines)
+    {
+        if (!wish.SetsRoot) return HelperExit.Done;
+        var error = RootDirectory.Look(directory, wish, out var differs);
+        if (error == Errno.Ok && differs)
+        {
+            if (isReadOnly)
+            {
+                lines.Warn($"uid, gid and mode are not changed while {directory} is for reading alone; give rw as well");
+                return HelperExit.Done;
+            }
+            error = RootDirectory.Set(directory, wish);
+        }
+        return error.Problem() is { } problem
+            ? lines.Fail(HelperExit.Failed, $"owner and mode of {directory} cannot be set: {problem}") : HelperExit.Done;
+    }
+
+    /// <summary>Whether the keeper, which writes the log, has a file open; true if that cannot be seen.</summary>
+    private static bool IsOpen(string file, ProcessFigures processes)
+    {
+        try
+        {
+            return ProcessDescriptors.Of($"/proc/{processes.KeeperPid}")
+                .Any(link => new FileInfo(link).LinkTarget == file);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return true;
+        }
+    }
+}
