@@ -4,6 +4,7 @@ using CsCheck;
 using Tmds.Linux;
 using Tmem.Engine.Format;
 using Tmem.Engine.Records;
+using Tmem.Engine.Tests.Durability;
 
 namespace Tmem.Engine.Tests;
 
@@ -328,17 +329,13 @@ public sealed class AttachTests : IDisposable
             client.Put(pool, new ObjectId(1), 0, Pages.Text(1));
         }
         // The first object lies at the start of the first object span; its page descriptor is its sixth word.
-        var bytes = File.ReadAllBytes(_path);
-        var words = MemoryMarshal.Cast<byte, ulong>(bytes.AsSpan());
-        var found = -1;
-        for (var i = 0; i < words.Length - 8 && found < 0; i++)
-        {
-            if (words[i + 1] == 1 && words[i + 2] == 0 && words[i + 3] == 0 && (words[i] & 3) == 2 && words[i + 8] == 1)
-                found = i;
-        }
+        var found = SparseFile.Read(_path).Find(IsTheObject);
         Assert.True(found > 0);
-        Overwrite((found + 5) * 8, 0x123457);
+        Overwrite(found + 5 * 8, 0x123457);
         Assert.Contains("damaged", Assert.Throws<RegionException>(Open).Message, StringComparison.Ordinal);
+
+        static bool IsTheObject(ReadOnlySpan<ulong> words) => words.Length > 8
+            && words[1] == 1 && words[2] == 0 && words[3] == 0 && (words[0] & 3) == 2 && words[8] == 1;
     }
 
     private TmemEngine Open() => Open(16);

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 
 namespace Tmem.Engine.Tests.Durability;
 
@@ -49,7 +48,7 @@ public sealed class RegionFileTests : IDisposable
             Assert.Contains("in use", Assert.Throws<RegionException>(() => Open(At("r"), readOnly: true)).Message,
                 StringComparison.Ordinal);
         }
-        var before = SHA256.HashData(File.ReadAllBytes(At("r")));
+        var before = SparseFile.Read(At("r")).Hash();
         using (var look = Open(At("r"), readOnly: true))
         using (Open(At("r"), readOnly: true))
         {
@@ -57,7 +56,7 @@ public sealed class RegionFileTests : IDisposable
             look.Client(new TmemClientId(1)).DestroyPool(pool);
             Assert.Equal(TmemStatus.Ok, look.Sync());
         }
-        Assert.Equal(before, SHA256.HashData(File.ReadAllBytes(At("r"))));
+        Assert.Equal(before, SparseFile.Read(At("r")).Hash());
     }
 
     private static TmemEngine Open(string path, bool readOnly = false) => TmemEngine.Open(new EngineOptions

@@ -2,6 +2,7 @@ using Microsoft.Win32.SafeHandles;
 using Tmem.Control.Messages;
 using Tmem.Engine;
 using Tmem.Engine.Records;
+using Tmem.Engine.Tests.Durability;
 using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Filesystem;
 using Tmem.Fuse.Native;
@@ -39,7 +40,7 @@ public sealed class RegionCheckRecordsTests : IDisposable
     public void The_check_finds_what_a_start_finds(byte kind, int from, int to)
     {
         var records = Fill(kind);
-        var bytes = File.ReadAllBytes(_path);
+        var bytes = SparseFile.Read(_path);
         Assert.Equal("sound", Verdict(bytes, -1, 0));
         var random = new Random(kind);
         for (var flip = 0; flip < Flips; flip++)
@@ -99,9 +100,9 @@ public sealed class RegionCheckRecordsTests : IDisposable
     public void A_damaged_record_is_named_by_its_file()
     {
         var attribute = Fill(RecordKind.Attribute)[0];
-        var bytes = File.ReadAllBytes(_path);
+        var bytes = SparseFile.Read(_path);
         bytes[attribute.Place + HeaderBytes + attribute.Length - 1] ^= 1;
-        File.WriteAllBytes(_path, bytes);
+        bytes.WriteTo(_path);
         var (code, report) = Check();
         Assert.Equal(1, code);
         Assert.StartsWith($"{_path}: DAMAGED in 1 place: restore", report, StringComparison.Ordinal);
@@ -117,14 +118,14 @@ public sealed class RegionCheckRecordsTests : IDisposable
     public void A_lost_name_is_told_by_its_directory_and_its_file_by_its_new_place(int from, string says)
     {
         var entries = Fill(RecordKind.Entry);
-        var bytes = File.ReadAllBytes(_path);
+        var bytes = SparseFile.Read(_path);
         var (place, length) = Assert.Single(entries, entry => bytes[entry.Place + HeaderBytes + entry.Length - 1] == (byte)'f');
-        var parent = bytes.AsSpan(place + HeaderBytes + 32, 8).ToArray();
-        var inode = BitConverter.ToUInt64(bytes, place + HeaderBytes + 40);
+        var parent = bytes.Word(place + HeaderBytes + 32);
+        var inode = bytes.Word(place + HeaderBytes + 40);
         // Eight bytes, but not the word that names its directory.
         for (var at = place + from; at < place + from + 8; at++) bytes[at] ^= 0xA5;
-        Assert.Equal(parent, bytes.AsSpan(place + HeaderBytes + 32, 8).ToArray());
-        File.WriteAllBytes(_path, bytes);
+        Assert.Equal(parent, bytes.Word(place + HeaderBytes + 32));
+        bytes.WriteTo(_path);
         var moved = $"inode {inode} has lost its name: it is /p/lost+found/{inode} now";
 
         var (code, report) = Check();
@@ -139,7 +140,7 @@ public sealed class RegionCheckRecordsTests : IDisposable
         Assert.Equal("damage in region: 1 damaged record of the file system; 'tmemctl check' names what is still damaged",
             log[^1]);
 
-        File.WriteAllBytes(_path, bytes);
+        bytes.WriteTo(_path);
         log = Log(drop: true);
         Assert.Contains(log, line => line.Contains(says, StringComparison.Ordinal));
         Assert.Equal("damage in region: 1 damaged record of the file system; what was damaged is dropped", log[^1]);
@@ -149,10 +150,10 @@ public sealed class RegionCheckRecordsTests : IDisposable
     public void Of_a_record_of_which_nothing_is_whole_the_check_says_so()
     {
         var (place, length) = Fill(RecordKind.Attribute)[0];
-        var bytes = File.ReadAllBytes(_path);
+        var bytes = SparseFile.Read(_path);
         bytes[place + 1] ^= 0xFF;
         bytes[place + HeaderBytes + length - 1] ^= 1;
-        File.WriteAllBytes(_path, bytes);
+        bytes.WriteTo(_path);
         Assert.Contains(" is damaged in its header: what it was cannot be told\n", Check().Report, StringComparison.Ordinal);
     }
 
@@ -160,12 +161,12 @@ public sealed class RegionCheckRecordsTests : IDisposable
     public void Records_come_before_pages()
     {
         var (place, _) = Fill(RecordKind.Attribute)[0];
-        var bytes = File.ReadAllBytes(_path);
+        var bytes = SparseFile.Read(_path);
         bytes[place + 1] ^= 0xFF;
-        var page = bytes.AsSpan().IndexOf(TestVolume.Noise(2 * TestVolume.Page, 1).AsSpan(0, 64));
+        var page = bytes.IndexOf(TestVolume.Noise(2 * TestVolume.Page, 1).AsSpan(0, 64));
         Assert.True(page > 0);
         bytes[page] ^= 1;
-        File.WriteAllBytes(_path, bytes);
+        bytes.WriteTo(_path);
         var lines = Check().Report.TrimEnd('\n').Split('\n');
         Assert.Equal(4, lines.Length);
         Assert.EndsWith(" it was an extended attribute of /p/d/f", lines[2], StringComparison.Ordinal);
@@ -176,28 +177,28 @@ public sealed class RegionCheckRecordsTests : IDisposable
     public void With_an_inode_its_pages_are_dropped_and_the_file_is_sound_again()
     {
         var places = Fill(RecordKind.Inode);
-        var bytes = File.ReadAllBytes(_path);
-        var regular = places.Where(inode => BitConverter.ToUInt64(bytes, inode.Place + HeaderBytes + 8) == 2 * TestVolume.Page);
+        var bytes = SparseFile.Read(_path);
+        var regular = places.Where(inode => bytes.Word(inode.Place + HeaderBytes + 8) == 2 * TestVolume.Page);
         bytes[Assert.Single(regular).Place + HeaderBytes] ^= 1;
-        File.WriteAllBytes(_path, bytes);
+        bytes.WriteTo(_path);
         Assert.Contains("the pages of lost inodes are dropped: those of 1", Start(drop: true));
         var (code, report) = Check();
         Assert.True(code == 0, report);
     }
 
     /// <summary>The verdict of both, "sound" or "damaged", on the file with one bit flipped.</summary>
-    private string Verdict(byte[] sound, int at, int bit)
+    private string Verdict(SparseFile bytes, int at, int bit)
     {
-        var bytes = (byte[])sound.Clone();
         if (at >= 0) bytes[at] ^= (byte)(1 << bit);
-        File.WriteAllBytes(_path, bytes);
+        bytes.WriteTo(_path);
         var (code, report) = Check();
         var found = Start(drop: false);
         var where = $"bit {bit} of byte {at}";
         Assert.True(found.Count > 0 == (code == 1), $"{where}: the check says {report}, a start {string.Join("; ", found)}");
         Assert.Equal(code == 0, report.StartsWith($"{_path}: sound\n", StringComparison.Ordinal));
+        if (found.Count > 0) bytes.WriteTo(_path);
+        if (at >= 0) bytes[at] ^= (byte)(1 << bit);
         if (found.Count == 0) return "sound";
-        File.WriteAllBytes(_path, bytes);
         Start(drop: true);
         var left = Start(drop: false);
         Assert.True(left.Count == 0, $"{where}, dropped, is still there: {string.Join("; ", left)}");

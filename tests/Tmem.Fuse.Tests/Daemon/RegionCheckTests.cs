@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using Tmem.Engine;
+using Tmem.Engine.Tests.Durability;
 using Tmem.Fuse.Control;
 using Tmem.Fuse.Daemon;
 using Tmem.Fuse.Filesystem;
@@ -28,8 +28,8 @@ public sealed class RegionCheckTests : IDisposable
         Assert.StartsWith($"{_path}: sound\n", report, StringComparison.Ordinal);
 
         // What does not shrink lies in the file as it is.
-        var bytes = File.ReadAllBytes(_path);
-        var at = bytes.AsSpan().IndexOf(contents.AsSpan(TestVolume.Page, 64));
+        var bytes = SparseFile.Read(_path);
+        var at = bytes.IndexOf(contents.AsSpan(TestVolume.Page, 64));
         Assert.True(at > 0);
         using (var file = File.OpenWrite(_path))
         {
@@ -59,14 +59,14 @@ public sealed class RegionCheckTests : IDisposable
         var contents = TestVolume.Noise(pages * TestVolume.Page, 4);
         using (var volume = new TestVolume(8 * TestVolume.Mebi, _path))
             volume.File(volume.Directory(volume.Pool(), "d"), "f", contents);
-        var bytes = File.ReadAllBytes(_path);
+        var bytes = SparseFile.Read(_path);
         for (var page = 0; page < pages; page++)
         {
-            var at = bytes.AsSpan().IndexOf(contents.AsSpan(page * TestVolume.Page, 64));
+            var at = bytes.IndexOf(contents.AsSpan(page * TestVolume.Page, 64));
             Assert.True(at > 0);
             bytes[at + 7] ^= 1;
         }
-        File.WriteAllBytes(_path, bytes);
+        bytes.WriteTo(_path);
         var (code, report) = Check();
         var lines = report.TrimEnd('\n').Split('\n');
         Assert.Equal(1, code);
@@ -134,10 +134,10 @@ public sealed class RegionCheckTests : IDisposable
 
     private (int Code, string Report) Check()
     {
-        var before = SHA256.HashData(File.ReadAllBytes(_path));
+        var before = SparseFile.Read(_path).Hash();
         using var output = new StringWriter();
         var code = RegionCheck.Run(_path, output, output);
-        Assert.Equal(before, SHA256.HashData(File.ReadAllBytes(_path)));
+        Assert.Equal(before, SparseFile.Read(_path).Hash());
         return (code, output.ToString());
     }
 }
