@@ -121,9 +121,10 @@ internal sealed class CrashVolume : IDisposable
     /// <summary>The node of a path from the root, found without counting a lookup.</summary>
     public ulong Node(string path)
     {
-        var at = Records.Get<RootRecord>(Records.Root).RootInode;
-        foreach (var name in path.Split('/', StringSplitOptions.RemoveEmptyEntries)) at = Snapshot.Children(this, at)[name];
-        return path.Length == 0 ? 1 : at;
+        if (path.Length == 0) return 1;
+        var directories = Snapshot.Directories(this);
+        return path.Split('/', StringSplitOptions.RemoveEmptyEntries)
+            .Aggregate(Records.Get<RootRecord>(Records.Root).RootInode, (at, name) => directories[at][name]);
     }
 
     public void AssertSound()

@@ -15,24 +15,30 @@ namespace Tmem.Fuse.Tests.Crash;
 /// </summary>
 internal static class Snapshot
 {
-    public static Dictionary<string, ulong> Children(CrashVolume volume, ulong directory)
+    /// <summary>The names in each directory that has any, and what they lead to.</summary>
+    public static Dictionary<ulong, Dictionary<string, ulong>> Directories(CrashVolume volume)
     {
-        var children = new Dictionary<string, ulong>(StringComparer.Ordinal);
+        var directories = new Dictionary<ulong, Dictionary<string, ulong>>();
         volume.Records.ForEach(RecordKind.Entry, entry =>
         {
             var record = volume.Records.Get<EntryRecord>(entry);
-            if (record.Parent != directory) return;
             var name = volume.Records.Bytes(entry).Slice(Unsafe.SizeOf<EntryRecord>(), (int)record.NameLength);
-            children.Add(Encoding.UTF8.GetString(name), record.Child);
+            if (!directories.TryGetValue(record.Parent, out var names))
+                directories.Add(record.Parent, names = new(StringComparer.Ordinal));
+            names.Add(Encoding.UTF8.GetString(name), record.Child);
         });
-        return children;
+        return directories;
     }
+
+    /// <summary>The names in one directory.</summary>
+    public static Dictionary<string, ulong> Children(CrashVolume volume, ulong directory) =>
+        Directories(volume).GetValueOrDefault(directory) ?? [];
 
     public static string Of(CrashVolume volume)
     {
         var text = new StringBuilder();
         var seen = new Dictionary<ulong, string>();
-        Walk(volume, "", volume.Records.Get<RootRecord>(volume.Records.Root).RootInode, seen, text);
+        Walk(volume, Directories(volume), "", volume.Records.Get<RootRecord>(volume.Records.Root).RootInode, seen, text);
         var nameless = new List<ulong>();
         volume.Records.ForEach(RecordKind.Inode, inode =>
         {
@@ -47,7 +53,8 @@ internal static class Snapshot
         return text.ToString();
     }
 
-    private static void Walk(CrashVolume volume, string path, ulong inode, Dictionary<ulong, string> seen, StringBuilder text)
+    private static void Walk(CrashVolume volume, Dictionary<ulong, Dictionary<string, ulong>> directories, string path,
+        ulong inode, Dictionary<ulong, string> seen, StringBuilder text)
     {
         if (!seen.TryAdd(inode, path))
         {
@@ -55,8 +62,9 @@ internal static class Snapshot
             return;
         }
         text.AppendLine(CultureInfo.InvariantCulture, $"{path} {Describe(volume, inode)}");
-        foreach (var (name, child) in Children(volume, inode).OrderBy(one => one.Key, StringComparer.Ordinal))
-            Walk(volume, $"{path}/{name}", child, seen, text);
+        if (!directories.TryGetValue(inode, out var names)) return;
+        foreach (var (name, child) in names.OrderBy(one => one.Key, StringComparer.Ordinal))
+            Walk(volume, directories, $"{path}/{name}", child, seen, text);
     }
 
     private static string Describe(CrashVolume volume, ulong inode)
