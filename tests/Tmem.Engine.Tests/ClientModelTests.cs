@@ -48,7 +48,7 @@ public sealed class ClientModelTests : IDisposable
         using var run = new Run(_path);
         foreach (var step in steps) run.Do(step);
         run.End();
-    }, iter: 150, threads: 1);
+    }, iter: 75, threads: 1);
 
     /// <summary>The expected state of one client.</summary>
     private sealed class Model

@@ -62,12 +62,12 @@ public sealed class EngineModelTests
     [Fact]
     public void With_room_every_kind_of_pool_is_a_dictionary() =>
         Gen.Select(s_shapes, s_step.List[1, 400])
-            .Sample((shapes, steps) => Run(shapes, steps, 64 * Engines.Mebi, tight: false), iter: 150, threads: 1);
+            .Sample((shapes, steps) => Run(shapes, steps, 64 * Engines.Mebi, tight: false), iter: 60, threads: 1);
 
     [Fact]
     public void Without_room_ephemeral_pages_vanish_and_persistent_ones_stay() =>
         Gen.Select(s_shapes, s_step.List[200, 900])
-            .Sample((shapes, steps) => Run(shapes, steps, Engines.Mebi, tight: true), iter: 100, threads: 1);
+            .Sample((shapes, steps) => Run(shapes, steps, Engines.Mebi, tight: true), iter: 40, threads: 1);
 
     private static void Run((int Size, int Codec)[] shapes, List<Step> steps, long capacity, bool tight)
     {

@@ -12,7 +12,7 @@ public sealed class SoakTests
     {
         var path = inFile ? Path.Combine(Path.GetTempPath(), $"tmem-soak-{Environment.ProcessId}.region") : null;
         using var output = new StringWriter();
-        using var soak = new EngineSoak(new EngineSoakOptions(TimeSpan.FromSeconds(5), 3, Seed: 1, mebi * Engines.Mebi, path),
+        using var soak = new EngineSoak(new EngineSoakOptions(TimeSpan.FromSeconds(3), 3, Seed: 1, mebi * Engines.Mebi, path),
             output);
         var failure = soak.Run(TestContext.Current.CancellationToken);
         Assert.True(failure is null, $"{failure} ({soak.Summary()})");

@@ -54,7 +54,7 @@ public sealed class PowerCutTests
             var moment = cut == 0 ? disk.Now : random.Next(disk.Now + 1);
             Check(disk.AfterPowerCut(moment, random), history, moment, pool);
         }
-    }, iter: 3, threads: 1);
+    }, iter: 2, threads: 1);
 
     private static TmemEngine Open(SimulatedDisk disk, bool withoutTracking = false)
     {

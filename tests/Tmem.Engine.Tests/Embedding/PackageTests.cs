@@ -11,7 +11,7 @@ public sealed class PackageTests : IDisposable
         <Project Sdk="Microsoft.NET.Sdk">
           <PropertyGroup>
             <OutputType>Exe</OutputType>
-            <TargetFramework>FRAMEWORK</TargetFramework>
+            <TargetFrameworks>FRAMEWORKS</TargetFrameworks>
             <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
             <UseAppHost>false</UseAppHost>
           </PropertyGroup>
@@ -69,22 +69,19 @@ public sealed class PackageTests : IDisposable
         Assert.Contains("<readme>README.md</readme>", about, StringComparison.Ordinal);
         Assert.DoesNotContain("url=", about, StringComparison.OrdinalIgnoreCase);
 
+        var consumer = Directory.CreateDirectory(Path.Combine(_directory, "consumer")).FullName;
+        File.WriteAllText(Path.Combine(consumer, "Consumer.csproj"),
+            Project.Replace("FRAMEWORKS", string.Join(';', s_frameworks), StringComparison.Ordinal)
+                .Replace("VERSION", _version, StringComparison.Ordinal));
+        File.WriteAllText(Path.Combine(consumer, "Program.cs"), Program);
+        // Only this package is new; its dependencies are where the build of the engine has left them, so that no network is
+        // needed.
+        Repository.Run(consumer, "dotnet", "build", "--nologo", $"-p:RestoreSources={feed}",
+            $"-p:RestorePackagesPath={Path.Combine(_directory, "packages")}", $"-p:RestoreFallbackFolders={Packages()}");
+        // A program for an older framework may run on a newer runtime: it still uses the assembly for the older one.
         foreach (var framework in s_frameworks)
-        {
-            var consumer = Directory.CreateDirectory(Path.Combine(_directory, framework)).FullName;
-            File.WriteAllText(Path.Combine(consumer, "Consumer.csproj"),
-                Project.Replace("FRAMEWORK", framework, StringComparison.Ordinal)
-                    .Replace("VERSION", _version, StringComparison.Ordinal));
-            File.WriteAllText(Path.Combine(consumer, "Program.cs"), Program);
-            // Only this package is new; its dependencies are where the build of the engine has left them, so that no network is
-            // needed.
-            Repository.Run(consumer, "dotnet", "build", "--nologo", "-o", Path.Combine(consumer, "out"),
-                $"-p:RestoreSources={feed}", $"-p:RestorePackagesPath={Path.Combine(_directory, "packages")}",
-                    $"-p:RestoreFallbackFolders={Packages()}");
-            // A program for an older framework may run on a newer runtime: it still uses the assembly for the older one.
-            Assert.Equal("Ok 7 True\n",
-                Repository.Run(consumer, "dotnet", "--roll-forward", "Major", Path.Combine("out", "Consumer.dll")));
-        }
+            Assert.Equal("Ok 7 True\n", Repository.Run(consumer, "dotnet", "--roll-forward", "Major",
+                Path.Combine("bin", "Debug", framework, "Consumer.dll")));
     }
 
     private static string Packages() => Environment.GetEnvironmentVariable("NUGET_PACKAGES")

@@ -25,7 +25,7 @@ public sealed class RandomKillTests
             new Step(operation, directory, name, other, otherName, variant, fate));
 
     [Fact]
-    public void Kills_leave_no_trace() => s_step.List[1, 40].Sample(Run, iter: 300, threads: 1);
+    public void Kills_leave_no_trace() => s_step.List[1, 40].Sample(Run, iter: 150, threads: 1);
 
     private static void Run(List<Step> steps)
     {

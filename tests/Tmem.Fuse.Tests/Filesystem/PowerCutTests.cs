@@ -39,7 +39,7 @@ public sealed class PowerCutTests
             volume.AssertSound();
             foreach (var worker in workers) worker.Check(volume, moment);
         }
-    }, iter: 6, threads: 1);
+    }, iter: 3, threads: 1);
 
     [Fact]
     public void A_disk_that_refuses_is_the_answer_of_fsync()

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Tmem.System.Tests.Support;
 
 namespace Tmem.System.Tests.Crash;
 
@@ -19,6 +20,10 @@ internal static class Extent
     public const int MostMillisecondsOfUpgrade = 200;
 
     public static bool IsSoak { get; } = Environment.GetEnvironmentVariable("TMEM_CRASH_KILLS") is { Length: > 0 };
+
+    /// <summary>Runs the verified swap workload, three quarters or half of it beyond its limit.</summary>
+    public static Outcome RunSwapWorkload() => IsSoak ? Workload.Run("1G", 256 << 20, 900)
+        : Workload.Run("128M", 64 << 20, 900, touches: 8000);
 
     private static int Number(string variable, int usual) =>
         int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var given) ? given : usual;

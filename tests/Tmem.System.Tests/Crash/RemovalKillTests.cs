@@ -12,7 +12,7 @@ namespace Tmem.System.Tests.Crash;
 /// </summary>
 public partial class RemovalKillTests
 {
-    private const int Names = 60_000;
+    private const int Names = 30_000;
     private const int Directories = 20;
 
     [Fact]

@@ -34,7 +34,7 @@ public class SupervisionTests
         rig.Daemon.Control("swap", "on", "--size", "1G", "--priority", "32000").Succeeds();
         do
         {
-            var workload = Task.Run(() => Workload.Run(Extent.IsSoak ? "1G" : "192M", Extent.IsSoak ? 256 * MiB : 64 * MiB, 900));
+            var workload = Task.Run(Extent.RunSwapWorkload);
             while (!workload.IsCompleted && (Extent.IsSoak || rig.Killer.Kills < 3 * Extent.Kills)) rig.Killer.KillAll();
             var phases = Workload.Phases((await workload).Succeeds());
             Assert.All(phases.Values, phase => Assert.Equal(0, phase["wrongPages"]!.GetValue<long>()));
@@ -170,9 +170,9 @@ public class SupervisionTests
     {
         using var daemon = Supervised("64M", "WATCHDOG_USEC=3000000");
         var file = Path.Combine(daemon.Pool("p"), "f");
-        for (var until = Environment.TickCount64 + 5000; Environment.TickCount64 < until;)
+        for (var until = Environment.TickCount64 + 3500; Environment.TickCount64 < until;)
             Bounded.Run(() => File.WriteAllText(file, "kept"));
-        Thread.Sleep(5000);
+        Thread.Sleep(3500);
         Assert.Equal(0, daemon.Figure("processes.restarts"));
         daemon.Stop();
     }

@@ -6,8 +6,6 @@ namespace Tmem.System.Tests.Crash;
 /// <summary>A new worker takes over from one that serves; if it cannot, nothing has happened.</summary>
 public class UpgradeTests
 {
-    private const long MiB = 1 << 20;
-
     [Fact]
     public async Task Under_file_and_swap_workloads_an_upgrade_is_not_noticed()
     {
@@ -20,7 +18,7 @@ public class UpgradeTests
         var stalls = new List<double>();
         do
         {
-            var workload = Task.Run(() => Workload.Run(Extent.IsSoak ? "1G" : "192M", Extent.IsSoak ? 256 * MiB : 64 * MiB, 900));
+            var workload = Task.Run(Extent.RunSwapWorkload);
             while (!workload.IsCompleted && (Extent.IsSoak || stalls.Count < 6 * Extent.Upgrades))
             {
                 Thread.Sleep(Extent.IsSoak ? 100 : 300);

@@ -169,7 +169,7 @@ public class WorkerKillTests
     private static async Task<int> KillUnderSwap(CrashRig rig)
     {
         var kills = 0;
-        var workload = Task.Run(() => Workload.Run(Extent.IsSoak ? "1G" : "192M", Extent.IsSoak ? 256 * MiB : 64 * MiB, 900));
+        var workload = Task.Run(Extent.RunSwapWorkload);
         for (; !workload.IsCompleted && (Extent.IsSoak || kills < 3 * Extent.Kills); kills++)
         {
             rig.Killer.KillServing();

@@ -9,12 +9,12 @@ internal static class Workload
     private static readonly Lazy<string> Corpus = new(MakeCorpus);
 
     /// <summary>Runs all three phases over so much memory with a limit; the time limit is part of the test.</summary>
-    public static Outcome Run(string bytes, long limit, int seconds)
+    public static Outcome Run(string bytes, long limit, int seconds, int touches = 20_000)
     {
         var corpus = Corpus.Value;
         using var group = new MemoryGroup(limit);
         return Command.RunFor(seconds, "dotnet", Built.Benchmarks, "swap-workload",
-            "--bytes", bytes, "--corpus", corpus, "--touches", "20000", "--group", group.Folder);
+            "--bytes", bytes, "--corpus", corpus, "--touches", $"{touches}", "--group", group.Folder);
     }
 
     /// <summary>The phases that an outcome reports, by name.</summary>
