@@ -139,15 +139,12 @@ internal static class MetricTable
         new(name, Gauge, help, now => now.Swap.Select(device =>
             new Sample(value(device), ("device", device.Device), ("pool", device.Pool))));
 
-    /// <summary>Each pool's samples with its name in front. Names that are shown alike get their numbers too.</summary>
+    /// <summary>Each pool's samples with its name in front.</summary>
     private static IEnumerable<Sample> Pools(Snapshot now, Func<PoolReply, IEnumerable<Sample>> samples)
     {
-        var alike = now.Reply.Pools.CountBy(pool => pool.Name).Where(name => name.Value > 1).Select(name => name.Key).ToHashSet();
-        foreach (var pool in now.Reply.Pools)
-        {
-            var name = alike.Contains(pool.Name) ? $"{pool.Name} ({pool.Id})" : pool.Name;
-            foreach (var sample in samples(pool)) yield return sample with { Labels = [("pool", name), .. sample.Labels] };
-        }
+        for (var at = 0; at < now.Reply.Pools.Count; at++)
+            foreach (var sample in samples(now.Reply.Pools[at]))
+                yield return sample with { Labels = [("pool", now.Names[at]), .. sample.Labels] };
     }
 
     private static Sample[] Refused(PoolFigures figures) =>

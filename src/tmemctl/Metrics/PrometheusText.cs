@@ -11,6 +11,8 @@ internal static class PrometheusText
 {
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
+    private const double LargestWhole = 1e15; // beyond it the form with an exponent is used
+
     /// <summary>All metrics of a snapshot.</summary>
     public static string Of(Snapshot now)
     {
@@ -62,7 +64,11 @@ internal static class PrometheusText
             text.Append(i == 0 ? '{' : ',').Append(labels[i].Name).Append("=\"").Append(Escaped(labels[i].Value, quotes: true))
                 .Append('"');
         if (labels.Length > 0) text.Append('}');
-        text.Append(' ').Append(Number(value)).Append('\n');
+        text.Append(' ');
+        // Nearly all are whole, and there may be tens of thousands.
+        if (value == (long)value && Math.Abs(value) < LargestWhole) text.Append(CultureInfo.InvariantCulture, $"{(long)value}");
+        else text.Append(Number(value));
+        text.Append('\n');
     }
 
     private static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture).Replace('E', 'e');

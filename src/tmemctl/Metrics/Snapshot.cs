@@ -28,11 +28,20 @@ internal sealed record Snapshot(MetricsReply Reply, IReadOnlyList<SwapDevice> Sw
 {
     public StatusReply Status => Reply.Status;
 
+    /// <summary>The pools' names, of which those that are shown alike have their numbers too.</summary>
+    public IReadOnlyList<string> Names => field ??= NamesOf(Reply.Pools);
+
     /// <summary>Asks the daemon, and looks at the machine; its refusal, or its silence, is the reply's.</summary>
     public static Snapshot? Take(ControlClient client, ISwapSystem system, out Reply<MetricsReply> reply)
     {
         reply = client.Metrics();
         return reply.Value is { } value ? new Snapshot(value, SwapOf(value, system), ProcessesOf(value.Status.Processes)) : null;
+    }
+
+    private static List<string> NamesOf(IReadOnlyList<PoolReply> pools)
+    {
+        var alike = pools.CountBy(pool => pool.Name).Where(name => name.Value > 1).Select(name => name.Key).ToHashSet();
+        return [.. pools.Select(pool => alike.Contains(pool.Name) ? $"{pool.Name} ({pool.Id})" : pool.Name)];
     }
 
     private static List<SwapDevice> SwapOf(MetricsReply reply, ISwapSystem system)

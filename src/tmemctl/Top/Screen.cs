@@ -5,8 +5,8 @@ namespace Tmem.Ctl.Top;
 
 /// <summary>
 /// The terminal while <c>top</c> has it: another screen, from which it returns as it was. Frames are drawn over one another, a
-/// line at a time, so that nothing flickers. Spectre.Console lays out the tables; its live display was considered, and neither
-/// follows a terminal that is resized nor cuts what has no room.
+/// line at a time, so that nothing flickers. Spectre.Console's live display was considered, and neither follows a terminal that
+/// is resized nor cuts what has no room; what it knows of the width of letters is used.
 /// </summary>
 internal sealed class Screen : IDisposable
 {
