@@ -179,6 +179,30 @@ public sealed class SettingsTests : IDisposable
         daemon.Stop();
     }
 
+    /// <summary>Each change by itself may be impossible where all of them are possible: in every order of the file.</summary>
+    [Fact]
+    public void A_reload_gives_room_before_it_takes_it()
+    {
+        const string small = "capacity = \"64M\"\nmount-options = \"ro\"\n"
+            + "[[pool]]\nname = \"a\"\nreserve = \"40M\"\nlimit = \"41M\"\nmode = \"0700\"\n"
+            + "[[pool]]\nname = \"b\"\nreserve = \"4M\"\nlimit = \"5M\"\nowner = 12\n";
+        const string large = "capacity = \"128M\"\nmount-options = \"rw\"\n"
+            + "[[pool]]\nname = \"a\"\nreserve = \"4M\"\nlimit = \"5M\"\nmode = \"0755\"\n"
+            + "[[pool]]\nname = \"b\"\nreserve = \"100M\"\nlimit = \"101M\"\nowner = 13\n";
+        const string turned = "capacity = \"64M\"\nmount-options = \"rw\"\n"
+            + "[[pool]]\nname = \"a\"\nreserve = \"4M\"\nlimit = \"5M\"\nmode = \"0750\"\n"
+            + "[[pool]]\nname = \"b\"\nreserve = \"40M\"\nlimit = \"41M\"\nowner = 14\n";
+        using var daemon = Daemon.StartFrom(_folder, "capacity = \"64M\"\n");
+        foreach (var text in new[] { small, large, small, turned, small, turned, large, turned })
+        {
+            Daemon.WriteSettings(_folder, text);
+            daemon.Control("reload").Succeeds();
+            Assert.Equal("nothing to do: what runs is what is written\n", daemon.Control("reload").Succeeds().Output);
+        }
+        daemon.Control("check").Succeeds();
+        daemon.Stop();
+    }
+
     [Fact]
     public void Flags_source_and_group_come_from_the_files_and_a_reload_changes_the_flags()
     {
@@ -192,9 +216,10 @@ public sealed class SettingsTests : IDisposable
         Assert.Equal("nothing to do: what runs is what is written\n", daemon.Control("reload").Succeeds().Output);
         Daemon.WriteSettings(_folder, "capacity = \"64M\"\nmount-options = \"ro\"\nmount-source = \"none\"");
         Assert.Equal([
-            $"applied: mount-options: rw,suid,nodev,noexec,symfollow to ro,nosuid,nodev,exec,symfollow ({File}:5)",
             $"needs more: mount-source: fast to none ({File}:6): needs a restart of tmemd",
             "needs more: socket-group: 0 to none (default): needs a restart of tmemd",
+            // Last, because what comes before may write to the mount.
+            $"applied: mount-options: rw,suid,nodev,noexec,symfollow to ro,nosuid,nodev,exec,symfollow ({File}:5)",
             ], daemon.Control("reload").Succeeds().Output.TrimEnd().Split('\n'));
         Assert.Equal($"fast {daemon.Mount} fuse.tmem ro,nosuid,nodev,noatime", Mount());
         daemon.Stop();

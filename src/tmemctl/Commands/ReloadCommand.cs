@@ -51,7 +51,7 @@ internal static class ReloadCommand
                 swap => TurnOn(context, swap), context.Swap),
         ];
         if (Refused(changes) is { Count: > 0 } refused) return terminal.Fail(refused);
-        return Apply(terminal, changes, read.Files, dryRun);
+        return Apply(terminal, [.. changes.OrderBy(change => change.Turn)], read.Files, dryRun);
     }
 
     /// <summary>What can never be, as faults.</summary>

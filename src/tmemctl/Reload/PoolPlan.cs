@@ -49,17 +49,37 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
         if (IsWritten(pool.PageSize) && pool.PageSize.Value != found.PageSize)
             yield return new(Outcome.Later, $"{Of(pool)}: page-size: {ByteSize.Exact(found.PageSize)} to "
                 + ByteSize.Exact(pool.PageSize.Value), pool.PageSize.From, "a pool that is there keeps what it was made with");
-        if (IsWritten(pool.Limit) && pool.Limit.Value != found.LimitBytes)
-            yield return Set(pool, "limit", Words.Limit(found.LimitBytes), Words.Limit(pool.Limit.Value), pool.Limit.From,
-                new() { Name = pool.Name.Value, Limit = pool.Limit.Value });
-        if (IsWritten(pool.Codec) && found.Codec is { } codec && StorePlan.Word(pool.Codec.Value) != codec)
-            yield return Set(pool, "codec", codec, StorePlan.Word(pool.Codec.Value), pool.Codec.From,
-                new() { Name = pool.Name.Value, Codec = pool.Codec.Value });
-        if (IsWritten(pool.Reserve) && pool.Reserve.Value != found.ReserveBytes)
-            yield return Set(pool, "reserve", Words.Limit(found.ReserveBytes), Words.Limit(pool.Reserve.Value),
-                pool.Reserve.From, new() { Name = pool.Name.Value, Reserve = pool.Reserve.Value });
+        foreach (var change in Figures(pool, found)) yield return change;
         if ((IsWritten(pool.Owner) || IsWritten(pool.Group) || IsWritten(pool.Mode)) && Rights(pool) is { } rights)
             yield return rights;
+    }
+
+    /// <summary>One request for all: a lower limit may be possible only with a lower reserve.</summary>
+    private IEnumerable<Change> Figures(PoolSettings pool, PoolSummary found)
+    {
+        var wish = new PoolSetParameters { Name = pool.Name.Value };
+        List<(string What, Origin From)> changes = [];
+        void Note(string key, string now, string then, Origin from) => changes.Add(($"{Of(pool)}: {key}: {now} to {then}", from));
+
+        if (IsWritten(pool.Limit) && pool.Limit.Value != found.LimitBytes)
+        {
+            wish = wish with { Limit = pool.Limit.Value };
+            Note("limit", Words.Limit(found.LimitBytes), Words.Limit(pool.Limit.Value), pool.Limit.From);
+        }
+        if (IsWritten(pool.Codec) && found.Codec is { } codec && StorePlan.Word(pool.Codec.Value) != codec)
+        {
+            wish = wish with { Codec = pool.Codec.Value };
+            Note("codec", codec, StorePlan.Word(pool.Codec.Value), pool.Codec.From);
+        }
+        if (IsWritten(pool.Reserve) && pool.Reserve.Value != found.ReserveBytes)
+        {
+            wish = wish with { Reserve = pool.Reserve.Value };
+            Note("reserve", Words.Limit(found.ReserveBytes), Words.Limit(pool.Reserve.Value), pool.Reserve.From);
+        }
+        string? Apply() => client.SetPool(wish).Problem;
+        Func<string?> once = Apply;
+        var turn = wish.Reserve < found.ReserveBytes ? Turn.GivesRoom : Turn.Usual;
+        return changes.Select(change => new Change(Outcome.Apply, change.What, change.From, Do: once, Turn: turn));
     }
 
     private Change? Rights(PoolSettings pool)
@@ -85,9 +105,6 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
             return (folder!.Owner, folder.Group, folder.Permissions) == (owner, group, mode) ? null
                 : folder.Give(owner, group, mode);
     }
-
-    private Change Set(PoolSettings pool, string key, string now, string then, Origin from, PoolSetParameters wish) =>
-        new(Outcome.Apply, $"{Of(pool)}: {key}: {now} to {then}", from, Do: () => client.SetPool(wish).Problem);
 
     private static string Shown(uint owner, uint group, uint mode) =>
         $"owner {owner}, group {group}, mode {Convert.ToString(mode, 8).PadLeft(4, '0')}";

@@ -28,12 +28,13 @@ internal static class StorePlan
         if (mount is { Flags: var flags } && wanted.MountOptions is { Value: var wish, From: var from } && from != Origin.Default
             && flags != wish)
             changes.Add(new(Outcome.Apply, Text("mount-options", MountFlags.Describe(flags), MountFlags.Describe(wish)), from,
-                Do: () => remount(wish)));
+                Do: () => remount(wish), Turn: (wish & MountFlags.ReadOnly) != 0 ? Turn.Last : Turn.GivesRoom));
         changes.AddRange(AtRestart(wanted, status, mount));
         // The kernel counts pages.
         if (wanted.Capacity.Value >> PageShift != status.Store.CapacityBytes >> PageShift)
             changes.Insert(0, new(Outcome.Apply, Text("capacity", ByteSize.Exact(status.Store.CapacityBytes),
-                ByteSize.Exact(wanted.Capacity.Value)), wanted.Capacity.From, Do: () => resize(wanted.Capacity.Value)));
+                ByteSize.Exact(wanted.Capacity.Value)), wanted.Capacity.From, Do: () => resize(wanted.Capacity.Value),
+                Turn: wanted.Capacity.Value > status.Store.CapacityBytes ? Turn.GivesRoom : Turn.TakesRoom));
         return changes;
     }
 

@@ -36,7 +36,8 @@ internal static class SwapPlan
             if (wanted.On.Value)
                 yield return new(Outcome.Apply,
                     $"{name}: off to on, {(wanted.Size.Value is { } all ? Words.Size(all) : "auto")}, "
-                    + $"priority {wanted.Priority.Value}, pool '{wanted.Pool.Value}'", wanted.On.From, Do: turnOn);
+                    + $"priority {wanted.Priority.Value}, pool '{wanted.Pool.Value}'", wanted.On.From, Do: turnOn,
+                    Turn: Turn.TakesRoom);
             yield break;
         }
         if (!wanted.On.Value)
