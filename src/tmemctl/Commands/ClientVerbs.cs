@@ -25,11 +25,7 @@ internal static class ClientVerbs
         var weight = Takes.Number("--weight",
             "Its part of ephemeral memory when the store is full, relative to the weights of other clients.", 1,
             ControlProtocol.MaximumWeight);
-        id.Validators.Add(result =>
-        {
-            if (!new Option[] { limit, weight }.Any(option => result.GetResult(option) is { Implicit: false }))
-                result.AddError("nothing is to be changed; give --limit or --weight");
-        });
+        id.NeedsOneOf([limit, weight]);
         return new("set", "Changes limit and weight of a client. Kept in the region.", (context, parse) => context.Terminal.Print(
             context.Client.SetClient(new()
             {

@@ -25,11 +25,7 @@ internal static class PoolSetVerb
             ForLife("--ephemeral", "the kind"), ForLife("--persistent", "the kind"), ForLife("--page-size", "the page size"),
             ForLife("--refuse-incompressible", "how pages that do not shrink are treated"),
         ];
-        name.Validators.Add(result =>
-        {
-            if (!changes.Concat(forLife).Any(option => result.GetResult(option) is { Implicit: false }))
-                result.AddError("nothing is to be changed; give --limit, --reserve, --codec, --owner, --group or --mode");
-        });
+        name.NeedsOneOf(changes, forLife);
         return new("set", "Changes settings of a pool while it is in use: all that are given, or none.",
             (context, parse) => context.Terminal.Print(
                 context.Client.SetPool(new()

@@ -36,6 +36,21 @@ internal static class Takes
             result.AddError($"{problem}; {remedy}");
     }
 
+    /// <summary>Refuses a command line without any of these options, which say what is to be changed.</summary>
+    /// <param name="argument">What is to be changed.</param>
+    /// <param name="changes">The options.</param>
+    /// <param name="refused">Options that are refused with a reason of their own.</param>
+    public static void NeedsOneOf<T>(this Argument<T> argument, Option[] changes, params Option[] refused)
+    {
+        var names = changes.Select(option => option.Name).ToList();
+        var remedy = $"give {string.Join(", ", names.SkipLast(1))} or {names[^1]}";
+        argument.Validators.Add(result =>
+        {
+            if (!changes.Concat(refused).Any(option => result.GetResult(option) is { Implicit: false }))
+                result.AddError("nothing is to be changed; " + remedy);
+        });
+    }
+
     /// <summary>An option without a value.</summary>
     public static Option<bool> Flag(string name, string description) => new(name) { Description = description };
 
