@@ -6,8 +6,8 @@ using Xunit;
 namespace Tmem.Engine.Tests.Durability;
 
 /// <summary>
-/// A region's file without its holes. It is 700 MiB long and has some hundred KiB: to read and write all of it takes a second, and
-/// as much memory.
+/// A region's file without its holes. It is 700 MiB long and has some hundred KiB: to read and write all of it takes a second,
+/// and as much memory.
 /// </summary>
 internal sealed class SparseFile
 {
@@ -62,7 +62,8 @@ internal sealed class SparseFile
         return -1;
     }
 
-    /// <summary>The first place, a multiple of 8, of words like these; -1 for none. They see all that follows without a hole.</summary>
+    /// <summary>The first place, a multiple of 8, of words like these; -1 for none.</summary>
+    /// <param name="areThey">Sees all words from a place to the next hole.</param>
     public long Find(Func<ReadOnlySpan<ulong>, bool> areThey)
     {
         foreach (var (at, bytes) in _extents)

@@ -114,11 +114,15 @@ public class LogTests
     public void A_daemon_without_standard_descriptors_serves()
     {
         using var daemon = Daemon.StartBy("exec \"$@\" 0<&- 1>&- 2>&-");
+        AssertNowhere(daemon.AwaitAll());
         SurviveAll(daemon);
-        foreach (var process in daemon.AwaitAll())
-            Assert.All(new[] { 0, 1 }, standard =>
-                Assert.Equal("/dev/null", new FileInfo($"/proc/{process}/fd/{standard}").LinkTarget));
+        // Nobody stands by for ten seconds after a fault.
+        AssertNowhere(daemon.Keeper, daemon.Worker);
         daemon.Stop();
+
+        static void AssertNowhere(params int[] processes) => Assert.All(processes, process =>
+            Assert.All(new[] { 0, 1 }, standard =>
+                Assert.Equal("/dev/null", new FileInfo($"/proc/{process}/fd/{standard}").LinkTarget)));
     }
 
     /// <summary>Each process dies and is replaced, and another takes over.</summary>
