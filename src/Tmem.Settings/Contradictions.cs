@@ -17,6 +17,11 @@ internal sealed class Contradictions(List<Fault> faults, IReadOnlySet<SettingKey
                     $"'{Fault.Shorten(path.Value)}' lies below the mount ({store.Mount.From}), where nobody would find it",
                     "write a place outside");
         foreach (var pool in pools) Find(pool);
+        if (pools.Count > ControlProtocol.MaximumPools)
+            Add(pools[ControlProtocol.MaximumPools].Name.From, "name", $"pool "
+                + $"'{Fault.Shorten(pools[ControlProtocol.MaximumPools].Name.Value)}' is the first of "
+                + $"{pools.Count - ControlProtocol.MaximumPools} for which no store has a place", "write at most "
+                + $"{ControlProtocol.MaximumPools} pools");
         FindReserves(store.Capacity, pools);
         foreach (var swap in swaps) FindSwap(store.Capacity, swap, pools);
         if (swaps is [{ IsNamed: false } single, ..]

@@ -162,6 +162,19 @@ public sealed class ReloadTests : IDisposable
     }
 
     [Fact]
+    public void Pools_for_which_there_is_no_place_are_named_and_nothing_is_applied()
+    {
+        for (var i = 1; i < ControlProtocol.MaximumPools; i++) _server.Pools[$"there{i}"] = "persistent";
+        Write("threads = 8\n[[pool]]\nname = \"a\"\n[[pool]]\nname = \"there7\"\n[[pool]]\nname = \"b\"");
+        var run = Reload();
+        Assert.Equal((1, ""), (run.Code, run.Output));
+        Assert.StartsWith($"tmemctl: {_file}:11: pool 'b': made: with those that are there it is one more than the ", run.Error,
+            StringComparison.Ordinal);
+        Assert.Null(_server.Upgraded);
+        Assert.Empty(_server.Created);
+    }
+
+    [Fact]
     public void A_page_size_that_pools_of_files_do_not_have_is_refused_before_anything_is_done()
     {
         Write("threads = 8\n[[pool]]\nname = \"b\"\npage-size = \"64K\"");

@@ -1,5 +1,6 @@
 using System.Text;
 using CsCheck;
+using Tmem.Control.Messages;
 using Tmem.Settings.Files;
 
 namespace Tmem.Settings.Tests;
@@ -119,11 +120,16 @@ public class HostileFileTests
     }
 
     [Fact]
-    public void Ten_thousand_pools_are_read_and_those_of_one_name_in_one_file_told()
+    public void More_pools_than_a_store_can_have_are_refused_and_those_of_one_name_in_one_file_told()
     {
         using var folder = new Folder();
-        folder.Write(string.Concat(Enumerable.Range(0, 10_000).Select(i => $"[[pool]]\nname = \"p{i}\"\nlimit = \"1M\"\n")));
-        Assert.Equal(10_000, folder.Read().Settings!.Pools.Count);
+        const int most = ControlProtocol.MaximumPools;
+        string Pools(int count) => string.Concat(Enumerable.Range(0, count).Select(i => $"[[pool]]\nname = \"p{i}\"\n"));
+        folder.Write(Pools(most));
+        Assert.Equal(most, folder.Read().Settings!.Pools.Count);
+        folder.Write(Pools(10_000));
+        Assert.Equal($"{folder.Path}/tmem.toml:{2 * most + 2}: name: pool 'p{most}' is the first of {10_000 - most} for which no "
+            + $"store has a place; write at most {most} pools", Only(folder));
         folder.Write(string.Concat(Enumerable.Repeat("[[pool]]\nname = \"p\"\n", 10_000)));
         Assert.Equal(9_999, folder.Read().Faults.Count);
     }

@@ -14,9 +14,16 @@ namespace Tmem.Ctl.Reload;
 internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusReply status)
 {
     /// <summary>The differences.</summary>
-    public IEnumerable<Change> Of(IReadOnlyList<PoolSettings> wanted, IReadOnlyList<PoolSummary> there) =>
-        wanted.SelectMany(pool => there.FirstOrDefault(one => one.Name == pool.Name.Value) is { } found
-            ? Changes(pool, found) : Made(pool));
+    public IEnumerable<Change> Of(IReadOnlyList<PoolSettings> wanted, IReadOnlyList<PoolSummary> there)
+    {
+        var places = ControlProtocol.MaximumPools - there.Count;
+        return wanted.SelectMany(pool => there.FirstOrDefault(one => one.Name == pool.Name.Value) is { } found
+            ? Changes(pool, found) : places-- > 0 ? Made(pool) : [NoPlace(pool)]);
+    }
+
+    private static Change NoPlace(PoolSettings pool) => new(Outcome.Refuse, $"{Of(pool)}: made", pool.Name.From,
+        $"with those that are there it is one more than the {ControlProtocol.MaximumPools} of which no store has more",
+        Remedy: "destroy others first, or leave it out");
 
     private IEnumerable<Change> Made(PoolSettings pool)
     {
