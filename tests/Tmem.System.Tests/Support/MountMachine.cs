@@ -16,7 +16,8 @@ internal sealed class MountMachine : IDisposable
         mount -t overlay layer /usr/sbin -o lowerdir=/usr/sbin,upperdir=$layer/up,workdir=$layer/work || exit 77
         # Where mount(8) keeps its notes.
         mkdir -p /run/mount && mount -t tmpfs notes /run/mount
-        for name in mount.tmem mount.fuse.tmem umount.fuse.tmem; do ln -s $CTL /usr/sbin/$name; done
+        # Over those of an installed package, too.
+        for name in mount.tmem mount.fuse.tmem umount.fuse.tmem; do ln -sf $CTL /usr/sbin/$name; done
         shown() { grep " $M " /proc/mounts | cut -d' ' -f1,3,4 | sed 's/,user_id.*//'; }
         served() { $CTL --mount $M status --json | sed -n 's/.*"keeperPid": *\([0-9]*\).*/\1/p'; }
         # What a command says, and its exit code, in a line.
