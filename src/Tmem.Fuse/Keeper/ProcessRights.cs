@@ -100,8 +100,11 @@ internal static unsafe class ProcessRights
     /// </summary>
     public static void Lower() => Capabilities.Keep(Always, Always | InReserve);
 
-    /// <summary>Gives up all rights; for a thread that only carries lines.</summary>
-    public static void GiveUp() => Capabilities.Keep(0, 0);
+    /// <summary>
+    /// Gives up all rights but that to a mapping of a locked process, which the runtime makes when it compiles; for a thread that
+    /// only carries lines.
+    /// </summary>
+    public static void GiveUp() => Capabilities.Keep(1UL << IpcLock, 1UL << IpcLock);
 
     /// <summary>Takes the reserve for the calling thread, until the returned value is disposed of.</summary>
     public static Raised Raise()
