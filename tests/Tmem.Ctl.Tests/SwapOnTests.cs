@@ -97,6 +97,12 @@ public sealed class SwapOnTests : SwapTests
     [InlineData("11G", ExitCode.Failed, "more than 10 times the store's capacity of 1.0 GiB")]
     [InlineData("11G", ExitCode.Failed, "or --force if your pages are known to shrink so well")]
     [InlineData("4K", ExitCode.Usage, "'4K' is too small; the least is 64.0 KiB")]
+    [InlineData("1M - 1M", ExitCode.Usage, "'1M - 1M', which is 0 B, is too small; the least is 64.0 KiB")]
+    [InlineData("0%", ExitCode.Usage, "'0%', which is 0 B, is too small")]
+    [InlineData("max(ram, 17T)", ExitCode.Usage, "'max(ram, 17T)', which is 17.0 TiB, is too large; the most is 16.0 TiB")]
+    [InlineData("ram / 0", ExitCode.Usage, "--size: 'ram / 0' is more than can be computed, or divided by 0; write it as 512M")]
+    [InlineData("50 %%", ExitCode.Usage, "--size: '50 %%' cannot be read from '%' on; write it as 512M, 2GiB, 25% or min(")]
+    [InlineData("max(1%, 11G)", ExitCode.Failed, "--size 11.0 GiB is more than 10 times the store's capacity of 1.0 GiB")]
     public void A_size_that_cannot_be_is_refused_beforehand(string size, int code, string says)
     {
         var outcome = Run("swap", "on", "--size", size);
@@ -104,6 +110,17 @@ public sealed class SwapOnTests : SwapTests
         Assert.Contains(says, outcome.Error);
         Assert.DoesNotContain(ControlMethod.PoolCreate, _server.Calls);
         Assert.Empty(_system.Done);
+    }
+
+    /// <summary>As the settings have sizes, and a percentage is of the machine's memory.</summary>
+    [Theory]
+    [InlineData("min(50%, 64M)", 64L << 20)]
+    [InlineData("min(ram, 2 * 16M + 1M)", 33L << 20)]
+    [InlineData("50% - ram / 2 + 1M", 1L << 20)]
+    public void A_size_may_be_a_share_or_an_expression(string size, long bytes)
+    {
+        Assert.Equal(ExitCode.Done, Run("swap", "on", "--size", size).Code);
+        Assert.Equal(bytes, _system.Files[Key].Size);
     }
 
     [Fact]
