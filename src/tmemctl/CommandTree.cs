@@ -77,7 +77,7 @@ internal static class CommandTree
             Of(TransferVerbs.Save()), Of(TransferVerbs.Restore()),
             Group("client", "Clients: the owners of pools. The file system is client 1.", ClientVerbs.List, ClientVerbs.Set()),
             Of(MetricsCommand.Create()), Of(DaemonVerbs.Check), Of(UpgradeCommand.Create()),
-            Of(DaemonVerbs.Adopt), Of(DaemonVerbs.Recover(), isDead: true),
+            Of(DaemonVerbs.Adopt), Of(DaemonVerbs.Recover(MountSocket.Of), isDead: true),
             Of(StopCommand.Create()),
         };
         root.Add(Help(Run));
@@ -100,12 +100,14 @@ internal static class CommandTree
             {
                 Patience = parse.GetValue(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             },
-            system, mounts, new Terminal(output, error, parse.GetValue(json), person), parse.FullPath(mount)));
+            system, mounts, new Terminal(output, error, parse.GetValue(json), person), parse.FullPath(mount), IsNamed(parse)));
+
+        bool IsNamed(ParseResult parse) => parse.GetResult(socket) is { Implicit: false };
 
         string SocketOf(ParseResult parse, bool isDead)
         {
             var named = parse.GetRequiredValue(socket);
-            if (parse.GetResult(socket) is { Implicit: false } || parse.FullPath(mount) is not { } served) return named;
+            if (IsNamed(parse) || parse.FullPath(mount) is not { } served) return named;
             var usual = MountSocket.Of(served);
             return isDead ? File.Exists(usual) ? usual : named : DaemonFinder.SocketOf(served) ?? usual;
         }

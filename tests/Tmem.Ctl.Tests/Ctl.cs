@@ -42,6 +42,7 @@ internal sealed class NoMounts : IMountSystem
     public IReadOnlyList<TmemMount> Mounts() => [];
     public MountState State(TmemMount mount) => MountState.Silent;
     public string? Over(TmemMount mount) => null;
+    public bool IsGone(TmemMount mount) => true;
     public string? Below(TmemMount mount) => null;
     public string? Unmount(TmemMount mount, bool lazily) => "there is none";
 

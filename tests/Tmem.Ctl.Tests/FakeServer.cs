@@ -64,6 +64,8 @@ internal sealed class FakeServer : IDisposable
     /// <summary>Takes requests and answers none; with <see cref="Closes"/> it hangs up as well.</summary>
     public bool Mute { get; set; }
     public bool Closes { get; set; }
+    /// <summary>Hangs up at this method, as one that is killed while it carries that out.</summary>
+    public string? DiesAt { get; set; }
     /// <summary>Makes and removes a directory for each pool, as a mount would.</summary>
     public bool RealDirectories { get; set; }
     /// <summary>Pools that were made for swap, and so are root's alone.</summary>
@@ -108,7 +110,7 @@ internal sealed class FakeServer : IDisposable
                 if (reader.ReadLine() is not { } line) continue;
                 var request = JsonSerializer.Deserialize(line, ControlJson.Default.RpcRequest)!;
                 lock (Calls) Calls.Add(request.Method);
-                if (Closes || (IsChange(request.Method) && !Life.TryChange())) continue;
+                if (Closes || request.Method == DiesAt || (IsChange(request.Method) && !Life.TryChange())) continue;
                 if (Mute)
                 {
                     _ = reader.ReadLine();

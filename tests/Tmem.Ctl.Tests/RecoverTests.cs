@@ -131,12 +131,54 @@ public sealed class RecoverTests
         Assert.Equal(ExitCode.Failed, Run("/mnt/x").Code);
     }
 
-    private (int Code, string Output) Run(string? only)
+    [Fact]
+    public void A_named_socket_confines_it_to_the_mount_that_the_name_tells()
+    {
+        _mounts.All.Add(new TmemMount("/mnt/a", 40, []));
+        _mounts.All.Add(new TmemMount("/mnt/stranger", 41, []));
+        _mounts.Socket = true;
+        var (code, output) = Run(null, mount => mount.MountPoint == "/mnt/a");
+        Assert.Equal(ExitCode.Done, code);
+        Assert.Equal(["unmount /mnt/a"], _mounts.Done);
+        Assert.Contains("removed the socket /run/s", output);
+        Assert.DoesNotContain("stranger", output);
+    }
+
+    [Fact]
+    public void Where_a_named_socket_tells_no_mount_dead_ones_are_named_and_nothing_is_done()
+    {
+        _mounts.All.Add(new TmemMount("/mnt/a", 40, []));
+        _mounts.All.Add(new TmemMount("/mnt/b", 41, []));
+        _mounts.All.Add(new TmemMount("/mnt/lives", 42, []));
+        _mounts.States["/mnt/lives"] = MountState.Answers;
+        _mounts.Socket = true;
+        var (code, output) = Run(null, _ => false);
+        Assert.Equal(ExitCode.Failed, code);
+        Assert.Empty(_mounts.Done);
+        Assert.Equal(2, output.TrimEnd('\n').Split('\n').Length);
+        foreach (var mount in (string[])["/mnt/a", "/mnt/b"])
+            Assert.Contains($"left: {mount} is dead, and whether its daemon had that socket cannot be told: not touched; if it "
+                + $"is yours, run 'tmemctl --socket /run/s recover --mount {mount}'\n", output);
+        _mounts.States["/mnt/a"] = _mounts.States["/mnt/b"] = MountState.Answers;
+        Assert.Equal((ExitCode.Done, "removed the socket /run/s, which nobody listened on\n"), Run(null, _ => false));
+    }
+
+    [Fact]
+    public void What_has_vanished_meanwhile_is_no_leftover()
+    {
+        _mounts.All.Add(new TmemMount("/mnt/a", 40, []));
+        _mounts.Vanished = true;
+        Assert.Equal(ExitCode.Done, Run(null).Code);
+        (_mounts.IsOver, _mounts.Obstacle) = (true, "it is not mounted any more");
+        Assert.Equal((ExitCode.Done, "nothing to recover: no tmem mount is dead\n"), Run(null));
+    }
+
+    private (int Code, string Output) Run(string? only, Func<TmemMount, bool>? isItsOwn = null)
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
         return (new Recovery(_swap, _mounts, new Terminal(output, error, json: false),
-            new ControlCommand("/run/s")).Run(only, "/run/s"), output.ToString());
+            new ControlCommand("/run/s")).Run(only, "/run/s", isItsOwn), output.ToString());
     }
 
     private sealed class FakeMounts : IMountSystem
@@ -149,10 +191,12 @@ public sealed class RecoverTests
         public List<string> Done { get; } = [];
         public bool Busy { get; set; }
         public bool Socket { get; set; }
+        public bool Vanished { get; set; }
 
         public IReadOnlyList<TmemMount> Mounts() => All;
         public MountState State(TmemMount mount) => States.GetValueOrDefault(mount.MountPoint, MountState.Dead);
         public string? Over(TmemMount mount) => IsOver ? Obstacle : null;
+        public bool IsGone(TmemMount mount) => Vanished;
         public string? Below(TmemMount mount) => IsOver ? null : Obstacle;
 
         public string? Leave(int connection) => null;
@@ -165,7 +209,7 @@ public sealed class RecoverTests
 
         public string? Unmount(TmemMount mount, bool lazily)
         {
-            if (Busy && !lazily) return "busy";
+            if (Vanished || (Busy && !lazily)) return "busy";
             Done.Add($"unmount {(lazily ? "lazily " : "")}{mount.MountPoint}");
             return null;
         }

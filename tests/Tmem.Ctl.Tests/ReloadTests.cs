@@ -90,13 +90,13 @@ public sealed class ReloadTests : IDisposable
             Write(text);
             var status = new ControlClient(_server.SocketPath).Status().Value!;
             return [.. StorePlan.Of(SettingsReader.Read(_file, [], 1L << 40).Settings!.Store, status, mount, _ => null,
-                _ => null, flags => $"{flags == MountFlags.Usual}")];
+                _ => null, flags => new($"{flags == MountFlags.Usual}"))];
         }
         Assert.Empty(Plan(""));
         Assert.Empty(Plan("mount-options = \"ro\""));
         var change = Assert.Single(Plan("mount-options = \"rw\""));
         Assert.Equal("mount-options: ro,nosuid,nodev,exec,symfollow to rw,nosuid,nodev,exec,symfollow", change.What);
-        Assert.Equal("True", change.Do!());
+        Assert.Equal("True", change.Do!()!.Why);
     }
 
     [Fact]
@@ -265,8 +265,34 @@ public sealed class ReloadTests : IDisposable
         Assert.Equal(1, run.Code);
         Assert.Equal([$"applied: threads: 4 to 8 ({_file}:5)"], run.Lines);
         Assert.Equal($"tmemctl: pool 'a': made, persistent, limit none ({_file}:7): there is no room; destroy another one; "
-            + "correct it and reload again: 1 change after it were not begun\n", run.Error);
+            + "correct it and reload again: 1 change after it was not begun\n", run.Error);
         Assert.True(_system.IsClean);
+    }
+
+    [Theory]
+    [InlineData(true, 5, "; run it again: 1 change after it was not begun\n")]
+    [InlineData(false, 1, "; ask again in a moment; run it again: 1 change after it was not begun\n")]
+    public void Where_nothing_is_to_be_corrected_it_says_to_run_it_again(bool dies, int code, string says)
+    {
+        if (dies) _server.DiesAt = ControlMethod.PoolCreate;
+        else _server.CreateError = new(ControlErrorCode.Busy, "an upgrade is under way", new("a", "ask again in a moment"));
+        Write("threads = 8\n[[pool]]\nname = \"a\"\n[swap]\non = true");
+        var run = Reload();
+        Assert.Equal(code, run.Code);
+        Assert.Equal([$"applied: threads: 4 to 8 ({_file}:5)"], run.Lines);
+        Assert.EndsWith(says, run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("correct", run.Error, StringComparison.Ordinal);
+        Assert.Equal(dies ? "unknown" : "failed", Reload("--json").Json["changes"]![1]!["state"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public void An_upgrade_that_is_not_answered_may_have_been_done()
+    {
+        _server.DiesAt = ControlMethod.Upgrade;
+        Write("threads = 8");
+        var run = Reload();
+        Assert.Equal(5, run.Code);
+        Assert.EndsWith("it may have been done; run it again\n", run.Error, StringComparison.Ordinal);
     }
 
     [Fact]

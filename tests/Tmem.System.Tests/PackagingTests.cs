@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Tmem.System.Tests.Support;
 using Xunit;
 
@@ -37,6 +38,51 @@ public sealed class PackagingTests : IDisposable
         Assert.DoesNotContain("deb-systemd-invoke $_dh_action", postinst, StringComparison.Ordinal);
         foreach (var script in new[] { "postinst", "prerm", "postrm" })
             Command.Run("sh", "-n", Path.Combine(control, script)).Succeeds();
+    }
+
+    [Fact]
+    public void Its_removal_stops_the_daemons_of_its_program_alone_and_leaves_what_is_others()
+    {
+        Requires.Machine();
+        Requires.Programs("unshare");
+        var run = Directory.CreateDirectory(Path.Combine(_folder, "run/tmem")).FullName;
+        foreach (var other in (string[])["etc/tmem", "lib/tmem"]) Directory.CreateDirectory(Path.Combine(_folder, other));
+        using var own = Listener("own");
+        using var others = Listener("mount-others");
+        foreach (var log in (string[])["mount-own.log", "mount-others.log", "their.log"])
+            File.WriteAllText(Path.Combine(run, log), "");
+        var (calls, fake) = (Path.Combine(_folder, "calls"), Path.Combine(_folder, "tmemctl"));
+        File.WriteAllText(fake, "#!/bin/sh\n"
+            + "case \"$*\" in */own.sock\\ status*) echo '\"program\": \"/usr/sbin/tmemd\"' ;;\n"
+            + "*status*) echo '\"program\": \"/usr/local/sbin/tmemd\"' ;;\n"
+            + $"*) echo \"$*\" >> {calls} ;;\nesac\n");
+        Command.Run("chmod", "0755", fake).Succeeds();
+        // The scripts know absolute paths: they are given others of the test's own, which end with their namespace.
+        void Script(string name, string argument) => Command.RunFor(60, "unshare", "--mount", "--propagation", "private", "sh",
+            "-ec", $"mount --bind {_folder}/run /run; mount --bind {_folder}/lib /var/lib; "
+            + $"cp {Path.Combine(Built.Repository, "packaging/debian", name)} {_folder}/script; "
+            + $"mount --bind {_folder}/etc /etc; PATH={_folder}:$PATH; sh {_folder}/script {argument}").Succeeds();
+
+        Script("tmem.prerm", "remove");
+        Assert.Equal(["--socket /run/tmem/own.sock swap off --all", "--socket /run/tmem/own.sock stop"],
+            File.ReadAllLines(calls));
+        own.Dispose();
+        File.Delete(Path.Combine(run, "own.sock"));
+        Script("tmem.postrm", "purge");
+        Assert.False(Path.Exists(Path.Combine(_folder, "etc/tmem")) || Path.Exists(Path.Combine(_folder, "lib/tmem")));
+        Assert.Equal(["mount-others.log", "mount-others.sock", "their.log"],
+            Directory.GetFileSystemEntries(run).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Directory.Delete(run, recursive: true);
+        Directory.CreateDirectory(run);
+        Script("tmem.postrm", "purge");
+        Assert.False(Path.Exists(run));
+
+        Socket Listener(string name)
+        {
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            socket.Bind(new UnixDomainSocketEndPoint(Path.Combine(run, name + ".sock")));
+            return socket;
+        }
     }
 
     [Fact]

@@ -89,7 +89,7 @@ internal sealed unsafe class Handover
             number = find(place);
             if (number < 0 && had && !Stored.CanBeMade(place))
                 throw new StartupException($"The supervisor has not kept {Stored.NameOf(place)}, without which {MountPoint} "
-                    + $"cannot be served any more. Run '{Tmemctl.Line("recover")}', then start tmemd again.");
+                    + $"cannot be served any more. Run '{Tmemctl.Line("recover --mount", MountPoint)}', then start tmemd again.");
         }
         Hold();
     }

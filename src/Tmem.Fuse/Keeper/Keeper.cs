@@ -49,7 +49,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         _lives = new WorkerLives(advice, system.OutOfMemoryKills());
         _refused = handover.Page.Refused;
         _mountPoint = handover.MountPoint;
-        _recover = handover.Tmemctl.Line("recover");
+        _recover = handover.Tmemctl.Line("recover --mount", _mountPoint);
         _upgrade = handover.Tmemctl.Line("upgrade --binary FILE");
         _system.HoldProgram(Page.Current.Program);
         Page.KeeperProcess = Environment.ProcessId;

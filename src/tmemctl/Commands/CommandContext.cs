@@ -12,8 +12,9 @@ namespace Tmem.Ctl.Commands;
 /// <param name="Mounts">Mounts on it.</param>
 /// <param name="Terminal">Where results go.</param>
 /// <param name="MountPoint">The mount that was named; null if none was.</param>
+/// <param name="SocketIsNamed">Whether the socket was.</param>
 internal sealed record CommandContext(ControlClient Client, ISwapSystem System, IMountSystem Mounts, Terminal Terminal,
-    string? MountPoint = null)
+    string? MountPoint = null, bool SocketIsNamed = false)
 {
     /// <summary>Command lines that address the same daemon.</summary>
     public ControlCommand Tmemctl => Client.Command;

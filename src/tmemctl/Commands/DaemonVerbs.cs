@@ -22,13 +22,19 @@ internal static class DaemonVerbs
             return reply.Value is null or { Problems.Count: 0 } ? exit : ExitCode.Problems;
         });
 
-    public static Verb Recover()
+    /// <param name="usualSocket">The socket that a mount's daemon has if nobody chose another.</param>
+    public static Verb Recover(Func<string, string> usualSocket)
     {
         return new("recover",
             "Cleans up after a daemon of which no process is left: swap, loop devices, mount, socket. Says what was lost. "
-            + "Touches only what the kernel says is dead; exit code 1 if something is left.",
-            (context, _) => new Recovery(context.System, context.Mounts, context.Terminal, context.Tmemctl)
-                .Run(context.MountPoint, Path.GetFullPath(context.Client.SocketPath)));
+            + "Touches only what the kernel says is dead, of the whole machine unless --mount or --socket says whose; exit code "
+            + "1 if something is left.",
+            (context, _) =>
+            {
+                var socket = Path.GetFullPath(context.Client.SocketPath);
+                return new Recovery(context.System, context.Mounts, context.Terminal, context.Tmemctl).Run(context.MountPoint,
+                    socket, context.SocketIsNamed ? mount => usualSocket(mount.MountPoint) == socket : null);
+            });
     }
 
     private static void Write(TextWriter output, CheckReply report)

@@ -44,7 +44,7 @@ internal static class ReloadCommand
         List<Change> changes =
         [
             .. StorePlan.Of(settings.Store, status, MountTable.At(status.MountPoint, MountTable.Read()),
-                wish => Upgrade(context, wish), capacity => context.Client.Resize(capacity).Problem,
+                wish => Upgrade(context, wish), capacity => Obstacle.Of(context.Client.Resize(capacity)),
                 flags => Remount(status.MountPoint, flags)),
             .. new PoolPlan(context.Client, context.System, status).Of(settings.Pools, pools.Pools),
             .. SwapPlan.Of(settings.Swaps, SwapFile.Devices(context.System, SwapFile.PlaceOf(status), pools.Pools),
@@ -60,53 +60,50 @@ internal static class ReloadCommand
 
     private static int Apply(Terminal terminal, List<Change> changes, IReadOnlyList<string> files, bool dryRun)
     {
-        Dictionary<Func<string?>, string?> done = [];
+        Dictionary<Func<Obstacle?>, Obstacle?> done = [];
         List<ReloadLine> lines = [];
-        var exit = ExitCode.Done;
+        Obstacle? obstacle = null;
         foreach (var change in changes)
         {
-            string? problem = null;
-            if (change.Do is { } apply && !dryRun && !done.TryGetValue(apply, out problem)) done[apply] = problem = apply();
+            if (change.Do is { } apply && !dryRun && !done.TryGetValue(apply, out obstacle)) done[apply] = obstacle = apply();
             var state = change.Outcome == Outcome.Later ? "needs more"
                 : dryRun ? "would be applied"
-                : problem is null ? "applied" : "failed";
-            lines.Add(new(state, change.What, change.From.ToString(), problem ?? change.Note));
-            if (problem is null) continue;
-            exit = ExitCode.Failed;
-            break;
+                : obstacle is null ? "applied" : obstacle.Exit == ExitCode.Unknown ? "unknown" : "failed";
+            lines.Add(new(state, change.What, change.From.ToString(), obstacle?.Why ?? change.Note));
+            if (obstacle is not null) break;
         }
-        if (exit != ExitCode.Done && !terminal.Json)
+        if (obstacle is not null && !terminal.Json)
         {
             foreach (var line in lines.SkipLast(1)) terminal.Note(Text(line));
             var failed = lines[^1];
             var left = changes.Skip(lines.Count).Count(change => change.Outcome == Outcome.Apply);
-            return terminal.Fail(exit, $"{failed.What} ({failed.From}): {failed.Note}",
-                $"correct it and reload again{(left > 0 ? $": {Counted.Of(left, "change")} after it were not begun" : "")}");
+            return terminal.Fail(obstacle.Exit, $"{failed.What} ({failed.From}): {failed.Note}", obstacle.Remedy
+                + (left > 0 ? $": {Counted.Of(left, "change")} after it {(left == 1 ? "was" : "were")} not begun" : ""));
         }
         terminal.Done(new ReloadReport(files, lines), output =>
         {
             foreach (var line in lines) output.WriteLine(Table.Printable(Text(line)));
             if (lines.Count == 0) output.WriteLine("nothing to do: what runs is what is written");
         });
-        return exit;
+        return obstacle?.Exit ?? ExitCode.Done;
     }
 
     private static string Text(ReloadLine line) =>
         $"{line.State}: {line.What} ({line.From}){(line.Note.Length == 0 ? "" : ": " + line.Note)}";
 
     /// <summary>Both report why they failed themselves; a line here says which change it was.</summary>
-    private static string? Upgrade(CommandContext context, UpgradeParameters wish) =>
-        UpgradeCommand.TryRun(context, wish, out _, out _, out _) ? null : "the worker serves on as it was";
+    private static Obstacle? Upgrade(CommandContext context, UpgradeParameters wish) =>
+        UpgradeCommand.TryRun(context, wish, out _, out _, out var exit) ? null
+            : Obstacle.Of(exit, exit == ExitCode.Failed ? "the worker serves on as it was" : "it may have been done");
 
-    private static string? Remount(string mount, uint flags) => Machine.Remount(mount, flags) switch
+    private static Obstacle? Remount(string mount, uint flags) => Machine.Remount(mount, flags) switch
     {
         Errno.Ok => null,
-        Errno.EBUSY => "a file on it is open for writing",
-        var error => error.Problem(),
+        Errno.EBUSY => new("a file on it is open for writing"),
+        var error => Obstacle.Of(error.Problem()),
     };
 
-    private static string? TurnOn(CommandContext context, SwapSettings swap) =>
-        new SwapOn(context.Swap with { Terminal = context.Terminal.WithoutResults() })
-            .Run(swap.Size.Value, swap.Priority.Value, swap.Pool.Value, reserve: 0, force: false) == ExitCode.Done
-            ? null : "swap was not turned on";
+    private static Obstacle? TurnOn(CommandContext context, SwapSettings swap) =>
+        Obstacle.Of(new SwapOn(context.Swap with { Terminal = context.Terminal.WithoutResults() })
+            .Run(swap.Size.Value, swap.Priority.Value, swap.Pool.Value, reserve: 0, force: false), "swap was not turned on");
 }

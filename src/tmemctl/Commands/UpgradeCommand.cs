@@ -74,7 +74,7 @@ internal static class UpgradeCommand
             if (now.UpgradeProblem is { } problem)
                 return context.Terminal.Fail(ExitCode.Failed, "tmemd serves on as it was: " + problem, UpgradeRemedy.Of(problem));
             if (isOver)
-                return context.Terminal.Fail(ExitCode.Failed,
+                return context.Terminal.Fail(ExitCode.Unknown,
                     "the daemon's keeper ended meanwhile, and nothing tells of the upgrade",
                     $"see with '{context.Tmemctl.Line("status")}' who serves");
         }

@@ -87,7 +87,7 @@ internal sealed record ConfigSetting(string Section, string? Pool, string Key, s
 internal sealed record ReloadReport(IReadOnlyList<string> Files, IReadOnlyList<ReloadLine> Changes);
 
 /// <summary>One setting that differed.</summary>
-/// <param name="State">"applied", "would be applied", "needs more" or "failed".</param>
+/// <param name="State">"applied", "would be applied", "needs more", "failed" or "unknown" (not answered).</param>
 /// <param name="What">The setting and both values.</param>
 /// <param name="From">Where it is written.</param>
 /// <param name="Note">What it needs, or why it failed; else empty.</param>

@@ -35,6 +35,9 @@ internal interface IMountSystem
     /// <summary>The mount on top of it, which prevents asking and unmounting; null if there is none.</summary>
     string? Over(TmemMount mount);
 
+    /// <summary>Whether it has gone since it was found.</summary>
+    bool IsGone(TmemMount mount);
+
     /// <summary>A mount below it, which would go with it; null if there is none.</summary>
     string? Below(TmemMount mount);
 

@@ -81,6 +81,10 @@ internal sealed class LinuxMountSystem : IMountSystem
     };
 
     /// <inheritdoc/>
+    public bool IsGone(TmemMount mount) => !MountTable.Read().Any(entry => entry.FileSystemType == FileSystemType
+        && entry.DeviceMinor == mount.Connection && entry.MountPoint == mount.MountPoint);
+
+    /// <inheritdoc/>
     public string? Below(TmemMount mount)
     {
         var below = MountTable.Read().Where(entry => entry.MountPoint != mount.MountPoint

@@ -21,7 +21,11 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
     /// <summary>Carries it out; returns the exit code.</summary>
     /// <param name="only">The one mount to check; null for all.</param>
     /// <param name="socket">The control socket to remove if it is not served.</param>
-    public int Run(string? only, string socket)
+    /// <param name="isItsOwn">
+    /// Whether a mount's daemon had that socket, as far as its name tells: the other mounts are not touched. Null if nobody has
+    /// named one.
+    /// </param>
+    public int Run(string? only, string socket, Func<TmemMount, bool>? isItsOwn = null)
     {
         _command = only is null ? tmemctl.Line("recover") : tmemctl.Line("recover --mount", only);
         var found = mounts.Mounts().Where(mount => only is null || mount.MountPoint == Path.TrimEndingDirectorySeparator(only))
@@ -29,11 +33,27 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
         if (only is not null && found.Count == 0)
             return terminal.Fail(ExitCode.Failed, $"{only} is no tmem mount",
                 "name one that 'grep fuse.tmem /proc/mounts' shows");
-        foreach (var mount in found) Recover(mount);
-        if (mounts.RemoveStaleSocket(socket, out var left)) Done($"removed the socket {socket}, which nobody listened on");
-        else if (left is not null) _left.Add(left);
+        var own = only is not null || isItsOwn is null ? found : found.FindAll(mount => isItsOwn(mount));
+        // A dead mount does not tell which socket its daemon had. One of a stranger's would be gone for good.
+        if (own.Count == 0) found.ForEach(Offer);
+        else own.ForEach(Recover);
+        if (_left.Count == 0 || own.Count > 0) Remove(socket);
         _ = terminal.Done(new RecoverReport(_done, _lost, _left), Write);
         return _left.Count == 0 ? ExitCode.Done : ExitCode.Failed;
+    }
+
+    private void Remove(string socket)
+    {
+        if (mounts.RemoveStaleSocket(socket, out var left)) Done($"removed the socket {socket}, which nobody listened on");
+        else if (left is not null) _left.Add(left);
+    }
+
+    /// <summary>Names a dead mount that may be another daemon's, and touches nothing.</summary>
+    private void Offer(TmemMount mount)
+    {
+        if (mounts.Over(mount) is null && mounts.State(mount) == MountState.Dead)
+            _left.Add($"{mount.MountPoint} is dead, and whether its daemon had that socket cannot be told: not touched; if it is "
+                + $"yours, run '{tmemctl.Line("recover --mount", mount.MountPoint)}'");
     }
 
     private void Recover(TmemMount mount)
@@ -41,7 +61,7 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
         var where = mount.MountPoint;
         if (mounts.Over(mount) is { } over)
         {
-            _left.Add($"{where} cannot be asked and stays: {over}, then run '{_command}' again");
+            if (!mounts.IsGone(mount)) _left.Add($"{where} cannot be asked and stays: {over}, then run '{_command}' again");
             return;
         }
         switch (mounts.State(mount))
@@ -111,7 +131,7 @@ internal sealed class Recovery(ISwapSystem swap, IMountSystem mounts, Terminal t
         var lazily = mounts.Unmount(mount, lazily: false) is not null;
         if (lazily && mounts.Unmount(mount, lazily: true) is { } refused)
         {
-            _left.Add($"{where} stays mounted ({refused}); run '{_command}' as root");
+            if (!mounts.IsGone(mount)) _left.Add($"{where} stays mounted ({refused}); run '{_command}' as root");
             return;
         }
         Done(lazily ? $"unmounted {where} lazily: files on it are open still, and every use of them fails"

@@ -33,8 +33,8 @@ internal enum Turn
 /// <param name="What">The setting and both values: "threads: 4 to 8".</param>
 /// <param name="From">Where the wanted value is written.</param>
 /// <param name="Note">What is needed for it, or why it cannot be; empty for one that is applied.</param>
-/// <param name="Do">Applies it; null when done, else why not. Several changes may be one step: the same delegate.</param>
+/// <param name="Do">Applies it; null when done, else the obstacle. Several changes may be one step: the same delegate.</param>
 /// <param name="Remedy">What to do about one that is refused; else empty.</param>
 /// <param name="Turn">When it is applied.</param>
-internal sealed record Change(Outcome Outcome, string What, Origin From, string Note = "", Func<string?>? Do = null,
+internal sealed record Change(Outcome Outcome, string What, Origin From, string Note = "", Func<Obstacle?>? Do = null,
     string Remedy = "", Turn Turn = Turn.Usual);

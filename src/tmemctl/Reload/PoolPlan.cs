@@ -32,14 +32,14 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
             + Words.Reserve(pool.Reserve.Value), pool.Name.From, Do: () => Make(pool))];
     }
 
-    private string? Make(PoolSettings pool)
+    private Obstacle? Make(PoolSettings pool)
     {
         var made = client.CreatePool(new()
         {
             Name = pool.Name.Value, Ephemeral = pool.Ephemeral.Value, Limit = pool.Limit.Value, Reserve = pool.Reserve.Value,
             Codec = pool.Codec.Value,
         });
-        return made.Problem ?? Give(pool.Name.Value, pool.Owner.Value, pool.Group.Value, pool.Mode.Value);
+        return Obstacle.Of(made) ?? Give(pool.Name.Value, pool.Owner.Value, pool.Group.Value, pool.Mode.Value);
     }
 
     private IEnumerable<Change> Changes(PoolSettings pool, PoolSummary found)
@@ -83,8 +83,8 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
             wish = wish with { Reserve = pool.Reserve.Value };
             Note("reserve", Words.Limit(found.ReserveBytes), Words.Limit(pool.Reserve.Value), pool.Reserve.From);
         }
-        string? Apply() => client.SetPool(wish).Problem;
-        Func<string?> once = Apply;
+        Obstacle? Apply() => Obstacle.Of(client.SetPool(wish));
+        Func<Obstacle?> once = Apply;
         var turn = wish.Reserve < found.ReserveBytes ? Turn.GivesRoom : Turn.Usual;
         return changes.Select(change => new Change(Outcome.Apply, change.What, change.From, Do: once, Turn: turn));
     }
@@ -105,12 +105,12 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
         }
     }
 
-    private string? Give(string pool, uint owner, uint group, uint mode)
+    private Obstacle? Give(string pool, uint owner, uint group, uint mode)
     {
-        if (system.OpenPool(SwapFile.PlaceOf(status), pool, out var folder) is { } problem) return problem;
+        if (system.OpenPool(SwapFile.PlaceOf(status), pool, out var folder) is { } problem) return new(problem);
         using (folder)
             return (folder!.Owner, folder.Group, folder.Permissions) == (owner, group, mode) ? null
-                : folder.Give(owner, group, mode);
+                : Obstacle.Of(folder.Give(owner, group, mode));
     }
 
     private static string Shown(uint owner, uint group, uint mode) =>

@@ -17,11 +17,11 @@ internal static class StorePlan
     /// <param name="wanted">From the files.</param>
     /// <param name="status">Of the daemon.</param>
     /// <param name="mount">Its mount, as the mount table has it; null if it is not seen from here.</param>
-    /// <param name="upgrade">Starts a worker with other settings; null when done, else why not.</param>
+    /// <param name="upgrade">Starts a worker with other settings; null when done, else the obstacle.</param>
     /// <param name="resize">Changes the capacity; as the other.</param>
     /// <param name="remount">Changes the flags of the mount; as the others.</param>
     public static IEnumerable<Change> Of(StoreSettings wanted, StatusReply status, MountEntry? mount,
-        Func<UpgradeParameters, string?> upgrade, Func<long, string?> resize, Func<uint, string?> remount)
+        Func<UpgradeParameters, Obstacle?> upgrade, Func<long, Obstacle?> resize, Func<uint, Obstacle?> remount)
     {
         List<Change> changes = [.. AtReload(wanted, status, upgrade)];
         // What was changed by hand stays, unless something else is written.
@@ -39,7 +39,7 @@ internal static class StorePlan
     }
 
     private static IEnumerable<Change> AtReload(StoreSettings wanted, StatusReply status,
-        Func<UpgradeParameters, string?> upgrade)
+        Func<UpgradeParameters, Obstacle?> upgrade)
     {
         var wish = new UpgradeParameters();
         List<(string What, Origin From)> changes = [];
@@ -70,8 +70,8 @@ internal static class StorePlan
                 Note("log", Word(now.Log), Word(wanted.Log.Value), wanted.Log.From);
             }
         }
-        string? Apply() => upgrade(wish);
-        Func<string?> once = Apply;
+        Obstacle? Apply() => upgrade(wish);
+        Func<Obstacle?> once = Apply;
         return changes.Select(change => new Change(Outcome.Apply, change.What, change.From, Do: once));
     }
 

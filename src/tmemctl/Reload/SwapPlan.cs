@@ -16,7 +16,7 @@ internal static class SwapPlan
     /// <param name="turnOn">Turns one on; null when done.</param>
     /// <param name="context">Command lines that address the same daemon.</param>
     public static IEnumerable<Change> Of(IReadOnlyList<SwapSettings> wanted, IReadOnlyList<SwapFile> devices,
-        Func<SwapSettings, string?> turnOn, SwapContext context)
+        Func<SwapSettings, Obstacle?> turnOn, SwapContext context)
     {
         var on = devices.Where(file => file is { IsOurs: true, Entry: not null }).ToList();
         return wanted.SelectMany(swap => Of(swap, Find(swap, wanted, on), () => turnOn(swap), context));
@@ -28,7 +28,7 @@ internal static class SwapPlan
         ?? (swap.IsNamed || on.FindAll(file => wanted.All(other => other.Pool.Value != file.Pool)) is not [var only] ? null
             : only);
 
-    private static IEnumerable<Change> Of(SwapSettings wanted, SwapFile? device, Func<string?> turnOn, SwapContext context)
+    private static IEnumerable<Change> Of(SwapSettings wanted, SwapFile? device, Func<Obstacle?> turnOn, SwapContext context)
     {
         var name = wanted.IsNamed ? $"swap '{wanted.Pool.Value}'" : "swap";
         if (device?.Entry is not { } on)

@@ -210,7 +210,7 @@ public sealed class KeeperRestartTests : IDisposable
         Assert.Equal("error: 8 workers in a row died before they served, or soon after. /mnt/tmem, its pages and everybody who "
             + "waits for it are held, and a worker is tried at most every 10 s. The log above says why they die; 'tmemctl "
             + "upgrade --binary FILE' gives another program as soon as one serves. Or give the mount up: kill -9 "
-            + $"{Environment.ProcessId}, then tmemctl recover", _keeping.Log[^1]);
+            + $"{Environment.ProcessId}, then tmemctl recover --mount /mnt/tmem", _keeping.Log[^1]);
     }
 
     [Fact]

@@ -198,7 +198,7 @@ public class WorkerKillTests
         }
         // Without a back-off it would have been hundreds a second.
         Assert.InRange(ended.Count, 8, 200);
-        Assert.Contains($"tmemctl --socket {daemon.Socket} recover", daemon.Log, StringComparison.Ordinal);
+        Assert.Contains($"tmemctl --socket {daemon.Socket} recover --mount {daemon.Mount}", daemon.Log, StringComparison.Ordinal);
         Assert.Equal("held", Bounded.Run(() => File.ReadAllText(file)));
         daemon.Stop();
     }
