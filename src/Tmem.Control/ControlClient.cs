@@ -34,6 +34,9 @@ internal sealed partial class ControlClient(string socketPath)
     /// <summary>One time limit for all calls; null: each call has its own.</summary>
     public TimeSpan? Patience { get; init; }
 
+    /// <summary>Where the package has the daemon.</summary>
+    private const string Packaged = "/usr/sbin/tmemd";
+
     /// <summary>Stays so when this process changes its working directory.</summary>
     private readonly string _address = Path.GetFullPath(socketPath);
 
@@ -100,15 +103,19 @@ internal sealed partial class ControlClient(string socketPath)
             $"see with '{Command.Line(see)}' what came of it, and look at the daemon's log");
     }
 
+    /// <summary>How to start the daemon: only the package's own has a unit, and the usual socket.</summary>
+    public static string Start(string socketPath, bool isPackaged) => !isPackaged ? "start tmemd (scripts/up)"
+        : socketPath == ControlProtocol.DefaultSocket ? "start tmemd with 'systemctl start tmemd'" : "start tmemd";
+
     private (string Why, string Remedy) Explain(SocketError code, string message) => code switch
     {
         SocketError.AccessDenied => ("permission denied", "run as root"),
         SocketError.ConnectionRefused => ("the socket is left over and nobody listens",
-            $"start tmemd (scripts/up), or clean up with '{Command.Line("recover")}'"),
+            $"{Start(SocketPath, File.Exists(Packaged))}, or clean up with '{Command.Line("recover")}'"),
         SocketError.NotSocket => ("that is no socket", "name the one that tmemd listens on with --socket"),
         SocketError.AddressNotAvailable => ("there is no such socket",
-            "start tmemd (scripts/up) or name its socket with --socket; one that serves and whose socket file was removed "
-            + "makes it again at 'kill -HUP' of its process (pgrep -x tmemd)"),
+            $"{Start(SocketPath, File.Exists(Packaged))}, or name its socket with --socket; one that serves and whose "
+            + "socket file was removed makes it again at 'kill -HUP' of its process (pgrep -x tmemd)"),
         SocketError.TimedOut or SocketError.WouldBlock => ("it does not answer", "look at its log"),
         SocketError.ConnectionReset or SocketError.Shutdown => ("it closed the connection", "look at its log"),
         _ => (message, ""),

@@ -1,3 +1,4 @@
+using Tmem.Control;
 using Tmem.Control.Messages;
 using Xunit;
 
@@ -257,6 +258,21 @@ public sealed class CommandTests : IDisposable
         var error = System.Text.Json.Nodes.JsonNode.Parse(Ctl.Run(new FakeSwapSystem(), path, "status", "--json").Error)!;
         Assert.Equal($"no daemon reached on {path}: {says}", (string)error["message"]!);
         Assert.StartsWith(remedy, (string)error["remedy"]!, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(ControlProtocol.DefaultSocket, false, "start tmemd (scripts/up)")]
+    [InlineData(ControlProtocol.DefaultSocket, true, "start tmemd with 'systemctl start tmemd'")]
+    [InlineData("/run/tmem/second.sock", true, "start tmemd")]
+    public void Where_the_package_is_its_unit_starts_the_daemon(string socket, bool isPackaged, string says) =>
+        Assert.Equal(says, ControlClient.Start(socket, isPackaged));
+
+    [Fact]
+    public void What_is_optional_is_absent_as_on_the_socket()
+    {
+        var status = Ctl.Run(_server, "status", "--json").Json["processes"]!.AsObject();
+        Assert.True(status.ContainsKey("workerPid"));
+        Assert.False(status.ContainsKey("upgradeProblem"));
     }
 
     [Theory]

@@ -89,6 +89,8 @@ public class MountOptionsTests
     [InlineData("uid=no-such-user", "uid: 'no-such-user' is no user of this machine; give one, or a number")]
     [InlineData("gid=4294967295", "gid: '4294967295' is no group of this machine; give one, or a number")]
     [InlineData("region=", "region: '' is empty; give a path")]
+    [InlineData("region=x/y", "region: 'x/y' does not begin with '/', and fstab does not know where it would be read from; give "
+        + "the whole path")]
     [InlineData("socket=", "socket: '' is empty; give a path")]
     [InlineData("log=", "log: '' is empty; give a path")]
     [InlineData("log-level=loud", "log-level: 'loud' is not known; give debug, info, warning or error")]

@@ -12,6 +12,7 @@ public class FaultTests
     [InlineData("[store]\nhugepages = true", "tmem.toml:2: hugepages: [store] has no such key; did you mean huge-pages?")]
     [InlineData("[store]\npriority = 5", "tmem.toml:2: priority: [store] has no such key; it is one of [swap]")]
     [InlineData("[swap]\nqqqqqqqqqqqq = 5", "tmem.toml:2: qqqqqqqqqqqq: [swap] has no such key; give on, size, priority, pool")]
+    [InlineData("[foo]\nx = 1", "tmem.toml:1: [foo]: there is no such section; give [store], [swap], [[swap]] or [[pool]]")]
     [InlineData("[stoer]\nmount = \"/x\"", "tmem.toml:1: [stoer]: there is no such section; did you mean [store]?")]
     [InlineData("[nothing-like-it]\n",
         "tmem.toml:1: [nothing-like-it]: there is no such section; give [store], [swap], [[swap]] or [[pool]]")]
@@ -68,6 +69,8 @@ public class FaultTests
         "tmem.toml:3: page-size: pools of files have pages of 4K in this version; leave it out")]
     [InlineData("[[pool]]\nname = \"a\"\nlimit = \"5G\"",
         "tmem.toml:3: limit: '5G' is more than the 4.0 GiB of the store's capacity (default); write less")]
+    [InlineData("[store]\ncapacity = 1G", "tmem.toml:2: this is not TOML: ")]
+    [InlineData("[[pool]]\nname = 1G", "tmem.toml:2: this is not TOML: ")]
     [InlineData("[store]\nlog = bare", "tmem.toml:2: this is not TOML: ")]
     [InlineData("[store", "tmem.toml:1: this is not TOML: ")]
     [InlineData("[store]\nlog = \"\\u\"", "tmem.toml:2: this is not TOML: Unexpected escape character")]

@@ -7,13 +7,14 @@ internal static class Nearest
 
     /// <summary>
     /// The word with the fewest letters to put in, take out, change, or swap with their neighbour; null if that is more than a
-    /// third of them and more than two.
+    /// third of them and more than two, or, beyond one, half of them.
     /// </summary>
     public static string? Of(string written, IEnumerable<string> known)
     {
         if (written.Length > Longest) return null;
         return known.Select(word => (Word: word, Steps: Distance(written.ToLowerInvariant().Replace('_', '-'), word)))
-            .Where(one => one.Steps <= Math.Max(2, one.Word.Length / 3) && one.Steps < one.Word.Length)
+            .Where(one => one.Steps <= Math.Max(2, one.Word.Length / 3) && one.Steps < one.Word.Length
+                && (one.Steps == 1 || 2 * one.Steps < one.Word.Length))
             .OrderBy(one => one.Steps).Select(one => one.Word).FirstOrDefault();
     }
 

@@ -66,8 +66,15 @@ internal sealed class TomlFile
         }
     }
 
-    private void Syntax(int line, string message) => _faults.Add(new(new(_path, line), "",
-        $"this is not TOML: {Plain(message)}", "correct the line; what stands behind it was not looked at"));
+    private void Syntax(int line, string message)
+    {
+        _faults.Add(new(new(_path, line), "", $"this is not TOML: {Plain(message)}",
+            "correct the line; what stands behind it was not looked at"));
+        if (line == 0) return;
+        // Of 1G the library tells the 1 first: half a value is none, and a pool without its name no pool.
+        _ = _sections.RemoveAll(section => section.Entries.RemoveAll(entry => entry.From.Line >= line) > 0
+            && section.IsOneOfMany);
+    }
 
     /// <summary>The library's sentence as a clause of ours.</summary>
     private static string Plain(string message)

@@ -145,7 +145,10 @@ internal static class MountOptions
     }
 
     private static string? Path(string value, Action<string> set) =>
-        value.Length == 0 ? "is empty; give a path" : Set(() => set(System.IO.Path.GetFullPath(value)));
+        value.Length == 0 ? "is empty; give a path"
+        : !System.IO.Path.IsPathFullyQualified(value)
+            ? "does not begin with '/', and fstab does not know where it would be read from; give the whole path"
+        : Set(() => set(System.IO.Path.GetFullPath(value)));
 
     private static string? Number(MountWish wish, string option, string value, int least, int most) =>
         int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most

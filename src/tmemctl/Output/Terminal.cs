@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Tmem.Control;
 using Tmem.Control.Messages;
@@ -14,6 +15,8 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json, T
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         WriteIndented = true,
+        // As on the socket.
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         TypeInfoResolver = JsonTypeInfoResolver.Combine(CtlJson.Default, ControlJson.Default),
     };
 

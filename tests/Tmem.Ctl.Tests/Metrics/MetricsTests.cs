@@ -140,7 +140,11 @@ public sealed class MetricsTests : IDisposable
     {
         var outcome = Ctl.Run(_server, "metrics", "--textfile", Path.Combine(_folder, "none", "tmem.prom"));
         Assert.Equal((ExitCode.Failed, ""), (outcome.Code, outcome.Output));
-        Assert.Contains("cannot be written", Assert.Single(outcome.Error.TrimEnd('\n').Split('\n')));
+        Assert.Equal($"tmemctl: {Path.Combine(_folder, "none", "tmem.prom")} cannot be written: its directory does not exist; "
+            + "see to its directory, or name another file\n", outcome.Error);
+        outcome = Ctl.Run(_server, "metrics", "--textfile", "/proc/tmem.prom");
+        Assert.Equal(ExitCode.Failed, outcome.Code);
+        Assert.DoesNotContain("Could not", outcome.Error, StringComparison.Ordinal);
         Directory.CreateDirectory(Path.Combine(_folder, "folder"));
         outcome = Ctl.Run(_server, "metrics", "--textfile", Path.Combine(_folder, "folder"));
         Assert.Equal(ExitCode.Failed, outcome.Code);
