@@ -102,6 +102,8 @@ public sealed class SwapOnTests : SwapTests
     [InlineData("max(ram, 17T)", ExitCode.Usage, "'max(ram, 17T)', which is 17.0 TiB, is too large; the most is 16.0 TiB")]
     [InlineData("ram / 0", ExitCode.Usage, "--size: 'ram / 0' is more than can be computed, or divided by 0; write it as 512M")]
     [InlineData("50 %%", ExitCode.Usage, "--size: '50 %%' cannot be read from '%' on; write it as 512M, 2GiB, 25% or min(")]
+    [InlineData("2000000000%", ExitCode.Usage, "--size: '2000000000%', which is ")]
+    [InlineData("1100%", ExitCode.Failed, "--size 11.0 GiB is more than 10 times the store's capacity of 1.0 GiB")]
     [InlineData("max(1%, 11G)", ExitCode.Failed, "--size 11.0 GiB is more than 10 times the store's capacity of 1.0 GiB")]
     public void A_size_that_cannot_be_is_refused_beforehand(string size, int code, string says)
     {
@@ -112,11 +114,13 @@ public sealed class SwapOnTests : SwapTests
         Assert.Empty(_system.Done);
     }
 
-    /// <summary>As the settings have sizes, and a percentage is of the machine's memory.</summary>
+    /// <summary>As the settings have sizes: a percentage is of the store's capacity, which is 1 GiB.</summary>
     [Theory]
+    [InlineData("50%", 512L << 20)]
+    [InlineData("200%", 2L << 30)]
     [InlineData("min(50%, 64M)", 64L << 20)]
     [InlineData("min(ram, 2 * 16M + 1M)", 33L << 20)]
-    [InlineData("50% - ram / 2 + 1M", 1L << 20)]
+    [InlineData("50% - 511M", 1L << 20)]
     public void A_size_may_be_a_share_or_an_expression(string size, long bytes)
     {
         Assert.Equal(ExitCode.Done, Run("swap", "on", "--size", size).Code);

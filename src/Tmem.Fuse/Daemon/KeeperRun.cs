@@ -41,7 +41,7 @@ internal sealed class KeeperRun
         finally
         {
             run._log?.Finish(s_logPatience);
-            if (exit == 0) UnwantedLog.Remove(run._handover!);
+            if (exit == 0 && run._handover is { } handover) UnwantedLog.Remove(handover);
         }
     }
 

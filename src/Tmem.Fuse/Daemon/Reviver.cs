@@ -80,7 +80,7 @@ internal static unsafe class Reviver
         (page.NotifyingThread, page.ForgettingThread) = (0, 0);
         page.Restarts++;
         page.Revivals++;
-        if (page.Current.Program < 0) ProgramFile.UseOwn(ref page.Current);
+        if (!ProgramFile.CanRun(page.Current.Program)) ProgramFile.UseOwn(ref page.Current);
         // An upgrade under way is lost.
         page.Proposed = page.Current;
         if (page.Listener < 0)

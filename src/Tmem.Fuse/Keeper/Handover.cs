@@ -76,21 +76,23 @@ internal sealed unsafe class Handover
     public bool IsOver => IsKnown && _page->ConnectionOver != 0;
 
     /// <summary>
-    /// Takes over a page whose processes are all dead, with descriptors that have other numbers now; they are closed on exec.
+    /// Takes over a page whose processes are all dead, with descriptors that have other numbers now; they are closed on exec. If
+    /// one is missing the page stays as it is: a supervisor starts the daemon again unasked, and then it is missing still.
     /// </summary>
     /// <param name="find">The number of the descriptor at a place of <see cref="Stored"/>; -1 if there is none.</param>
     /// <exception cref="StartupException">Something is missing without which nothing can be served.</exception>
     public void Revive(Func<int, int> find)
     {
-        for (var place = Stored.Region; place < Stored.FirstDevice + _page->DeviceCount; place++)
+        var end = Stored.FirstDevice + _page->DeviceCount;
+        var found = new int[end];
+        for (var place = Stored.Region; place < end; place++)
         {
-            ref var number = ref Stored.In(ref *_page, place);
-            var had = number >= 0;
-            number = find(place);
-            if (number < 0 && had && !Stored.CanBeMade(place))
+            found[place] = find(place);
+            if (found[place] < 0 && Stored.In(ref *_page, place) >= 0 && !Stored.CanBeMade(place))
                 throw new StartupException($"The supervisor has not kept {Stored.NameOf(place)}, without which {MountPoint} "
                     + $"cannot be served any more. Run '{Tmemctl.Line("recover --mount", MountPoint)}', then start tmemd again.");
         }
+        for (var place = Stored.Region; place < end; place++) Stored.In(ref *_page, place) = found[place];
         Hold();
     }
 

@@ -73,6 +73,14 @@ internal static unsafe class ProgramFile
         return null;
     }
 
+    /// <summary>Whether a descriptor can be executed: a supervisor may have kept another one under that name.</summary>
+    public static bool CanRun(int descriptor)
+    {
+        const uint type = 0xF000, regular = 0x8000; // S_IFMT, S_IFREG
+        _ = IdentityOf(descriptor, out var mode);
+        return (mode & type) == regular && (mode & Executable) != 0;
+    }
+
     /// <summary>Whether a program is one that the runtime compiles as it runs: its launcher, or the runtime's.</summary>
     private static bool FindsPartsByPath(string path) => File.Exists(path + ".dll") || Path.GetFileName(path) == "dotnet";
 

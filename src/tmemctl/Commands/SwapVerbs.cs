@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Tmem.Control.Messages;
+using Tmem.Ctl.Reload;
 using Tmem.Ctl.Swap;
 
 namespace Tmem.Ctl.Commands;
@@ -37,8 +38,8 @@ internal static class SwapVerbs
         var name = Takes.PoolIfNamed("The device: the persistent pool for its file, made if it does not exist. One that exists "
             + $"must be root's, with mode 700. Default: {SwapFile.DefaultPool}.", isNew: true);
         var size = Takes.SizeExpression("--size",
-            "Size of the swap device, for example --size 4GiB; 50% is half of the machine's memory, and expressions as in the "
-            + "settings can be given, as 'min(ram / 2, 4G)'. Default: what the store holds if no page shrinks.",
+            "Size of the swap device, for example --size 4GiB; 200% is twice the store's capacity, and expressions as in the "
+            + "settings can be given, as 'min(200%, ram)'. Default: what the store holds if no page shrinks.",
             SwapOn.Smallest, ControlProtocol.LargestFile);
         var priority = Takes.Number("--priority",
             "Swap priority from 0 to 32767, for example --priority 10; higher is used first.", 0, HighestPriority);
@@ -61,7 +62,11 @@ internal static class SwapVerbs
         var force = Takes.Flag("--force", $"Make it of --size even if that is more than {SwapOn.LikelyRatio} times the store's "
             + "capacity, for pages that are known to shrink so well.");
         return new("on", "Makes a swap device on the store and turns it on. If a step fails, those before are undone.",
-            (context, parse) => new SwapOn(context.Swap).Run(parse.GetValue(size), parse.GetValue(priority) ?? DefaultPriority,
+            (context, parse) => new SwapOn(context.Swap).Run(parse.GetValue(size) is { } text
+                    ? (long capacity, out string? problem) => SettingsSource.Size(
+                        text, capacity, SwapOn.Smallest, ControlProtocol.LargestFile, out problem)
+                    : null,
+                parse.GetValue(priority) ?? DefaultPriority,
                 parse.GetValue(name) ?? parse.GetValue(pool) ?? SwapFile.DefaultPool, parse.GetValue(reserve),
                 parse.GetValue(force)),
             name, size, priority, reserve, pool, force);

@@ -150,21 +150,23 @@ internal static class Takes
     };
 
     /// <summary>
-    /// An option that takes a size as the settings do: with shares and expressions, of the machine's memory here.
+    /// An option that takes a size as the settings do, with shares and expressions. How large a share is, the command knows; what
+    /// has none is checked here.
     /// </summary>
-    public static Option<long?> SizeExpression(string name, string description, long least, long most) => new(name)
+    public static Option<string?> SizeExpression(string name, string description, long least, long most) => new(name)
     {
         Description = description,
         HelpName = "SIZE",
-        CustomParser = argument => SettingsSource.Size(UsageValues.Text(argument), least, most, out var problem) is var bytes
-            && problem is null ? bytes : Refused(argument, $"{name}: {problem}"),
+        CustomParser = argument =>
+        {
+            var text = UsageValues.Text(argument);
+            var hasShare = text.Contains('%', StringComparison.Ordinal);
+            _ = SettingsSource.Size(text, whole: 1 << 30, hasShare ? long.MinValue : least, hasShare ? long.MaxValue : most,
+                out var problem);
+            if (problem is not null) argument.AddError($"{name}: {problem}");
+            return text;
+        },
     };
-
-    private static long? Refused(ArgumentResult argument, string problem)
-    {
-        argument.AddError(problem);
-        return null;
-    }
 
     /// <summary>An option that takes a whole number.</summary>
     public static Option<int?> Number(string name, string description, int least, int most) => new(name)

@@ -12,11 +12,11 @@ internal static class SettingsSource
     /// <summary>The machine's memory, of which sizes are computed.</summary>
     public static long Ram => PhysicalMemory.Bytes;
 
-    /// <summary>A size as settings have it, where a percentage is of the machine's memory; or what is wrong with it.</summary>
-    public static long Size(string text, long least, long most, out string? problem)
+    /// <summary>A size as settings have it, where a percentage is of a whole; or what is wrong with it.</summary>
+    public static long Size(string text, long whole, long least, long most, out string? problem)
     {
         // What a plain size says of itself is not repeated; of an expression it is what it comes to.
-        if (SizeExpression.Evaluate(text, new SizeScale(Ram, Ram), out var bytes) is { } wrong)
+        if (SizeExpression.Evaluate(text, new SizeScale(Ram, whole), out var bytes) is { } wrong)
         {
             problem = ByteSize.IsTooLarge(text) ? $"'{text}' is too large; the most is {ByteSize.Format(most)}"
                 : $"'{Fault.Shorten(text)}' {wrong}; write it as {SizeExpression.Examples}";

@@ -25,15 +25,33 @@ internal sealed class SwapOn(SwapContext context)
 
     private readonly Terminal _terminal = context.Terminal;
 
+    /// <summary>A size that may be a share of the store's capacity; or what is wrong with it.</summary>
+    public delegate long SizeOf(long capacity, out string? problem);
+
+    /// <inheritdoc cref="Run(SizeOf, int, string, long, bool)"/>
+    public int Run(long? size, int priority, string pool, long reserve, bool force)
+    {
+        return Run(size is null ? null : Fixed, priority, pool, reserve, force);
+
+        long Fixed(long capacity, out string? problem)
+        {
+            problem = null;
+            return size.Value;
+        }
+    }
+
     /// <summary>Carries it out; returns the exit code.</summary>
-    /// <param name="size">Of the device; null for what the store surely holds.</param>
+    /// <param name="wanted">Size of the device; null for what the store surely holds.</param>
     /// <param name="priority">The kernel's.</param>
     /// <param name="pool">The device, which is the pool of its file.</param>
     /// <param name="reserve">Of a pool that is made for it.</param>
     /// <param name="force">Even if it is larger than sense.</param>
-    public int Run(long? size, int priority, string pool, long reserve, bool force)
+    public int Run(SizeOf? wanted, int priority, string pool, long reserve, bool force)
     {
         if (!_terminal.Take(context.Client.Status(), out var status, out var exit)) return exit;
+        string? problem = null;
+        var size = wanted?.Invoke(status.Store.CapacityBytes, out problem);
+        if (problem is not null) return _terminal.Fail(ExitCode.Usage, $"--size: {problem}");
         if (status.Processes.SwapDanger is var (what, remedy)) return _terminal.Fail(ExitCode.Failed, what, remedy);
         if (!context.TryLock(status, context.OnLine(pool), out var alone, out exit)) return exit;
         using var held = alone;

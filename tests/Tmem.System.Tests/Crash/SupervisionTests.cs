@@ -146,6 +146,37 @@ public class SupervisionTests
         }
     }
 
+    /// <summary>A supervisor starts a service that failed again: what was missing then is missing still.</summary>
+    [Theory]
+    [InlineData("tmem-region")]
+    [InlineData("tmem-region-file")]
+    [InlineData("tmem-buffers")]
+    [InlineData("tmem-device-0")]
+    [InlineData("tmem-device-1")]
+    public void What_is_missing_is_missed_at_each_start_and_costs_nothing(string name)
+    {
+        var folder = Daemon.NewFolder();
+        try
+        {
+            using var daemon = Supervised("64M", $"WITHHELD={name}", "--region", Path.Combine(folder, "region"));
+            var file = Path.Combine(daemon.Pool("p"), "f");
+            Bounded.Run(() => File.WriteAllText(file, "kept"));
+            daemon.AwaitAll();
+            daemon.KillAll();
+            daemon.AwaitRestarts(1);
+            Assert.Contains("start 4 with", daemon.Output, StringComparison.Ordinal);
+            Assert.Equal(2, daemon.Log.Split($"The supervisor has not kept {name}, without which").Length - 1);
+            Assert.Equal("kept", Bounded.Run(() => File.ReadAllText(file)));
+            Assert.Equal(1, daemon.Figure("processes.revivals"));
+            daemon.Control("check").Succeeds();
+            daemon.Stop();
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     [Fact]
     public void A_worker_that_hangs_is_replaced()
     {

@@ -3,7 +3,8 @@
 A small service manager for one service: messages by sd_notify(3), a store of descriptors, and a service that has ended when its
 last process has (as systemd's ExitType=cgroup). It is started again unless its main process ended with 0, or said STOPPING.
 Prints a line for each message.
-    supervisor.py PROGRAM [ARGUMENT...]      WATCHDOG_USEC in the environment is passed on
+    supervisor.py PROGRAM [ARGUMENT...]      WATCHDOG_USEC in the environment is passed on; WITHHELD=NAME keeps back the
+                                             descriptor of that name at the second and third start
 """
 import array
 import ctypes
@@ -60,16 +61,17 @@ def hear(notify):
 def start(path):
     global main, stopping
     stopping = False
+    given = [entry for entry in store if starts not in (2, 3) or entry[0] != os.environ.get("WITHHELD")]
     main = os.fork()
     if main:
         return
     os.environ.update(NOTIFY_SOCKET=path)
-    if store:
+    if given:
         # Out of the way of the numbers that they are to have.
-        high = [os.dup2(descriptor, 1000 + at, inheritable=False) for at, (_, descriptor) in enumerate(store)]
+        high = [os.dup2(descriptor, 1000 + at, inheritable=False) for at, (_, descriptor) in enumerate(given)]
         for at, descriptor in enumerate(high):
             os.dup2(descriptor, FIRST + at, inheritable=True)
-        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(store)), LISTEN_FDNAMES=":".join(n for n, _ in store))
+        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(given)), LISTEN_FDNAMES=":".join(n for n, _ in given))
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execv(sys.argv[1], sys.argv[1:])
 
