@@ -157,7 +157,8 @@ internal sealed class RunningDaemon : IDaemon
     public IReadOnlyList<string> HoldersOf(string pool)
     {
         using var rights = ProcessRights.Raise();
-        return MountHolders.FindBelow(Path.Combine(MountPoint, pool), Connection);
+        var (found, silent) = MountHolders.FindBelow(Path.Combine(MountPoint, pool), Connection);
+        return found.Count > 0 ? found : [.. silent.Select(process => $"one perhaps by {process}, which does not answer")];
     }
 
     /// <inheritdoc/>

@@ -74,19 +74,22 @@ internal sealed class ServedMount : IDisposable
                 + $"(umount {ShellWord.Of(MountPoint)}), and stop again";
         // Checked before the unmount: our own mount may be idle while another one, in another namespace say, keeps the file
         // system.
-        var holders = MountHolders.Find(MountPoint, Connection);
+        var (holders, silent) = MountHolders.Find(MountPoint, Connection);
         if (holders.Count > 0) return $"{MountPoint} is busy, held by {string.Join(", ", holders)}";
         // A file just closed is released a moment later.
         if (!Await(() => openFiles() == 0))
             return $"{openFiles()} files on {MountPoint} are open, and by no process that can be seen: by a loop device, "
-                + "that may be swapped to (see losetup -a, /proc/swaps)";
+                + "that may be swapped to (see losetup -a, /proc/swaps)" + Perhaps(silent);
+        foreach (var process in silent)
+            Log.Warning($"{process} does not answer: what it has mapped could not be seen, and {MountPoint} has no open file");
         // No wait is left from here on: a caller that has given up meanwhile has been told that nothing was done.
         if (!wanted()) return "whoever asked has hung up";
         var error = _mount.Unmount();
         if (error == Errno.EBUSY)
         {
-            var late = MountHolders.Find(MountPoint, Connection);
-            return $"{MountPoint} is busy, held by {(late.Count > 0 ? string.Join(", ", late) : "somebody")}";
+            (holders, silent) = MountHolders.Find(MountPoint, Connection);
+            return $"{MountPoint} is busy, held by "
+                + (holders.Count > 0 ? string.Join(", ", holders) : "somebody" + Perhaps(silent));
         }
         // EINVAL: no longer a mount.
         if (error is not (Errno.Ok or Errno.EINVAL)) return $"{MountPoint} cannot be unmounted: {Libc.Describe(error)}";
@@ -94,6 +97,10 @@ internal sealed class ServedMount : IDisposable
             : $"{MountPoint} is unmounted, but something that cannot be seen from here still uses its files, and is served "
                 + "until it lets go";
     }
+
+    /// <summary>A process that hangs holds nothing as a rule: it is no obstacle, and named only where there is one.</summary>
+    private static string Perhaps(IReadOnlyList<string> silent) =>
+        string.Concat(silent.Select(process => $", perhaps by {process}, which does not answer"));
 
     private static bool Await(Func<bool> done)
     {

@@ -1,4 +1,5 @@
 using Tmem.Control;
+using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Settings;
 using Tmem.Settings.Values;
@@ -16,17 +17,15 @@ internal sealed record DaemonCommandLine(string? Place, IReadOnlyList<Entry> Opt
     /// <summary>Of the daemon that gave this status; null if its processes cannot be seen from here.</summary>
     public static DaemonCommandLine? Of(StatusReply status)
     {
-        var process = $"/proc/{(status.Processes.KeeperPid is not 0 and var keeper ? keeper : status.Processes.WorkerPid)}";
-        try
+        var number = status.Processes.KeeperPid is not 0 and var keeper ? keeper : status.Processes.WorkerPid;
+        // In another namespace of processes the number may be anybody's.
+        var seen = ProcessSearch.At<(string[] Words, string Directory)>(number, (process, add) =>
         {
             var words = File.ReadAllText($"{process}/cmdline").TrimEnd('\0').Split('\0');
             // A reader who may not look into the process knows no better than the root directory.
-            var directory = new DirectoryInfo($"{process}/cwd").ResolveLinkTarget(returnFinalTarget: false)?.FullName ?? "/";
-            return new(OptionEntries.PlaceOf(words, directory), OptionEntries.Read(words, directory));
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
+            add((words, new DirectoryInfo($"{process}/cwd").ResolveLinkTarget(returnFinalTarget: false)?.FullName ?? "/"));
+        }).Found;
+        return seen is [var (words, directory)]
+            ? new(OptionEntries.PlaceOf(words, directory), OptionEntries.Read(words, directory)) : null;
     }
 }

@@ -33,7 +33,7 @@ public sealed class MountHoldersTests : IDisposable
         Directory.Delete(_other);
     }
 
-    private IReadOnlyList<string> Found => MountHolders.Find(_folder, _device);
+    private IReadOnlyList<string> Found => MountHolders.Find(_folder, _device).Found;
 
     private static string Done(string program, params string[] arguments)
     {
@@ -115,21 +115,21 @@ public sealed class MountHoldersTests : IDisposable
             Directory.CreateDirectory(folder);
             File.WriteAllBytes(Path.Combine(folder, "f 1"), new byte[65536]);
         }
-        Assert.Empty(MountHolders.FindBelow(folders[0], _device));
+        Assert.Empty(MountHolders.FindBelow(folders[0], _device).Found);
         var other = Holder($"f = open('{folders[1]}/f 1')");
-        Assert.Empty(MountHolders.FindBelow(folders[0], _device));
-        Assert.Equal([$"{folders[1]}/f 1 by process {other.Id} (python3)"], MountHolders.FindBelow(folders[1], _device));
+        Assert.Empty(MountHolders.FindBelow(folders[0], _device).Found);
+        Assert.Equal([$"{folders[1]}/f 1 by process {other.Id} (python3)"], MountHolders.FindBelow(folders[1], _device).Found);
         var twice = Holder($"import mmap\nf = open('{folders[0]}/f 1', 'r+b'); m = mmap.mmap(f.fileno(), 4096)");
-        Assert.Equal([$"{folders[0]}/f 1 by process {twice.Id} (python3)"], MountHolders.FindBelow(folders[0], _device));
+        Assert.Equal([$"{folders[0]}/f 1 by process {twice.Id} (python3)"], MountHolders.FindBelow(folders[0], _device).Found);
         twice.Kill();
         twice.WaitForExit();
         var mapped = Holder($"import mmap\nf = open('{folders[0]}/f 1', 'r+b'); m = mmap.mmap(f.fileno(), 4096); f.close()");
-        Assert.Equal([$"{folders[0]}/f 1 by process {mapped.Id} (python3)"], MountHolders.FindBelow(folders[0], _device));
+        Assert.Equal([$"{folders[0]}/f 1 by process {mapped.Id} (python3)"], MountHolders.FindBelow(folders[0], _device).Found);
         var loop = Done("losetup", "--find", "--show", Path.Combine(folders[0], "f 1"));
         _undo.Push(() => Done("losetup", "--detach", loop));
         Assert.Equal([$"{folders[0]}/f 1 by process {mapped.Id} (python3)", $"{folders[0]}/f 1 by loop device {loop}"],
-            MountHolders.FindBelow(folders[0], _device));
-        Assert.Single(MountHolders.FindBelow(folders[0], _device, limit: 1));
+            MountHolders.FindBelow(folders[0], _device).Found);
+        Assert.Single(MountHolders.FindBelow(folders[0], _device, limit: 1).Found);
     }
 
     [Fact]
@@ -155,6 +155,6 @@ public sealed class MountHoldersTests : IDisposable
     {
         for (var i = 0; i < 4; i++) Holder("", _folder);
         Assert.Equal(4, Found.Count);
-        Assert.Equal(2, MountHolders.Find(_folder, _device, limit: 2).Count);
+        Assert.Equal(2, MountHolders.Find(_folder, _device, limit: 2).Found.Count);
     }
 }
