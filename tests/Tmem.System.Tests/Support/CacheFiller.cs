@@ -36,7 +36,7 @@ internal sealed class CacheFiller : IDisposable
 
     public void Dispose()
     {
-        _process.Kill(entireProcessTree: true);
+        Command.KillTree(_process.Id);
         _process.WaitForExit();
         _process.Dispose();
         File.Delete(_file);

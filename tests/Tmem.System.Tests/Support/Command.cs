@@ -1,5 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
+using Mono.Unix.Native;
 
 namespace Tmem.System.Tests.Support;
 
@@ -46,7 +48,7 @@ internal static class Command
             var (output, errors) = (new Collector(process.StandardOutput), new Collector(process.StandardError));
             if (!process.WaitForExit(seconds * 1000))
             {
-                process.Kill(entireProcessTree: true);
+                KillTree(process.Id);
                 // Not waited for without end: a program stuck in the kernel dies only when its mount does.
                 process.WaitForExit(2000);
                 return new Outcome(line, -1, output.Text(1), errors.Text(1) + $"\nno end within {seconds} s; killed");
@@ -57,6 +59,32 @@ internal static class Command
         catch (Win32Exception error)
         {
             return new Outcome(line, -1, "", error.Message);
+        }
+    }
+
+    /// <summary>
+    /// Kills a process and all that it has started. .NET's own way reads the command lines of all processes, and waits for any of
+    /// them that hangs in the kernel.
+    /// </summary>
+    public static void KillTree(int process)
+    {
+        // Stopped first: it starts no other meanwhile, and its children still have it as parent.
+        Syscall.kill(process, Signum.SIGSTOP);
+        foreach (var child in ChildrenOf(process)) KillTree(child);
+        Syscall.kill(process, Signum.SIGKILL);
+    }
+
+    private static int[] ChildrenOf(int process)
+    {
+        try
+        {
+            return [.. Directory.EnumerateDirectories($"/proc/{process}/task")
+                .SelectMany(task => File.ReadAllText(task + "/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                .Select(child => int.Parse(child, CultureInfo.InvariantCulture))];
+        }
+        catch (IOException)
+        {
+            return [];
         }
     }
 
