@@ -11,6 +11,8 @@ internal static class NotYet
     public static void Find(IReadOnlyList<PoolSettings> pools, List<Fault> faults)
     {
         foreach (var pool in pools.Where(pool => pool.PageSize.Value != PageSize))
-            faults.Add(new(pool.PageSize.From, "page-size", "pools of files have pages of 4K in this version", "leave it out"));
+            faults.Add(new(pool.PageSize.From, "page-size", "pools of files have pages of 4K, the kernel's own: a "
+                + "larger one would be unpacked and packed whole for each of them",
+                "leave it out; programs that use the library choose it"));
     }
 }

@@ -91,7 +91,7 @@ internal sealed class TypedSettings(MergedEntries merged, long ram, List<Fault> 
         var size = Size(KnownKeys.Pool, "page-size", capacity.Value, pool, SmallestPage, LargestPage, "a page can be");
         if (size.Value is >= SmallestPage and <= LargestPage && !long.IsPow2(size.Value))
         {
-            faults.Add(new(size.From, "page-size", $"{ByteSize.Exact(size.Value)} is no page", "write 4K, 8K, 16K, 32K or 64K"));
+            faults.Add(new(size.From, "page-size", $"{ByteSize.Exact(size.Value)} is no page", "write 4K, or leave it out"));
             return new(SmallestPage, size.From);
         }
         return new((int)Math.Clamp(size.Value, SmallestPage, LargestPage), size.From);

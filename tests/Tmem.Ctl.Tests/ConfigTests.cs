@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Xunit;
 
 namespace Tmem.Ctl.Tests;
@@ -43,6 +44,7 @@ public sealed class ConfigTests : IDisposable
 
     [Theory]
     [InlineData("show", "--config")]
+    [InlineData("check", "--config")]
     [InlineData("check")]
     public void What_is_wrong_is_a_line_each_and_exit_code_1(string verb, string? option = null)
     {
@@ -76,6 +78,47 @@ public sealed class ConfigTests : IDisposable
         Directory.CreateDirectory(Path.Combine(_folder, "tmem.d"));
         System.IO.File.Move(other, Path.Combine(_folder, "tmem.d", "other.toml"));
         Assert.Contains("other.toml:2: huge-pages: ", Run("config", "check", _folder).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_place_is_named_in_one_way_and_one_without_files_is_refused()
+    {
+        Write("");
+        var both = Run("config", "check", "--config", File, File);
+        Assert.Equal((2, "tmemctl config check: --config and FILE: give one of them; see tmemctl config check --help\n"),
+            (both.Code, both.Error));
+        var empty = Directory.CreateDirectory(Path.Combine(_folder, "empty")).FullName;
+        foreach (var words in (string[][])[["check", empty], ["check", "--config", empty], ["show", "--config", empty]])
+        {
+            var run = Run(["config", .. words]);
+            Assert.Equal((1, ""), (run.Code, run.Output));
+            Assert.StartsWith($"tmemctl: {empty}: there is no file of settings: neither tmem.toml nor tmem.d/*.toml; ",
+                run.Error, StringComparison.Ordinal);
+        }
+        Assert.Equal((1, "tmemctl: the daemon reads no file of settings: its command line says it all; name one\n"),
+            Run("config", "check", "--config", "none") is var none ? (none.Code, none.Error) : default);
+    }
+
+    /// <summary>What is checked without a name is what the daemon reads, with its options in their place.</summary>
+    [Fact]
+    public void The_daemon_on_the_socket_says_which_files_are_meant()
+    {
+        Write("[store]\nregion = \"/r\"");
+        using var server = new FakeServer();
+        // A process with a daemon's command line.
+        using var daemon = Process.Start(new ProcessStartInfo("sh", ["-c", "read end", "tmemd", "--config", File, "--huge-pages"])
+            { RedirectStandardInput = true })!;
+        server.Processes = server.Processes with { KeeperPid = daemon.Id };
+        foreach (var verb in (string[])["check", "show"])
+        {
+            var run = Ctl.Run(server, "config", verb);
+            Assert.Equal(1, run.Code);
+            Assert.Contains("huge-pages: it is for a store without a file", run.Error, StringComparison.Ordinal);
+            Assert.Contains($"({File}:2)", run.Error, StringComparison.Ordinal);
+        }
+        Assert.Equal(0, Ctl.Run(server, "config", "check", File).Code);
+        daemon.StandardInput.Close();
+        daemon.WaitForExit();
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

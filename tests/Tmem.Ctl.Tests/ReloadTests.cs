@@ -178,8 +178,8 @@ public sealed class ReloadTests : IDisposable
     public void A_page_size_that_pools_of_files_do_not_have_is_refused_before_anything_is_done()
     {
         Write("threads = 8\n[[pool]]\nname = \"b\"\npage-size = \"64K\"");
-        Assert.Equal($"tmemctl: {_file}:8: page-size: pools of files have pages of 4K in this version; leave it out\n",
-            Reload().Error);
+        Assert.StartsWith($"tmemctl: {_file}:8: page-size: pools of files have pages of 4K, ", Reload().Error,
+            StringComparison.Ordinal);
         Assert.Null(_server.Upgraded);
     }
 

@@ -64,9 +64,10 @@ public class FaultTests
         "tmem.toml:3: mode: '999' is no mode; write it in octal and in quotes, ")]
     [InlineData("[[pool]]\nname = \"a\"\nmode = 0x1c0", "tmem.toml:3: mode: 448 is no mode; write it in octal and in quotes, ")]
     [InlineData("[[pool]]\nname = \"a\"\npage-size = \"12K\"",
-        "tmem.toml:3: page-size: 12K is no page; write 4K, 8K, 16K, 32K or 64K")]
+        "tmem.toml:3: page-size: 12K is no page; write 4K, or leave it out")]
     [InlineData("[[pool]]\nname = \"a\"\npage-size = \"64K\"",
-        "tmem.toml:3: page-size: pools of files have pages of 4K in this version; leave it out")]
+        "tmem.toml:3: page-size: pools of files have pages of 4K, the kernel's own: a larger one would be unpacked and packed "
+        + "whole for each of them; leave it out; programs that use the library choose it")]
     [InlineData("[[pool]]\nname = \"a\"\nlimit = \"5G\"",
         "tmem.toml:3: limit: '5G' is more than the 4.0 GiB of the store's capacity (default); write less")]
     [InlineData("[store]\ncapacity = 1G", "tmem.toml:2: this is not TOML: ")]

@@ -51,7 +51,7 @@ public class MergeModelTests
             Dictionary<(string, int), int> file = [];
             foreach (var (key, pool, value) in rows) file[(s_keys[key].Section == "pool" ? pool : "", key)] = value;
             return file;
-        }).List[0, 4];
+        }).List[1, 4];
 
     private static (string Text, Dictionary<(string, string, string), (string Value, int Line)> Entries) Write(
         Dictionary<(string Pool, int Key), int> file)

@@ -161,11 +161,36 @@ public sealed class SettingsTests : IDisposable
     }
 
     [Fact]
-    public void Without_files_the_options_that_are_missing_are_told()
+    public void A_directory_without_files_is_refused_by_all_who_read_it_in_the_same_words()
     {
-        Directory.CreateDirectory(Path.Combine(_folder, "empty"));
-        var outcome = Command.Run(Built.Daemon, "--config", Path.Combine(_folder, "empty"), "--capacity", "64M");
-        Assert.Equal((2, "tmemd: --mount is missing; give a directory; see tmemd --help\n"), (outcome.Code, outcome.Errors));
+        var empty = Directory.CreateDirectory(Path.Combine(_folder, "empty")).FullName;
+        var fault = $"{empty}: there is no file of settings: neither tmem.toml nor tmem.d/*.toml; write one, or give tmemd "
+            + "--mount and --capacity instead\n";
+        var started = Command.Run(Built.Daemon, "--config", empty, "--capacity", "64M");
+        Assert.Equal((2, "tmemd: " + fault), (started.Code, started.Errors));
+        foreach (var words in (string[][])[["check", empty], ["check", "--config", empty], ["show", "--config", empty]])
+        {
+            var looked = Command.Run(Built.Control, ["--socket", Path.Combine(_folder, "none"), "config", .. words]);
+            Assert.Equal((1, "tmemctl: " + fault), (looked.Code, looked.Errors));
+        }
+    }
+
+    /// <summary>With the options that it was started with, which may contradict its files.</summary>
+    [Fact]
+    public void A_check_is_of_what_the_daemon_reads_as_a_reload_is()
+    {
+        using var daemon = Daemon.StartFrom(_folder, "capacity = \"64M\"\nthreads = 2", "--huge-pages");
+        Assert.Equal($"nothing is wrong in {File}\n", daemon.Control("config", "check").Succeeds().Output);
+        Daemon.WriteSettings(_folder, $"capacity = \"64M\"\nregion = \"{_folder}/region\"");
+        var reload = daemon.Control("reload");
+        Assert.Contains("huge-pages: it is for a store without a file, and region is set", reload.Errors,
+            StringComparison.Ordinal);
+        Assert.Equal((1, reload.Errors), daemon.Control("config", "check") is var check ? (check.Code, check.Errors) : default);
+        Assert.Equal(reload.Errors, daemon.Control("config", "check", "--config", File).Errors);
+        Assert.Equal(reload.Errors, daemon.Control("config", "show").Errors);
+        // By itself it is in order.
+        daemon.Control("config", "check", File).Succeeds();
+        daemon.Stop();
     }
 
     [Fact]

@@ -21,17 +21,23 @@ internal static class SettingsPlace
     private const string Extension = ".toml";
     private const int NoSuchFile = 2;
 
-    /// <summary>The files of a place that are there; what cannot be found out is a fault.</summary>
+    /// <summary>
+    /// The files of a place that are there; what cannot be found out is a fault, and so is a place without any: a mistyped name
+    /// would be taken for a wish for the defaults.
+    /// </summary>
     /// <param name="place">Null for the system's; a directory that stands for <see cref="Directory"/>, then without the
     /// package's file; a file, then that alone; or <see cref="None"/>.</param>
     /// <param name="faults">Gets what is wrong.</param>
     public static IReadOnlyList<string> Files(string? place, List<Fault> faults)
     {
         if (place == None) return [];
-        if (place is null)
-            return [.. Exists(Package, faults) ? [Package] : (string[])[], .. In(Directory, faults)];
-        var path = Path.GetFullPath(place);
-        return System.IO.Directory.Exists(path) ? [.. In(path, faults)] : [path];
+        var (known, path) = (faults.Count, Path.GetFullPath(place ?? Directory));
+        List<string> files = place is null ? [.. Exists(Package, faults) ? [Package] : (string[])[], .. In(path, faults)]
+            : System.IO.Directory.Exists(path) ? In(path, faults) : [path];
+        if (files.Count == 0 && faults.Count == known)
+            faults.Add(new(new(path), "", $"there is no file of settings: neither {FileName} nor {DropIns}/*{Extension}",
+                "write one, or give tmemd --mount and --capacity instead"));
+        return files;
     }
 
     private static List<string> In(string directory, List<Fault> faults)

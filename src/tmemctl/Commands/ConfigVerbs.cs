@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Tmem.Control.CommandLine;
 using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
@@ -12,6 +13,7 @@ namespace Tmem.Ctl.Commands;
 internal static class ConfigVerbs
 {
     private const int LongestPath = 4095;
+    private const string Usual = "Default: what the daemon on --socket was started with, and the system's without one.";
 
     /// <summary>The option that names other files than the system's.</summary>
     public static Option<string?> Config(string usual)
@@ -27,7 +29,7 @@ internal static class ConfigVerbs
 
     public static Verb Show()
     {
-        var config = Config("Default: what the daemon on --socket was started with, if there is one.");
+        var config = Config(Usual);
         return new("show",
             "Shows every setting that holds and where it comes from: a file and line, an option of the daemon, or the default. "
             + "What it prints is a file of settings itself.",
@@ -38,35 +40,54 @@ internal static class ConfigVerbs
     {
         var files = new Argument<string[]>("FILE")
         {
-            Description = "Files to check as if they were all, the later over the earlier; a directory stands for its tmem.toml "
-                + "and tmem.d. Default: the system's.",
+            Description = "Files to check by themselves, as if they were all, the later over the earlier; a directory stands for "
+                + "its tmem.toml and tmem.d. Default: as of --config.",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        return new("check", "Checks files of settings, and says in a line each all that is wrong. Exit code 1 if anything is.",
-            (context, parse) => Check(context.Terminal, parse.GetValue(files) ?? []), files);
+        var config = Config(Usual);
+        config.Validators.Add(result =>
+        {
+            if (result.Parent is CommandResult command && command.GetResult(files) is { Tokens.Count: > 0 })
+                result.AddError("--config and FILE: give one of them");
+        });
+        return new("check",
+            "Checks files of settings with the options of the daemon on --socket, as a reload reads them, and says in a line "
+            + "each all that is wrong. Exit code 1 if anything is.",
+            (context, parse) => parse.GetValue(files) is { Length: > 0 } given ? Check(context.Terminal, given)
+                : Check(context, parse.GetValue(config)), files, config);
     }
+
+    private static DaemonCommandLine Meant(CommandContext context, string? place) =>
+        DaemonCommandLine.Meant(context.Client.Status().Value, place);
 
     private static int Show(CommandContext context, string? place)
     {
-        IReadOnlyList<Settings.Values.Entry> options = [];
-        if (place is null && context.Client.Status().Value is { } status && DaemonCommandLine.Of(status) is { } line)
-            (place, options) = (line.Place, line.Options);
-        var read = SettingsReader.Read(place, options, SettingsSource.Ram);
+        var read = Meant(context, place).Read();
         return read.Faults.Count > 0 ? context.Terminal.Fail(read.Faults)
             : context.Terminal.Done(new ConfigReport(read.Files, [.. read.Shown.Select(Report)]), output => Write(output, read));
     }
 
+    private static int Check(CommandContext context, string? place)
+    {
+        var meant = Meant(context, place);
+        return meant.ReadsNoFile ? NoFile(context.Terminal, "name one") : Told(context.Terminal, meant.Read());
+    }
+
+    /// <summary>Refuses where there is nothing to read.</summary>
+    public static int NoFile(Terminal terminal, string remedy) => terminal.Fail(ExitCode.Failed,
+        "the daemon reads no file of settings: its command line says it all", remedy);
+
     private static int Check(Terminal terminal, string[] given)
     {
         List<Fault> faults = [];
-        IReadOnlyList<string> files = given.Length == 0 ? SettingsPlace.Files(null, faults)
-            : [.. given.SelectMany(path => SettingsPlace.Files(Path.GetFullPath(path), faults))];
+        IReadOnlyList<string> files = [.. given.SelectMany(path => SettingsPlace.Files(Path.GetFullPath(path), faults))];
         var read = SettingsReader.Read(files, [], SettingsSource.Ram);
-        if (faults.Count > 0 || read.Faults.Count > 0) return terminal.Fail([.. faults, .. read.Faults]);
-        return terminal.Done(new ConfigReport(read.Files, []), output => output.WriteLine(Table.Printable(
-            read.Files.Count == 0 ? "no file of settings is there: the defaults hold"
-                : $"nothing is wrong in {string.Join(", ", read.Files)}")));
+        return Told(terminal, read with { Faults = [.. faults, .. read.Faults] });
     }
+
+    private static int Told(Terminal terminal, SettingsRead read) => read.Faults.Count > 0 ? terminal.Fail(read.Faults)
+        : terminal.Done(new ConfigReport(read.Files, []),
+            output => output.WriteLine(Table.Printable($"nothing is wrong in {string.Join(", ", read.Files)}")));
 
     private static ConfigSetting Report(ShownSetting one) => new(one.Section, one.Pool, one.Key, one.Value, one.Bytes,
         one.From.Option is not null ? "option" : one.From.File is not null ? "file" : "default", one.From.Option, one.From.File,

@@ -5,7 +5,6 @@ using Tmem.Ctl.Output;
 using Tmem.Ctl.Reload;
 using Tmem.Ctl.Swap;
 using Tmem.Settings;
-using Tmem.Settings.Files;
 
 namespace Tmem.Ctl.Commands;
 
@@ -31,13 +30,13 @@ internal static class ReloadCommand
     {
         var terminal = context.Terminal;
         if (!terminal.Take(context.Client.Status(), out var status, out var exit)) return exit;
-        if (DaemonCommandLine.Of(status) is not { } line)
+        if (DaemonCommandLine.Of(status) is null)
             return terminal.Fail(ExitCode.Failed, "the daemon's command line cannot be seen from here",
                 "run this as root, in the process namespace of tmemd");
-        if ((place ?? line.Place) == SettingsPlace.None)
-            return terminal.Fail(ExitCode.Failed, "the daemon reads no file of settings: its command line says it all",
-                "name a file with --config, or start it without --mount or --capacity");
-        var read = SettingsReader.Read(place ?? line.Place, line.Options, SettingsSource.Ram);
+        var meant = DaemonCommandLine.Meant(status, place);
+        if (meant.ReadsNoFile)
+            return ConfigVerbs.NoFile(terminal, "name a file with --config, or start it without --mount or --capacity");
+        var read = meant.Read();
         if (read.Settings is not { } settings) return terminal.Fail(read.Faults);
         if (!terminal.Take(context.Client.Pools(), out var pools, out exit)) return exit;
 

@@ -2,6 +2,7 @@ using Tmem.Control;
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Settings;
+using Tmem.Settings.Files;
 using Tmem.Settings.Values;
 
 namespace Tmem.Ctl.Reload;
@@ -14,6 +15,24 @@ namespace Tmem.Ctl.Reload;
 /// <param name="Options">What its options say.</param>
 internal sealed record DaemonCommandLine(string? Place, IReadOnlyList<Entry> Options)
 {
+    /// <summary>
+    /// What is meant where files of settings are asked for: of the daemon on the socket, or without one what a daemon without
+    /// options would read. One way for all who ask, so that what is checked is what is shown and applied.
+    /// </summary>
+    /// <param name="status">Of that daemon; null if there is none.</param>
+    /// <param name="place">Other files than its own; null for these.</param>
+    public static DaemonCommandLine Meant(StatusReply? status, string? place)
+    {
+        var line = (status is null ? null : Of(status)) ?? new(null, []);
+        return place is null ? line : line with { Place = place };
+    }
+
+    /// <summary>Whether its command line says everything, and no file is read.</summary>
+    public bool ReadsNoFile => Place == SettingsPlace.None;
+
+    /// <summary>Reads the files, with the options in their place.</summary>
+    public SettingsRead Read() => SettingsReader.Read(Place, Options, SettingsSource.Ram);
+
     /// <summary>Of the daemon that gave this status; null if its processes cannot be seen from here.</summary>
     public static DaemonCommandLine? Of(StatusReply status)
     {
