@@ -48,6 +48,28 @@ public sealed class LogPlaceTests : IDisposable
         Assert.Equal("old\nnew\n", File.ReadAllText(In("log")));
     }
 
+    /// <summary>
+    /// Of a daemon that did not start nothing stays; what others have written does, and what is in a file that somebody named.
+    /// </summary>
+    [Theory]
+    [InlineData(null, false, false, null)]
+    [InlineData("old\n", false, false, "old\n")]
+    [InlineData(null, true, false, "new\n")]
+    [InlineData("old\n", false, true, "old\nnew\n")]
+    public void What_was_written_is_taken_back_from_a_file_of_its_own(string? before, bool isNamed, bool isAnothers,
+        string? after)
+    {
+        Directory.CreateDirectory(In("run"));
+        if (before is not null) File.WriteAllText(In("run/x.log"), before);
+        using (isAnothers ? LogPlace.Open(null, In("run/x.log"), out _, In("no-journal")) : null)
+        using (var place = LogPlace.Open(isNamed ? In("run/x.log") : null, In("run/x.log"), out _, In("no-journal"))!)
+        {
+            RandomAccess.Write(new SafeFileHandle(place.Descriptor, ownsHandle: false), "new\n"u8, fileOffset: 0);
+            place.TakeBack();
+        }
+        Assert.Equal(after, File.Exists(In("run/x.log")) ? File.ReadAllText(In("run/x.log")) : null);
+    }
+
     [Fact]
     public void One_that_cannot_be_made_is_named()
     {

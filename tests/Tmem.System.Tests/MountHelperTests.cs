@@ -86,15 +86,15 @@ public sealed class MountHelperTests : IDisposable
             line => Assert.Equal("0 ", line), line => Assert.Equal($"{32 << 20}", line), line => Assert.Equal("12 0 1777", line),
             line => Assert.Equal("0 ", line), line => Assert.Equal($"{48 << 20}", line), line => Assert.Equal("12 13 1777", line),
             line => Assert.Equal("none fuse.tmem ro,noatime", line),
-            line => Assert.Equal("0 mount.fuse.tmem: uid, gid and mode are not changed while $M is for reading alone; give rw as "
-                + "well", line),
+            line => Assert.Equal("32 mount.fuse.tmem: uid, gid and mode are not changed while $M is for reading alone; give rw "
+                + "as well", line),
             line => Assert.Equal("13", line),
             line => Assert.Equal("0 ", line), line => Assert.Equal("14", line),
             line => Assert.Equal("none fuse.tmem rw,noatime", line),
             line => Assert.StartsWith("32 mount.fuse.tmem: capacity: ", line, StringComparison.Ordinal),
             line => Assert.Equal($"{48 << 20}", line),
-            line => Assert.Equal($"0 mount.fuse.tmem: threads=2 {tells} 4; 'tmemctl --socket S upgrade --threads 2' changes it",
-                line),
+            line => Assert.Equal($"32 mount.fuse.tmem: threads=2 {tells} 4; 'tmemctl --socket S upgrade --threads 2' changes "
+                + "it", line),
             line => Assert.Equal($"mount.fuse.tmem: region=$F/r {tells} none; unmount it and mount it again", line),
             line => Assert.Equal("0 ", line), line => Assert.Equal($"{48 << 20}", line),
             line => Assert.Equal("none fuse.tmem ro,noatime", line));
@@ -113,12 +113,13 @@ public sealed class MountHelperTests : IDisposable
             umount $M; grep -c 'is unmounted; ending' $F/mine
             echo junk > $F/junk; chmod 600 $F/junk
             mount -t tmem none $M -o capacity=64M,region=$F/junk 2>/dev/null || log
+            mount -t tmem none $M -o capacity=64M,region=$F/junk,log=$F/theirs 2>/dev/null || grep -c junk $F/theirs
             mount -t tmem none $M -o capacity=64M; echo 1 > /sys/fs/fuse/connections/$(stat -c %d $M)/abort
             while pgrep -f "tmemd --mount $M" >/dev/null; do sleep 0.1; done; log
             mount -t tmem none $M -o capacity=64M; umount -l $M
             while pgrep -f "tmemd --mount $M" >/dev/null; do sleep 0.1; done; log
             """);
-        Assert.Equal(["1", "1", "0", "1", "1", "1", "0"], lines);
+        Assert.Equal(["1", "1", "0", "1", "0", "1", "1", "0"], lines);
     }
 
     [Fact]

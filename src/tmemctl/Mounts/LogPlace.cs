@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using Tmem.Control.Host;
 
 namespace Tmem.Ctl.Mounts;
@@ -16,6 +17,10 @@ internal sealed class LogPlace : IDisposable
 
     private readonly Socket? _journal;
 
+    // Of a file that nobody named, and that is this process's alone.
+    private readonly string? _own;
+    private readonly long _length;
+
     private LogPlace(Socket journal)
     {
         _journal = journal;
@@ -27,7 +32,15 @@ internal sealed class LogPlace : IDisposable
         Stream = string.Create(CultureInfo.InvariantCulture, $"{device}:{status.Inode}");
     }
 
-    private LogPlace(int descriptor) => Descriptor = descriptor;
+    private LogPlace(int descriptor, string? own)
+    {
+        Descriptor = descriptor;
+        // Held with the descriptor, which the daemon gets: as long as one lives that writes to it, the file is not another's.
+        if (own is null || Native.Files.Lock(descriptor) != Native.Errno.Ok) return;
+        _own = own;
+        using var file = new SafeFileHandle((nint)descriptor, ownsHandle: false);
+        _length = RandomAccess.GetLength(file);
+    }
 
     /// <summary>Open for writing.</summary>
     public int Descriptor { get; }
@@ -58,7 +71,19 @@ internal sealed class LogPlace : IDisposable
             Flags = WriteOnly | Create | Append, Mode = ForItsGroupToo,
         });
         problem = opened.Problem is { } why ? $"the log cannot be written: {why}" : "";
-        return opened.IsOpen ? new LogPlace(opened.Descriptor) : null;
+        return opened.IsOpen ? new LogPlace(opened.Descriptor, file is null ? otherwise : null) : null;
+    }
+
+    /// <summary>
+    /// Takes back what a daemon that did not start has written, of which the reason has been told: nobody would ever remove it. A
+    /// file that somebody named keeps it.
+    /// </summary>
+    public void TakeBack()
+    {
+        if (_own is null) return;
+        using var file = new SafeFileHandle((nint)Descriptor, ownsHandle: false);
+        if (_length > 0) RandomAccess.SetLength(file, _length);
+        else File.Delete(_own);
     }
 
     private static LogPlace? TryJournal(string journal)

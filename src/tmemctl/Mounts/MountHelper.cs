@@ -64,7 +64,10 @@ internal static class MountHelper
                 // One that nobody has asked for is of use only while there is something to tell.
                 .. (ReadOnlySpan<string>)(wish.Log is null && log.Stream is null ? ["--remove-log"] : []),
             ], socket, log) is { } why)
+        {
+            log.TakeBack();
             return lines.Fail(HelperExit.Failed, why);
+        }
         if (setsRoot && RootDirectory.Set(directory, wish).Problem() is { } unset)
             return lines.Fail(HelperExit.Failed, $"{directory} is mounted, and its owner and mode cannot be set: {unset}");
         if (flags != wish.Flags && Remounting.Change(directory, wish.Flags, lines) is not 0 and var exit) return exit;

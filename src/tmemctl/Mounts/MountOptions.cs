@@ -38,9 +38,11 @@ internal static class MountOptions
             (wish, _) => Give(wish, "--huge-pages")),
         new("threads", "N", "Threads that serve requests. Default: 4.",
             (wish, value) => Number(wish, "--threads", value, 1, ControlProtocol.MaximumThreads)),
-        new("spin", "MICROSECONDS", "How long a thread polls for the next request before it sleeps. Default: 100.",
+        new("spin", "MICROSECONDS",
+            "How long a thread polls for the next request before it sleeps; 0 never polls. Default: 100, and 0 on a machine with "
+            + "one processor.",
             (wish, value) => Number(wish, "--spin", value, 0, ControlProtocol.MaximumSpin)),
-        new("codec", "CODEC", 
+        new("codec", "CODEC",
             "What new pages are compressed with: lz4, lz4-reference, zstd, or pool for each pool's own. Default: pool.",
             (wish, value) => Word(wish, "--codec", value, "lz4", "lz4-reference", "zstd", "pool")),
         new("uid", "USER",
@@ -74,7 +76,8 @@ internal static class MountOptions
         Flag("symfollow", "They are. The default."),
         new("remount", null,
             "Change a mount that is there: its flags (ro, rw, noexec and the like), capacity, uid, gid and mode. Everything else "
-            + "stays; what another option asks for in vain is told, with what changes it.",
+            + "stays; what another option asks for in vain is told, with what changes it, and is a failure (32), although all "
+            + "the rest is done.",
             (wish, _) => Set(() => wish.IsRemount = true)),
         new(["noatime", "nodiratime"], null, "Reading does not change a file's access time: always so.", Ignore),
         new(["atime", "relatime", "strictatime", "diratime", "lazytime"], null,

@@ -7,29 +7,36 @@ namespace Tmem.Ctl.Mounts;
 
 /// <summary>
 /// <c>mount -o remount</c>: changes the capacity, owner and mode of the root directory, and the flags; of any other option that
-/// asks for something else than what runs, it tells what changes that. mount(8) gives a remount the options of the line of fstab,
-/// too, so most of them ask for what there is.
+/// asks for something else than what runs, it tells what changes that, and ends with 32. mount(8) gives a remount the options of
+/// the line of fstab, too, so most of them ask for what there is.
 /// </summary>
 internal static class Remounting
 {
     private const int PageShift = 12;
     private const string Again = "unmount it and mount it again";
 
+    /// <summary>
+    /// Does what can be done, also when something else cannot: "ro" has to work although another option was asked for in vain.
+    /// What was not done makes it a failure, as a kernel's file system answers EINVAL.
+    /// </summary>
     public static int Run(string directory, MountEntry mount, MountWish wish, HelperLines lines)
     {
         var status = wish.AsksDaemon ? StatusOf(directory, out var client) : StatusOf(null, out client);
-        if (wish.AsksDaemon && status is null)
-            lines.Warn($"the daemon of {directory} does not answer: only what belongs to the mount is changed");
         if (status is not null && Resize(client!, status, wish.Capacity) is { } refused)
             return lines.Fail(HelperExit.Failed, $"capacity: {refused}");
         var isReadOnly = (mount.Flags & MountFlags.ReadOnly) != 0;
-        if (isReadOnly && Change(directory, wish.Flags, lines) is not 0 and var exit) return exit;
-        if (SetRoot(directory, wish, isReadOnly && (wish.Flags & MountFlags.ReadOnly) != 0, lines) is not 0 and var unset)
-            return unset;
+        if (isReadOnly && Change(directory, wish.Flags, lines) is not 0 and var stays) return stays;
+        if (SetRoot(directory, wish, isReadOnly && (wish.Flags & MountFlags.ReadOnly) != 0, lines, out var unset) is not 0
+            and var failed) return failed;
         if (!isReadOnly && Change(directory, wish.Flags, lines) is not 0 and var unchanged) return unchanged;
-        if (status is not null)
-            foreach (var line in Differences(wish, status)) lines.Warn(line);
-        return HelperExit.Done;
+
+        List<string> left = unset is null ? [] : [unset];
+        if (status is not null) left.AddRange(Differences(wish, status));
+        else if (wish.AsksDaemon)
+            left.Add($"the daemon of {directory} does not answer: only what belongs to the mount was changed; see to it, and "
+                + "remount again");
+        foreach (var line in left) _ = lines.Fail(HelperExit.Failed, line);
+        return left.Count == 0 ? HelperExit.Done : HelperExit.Failed;
     }
 
     /// <summary>Changes the flags.</summary>
@@ -93,15 +100,17 @@ internal static class Remounting
             : reply.Error is { } refused ? $"{refused.Message}; {refused.Data?.Remedy}" : reply.Unreachable;
     }
 
-    private static int SetRoot(string directory, MountWish wish, bool isReadOnly, HelperLines lines)
+    /// <param name="unset">What is not set because the mount stays for reading alone; else null.</param>
+    private static int SetRoot(string directory, MountWish wish, bool isReadOnly, HelperLines lines, out string? unset)
     {
+        unset = null;
         if (!wish.SetsRoot) return HelperExit.Done;
         var error = RootDirectory.Look(directory, wish, out var differs);
         if (error == Errno.Ok && differs)
         {
             if (isReadOnly)
             {
-                lines.Warn($"uid, gid and mode are not changed while {directory} is for reading alone; give rw as well");
+                unset = $"uid, gid and mode are not changed while {directory} is for reading alone; give rw as well";
                 return HelperExit.Done;
             }
             error = RootDirectory.Set(directory, wish);
