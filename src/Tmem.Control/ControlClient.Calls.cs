@@ -49,6 +49,10 @@ internal sealed partial class ControlClient
         ? Call<StopParameters, StopReply>(ControlMethod.Stop, new() { Discard = true }, Long)
         : Call<StopReply>(ControlMethod.Stop, Long);
 
+    /// <summary>Whether a stop would be refused once swap is off.</summary>
+    public Reply<StopReply> CheckStop(bool discard) =>
+        Call<StopParameters, StopReply>(ControlMethod.Stop, new() { Discard = discard, DryRun = true }, Long);
+
     public Reply<UpgradeReply> Upgrade(UpgradeParameters wish) =>
         Call<UpgradeParameters, UpgradeReply>(ControlMethod.Upgrade, wish, Long);
 

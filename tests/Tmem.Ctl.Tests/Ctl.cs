@@ -22,12 +22,16 @@ internal static class Ctl
     }
 
     /// <summary>The same at a terminal, where a person answers.</summary>
-    public static Outcome RunBefore(string answer, FakeServer server, params string[] arguments)
+    public static Outcome RunBefore(string answer, FakeServer server, params string[] arguments) =>
+        RunBefore(answer, server, new FakeSwapSystem(), arguments);
+
+    /// <summary>The same on a machine that has swap.</summary>
+    public static Outcome RunBefore(string answer, FakeServer server, ISwapSystem system, params string[] arguments)
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
         using var person = new StringReader(answer);
-        var code = CommandTree.Run([.. arguments, "--socket", server.SocketPath], output, error, new FakeSwapSystem(),
+        var code = CommandTree.Run([.. arguments, "--socket", server.SocketPath], output, error, system,
             new NoMounts(), person);
         return new Outcome(code, output.ToString(), error.ToString());
     }

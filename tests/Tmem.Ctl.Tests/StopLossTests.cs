@@ -50,6 +50,26 @@ public sealed class StopLossTests : IDisposable
         Assert.Equal(stops, WasStopped);
     }
 
+    /// <summary>Swap is turned off only for a stop that is agreed to and would not be refused.</summary>
+    [Theory]
+    [InlineData("n\n", false, false)]
+    [InlineData("y\n", true, false)]
+    [InlineData("y\n", false, true)]
+    public void Swap_is_turned_off_only_if_the_stop_follows(string answer, bool isBusy, bool stops)
+    {
+        var system = new FakeSwapSystem();
+        Assert.Equal(ExitCode.Done, Ctl.Run(system, _server.SocketPath, "swap", "on").Code);
+        system.Done.Clear();
+        if (isBusy)
+            _server.StopError = new RpcError(ControlErrorCode.StopRefused, "tmemd goes on: busy", new("/m", "end it"));
+        var outcome = Ctl.RunBefore(answer, _server, system, "stop", "--swap-off");
+        // Once, and without the pool of swap.
+        Assert.StartsWith(Loss + ". Stop? [y/N] ", outcome.Error, StringComparison.Ordinal);
+        Assert.Equal(2, outcome.Error.Split("[y/N]").Length);
+        Assert.Equal((stops ? ExitCode.Done : ExitCode.Failed, stops), (outcome.Code, system.Done.Contains("swapoff")));
+        Assert.Equal(stops ? 0 : 1, system.On.Count);
+    }
+
     [Fact]
     public void It_is_stopped_by_force() => Assert.Equal(ExitCode.Done, Ctl.Run(_server, "stop", "--force").Code);
 

@@ -193,6 +193,24 @@ public class UpDownTests
     }
 
     [Fact]
+    public void Scripts_down_leaves_swap_on_if_the_stop_would_be_refused()
+    {
+        Requires.Swap();
+        Up((folder, settings) =>
+        {
+            Script("up", 60, settings, "--swap-size", "16M", "--swap-priority", "1").Succeeds();
+            var file = Path.Combine(folder, "mnt/p/open");
+            Bounded.Run(() => Directory.CreateDirectory(Path.GetDirectoryName(file)!));
+            var busy = Command.RunIn(Built.Repository, 60, "bash",
+                ["-c", "exec 9>\"$0\"; scripts/down --force; echo code $?", file], settings);
+            Assert.Contains("code 1", busy.Output, StringComparison.Ordinal);
+            Assert.Matches("held by process [0-9]+ \\(bash\\);", busy.Errors);
+            Assert.Contains("goes on, and swap is on", busy.Errors, StringComparison.Ordinal);
+            Assert.Contains(MachineState.Of(folder, 6), line => line.StartsWith("swap", StringComparison.Ordinal));
+        });
+    }
+
+    [Fact]
     public void Scripts_know_a_daemon_whose_socket_is_gone()
     {
         Up((folder, settings) =>

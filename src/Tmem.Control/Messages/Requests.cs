@@ -103,6 +103,8 @@ internal sealed record StopParameters
 {
     /// <summary>Stop even if the region's file cannot be written or has been removed.</summary>
     public bool Discard { get; init; }
+    /// <summary>Only say whether it would be refused once swap is off.</summary>
+    public bool DryRun { get; init; }
 }
 
 /// <summary>Parameters of <c>upgrade</c>: omitted ones stay as they are.</summary>

@@ -120,7 +120,8 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
 
     private RpcAnswer Stop(StopParameters wish, Func<bool> wanted)
     {
-        if (daemon.TryStop(wish.Discard, wanted, out var reason, out var lostBytes))
+        if (wish.DryRun ? daemon.MayStop(wish.Discard, out var reason, out var lostBytes)
+            : daemon.TryStop(wish.Discard, wanted, out reason, out lostBytes))
             return RpcAnswer.Of(new StopReply(Pid, lostBytes), ControlJson.Default.StopReply);
         var (what, remedy) = StopRemedy.Of(reason, _tmemctl);
         return RpcAnswer.Fail(ControlErrorCode.StopRefused, "tmemd goes on: " + what, daemon.MountPoint, remedy);

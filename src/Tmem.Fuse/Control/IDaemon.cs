@@ -50,6 +50,15 @@ internal interface IDaemon
     /// <summary>
     /// Some of the processes that have files of a pool open, each with the file, in words; empty if none can be seen.
     /// </summary>
+    /// <summary>
+    /// Whether <see cref="TryStop"/> would end the daemon if no swap were on it, as far as that can be told now; the region's
+    /// file is written, and nothing else is done.
+    /// </summary>
+    /// <param name="discard">As there.</param>
+    /// <param name="reason">As there.</param>
+    /// <param name="lostBytes">As there.</param>
+    bool MayStop(bool discard, out string reason, out long lostBytes);
+
     IReadOnlyList<string> HoldersOf(string pool);
 
     /// <summary>The daemon's processes, and the fate of earlier ones.</summary>

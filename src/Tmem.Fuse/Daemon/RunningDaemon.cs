@@ -130,11 +130,7 @@ internal sealed class RunningDaemon : IDaemon
         lock (_stopLock)
         {
             if (_isOver) return true;
-            if (_composition.MakeDurable() is var (why, bytes))
-            {
-                if (!discard) reason = why;
-                lostBytes = bytes;
-            }
+            reason = Unwritten(discard, out lostBytes);
             // Before the unmount, behind which another thread ends the process.
             _composition.IsGivenUp = discard;
             if (reason.Length == 0) reason = _mount.TryStop(_composition.OpenFiles, wanted) ?? "";
@@ -149,6 +145,29 @@ internal sealed class RunningDaemon : IDaemon
     public void KeepCapacity(long bytes)
     {
         // A stand-by was started with what is proposed, and takes the capacity from there when its turn comes.
+    /// <inheritdoc/>
+    public bool MayStop(bool discard, out string reason, out long lostBytes)
+    {
+        (reason, lostBytes) = ("", 0);
+        using var rights = ProcessRights.Raise();
+        lock (_stopLock)
+        {
+            if (_isOver) return true;
+            reason = Unwritten(discard, out lostBytes);
+            if (reason.Length == 0) reason = _mount.Obstacle(passesSwap: true, out _) ?? "";
+        }
+        return reason.Length == 0;
+    }
+
+    /// <summary>Why the region's file, which is written, is in the way of a stop; empty if it is not.</summary>
+    private string Unwritten(bool discard, out long lostBytes)
+    {
+        lostBytes = 0;
+        if (_composition.MakeDurable() is not var (why, bytes)) return "";
+        lostBytes = bytes;
+        return discard ? "" : why;
+    }
+
         _handover.Page.Current.CapacityBytes = _handover.Page.Proposed.CapacityBytes = bytes;
         Log.Info($"the store has a capacity of {ByteSize.Format(bytes)} from now on");
     }

@@ -65,17 +65,7 @@ internal sealed class ServedMount : IDisposable
     public string? TryStop(Func<long> openFiles, Func<bool> wanted)
     {
         if (_session.Ended.IsCompleted) return null;
-        var swaps = SwapGuard.SwapInUse(MountPoint);
-        if (swaps.Count > 0)
-            return $"swap is still on {MountPoint}: {string.Join(", ", swaps)}";
-        // An unmount would take that one away instead.
-        if (MountCopies.Cover(MountPoint, Connection, MountTable.Read()) is { } cover)
-            return $"{MountPoint} is covered: a {cover} file system is mounted over it; unmount that first "
-                + $"(umount {ShellWord.Of(MountPoint)}), and stop again";
-        // Checked before the unmount: our own mount may be idle while another one, in another namespace say, keeps the file
-        // system.
-        var (holders, silent) = MountHolders.Find(MountPoint, Connection);
-        if (holders.Count > 0) return $"{MountPoint} is busy, held by {string.Join(", ", holders)}";
+        if (Obstacle(passesSwap: false, out var silent) is { } obstacle) return obstacle;
         // A file just closed is released a moment later.
         if (!Await(() => openFiles() == 0))
             return $"{openFiles()} files on {MountPoint} are open, and by no process that can be seen: by a loop device, "
@@ -87,7 +77,7 @@ internal sealed class ServedMount : IDisposable
         var error = _mount.Unmount();
         if (error == Errno.EBUSY)
         {
-            (holders, silent) = MountHolders.Find(MountPoint, Connection);
+            (var holders, silent) = MountHolders.Find(MountPoint, Connection);
             return $"{MountPoint} is busy, held by "
                 + (holders.Count > 0 ? string.Join(", ", holders) : "somebody" + Perhaps(silent));
         }
@@ -101,6 +91,25 @@ internal sealed class ServedMount : IDisposable
     /// <summary>A process that hangs holds nothing as a rule: it is no obstacle, and named only where there is one.</summary>
     private static string Perhaps(IReadOnlyList<string> silent) =>
         string.Concat(silent.Select(process => $", perhaps by {process}, which does not answer"));
+
+    /// <summary>Who is in the way of an unmount, as far as can be seen; null if nobody is. Nothing is changed.</summary>
+    /// <param name="passesSwap">Whether swap on it is about to be turned off, and counts for nothing.</param>
+    /// <param name="silent">Processes that did not say what they hold.</param>
+    public string? Obstacle(bool passesSwap, out IReadOnlyList<string> silent)
+    {
+        silent = [];
+        var swaps = SwapGuard.SwapInUse(MountPoint);
+        if (!passesSwap && swaps.Count > 0) return $"swap is still on {MountPoint}: {string.Join(", ", swaps)}";
+        // An unmount would take that one away instead.
+        if (MountCopies.Cover(MountPoint, Connection, MountTable.Read()) is { } cover)
+            return $"{MountPoint} is covered: a {cover} file system is mounted over it; unmount that first "
+                + $"(umount {ShellWord.Of(MountPoint)}), and stop again";
+        // Checked before the unmount: our own mount may be idle while another one, in another namespace say, keeps the file
+        // system.
+        (var holders, silent) = MountHolders.Find(MountPoint, Connection);
+        holders = [.. holders.Where(holder => !swaps.Any(swap => holder == $"loop device {swap.Split(' ')[0]}"))];
+        return holders.Count == 0 ? null : $"{MountPoint} is busy, held by {string.Join(", ", holders)}";
+    }
 
     private static bool Await(Func<bool> done)
     {

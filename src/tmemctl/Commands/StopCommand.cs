@@ -14,19 +14,41 @@ internal static class StopCommand
             "Stop even if the region's file cannot be written or has been removed, and lose what it does not have.");
         var force = Takes.Flag("--force",
             "Stop a store that is memory alone, and lose what its persistent pools hold, without a question.");
+        var swapOff = Takes.Flag("--swap-off", "Turn swap on the store off first, as 'swap off --all' does. It stays on if the "
+            + "stop would be refused or is not agreed to: that is found out before anything is changed.");
         var noWait = Takes.Flag("--no-wait", "Return when the daemon has unmounted, and not when its processes have ended.");
         return new("stop",
             "Unmounts and ends the daemon, and returns when its processes have ended. Refused while swap or an open file is on "
             + "the mount, or while the region's file cannot be written. A store without a file is lost: what its persistent "
             + "pools hold is named, and has to be agreed to.",
-            (context, parse) => Run(context, parse.GetValue(noWait), parse.GetValue(discard), parse.GetValue(force)),
-            force, discard, noWait);
+            (context, parse) =>
+            {
+                var agreed = parse.GetValue(force);
+                return parse.GetValue(swapOff) && TurnOff(context, parse.GetValue(discard), ref agreed) is { } refused ? refused
+                    : Run(context, parse.GetValue(noWait), parse.GetValue(discard), agreed);
+            },
+            force, discard, swapOff, noWait);
     }
 
-    private static int Run(CommandContext context, bool noWait, bool discard, bool force)
+    /// <summary>Turns swap off if nothing else is in the way of a stop; else the exit code.</summary>
+    private static int? TurnOff(CommandContext context, bool discard, ref bool agreed)
+    {
+        var terminal = context.Terminal;
+        if (!terminal.Take(context.Client.Status(), out var status, out var exit)) return exit;
+        if (Own(context, status) is { } own) return own;
+        // The pools of swap are removed with it, and what is in them is not lost.
+        if (Loss(context, status, Pools(context).Where(pool => pool.ForSwap != true), ref agreed) is { } lost) return lost;
+        var may = context.Client.CheckStop(discard);
+        // An older daemon does not know the question.
+        if (may.Error is not { Code: ControlErrorCode.InvalidParameters } && !terminal.Take(may, out _, out exit)) return exit;
+        var swap = context.Swap with { Terminal = terminal.Json ? terminal.WithoutResults() : terminal };
+        return new SwapOff(swap, pool: null, all: true).Run(force: false) is not ExitCode.Done and var failed ? failed : null;
+    }
+
+    private static int Run(CommandContext context, bool noWait, bool discard, bool agreed)
     {
         // A daemon that does not tell is asked to stop all the same, and its answer counts.
-        if (context.Client.Status().Value is { } status && Refusal(context, status, force) is { } refused) return refused;
+        if (context.Client.Status().Value is { } status && Refusal(context, status, agreed) is { } refused) return refused;
         using var processes = noWait ? null : DaemonProcesses.Hold(context.Client);
         if (!context.Terminal.Take(context.Client.Stop(discard), out var stop, out var exit)) return exit;
         var daemon = $"tmemd (process {stop.Pid})";
@@ -43,28 +65,34 @@ internal static class StopCommand
     }
 
     /// <summary>The exit code if the daemon need not be asked.</summary>
-    private static int? Refusal(CommandContext context, StatusReply status, bool force)
+    private static int? Refusal(CommandContext context, StatusReply status, bool agreed)
     {
-        var pools = context.Client.Pools().Value?.Pools ?? [];
-        if (Swap(context, status, pools) is { } swap) return swap;
-        if (status.Connection >= 0 && context.Mounts.Leave(status.Connection) is { } own)
-            return context.Terminal.Fail(ExitCode.Failed, $"tmemd goes on: {own}", "send it elsewhere, and stop again",
-                ControlErrorCode.StopRefused);
-        return force ? null : Loss(context, status, pools);
+        var pools = Pools(context);
+        return Swap(context, status, pools) ?? Own(context, status) ?? Loss(context, status, pools, ref agreed);
     }
+
+    private static IReadOnlyList<PoolSummary> Pools(CommandContext context) => context.Client.Pools().Value?.Pools ?? [];
+
+    /// <summary>The exit code if this process keeps the mount busy, and cannot let go.</summary>
+    private static int? Own(CommandContext context, StatusReply status) =>
+        status.Connection >= 0 && context.Mounts.Leave(status.Connection) is { } own
+            ? context.Terminal.Fail(ExitCode.Failed, $"tmemd goes on: {own}", "send it elsewhere, and stop again",
+                ControlErrorCode.StopRefused) : null;
 
     /// <summary>
     /// The exit code if the store is memory alone, its persistent pools hold something, and nobody agrees to lose it.
     /// </summary>
-    private static int? Loss(CommandContext context, StatusReply status, IReadOnlyList<PoolSummary> pools)
+    private static int? Loss(CommandContext context, StatusReply status, IEnumerable<PoolSummary> pools, ref bool agreed)
     {
-        if (ControlProtocol.IsFile(status.Region)) return null;
+        if (agreed || ControlProtocol.IsFile(status.Region)) return null;
         var held = pools.Where(pool => pool is { Kind: "persistent", Pages: > 0 }).ToList();
         if (held.Count == 0) return null;
         var loss = $"stopping loses {Counted.Of(held.Sum(pool => pool.Objects), "file")} of {Counted.Of(held.Count, "pool")} "
             + $"({Counted.Names([.. held.Take(MostNamed).Select(pool => pool.Name), .. More(held.Count)])}), "
             + $"{Words.Size(held.Sum(pool => pool.OriginalBytes))}: the store is memory alone";
-        return context.Terminal.Ask(loss + ". Stop?") switch
+        var answer = context.Terminal.Ask(loss + ". Stop?");
+        agreed = answer == true;
+        return answer switch
         {
             true => null,
             false => context.Terminal.Fail(ExitCode.Failed, "tmemd goes on, as you wish", "", ControlErrorCode.StopRefused),

@@ -175,6 +175,17 @@ public sealed class ControlMethodTests : IDisposable
     }
 
     [Fact]
+    public void A_stop_that_is_only_asked_about_does_nothing()
+    {
+        _fixture.Daemon.Obstacle = "/mnt/fake is busy, held by process 5 (x)";
+        var refused = _peer.Call("stop", "{\"dryRun\":true}");
+        Assert.Equal(ControlErrorCode.StopRefused, refused.Code());
+        _fixture.Daemon.Obstacle = null;
+        Assert.Equal(4711, _peer.Call("stop", "{\"dryRun\":true}")["result"]!["pid"]!.GetValue<int>());
+        Assert.Equal(0, _fixture.Daemon.Stops);
+    }
+
+    [Fact]
     public void Stop_discards_if_told_to_and_says_how_much()
     {
         _fixture.Daemon.Unwritten = 5000;

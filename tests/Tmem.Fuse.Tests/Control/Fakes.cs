@@ -49,6 +49,13 @@ internal sealed class FakeDaemon : IDaemon
     }
 
     public bool TryUpgrade(UpgradeParameters wish, Func<bool> wanted, out string reason)
+    public bool MayStop(bool discard, out string reason, out long lostBytes)
+    {
+        lostBytes = discard ? Unwritten : 0;
+        reason = Obstacle ?? (Unwritten == lostBytes ? "" : "the disk is full; make room on it, and stop again");
+        return reason.Length == 0;
+    }
+
     {
         Begun?.Signal();
         Hold?.Wait();
