@@ -30,6 +30,8 @@ public sealed class PackagingTests : IDisposable
             "usr/share/bash-completion/completions/tmemctl", "usr/share/man/man8/tmemctl.8.gz",
             "usr/share/doc/tmem/copyright" })
             Assert.Contains($" ./{file}", content, StringComparison.Ordinal);
+        // Regions are for root alone.
+        Assert.Matches(@"(?m)^drwx------ root/root .* \./var/lib/tmem/$", content);
         // Nothing is started or enabled by its installation.
         var control = Path.Combine(_folder, "control");
         Command.Run("dpkg-deb", "--control", package, control).Succeeds();
@@ -58,7 +60,7 @@ public sealed class PackagingTests : IDisposable
             + $"*) echo \"$*\" >> {calls} ;;\nesac\n");
         Command.Run("chmod", "0755", fake).Succeeds();
         // The scripts know absolute paths: they are given others of the test's own, which end with their namespace.
-        void Script(string name, string argument) => Command.RunFor(60, "unshare", "--mount", "--propagation", "private", "sh",
+        Outcome Script(string name, string argument) => Command.RunFor(60, "unshare", "--mount", "--propagation", "private", "sh",
             "-ec", $"mount --bind {_folder}/run /run; mount --bind {_folder}/lib /var/lib; "
             + $"cp {Path.Combine(Built.Repository, "packaging/debian", name)} {_folder}/script; "
             + $"mount --bind {_folder}/etc /etc; PATH={_folder}:$PATH; sh {_folder}/script {argument}").Succeeds();
@@ -73,7 +75,11 @@ public sealed class PackagingTests : IDisposable
             Directory.GetFileSystemEntries(run).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Directory.Delete(run, recursive: true);
         Directory.CreateDirectory(run);
-        Script("tmem.postrm", "purge");
+        // A region is somebody's data, of which there may be no other copy.
+        var region = Path.Combine(Directory.CreateDirectory(Path.Combine(_folder, "lib/tmem")).FullName, "region");
+        File.WriteAllText(region, "pages");
+        Assert.Contains("tmem: /var/lib/tmem is kept", Script("tmem.postrm", "purge").Output, StringComparison.Ordinal);
+        Assert.Equal("pages", File.ReadAllText(region));
         Assert.False(Path.Exists(run));
 
         Socket Listener(string name)
