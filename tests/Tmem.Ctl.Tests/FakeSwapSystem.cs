@@ -20,6 +20,7 @@ internal sealed class FakeFile
 internal sealed class FakeSwapSystem : ISwapSystem
 {
     private ulong _inodes = 100;
+    private int _looks;
 
     /// <summary>The minor number of the mount's device, as the fake server tells it.</summary>
     public uint Minor { get; } = 52;
@@ -69,6 +70,12 @@ internal sealed class FakeSwapSystem : ISwapSystem
         return null;
     }
 
+    /// <summary>Called while swap is being turned off.</summary>
+    public Action? WhileSwapOff { get; set; }
+
+    /// <summary>How often the swap devices were looked at.</summary>
+    public int Looks => Volatile.Read(ref _looks);
+
     /// <summary>How many pools were looked into.</summary>
     public int Opened { get; set; }
 
@@ -86,9 +93,19 @@ internal sealed class FakeSwapSystem : ISwapSystem
     }
 
     public string? DetachLoop(string device) => Do("detach", () => Attached.Remove(device));
-    public string? SwapOff(string device) => Do("swapoff", () => On.Remove(device));
+    public string? SwapOff(string device)
+    {
+        WhileSwapOff?.Invoke();
+        lock (On) return Do("swapoff", () => On.Remove(device));
+    }
+
     public IReadOnlyList<LoopBacking> Loops() => [.. Attached.Values];
-    public IReadOnlyList<SwapEntry> Swaps() => [.. On.Select(pair => new SwapEntry(pair.Key, 2L << 30, 100 << 20, pair.Value))];
+    public IReadOnlyList<SwapEntry> Swaps()
+    {
+        Interlocked.Increment(ref _looks);
+        lock (On) return [.. On.Select(pair => new SwapEntry(pair.Key, 2L << 30, 100 << 20, pair.Value))];
+    }
+
     public MemoryRoom Memory(int daemon) => Room;
 
     private sealed class Folder(FakeSwapSystem system, string mount, string pool) : IPoolFolder

@@ -1,3 +1,6 @@
+using System.Text.RegularExpressions;
+using Tmem.Control;
+using Tmem.Ctl.Output;
 using Tmem.Ctl.Swap;
 using Xunit;
 
@@ -45,6 +48,32 @@ public sealed class SwapOffTests : SwapTests
         Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
         Assert.True(_system.IsClean);
         Assert.Empty(_server.Pools);
+    }
+
+    /// <summary>A person at a terminal sees what is left while the kernel works; a file or a program gets none of it.</summary>
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    public void While_it_takes_long_a_terminal_shows_what_is_left(bool isTerminal, bool json)
+    {
+        Run("swap", "on");
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var isShown = isTerminal && !json;
+        var before = 0;
+        _system.WhileSwapOff = () =>
+        {
+            before = _system.Looks;
+            if (isShown) Assert.True(SpinWait.SpinUntil(() => _system.Looks > before + 2, TimeSpan.FromMinutes(1)));
+            else Thread.Sleep(20);
+        };
+        var context = new SwapContext(new ControlClient(_server.SocketPath), _system,
+            new Terminal(output, error, json, isTerminal)) { ProgressPause = TimeSpan.FromMilliseconds(1) };
+        Assert.Equal(ExitCode.Done, new SwapOff(context, pool: null, all: false).Run(force: false));
+        const string line = "\r100.0 MiB of 100.0 MiB are still on /dev/loop7\e[K";
+        if (!isShown) Assert.Equal("", error.ToString());
+        else Assert.Matches($"^({Regex.Escape(line)})+\r\e\\[K$", error.ToString());
     }
 
     [Fact]

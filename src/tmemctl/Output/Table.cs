@@ -42,6 +42,10 @@ internal static class Table
     public static bool IsTerminal(TextWriter output) =>
         ReferenceEquals((output as ResultWriter)?.Inner, Console.Out) && !Console.IsOutputRedirected;
 
+    /// <summary>Whether a writer is this process's standard error, and that a terminal.</summary>
+    public static bool IsErrorTerminal(TextWriter error) =>
+        ReferenceEquals((error as ResultWriter)?.Inner, Console.Error) && !Console.IsErrorRedirected;
+
     private static IEnumerable<string> LayOut(IReadOnlyList<IReadOnlyList<string>> rows, bool[] isRight)
     {
         List<(string Text, int Width)[]> cells =

@@ -11,6 +11,12 @@ namespace Tmem.Ctl.Output;
 /// </summary>
 internal sealed class Terminal(TextWriter output, TextWriter error, bool json, TextReader? person = null)
 {
+    private readonly bool _showsProgress = !json && Table.IsErrorTerminal(error);
+
+    /// <summary>The same with standard error a terminal or not, whatever it is.</summary>
+    public Terminal(TextWriter output, TextWriter error, bool json, bool isErrorTerminal) : this(output, error, json) =>
+        _showsProgress = !json && isErrorTerminal;
+
     private static readonly JsonSerializerOptions s_json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
@@ -28,6 +34,10 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool json, T
 
     /// <summary>The same for a command that is part of another one: its errors are shown, its results are not.</summary>
     public Terminal WithoutResults() => new(TextWriter.Null, error, Json);
+
+    /// <summary>Shows a person at a terminal how far a long work is, until it is disposed of; null for nobody.</summary>
+    public Progress? Progress(Func<string?> text, TimeSpan pause) =>
+        _showsProgress ? new Progress(error, text, pause) : null;
 
     /// <summary>Whether text goes to a terminal.</summary>
     public bool IsPerson => !Json && Table.IsTerminal(Output);

@@ -10,6 +10,9 @@ internal sealed record SwapContext(ControlClient Client, ISwapSystem System, Ter
 {
     private static readonly TimeSpan s_closing = TimeSpan.FromSeconds(2);
 
+    /// <summary>How often a person is told how far a work is.</summary>
+    public TimeSpan ProgressPause { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Command lines that address the same daemon.</summary>
     public ControlCommand Tmemctl => Client.Command;
 

@@ -69,12 +69,21 @@ internal sealed class SwapOff(SwapContext context, string? pool, bool all)
     private (string What, string Remedy)? TurnOff(SwapFile file, SwapEntry entry, int daemon)
     {
         _terminal.Note($"swapoff {entry.Device}: {Words.Size(entry.UsedBytes)} return to memory, this may take a while");
-        if (context.System.SwapOff(entry.Device) is not { } off) return null;
+        if (TurnOff(entry) is not { } off) return null;
         // It has moved as much as it could: less is missing by now.
         var now = file with { Entry = context.System.Swaps().FirstOrDefault(swap => swap.Device == entry.Device) ?? entry };
         return ($"swap off failed: could not swapoff {entry.Device}: {off}"
             + (Shortage([now], daemon) is { } missing ? $"; {missing}" : ""),
             off.Contains(OutOfMemory, StringComparison.Ordinal) ? Room : $"remove the cause and run '{_again}' again");
+    }
+
+    private string? TurnOff(SwapEntry entry)
+    {
+        // The kernel keeps the line until the last page is back.
+        using var progress = _terminal.Progress(() => context.System.Swaps().FirstOrDefault(swap => swap.Device == entry.Device)
+            is { } now ? $"{Words.Size(now.UsedBytes)} of {Words.Size(entry.UsedBytes)} are still on {entry.Device}" : null,
+            context.ProgressPause);
+        return context.System.SwapOff(entry.Device);
     }
 
     /// <summary>Of all that are to be turned off together: none of them has room for what another one gives back.</summary>
