@@ -131,21 +131,22 @@ public sealed class ReloadTests : IDisposable
     public void Of_a_pool_that_is_there_only_what_is_written_is_compared()
     {
         _server.Pools["a"] = "persistent";
-        _system.Folders["a"] = (5, 0x1C0);
+        _system.Folders["a"] = (4_000_005, 0x1C0);
         Write("[[pool]]\nname = \"a\"");
         Assert.Equal("nothing to do: what runs is what is written\n", Reload().Output);
-        Write("[[pool]]\nname = \"a\"\nlimit = \"1M\"\nreserve = \"1M\"\ncodec = \"zstd\"\ngroup = 6");
+        Write("[[pool]]\nname = \"a\"\nlimit = \"1M\"\nreserve = \"1M\"\ncodec = \"zstd\"\ngroup = 4000006");
         var run = Reload();
         Assert.Equal([$"applied: pool 'a': limit: none to 1.0 MiB ({_file}:7)",
             $"applied: pool 'a': codec: lz4 to zstd ({_file}:9)",
             $"applied: pool 'a': reserve: none to 1.0 MiB ({_file}:8)",
-            $"applied: pool 'a': owner 5, group 0, mode 0700 to owner 5, group 6, mode 0700 ({_file}:10)"], run.Lines);
+            "applied: pool 'a': owner 4000005, group root, mode 0700 to owner 4000005, group 4000006, mode 0700 "
+                + $"({_file}:10)"], run.Lines);
         // A lower limit may be possible only with a lower reserve: all at once.
         Assert.Single(_server.Calls, ControlMethod.PoolSet);
         Assert.Equal(new PoolSetParameters { Name = "a", Limit = 1 << 20, Codec = CodecWish.Zstd, Reserve = 1 << 20 },
             _server.Set);
-        Assert.Equal((5u, 0x1C0u), _system.Folders["a"]);
-        Assert.Equal(6u, _system.Groups["a"]);
+        Assert.Equal((4_000_005u, 0x1C0u), _system.Folders["a"]);
+        Assert.Equal(4_000_006u, _system.Groups["a"]);
     }
 
     [Fact]

@@ -28,14 +28,22 @@ public sealed class StoreCommandTests : IDisposable
         Assert.True(wish is { Codec: null, PageSize: null, Owner: null, Group: null, Mode: null });
     }
 
+    /// <summary>For people; programs get numbers.</summary>
+    [Fact]
+    public void An_owner_is_shown_by_name_where_it_has_one()
+    {
+        Assert.Contains("owner           root:root, mode 0000", Ctl.Run(_server, "pool", "show", "data").Lines);
+        Assert.Equal(0, Ctl.Run(_server, "pool", "show", "data", "--json").Json["owner"]!.GetValue<int>());
+    }
+
     [Fact]
     public void A_pool_is_set_and_told_what_that_costs()
     {
-        var outcome = Ctl.Run(_server, "pool", "set", "data", "--limit", "1M", "--mode", "700", "--owner", "7");
+        var outcome = Ctl.Run(_server, "pool", "set", "data", "--limit", "1M", "--mode", "700", "--owner", "4000007");
         Assert.Equal(ExitCode.Done, outcome.Code);
-        Assert.Equal("persistent pool data: limit 1.0 MiB, codec zstd, owner 7:0, mode 0700\nit takes 1.0 MiB more than its "
-            + "limit: nothing that makes it grow is stored until files are removed\n", outcome.Output);
-        Assert.True(_server.Set is { Limit: 1 << 20, Mode: 0x1C0, Owner: 7, Reserve: null, Codec: null, Group: null });
+        Assert.Equal("persistent pool data: limit 1.0 MiB, codec zstd, owner 4000007:root, mode 0700\nit takes 1.0 MiB more "
+            + "than its limit: nothing that makes it grow is stored until files are removed\n", outcome.Output);
+        Assert.True(_server.Set is { Limit: 1 << 20, Mode: 0x1C0, Owner: 4_000_007, Reserve: null, Codec: null, Group: null });
         Assert.Contains("\n3 pages made way for the limit\n", Ctl.Run(_server, "pool", "set", "cache", "--limit", "1M").Output);
         Ctl.Run(_server, "pool", "set", "data", "--limit", "none", "--reserve", "0");
         Assert.True(_server.Set is { Limit: 0, Reserve: 0 });

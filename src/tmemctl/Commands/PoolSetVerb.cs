@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Tmem.Control.Messages;
+using Tmem.Ctl.Native;
 using Tmem.Ctl.Output;
 
 namespace Tmem.Ctl.Commands;
@@ -53,8 +54,8 @@ internal static class PoolSetVerb
     {
         var pool = set.Pool;
         output.WriteLine($"{pool.Kind} pool {Table.Printable(pool.Name)}: limit {Words.Limit(pool.LimitBytes)}"
-            + $"{Words.Reserve(pool.ReserveBytes)}, codec {pool.Codec}, owner {pool.Owner}:{pool.Group}, mode "
-            + Convert.ToString(pool.Mode, 8).PadLeft(4, '0'));
+            + $"{Words.Reserve(pool.ReserveBytes)}, codec {pool.Codec}, owner {AccountNames.Of(pool.Owner, pool.Group)}, "
+            + "mode " + Convert.ToString(pool.Mode, 8).PadLeft(4, '0'));
         if (set.PagesEvicted > 0) output.WriteLine($"{Counted.Of(set.PagesEvicted, "page")} made way for the limit");
         if (set.ExcessBytes > 0)
             output.WriteLine($"it takes {Words.Size(set.ExcessBytes)} more than its limit: nothing that makes it grow is stored "

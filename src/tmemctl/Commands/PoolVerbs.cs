@@ -1,4 +1,5 @@
 using Tmem.Control.Messages;
+using Tmem.Ctl.Native;
 using Tmem.Ctl.Output;
 
 namespace Tmem.Ctl.Commands;
@@ -114,7 +115,7 @@ internal static class PoolVerbs
         ("kind", pool.Kind),
         ("page size", Words.Size(pool.PageSize)),
         .. pool.Codec is { } codec ? [("codec", codec)] : Array.Empty<(string, string)>(),
-        ("owner", $"{pool.Owner}:{pool.Group}, mode {Convert.ToString(pool.Mode, 8).PadLeft(4, '0')}"),
+        ("owner", $"{AccountNames.Of(pool.Owner, pool.Group)}, mode {Convert.ToString(pool.Mode, 8).PadLeft(4, '0')}"),
         ("limit", Words.Limit(pool.LimitBytes)),
         ("reserve", Words.Limit(pool.ReserveBytes)),
         ("incompressible", pool.RefuseIncompressible ? "refused" : "stored raw"),

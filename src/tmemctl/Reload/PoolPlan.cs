@@ -1,5 +1,6 @@
 using Tmem.Control;
 using Tmem.Control.Messages;
+using Tmem.Ctl.Native;
 using Tmem.Ctl.Output;
 using Tmem.Ctl.Swap;
 using Tmem.Settings;
@@ -114,7 +115,7 @@ internal sealed class PoolPlan(ControlClient client, ISwapSystem system, StatusR
     }
 
     private static string Shown(uint owner, uint group, uint mode) =>
-        $"owner {owner}, group {group}, mode {Convert.ToString(mode, 8).PadLeft(4, '0')}";
+        $"owner {AccountNames.User(owner)}, group {AccountNames.Group(group)}, mode {Convert.ToString(mode, 8).PadLeft(4, '0')}";
 
     private static T Or<T>(Setting<T> written, T now) => IsWritten(written) ? written.Value : now;
 
