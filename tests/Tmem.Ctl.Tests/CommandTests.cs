@@ -14,11 +14,27 @@ public sealed class CommandTests : IDisposable
     {
         var outcome = Ctl.Run(_server, "status");
         Assert.Equal(ExitCode.Done, outcome.Code);
-        Assert.Contains("daemon          tmemd 9.8.7, process 4711, 4 threads, up 3m 20s", outcome.Lines);
+        Assert.Contains("daemon          tmemd 9.8.7+abc123, process 4711, 4 threads, up 3m 20s", outcome.Lines);
         Assert.Contains("used            256.0 MiB (25.0 %), peak 300.0 MiB", outcome.Lines);
         Assert.Contains("stored          1000 pages in 1 object: 3.9 MiB as 1.6 MiB, ratio 2.50", outcome.Lines);
         Assert.DoesNotContain('\e', outcome.Output);
         Assert.All(outcome.Lines, line => Assert.Equal(line.TrimEnd(), line));
+    }
+
+    /// <summary>After an upgrade, which replaces the worker alone.</summary>
+    [Fact]
+    public void A_keeper_of_another_program_than_the_worker_is_told()
+    {
+        _server.Processes = _server.Processes with { KeeperVersion = "9.8.7+abc123" };
+        Assert.DoesNotContain(Ctl.Run(_server, "status").Lines, IsOfKeeper);
+        _server.Processes = _server.Processes with { KeeperVersion = "9.8.6+fff000" };
+        Assert.StartsWith("  keeper        tmemd 9.8.6+fff000: ", Ctl.Run(_server, "status").Lines.Single(IsOfKeeper),
+            StringComparison.Ordinal);
+        var json = Ctl.Run(_server, "status", "--json").Json;
+        Assert.Equal(("9.8.7", "abc123", "9.8.6+fff000"), (json["version"]!.GetValue<string>(),
+            json["commit"]!.GetValue<string>(), json["processes"]!["keeperVersion"]!.GetValue<string>()));
+
+        static bool IsOfKeeper(string line) => line.StartsWith("  keeper", StringComparison.Ordinal);
     }
 
     [Theory]

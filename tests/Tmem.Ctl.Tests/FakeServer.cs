@@ -251,7 +251,8 @@ internal sealed class FakeServer : IDisposable
 
     private StatusReply Status() => new()
     {
-        Version = "9.8.7", Pid = 4711, Processes = Processes, MountPoint = Mount, Connection = Connection, SocketPath =
+        Version = "9.8.7", Commit = "abc123",
+        Pid = 4711, Processes = Processes, MountPoint = Mount, Connection = Connection, SocketPath =
             SocketPath, Region = Region, StartedAt = DateTimeOffset.UnixEpoch,
         UptimeSeconds = 200, Threads = 4, Settings = Settings, ReserveExcess = Excess, Pools = Pools.Count, Total = Figures,
         Store = new StoreFigures

@@ -3,7 +3,10 @@ namespace Tmem.Control.Messages;
 /// <summary>The result of <c>status</c>. Sizes in bytes.</summary>
 internal sealed record StatusReply
 {
+    /// <summary>Of the worker, which serves.</summary>
     public required string Version { get; init; }
+    /// <summary>The commit that it was built from; null if it does not know.</summary>
+    public string? Commit { get; init; }
     /// <summary>The process that users know as the daemon: the keeper, or the worker while there is no keeper.</summary>
     public required int Pid { get; init; }
     public required ProcessFigures Processes { get; init; }
@@ -53,6 +56,11 @@ internal sealed record ProcessFigures
     public int StandbyPid { get; init; }
     /// <summary>The keeper; 0: none, so the death of the worker loses the mount.</summary>
     public required int KeeperPid { get; init; }
+    /// <summary>
+    /// The keeper's version, and its commit behind a "+": an upgrade replaces the worker alone. Null if there is no keeper, or it
+    /// does not tell.
+    /// </summary>
+    public string? KeeperVersion { get; init; }
     /// <summary>Workers that died and were replaced.</summary>
     public required int Restarts { get; init; }
     /// <summary>

@@ -73,6 +73,7 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
         return new StatusReply
         {
             Version = daemon.Version,
+            Commit = daemon.Commit,
             Pid = Pid,
             Processes = daemon.Processes,
             MountPoint = daemon.MountPoint,

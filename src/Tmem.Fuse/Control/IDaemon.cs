@@ -5,8 +5,11 @@ namespace Tmem.Fuse.Control;
 /// <summary>The daemon as the management API uses it, so that the API can be tested without a kernel.</summary>
 internal interface IDaemon
 {
-    /// <summary>The daemon's version.</summary>
+    /// <summary>The version of the program that serves.</summary>
     string Version { get; }
+
+    /// <summary>The commit that it was built from; null if it does not know.</summary>
+    string? Commit { get; }
 
     /// <summary>Where the file system is mounted: absolute, symbolic links resolved.</summary>
     string MountPoint { get; }
@@ -48,9 +51,6 @@ internal interface IDaemon
     bool TryStop(bool discard, Func<bool> wanted, out string reason, out long lostBytes);
 
     /// <summary>
-    /// Some of the processes that have files of a pool open, each with the file, in words; empty if none can be seen.
-    /// </summary>
-    /// <summary>
     /// Whether <see cref="TryStop"/> would end the daemon if no swap were on it, as far as that can be told now; the region's
     /// file is written, and nothing else is done.
     /// </summary>
@@ -59,6 +59,9 @@ internal interface IDaemon
     /// <param name="lostBytes">As there.</param>
     bool MayStop(bool discard, out string reason, out long lostBytes);
 
+    /// <summary>
+    /// Some of the processes that have files of a pool open, each with the file, in words; empty if none can be seen.
+    /// </summary>
     IReadOnlyList<string> HoldersOf(string pool);
 
     /// <summary>The daemon's processes, and the fate of earlier ones.</summary>

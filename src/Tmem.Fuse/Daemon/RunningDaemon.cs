@@ -50,7 +50,10 @@ internal sealed class RunningDaemon : IDaemon
     }
 
     /// <inheritdoc/>
-    public string Version { get; } = typeof(RunningDaemon).Assembly.GetName().Version?.ToString(3) ?? "unknown";
+    public string Version => ProgramVersion.Number;
+
+    /// <inheritdoc/>
+    public string? Commit => ProgramVersion.Commit;
 
     /// <inheritdoc/>
     public string MountPoint => _mount.MountPoint;
@@ -84,6 +87,7 @@ internal sealed class RunningDaemon : IDaemon
                 WorkerPid = Environment.ProcessId,
                 StandbyPid = page.StandbyProcess,
                 KeeperPid = _keeper.IsWatched ? page.KeeperProcess : 0,
+                KeeperVersion = _keeper.IsWatched ? _handover.KeeperVersion : null,
                 Restarts = page.Restarts,
                 Revivals = page.Revivals,
                 Upgrades = page.Upgrades,
@@ -142,10 +146,6 @@ internal sealed class RunningDaemon : IDaemon
     }
 
     /// <inheritdoc/>
-    public void KeepCapacity(long bytes)
-    {
-        // A stand-by was started with what is proposed, and takes the capacity from there when its turn comes.
-    /// <inheritdoc/>
     public bool MayStop(bool discard, out string reason, out long lostBytes)
     {
         (reason, lostBytes) = ("", 0);
@@ -168,6 +168,10 @@ internal sealed class RunningDaemon : IDaemon
         return discard ? "" : why;
     }
 
+    /// <inheritdoc/>
+    public void KeepCapacity(long bytes)
+    {
+        // A stand-by was started with what is proposed, and takes the capacity from there when its turn comes.
         _handover.Page.Current.CapacityBytes = _handover.Page.Proposed.CapacityBytes = bytes;
         Log.Info($"the store has a capacity of {ByteSize.Format(bytes)} from now on");
     }

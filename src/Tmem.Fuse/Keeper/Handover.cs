@@ -189,6 +189,13 @@ internal sealed unsafe class Handover
         set => _page->SocketGroup = value is { } group ? group + 1L : 0;
     }
 
+    /// <summary>The keeper's program; null if it is one that does not tell.</summary>
+    public string? KeeperVersion
+    {
+        get => Text(_page->KeeperVersion, HandoverPage.VersionBytes) is { Length: > 0 } version ? version : null;
+        set => SetText(_page->KeeperVersion, HandoverPage.VersionBytes, value ?? "");
+    }
+
     public string UpgradeProblem
     {
         get => Text(_page->UpgradeProblem, HandoverPage.TextBytes);

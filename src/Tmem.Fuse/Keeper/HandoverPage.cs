@@ -18,6 +18,7 @@ internal unsafe struct HandoverPage
     public const int MaximumDevices = 64;
     public const int PathBytes = 4096;
     public const int TextBytes = 1024;
+    public const int VersionBytes = 64;
 
     public ulong Magic;
     public uint Version;
@@ -151,4 +152,7 @@ internal unsafe struct HandoverPage
 
     /// <summary>1 if the log's file goes when the daemon has ended in order. Appended at the end as well.</summary>
     public int RemovesLog;
+
+    /// <summary>The keeper's program, as <see cref="ProgramVersion.Whole"/>. Appended at the end as well.</summary>
+    public fixed byte KeeperVersion[VersionBytes];
 }

@@ -53,6 +53,7 @@ internal sealed unsafe partial class Keeper<TSystem> where TSystem : struct, IKe
         _upgrade = handover.Tmemctl.Line("upgrade --binary FILE");
         _system.HoldProgram(Page.Current.Program);
         Page.KeeperProcess = Environment.ProcessId;
+        handover.KeeperVersion = ProgramVersion.Whole;
         _everServed = Page.ConnectionUsed != 0;
         _stored.AsSpan().Fill(-1);
     }

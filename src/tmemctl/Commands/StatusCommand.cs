@@ -39,8 +39,9 @@ internal static class StatusCommand
         Table.WritePairs(output,
         [
             ("daemon",
-                $"tmemd {status.Version}, process {status.Pid}, {Counted.Of(status.Threads, "thread")}"
+                $"tmemd {Program(status)}, process {status.Pid}, {Counted.Of(status.Threads, "thread")}"
                 + (status.Codec is { } codec ? $", new pages {codec}" : "") + $", up {Words.Duration(status.UptimeSeconds)}"),
+            .. Keeper(status),
             .. Processes(status.Processes, tmemctl),
             ("mount", status.MountPoint),
             ("socket", status.SocketPath),
@@ -74,6 +75,16 @@ internal static class StatusCommand
         if (store.ReservedBytes != 0)
             yield return ("reserved",
                 $"{Words.Size(store.ReservedBytes)} for pools, {Words.Size(store.UnmetReserveBytes)} of it not in use");
+    }
+
+    private static string Program(StatusReply status) =>
+        status.Version + (status.Commit is { } commit ? "+" + commit : "");
+
+    private static IEnumerable<(string, string)> Keeper(StatusReply status)
+    {
+        if (status.Processes.KeeperVersion is { } keeper && keeper != Program(status))
+            yield return ("  keeper", $"tmemd {keeper}: an upgrade replaces the worker, and the keeper stays what it was until "
+                + "tmemd is started again");
     }
 
     private static IEnumerable<(string, string)> Processes(ProcessFigures processes, ControlCommand tmemctl)

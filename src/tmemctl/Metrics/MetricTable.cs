@@ -14,8 +14,8 @@ internal static class MetricTable
     public static IReadOnlyList<Metric> All { get; } =
     [
         One(Up, Gauge, UpHelp, _ => 1),
-        new("tmem_build_info", Gauge, "1, with the daemon's version as a label.",
-            now => [new(1, ("version", now.Status.Version))]),
+        new("tmem_build_info", Gauge, "1, with the version of the worker and the commit that it was built from as labels.",
+            now => [new(1, ("version", now.Status.Version), ("revision", now.Status.Commit ?? ""))]),
         One("tmem_start_time_seconds", Gauge,
             "When the daemon was started, since the epoch; deaths of its worker change nothing.",
             now => now.Status.StartedAt.ToUnixTimeMilliseconds() / 1000.0),

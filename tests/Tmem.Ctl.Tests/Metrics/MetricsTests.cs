@@ -38,7 +38,7 @@ public sealed class MetricsTests : IDisposable
         double Value(string name, params string[] labels) => metrics.Single(metric => metric.Name == name).Samples
             .Single(sample => sample.Labels.Select(label => $"{label.Key}={label.Value}").SequenceEqual(labels)).Value;
         Assert.Equal(1, Value("tmem_up"));
-        Assert.Equal(1, Value("tmem_build_info", "version=9.8.7"));
+        Assert.Equal(1, Value("tmem_build_info", "version=9.8.7", "revision=abc123"));
         Assert.Equal(2, Value("tmem_worker_restarts_total"));
         Assert.Equal(0, Value("tmem_daemon_revivals_total"));
         Assert.Equal(1 << 30, Value("tmem_capacity_bytes"));

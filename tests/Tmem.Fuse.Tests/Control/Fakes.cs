@@ -14,6 +14,7 @@ internal sealed class FakeDaemon : IDaemon
     public long Unwritten { get; set; }
     public int Stops { get; private set; }
     public string Version => "9.8.7";
+    public string? Commit => "abc123";
     public ProcessFigures Processes { get; set; } = new() { WorkerPid = 4712, KeeperPid = 4711, Restarts = 2, Upgrades = 1 };
     public IReadOnlyList<RequestLatencies> Requests { get; set; } = [];
     public UpgradeParameters? Upgraded { get; private set; }
@@ -48,7 +49,6 @@ internal sealed class FakeDaemon : IDaemon
         return reason.Length == 0;
     }
 
-    public bool TryUpgrade(UpgradeParameters wish, Func<bool> wanted, out string reason)
     public bool MayStop(bool discard, out string reason, out long lostBytes)
     {
         lostBytes = discard ? Unwritten : 0;
@@ -56,6 +56,7 @@ internal sealed class FakeDaemon : IDaemon
         return reason.Length == 0;
     }
 
+    public bool TryUpgrade(UpgradeParameters wish, Func<bool> wanted, out string reason)
     {
         Begun?.Signal();
         Hold?.Wait();
