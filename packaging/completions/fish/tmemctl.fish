@@ -41,13 +41,20 @@ function __tmemctl_at
     test "$path" = "$argv"
 end
 
-function __tmemctl_pools
+function __tmemctl_daemon
     set -l words (commandline -opc)
-    set -l daemon
     for option in --socket --mount
-        set -l at (contains -i -- $option $words); and set daemon $option $words[(math $at + 1)]
+        set -l at (contains -i -- $option $words); and printf '%s\n' $option $words[(math $at + 1)]
     end
-    tmemctl --timeout 1 $daemon pool list 2>/dev/null | tail -n +2 | string replace -r '  .*' ''
+end
+
+function __tmemctl_pools
+    tmemctl --timeout 1 (__tmemctl_daemon) pool list 2>/dev/null | sed '1d; s/  .*//'
+end
+
+function __tmemctl_devices
+    tmemctl --timeout 1 (__tmemctl_daemon) swap status 2>/dev/null |
+        awk -F '  +' '/^\/[^ :]+ / { print $5 }'
 end
 
 complete -c tmemctl -l help -s h -d 'Show help and usage information'
@@ -130,11 +137,12 @@ complete -c tmemctl -n '__tmemctl_at swap on' \
 complete -c tmemctl -n '__tmemctl_at swap on' -a '(__tmemctl_pools)'
 complete -c tmemctl -n '__tmemctl_at swap off' -l all -d 'Every device, and what is left of earlier ones'
 complete -c tmemctl -n '__tmemctl_at swap off' -l force -d 'Try it even if memory for what is swapped is missing'
-complete -c tmemctl -n '__tmemctl_at swap off' -a '(__tmemctl_pools)'
+complete -c tmemctl -n '__tmemctl_at swap off' -a '(__tmemctl_devices)'
 complete -c tmemctl -n '__tmemctl_at config' -a show -d 'Shows every setting that holds and where it comes from'
 complete -c tmemctl -n '__tmemctl_at config' \
-    -a check -d 'Checks files of settings, and says in a line each all that is wrong'
+    -a check -d 'Checks files of settings with the options of the daemon on --socket'
 complete -c tmemctl -n '__tmemctl_at config show' -l config -r -F -d 'File of settings'
+complete -c tmemctl -n '__tmemctl_at config check' -l config -r -F -d 'File of settings'
 complete -c tmemctl -n '__tmemctl_at config check' -F
 complete -c tmemctl -n '__tmemctl_at reload' -l dry-run -d 'Say what would be done, and do nothing'
 complete -c tmemctl -n '__tmemctl_at reload' -l config -r -F -d 'File of settings'
@@ -157,6 +165,8 @@ complete -c tmemctl -n '__tmemctl_at upgrade' \
 complete -c tmemctl -n '__tmemctl_at stop' -l force -d 'Stop a store that is memory alone'
 complete -c tmemctl -n '__tmemctl_at stop' \
     -l discard -d 'Stop even if the region'\''s file cannot be written or has been removed'
+complete -c tmemctl -n '__tmemctl_at stop' \
+    -l swap-off -d 'Turn swap on the store off first, as '\''swap off --all'\'' does'
 complete -c tmemctl -n '__tmemctl_at stop' -l no-wait -d 'Return when the daemon has unmounted'
 complete -c tmemctl -n '__tmemctl_at help' \
     -a 'status top pool swap config reload resize shrink compact sync save restore client metrics check upgrade adopt recover stop help'

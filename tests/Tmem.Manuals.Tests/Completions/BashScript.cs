@@ -29,24 +29,41 @@ internal static class BashScript
             """);
         if (program.Commands.Count > 0) text.Append($$"""
             # Names are somebody's: compared as they stand, never expanded.
-            _{{name}}_pools() {
-                local pool
+            _{{name}}_names() {
+                local one
                 COMPREPLY=()
-                while IFS= read -r pool; do
-                    pool=${pool%%  *}
-                    [[ $pool == "${cur//\\/}"* ]] && COMPREPLY+=("$(printf '%q' "$pool")")
-                done < <({{name}} --timeout 1 "${daemon[@]}" pool list 2>/dev/null | tail -n +2)
+                while IFS= read -r one; do
+                    [[ $one == "${cur//\\/}"* ]] && COMPREPLY+=("$(printf '%q' "$one")")
+                done
+            }
+
+            _{{name}}_pools() {
+                _{{name}}_names < <({{Scripts.Pools(name, "\"${daemon[@]}\"")}})
+            }
+
+            _{{name}}_devices() {
+                _{{name}}_names < <({{Scripts.Devices(name, "\"${daemon[@]}\"")}})
             }
 
 
             """);
         text.Append($$"""
             _{{name}}() {
-                local cur=${COMP_WORDS[COMP_CWORD]} command={{name}} option='' helps='' count=0 i
+                local cur=${COMP_WORDS[COMP_CWORD]} joined=''
+                # "--log=debug" comes as three words, or as one where COMP_WORDBREAKS has no "=".
+                if [[ $cur == --*=* ]]; then
+                    joined=${cur%%=*}
+                    cur=${cur#*=}
+                fi
+                [[ $cur == '=' ]] && cur=''
+                _{{name}}_find
+                [[ -z $joined ]] || COMPREPLY=("${COMPREPLY[@]/#/$joined=}")
+            }
+
+            _{{name}}_find() {
+                local command={{name}} option='' helps='' count=0 i
                 local -a daemon=()
                 COMPREPLY=()
-                # "--log=debug" comes as three words.
-                [[ $cur == '=' ]] && cur=''
                 for ((i = 1; i < COMP_CWORD; i++)); do
                     option=''
                     case ${COMP_WORDS[i]} in
@@ -57,11 +74,13 @@ internal static class BashScript
                         [[ $option == --socket || $option == --mount ]] && daemon=("$option" "${COMP_WORDS[i]}")
                         option=''
                         ;;
+                    --socket=*|--mount=*) daemon=("${COMP_WORDS[i]}") ;;
 
             """);
         text.Append(program.Commands.Count > 0 ? Walk(program) : "").Append($$"""
                     esac
                 done
+                option=${joined:-$option}
                 case "$command $option" in
 
             """);
@@ -123,6 +142,7 @@ internal static class BashScript
         ValueKind.User => $"_{name}_accounts -u",
         ValueKind.Group => $"_{name}_accounts -g",
         ValueKind.Pool => $"_{name}_pools",
+        ValueKind.Device => $"_{name}_devices",
         ValueKind.Word => Words(name, string.Join(' ', value.Words)),
         _ => "",
     };

@@ -46,13 +46,19 @@ internal static class FishScript
                 test "$path" = "$argv"
             end
 
-            function __{{name}}_pools
+            function __{{name}}_daemon
                 set -l words (commandline -opc)
-                set -l daemon
                 for option in --socket --mount
-                    set -l at (contains -i -- $option $words); and set daemon $option $words[(math $at + 1)]
+                    set -l at (contains -i -- $option $words); and printf '%s\n' $option $words[(math $at + 1)]
                 end
-                tmemctl --timeout 1 $daemon pool list 2>/dev/null | tail -n +2 | string replace -r '  .*' ''
+            end
+
+            function __{{name}}_pools
+                {{Scripts.Pools(name, $"(__{name}_daemon)")}}
+            end
+
+            function __{{name}}_devices
+                {{Scripts.Devices(name, $"(__{name}_daemon)")}}
             end
 
 
@@ -103,6 +109,7 @@ internal static class FishScript
     {
         ValueKind.File or ValueKind.Folder => "-F",
         ValueKind.Pool => $"-a '(__{program.Path}_pools)'",
+        ValueKind.Device => $"-a '(__{program.Path}_devices)'",
         ValueKind.Command => $"-a '{string.Join(' ', program.Commands.Select(one => one.Name))}'",
         _ => "",
     };

@@ -39,6 +39,17 @@ internal static partial class Scripts
     /// <summary>A word in single quotes, for all three shells.</summary>
     public static string Quoted(string text) => $"'{text.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 
+    /// <summary>A command that lists pools, a line each: the first column of a table.</summary>
+    /// <param name="program">tmemctl.</param>
+    /// <param name="daemon">The options that lead to its daemon, as the shell has them.</param>
+    public static string Pools(string program, string daemon) =>
+        $"{program} --timeout 1 {daemon} pool list 2>/dev/null | sed '1d; s/  .*//'";
+
+    /// <summary>The same of the swap devices that are on: the fifth column of those lines that are of the table.</summary>
+    public static string Devices(string program, string daemon) =>
+        $"{program} --timeout 1 {daemon} swap status 2>/dev/null |\n        "
+        + @"awk -F '  +' '/^\/[^ :]+ / { print $5 }'";
+
     /// <summary>Words with a sign between them, in lines that are not too long.</summary>
     /// <param name="words">The words.</param>
     /// <param name="between">Stands between two on a line.</param>

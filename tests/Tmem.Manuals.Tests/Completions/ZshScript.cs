@@ -13,16 +13,24 @@ internal static class ZshScript
             #compdef {{name}}
             # Completions of {{name}} for zsh. {{Scripts.Made}}
 
-            _{{name}}_pools() {
-                local -a pools
-                local -a daemon
+            _{{name}}_daemon() {
                 local option at
                 for option in --socket --mount; do
                     at=${words[(I)$option]}
                     ((at)) && daemon=($option "${words[at + 1]}")
                 done
-                pools=("${(@f)$(tmemctl --timeout 1 "${daemon[@]}" pool list 2>/dev/null | tail -n +2)}")
-                compadd -- "${pools[@]%%  *}"
+            }
+
+            _{{name}}_pools() {
+                local -a daemon
+                _{{name}}_daemon
+                compadd -- "${(@f)$({{Scripts.Pools(name, "\"${daemon[@]}\"")}})}"
+            }
+
+            _{{name}}_devices() {
+                local -a daemon
+                _{{name}}_daemon
+                compadd -- "${(@f)$({{Scripts.Devices(name, "\"${daemon[@]}\"")}})}"
             }
 
             """);
@@ -73,6 +81,7 @@ internal static class ZshScript
         ValueKind.User => "_users",
         ValueKind.Group => "_groups",
         ValueKind.Pool => $"_{program.Path}_pools",
+        ValueKind.Device => $"_{program.Path}_devices",
         ValueKind.Word => List(value.Words),
         ValueKind.Command => List(program.Commands.Select(one => one.Name)),
         _ => "",

@@ -46,10 +46,13 @@ internal static partial class Blocks
 
     private static string Command(DescribedCommand command)
     {
-        var words = command.Path[(command.Path.IndexOf(' ') + 1)..];
-        var text = new StringBuilder($".SS \"{Roff.Escape(words)}");
+        var path = command.Path[(command.Path.IndexOf(' ') + 1)..];
+        var text = new StringBuilder($".SS \"{Roff.Escape(path)}");
         foreach (var argument in command.Arguments)
-            text.Append(' ').Append(argument.IsMany ? $"[{Roff.Italic(argument.Name)}...]" : Roff.Italic(argument.Name));
+        {
+            var words = Roff.Italic(argument.Name) + (argument.IsMany ? "..." : "");
+            text.Append(' ').Append(argument.IsNeeded ? words : $"[{words}]");
+        }
         text.Append("\"\n").Append(Roff.Paragraph(command.Description));
         foreach (var argument in command.Arguments)
             text.Append(Roff.Item(Roff.Italic(argument.Name), argument.Description));

@@ -13,6 +13,8 @@ internal enum ValueKind
     Group,
     /// <summary>A pool that is there.</summary>
     Pool,
+    /// <summary>A swap device that is on, by its pool.</summary>
+    Device,
     /// <summary>One of the words that the program accepts.</summary>
     Word,
     /// <summary>A command of the program, and those below it.</summary>
@@ -27,8 +29,9 @@ internal enum ValueKind
 /// <param name="Words">All values, if they are few words.</param>
 /// <param name="IsMany">An argument that may stand any number of times.</param>
 /// <param name="IsForAll">An option that goes with the commands below, too.</param>
+/// <param name="IsNeeded">An argument that cannot be left out.</param>
 internal sealed record DescribedValue(IReadOnlyList<string> Names, string Value, string Description, ValueKind Kind,
-    IReadOnlyList<string> Words, bool IsMany = false, bool IsForAll = false)
+    IReadOnlyList<string> Words, bool IsMany = false, bool IsForAll = false, bool IsNeeded = false)
 {
     public string Name => Names[0];
 }

@@ -27,8 +27,13 @@ internal static partial class ProgramTrees
             [.. command.Subcommands.Where(one => !one.Hidden).Select(one => Read(one, $"{path} {one.Name}"))]);
 
         private DescribedValue Read(Argument argument, string path) => new([argument.Name], "", Sentences(argument.Description),
-            path == $"{program} help" ? ValueKind.Command : path == $"{program} pool create" ? ValueKind.Free
-                : KindOf(argument.Name), [], argument.Arity.MaximumNumberOfValues > 1);
+            path[program.Length..] switch
+            {
+                " help" => ValueKind.Command,
+                " pool create" => ValueKind.Free,
+                " swap off" => ValueKind.Device,
+                _ => KindOf(argument.Name),
+            }, [], argument.Arity.MaximumNumberOfValues > 1, IsNeeded: argument.Arity.MinimumNumberOfValues > 0);
 
         private DescribedValue Read(Option option, string path)
         {
