@@ -75,7 +75,8 @@ public sealed class MountHelperTests : IDisposable
             tell mount -o remount,ro,capacity=48M,gid=13 $M; room; stat -c '%u %g %a' $M; shown
             tell mount -o remount,ro,capacity=48M,gid=14 $M; stat -c '%g' $M
             tell mount -o remount,rw,capacity=48M,gid=14,threads=4,codec=pool $M; stat -c '%g' $M; shown
-            tell mount -o remount,capacity=900M $M; room
+            tell mount -o remount,capacity=900M,noexec $M; room; shown
+            mount -o remount,exec $M
             tell mount -o remount,threads=2,region=$F/r $M | sed 's/--socket [^ ]*/--socket S/'
             echo "none $M tmem capacity=48M,mode=1777,ro 0 0" > $F/fstab
             tell mount -T $F/fstab -o remount,ro $M; room; shown
@@ -93,6 +94,7 @@ public sealed class MountHelperTests : IDisposable
             line => Assert.Equal("none fuse.tmem rw,noatime", line),
             line => Assert.StartsWith("32 mount.fuse.tmem: capacity: ", line, StringComparison.Ordinal),
             line => Assert.Equal($"{48 << 20}", line),
+            line => Assert.Equal("none fuse.tmem rw,noexec,noatime", line),
             line => Assert.Equal($"32 mount.fuse.tmem: threads=2 {tells} 4; 'tmemctl --socket S upgrade --threads 2' changes "
                 + "it", line),
             line => Assert.Equal($"mount.fuse.tmem: region=$F/r {tells} none; unmount it and mount it again", line),

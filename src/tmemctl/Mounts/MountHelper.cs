@@ -70,7 +70,8 @@ internal static class MountHelper
         }
         if (setsRoot && RootDirectory.Set(directory, wish).Problem() is { } unset)
             return lines.Fail(HelperExit.Failed, $"{directory} is mounted, and its owner and mode cannot be set: {unset}");
-        if (flags != wish.Flags && Remounting.Change(directory, wish.Flags, lines) is not 0 and var exit) return exit;
+        if (flags != wish.Flags && Remounting.Change(directory, wish.Flags) is { } unchanged)
+            return lines.Fail(HelperExit.Failed, unchanged);
         if (!words.Has('n')) NameUnmountHelper(source, directory);
         if (words.Has('v')) lines.Note($"{directory} is mounted; its daemon's socket is {socket}");
         return HelperExit.Done;

@@ -21,35 +21,32 @@ internal static class Remounting
     /// </summary>
     public static int Run(string directory, MountEntry mount, MountWish wish, HelperLines lines)
     {
-        var status = wish.AsksDaemon ? StatusOf(directory, out var client) : StatusOf(null, out client);
-        if (status is not null && Resize(client!, status, wish.Capacity) is { } refused)
-            return lines.Fail(HelperExit.Failed, $"capacity: {refused}");
+        var client = wish.AsksDaemon && DaemonFinder.SocketOf(directory) is { } socket ? new ControlClient(socket) : null;
+        var status = client?.Status().Value;
+        List<string?> left = [];
+        if (status is not null) left.Add(Resize(client!, status, wish.Capacity));
+        // The root directory is changed while the mount is writable.
         var isReadOnly = (mount.Flags & MountFlags.ReadOnly) != 0;
-        if (isReadOnly && Change(directory, wish.Flags, lines) is not 0 and var stays) return stays;
-        if (SetRoot(directory, wish, isReadOnly && (wish.Flags & MountFlags.ReadOnly) != 0, lines, out var unset) is not 0
-            and var failed) return failed;
-        if (!isReadOnly && Change(directory, wish.Flags, lines) is not 0 and var unchanged) return unchanged;
-
-        List<string> left = unset is null ? [] : [unset];
+        if (isReadOnly) left.Add(Change(directory, wish.Flags));
+        left.Add(SetRoot(directory, wish, isReadOnly && (left[^1] is not null || (wish.Flags & MountFlags.ReadOnly) != 0)));
+        if (!isReadOnly) left.Add(Change(directory, wish.Flags));
         if (status is not null) left.AddRange(Differences(wish, status));
         else if (wish.AsksDaemon)
             left.Add($"the daemon of {directory} does not answer: only what belongs to the mount was changed; see to it, and "
                 + "remount again");
-        foreach (var line in left) _ = lines.Fail(HelperExit.Failed, line);
-        return left.Count == 0 ? HelperExit.Done : HelperExit.Failed;
+        var exit = HelperExit.Done;
+        foreach (var line in left)
+            if (line is not null) exit = lines.Fail(HelperExit.Failed, line);
+        return exit;
     }
 
-    /// <summary>Changes the flags.</summary>
-    public static int Change(string directory, uint flags, HelperLines lines)
+    /// <summary>Changes the flags; why that failed, or null.</summary>
+    public static string? Change(string directory, uint flags) => Machine.Remount(directory, flags) switch
     {
-        var error = Machine.Remount(directory, flags);
-        return error switch
-        {
-            Errno.Ok => HelperExit.Done,
-            Errno.EBUSY => lines.Fail(HelperExit.Failed, $"{directory} is busy: a file on it is open for writing"),
-            _ => lines.Fail(HelperExit.Failed, $"{directory} cannot be remounted: {error.Problem()}"),
-        };
-    }
+        Errno.Ok => null,
+        Errno.EBUSY => $"{directory} is busy: a file on it is open for writing",
+        var error => $"{directory} cannot be remounted: {error.Problem()}",
+    };
 
     /// <summary>What of the wish a remount leaves, with what would change it.</summary>
     public static IEnumerable<string> Differences(MountWish wish, StatusReply status)
@@ -85,38 +82,25 @@ internal static class Remounting
     /// <summary>A number; as it is wished for, if it is not known.</summary>
     private static string Text(int? number, string wished) => number is { } known ? $"{known}" : wished;
 
-    private static StatusReply? StatusOf(string? directory, out ControlClient? client)
-    {
-        client = directory is not null && DaemonFinder.SocketOf(directory) is { } socket ? new ControlClient(socket) : null;
-        return client?.Status().Value;
-    }
-
     private static string? Resize(ControlClient client, StatusReply status, long? capacity)
     {
         // The kernel counts pages.
         if (capacity is not { } bytes || bytes >> PageShift == status.Store.CapacityBytes >> PageShift) return null;
         var reply = client.Resize(bytes);
         return reply.Value is not null ? null
-            : reply.Error is { } refused ? $"{refused.Message}; {refused.Data?.Remedy}" : reply.Unreachable;
+            : "capacity: " + (reply.Error is { } refused ? $"{refused.Message}; {refused.Data?.Remedy}" : reply.Unreachable);
     }
 
-    /// <param name="unset">What is not set because the mount stays for reading alone; else null.</param>
-    private static int SetRoot(string directory, MountWish wish, bool isReadOnly, HelperLines lines, out string? unset)
+    private static string? SetRoot(string directory, MountWish wish, bool isReadOnly)
     {
-        unset = null;
-        if (!wish.SetsRoot) return HelperExit.Done;
+        if (!wish.SetsRoot) return null;
         var error = RootDirectory.Look(directory, wish, out var differs);
         if (error == Errno.Ok && differs)
         {
-            if (isReadOnly)
-            {
-                unset = $"uid, gid and mode are not changed while {directory} is for reading alone; give rw as well";
-                return HelperExit.Done;
-            }
+            if (isReadOnly) return $"uid, gid and mode are not changed while {directory} is for reading alone; give rw as well";
             error = RootDirectory.Set(directory, wish);
         }
-        return error.Problem() is { } problem
-            ? lines.Fail(HelperExit.Failed, $"owner and mode of {directory} cannot be set: {problem}") : HelperExit.Done;
+        return error.Problem() is { } problem ? $"owner and mode of {directory} cannot be set: {problem}" : null;
     }
 
     /// <summary>Whether the keeper, which writes the log, has a file open; true if that cannot be seen.</summary>
