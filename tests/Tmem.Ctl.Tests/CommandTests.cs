@@ -34,6 +34,10 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(("9.8.7", "abc123", "9.8.6+fff000"), (json["version"]!.GetValue<string>(),
             json["commit"]!.GetValue<string>(), json["processes"]!["keeperVersion"]!.GetValue<string>()));
 
+        _server.Processes = _server.Processes with { KeeperVersion = null };
+        Assert.StartsWith("  keeper        tmemd of an earlier version: ",
+            Ctl.Run(_server, "status").Lines.Single(IsOfKeeper), StringComparison.Ordinal);
+
         static bool IsOfKeeper(string line) => line.StartsWith("  keeper", StringComparison.Ordinal);
     }
 
