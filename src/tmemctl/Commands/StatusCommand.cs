@@ -85,8 +85,8 @@ internal static class StatusCommand
         var (keeper, isThere) = (status.Processes.KeeperVersion, status.Processes.KeeperPid != 0);
         // A worker that tells its commit has a keeper that tells its version, unless that is an older program.
         if (isThere && (keeper is null ? status.Commit is not null : keeper != Program(status)))
-            yield return ("  keeper", $"tmemd {keeper ?? "of an earlier version"}: an upgrade replaces the worker, and the keeper "
-                + "stays what it was until tmemd is started again");
+            yield return ("  keeper", $"tmemd {keeper ?? "of an earlier version"}: an upgrade replaces the worker, and the "
+                + "keeper stays what it was until tmemd is started again");
     }
 
     private static IEnumerable<(string, string)> Processes(ProcessFigures processes, ControlCommand tmemctl)
