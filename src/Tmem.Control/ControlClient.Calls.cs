@@ -25,6 +25,9 @@ internal sealed partial class ControlClient
     public Reply<PoolSetReply> SetPool(PoolSetParameters wish) =>
         Call<PoolSetParameters, PoolSetReply>(ControlMethod.PoolSet, wish, Long);
 
+    public Reply<PoolRecompressReply> RecompressPool(string name) =>
+        Call<PoolNameParameters, PoolRecompressReply>(ControlMethod.PoolRecompress, new() { Name = name }, Long);
+
     public Reply<PoolEmptyReply> EmptyPool(string name) =>
         Call<PoolNameParameters, PoolEmptyReply>(ControlMethod.PoolEmpty, new() { Name = name }, Long);
 

@@ -67,6 +67,27 @@ internal sealed class CallGate(object owner)
         return true;
     }
 
+    /// <summary>
+    /// Waits until each call that is under way now has ended, the caller's own left out. False if the time is over first: a call
+    /// may take as long as the stream that it writes to.
+    /// </summary>
+    public bool WaitForCallsUnderWay(TimeSpan most)
+    {
+        Seat[] seats;
+        lock (_change) seats = [.. _seats];
+        Interlocked.MemoryBarrierProcessWide();
+        var end = Environment.TickCount64 + (long)most.TotalMilliseconds;
+        foreach (var seat in seats)
+        {
+            while (seat.Thread != Thread.CurrentThread && Volatile.Read(ref seat.Depth) > 0)
+            {
+                if (Environment.TickCount64 >= end) return false;
+                Thread.Sleep(1);
+            }
+        }
+        return true;
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Refuse(Seat seat, object owner)
     {

@@ -54,6 +54,9 @@ internal sealed class EngineMeter : IDisposable
             [("hit", [Count.GetHits]), ("miss", [Count.GetMisses])]),
         ("tmem.pages.gone", "{page}", "Pages that are no longer stored, by why.", "why",
             [("flushed", [Count.PageFlushesFound, Count.PagesFlushed]), ("evicted", [Count.Evictions])]),
+        ("tmem.pages.recompressed", "{page}", "Pages whose form recompression has changed.", "to",
+            [("smaller", [Count.PagesRecompressed]), ("faster", [Count.PagesWarmed])]),
+        ("tmem.recompression.won", "By", "Real memory that recompression has won.", null, [("", [Count.RecompressionBytes])]),
         ("tmem.pages.corrupt", "{page}", "Operations that met a damaged page.", null, [("", [Count.CorruptPages])]),
     ];
 

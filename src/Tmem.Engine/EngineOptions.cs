@@ -85,6 +85,33 @@ public sealed record EngineOptions
     public bool CompactInBackground { get; init; } = true;
 
     /// <summary>
+    /// Store pages that nobody has used for a while anew, with Zstandard and a dictionary trained on the pool's pages: a third
+    /// less memory for pages of real memory, 5 us more for a get of such a page. A thread of the engine's own does it, with
+    /// <see cref="RecompressionShare"/> of a processor. The region is then refused by programs that do not know dictionaries.
+    /// </summary>
+    public bool RecompressInBackground { get; init; }
+
+    /// <summary>
+    /// The level of Zstandard for that, 1 to 19. The default is where search gets lazy: a tenth smaller than level 3 at three
+    /// times the work; 15 is 8 % smaller again, at ten times that.
+    /// </summary>
+    public int RecompressionLevel { get; init; } = Recompress.RecompressionSettings.DefaultLevel;
+
+    /// <summary>
+    /// The part of one processor that recompression may use, 0.001 to 1. It uses less while other programs wait for processors,
+    /// and a whole one while less than a sixteenth of the store is left.
+    /// </summary>
+    public double RecompressionShare { get; init; } = 0.05;
+
+    /// <summary>For tests: the recompressor works only when it is told to.</summary>
+    internal bool RecompressesWhenAsked { get; init; }
+
+    internal bool Recompresses => RecompressInBackground || RecompressesWhenAsked;
+
+    /// <summary>For tests: everything else about it.</summary>
+    internal Recompress.RecompressionSettings Recompression { get; init; } = new();
+
+    /// <summary>
     /// Have the kernel hold the region's full parts in pages of 2 MiB. The compacting thread makes a few each second while the
     /// system has memory to spare: reads of a large store take less time, and mapping and unmapping it take a fiftieth. A thread
     /// that touches the part being made waits some milliseconds. For a region in a memfd without a file

@@ -77,6 +77,10 @@ public sealed record EngineStatistics
     public required PoolStatistics Total { get; init; }
     /// <summary>Each living pool.</summary>
     public required IReadOnlyList<PoolSnapshot> Pools { get; init; }
+    /// <summary>Real memory of the contents of dictionaries, in bytes of spans; part of <see cref="MetadataBytes"/>.</summary>
+    public long DictionarySpanBytes { get; init; }
+    /// <summary>What recompression does and has.</summary>
+    public RecompressionStatistics Recompression { get; init; } = new();
     /// <summary>The state of the region's file.</summary>
     public DurabilityStatistics Durability { get; init; } = new();
 }

@@ -9,12 +9,14 @@ internal enum Count
 {
     // Gauges; the original bytes follow from the pages.
     Pages, Objects, OriginalBytes, CompressedBytes, SlotBytes, IndexBytes, RecordBytes, SameFilledPages, RawPages,
+    ZstdPages, ZstdBytes, DictionaryPages, DictionaryBytes,
 
     // Counters.
     Puts, PutsStored, PutsReplaced, PutsNoRoom, PutsReserved, PutsPoolLimit, PutsClientLimit, PutsFrozen, PutsIncompressible,
     Gets, GetHits, GetMisses,
     PageFlushesFound, PageFlushesNotFound, ObjectFlushesFound, ObjectFlushesNotFound, PagesFlushed,
-    Evictions, EvictionsPoolLimit, EvictionsClientLimit, CorruptPages,
+    Evictions, EvictionsPoolLimit, EvictionsClientLimit,
+    PagesRecompressed, RecompressionBytes, PagesWarmed, CorruptPages,
 }
 
 /// <summary>
@@ -52,6 +54,14 @@ public readonly record struct PoolStatistics
     public long SameFilledPages { get => this[Count.SameFilledPages]; init => this[Count.SameFilledPages] = value; }
     /// <summary>Pages stored raw because they do not shrink; zram's huge_pages.</summary>
     public long RawPages { get => this[Count.RawPages]; init => this[Count.RawPages] = value; }
+    /// <summary>Pages stored as Zstandard alone: pools of that codec put them so.</summary>
+    public long ZstdPages { get => this[Count.ZstdPages]; init => this[Count.ZstdPages] = value; }
+    /// <summary>Compressed size of these.</summary>
+    public long ZstdBytes { get => this[Count.ZstdBytes]; init => this[Count.ZstdBytes] = value; }
+    /// <summary>Pages that recompression has stored as Zstandard with a dictionary.</summary>
+    public long DictionaryPages { get => this[Count.DictionaryPages]; init => this[Count.DictionaryPages] = value; }
+    /// <summary>Compressed size of these.</summary>
+    public long DictionaryBytes { get => this[Count.DictionaryBytes]; init => this[Count.DictionaryBytes] = value; }
 
     /// <summary>Puts, replaces and partial writes requested.</summary>
     public long Puts { get => this[Count.Puts]; init => this[Count.Puts] = value; }
@@ -104,6 +114,12 @@ public readonly record struct PoolStatistics
         get => this[Count.EvictionsClientLimit];
         init => this[Count.EvictionsClientLimit] = value;
     }
+    /// <summary>Pages that recompression has stored smaller.</summary>
+    public long PagesRecompressed { get => this[Count.PagesRecompressed]; init => this[Count.PagesRecompressed] = value; }
+    /// <summary>Real memory won by that, in bytes of slots.</summary>
+    public long RecompressionBytes { get => this[Count.RecompressionBytes]; init => this[Count.RecompressionBytes] = value; }
+    /// <summary>Recompressed pages that were read so often that they became LZ4 again.</summary>
+    public long PagesWarmed { get => this[Count.PagesWarmed]; init => this[Count.PagesWarmed] = value; }
     /// <summary>Operations that met a page whose checksum or encoding was wrong.</summary>
     public long CorruptPages { get => this[Count.CorruptPages]; init => this[Count.CorruptPages] = value; }
 

@@ -117,7 +117,7 @@ internal static unsafe class RegionOpener
         if (!memory.Populate(0, RegionLayout.TablesBytes))
             throw new RegionException($"no memory for {memory.Name}; make room or lower the capacity");
         ref var superblock = ref *(Superblock*)memory.Start;
-        superblock.Version = RegionLayout.Version;
+        superblock.Version = RegionLayout.PlainVersion;
         superblock.SpanBytes = RegionLayout.SpanBytes;
         superblock.SpanCount = spans;
         Volatile.Write(ref superblock.Magic, RegionLayout.Magic);
@@ -162,9 +162,10 @@ internal static unsafe class RegionOpener
             throw new RegionException(
                 $"{name} is not a tmem region (it holds something else, or its beginning is damaged); name another file, or, "
                 + "if it was one, restore it from a copy");
-        if (superblock.Version != RegionLayout.Version)
+        if (!RegionLayout.Serves(superblock.Version))
             throw new RegionException(
-                $"{name} has format version {superblock.Version}, and this program serves version {RegionLayout.Version}; use "
+                $"{name} has format version {superblock.Version}, and this program serves {RegionLayout.PlainVersion} and "
+                + $"{RegionLayout.Version}; use "
                 + "the tmemd that made it, or name another file");
         if (superblock.SpanBytes != RegionLayout.SpanBytes || superblock.SpanCount < RegionLayout.SpansFor(1)
             || superblock.SpanCount > RegionLayout.MaximumSpans)

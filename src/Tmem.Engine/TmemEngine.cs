@@ -9,6 +9,7 @@ using Tmem.Engine.Operations;
 using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Reclaim;
+using Tmem.Engine.Recompress;
 using Tmem.Engine.Records;
 using Tmem.Engine.Region;
 
@@ -20,6 +21,9 @@ namespace Tmem.Engine;
 /// </summary>
 public sealed unsafe partial class TmemEngine : IDisposable
 {
+    /// <summary>The most memory set aside for a recompressor in a full store.</summary>
+    private const long MostFloat = 1 << 20;
+
     private readonly RegionMemory _memory;
     private readonly Superblock* _superblock;
     private readonly SpanPool _spans;
@@ -28,6 +32,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     private readonly Reclaimer _reclaimer;
     private readonly BackgroundCompaction? _background;
     private readonly DamageReport? _damage;
+    private readonly BackgroundRecompression? _recompression;
     private readonly EngineMeter? _meter;
     private readonly bool _attached;
 
@@ -40,9 +45,11 @@ public sealed unsafe partial class TmemEngine : IDisposable
             : options.CapacityBytes, (long*)options.PeakWord);
         _slabs = new SlabAllocator(memory, _spans);
         ClientTable = new ClientTable(memory);
-        PoolTable = new PoolTable(memory, _spans, ClientTable, options.NewPagesCodec);
+        PoolTable = new PoolTable(memory, _spans, ClientTable, options.NewPagesCodec,
+            options.Recompresses && !options.ReadOnly);
         var locator = new LeafLocator(_slabs);
-        var index = new RegionIndex(new RegionHost(_slabs), new CompressedStore(_slabs));
+        Dictionaries = new Dictionaries(memory, _slabs);
+        var index = new RegionIndex(new RegionHost(_slabs), new CompressedStore(_slabs, Dictionaries));
         var removal = new RegionRemoval(index);
         var hand = new EvictionHand(_slabs, PoolTable, ClientTable, removal, locator);
         _compactor = new Compactor(_slabs, PoolTable, new RegionRelocation(index), locator);
@@ -56,7 +63,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
             _damage = new DamageReport(memory.Name, options.DropDamaged);
             ClientTable.Adopt(_damage);
             PoolTable.Adopt(_damage);
-            using (var walk = new AttachWalk(memory, _slabs, PoolTable, Intent, _damage)) walk.Run();
+            using (var walk = new AttachWalk(memory, _slabs, Dictionaries, PoolTable, Intent, _damage)) walk.Run();
         }
         _superblock->Generation++;
         // What the walk dropped is a change like any other.
@@ -72,6 +79,16 @@ public sealed unsafe partial class TmemEngine : IDisposable
             _checkpointer = new Checkpointer(image, checkpoint, options.SyncInterval, _spans.ReleaseReady, options.Notice);
         }
         if (options.HugePages && image is null && memory.MayBeHuge) Huge = new HugeBlocks(memory, _spans);
+        var settings = options.Recompression with { Level = options.RecompressionLevel, Share = options.RecompressionShare };
+        _makeRecompressor = () => new Recompressor(_slabs, PoolTable, index, locator, Dictionaries, _compactor,
+            Gate.WaitForCallsUnderWay, settings);
+        if (options.Recompresses && !options.ReadOnly)
+        {
+            _spans.Float = Math.Min(MostFloat, _spans.Capacity / 32);
+            Recompressor = _makeRecompressor();
+            if (options.RecompressInBackground)
+                _recompression = new BackgroundRecompression(Recompressor, _slabs, PoolTable, settings);
+        }
         if (options.CompactInBackground) _background = new BackgroundCompaction(_slabs, _compactor, Huge);
         // Last: a listener reads at once.
         if (options.MeterName is { } name) _meter = new EngineMeter(name, Statistics);
@@ -106,6 +123,8 @@ public sealed unsafe partial class TmemEngine : IDisposable
     internal ClientTable ClientTable { get; }
     internal PoolTable PoolTable { get; }
     internal SlabAllocator Slabs => _slabs;
+    internal Dictionaries Dictionaries { get; }
+    internal Recompressor? Recompressor { get; private set; }
     /// <summary>Whether the engine may drop what is damaged.</summary>
     internal bool DropsDamaged => _damage?.Drops ?? false;
     internal RegionMemory Memory => _memory;
@@ -153,6 +172,12 @@ public sealed unsafe partial class TmemEngine : IDisposable
     {
         if (options.NewPagesCodec is { } codec && !PageCodecs.IsKnown(codec))
             throw new ArgumentException($"there is no codec {(int)codec}", nameof(options));
+        if (options.RecompressionLevel is < 1 or > 19)
+            throw new ArgumentException($"there is no level {options.RecompressionLevel} of Zstandard: give 1 to 19",
+                nameof(options));
+        if (options.RecompressionShare is not (>= 0.001 and <= 1))
+            throw new ArgumentException($"{options.RecompressionShare} is no part of a processor: give 0.001 to 1",
+                nameof(options));
         if (options.CapacityBytes < EngineOptions.MinimumCapacity)
             throw new ArgumentException(
                 $"a capacity of {options.CapacityBytes} bytes is below the smallest, {EngineOptions.MinimumCapacity}",
@@ -163,7 +188,11 @@ public sealed unsafe partial class TmemEngine : IDisposable
     /// Stops the engine's own threads, for a process about to end while another waits to open the same memory: from here on
     /// nothing touches it unless a member is called. Not for a region in a file: dispose of that engine instead.
     /// </summary>
-    internal void Rest() => _background?.Dispose();
+    internal void Rest()
+    {
+        RestFromRecompression();
+        _background?.Dispose();
+    }
 
     /// <summary>All figures.</summary>
     public EngineStatistics Statistics()
@@ -187,7 +216,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
             ReadySpanBytes = _spans.ReadyBytes,
             SlackBytes = _slabs.SlackBytes(),
             StrayBytesReturned = _spans.StraysPunched,
-            WorkingBytes = Scratch.AllBytes + ZstdContexts.AllBytes,
+            WorkingBytes = Scratch.AllBytes + ZstdContexts.AllBytes + (Recompressor?.WorkingBytes ?? 0),
             ReservedBytes = PoolTable.Reserves.Total,
             UnmetReserveBytes = PoolTable.Reserves.Unmet,
             ReservableBytes = PoolTable.Reserves.Free,
@@ -198,6 +227,8 @@ public sealed unsafe partial class TmemEngine : IDisposable
             Generation = _superblock->Generation,
             Total = total,
             Pools = pools,
+            DictionarySpanBytes = _spans.BytesOf(SpanKind.Dictionaries),
+            Recompression = RecompressionFigures(),
             Durability = _checkpointer?.Figures ?? new DurabilityStatistics(),
         };
     }
@@ -230,10 +261,10 @@ public sealed unsafe partial class TmemEngine : IDisposable
         using var call = Gate.Enter();
         if (!quiescent)
         {
-            using var live = new LiveVerifier(_slabs, PoolTable, Operations);
+            using var live = new LiveVerifier(_slabs, Dictionaries, PoolTable, Operations);
             return live.Run(cancellation);
         }
-        using var verifier = new TmemVerifier(_slabs, PoolTable, Operations);
+        using var verifier = new TmemVerifier(_slabs, Dictionaries, PoolTable, Operations);
         _compactor.Hold();
         try { return verifier.Run(quiescent, cancellation); }
         finally { _compactor.Release(); }
@@ -275,9 +306,12 @@ public sealed unsafe partial class TmemEngine : IDisposable
     {
         if (!Gate.Close()) return;
         _meter?.Dispose();
+        _recompression?.Dispose();
         _background?.Dispose();
+        Recompressor?.Dispose();
         _checkpointer?.Dispose();
         Huge?.Dispose();
+        Dictionaries.Dispose();
         _slabs.Dispose();
         _memory.Dispose();
     }

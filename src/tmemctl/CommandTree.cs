@@ -67,7 +67,7 @@ internal static class CommandTree
             Of(StatusCommand.Create()), Of(TopCommand.Create()),
             Group("pool", "Pools: the directories at the first level of the mount.",
                 PoolVerbs.List, PoolVerbs.Show(), PoolVerbs.Create(), PoolSetVerb.Create(), PoolVerbs.Reserve(),
-                PoolVerbs.Empty(), PoolVerbs.Destroy()),
+                PoolVerbs.Recompress(), PoolVerbs.Empty(), PoolVerbs.Destroy()),
             Group("swap", "Swap on the store: a file in a persistent pool, a loop device with direct I/O over it, swapon.",
                 SwapVerbs.On(), SwapVerbs.Off(), SwapVerbs.Status),
             Group("config", "The files of settings: what they say, and whether they are right.",

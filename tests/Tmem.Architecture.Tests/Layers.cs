@@ -32,13 +32,14 @@ internal static class Layers
         ["Records"] = ["Format", "Region", "Index", "Pools"],
         ["Reclaim"] = ["Format", "Region", "Index", "Pam", "Pools", "Operations"],
         ["Transfer"] = ["Format", "Index", "Pam", "Pools", "Operations"],
-        ["Attach"] = ["Format", "Region", "Index", "Pools", "Operations"],
+        ["Recompress"] = ["Native", "Format", "Codec", "Region", "Index", "Pam", "Pools", "Operations", "Reclaim"],
+        ["Attach"] = ["Format", "Region", "Index", "Pam", "Pools", "Operations"],
         ["Durability"] = ["Native", "Format", "Region"],
         ["Diagnostics"] = ["Format", "Region", "Index", "Pam", "Pools", "Operations"],
         [Facade] =
         [
             "Native", "Format", "Codec", "Region", "Index", "Pam", "Pools", "Operations", "Records", "Reclaim", "Transfer",
-            "Attach", "Durability", "Diagnostics",
+            "Recompress", "Attach", "Durability", "Diagnostics",
         ],
     };
 

@@ -17,6 +17,7 @@ var root = new RootCommand("Measures tmem. Started by scripts/bench and scripts/
     SwapBenchCommand.Create(),
     CodecBenchCommand.Create(),
     EngineBenchCommand.Create(),
+    DensityBenchCommand.Create(),
     WaitsBenchCommand.Create(),
     WaitsClient.Create(),
     WaitsLoad.Create(),

@@ -33,7 +33,10 @@ public sealed class CorruptionTests
         Engines.AssertSound(engine);
     }
 
-    /// <summary>For a page in a slot; a same-filled page has a check of its own (PageDescriptorTests).</summary>
+    /// <summary>
+    /// For a page in a slot; a same-filled page has a check of its own (PageDescriptorTests). The two bits of the age are no part
+    /// of the page: whatever they say, it is the same.
+    /// </summary>
     [Fact]
     public unsafe void Any_flipped_bit_of_a_leaf_is_found()
     {
@@ -47,7 +50,7 @@ public sealed class CorruptionTests
         {
             *leaf ^= 1UL << bit;
             var status = client.Get(pool, new ObjectId(5), 9, page);
-            Assert.True(status == TmemStatus.Corrupt, $"bit {bit}: {status}");
+            Assert.True(status == (bit is 42 or 43 ? TmemStatus.Ok : TmemStatus.Corrupt), $"bit {bit}: {status}");
             *leaf ^= 1UL << bit;
         }
         Assert.Equal(TmemStatus.Ok, client.Get(pool, new ObjectId(5), 9, page));

@@ -1,4 +1,5 @@
 using CsCheck;
+using Tmem.Engine.Tests.Recompress;
 
 namespace Tmem.Engine.Tests;
 
@@ -8,6 +9,13 @@ namespace Tmem.Engine.Tests;
 /// </summary>
 public sealed class EngineModelTests
 {
+    /// <summary>A dictionary of a few pages.</summary>
+    private static readonly Engine.Recompress.RecompressionSettings s_few = Cold.Settings with
+    {
+        DictionaryBytes = 4 << 10, FewestSampleBytes = 32 << 10,
+    };
+    private static long s_recompressions;
+
     private static readonly uint[] s_indexes =
         [0, 1, 2, 63, 64, 65, 4095, 4096, 70_000, 300_000, 20_000_000, uint.MaxValue - 1, uint.MaxValue];
 
@@ -25,6 +33,7 @@ public sealed class EngineModelTests
     private sealed record Renew(int Pool) : Step;
     private sealed record Limit(int Pool, int Kibibytes) : Step;
     private sealed record Recode(int Pool, int Codec) : Step;
+    private sealed record Recompress(int Passes) : Step;
 
     private static readonly Gen<int> s_pool = Gen.Int[0, PoolModel.Kinds.Length - 1];
     private static readonly Gen<ulong> s_object = Gen.ULong[0, 5];
@@ -56,6 +65,10 @@ public sealed class EngineModelTests
             (p, k) => (Step)new Limit(p, k))),
         (1, Gen.Select(s_pool, Gen.Int[0, 3], (p, c) => (Step)new Recode(p, c))));
 
+    // One pass sees, the next stores anew; between them other operations use and replace pages.
+    private static readonly Gen<Step> s_recompressed =
+        Gen.Frequency((6, s_step), (1, Gen.Int[1, 3].Select(n => (Step)new Recompress(n))));
+
     private static readonly Gen<(int Size, int Codec)[]> s_shapes =
         Gen.Select(Gen.Int[0, PoolShapes.PageSizes.Length - 1], Gen.Int[0, 2]).Array[PoolModel.Kinds.Length];
 
@@ -69,9 +82,25 @@ public sealed class EngineModelTests
         Gen.Select(s_shapes, s_step.List[200, 900])
             .Sample((shapes, steps) => Run(shapes, steps, Engines.Mebi, tight: true), iter: 40, threads: 1);
 
-    private static void Run((int Size, int Codec)[] shapes, List<Step> steps, long capacity, bool tight)
+    [Theory]
+    [InlineData(64, false)]
+    [InlineData(3, true)]
+    public void Recompression_changes_no_answer(int mebibytes, bool tight)
     {
-        using var engine = Engines.Anonymous(capacity);
+        s_recompressions = 0;
+        Gen.Select(s_shapes, s_recompressed.List[200, 700])
+            .Sample((shapes, steps) => Run(shapes, steps, mebibytes * Engines.Mebi, tight, recompresses: true), iter: 30,
+                threads: 1);
+        Assert.True(s_recompressions > 40, $"only {s_recompressions} pages were recompressed; the test tests nothing");
+    }
+
+    private static void Run((int Size, int Codec)[] shapes, List<Step> steps, long capacity, bool tight,
+        bool recompresses = false)
+    {
+        // At level 1 the tables of a dictionary fit a store of this size.
+        using var engine = recompresses
+            ? TmemEngine.Open(Cold.Options(capacity) with { RecompressionLevel = 1, Recompression = s_few })
+            : Engines.Anonymous(capacity);
         var client = engine.Client(new TmemClientId(1));
         var pools = shapes.Select((shape, number) =>
             new PoolModel(client, number, PoolShapes.PageSizes[shape.Size], (TmemCodec)shape.Codec, tight)).ToArray();
@@ -93,9 +122,13 @@ public sealed class EngineModelTests
                 case Renew renew: pools[renew.Pool].Renew(); break;
                 case Limit limit: pools[limit.Pool].Limit(limit.Kibibytes * 1024L); break;
                 case Recode recode: pools[recode.Pool].Recode((TmemCodec)recode.Codec); break;
+                case Recompress recompress:
+                    for (var i = 0; i < recompress.Passes; i++) Cold.Pass(engine);
+                    break;
             }
         }
         foreach (var pool in pools) pool.CheckAll();
         Engines.AssertSound(engine);
+        if (recompresses) Interlocked.Add(ref s_recompressions, engine.Statistics().Total.PagesRecompressed);
     }
 }

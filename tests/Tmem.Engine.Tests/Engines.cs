@@ -40,7 +40,8 @@ internal static class Engines
     /// <summary>The place of a stored page's descriptor.</summary>
     public static unsafe ulong* Leaf(TmemEngine engine, PoolId pool, in ObjectId id, uint index)
     {
-        var tree = new RadixTree<RegionHost, CompressedStore>(new RegionHost(engine.Slabs), new CompressedStore(engine.Slabs));
+        var tree = new RadixTree<RegionHost, CompressedStore>(new RegionHost(engine.Slabs),
+            new CompressedStore(engine.Slabs, engine.Dictionaries));
         var owner = engine.PoolTable.Find(pool)!;
         var obj = Treap.Find(new ObjectOrder<RegionHost>(new RegionHost(engine.Slabs)),
             owner.BucketAt(Pools.Pool.BucketOf(id)).Root, id);

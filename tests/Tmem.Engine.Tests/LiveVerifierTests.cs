@@ -19,7 +19,7 @@ public sealed class LiveVerifierTests
         // One object of many same-filled pages: they take no slots.
         for (uint i = 0; i < 40_000; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(1), i * 3, page));
         for (uint i = 0; i < 20_000; i++) Assert.Equal(TmemStatus.Ok, client.Put(pool, new ObjectId(2 + i), 0, page));
-        using var verifier = new LiveVerifier(engine.Slabs, engine.PoolTable, engine.Operations);
+        using var verifier = new LiveVerifier(engine.Slabs, engine.Dictionaries, engine.PoolTable, engine.Operations);
         var report = verifier.Run();
         Assert.True(report.Clean, string.Join(Environment.NewLine, report.Problems));
         Assert.Equal(60_000, report.PagesChecked);

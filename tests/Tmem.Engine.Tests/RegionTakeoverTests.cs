@@ -117,10 +117,10 @@ public class RegionTakeoverTests
         var options = new EngineOptions { CapacityBytes = 100_000 * Engines.Mebi, RegionDescriptor = memory };
         Assert.Contains("was made for a capacity", Assert.Throws<RegionException>(() => RegionTakeover.Prepare(options)).Message,
             StringComparison.Ordinal);
-        engine.Memory.Start[8]++; // the version
+        engine.Memory.Start[8] += 2; // the version
         Assert.Contains("format version", Assert.Throws<RegionException>(() => RegionTakeover.Prepare(Options(memory))).Message,
             StringComparison.Ordinal);
-        engine.Memory.Start[8]--;
+        engine.Memory.Start[8] -= 2;
         // What was prepared in vain leaves the engine that serves untouched.
         RegionTakeover.Prepare(Options(LibC.dup(memory))).Dispose();
         Engines.AssertSound(engine);

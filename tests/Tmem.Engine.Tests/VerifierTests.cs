@@ -69,7 +69,7 @@ public sealed class VerifierTests
         *(ulong*)engine.Slabs.At(inHand) = *(ulong*)engine.Slabs.At(place);
 
         var freed = false;
-        using (var verifier = new TmemVerifier(engine.Slabs, engine.PoolTable, engine.Operations)
+        using (var verifier = new TmemVerifier(engine.Slabs, engine.Dictionaries, engine.PoolTable, engine.Operations)
         {
             AfterStructure = () =>
             {

@@ -29,7 +29,7 @@ public unsafe class PartBenchmarks : IDisposable
     {
         var host = new RegionHost(_engine.Slabs);
         _order = new ObjectOrder<RegionHost>(host);
-        _tree = new RadixTree<RegionHost, CompressedStore>(host, new CompressedStore(_engine.Slabs));
+        _tree = new RadixTree<RegionHost, CompressedStore>(host, new CompressedStore(_engine.Slabs, _engine.Dictionaries));
         _object = NewObject(0);
         for (uint i = 0; i < Pages; i++) _tree.Commit(_object, _tree.MakeLeaf(_object, i, out _), PageDescriptor.FromFill(i));
         for (ulong id = 1; id <= Objects; id++) Treap.Insert(_order, ref _root, NewObject(id), new ObjectId(id));

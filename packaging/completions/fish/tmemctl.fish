@@ -24,16 +24,16 @@ function __tmemctl_at
                     case 'tmemctl status' 'tmemctl top' 'tmemctl pool' \
                         'tmemctl pool list' 'tmemctl pool show' \
                         'tmemctl pool create' 'tmemctl pool set' \
-                        'tmemctl pool reserve' 'tmemctl pool empty' \
-                        'tmemctl pool destroy' 'tmemctl swap' 'tmemctl swap on' \
-                        'tmemctl swap off' 'tmemctl swap status' 'tmemctl config' \
-                        'tmemctl config show' 'tmemctl config check' \
-                        'tmemctl reload' 'tmemctl resize' 'tmemctl shrink' \
-                        'tmemctl compact' 'tmemctl sync' 'tmemctl save' \
-                        'tmemctl restore' 'tmemctl client' 'tmemctl client list' \
-                        'tmemctl client set' 'tmemctl metrics' 'tmemctl check' \
-                        'tmemctl upgrade' 'tmemctl adopt' 'tmemctl recover' \
-                        'tmemctl stop'
+                        'tmemctl pool reserve' 'tmemctl pool recompress' \
+                        'tmemctl pool empty' 'tmemctl pool destroy' 'tmemctl swap' \
+                        'tmemctl swap on' 'tmemctl swap off' 'tmemctl swap status' \
+                        'tmemctl config' 'tmemctl config show' \
+                        'tmemctl config check' 'tmemctl reload' 'tmemctl resize' \
+                        'tmemctl shrink' 'tmemctl compact' 'tmemctl sync' \
+                        'tmemctl save' 'tmemctl restore' 'tmemctl client' \
+                        'tmemctl client list' 'tmemctl client set' 'tmemctl metrics' \
+                        'tmemctl check' 'tmemctl upgrade' 'tmemctl adopt' \
+                        'tmemctl recover' 'tmemctl stop'
                         set -a path $word
                 end
         end
@@ -94,6 +94,8 @@ complete -c tmemctl -n '__tmemctl_at pool' -a create -d 'Creates a pool'
 complete -c tmemctl -n '__tmemctl_at pool' -a set -d 'Changes settings of a pool while it is in use'
 complete -c tmemctl -n '__tmemctl_at pool' -a reserve -d 'Guarantees a pool memory, whatever other pools store'
 complete -c tmemctl -n '__tmemctl_at pool' \
+    -a recompress -d 'Stores all pages of a pool that nobody has used lately smaller'
+complete -c tmemctl -n '__tmemctl_at pool' \
     -a empty -d 'Removes all files and pages of a pool, which stays with its settings'
 complete -c tmemctl -n '__tmemctl_at pool' -a destroy -d 'Destroys a pool and every page in it'
 complete -c tmemctl -n '__tmemctl_at pool show' -a '(__tmemctl_pools)'
@@ -121,6 +123,7 @@ complete -c tmemctl -n '__tmemctl_at pool set' \
 complete -c tmemctl -n '__tmemctl_at pool set' -l mode -x -d 'Permissions of its directory'
 complete -c tmemctl -n '__tmemctl_at pool set' -a '(__tmemctl_pools)'
 complete -c tmemctl -n '__tmemctl_at pool reserve' -a '(__tmemctl_pools)'
+complete -c tmemctl -n '__tmemctl_at pool recompress' -a '(__tmemctl_pools)'
 complete -c tmemctl -n '__tmemctl_at pool empty' -a '(__tmemctl_pools)'
 complete -c tmemctl -n '__tmemctl_at pool destroy' -l force -d 'Destroy it although it holds files'
 complete -c tmemctl -n '__tmemctl_at pool destroy' -a '(__tmemctl_pools)'

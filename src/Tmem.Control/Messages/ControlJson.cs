@@ -21,6 +21,7 @@ namespace Tmem.Control.Messages;
 [JsonSerializable(typeof(PoolDestroyReply))]
 [JsonSerializable(typeof(PoolSetReply))]
 [JsonSerializable(typeof(PoolEmptyReply))]
+[JsonSerializable(typeof(PoolRecompressReply))]
 [JsonSerializable(typeof(RoomReply))]
 [JsonSerializable(typeof(SyncReply))]
 [JsonSerializable(typeof(ClientListReply))]

@@ -89,6 +89,8 @@ internal static class ControlMethod
     public const string PoolSet = "pool.set";
     /// <summary><see cref="PoolNameParameters"/> -> <see cref="PoolEmptyReply"/>.</summary>
     public const string PoolEmpty = "pool.empty";
+    /// <summary><see cref="PoolNameParameters"/> -> <see cref="PoolRecompressReply"/>.</summary>
+    public const string PoolRecompress = "pool.recompress";
     /// <summary><see cref="ResizeParameters"/> -> <see cref="RoomReply"/>.</summary>
     public const string Resize = "resize";
     /// <summary><see cref="ShrinkParameters"/> -> <see cref="RoomReply"/>.</summary>
@@ -116,7 +118,7 @@ internal static class ControlMethod
     public static bool IsOfFigures(string method) => method is Status or Metrics or PoolList or PoolShow or ClientList;
 
     /// <summary>Whether a method changes anything: for such a method it matters whether it was begun.</summary>
-    public static bool Changes(string method) => method is PoolCreate or PoolReserve or PoolSet or PoolEmpty
+    public static bool Changes(string method) => method is PoolCreate or PoolReserve or PoolSet or PoolEmpty or PoolRecompress
         or PoolDestroy or Resize or Shrink or Compact or Sync or ClientSet or Stop or Upgrade or Adopt;
 }
 

@@ -104,6 +104,7 @@ internal sealed record StoreFigures
     public required long MetadataBytes { get; init; }
     public required long ReadySpanBytes { get; init; }
     public required long RecordSpanBytes { get; init; }
+    public long DictionarySpanBytes { get; init; }
     public required long SlackBytes { get; init; }
     /// <summary>Memory that reads of the region's holes had allocated, given back.</summary>
     public long StrayBytesReturned { get; init; }
@@ -121,6 +122,7 @@ internal sealed record StoreFigures
     public required long Spans { get; init; }
     public required long SpansReturned { get; init; }
     public required long Generation { get; init; }
+    public RecompressionFigures Recompression { get; init; } = new();
     public DurabilityFigures Durability { get; init; } = new();
 }
 
@@ -153,6 +155,10 @@ internal sealed record PoolFigures
     public long RecordBytes { get; init; }
     public required long SameFilledPages { get; init; }
     public required long RawPages { get; init; }
+    public long ZstdPages { get; init; }
+    public long ZstdBytes { get; init; }
+    public long DictionaryPages { get; init; }
+    public long DictionaryBytes { get; init; }
     public required long Puts { get; init; }
     public required long PutsStored { get; init; }
     public required long PutsReplaced { get; init; }
@@ -173,7 +179,30 @@ internal sealed record PoolFigures
     public required long Evictions { get; init; }
     public long EvictionsPoolLimit { get; init; }
     public long EvictionsClientLimit { get; init; }
+    public long PagesRecompressed { get; init; }
+    public long RecompressionBytes { get; init; }
+    public long PagesWarmed { get; init; }
     public required long CorruptPages { get; init; }
+}
+
+/// <summary>What recompression does and has; as in the engine's RecompressionStatistics.</summary>
+internal sealed record RecompressionFigures
+{
+    public bool InBackground { get; init; }
+    public double ProcessorSeconds { get; init; }
+    public IReadOnlyList<DictionaryFigures> Dictionaries { get; init; } = [];
+}
+
+/// <summary>A dictionary of the store.</summary>
+internal sealed record DictionaryFigures
+{
+    public required int Number { get; init; }
+    /// <summary>The number of the pool that it was trained for; 0: small pools share it.</summary>
+    public required uint Pool { get; init; }
+    public required DateTimeOffset MadeAt { get; init; }
+    public required long Bytes { get; init; }
+    /// <summary>Pages that need it.</summary>
+    public required long Pages { get; init; }
 }
 
 /// <summary>Kind, limit and reserve of a pool.</summary>
@@ -260,6 +289,14 @@ internal sealed record PoolSetReply(PoolReply Pool, long PagesEvicted, long Exce
 /// <param name="Name">The pool.</param>
 /// <param name="PagesFreed">Pages dropped.</param>
 internal sealed record PoolEmptyReply(string Name, long PagesFreed);
+
+/// <summary>The result of <c>pool.recompress</c>.</summary>
+/// <param name="Name">The pool.</param>
+/// <param name="Pages">Pages stored smaller.</param>
+/// <param name="BytesWon">Memory won, of slots.</param>
+/// <param name="ProcessorSeconds">Processor time that took.</param>
+/// <param name="Pool">The pool as it is now.</param>
+internal sealed record PoolRecompressReply(string Name, long Pages, long BytesWon, double ProcessorSeconds, PoolReply Pool);
 
 /// <summary>The result of <c>resize</c>, <c>shrink</c> and <c>compact</c>: what the store takes.</summary>
 internal sealed record RoomReply

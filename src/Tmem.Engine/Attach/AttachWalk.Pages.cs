@@ -1,6 +1,8 @@
 using System.Runtime.Intrinsics.X86;
 using Tmem.Engine.Format;
 using Tmem.Engine.Index;
+using Tmem.Engine.Operations;
+using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 
 namespace Tmem.Engine.Attach;
@@ -10,7 +12,7 @@ namespace Tmem.Engine.Attach;
 /// </summary>
 internal sealed unsafe partial class AttachWalk
 {
-    private Tally _tally;
+    private PageCosts _tally;
     private ulong _lookedAt;
     private ulong _seen;
 
@@ -40,8 +42,7 @@ internal sealed unsafe partial class AttachWalk
         var descriptor = *(ulong*)_slabs.At(leaf);
         if (PageDescriptor.IsFill(descriptor))
         {
-            _tally.Pages++;
-            _tally.SameFilled++;
+            _tally.Add(new PageCost(0, 0, PageForm.SameFilled), 1);
             return true;
         }
         var place = PageDescriptor.Slot(descriptor);
@@ -60,10 +61,9 @@ internal sealed unsafe partial class AttachWalk
         var word = SlotHeader.MakeWord(leaf, pool.Place, bucket, header.Use);
         if (header.Word != word) header.Word = word;
         _reached.Add(place);
-        _tally.Pages++;
-        _tally.CompressedBytes += length;
-        _tally.SlotBytes += size;
-        if (PageDescriptor.Format(descriptor) == PageFormat.Raw) _tally.Raw++;
+        var format = PageDescriptor.Format(descriptor);
+        _tally.Add(new PageCost(length, size, CompressedStore.FormOf(format)), 1);
+        if (format == PageFormat.Dictionary && _pages.NumberIn(place) is >= 0 and var number) _dictionaries.Need(number);
         return true;
     }
 
@@ -71,12 +71,7 @@ internal sealed unsafe partial class AttachWalk
     private void CountPages(Pool pool)
     {
         pool.Adopt(_tally.SlotBytes);
-        var counters = pool.Counters;
-        counters.Add(Count.Pages, _tally.Pages);
-        counters.Add(Count.SameFilledPages, _tally.SameFilled);
-        counters.Add(Count.CompressedBytes, _tally.CompressedBytes);
-        counters.Add(Count.SlotBytes, _tally.SlotBytes);
-        counters.Add(Count.RawPages, _tally.Raw);
+        PageAccount.Add(pool, _tally);
         _tally = default;
     }
 
@@ -99,15 +94,5 @@ internal sealed unsafe partial class AttachWalk
         _damage.Found(page, what);
         *(ulong*)_slabs.At(leaf) = 0;
         return false;
-    }
-
-    /// <summary>The totals of an object's pages.</summary>
-    private struct Tally
-    {
-        public long Pages;
-        public long SameFilled;
-        public long CompressedBytes;
-        public long SlotBytes;
-        public long Raw;
     }
 }

@@ -1,6 +1,7 @@
 using Tmem.Engine.Format;
 using Tmem.Engine.Index;
 using Tmem.Engine.Operations;
+using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
 
@@ -24,13 +25,18 @@ internal sealed unsafe partial class AttachWalk : IDisposable
     private readonly SpanPool _spans;
     private readonly PoolTable _pools;
     private readonly ExchangeIntent _intent;
+    private readonly Dictionaries _dictionaries;
+    private readonly CompressedStore _pages;
     private readonly DamageReport _damage;
     private readonly ObjectOrder<RegionHost> _order;
     private readonly HashSet<ulong> _superseded = [];
     private SlotBitmap _reached = null!;
 
-    public AttachWalk(RegionMemory memory, SlabAllocator slabs, PoolTable pools, ExchangeIntent intent, DamageReport damage)
+    public AttachWalk(RegionMemory memory, SlabAllocator slabs, Dictionaries dictionaries, PoolTable pools, ExchangeIntent intent,
+        DamageReport damage)
     {
+        _dictionaries = dictionaries;
+        _pages = new CompressedStore(slabs, dictionaries);
         _memory = memory;
         _slabs = slabs;
         _spans = slabs.Spans;
@@ -75,6 +81,11 @@ internal sealed unsafe partial class AttachWalk : IDisposable
                     break;
             }
         }
+        _dictionaries.Adopt();
+        for (var number = 0; number < Dictionaries.Most; number++)
+        {
+            if (_dictionaries.SlotOf(number) is not 0 and var slot) _reached.Add(slot);
+        }
     }
 
     /// <summary>
@@ -101,7 +112,7 @@ internal sealed unsafe partial class AttachWalk : IDisposable
         {
             ref var entry = ref _spans.Table[span];
             if (entry.Kind == SpanKind.Free) continue;
-            if (entry.Kind > SpanKind.Records || entry.Class >= SizeClasses.Count || !FitsKind(entry))
+            if (entry.Kind > SpanKind.Dictionaries || entry.Class >= SizeClasses.Count || !FitsKind(entry))
             {
                 _damage.Found($"span {span} has kind {(int)entry.Kind} and class {entry.Class}");
                 entry = default;

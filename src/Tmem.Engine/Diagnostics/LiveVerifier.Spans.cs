@@ -18,7 +18,7 @@ internal sealed unsafe partial class LiveVerifier
         });
         if (kind == SpanKind.Free) return;
         _spansChecked++;
-        if (kind == SpanKind.Records) return;
+        if (kind is SpanKind.Records or SpanKind.Dictionaries) return;
         var start = _spans.PlaceOf(span);
         for (var slot = 0; slot < used && !_suspects.IsFull; slot++)
         {

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Tmem.Engine.Format;
 using Tmem.Engine.Operations;
+using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
 
@@ -19,7 +20,8 @@ namespace Tmem.Engine.Diagnostics;
 /// </list>
 /// Only <see cref="TmemVerifier"/> compares counters: what they count never stands still here.
 /// </summary>
-internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable pools, RegionOperations operations) : IDisposable
+internal sealed unsafe partial class LiveVerifier(
+    SlabAllocator slabs, Dictionaries dictionaries, PoolTable pools, RegionOperations operations) : IDisposable
 {
     /// <summary>Slots checked under one hold of a bucket's latch, up to the end of the current node.</summary>
     public const int Most = 4096;
@@ -60,6 +62,7 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
             if (!_leadsAstray)
             {
                 _suspects.Report(waits: true, LeadsBack, Problem);
+                new DictionaryCheck(slabs, dictionaries).Run(quiescent: false, Problem);
                 using var walk = new PageWalk(operations);
                 foreach (var pool in known) _pages += walk.Run(pool, Corrupt, cancellation);
             }
@@ -86,7 +89,7 @@ internal sealed unsafe partial class LiveVerifier(SlabAllocator slabs, PoolTable
         _leadsAstray = true;
 
         static bool IsWhole(in SpanEntry entry) => entry.Kind == SpanKind.Free
-            || (entry.Kind <= SpanKind.Records && entry.Class < SizeClasses.Count
+            || (entry.Kind <= SpanKind.Dictionaries && entry.Class < SizeClasses.Count
                 && entry.Bump <= SizeClasses.SlotsPerSpan(entry.Class));
     }
 

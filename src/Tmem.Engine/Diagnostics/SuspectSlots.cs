@@ -61,7 +61,7 @@ internal sealed unsafe class SuspectSlots(SlabAllocator slabs)
     private bool IsSettled(ulong place, ulong word, Func<SpanKind, ulong, ulong, bool> isReferred)
     {
         var kind = _spans.Table[_spans.SpanOf(place)].Kind;
-        return kind is SpanKind.Free or SpanKind.Records || Volatile.Read(ref *(ulong*)slabs.At(place)) != word
-            || slabs.IsWaiting(place) || isReferred(kind, place, word);
+        return kind is SpanKind.Free or SpanKind.Records or SpanKind.Dictionaries
+            || Volatile.Read(ref *(ulong*)slabs.At(place)) != word || slabs.IsWaiting(place) || isReferred(kind, place, word);
     }
 }

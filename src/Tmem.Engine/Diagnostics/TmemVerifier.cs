@@ -1,5 +1,6 @@
 using Tmem.Engine.Format;
 using Tmem.Engine.Operations;
+using Tmem.Engine.Pam;
 using Tmem.Engine.Pools;
 using Tmem.Engine.Region;
 
@@ -18,6 +19,9 @@ internal sealed unsafe class TmemVerifier : IDisposable
     private readonly SpanPool _spans;
     private readonly PoolTable _pools;
     private readonly RegionOperations _operations;
+    private readonly Dictionaries _dictionaries;
+    private readonly CompressedStore _store;
+    private readonly long[] _needs = new long[Dictionaries.Most];
     private readonly List<string> _problems = [];
     private readonly List<PageHandle> _corrupt = [];
     private readonly SuspectSlots _suspects;
@@ -31,8 +35,10 @@ internal sealed unsafe class TmemVerifier : IDisposable
     private long _objects;
     private long _spansChecked;
 
-    public TmemVerifier(SlabAllocator slabs, PoolTable pools, RegionOperations operations)
+    public TmemVerifier(SlabAllocator slabs, Dictionaries dictionaries, PoolTable pools, RegionOperations operations)
     {
+        _dictionaries = dictionaries;
+        _store = new CompressedStore(slabs, dictionaries);
         _slabs = slabs;
         _spans = slabs.Spans;
         _pools = pools;
@@ -55,6 +61,7 @@ internal sealed unsafe class TmemVerifier : IDisposable
             return new VerifierReport(_pages, _objects, _spansChecked, _problems);
         }
         if (quiescent) CheckCounters(pools);
+        new DictionaryCheck(_slabs, _dictionaries).Run(quiescent, Problem);
         AfterStructure?.Invoke();
         using var walk = new PageWalk(_operations);
         foreach (var pool in pools)
@@ -183,16 +190,24 @@ internal sealed unsafe class TmemVerifier : IDisposable
             Problem(
                 $"{handle} has {length} bytes in its slot at {place:x}, which holds "
                 + $"{_slabs.SlotBytes(place) - SlotHeader.Bytes}");
+        var format = PageDescriptor.Format(descriptor);
+        var form = CompressedStore.FormOf(format);
         figures.Add(Count.CompressedBytes, length);
         figures.Add(Count.SlotBytes, _slabs.SlotBytes(place));
-        if (PageDescriptor.Format(descriptor) == PageFormat.Raw) figures.Add(Count.RawPages);
+        if (form == PageForm.Raw) figures.Add(Count.RawPages);
+        if (form == PageForm.Zstd) figures.Add(Count.ZstdPages);
+        if (form == PageForm.Zstd) figures.Add(Count.ZstdBytes, length);
+        if (form != PageForm.Dictionary) return;
+        figures.Add(Count.DictionaryPages);
+        figures.Add(Count.DictionaryBytes, length);
+        if (_store.NumberIn(place) is >= 0 and var number) _needs[number]++;
     }
 
     private void CheckEntry(uint span)
     {
         ref var entry = ref _spans.Table[span];
         if (entry.Kind == SpanKind.Free) return;
-        if (entry.Kind <= SpanKind.Records && entry.Class < SizeClasses.Count
+        if (entry.Kind <= SpanKind.Dictionaries && entry.Class < SizeClasses.Count
             && entry.Bump <= SizeClasses.SlotsPerSpan(entry.Class)) return;
         Problem(
             $"span {span} has kind {(int)entry.Kind}, class {entry.Class} and {entry.Bump} slots used so far: its entry is "
@@ -215,14 +230,11 @@ internal sealed unsafe class TmemVerifier : IDisposable
             if (word == 0) continue;
             live++;
             if (entry.Kind == SpanKind.Records) CountRecord(place);
-            // A record not committed yet is its owner's to finish or to free.
-            if (_quiescent && (word & SlotState.InFlight) != 0 && entry.Kind != SpanKind.Records)
+            // A record not committed yet is its owner's to finish or to free; dictionaries have a check of their own.
+            if (entry.Kind is SpanKind.Records or SpanKind.Dictionaries) continue;
+            if (_quiescent && (word & SlotState.InFlight) != 0)
                 Problem($"the slot at {place:x} of span {span} ({entry.Kind}) was taken and neither committed nor freed");
-            if ((word & SlotState.InFlight) == 0 && entry.Kind != SpanKind.Records
-                && !_reached.Contains(place))
-            {
-                _suspects.Add(place, word);
-            }
+            if ((word & SlotState.InFlight) == 0 && !_reached.Contains(place)) _suspects.Add(place, word);
         }
         if (live != entry.Live || entry.Live == 0)
             Problem($"span {span} ({entry.Kind}) counts {entry.Live} slots in use and has {live} of {slots}");
@@ -257,6 +269,11 @@ internal sealed unsafe class TmemVerifier : IDisposable
 
     private void CheckCounters(IReadOnlyList<Pool> pools)
     {
+        for (var number = 0; number < Dictionaries.Most; number++)
+        {
+            if (_dictionaries.Needs(number) != _needs[number])
+                Problem($"dictionary {number} counts {_dictionaries.Needs(number)} pages that need it, and has {_needs[number]}");
+        }
         foreach (var pool in pools)
         {
             var counted = pool.Counters.Read(pool.PageSize);
@@ -268,6 +285,10 @@ internal sealed unsafe class TmemVerifier : IDisposable
             Agree(pool, "index bytes", counted.IndexBytes, walked.IndexBytes);
             Agree(pool, "same-filled pages", counted.SameFilledPages, walked.SameFilledPages);
             Agree(pool, "raw pages", counted.RawPages, walked.RawPages);
+            Agree(pool, "Zstandard pages", counted.ZstdPages, walked.ZstdPages);
+            Agree(pool, "Zstandard bytes", counted.ZstdBytes, walked.ZstdBytes);
+            Agree(pool, "pages with a dictionary", counted.DictionaryPages, walked.DictionaryPages);
+            Agree(pool, "bytes with a dictionary", counted.DictionaryBytes, walked.DictionaryBytes);
             var records = _recordBytes.GetValueOrDefault(pool.Id);
             Agree(pool, "record bytes", counted.RecordBytes, records);
             Agree(pool, "bytes towards its limit", pool.Memory, walked.SlotBytes + walked.IndexBytes + records);

@@ -262,7 +262,7 @@ internal sealed unsafe class RegionImage : IDisposable
     }
 
     private static bool IsOf(in Superblock superblock, long spans) =>
-        superblock.Magic == RegionLayout.Magic && superblock.Version == RegionLayout.Version && superblock.SpanCount == spans;
+        superblock.Magic == RegionLayout.Magic && RegionLayout.Serves(superblock.Version) && superblock.SpanCount == spans;
 
     /// <summary>Whether what a region has behind its tables is a span table: for a file whose first page is lost.</summary>
     public bool HasSpanTable()
@@ -275,7 +275,7 @@ internal sealed unsafe class RegionImage : IDisposable
         {
             ref var entry = ref *(SpanEntry*)(page + at);
             used |= entry.Kind != SpanKind.Free;
-            isTable = entry.Kind <= SpanKind.Records && entry.Class < SizeClasses.Count
+            isTable = entry.Kind <= SpanKind.Dictionaries && entry.Class < SizeClasses.Count
                 && entry.Present <= RegionLayout.SpanBytes / RegionLayout.PageSize;
         }
         NativeMemory.AlignedFree(page);

@@ -6,7 +6,7 @@ namespace Tmem.Engine.Format;
 /// The 64 bits the index keeps for a page.
 /// <code>
 /// 0                                                           no page
-/// | 0 | format : 3 | stored length - 1 : 16 | place / 16 : 44 |   a slot, and what is stored in it
+/// | 0 | format : 3 | stored length - 1 : 16 | age : 2 | place / 16 : 42 |   a slot, and what is stored in it
 /// | 1 | check : 30 | doubled : 1 | word : 32 |                a same-filled page: its 8-byte word is this one, in both
 ///                                                             halves or (not doubled) in the lower half alone
 /// </code>
@@ -15,12 +15,16 @@ namespace Tmem.Engine.Format;
 /// <para>A slot has a checksum over the stored bytes, their length and format; a fill word has the check, so that a damaged
 /// descriptor is invalid, and never another page: 2^-30 of all damages pass, none of one or two bits. It leaves no room for
 /// 64-bit words without a pattern; a page of such a word is compressed like any other (to some 30 bytes).</para>
+/// <para>The age (<see cref="PageAge"/>) is what the recompressor knows of a page: it is 0 for a page just stored, moves with the
+/// page, and means nothing to anybody else.</para>
 /// </summary>
 internal static class PageDescriptor
 {
+    private const int AgeShift = 42;
     private const int PlaceBits = 44;
     private const int LengthBits = 16;
-    private const ulong PlaceMask = (1UL << PlaceBits) - 1;
+    private const ulong PlaceMask = (1UL << AgeShift) - 1;
+    private const ulong AgeMask = (1UL << PlaceBits) - 1 - PlaceMask;
     private const ulong FillMark = 1UL << 63;
     private const ulong Doubled = 1UL << 32;
     private const int CheckShift = 33;
@@ -35,6 +39,10 @@ internal static class PageDescriptor
     public static ulong Slot(ulong descriptor) => (descriptor & PlaceMask) << 4;
     public static int Length(ulong descriptor) => (ushort)(descriptor >> PlaceBits) + 1;
     public static int Format(ulong descriptor) => (int)(descriptor >> PlaceBits + LengthBits) & 7;
+    public static PageAge Age(ulong descriptor) => (PageAge)((descriptor & AgeMask) >> AgeShift);
+
+    /// <summary>The same page of another age.</summary>
+    public static ulong OfAge(ulong descriptor, PageAge age) => descriptor & ~AgeMask | (ulong)age << AgeShift;
 
     /// <summary>Whether a word, not yet validated, names the slot at this place.</summary>
     public static bool IsAt(ulong word, ulong place) => IsSlot(word) && Slot(word) == place;

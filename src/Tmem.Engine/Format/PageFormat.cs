@@ -16,4 +16,11 @@ internal static class PageFormat
 
     /// <summary>Bytes that the client compressed, of any length up to a page: never interpreted.</summary>
     public const int Precompressed = 3;
+
+    // 4 is kept for pages that lie elsewhere.
+
+    /// <summary>
+    /// The number of one of the region's dictionaries (a byte), then a Zstandard frame without magic number, made with it.
+    /// </summary>
+    public const int Dictionary = 5;
 }

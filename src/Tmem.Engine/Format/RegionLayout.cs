@@ -4,7 +4,7 @@ namespace Tmem.Engine.Format;
 /// The layout of a region. Everything inside is an offset from the region's start, never a pointer, so a region means the same
 /// wherever it is mapped. docs/region-format.md draws it.
 /// <code>
-/// 0                superblock (4 KiB)
+/// 0                superblock (4 KiB), with the table of dictionaries in its second half
 /// 4 KiB            client table: 256 entries of 16 bytes
 /// 8 KiB            sharing table: 170 rows of 24 bytes
 /// 12 KiB           pool table: 832 entries of 64 bytes
@@ -17,8 +17,17 @@ internal static class RegionLayout
     /// <summary>"TMEMREGN", little-endian.</summary>
     public const ulong Magic = 0x4E4745524D454D54;
 
-    /// <summary>Raised whenever an older program could misread what a newer one wrote.</summary>
-    public const uint Version = 5;
+    /// <summary>
+    /// Raised whenever an older program could misread what a newer one wrote. A new region has the version before, which has no
+    /// dictionaries and no ages of pages, until the first pass of a recompressor: so it serves an older program as long as it
+    /// can.
+    /// </summary>
+    public const uint Version = 6;
+
+    /// <summary>The version without dictionaries and ages.</summary>
+    public const uint PlainVersion = 5;
+
+    public static bool Serves(uint version) => version is PlainVersion or Version;
 
     public const int PageSize = 4096;
     public const int LargestPageSize = 16 * PageSize;
@@ -36,6 +45,10 @@ internal static class RegionLayout
 
     /// <summary>An exchange under way, in the superblock's page.</summary>
     public const int ExchangeOffset = 1024;
+
+    /// <summary>The table of dictionaries: the second half of the superblock's page.</summary>
+    public const int DictionaryTableOffset = 2048;
+    public const int MaximumDictionaries = (PageSize - DictionaryTableOffset) / DictionaryEntry.Bytes;
 
     public const int ClientTableOffset = PageSize;
     public const int MaximumClients = PageSize / 16;

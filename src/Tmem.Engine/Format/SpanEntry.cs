@@ -11,6 +11,7 @@ internal enum SpanKind : byte
     Nodes = 3,
     Objects = 4,
     Records = 5,
+    Dictionaries = 6,
 }
 
 /// <summary>

@@ -93,9 +93,20 @@ internal static unsafe partial class SystemCalls
     /// <summary>0, or an errno.</summary>
     public static int Unlock(void* start, long length) => Errno(MUnlock(start, (nuint)length));
 
+    /// <summary>Processor time of the calling thread, in nanoseconds.</summary>
+    public static long ThreadTime()
+    {
+        const int threadClock = 3;
+        var now = stackalloc long[2];
+        return GetTime(threadClock, now) == 0 ? now[0] * 1_000_000_000 + now[1] : 0;
+    }
+
     private static int Errno(int result) => result == 0 ? 0 : Marshal.GetLastPInvokeError();
 
     private static long ValueOrErrno(nint result) => result >= 0 ? result : -Marshal.GetLastPInvokeError();
+
+    [LibraryImport("libc", EntryPoint = "clock_gettime")]
+    private static partial int GetTime(int clock, long* seconds);
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     private static partial int CloseCall(int descriptor);

@@ -40,6 +40,10 @@ internal static class PageAccount
         if (costs.CompressedBytes != 0) counters.Add(Count.CompressedBytes, costs.CompressedBytes);
         if (costs.SlotBytes != 0) counters.Add(Count.SlotBytes, costs.SlotBytes);
         if (costs.Raw != 0) counters.Add(Count.RawPages, costs.Raw);
+        if (costs.Zstd != 0) counters.Add(Count.ZstdPages, costs.Zstd);
+        if (costs.ZstdBytes != 0) counters.Add(Count.ZstdBytes, costs.ZstdBytes);
+        if (costs.Dictionary != 0) counters.Add(Count.DictionaryPages, costs.Dictionary);
+        if (costs.DictionaryBytes != 0) counters.Add(Count.DictionaryBytes, costs.DictionaryBytes);
     }
 
     /// <summary>
@@ -47,13 +51,37 @@ internal static class PageAccount
     /// </summary>
     public static void Replace(Pool pool, in PageCost cost, in PageCost old)
     {
+        pool.Counters.Add(Count.PutsReplaced);
+        Change(pool, cost, old);
+    }
+
+    /// <summary>As <see cref="Replace"/>, for a page that changes its form and not its contents.</summary>
+    public static void Change(Pool pool, in PageCost cost, in PageCost old)
+    {
         var counters = pool.Counters;
-        counters.Add(Count.PutsReplaced);
         if (cost.CompressedBytes != old.CompressedBytes)
             counters.Add(Count.CompressedBytes, cost.CompressedBytes - old.CompressedBytes);
         if (cost.SlotBytes != old.SlotBytes) counters.Add(Count.SlotBytes, cost.SlotBytes - old.SlotBytes);
-        if (cost.SameFilled != old.SameFilled) counters.Add(Count.SameFilledPages, cost.SameFilled ? 1 : -1);
-        if (cost.Raw != old.Raw) counters.Add(Count.RawPages, cost.Raw ? 1 : -1);
+        if (cost.Form == PageForm.Packed && old.Form == PageForm.Packed) return;
+        CountForm(counters, cost, 1);
+        CountForm(counters, old, -1);
+    }
+
+    private static void CountForm(PoolCounters counters, in PageCost cost, int pages)
+    {
+        switch (cost.Form)
+        {
+            case PageForm.SameFilled: counters.Add(Count.SameFilledPages, pages); break;
+            case PageForm.Raw: counters.Add(Count.RawPages, pages); break;
+            case PageForm.Zstd:
+                counters.Add(Count.ZstdPages, pages);
+                counters.Add(Count.ZstdBytes, pages * cost.CompressedBytes);
+                break;
+            case PageForm.Dictionary:
+                counters.Add(Count.DictionaryPages, pages);
+                counters.Add(Count.DictionaryBytes, pages * cost.CompressedBytes);
+                break;
+        }
     }
 }
 
@@ -63,6 +91,10 @@ internal struct PageCosts
     public long Pages;
     public long SameFilled;
     public long Raw;
+    public long Zstd;
+    public long ZstdBytes;
+    public long Dictionary;
+    public long DictionaryBytes;
     public long CompressedBytes;
     public long SlotBytes;
 
@@ -70,8 +102,16 @@ internal struct PageCosts
     public void Add(in PageCost cost, int pages)
     {
         Pages += pages;
-        if (cost.SameFilled) SameFilled += pages;
-        if (cost.Raw) Raw += pages;
+        switch (cost.Form)
+        {
+            case PageForm.SameFilled: SameFilled += pages; break;
+            case PageForm.Raw: Raw += pages; break;
+            case PageForm.Zstd: (Zstd, ZstdBytes) = (Zstd + pages, ZstdBytes + (long)pages * cost.CompressedBytes); break;
+            case PageForm.Dictionary:
+                Dictionary += pages;
+                DictionaryBytes += (long)pages * cost.CompressedBytes;
+                break;
+        }
         CompressedBytes += (long)pages * cost.CompressedBytes;
         SlotBytes += (long)pages * cost.SlotBytes;
     }

@@ -127,7 +127,7 @@ internal sealed unsafe class PageOperations<THost, TPam>(
         var counters = pool.Counters;
         counters.Add(Count.Gets);
         var room = Scratch.For(pool.PageSize).Stored;
-        var grabbed = Grab(pool, id, index, room, pool.GetConsumes, markUsed: !pool.IsPersistent, out var consumed);
+        var grabbed = Grab(pool, id, index, room, pool.GetConsumes, markUsed: pool.CountsUses, out var consumed);
         length = 0;
         if (grabbed.Kind == GrabKind.Nothing)
         {

@@ -88,7 +88,7 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
         }
         SpinLatch.Exit(ref bucket.Latch);
         if (taken == 0) return false;
-        PageAccount.Add(pool, new PageCost(0, 0, SameFilled: true, Raw: false), -taken);
+        PageAccount.Add(pool, new PageCost(0, 0, PageForm.SameFilled), -taken);
         CountEvicted(pool, cause, taken);
         return true;
     }

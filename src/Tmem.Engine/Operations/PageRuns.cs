@@ -98,7 +98,7 @@ internal sealed unsafe class PageRuns<THost, TPam>(PageIndex<THost, TPam> index)
                 else if (words[i] == 0) grabbed[i] = default;
                 else
                 {
-                    grabbed[i] = _pam.Grab(words[i], leaf + (ulong)i * sizeof(ulong), room, markUsed: !pool.IsPersistent);
+                    grabbed[i] = _pam.Grab(words[i], leaf + (ulong)i * sizeof(ulong), room, markUsed: pool.CountsUses);
                     room = room[grabbed[i].Length..];
                 }
             }

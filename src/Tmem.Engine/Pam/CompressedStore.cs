@@ -11,8 +11,10 @@ namespace Tmem.Engine.Pam;
 /// <summary>
 /// The default page store: same-filled pages in their descriptors, all others compressed into a slot of the region, or raw if
 /// they do not shrink enough for a smaller slot than a raw page's. Precompressed pages are stored as they are.
+/// <para>The checksum is over the stored bytes, for the format with a dictionary over the page: those bytes mean nothing without
+/// the dictionary, which may be damaged while they are whole.</para>
 /// </summary>
-internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
+internal readonly unsafe struct CompressedStore(SlabAllocator slabs, Dictionaries dictionaries) : IPamOps
 {
     /// <summary>
     /// For each page size, the longest form that fits the class below a raw page's; a longer one saves no memory.
@@ -43,14 +45,46 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         var place = slabs.AllocateEvicting(kind, SizeClasses.For(stored.Length + SlotHeader.Bytes), maker);
         descriptor = 0;
         if (place == 0) return TmemStatus.NoRoom;
-        descriptor = PageDescriptor.FromSlot(place, stored.Length, format);
-        ref var header = ref Header(place);
-        stored.CopyTo(new Span<byte>(slabs.At(place) + SlotHeader.Bytes, stored.Length));
-        header.Checksum = Sum(stored, format);
-        header.Word = SlotHeader.MakeUnbound(owner.PoolPlace, owner.Bucket);
+        descriptor = Fill(place, stored, format, Sum(stored, stored.Length, format), SlotHeader.MakeUnbound(owner.PoolPlace,
+            owner.Bucket));
         return TmemStatus.Ok;
     }
 
+    /// <summary>Fills a slot just taken, and returns its descriptor, for a commit.</summary>
+    /// <param name="place">The slot.</param>
+    /// <param name="stored">A page in stored form.</param>
+    /// <param name="format">The form.</param>
+    /// <param name="checksum">As <see cref="SumOf"/> has it.</param>
+    /// <param name="unbound">The header's word until then.</param>
+    public ulong Fill(ulong place, ReadOnlySpan<byte> stored, int format, uint checksum, ulong unbound)
+    {
+        ref var header = ref Header(place);
+        stored.CopyTo(new Span<byte>(slabs.At(place) + SlotHeader.Bytes, stored.Length));
+        header.Checksum = checksum;
+        header.Word = unbound;
+        if (format == PageFormat.Dictionary) dictionaries.Need(stored[0]);
+        return PageDescriptor.FromSlot(place, stored.Length, format);
+    }
+
+    /// <summary>The checksum of a page in stored form.</summary>
+    public static uint SumOf(ReadOnlySpan<byte> stored, int format, ReadOnlySpan<byte> page) =>
+        Sum(format == PageFormat.Dictionary ? page : stored, stored.Length, format);
+
+    /// <summary>A page in a form that needs nothing of this region, as a stream of saved pages has it.</summary>
+    public static Grabbed PackAlone(ReadOnlySpan<byte> page, TmemCodec codec, Span<byte> room)
+    {
+        var length = PageCodecs.Encode(codec, page, room[..s_longest[PageSizes.Number(page.Length)]], out var format);
+        if (length == 0)
+        {
+            page.CopyTo(room);
+            (length, format) = (page.Length, PageFormat.Raw);
+        }
+        return new Grabbed(GrabKind.Stored, length, format, SumOf(room[..length], format, page));
+    }
+
+    /// <summary>
+    /// Whether this format can be restored from a stream: a page that needs a dictionary is unpacked before it is saved.
+    /// </summary>
     public bool KnowsFormat(uint format) => format <= PageFormat.Precompressed;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -127,6 +161,7 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         if (grabbed.Kind != GrabKind.Stored || !IsBound(descriptor, leaf)) return false;
         var place = PageDescriptor.Slot(descriptor);
         return PageDescriptor.Length(descriptor) == grabbed.Length && PageDescriptor.Format(descriptor) == grabbed.Format
+            && Header(place).Checksum == grabbed.Checksum
             && new ReadOnlySpan<byte>(slabs.At(place) + SlotHeader.Bytes, grabbed.Length)
                 .SequenceEqual(stored[..grabbed.Length]);
     }
@@ -141,7 +176,10 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         }
         if (grabbed.Kind == GrabKind.Damaged) return TmemStatus.Corrupt;
         stored = stored[..grabbed.Length];
-        if (Sum(stored, grabbed.Format) != grabbed.Checksum) return TmemStatus.Corrupt;
+        if (grabbed.Format == PageFormat.Dictionary)
+            return dictionaries.Decode(stored[0], stored[1..], page)
+                && Sum(page, grabbed.Length, grabbed.Format) == grabbed.Checksum ? TmemStatus.Ok : TmemStatus.Corrupt;
+        if (Sum(stored, grabbed.Length, grabbed.Format) != grabbed.Checksum) return TmemStatus.Corrupt;
         switch (grabbed.Format)
         {
             case PageFormat.Raw when stored.Length == page.Length:
@@ -160,20 +198,43 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
         var place = PageDescriptor.Slot(descriptor);
         // A damaged descriptor frees nothing: the next attach finds a leaked slot, while a slot freed wrongly could be another
         // page's.
-        if (IsPageSlot(place)) slabs.Free(place);
+        if (!IsPageSlot(place)) return;
+        if (PageDescriptor.Format(descriptor) == PageFormat.Dictionary && NumberIn(place) is >= 0 and var number)
+        {
+            dictionaries.Release(number);
+            // Two leaves with one slot are damage, and must not count twice.
+            slabs.At(place)[SlotHeader.Bytes] = byte.MaxValue;
+        }
+        slabs.Free(place);
     }
 
     public void Release(ulong place) => slabs.Free(place);
 
     public PageCost Cost(ulong descriptor)
     {
-        if (!PageDescriptor.IsSlot(descriptor)) return new PageCost(0, 0, SameFilled: true, Raw: false);
+        if (!PageDescriptor.IsSlot(descriptor)) return new PageCost(0, 0, PageForm.SameFilled);
         var place = PageDescriptor.Slot(descriptor);
         if (!IsPageSlot(place)) return default;
-        return new PageCost(
-            PageDescriptor.Length(descriptor), slabs.SlotBytes(place), SameFilled: false,
-                Raw: PageDescriptor.Format(descriptor) == PageFormat.Raw);
+        return new PageCost(PageDescriptor.Length(descriptor), slabs.SlotBytes(place), FormOf(PageDescriptor.Format(descriptor)));
     }
+
+    /// <summary>
+    /// The number of the dictionary that the page in a slot needs, if its descriptor has that format; -1 if it does not look like
+    /// such a page: a descriptor whose format is damaged must not count for another page's dictionary.
+    /// </summary>
+    public int NumberIn(ulong place)
+    {
+        var stored = slabs.At(place) + SlotHeader.Bytes;
+        return stored[0] < Dictionaries.Most && stored[1] == ZstdPacker.FrameDescriptor ? stored[0] : -1;
+    }
+
+    public static PageForm FormOf(int format) => format switch
+    {
+        PageFormat.Raw => PageForm.Raw,
+        PageFormat.Zstd => PageForm.Zstd,
+        PageFormat.Dictionary => PageForm.Dictionary,
+        _ => PageForm.Packed,
+    };
 
     public bool IsPageSlot(ulong place) =>
         slabs.IsSlot(place, SpanKind.PersistentPages) || slabs.IsSlot(place, SpanKind.EphemeralPages);
@@ -181,6 +242,6 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs) : IPamOps
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ref SlotHeader Header(ulong place) => ref *(SlotHeader*)slabs.At(place);
 
-    private static uint Sum(ReadOnlySpan<byte> stored, int format) =>
-        (uint)XxHash3.HashToUInt64(stored, (long)stored.Length << 3 | (uint)format);
+    private static uint Sum(ReadOnlySpan<byte> bytes, int storedLength, int format) =>
+        (uint)XxHash3.HashToUInt64(bytes, (long)storedLength << 3 | (uint)format);
 }

@@ -79,6 +79,24 @@ internal readonly record struct PageOwner(
 /// <summary>The cost of one stored page.</summary>
 /// <param name="CompressedBytes">Its payload.</param>
 /// <param name="SlotBytes">Its slot, header and rounding included; 0 for a same-filled page.</param>
-/// <param name="SameFilled">It lies in its descriptor.</param>
-/// <param name="Raw">It is stored raw.</param>
-internal readonly record struct PageCost(int CompressedBytes, int SlotBytes, bool SameFilled, bool Raw);
+/// <param name="Form">Its form.</param>
+internal readonly record struct PageCost(int CompressedBytes, int SlotBytes, PageForm Form)
+{
+    public bool SameFilled => Form == PageForm.SameFilled;
+}
+
+/// <summary>The forms of stored pages that are counted.</summary>
+internal enum PageForm
+{
+    /// <summary>LZ4, or as the client compressed it.</summary>
+    Packed,
+
+    /// <summary>In its descriptor alone.</summary>
+    SameFilled,
+
+    Raw,
+    Zstd,
+
+    /// <summary>Zstandard with a dictionary.</summary>
+    Dictionary,
+}

@@ -49,6 +49,7 @@ internal sealed class Pool
     private long _memory;
     private long _reserve;
     private long _limit;
+    private bool _recompresses;
 
     public Pool(PoolId id, int place, ClientState owner, in PoolOptions options, PoolStage stage, Reserves reserves,
         TmemCodec? codec = null)
@@ -102,6 +103,14 @@ internal sealed class Pool
     public int PageSize { get; }
     public bool IsPersistent { get; }
     public bool IsPrecompressed { get; }
+
+    /// <summary>Whether its cold pages are to be recompressed in the background.</summary>
+    public bool Recompresses { get => Volatile.Read(ref _recompresses); set => Volatile.Write(ref _recompresses, value); }
+
+    /// <summary>
+    /// Whether a get counts a use in the page's slot: for the eviction hands, or for the recompressor's passes.
+    /// </summary>
+    public bool CountsUses => !IsPersistent || Recompresses;
 
     /// <summary>A get removes the page: the private ephemeral kind.</summary>
     public bool GetConsumes { get; }

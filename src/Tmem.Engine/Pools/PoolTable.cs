@@ -20,13 +20,16 @@ internal sealed unsafe partial class PoolTable
     private readonly SpanPool _spans;
     private readonly ClientTable _clients;
     private readonly TmemCodec? _newPagesCodec;
+    private readonly bool _recompresses;
     private readonly SharingTable _sharing;
     private readonly Reserves _reserves;
     private readonly Pool?[] _pools = new Pool?[RegionLayout.MaximumPools];
     private readonly Lock _change = new();
 
-    public PoolTable(RegionMemory memory, SpanPool spans, ClientTable clients, TmemCodec? newPagesCodec = null)
+    public PoolTable(RegionMemory memory, SpanPool spans, ClientTable clients, TmemCodec? newPagesCodec = null,
+        bool recompresses = false)
     {
+        _recompresses = recompresses;
         _superblock = (Superblock*)memory.Start;
         _entries = (PoolEntry*)(memory.Start + RegionLayout.PoolTableOffset);
         _spans = spans;
@@ -120,7 +123,8 @@ internal sealed unsafe partial class PoolTable
             entry.Restore = (uint)restore;
             entry.ReserveBytes = options.ReserveBytes;
             pool = new Pool(id, place, owner, options, restore == 0 ? PoolStage.Open : PoolStage.Restoring, _reserves,
-                _newPagesCodec);
+                _newPagesCodec)
+                { Recompresses = _recompresses };
             Volatile.Write(ref entry.LivingId, id.Value);
             owner.Own(pool);
             if (pool.IsPersistent) _reserves.Add(pool);
@@ -255,7 +259,11 @@ internal sealed unsafe partial class PoolTable
             // The region was created within a capacity that had room for them; a smaller one now refuses puts, not pools.
             _spans.Charge(Pool.ProcessBytes);
             var owner = _clients.State(new TmemClientId(entry.Owner));
-            var pool = new Pool(id, place, owner, options, PoolStage.Open, _reserves, _newPagesCodec) { Members = members };
+            var pool = new Pool(id, place, owner, options, PoolStage.Open, _reserves, _newPagesCodec)
+            {
+                Members = members,
+                Recompresses = _recompresses,
+            };
             owner.Own(pool);
             if (pool.IsPersistent) _reserves.Add(pool);
             _pools[place] = pool;

@@ -9,8 +9,8 @@ namespace Tmem.Engine.Reclaim;
 /// Moves slots out of sparse spans, so that at rest all spans of a class are full but one, and that one holds no more memory than
 /// its slots need. One span at a time: the emptiest of a class is isolated, its slots move from the top down into the class's
 /// other spans, or, when those are full, into its own lowest free slots; memory it no longer needs goes back to the kernel.
-/// Pages, radix nodes and objects move; records stay (the embedder holds their places), and their spans only give back what lies
-/// above them.
+/// Pages, radix nodes and objects move; records (the embedder holds their places) and dictionaries stay, and their spans only
+/// give back what lies above them.
 /// <para>Slots are reused as they are freed, so a store that is only overwritten stays dense by itself; flushes leave holes. The
 /// slots moved bound a step. Lock order: the compactor's latch, then a bucket's.</para>
 /// </summary>
@@ -92,7 +92,7 @@ internal sealed unsafe class Compactor
     private bool StepLatched(ref int moves, bool thorough)
     {
         var gained = false;
-        var all = (int)SpanKind.Records * SizeClasses.Count;
+        var all = (int)SpanKind.Dictionaries * SizeClasses.Count;
         for (var tried = 0; tried < all && !gained && moves > 0; tried++)
         {
             var kind = (SpanKind)(1 + _next / SizeClasses.Count);
@@ -120,7 +120,7 @@ internal sealed unsafe class Compactor
     {
         ref var entry = ref _spans.Table[span];
         var size = SizeClasses.Size(entry.Class);
-        var isMovable = kind != SpanKind.Records;
+        var isMovable = kind is not (SpanKind.Records or SpanKind.Dictionaries);
         var moved = 0;
         for (var slot = entry.Bump - 1; slot >= 0 && isMovable && moves > 0; slot--)
         {

@@ -24,7 +24,7 @@ internal sealed class Reclaimer(SpanPool spans, SlabAllocator slabs, EvictionHan
     {
         var used = spans.Used;
         // With room left, the capacity did not refuse.
-        var isFull = used + LargestNeed > spans.Capacity;
+        var isFull = used + LargestNeed > spans.Room;
         if (isFull && slabs.SlackBytes() > used / 16 && compactor.Win(MovesAStep, ref search)) return true;
         return hand.EvictOne(null) || (isFull && compactor.Win(int.MaxValue, ref search));
     }

@@ -30,7 +30,7 @@ internal sealed unsafe partial class SlabAllocator
                     _spans.PunchEmpty(span);
                     continue;
                 }
-                if (kind > SpanKind.Records || sizeClass >= SizeClasses.Count) continue;
+                if (kind > SpanKind.Dictionaries || sizeClass >= SizeClasses.Count) continue;
                 ref var state = ref State(kind, sizeClass);
                 SpinLatch.Enter(ref state.Latch, LatchRank.Class);
                 if (entry.Kind == kind && entry.Class == sizeClass) _spans.PunchBeyond(span);

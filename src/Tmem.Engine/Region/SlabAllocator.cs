@@ -15,7 +15,7 @@ namespace Tmem.Engine.Region;
 internal sealed unsafe partial class SlabAllocator : IDisposable
 {
 
-    private const int Kinds = 6;
+    private const int Kinds = (int)SpanKind.Dictionaries + 1;
     private const int Lists = 4;
 
     // One cache line a class: two threads that store pages of different sizes never contend.
@@ -81,10 +81,11 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
         return AllocateFrom(kind, sizeClass, Growth.NewSpan);
     }
 
-    private ulong AllocateLarger(SpanKind kind, int sizeClass)
+    /// <summary>A free slot of a larger class, up to one; 0 if there is none without more memory.</summary>
+    public ulong AllocateLarger(SpanKind kind, int sizeClass, int most = int.MaxValue)
     {
         ulong place = 0;
-        for (var larger = sizeClass + 1; larger < SizeClasses.General && place == 0; larger++)
+        for (var larger = sizeClass + 1; larger < SizeClasses.General && larger <= most && place == 0; larger++)
             place = AllocateFrom(kind, larger, Growth.None);
         return place;
     }
@@ -219,7 +220,7 @@ internal sealed unsafe partial class SlabAllocator : IDisposable
     public long SlackBytes()
     {
         long slack = 0;
-        for (var kind = SpanKind.PersistentPages; kind <= SpanKind.Records; kind++)
+        for (var kind = SpanKind.PersistentPages; kind <= SpanKind.Dictionaries; kind++)
         {
             for (var sizeClass = 0; sizeClass < SizeClasses.Count; sizeClass++)
             {

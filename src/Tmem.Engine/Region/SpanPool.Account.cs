@@ -9,13 +9,15 @@ namespace Tmem.Engine.Region;
 /// </summary>
 internal sealed unsafe partial class SpanPool
 {
-    private readonly long[] _present = new long[6];
+    private readonly long[] _present = new long[(int)SpanKind.Dictionaries + 1];
     private long _charged;
     private long _peak;
     /// <summary>Passes the peak to the process that serves the region next; null for none.</summary>
     private readonly long* _peakWord;
     private long _overrun;
     private long _capacity;
+    private long _float;
+    private int _floatOwner;
 
     public long Peak => Volatile.Read(ref _peak);
 
@@ -55,12 +57,34 @@ internal sealed unsafe partial class SpanPool
     }
 
     /// <summary>
-    /// What a store of that capacity needs besides the slots of pages and index: tables, the process's part, and records, whose
-    /// spans are not compacted.
+    /// Memory that only the recompressor may take: in a full store it needs some for smaller slots before it can free larger
+    /// ones. 0 without one.
+    /// </summary>
+    public long Float
+    {
+        get => Volatile.Read(ref _float);
+        set
+        {
+            SpinLatch.Enter(ref _latch, LatchRank.Spans);
+            _float = value;
+            SpinLatch.Exit(ref _latch);
+        }
+    }
+
+    /// <summary>Lets the calling thread, and no other, take the float.</summary>
+    public void TakeFloat() => Volatile.Write(ref _floatOwner, Environment.CurrentManagedThreadId);
+
+    /// <summary>The room that there is for others than the recompressor.</summary>
+    public long Room => Capacity - Float;
+
+    /// <summary>
+    /// What a store of that capacity needs besides the slots of pages and index: tables, the process's part, and records and
+    /// dictionaries, whose spans are not compacted.
     /// </summary>
     public long FixedBytes(long capacity) =>
         RegionLayout.TablesBytes + TableBytes(Math.Min(Count, RegionLayout.SpansFor(capacity)))
-        + Volatile.Read(ref _charged) + BytesOf(SpanKind.Records);
+        + Volatile.Read(ref _charged) + BytesOf(SpanKind.Records) + BytesOf(SpanKind.Dictionaries)
+        + Float;
 
     /// <summary>Real memory of the spans of one kind.</summary>
     public long BytesOf(SpanKind kind) => Volatile.Read(ref _present[(int)kind]) * RegionLayout.PageSize;
@@ -120,10 +144,11 @@ internal sealed unsafe partial class SpanPool
     /// <summary>Whether there is room, after releasing the memory of empty spans if need be.</summary>
     private bool Fits(long bytes)
     {
-        if (UsedNow() + bytes <= _capacity || RefusesNothing) return true;
+        var most = _float == 0 || Environment.CurrentManagedThreadId == _floatOwner ? _capacity : _capacity - _float;
+        if (UsedNow() + bytes <= most || RefusesNothing) return true;
         if (_ready == 0) return false;
         ReleaseReadyLatched();
-        return UsedNow() + bytes <= _capacity;
+        return UsedNow() + bytes <= most;
     }
 
     private long UsedNow()

@@ -11,7 +11,7 @@ namespace Tmem.Engine.Transfer;
 /// Writes pools to a stream while they are in use. It visits the handles in order, and copies a page's stored bytes under the
 /// latch that a get takes; so each page saved is one its handle held at some moment of the save, and an untouched page is saved
 /// as it is. Nothing is consumed, and no use is counted. A page is unpacked before it is written, so that every save can be
-/// restored.
+/// restored; one that needs a dictionary is compressed without it.
 /// </summary>
 internal sealed class ClientSaver(RegionOperations operations, Stream stream, CancellationToken cancellation)
 {
@@ -71,7 +71,12 @@ internal sealed class ClientSaver(RegionOperations operations, Stream stream, Ca
                     if (operations.Transfer.Unpack(grabbed, scratch.Stored, unpacked) != TmemStatus.Ok)
                         return Result(TransferStatus.Refused, TmemStatus.Corrupt,
                             $"{new PageHandle(pool.Id, id, index)} is corrupt; flush it and save again");
-                    WritePage(id, index, grabbed, scratch.Stored);
+                    if (grabbed.Format != PageFormat.Dictionary) WritePage(id, index, grabbed, scratch.Stored);
+                    else
+                    {
+                        var room = scratch.Compressed;
+                        WritePage(id, index, CompressedStore.PackAlone(unpacked, pool.Codec, room), room);
+                    }
                     cancellation.ThrowIfCancellationRequested();
                 }
                 from = id.Next();

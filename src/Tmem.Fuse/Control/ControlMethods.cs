@@ -41,6 +41,8 @@ internal sealed class ControlMethods(string socketPath, IDaemon daemon, IEngineV
             wish => _pools.Set(wish, wanted)),
         ControlMethod.PoolEmpty => RpcParameters.Read(method, parameters, ControlJson.Default.PoolNameParameters,
             wish => _pools.Empty(wish, wanted)),
+        ControlMethod.PoolRecompress => RpcParameters.Read(method, parameters, ControlJson.Default.PoolNameParameters,
+            wish => _pools.Recompress(wish, wanted)),
         ControlMethod.Resize => RpcParameters.Read(method, parameters, ControlJson.Default.ResizeParameters,
             wish => _store.Resize(wish, wanted)),
         ControlMethod.Shrink => RpcParameters.Read(method, parameters, ControlJson.Default.ShrinkParameters,

@@ -17,6 +17,7 @@ internal static class Figures
         MetadataBytes = statistics.MetadataBytes,
         ReadySpanBytes = statistics.ReadySpanBytes,
         RecordSpanBytes = statistics.RecordSpanBytes,
+        DictionarySpanBytes = statistics.DictionarySpanBytes,
         SlackBytes = statistics.SlackBytes,
         StrayBytesReturned = statistics.StrayBytesReturned,
         WorkingBytes = statistics.WorkingBytes,
@@ -28,7 +29,18 @@ internal static class Figures
         Spans = statistics.Spans,
         SpansReturned = statistics.SpansReturned,
         Generation = statistics.Generation,
+        Recompression = Of(statistics.Recompression),
         Durability = Of(statistics.Durability),
+    };
+
+    private static RecompressionFigures Of(RecompressionStatistics statistics) => new()
+    {
+        InBackground = statistics.InBackground,
+        ProcessorSeconds = Math.Round(statistics.ProcessorTime.TotalSeconds, 3),
+        Dictionaries = [.. statistics.Dictionaries.Select(one => new DictionaryFigures
+        {
+            Number = one.Number, Pool = one.Pool.Value, MadeAt = one.MadeAt, Bytes = one.Bytes, Pages = one.Pages,
+        })],
     };
 
     private static DurabilityFigures Of(DurabilityStatistics statistics) => new()
@@ -62,6 +74,10 @@ internal static class Figures
         RecordBytes = statistics.RecordBytes,
         SameFilledPages = statistics.SameFilledPages,
         RawPages = statistics.RawPages,
+        ZstdPages = statistics.ZstdPages,
+        ZstdBytes = statistics.ZstdBytes,
+        DictionaryPages = statistics.DictionaryPages,
+        DictionaryBytes = statistics.DictionaryBytes,
         Puts = statistics.Puts,
         PutsStored = statistics.PutsStored,
         PutsReplaced = statistics.PutsReplaced,
@@ -82,6 +98,9 @@ internal static class Figures
         Evictions = statistics.Evictions,
         EvictionsPoolLimit = statistics.EvictionsPoolLimit,
         EvictionsClientLimit = statistics.EvictionsClientLimit,
+        PagesRecompressed = statistics.PagesRecompressed,
+        RecompressionBytes = statistics.RecompressionBytes,
+        PagesWarmed = statistics.PagesWarmed,
         CorruptPages = statistics.CorruptPages,
     };
 

@@ -26,6 +26,9 @@ internal interface IEngineView
     /// <inheritdoc cref="TmemEngine.Compact"/>
     int Compact();
 
+    /// <inheritdoc cref="TmemEngine.Recompress"/>
+    RecompressionResult Recompress(PoolId pool);
+
     /// <inheritdoc cref="TmemEngine.Sync"/>
     TmemStatus Sync();
 
@@ -62,6 +65,9 @@ internal sealed class EngineView(TmemEngine engine) : IEngineView
 
     /// <inheritdoc/>
     public int Compact() => engine.Compact();
+
+    /// <inheritdoc/>
+    public RecompressionResult Recompress(PoolId pool) => engine.Recompress(pool);
 
     /// <inheritdoc/>
     public TmemStatus Sync() => engine.Sync();

@@ -123,6 +123,20 @@ internal sealed class PoolMethods(IEngineView engine, IPoolDirectory directory, 
             : PoolRefusal.Of(tmemctl, name, "be emptied", errno, most: null, errno == Errno.EBUSY ? holders(name) : []);
     }
 
+    /// <summary>pool.recompress.</summary>
+    public RpcAnswer Recompress(PoolNameParameters parameters, Func<bool> wanted)
+    {
+        if (Unusable(parameters.Name) is { } problem) return problem;
+        var name = parameters.Name!;
+        if (Find(name) is not { } pool) return NoSuchPool(name);
+        if (!wanted()) return GivenUp(name);
+        var brought = engine.Recompress(pool.Id);
+        if (brought.Status != TmemStatus.Ok || Find(name) is not { } now) return NoSuchPool(name);
+        return RpcAnswer.Of(new PoolRecompressReply(name, brought.Pages, brought.Bytes,
+            Math.Round(brought.ProcessorTime.TotalSeconds, 3), Figures.Reply(now, Snapshot(pool.Id))),
+            ControlJson.Default.PoolRecompressReply);
+    }
+
     /// <summary>pool.destroy.</summary>
     public RpcAnswer Destroy(PoolDestroyParameters parameters, Func<bool> wanted)
     {

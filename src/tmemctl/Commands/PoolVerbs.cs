@@ -86,6 +86,20 @@ internal static class PoolVerbs
             name);
     }
 
+    public static Verb Recompress()
+    {
+        var name = Takes.Pool();
+        return new("recompress",
+            "Stores all pages of a pool that nobody has used lately smaller, with Zstandard and a dictionary trained on them, "
+            + "and says what that brought. It takes a processor, 70 us a page, while others are served. Older versions of tmemd "
+            + "refuse the store from then on.",
+            (context, parse) => context.Terminal.Print(context.Client.RecompressPool(parse.GetRequiredValue(name)),
+                (output, done) => output.WriteLine($"pool {Table.Printable(done.Name)}: {Counted.Of(done.Pages, "page")} stored "
+                    + $"smaller, {Words.Size(done.BytesWon)} won in {done.ProcessorSeconds:F1} s of a processor; its pages take "
+                    + $"{Words.Size(done.Pool.Figures.SlotBytes)} for {Words.Size(done.Pool.Figures.OriginalBytes)}")),
+            name);
+    }
+
     public static Verb Destroy()
     {
         var name = Takes.Pool();

@@ -58,6 +58,7 @@ internal static class StatusCommand
             ("  metadata",
                 $"{Words.Size(store.MetadataBytes)}, of it {Words.Size(store.RecordSpanBytes)} files and names, "
                 + $"{Words.Size(store.ReadySpanBytes)} kept ready"),
+            .. Rows(store.Recompression, total),
             .. swap.Select(
                 device =>
                     ("swap",
@@ -67,6 +68,19 @@ internal static class StatusCommand
             ("pools", Words.Count(status.Pools)),
             .. FigureTable.Rows(total),
         ]);
+    }
+
+    private static IEnumerable<(string, string)> Rows(RecompressionFigures figures, PoolFigures total)
+    {
+        if (!figures.InBackground && figures.Dictionaries.Count == 0) yield break;
+        yield return ("recompression",
+            $"{(figures.InBackground ? "in the background" : "only when asked for")}, {figures.ProcessorSeconds:F1} s of a "
+            + $"processor, {Words.Size(total.RecompressionBytes)} won");
+        if (figures.Dictionaries.Count == 0) yield break;
+        var (oldest, bytes) = (figures.Dictionaries.Min(one => one.MadeAt), figures.Dictionaries.Sum(one => one.Bytes));
+        var age = Math.Max(0, (DateTimeOffset.UtcNow - oldest).TotalSeconds);
+        yield return ("  dictionaries", $"{figures.Dictionaries.Count}, {Words.Size(bytes)}, the oldest made "
+            + $"{Words.Duration(age)} ago");
     }
 
     private static IEnumerable<(string, string)> Reserve(StoreFigures store, ReserveExcess? excess)

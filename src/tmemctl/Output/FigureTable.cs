@@ -17,6 +17,13 @@ internal static class FigureTable
             + "names and attributes");
         yield return ("  same-filled", Words.Count(figures.SameFilledPages));
         yield return ("  raw", Words.Count(figures.RawPages));
+        if (figures.ZstdPages != 0)
+            yield return ("  zstd", $"{Words.Count(figures.ZstdPages)} as {Words.Size(figures.ZstdBytes)}");
+        if (figures.DictionaryPages != 0 || figures.PagesRecompressed != 0)
+            yield return ("  recompressed",
+                $"{Words.Count(figures.DictionaryPages)} as {Words.Size(figures.DictionaryBytes)}, zstd with a dictionary; "
+                + $"{Words.Size(figures.RecompressionBytes)} won from {Counted.Of(figures.PagesRecompressed, "page")} so far, "
+                + $"{figures.PagesWarmed} lz4 again");
         yield return ("puts",
             $"{figures.Puts}: {figures.PutsStored} stored ({figures.PutsReplaced} replaced), refused {figures.PutsNoRoom} no "
             + $"room, {figures.PutsReserved} reserved for others, {figures.PutsPoolLimit} pool limit, {figures.PutsClientLimit} "

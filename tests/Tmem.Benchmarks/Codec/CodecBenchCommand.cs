@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Tmem.Benchmarks.Linux;
+using Tmem.Engine.Codec;
 
 namespace Tmem.Benchmarks.Codec;
 
@@ -17,12 +18,16 @@ internal static unsafe class CodecBenchCommand
     {
         var corpus = Options.With("--corpus", "out/corpus/pages.bin", "The file of pages, see scripts/corpus.");
         var runs = Options.Number("--runs", 7, 1, "Rounds over the corpus, each codec once in each.");
-        var command = new Command("codec", "Measures the codecs on the corpus, nanoseconds a page.") { corpus, runs };
+        var dictionaries = Options.With("--dictionaries", false, "Zstandard with dictionaries of several sizes instead.");
+        var segment = Options.Number("--segment", ZstdTrainer.Segment, 16, "The trainer's length of segments.");
+        var command = new Command("codec", "Measures the codecs on the corpus, nanoseconds a page.") { corpus, runs,
+            dictionaries, segment };
         command.SetAction(parse =>
         {
             MachineFacts.Print(parse.GetValue(corpus)!);
             using var pages = PageFile.Load(parse.GetValue(corpus)!);
-            Measure(pages, parse.GetValue(runs));
+            if (parse.GetValue(dictionaries)) DictionaryTable.Run(pages, parse.GetValue(segment));
+            else Measure(pages, parse.GetValue(runs));
         });
         return command;
     }

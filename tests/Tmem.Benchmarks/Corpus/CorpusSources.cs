@@ -25,10 +25,10 @@ internal static class CorpusSources
         """;
 
     /// <summary>Reads all five; each keeps a fair sample of at most that many pages.</summary>
-    public static IReadOnlyList<Reservoir> Read(int most, int seed)
+    public static IReadOnlyList<Reservoir> Read(int most, int seed, bool ordered)
     {
         var bytes = (long)most * PageFile.PageSize;
-        Reservoir New(string name, int number) => new(name, most, new Random(HashCode(seed, number)));
+        Reservoir New(string name, int number) => new(name, most, new Random(HashCode(seed, number)), ordered);
         Reservoir compiler = New("compiler", 1), python = New("python", 2), dotnet = New("dotnet", 3);
         Reservoir text = New("text", 4), binaries = New("binaries", 5);
         using (var subject = Compiler(bytes * 2, seed))

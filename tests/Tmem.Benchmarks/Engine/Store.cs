@@ -14,15 +14,18 @@ internal sealed unsafe class Store : IDisposable
     private long _wrong;
 
     public Store(long capacity, PoolFlags flags, int descriptor = -1, bool huge = false)
-    {
-        Engine = TmemEngine.Open(new EngineOptions
+        : this(new EngineOptions
         {
             CapacityBytes = capacity, MaximumCapacityBytes = capacity, RegionDescriptor = descriptor, HugePages = huge,
-        });
+        }, flags) { }
+
+    public Store(EngineOptions options, PoolFlags flags)
+    {
+        Engine = TmemEngine.Open(options);
         Client = Engine.Client(new TmemClientId(1));
         if (Client.Pools() is [var pool, ..]) Pool = pool;
         else if (Client.NewPool(new PoolOptions(flags), out pool) == TmemStatus.Ok) Pool = pool;
-        else throw new BenchmarkException($"no pool in a store of {capacity} bytes.");
+        else throw new BenchmarkException($"no pool in a store of {options.CapacityBytes} bytes.");
     }
 
     public TmemEngine Engine { get; }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using CsCheck;
+using Tmem.Engine.Tests.Recompress;
 
 namespace Tmem.Engine.Tests.Durability;
 
@@ -11,6 +12,7 @@ namespace Tmem.Engine.Tests.Durability;
 public sealed class PowerCutTests
 {
     private const int Writers = 3;
+    private const int MostSyncs = 1000;
 
     /// <summary>
     /// What a writer changes, how many changes make a page that does not shrink, how often each syncer syncs, and how long a
@@ -31,13 +33,15 @@ public sealed class PowerCutTests
     [InlineData(true, false, false)]
     [InlineData(false, true, false)]
     [InlineData(true, false, true)]
-    public void What_was_synced_is_there_and_nothing_is_wrong(bool withoutTracking, bool diskFails, bool returns) =>
+    [InlineData(false, false, false, true)]
+    public void What_was_synced_is_there_and_nothing_is_wrong(bool withoutTracking, bool diskFails, bool returns,
+        bool recompresses = false) =>
         Gen.Int.Sample(seed =>
     {
         var disk = new SimulatedDisk();
         var history = new History(returns ? Workload.Returning : Workload.Busy);
         PoolId pool;
-        using (var engine = Open(disk, withoutTracking))
+        using (var engine = Open(disk, withoutTracking, recompresses))
         {
             pool = Engines.Pool(engine.Client(new TmemClientId(1)));
             Assert.Equal(TmemStatus.Ok, engine.Sync());
@@ -56,12 +60,14 @@ public sealed class PowerCutTests
         }
     }, iter: 2, threads: 1);
 
-    private static TmemEngine Open(SimulatedDisk disk, bool withoutTracking = false)
+    private static TmemEngine Open(SimulatedDisk disk, bool withoutTracking = false, bool recompresses = false)
     {
         var engine = TmemEngine.Open(new EngineOptions
         {
             CapacityBytes = 2 * Engines.Mebi, ImageFile = disk, SyncInterval = TimeSpan.Zero, WithoutWriteTracking =
                 withoutTracking,
+            RecompressesWhenAsked = recompresses, RecompressionLevel = 1,
+            Recompression = Cold.Settings with { DictionaryBytes = 4 << 10, FewestSampleBytes = 64 << 10 },
         });
         Trackers.AssertIs(engine, withoutTracking);
         return engine;
@@ -92,7 +98,7 @@ public sealed class PowerCutTests
         writers.ForEach(one => one.Start());
         var syncers = Enumerable.Range(0, 2).Select(_ => new Thread(() =>
         {
-            for (var i = 0; i < work.Syncs; i++)
+            for (var i = 0; i < work.Syncs || (i < MostSyncs && !HasRecompressed(engine)); i++)
             {
                 var versions = history.DoneSoFar();
                 var status = engine.Sync();
@@ -101,11 +107,28 @@ public sealed class PowerCutTests
                 Thread.Sleep(1);
             }
         })).ToList();
+        var recompressor = new Thread(() =>
+        {
+            // Dictionaries come and go as well.
+            for (var passes = 0; engine.Recompressor is not null && Volatile.Read(ref stop) == 0; passes++)
+            {
+                Cold.Pass(engine);
+                if (passes % 8 != 7) continue;
+                for (var number = 0; number < Pam.Dictionaries.Most; number++)
+                    if (engine.Dictionaries[number].IsThere) engine.Recompressor.Keeper.Retire(number);
+            }
+        });
+        recompressor.Start();
         syncers.ForEach(one => one.Start());
         syncers.ForEach(one => one.Join());
         Volatile.Write(ref stop, 1);
         writers.ForEach(one => one.Join());
+        recompressor.Join();
+        Assert.True(HasRecompressed(engine));
     }
+
+    private static bool HasRecompressed(TmemEngine engine) =>
+        engine.Recompressor is null || engine.Statistics().Total.PagesRecompressed > 50;
 
     private static void Check(SparseBytes contents, History history, int moment, PoolId pool)
     {
@@ -143,7 +166,8 @@ public sealed class PowerCutTests
     /// <summary>A page that names its writer and its change.</summary>
     private static byte[] Stamp(Key key, int version, Workload work)
     {
-        var page = version % work.Every == 0 ? Pages.Random(version) : Pages.Text(version);
+        var page = version % work.Every == 0 ? Pages.Random(version) : version % work.Every == 1 ? Cold.Words(version)
+            : Pages.Text(version);
         BitConverter.TryWriteBytes(page, version);
         BitConverter.TryWriteBytes(page.AsSpan(4), key.Writer);
         BitConverter.TryWriteBytes(page.AsSpan(8), key.Number);

@@ -80,7 +80,7 @@ public sealed class LatchOrderTests
         var id = Engines.Pool(client);
         Assert.Equal(TmemStatus.Ok, client.Put(id, new ObjectId(1), 0, Pages.Text(1)));
         var pool = engine.PoolTable.Find(id)!;
-        var index = new RegionIndex(new RegionHost(engine.Slabs), new CompressedStore(engine.Slabs));
+        var index = new RegionIndex(new RegionHost(engine.Slabs), new CompressedStore(engine.Slabs, engine.Dictionaries));
         var number = Pools.Pool.BucketOf(new ObjectId(1));
         Assert.ThrowsAny<Exception>(() => index.FindPage(pool.BucketAt(number), new ObjectId(1), 0, out _));
         Assert.ThrowsAny<Exception>(() => index.RemoveLatched(pool, ref pool.BucketAt(number), pool.BucketAt(number).Root, 0));

@@ -41,7 +41,8 @@ public sealed class SeededBugTests
     {
         using var engine = Engines.Anonymous();
         var pool = Engines.Pool(engine.Client(new TmemClientId(1)));
-        Found(new SubjectOver<LateGrab>(engine, pool, new LateGrab(new CompressedStore(engine.Slabs))), s_keeps);
+        Found(new SubjectOver<LateGrab>(engine, pool,
+            new LateGrab(new CompressedStore(engine.Slabs, engine.Dictionaries))), s_keeps);
     }
 
     /// <summary>The same indirection without the mistake: the findings above are not caused by the test itself.</summary>
@@ -50,7 +51,7 @@ public sealed class SeededBugTests
     {
         using var engine = Engines.Anonymous();
         var pool = Engines.Pool(engine.Client(new TmemClientId(1)));
-        var subject = new SubjectOver<CompressedStore>(engine, pool, new CompressedStore(engine.Slabs));
+        var subject = new SubjectOver<CompressedStore>(engine, pool, new CompressedStore(engine.Slabs, engine.Dictionaries));
         for (var seed = 0; seed < 5; seed++) Race.AssertLinearizable(subject, s_keeps, threads: 4, calls: 2000, seed);
         Engines.AssertSound(engine);
     }

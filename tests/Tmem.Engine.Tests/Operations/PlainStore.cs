@@ -35,7 +35,7 @@ internal readonly struct PlainStore(PlainStore.Shelf shelf) : IPamOps
     public bool IsBound(ulong descriptor, ulong leaf) => shelf.Pages[descriptor].Leaf == leaf;
     public void Free(ulong descriptor) => Assert.True(shelf.Pages.Remove(descriptor));
     public PageCost Cost(ulong descriptor) =>
-        new(shelf.Pages[descriptor].Page.Length, shelf.Pages[descriptor].Page.Length, SameFilled: false, Raw: true);
+        new(shelf.Pages[descriptor].Page.Length, shelf.Pages[descriptor].Page.Length, PageForm.Raw);
 
     public void Expect(ulong descriptor) => Assert.True(descriptor == 0 || shelf.Pages.ContainsKey(descriptor));
 

@@ -201,6 +201,12 @@ internal sealed class FakeStore : IPoolDirectory, IEngineView
         lock (_gate) return [.. _pools.Values];
     }
 
+    public RecompressionResult Recompress(PoolId pool)
+    {
+        Orders.Add($"recompress {pool.Value}");
+        return new RecompressionResult(RoomAnswers, 70, 7000, TimeSpan.FromMilliseconds(5));
+    }
+
     string IPoolDirectory.FileOf(in PageHandle page) => "file /p/f";
 
     IReadOnlyList<string> IPoolDirectory.Verify() => NameProblems;
