@@ -30,16 +30,16 @@ public sealed class UsageTests : IDisposable
     [InlineData("tmemctl pool create: it takes no argument after NAME, and 'y' was given; see tmemctl pool create --help", "pool",
         "create", "x", "y")]
     [InlineData("tmemctl status: it takes options alone, and 'pool' was given; see tmemctl status --help", "status", "pool")]
-    [InlineData("tmemctl pool: there is no command 'make'; give list, show, create, set, reserve, empty or destroy; see tmemctl "
-        + "pool --help",
+    [InlineData("tmemctl pool: there is no command 'make'; give list, show, create, set, reserve, recompress, empty or "
+        + "destroy; see tmemctl pool --help",
         "pool", "make")]
     [InlineData("tmemctl: there is no command 'pol'; did you mean pool? see tmemctl --help", "pol")]
     [InlineData("tmemctl: there is no command 'statsu'; did you mean status? see tmemctl --help", "help", "statsu")]
     [InlineData("tmemctl pool: there is no command 'destory'; did you mean destroy? see tmemctl pool --help", "help", "pool",
         "destory")]
     [InlineData("tmemctl status: unknown option '--jsno'; did you mean --json? see tmemctl status --help", "status", "--jsno")]
-    [InlineData("tmemctl pool: there is no command 'help'; give list, show, create, set, reserve, empty or destroy; see tmemctl "
-        + "pool --help",
+    [InlineData("tmemctl pool: there is no command 'help'; give list, show, create, set, reserve, recompress, empty or "
+        + "destroy; see tmemctl pool --help",
         "pool", "help")]
     [InlineData("tmemctl pool create: --limit is given more than once; see tmemctl pool create --help", "pool", "create", "x",
         "--limit", "1M", "--limit", "2M")]
@@ -55,8 +55,8 @@ public sealed class UsageTests : IDisposable
         "pool", "create", "x", "--limit", "--ephemeral")]
     [InlineData("tmemctl pool create: NAME is missing; see tmemctl pool create --help", "pool", "create")]
     [InlineData("tmemctl pool reserve: SIZE is missing; see tmemctl pool reserve --help", "pool", "reserve", "x")]
-    [InlineData("tmemctl pool: a command is missing; give list, show, create, set, reserve, empty or destroy; see tmemctl "
-        + "pool --help",
+    [InlineData("tmemctl pool: a command is missing; give list, show, create, set, reserve, recompress, empty or "
+        + "destroy; see tmemctl pool --help",
         "pool")]
     [InlineData("tmemctl upgrade: --threads: 'a\\nb' is not a whole number from 1 to 64; see tmemctl upgrade --help", "upgrade",
         "--threads", "a\nb")]
@@ -111,7 +111,8 @@ public sealed class UsageTests : IDisposable
 
     [Theory]
     [InlineData("NAME is missing", "see tmemctl pool create --help", "pool", "create", "--json")]
-    [InlineData("there is no command 'a; b'", "give list, show, create, set, reserve, empty or destroy; see tmemctl pool --help",
+    [InlineData("there is no command 'a; b'",
+        "give list, show, create, set, reserve, recompress, empty or destroy; see tmemctl pool --help",
         "--json",
         "pool", "a; b")]
     [InlineData("--limit: '' is not a size", "write it as 512M, 2GiB, 1.5G or 4096; see tmemctl pool create --help", "pool",
