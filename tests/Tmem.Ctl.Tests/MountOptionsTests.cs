@@ -66,6 +66,29 @@ public class MountOptionsTests
         Assert.Equal((512L << 20, MountFlags.ReadOnly | MountFlags.NoAccessTimes), (wish.Capacity!.Value, wish.Flags));
     }
 
+    /// <summary>mount(8) joins the line of fstab and the command line, in that order.</summary>
+    [Fact]
+    public void Of_an_option_that_is_given_again_the_last_counts()
+    {
+        string[] Words(string value) =>
+        [
+            $"capacity={value}M", $"region=/r{value}", $"sync-interval={value}", "drop-damaged", "huge-pages", $"threads={value}",
+            $"spin={value}", $"codec={(value == "2" ? "lz4" : "zstd")}", $"uid={value}", $"gid={value}", $"mode={value}",
+            $"socket=/s{value}", $"log=/l{value}", $"log-level={(value == "2" ? "info" : "debug")}", "relatime",
+        ];
+        Assert.Equal(MountOptions.All.Where(option => option.Argument is [not '[', ..])
+            .Select(option => option.Names[0]), Words("2").Select(word => word.Split('=')).Where(word => word.Length == 2)
+            .Select(word => word[0]));
+        var (once, again) = (Read(string.Join(',', Words("3"))), Read(string.Join(',', [.. Words("2"), .. Words("3")])));
+        Assert.Equal(once.Daemon, again.Daemon);
+        Assert.Equal(again.Daemon.Where(word => word.StartsWith("--", StringComparison.Ordinal)).Distinct().Count(),
+            again.Daemon.Count(word => word.StartsWith("--", StringComparison.Ordinal)));
+        Assert.Equal((once.Capacity, once.Owner, once.Group, once.Mode, once.Socket, once.Log),
+            (again.Capacity, again.Owner, again.Group, again.Mode, again.Socket, again.Log));
+        Assert.Equal((3L << 20, "/s3"), (again.Capacity!.Value, again.Socket));
+        Assert.Single(again.Notes);
+    }
+
     [Theory]
     [InlineData("relatime")]
     [InlineData("strictatime,noexec")]

@@ -141,11 +141,7 @@ internal static class MountOptions
         return null;
     }
 
-    private static string? Give(MountWish wish, params ReadOnlySpan<string> words)
-    {
-        foreach (var word in words) wish.Daemon.Add(word);
-        return null;
-    }
+    private static string? Give(MountWish wish, string option, string value = "") => Set(() => wish.Ask(option, value));
 
     private static string? Path(string value, Action<string> set) =>
         value.Length == 0 ? "is empty; give a path"

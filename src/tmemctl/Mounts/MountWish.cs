@@ -5,6 +5,8 @@ namespace Tmem.Ctl.Mounts;
 /// <summary>What a list of options asks for.</summary>
 internal sealed class MountWish
 {
+    private readonly List<(string Option, string Value)> _daemon = [];
+
     /// <summary>
     /// The kernel's. mount(8) does not pass suid, dev and exec on, because they are what a mount has if nothing else is said.
     /// </summary>
@@ -16,20 +18,20 @@ internal sealed class MountWish
     /// <summary>In bytes; null for the default.</summary>
     public long? Capacity { get; set; }
 
-    /// <summary>Options of tmemd, and their values.</summary>
-    public List<string> Daemon { get; } = [];
+    /// <summary>Options of tmemd, each once, with their values; "" for one that has none.</summary>
+    public IReadOnlyList<(string Option, string Value)> DaemonOptions => _daemon;
 
-    /// <summary>The same as options with their values, "" for one that has none.</summary>
-    public IEnumerable<(string Option, string Value)> DaemonOptions
+    /// <summary>The same as words of a command line.</summary>
+    public IEnumerable<string> Daemon =>
+        _daemon.SelectMany(one => (string[])(one.Value.Length == 0 ? [one.Option] : [one.Option, one.Value]));
+
+    /// <summary>
+    /// Asks the daemon for something: the last word on it counts. mount(8) puts what its user types behind the line of fstab.
+    /// </summary>
+    public void Ask(string option, string value = "")
     {
-        get
-        {
-            for (var at = 0; at < Daemon.Count; at++)
-            {
-                var hasValue = at + 1 < Daemon.Count && !Daemon[at + 1].StartsWith("--", StringComparison.Ordinal);
-                yield return (Daemon[at], hasValue ? Daemon[++at] : "");
-            }
-        }
+        _daemon.RemoveAll(one => one.Option == option);
+        _daemon.Add((option, value));
     }
 
     /// <summary>The daemon's socket; null for the one that belongs to the directory.</summary>
@@ -51,10 +53,10 @@ internal sealed class MountWish
     public bool SetsRoot => Owner is not null || Group is not null || Mode is not null;
 
     /// <summary>Whether it says anything that only the daemon knows or changes.</summary>
-    public bool AsksDaemon => Capacity is not null || Daemon.Count > 0 || Socket is not null || Log is not null;
+    public bool AsksDaemon => Capacity is not null || _daemon.Count > 0 || Socket is not null || Log is not null;
 
     /// <summary>What is done otherwise than was asked for, in lines.</summary>
-    public List<string> Notes { get; } = [];
+    public SortedSet<string> Notes { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Options that only the kernel's mount table has, and so only a remount.</summary>
     public bool HasKernelOptions { get; set; }
