@@ -8,12 +8,16 @@ using Tmem.Control.Messages;
 using Tmem.Ctl.Metrics;
 using Tmem.Ctl.Native;
 using Tmem.Ctl.Output;
+using Tmem.Ctl.Swap;
 
 namespace Tmem.Ctl.Commands;
 
 /// <summary><c>tmemctl metrics</c>: once, to a file, or for whoever asks.</summary>
 internal static class MetricsCommand
 {
+    /// <summary>For each collection of a server, if --timeout says nothing else: a scrape waits for 10 s as a rule.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
     public static Verb Create()
     {
         var file = Takes.Path("--textfile", "FILE",
@@ -81,7 +85,10 @@ internal static class MetricsCommand
 
     private static int Listen(CommandContext context, IPEndPoint place)
     {
-        using var server = MetricServer.TryListen(place, () => Collect(context), new MetricServerLimits(), out var problem);
+        var client = context.Client.Patience is null ? new ControlClient(context.Client.SocketPath) { Patience = s_patience }
+            : context.Client;
+        using var server = MetricServer.TryListen(place, () => Collect(client, context.System), new MetricServerLimits(),
+            out var problem);
         if (server is null)
             return context.Terminal.Fail(ExitCode.Failed, $"cannot listen on {place}: {problem}", "give another --listen");
         context.Terminal.Note($"http://{server.Place}/metrics");
@@ -89,8 +96,8 @@ internal static class MetricsCommand
         return ExitCode.Done;
     }
 
-    private static string Collect(CommandContext context) =>
-        Snapshot.Take(context.Client, context.System, out _) is { } now ? PrometheusText.Of(now) : PrometheusText.OfNone();
+    private static string Collect(ControlClient client, ISwapSystem system) =>
+        Snapshot.Take(client, system, out _) is { } now ? PrometheusText.Of(now) : PrometheusText.OfNone();
 
     /// <summary>"127.0.0.1:9738", "[::1]:9738", ":9738" for all addresses.</summary>
     private static IPEndPoint? Place(ArgumentResult result)

@@ -7,7 +7,7 @@ namespace Tmem.Ctl.Metrics;
 
 /// <summary>Limits that guard the server; the defaults are the command's, tests use shorter times.</summary>
 /// <param name="Clients">Clients at once; a further one is answered that there are too many.</param>
-/// <param name="Time">A request must be there, and its answer be taken, within this.</param>
+/// <param name="Time">A request must be there within this, and its answer be taken within this once it is made.</param>
 internal sealed record MetricServerLimits(int Clients = 8, int Time = 10_000);
 
 /// <summary>
@@ -24,6 +24,7 @@ internal sealed class MetricServer : IDisposable
     private readonly Func<string> _metrics;
     private readonly MetricServerLimits _limits;
     private readonly Lock _collecting = new();
+    private Lazy<string>? _collection;
     private int _clients;
 
     private MetricServer(Socket listener, Func<string> metrics, MetricServerLimits limits) =>
@@ -102,8 +103,11 @@ internal sealed class MetricServer : IDisposable
         {
             try
             {
-                var until = Environment.TickCount64 + _limits.Time;
-                if (receive(client, until) is { } request) Send(client, Answer(request), until);
+                if (receive(client, Until()) is { } request)
+                {
+                    var answer = Answer(request);
+                    Send(client, answer, Until());
+                }
                 client.Shutdown(SocketShutdown.Both);
             }
             catch (Exception error) when (error is SocketException or ObjectDisposedException)
@@ -128,9 +132,29 @@ internal sealed class MetricServer : IDisposable
         if (path is not ("/" or "/metrics")) return Response("404 Not Found", "see /metrics\n");
         if (method is not ("GET" or "HEAD")) return Response("405 Method Not Allowed", "GET it\n", "Allow: GET, HEAD\r\n");
         if (path == "/") return Response("200 OK", "tmem: see /metrics\n", isHead: method == "HEAD");
-        lock (_collecting)
-            return Response("200 OK", _metrics(), isHead: method == "HEAD", type: PrometheusText.ContentType);
+        return Response("200 OK", Collect(), isHead: method == "HEAD", type: PrometheusText.ContentType);
     }
+
+    /// <summary>
+    /// The text of now. Who asks while a collection is under way shares it: at a daemon that hangs, one behind the other would
+    /// wait longer each.
+    /// </summary>
+    private string Collect()
+    {
+        Lazy<string> collection;
+        lock (_collecting) collection = _collection ??= new(_metrics);
+        try
+        {
+            return collection.Value;
+        }
+        finally
+        {
+            lock (_collecting)
+                if (_collection == collection) _collection = null;
+        }
+    }
+
+    private long Until() => Environment.TickCount64 + _limits.Time;
 
     private static byte[] Response(string status, string body, string headers = "", bool isHead = false,
         string type = "text/plain; charset=utf-8")

@@ -86,6 +86,34 @@ public sealed class MetricServerTests : IDisposable
         Assert.StartsWith("HTTP/1.1 200", answer, StringComparison.Ordinal);
     }
 
+    /// <summary>As at a daemon that hangs: nobody waits for another's collection and then for one more.</summary>
+    [Fact]
+    public async Task Who_asks_during_a_collection_shares_it_however_long_it_takes()
+    {
+        using var begun = new ManualResetEventSlim();
+        using var end = new ManualResetEventSlim();
+        var collected = 0;
+        using var server = MetricServer.TryListen(new IPEndPoint(IPAddress.Loopback, 0), () =>
+        {
+            begun.Set();
+            end.Wait();
+            return $"tmem_up {++collected}\n";
+        }, new MetricServerLimits(Clients: 4, Time: 300), out _)!;
+        var thread = new Thread(server.Run);
+        thread.Start();
+        using var client = new HttpClient { BaseAddress = new Uri($"http://{server.Place}") };
+        Task<string> Ask() => client.GetStringAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);
+        var first = Ask();
+        begun.Wait(TestContext.Current.CancellationToken);
+        Task<string>[] all = [first, Ask(), Ask()];
+        await Task.Delay(1000, TestContext.Current.CancellationToken);
+        end.Set();
+        Assert.All(await Task.WhenAll(all), text => Assert.Equal("tmem_up 1\n", text));
+        Assert.Equal("tmem_up 2\n", await Ask());
+        server.Dispose();
+        thread.Join();
+    }
+
     [Fact]
     public void A_taken_port_is_named()
     {
