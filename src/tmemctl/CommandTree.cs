@@ -95,19 +95,32 @@ internal static class CommandTree
             else error.WriteLine(complaint.Line);
         }
 
-        Command Of(Verb verb, bool isDead = false) => verb.Make(parse => new(
-            new ControlClient(SocketOf(parse, isDead))
-            {
-                Patience = parse.GetValue(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
-            },
-            system, mounts, new Terminal(output, error, parse.GetValue(json), person), parse.FullPath(mount), IsNamed(parse)));
+        Command Of(Verb verb, bool isDead = false)
+        {
+            var command = verb.Make(parse => new(
+                new ControlClient(SocketOf(parse, isDead))
+                {
+                    Patience = parse.GetValue(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+                },
+                system, mounts, new Terminal(output, error, parse.GetValue(json), person), Mounted(parse), IsNamed(parse)));
+            // Of a dead daemon the mount does not tell the socket.
+            if (!isDead)
+                command.Validators.Add(result =>
+                {
+                    if (result.GetResult(socket) is { Implicit: false } && result.GetResult(mount) is { Implicit: false })
+                        result.AddError("--socket and --mount: give one of them");
+                });
+            return command;
+        }
+
+        string? Mounted(ParseResult parse) => parse.GetValue(mount) is { } given ? MountPath.Of(given) : null;
 
         bool IsNamed(ParseResult parse) => parse.GetResult(socket) is { Implicit: false };
 
         string SocketOf(ParseResult parse, bool isDead)
         {
             var named = parse.GetRequiredValue(socket);
-            if (IsNamed(parse) || parse.FullPath(mount) is not { } served) return named;
+            if (IsNamed(parse) || Mounted(parse) is not { } served) return named;
             var usual = MountSocket.Of(served);
             return isDead ? File.Exists(usual) ? usual : named : DaemonFinder.SocketOf(served) ?? usual;
         }

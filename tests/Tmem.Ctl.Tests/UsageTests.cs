@@ -102,6 +102,8 @@ public sealed class UsageTests : IDisposable
         "--force=yes")]
     [InlineData("tmemctl upgrade: --binary is empty; give a path; see tmemctl upgrade --help", "upgrade", "--binary", "")]
     [InlineData("tmemctl recover: --mount is empty; give a path; see tmemctl recover --help", "recover", "--mount", "")]
+    [InlineData("tmemctl pool list: --socket and --mount: give one of them; see tmemctl pool list --help", "pool", "list",
+        "--mount", "/x", "--socket", "/y")]
     public void Wrong_usage_is_one_line(string says, params string[] arguments)
     {
         var outcome = arguments.Contains("--socket") || arguments.Contains("--") ? Run(arguments) : Ctl.Run(_server, arguments);

@@ -20,7 +20,7 @@ internal static class MountHelper
 
     public static int Run(HelperWords words, HelperLines lines)
     {
-        var (source, directory) = (words.Places[0], Path.TrimEndingDirectorySeparator(Path.GetFullPath(words.Places[1])));
+        var (source, directory) = (words.Places[0], MountPath.Of(words.Places[1]));
         if (MountOptions.Read(words.Options, words.Has('s'), out var problem) is not { } wish)
             return lines.Fail(HelperExit.Usage, problem);
         var exit = Run(source, directory, wish, words, lines);

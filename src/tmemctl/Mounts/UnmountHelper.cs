@@ -20,7 +20,7 @@ internal static class UnmountHelper
 
     public static int Run(HelperWords words, HelperLines lines)
     {
-        var directory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(words.Places[0]));
+        var directory = MountPath.Of(words.Places[0]);
         if (MountTable.At(directory, MountTable.Read()) is not { FileSystemType: MountHelper.FileSystemType } mount)
             return lines.Fail(HelperExit.Failed, $"{directory} is no tmem mount");
         Environment.CurrentDirectory = "/";
