@@ -13,7 +13,9 @@ namespace Tmem.Control;
 /// <param name="MayBeDone">With it: whether the daemon may have begun what was asked for, so that it may yet be done. Never for
 /// what changes nothing.</param>
 /// <param name="Remedy">With it: what to do; may be empty.</param>
-internal sealed record Reply<T>(T? Value, RpcError? Error, string? Unreachable, bool MayBeDone = false, string Remedy = "")
+/// <param name="NobodyListens">With it: there is no daemon, rather than one that does not answer.</param>
+internal sealed record Reply<T>(T? Value, RpcError? Error, string? Unreachable, bool MayBeDone = false, string Remedy = "",
+    bool NobodyListens = false)
     where T : class
 {
     /// <summary>Why there is no value, and behind a semicolon the daemon's remedy; null if there is one.</summary>
@@ -70,7 +72,10 @@ internal sealed partial class ControlClient(string socketPath)
         catch (SocketException error)
         {
             var (why, remedy) = Explain(error.SocketErrorCode, error.Message);
-            return Nobody<T>(why, remedy);
+            return Nobody<T>(why, remedy) with
+            {
+                NobodyListens = error.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AddressNotAvailable,
+            };
         }
         catch (Exception error) when (error is ArgumentException or IOException)
         {

@@ -250,6 +250,8 @@ public sealed class CommandTests : IDisposable
         using var output = new StringWriter();
         Assert.Equal(ExitCode.Done, CommandTree.Run(["--version"], output, output, new FakeSwapSystem(), new NoMounts()));
         Assert.StartsWith("0.", output.ToString());
+        Assert.Equal((ExitCode.Done, output.ToString(), ""), Ctl.Run(_server, "--version") is var one
+            ? (one.Code, one.Output, one.Error) : default);
     }
 
     [Fact]

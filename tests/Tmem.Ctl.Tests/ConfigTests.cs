@@ -121,6 +121,21 @@ public sealed class ConfigTests : IDisposable
         daemon.WaitForExit();
     }
 
+    /// <summary>The defaults would be taken for its own.</summary>
+    [Theory]
+    [InlineData("show")]
+    [InlineData("check")]
+    public void A_daemon_that_does_not_answer_is_no_daemon_without_options(string verb)
+    {
+        using var server = new FakeServer { Mute = true };
+        var run = Ctl.Run(server, "config", verb, "--timeout", "0.2");
+        Assert.Equal((ExitCode.Unreachable, ""), (run.Code, run.Output));
+        Assert.StartsWith($"tmemctl: no daemon reached on {server.SocketPath}: it does not answer; ", run.Error,
+            StringComparison.Ordinal);
+        Write("");
+        Assert.Equal(0, Ctl.Run(server, "config", "check", File).Code);
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static IEnumerable<string> Values(Outcome shown) => shown.Lines.Where(line => !line.StartsWith('#'))

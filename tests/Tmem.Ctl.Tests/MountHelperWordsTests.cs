@@ -31,6 +31,7 @@ public class MountHelperWordsTests
     [InlineData("none /x /y", "'/y' is one word too many")]
     [InlineData("none /x -z", "'-z' is not known")]
     [InlineData("none /x -o", "-o needs a value")]
+    [InlineData("none ", "DIR is empty")]
     public void A_wrong_one_is_refused(string line, string problem)
     {
         Assert.Null(HelperWords.Parse(line.Split(' '), MountHelper.Letters, 2, out var said));
@@ -59,6 +60,8 @@ public class MountHelperWordsTests
     [InlineData("a: b", "<4>w\n<3>a: b.")]
     [InlineData("capacity: '9T' is more", "tmemd: --capacity: '9T' is more; see tmemd --help")]
     [InlineData(null, "")]
+    [InlineData(null, "2026-01-01T00:00:00.000Z info started")]
+    [InlineData("w", "2026-01-01T00:00:00.000Z warning w.\n<6>started\n2026-01-01T00:00:00.001Z info served")]
     public void Of_what_a_daemon_says_the_error_is_shown(string? chosen, string said) =>
         Assert.Equal(chosen, StartLine.Choose(said.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
 

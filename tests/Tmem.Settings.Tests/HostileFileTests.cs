@@ -78,7 +78,7 @@ public class HostileFileTests
         folder.Write("[store]\nthreads = 8");
         var path = $"{folder.DropIns}/90-x.toml";
         Folder.Run(program, path);
-        Assert.Equal($"{path}: the file is not read: {path} {told}; correct that, or remove the file", Only(folder));
+        Assert.Equal($"{path}: the file is not read: {path} {told}; correct that, or name another file", Only(folder));
     }
 
     [Fact]

@@ -37,6 +37,8 @@ internal static partial class Usage
         // "[diagram]" and the like would be orders to the library, and "@x" a file of arguments: here both are names that
         // somebody typed.
         root.Directives.Clear();
+        // "--socket S --version" asks for the version like any other.
+        foreach (var version in root.Options.OfType<VersionOption>()) version.Validators.Clear();
         invocation.EnableDefaultExceptionHandler = false;
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         // An unknown word is reported before a missing one that follows from it, and a missing value before its consequences.

@@ -23,7 +23,7 @@ internal static class TrustedText
         }
 
         var opened = TrustedPath.Open(path, new PathWish { OnlyOurs = true });
-        if (!opened.IsOpen) return Refuse($"the file is not read: {opened.Problem}", "correct that, or remove the file");
+        if (!opened.IsOpen) return Refuse($"the file is not read: {opened.Problem}", "correct that, or name another file");
         using var handle = new SafeFileHandle(opened.Descriptor, ownsHandle: true);
         try
         {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Diagnostics.CodeAnalysis;
 using Tmem.Control.CommandLine;
 using Tmem.Control.Messages;
 using Tmem.Ctl.Output;
@@ -57,19 +58,28 @@ internal static class ConfigVerbs
                 : Check(context, parse.GetValue(config)), files, config);
     }
 
-    private static DaemonCommandLine Meant(CommandContext context, string? place) =>
-        DaemonCommandLine.Meant(context.Client.Status().Value, place);
+    /// <summary>False if there is a daemon that does not tell: what a daemon without options would read is not its.</summary>
+    private static bool TryMean(CommandContext context, string? place, [NotNullWhen(true)] out DaemonCommandLine? meant,
+        out int exit)
+    {
+        var reply = context.Client.Status();
+        exit = ExitCode.Done;
+        meant = reply.NobodyListens || context.Terminal.Take(reply, out _, out exit)
+            ? DaemonCommandLine.Meant(reply.Value, place) : null;
+        return meant is not null;
+    }
 
     private static int Show(CommandContext context, string? place)
     {
-        var read = Meant(context, place).Read();
+        if (!TryMean(context, place, out var meant, out var exit)) return exit;
+        var read = meant.Read();
         return read.Faults.Count > 0 ? context.Terminal.Fail(read.Faults)
             : context.Terminal.Done(new ConfigReport(read.Files, [.. read.Shown.Select(Report)]), output => Write(output, read));
     }
 
     private static int Check(CommandContext context, string? place)
     {
-        var meant = Meant(context, place);
+        if (!TryMean(context, place, out var meant, out var exit)) return exit;
         return meant.ReadsNoFile ? NoFile(context.Terminal, "name one") : Told(context.Terminal, meant.Read());
     }
 

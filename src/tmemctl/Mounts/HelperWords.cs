@@ -60,6 +60,11 @@ internal sealed record HelperWords(IReadOnlyList<string> Places, string Letters,
             problem = found.Count < places ? "a word is missing" : $"'{found[places]}' is one word too many";
             return null;
         }
+        if (found[^1].Length == 0)
+        {
+            problem = "DIR is empty";
+            return null;
+        }
         return new HelperWords(found, given, string.Join(',', options), within);
     }
 }

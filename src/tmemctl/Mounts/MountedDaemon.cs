@@ -43,16 +43,16 @@ internal static class MountedDaemon
         var words = new StringBuilder();
         var reading = new Thread(() => Read(said, words)) { IsBackground = true };
         reading.Start();
-        return Await(process, socket) ? null : Told(reading, words);
+        return Await(process, socket, out var signal) ? null : Told(reading, words, signal);
     }
 
     /// <summary>True when it serves, false when it has ended. A signal to this process ends both.</summary>
-    private static bool Await(int process, string socket)
+    private static bool Await(int process, string socket, out int signal)
     {
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         using var end = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         var client = new ControlClient(socket) { Patience = s_patience };
-        for (; !Background.HasEnded(process); Thread.Sleep(s_look))
+        for (; !Background.HasEnded(process, out signal); Thread.Sleep(s_look))
         {
             // It listens before it serves, and answers then. Somebody else may have the socket.
             if (client.Status().Value?.Processes is { } named && named.KeeperPid == process) return true;
@@ -66,13 +66,15 @@ internal static class MountedDaemon
         }
     }
 
-    private static string Told(Thread reading, StringBuilder words)
+    private static string Told(Thread reading, StringBuilder words, int signal)
     {
         // All who could write are gone, but for a process that is stuck.
         reading.Join(s_patience);
         string[] lines;
         lock (words) lines = words.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        return StartLine.Choose(lines) ?? $"{Name} has ended without a word";
+        var killed = signal == 0 ? null : $"{Name} was killed by signal {signal} before it served";
+        return StartLine.Choose(lines) is { } told ? killed is null ? told : $"{killed}; the last that it said is: {told}"
+            : killed ?? $"{Name} has ended without a word";
     }
 
     /// <summary>Ends with the daemon, or with this process: the daemon then says no more to it.</summary>

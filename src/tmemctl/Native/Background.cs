@@ -9,6 +9,7 @@ internal static unsafe partial class Background
     private const int SetFlags = 4; // F_SETFL
     private const short OwnSession = 0x80, SignalsByDefault = 4, SignalMask = 8; // POSIX_SPAWN_SETSID, SETSIGDEF, SETSIGMASK
     private const int NoHang = 1; // WNOHANG
+    private const int SignalOfStatus = 0x7F; // WTERMSIG
     private const int Terminate = 15; // SIGTERM
 
     /// <summary>glibc's posix_spawnattr_t has 336 bytes, posix_spawn_file_actions_t 80, sigset_t 128.</summary>
@@ -57,7 +58,14 @@ internal static unsafe partial class Background
     }
 
     /// <summary>Whether a process that this one has started has ended.</summary>
-    public static bool HasEnded(int process) => waitpid(process, out _, NoHang) != 0;
+    /// <param name="process">Its number.</param>
+    /// <param name="signal">The signal that has killed it; 0 for none.</param>
+    public static bool HasEnded(int process, out int signal)
+    {
+        var ended = waitpid(process, out var status, NoHang);
+        signal = ended == process ? status & SignalOfStatus : 0;
+        return ended != 0;
+    }
 
     /// <summary>Asks it to end.</summary>
     public static void Stop(int process) => _ = kill(process, Terminate);
