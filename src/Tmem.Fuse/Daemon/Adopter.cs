@@ -8,9 +8,9 @@ internal static class Adopter
 {
     /// <summary>Runs until the mount is gone.</summary>
     /// <returns>The exit code: see <see cref="KeeperRun.Run"/>.</returns>
-    public static int Run(int page, Link worker) => KeeperRun.Run(run =>
+    public static int Run(int page, Link worker, int term) => KeeperRun.Run(run =>
     {
-        var handover = Handover.Adopt(page);
+        if (Handover.Adopt(page, term) is not { } handover) return 0;
         Log.Level = (LogLevel)handover.Page.Current.LogLevel;
         Launcher.Close(handover, worker);
         LogPipe.Join(handover);

@@ -44,9 +44,8 @@ internal static unsafe class Reviver
     {
         int Find(int place) => InheritedDescriptors.Find(names, Stored.NameOf(place));
         if (!handover.IsKnown) ExecuteOlder(Find(Stored.Program));
-        AwaitDead(handover);
         InheritedDescriptors.PassOn(false);
-        handover.Revive(Find);
+        TakeCharge(handover, Find);
         ref var shared = ref handover.Page;
         Log.Level = (LogLevel)shared.Current.LogLevel;
         if (handover.SocketGroup is { } readers) ProcessRights.Join(readers);
@@ -108,12 +107,22 @@ internal static unsafe class Reviver
 
     /// <summary>
     /// Waits for the end of the processes that the page names: until then they may have requests in hand, and the page is theirs.
+    /// A keeper that a worker has just started may come forward meanwhile.
     /// </summary>
-    private static void AwaitDead(Handover handover)
+    private static void TakeCharge(Handover handover, Func<int, int> find)
     {
         _ = TryIdentify($"/proc/self/fd/{handover.Descriptor}", out var file);
-        ref var page = ref handover.Page;
-        foreach (var process in (int[])[page.KeeperProcess, page.WorkerProcess, page.ServingProcess, page.StandbyProcess])
+        do
+        {
+            AwaitDead(handover, file);
+            handover.Check(find);
+        }
+        while (!handover.TryRevive(find, process => Has(process, file)));
+    }
+
+    private static void AwaitDead(Handover handover, FileIdentity file)
+    {
+        foreach (var process in Tenure.Named(ref handover.Page))
         {
             for (var until = Environment.TickCount64 + (long)s_patience.TotalMilliseconds; Has(process, file); Thread.Sleep(5))
             {

@@ -20,12 +20,13 @@ internal static unsafe class Worker
     /// <param name="role">Worker, or successor to one that serves.</param>
     /// <param name="page">The descriptor of the handover page.</param>
     /// <param name="line">The link to the keeper.</param>
+    /// <param name="term">The term that it was started in: see <see cref="Tenure"/>.</param>
     /// <returns>The exit code: 0 after an orderly end, 1 if it could not start or the connection broke.</returns>
-    public static int Run(Role role, int page, Link line)
+    public static int Run(Role role, int page, Link line, int term)
     {
         try
         {
-            var handover = Handover.Adopt(page);
+            if (Handover.Adopt(page, term) is not { } handover) return 0;
             var settings = role == Role.Successor ? handover.Page.Proposed : handover.Page.Current;
             Log.Level = (LogLevel)settings.LogLevel;
             Launcher.Close(handover, line);

@@ -22,6 +22,9 @@ internal sealed unsafe class Handover
 
     public ref HandoverPage Page => ref *_page;
 
+    /// <summary>The term in which this process has the page, and starts others: see <see cref="Tenure"/>.</summary>
+    public int Term { get; private set; }
+
     /// <summary>The word that shows whether the worker lives.</summary>
     public RobustWord Life => new(&_page->Life);
 
@@ -47,8 +50,11 @@ internal sealed unsafe class Handover
     }
 
     /// <summary>Takes over an inherited page.</summary>
+    /// <param name="descriptor">The page.</param>
+    /// <param name="term">The term that this process was started in.</param>
+    /// <returns>Null if it is in other hands by now: this process must end, and nothing has been touched.</returns>
     /// <exception cref="StartupException">It is not a handover page, or of another version.</exception>
-    public static Handover Adopt(int descriptor)
+    public static Handover? Adopt(int descriptor, int term)
     {
         var handover = Look(descriptor);
         if (!handover.IsKnown)
@@ -56,6 +62,13 @@ internal sealed unsafe class Handover
             throw new StartupException($"The running tmemd hands over in version {handover.Page.Version} and this program knows "
                 + $"version {HandoverPage.ExpectedVersion}: turn swap off, stop it and start this program instead.");
         }
+        if (!Tenure.TryBegin(ref handover.Page, term, Environment.ProcessId))
+        {
+            Log.Info($"{handover.MountPoint} is in the hands of another keeper, {handover.Page.KeeperProcess}: this process was "
+                + "started before that, and ends");
+            return null;
+        }
+        handover.Term = term == Tenure.Unknown ? handover.Page.Term : term;
         handover.Hold();
         return handover;
     }
@@ -76,24 +89,35 @@ internal sealed unsafe class Handover
     public bool IsOver => IsKnown && _page->ConnectionOver != 0;
 
     /// <summary>
-    /// Takes over a page whose processes are all dead, with descriptors that have other numbers now; they are closed on exec. If
-    /// one is missing the page stays as it is: a supervisor starts the daemon again unasked, and then it is missing still.
+    /// Checks what a page whose processes are all dead is to go on with. The page stays as it is: a supervisor starts the daemon
+    /// again unasked, and what is missing then is missing still.
     /// </summary>
     /// <param name="find">The number of the descriptor at a place of <see cref="Stored"/>; -1 if there is none.</param>
     /// <exception cref="StartupException">Something is missing without which nothing can be served.</exception>
-    public void Revive(Func<int, int> find)
+    public void Check(Func<int, int> find)
     {
-        var end = Stored.FirstDevice + _page->DeviceCount;
-        var found = new int[end];
-        for (var place = Stored.Region; place < end; place++)
+        for (var place = Stored.Region; place < Stored.FirstDevice + _page->DeviceCount; place++)
         {
-            found[place] = find(place);
-            if (found[place] < 0 && Stored.In(ref *_page, place) >= 0 && !Stored.CanBeMade(place))
+            if (find(place) < 0 && Stored.In(ref *_page, place) >= 0 && !Stored.CanBeMade(place))
                 throw new StartupException($"The supervisor has not kept {Stored.NameOf(place)}, without which {MountPoint} "
                     + $"cannot be served any more. Run '{Tmemctl.Line("recover --mount", MountPoint)}', then start tmemd again.");
         }
-        for (var place = Stored.Region; place < end; place++) Stored.In(ref *_page, place) = found[place];
+    }
+
+    /// <summary>
+    /// Takes over a page whose processes are all dead, with descriptors that have other numbers now; they are closed on exec.
+    /// </summary>
+    /// <param name="find">As for <see cref="Check"/>, which has been called.</param>
+    /// <param name="lives">Whether a process lives that the page names.</param>
+    /// <returns>False if one does after all: the page is as it was.</returns>
+    public bool TryRevive(Func<int, int> find, Func<int, bool> lives)
+    {
+        if (!Tenure.TryTake(ref *_page, lives)) return false;
+        Term = _page->Term;
+        for (var place = Stored.Region; place < Stored.FirstDevice + _page->DeviceCount; place++)
+            Stored.In(ref *_page, place) = find(place);
         Hold();
+        return true;
     }
 
     /// <summary>Whichever process dies: the shared memory stays while one of them lives.</summary>

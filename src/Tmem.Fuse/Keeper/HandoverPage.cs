@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tmem.Control.Host;
 using Tmem.Fuse.Native;
 
 namespace Tmem.Fuse.Keeper;
@@ -155,4 +156,11 @@ internal unsafe struct HandoverPage
 
     /// <summary>The keeper's program, as <see cref="ProgramVersion.Whole"/>. Appended at the end as well.</summary>
     public fixed byte KeeperVersion[VersionBytes];
+
+    /// <summary>How often the page has been taken from dead processes: see <see cref="Tenure"/>. Appended at the end as well.
+    /// </summary>
+    public int Term;
+
+    /// <summary>The process that last began with the page, whatever its role. Appended at the end as well.</summary>
+    public int Beginner;
 }

@@ -22,13 +22,16 @@ internal enum Role
 /// <summary>
 /// Starts processes of tmemd with the descriptors they inherit. Arguments and environment are ready in native memory, with a few
 /// digits to fill in, because a worker is started while the swap device that would provide memory is not served.
-/// <para>The program's own command line is passed on, for people to read; a process reads a single variable: role, handover page,
-/// link.</para>
+/// <para>The program's own command line is passed on, for people to read; a process reads two variables: role, handover page and
+/// link, and the <see cref="Tenure"/>'s term.</para>
 /// </summary>
 internal sealed unsafe class Launcher
 {
     /// <summary>"worker 0000000012 0000000034": the role, and the descriptors of the handover page and the link.</summary>
     public const string RoleVariable = "TMEMD_ROLE";
+
+    /// <summary>The term that a process is started in: a variable of its own, because an earlier program has none.</summary>
+    public const string TermVariable = "TMEMD_TERM";
 
     private const int Digits = 10;
     private const int RoleLetters = 9;
@@ -49,15 +52,17 @@ internal sealed unsafe class Launcher
         _handover = handover;
         _arguments = Strings(File.ReadAllText("/proc/self/cmdline").TrimEnd('\0').Split('\0'));
         _role = String($"{RoleVariable}={new string(' ', RoleLetters)} {new string('0', Digits)} {new string('0', Digits)}");
-        _environment = Environment(_role);
+        _environment = Environment(_role, handover.Term);
         _program = String("/proc/self/fd/" + new string('0', Digits));
         _ = NativeProcess.posix_spawnattr_init(_attributes);
     }
 
-    /// <summary>The role of this process, and the descriptors that it inherited for it.</summary>
-    public static Role RoleOf(out int handover, out Link keeper)
+    /// <summary>The role of this process, the descriptors that it inherited for it, and the term it was started in.</summary>
+    public static Role RoleOf(out int handover, out Link keeper, out int term)
     {
         (handover, keeper) = (-1, Link.None);
+        if (!int.TryParse(System.Environment.GetEnvironmentVariable(TermVariable), CultureInfo.InvariantCulture, out term))
+            term = Tenure.Unknown;
         var words = System.Environment.GetEnvironmentVariable(RoleVariable)?.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         if (words is not { Length: 3 } || !int.TryParse(words[1], CultureInfo.InvariantCulture, out handover)
             || !int.TryParse(words[2], CultureInfo.InvariantCulture, out var line)) return Role.Founder;
@@ -139,12 +144,13 @@ internal sealed unsafe class Launcher
         System.Buffers.Text.Utf8Formatter.TryFormat(number, room, out _);
     }
 
-    private static byte** Environment(byte* role)
+    private static byte** Environment(byte* role, int term)
     {
         var variables = new List<string>();
         foreach (DictionaryEntry variable in System.Environment.GetEnvironmentVariables())
-            if ((string)variable.Key is var key && key != RoleVariable && !InheritedDescriptors.IsAbout(key))
-                variables.Add($"{variable.Key}={variable.Value}");
+            if ((string)variable.Key is var key && key is not (RoleVariable or TermVariable)
+                && !InheritedDescriptors.IsAbout(key)) variables.Add($"{variable.Key}={variable.Value}");
+        variables.Add(string.Create(CultureInfo.InvariantCulture, $"{TermVariable}={term}"));
         var strings = Strings([.. variables, ""]);
         strings[variables.Count] = role;
         return strings;

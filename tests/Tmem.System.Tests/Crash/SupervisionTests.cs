@@ -1,3 +1,4 @@
+using System.Globalization;
 using Mono.Unix.Native;
 using Tmem.System.Tests.Support;
 using Xunit;
@@ -177,6 +178,36 @@ public class SupervisionTests
         }
     }
 
+    /// <summary>
+    /// A supervisor that looks at its main process alone: the dead keeper's. The worker has just started another one, which is
+    /// held here until the daemon was started again and serves.
+    /// </summary>
+    [Fact]
+    public void A_keeper_that_comes_too_late_ends_and_touches_nothing()
+    {
+        using var daemon = Supervised("64M", "MAIN_ONLY=1");
+        var file = Path.Combine(daemon.Pool("p"), "f");
+        Bounded.Run(() => File.WriteAllText(file, "kept"));
+        if (daemon.AwaitAll() is not [var keeper, var worker, var standby]) throw new InvalidOperationException();
+        Syscall.kill(keeper, Signum.SIGKILL);
+        var adopter = 0;
+        while (adopter == 0) adopter = ChildOf(worker);
+        Syscall.kill(adopter, Signum.SIGSTOP);
+        foreach (var process in (int[])[worker, standby]) Syscall.kill(process, Signum.SIGKILL);
+        // Unless it was stopped too late, and counts among those whose end is waited for.
+        var isRevived = SpinWait.SpinUntil(() => daemon.Log.Contains("are dead", StringComparison.Ordinal), 10_000);
+        if (isRevived) daemon.AwaitRestarts(1);
+        Syscall.kill(adopter, Signum.SIGCONT);
+        if (isRevived) Daemon.AwaitState(adopter, 'Z');
+        daemon.AwaitRestarts(1);
+        Assert.NotEqual(adopter, isRevived ? daemon.Keeper : 0);
+        daemon.KillWorker();
+        Assert.Equal("kept", Bounded.Run(() => File.ReadAllText(file)));
+        Assert.DoesNotContain("cannot be started", daemon.Log, StringComparison.Ordinal);
+        daemon.Control("check").Succeeds();
+        daemon.Stop();
+    }
+
     [Fact]
     public void A_worker_that_hangs_is_replaced()
     {
@@ -244,6 +275,15 @@ public class SupervisionTests
         daemon.AwaitAll();
         daemon.KillAll();
         daemon.AwaitRestarts(restarts);
+    }
+
+    /// <summary>The process that one has started; 0 if none.</summary>
+    private static int ChildOf(int process)
+    {
+        foreach (var task in Directory.GetDirectories($"/proc/{process}/task"))
+            if (File.ReadAllText(task + "/children") is { Length: > 0 } children)
+                return int.Parse(children.Split(' ')[0], CultureInfo.InvariantCulture);
+        return 0;
     }
 
     private static void Await(Daemon daemon, string words)

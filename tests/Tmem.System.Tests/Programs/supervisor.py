@@ -4,7 +4,8 @@ A small service manager for one service: messages by sd_notify(3), a store of de
 last process has (as systemd's ExitType=cgroup). It is started again unless its main process ended with 0, or said STOPPING.
 Prints a line for each message.
     supervisor.py PROGRAM [ARGUMENT...]      WATCHDOG_USEC in the environment is passed on; WITHHELD=NAME keeps back the
-                                             descriptor of that name at the second and third start
+                                             descriptor of that name at the second and third start; with MAIN_ONLY=1 the
+                                             service has ended when its main process has
 """
 import array
 import ctypes
@@ -78,21 +79,22 @@ def start(path):
 
 def reap():
     """Whether a process of the service is left; notes how the main one ended."""
-    global ended
+    global ended, has_ended
     while True:
         try:
             process, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return False
         if process == 0:
-            return True
+            return not (has_ended and os.environ.get("MAIN_ONLY"))
         if process == main:
             ended = status
+            has_ended = True
 
 
 libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 main = ended = 0
-stopping = False
+stopping = has_ended = False
 folder = tempfile.TemporaryDirectory(prefix="tmem-supervisor-")
 notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
 notify.bind(os.path.join(folder.name, "notify"))
@@ -100,6 +102,7 @@ starts = 0
 while starts == 0 or (ended != 0 and not stopping):
     starts += 1
     ended = 0
+    has_ended = False
     say(f"start {starts} with {' '.join(sorted(name for name, _ in store)) or 'nothing'}")
     start(os.path.join(folder.name, "notify"))
     while reap():
