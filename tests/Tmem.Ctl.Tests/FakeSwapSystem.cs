@@ -99,12 +99,24 @@ internal sealed class FakeSwapSystem : ISwapSystem
         lock (On) return Do("swapoff", () => On.Remove(device));
     }
 
+    public string? SwapOn(string device, int priority)
+    {
+        lock (On) return Do("swapon", () => On.Add(device, priority));
+    }
+
     public IReadOnlyList<LoopBacking> Loops() => [.. Attached.Values];
+
+    /// <summary>A file has 2 GiB, of which 100 MiB are used, in parts of the same size.</summary>
     public IReadOnlyList<SwapEntry> Swaps()
     {
         Interlocked.Increment(ref _looks);
-        lock (On) return [.. On.Select(pair => new SwapEntry(pair.Key, 2L << 30, 100 << 20, pair.Value))];
+        lock (On)
+            return [.. On.Select(pair =>
+                new SwapEntry(pair.Key, (2L << 30) / Parts(pair.Key), (100 << 20) / Parts(pair.Key), pair.Value))];
     }
+
+    private int Parts(string device) => Attached.GetValueOrDefault(device)?.File is { } file
+        ? Attached.Values.Count(loop => loop.File == file) : 1;
 
     public MemoryRoom Memory(int daemon) => Room;
 
@@ -162,10 +174,12 @@ internal sealed class FakeSwapSystem : ISwapSystem
         public string Name { get; } = Enumerable.Range(7, 100).Select(number => $"/dev/loop{number}")
             .First(name => !system.Attached.ContainsKey(name));
 
-        public string? Attach(string note, out ISwapDevice? device)
+        public string? Attach(SwapPart part, string note, out ISwapDevice? device)
         {
-            device = this;
-            return system.Do("attach", () => system.Attach(Name, path, file.Identity, note));
+            device = new Handle(system, path, file);
+            var name = device.Name;
+            return system.Do("attach", () =>
+                system.Attached[name] = new LoopBacking(name, path, file.Identity, note, part.Offset));
         }
 
         public string? RequireSole() => system.Watched ? "somebody else has it open" : system.Do("sole", () => { });

@@ -14,13 +14,15 @@ public sealed class SwapStatusTests : SwapTests
         Run("swap", "on");
         var lines = Run("swap", "status").Lines;
         Assert.Equal(3, lines.Length);
-        Assert.Contains("/dev/loop7  2.0 GiB  100.0 MiB       100  swap", lines[1]);
+        Assert.Contains("/dev/loop7 +7  2.0 GiB  100.0 MiB       100  swap", lines[1]);
         Assert.EndsWith(SwapPath, lines[1]);
         // The fake pool has too few pages to tell a ratio; the fake device has 1.9 GiB unused.
         Assert.Equal(
-            "/dev/loop7: the store has room for 755.2 MiB more if no page shrinks; 1.9 GiB of the device are unused, and once "
+            "/dev/loop7 +7: the store has room for 755.2 MiB more if no page shrinks; 1.9 GiB of the device are unused, and once "
             + "the store is full, writes to it fail", lines[2]);
         var device = Run("swap", "status", "--json").Json["devices"]![0]!;
+        Assert.Equal(Enumerable.Range(0, 8).Select(number => 100 - number),
+            device["parts"]!.AsArray().Select(part => part!["priority"]!.GetValue<int>()));
         Assert.Equal(2.5, device["ratio"]!.GetValue<double>());
         Assert.Equal(100 << 20, device["usedBytes"]!.GetValue<long>());
         Assert.Equal(Sure, device["roomBytesAtWorst"]!.GetValue<long>());

@@ -119,7 +119,7 @@ public class SwapTests
         var device = Assert.Single(Devices(daemon));
         Assert.Equal("second", device["pool"]!.GetValue<string>());
         // By hand, and what that leaves.
-        Command.Run("swapoff", device["device"]!.GetValue<string>()).Succeeds();
+        foreach (var part in device["parts"]!.AsArray()) Command.Run("swapoff", part!["device"]!.GetValue<string>()).Succeeds();
         Assert.Empty(Devices(daemon));
         Assert.Contains("swap on second' makes it anew", daemon.Control("swap", "status").Succeeds().Output,
             StringComparison.Ordinal);
@@ -130,6 +130,29 @@ public class SwapTests
         Assert.Equal("second", Assert.Single(Devices(other))["pool"]!.GetValue<string>());
         other.Control("swap", "off", "second").Succeeds();
         other.Stop();
+        daemon.Stop();
+    }
+
+    /// <summary>
+    /// The kernel writes to fresh clusters as long as a device has one, and tells nothing of one in which a slot is in use: a
+    /// device of one part fills up with pages that nobody needs, whatever is swapped.
+    /// </summary>
+    [Fact]
+    public void What_a_rewriting_program_leaves_behind_is_bounded_by_the_part_in_use()
+    {
+        using var daemon = StartWithSwap("512M", "512M");
+        using var group = new MemoryGroup(24 * MiB);
+        using (Swapper.Rewrite(group, 48, 500_000, 240))
+        {
+            var device = Assert.Single(Devices(daemon));
+            var parts = device["parts"]!.AsArray();
+            Assert.Equal(8, parts.Count);
+            var (original, used) = (device["originalBytes"]!.GetValue<long>(), device["usedBytes"]!.GetValue<long>());
+            TestContext.Current.TestOutputHelper!.WriteLine($"{used >> 20} MiB are swapped, and {original >> 20} MiB are stored");
+            Assert.InRange(used, 16 * MiB, 64 * MiB);
+            Assert.InRange(original, 16 * MiB, used + parts[0]!["sizeBytes"]!.GetValue<long>());
+        }
+        daemon.Control("swap", "off").Succeeds();
         daemon.Stop();
     }
 
@@ -147,7 +170,7 @@ public class SwapTests
         try
         {
             daemon.Control("swap", "on", "--size", size, "--priority", "32000", "--force").Succeeds();
-            Assert.Single(MachineState.Swaps().Except(others));
+            Assert.NotEmpty(MachineState.Swaps().Except(others));
             return daemon;
         }
         catch

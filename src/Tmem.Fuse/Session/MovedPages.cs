@@ -2,7 +2,8 @@ namespace Tmem.Fuse.Session;
 
 /// <summary>
 /// Counts what requests move, and wakes a waiting thread each time it comes to so many pages. The session threads count without
-/// a lock, since mostly the leading one does: a count that is lost delays the next wake-up by a request.
+/// a lock, since mostly the leading one does: a count that is lost delays the next wake-up by a request. Replies that are sent
+/// later are not counted: they wait for a device, and move no pages.
 /// </summary>
 /// <param name="pages">How many.</param>
 internal sealed class MovedPages(int pages) : IDisposable

@@ -60,7 +60,7 @@ internal static class KnownKeys
         new(Swap, "size", new SizeForm("the store's capacity", "auto"), "\"auto\"", "\"min(200%, ram)\"", Effect.SwapOn,
             "Size of the swap device; auto is what the store holds even if no page shrinks."),
         new(Swap, "priority", new NumberForm(0, HighestPriority), "100", "10", Effect.SwapOn,
-            "Swap priority; a device with a higher one is used first."),
+            "Swap priority; a device with a higher one is used first. Of its parts, up to eight, each takes one less."),
         new(Swap, "pool", s_pool, "\"swap\"", "\"machine\"", Effect.SwapOn,
             "The persistent pool for the swap file, made if it does not exist. One that exists must be root's, with mode 0700. "
             + "It is the device's name: several are written as [[swap]], each with its pool; in several files, those of one "

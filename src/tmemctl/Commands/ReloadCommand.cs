@@ -104,5 +104,6 @@ internal static class ReloadCommand
 
     private static Obstacle? TurnOn(CommandContext context, SwapSettings swap) =>
         Obstacle.Of(new SwapOn(context.Swap with { Terminal = context.Terminal.WithoutResults() })
-            .Run(swap.Size.Value, swap.Priority.Value, swap.Pool.Value, reserve: 0, force: false), "swap was not turned on");
+            .Run(swap.Size.Value is { } size ? SwapOn.Exactly(size) : null, swap.Priority.Value, swap.Pool.Value, reserve: 0,
+                force: false), "swap was not turned on");
 }

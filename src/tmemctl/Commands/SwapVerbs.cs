@@ -42,7 +42,8 @@ internal static class SwapVerbs
             + "settings can be given, as 'min(200%, ram)'. Default: what the store holds if no page shrinks.",
             SwapOn.Smallest, ControlProtocol.LargestFile);
         var priority = Takes.Number("--priority",
-            "Swap priority from 0 to 32767, for example --priority 10; higher is used first.", 0, HighestPriority);
+            "Swap priority from 0 to 32767, for example --priority 10; higher is used first. A large device has up to eight "
+            + "parts: the first takes it, each after it one less.", 0, HighestPriority);
         priority.DefaultValueFactory = _ => DefaultPriority;
         var reserve = Takes.SizeOrNoneOption("--reserve",
             "Guarantee the pool that is made for swap this much of the store, so that files never cost swap its room, "
@@ -62,10 +63,7 @@ internal static class SwapVerbs
         var force = Takes.Flag("--force", $"Make it of --size even if that is more than {SwapOn.LikelyRatio} times the store's "
             + "capacity, for pages that are known to shrink so well.");
         return new("on", "Makes a swap device on the store and turns it on. If a step fails, those before are undone.",
-            (context, parse) => new SwapOn(context.Swap).Run(parse.GetValue(size) is { } text
-                    ? (long capacity, out string? problem) => SettingsSource.Size(
-                        text, capacity, SwapOn.Smallest, ControlProtocol.LargestFile, out problem)
-                    : null,
+            (context, parse) => new SwapOn(context.Swap).Run(parse.GetValue(size),
                 parse.GetValue(priority) ?? DefaultPriority,
                 parse.GetValue(name) ?? parse.GetValue(pool) ?? SwapFile.DefaultPool, parse.GetValue(reserve),
                 parse.GetValue(force)),

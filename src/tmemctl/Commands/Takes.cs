@@ -4,6 +4,7 @@ using Tmem.Control.CommandLine;
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Ctl.Reload;
+using Tmem.Ctl.Swap;
 
 namespace Tmem.Ctl.Commands;
 
@@ -153,7 +154,7 @@ internal static class Takes
     /// An option that takes a size as the settings do, with shares and expressions. How large a share is, the command knows; what
     /// has none is checked here.
     /// </summary>
-    public static Option<string?> SizeExpression(string name, string description, long least, long most) => new(name)
+    public static Option<SwapOn.SizeOf?> SizeExpression(string name, string description, long least, long most) => new(name)
     {
         Description = description,
         HelpName = "SIZE",
@@ -164,7 +165,7 @@ internal static class Takes
             _ = SettingsSource.Size(text, whole: 1 << 30, hasShare ? long.MinValue : least, hasShare ? long.MaxValue : most,
                 out var problem);
             if (problem is not null) argument.AddError($"{name}: {problem}");
-            return text;
+            return (long whole, out string? wrong) => SettingsSource.Size(text, whole, least, most, out wrong);
         },
     };
 

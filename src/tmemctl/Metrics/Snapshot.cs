@@ -53,9 +53,12 @@ internal sealed record Snapshot(MetricsReply Reply, IReadOnlyList<SwapDevice> Sw
         [
             .. from loop in system.Loops()
                where loop.File is { } file && file.IsOn(reply.Status.Connection)
+               orderby loop.Offset
                from entry in swaps
                where entry.Device == loop.Device
-               select new SwapDevice(entry.Device, PoolOf(loop.Note, reply), entry.SizeBytes, entry.UsedBytes),
+               group entry by (loop.File, Pool: PoolOf(loop.Note, reply)) into parts
+               select new SwapDevice(parts.First().Device, parts.Key.Pool, parts.Sum(part => part.SizeBytes),
+                   parts.Sum(part => part.UsedBytes)),
         ];
     }
 

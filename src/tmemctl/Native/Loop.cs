@@ -12,10 +12,14 @@ internal static unsafe partial class Loop
     /// <summary>The number of an unused device, by a descriptor of /dev/loop-control.</summary>
     public static Errno NextFree(int control, out int number) => Errors.Of(number = ioctl(control, GetFree, null));
 
-    /// <summary>Attaches the device to a file, with direct I/O; the note stays with the device.</summary>
-    public static Errno Configure(int device, int backing, uint blockSize, string note)
+    /// <summary>
+    /// Attaches the device to a range of a file, with direct I/O; the note stays with the device. A length of 0 is all the rest.
+    /// </summary>
+    public static Errno Configure(int device, int backing, long offset, long length, uint blockSize, string note)
     {
         var config = new LoopConfig { Descriptor = (uint)backing, BlockSize = blockSize };
+        config.Info.Offset = (ulong)offset;
+        config.Info.SizeLimit = (ulong)length;
         config.Info.Flags = DirectIo;
         Encoding.UTF8.GetBytes(note, new Span<byte>(config.Info.Name, LoopInfo.NameLength - 1));
         return Errors.Of(ioctl(device, ConfigureDevice, &config));
@@ -44,6 +48,8 @@ internal unsafe struct LoopInfo
 
     [FieldOffset(0)] public ulong Device;
     [FieldOffset(8)] public ulong Inode;
+    [FieldOffset(24)] public ulong Offset;
+    [FieldOffset(32)] public ulong SizeLimit;
     [FieldOffset(52)] public uint Flags;
     [FieldOffset(56)] public fixed byte Name[NameLength];
 }

@@ -1,10 +1,13 @@
+using System.Text.Json.Serialization;
+
 namespace Tmem.Ctl.Output;
 
 /// <summary>
-/// The report of <c>swap on</c> under --json; the last member is how much of the device the store holds if no page shrinks.
+/// The report of <c>swap on</c> under --json. Of the device, and the priority, the first part's; the last member is how much of
+/// the device the store holds if no page shrinks.
 /// </summary>
-internal sealed record SwapOnReport(string Device, long SizeBytes, int Priority, string Pool, bool PoolMade, string File,
-    long SureBytes);
+internal sealed record SwapOnReport(string Device, long SizeBytes, int Priority, int Parts, string Pool, bool PoolMade,
+    string File, long SureBytes);
 
 /// <summary>
 /// The report of <c>swap off</c> under --json: the devices turned off, and the store's memory before and after.
@@ -28,13 +31,20 @@ internal sealed record SwapStatusReport(bool On, IReadOnlyList<SwapDeviceReport>
 /// <param name="Pool">The device's name; "" if its pool is gone.</param>
 internal sealed record SwapLeftover(string File, string? Device, string Pool);
 
+/// <summary>A part of a swap device, to the kernel a device of its own.</summary>
+internal sealed record SwapPartReport(string Device, long SizeBytes, long UsedBytes, int Priority);
+
 /// <summary>One swap device. The figures are those of its pool.</summary>
 internal sealed record SwapDeviceReport
 {
+    /// <summary>The first part's.</summary>
     public required string Device { get; init; }
     public required long SizeBytes { get; init; }
     public required long UsedBytes { get; init; }
+    /// <summary>The first part's, which is the highest.</summary>
     public required int Priority { get; init; }
+    /// <summary>The devices of the kernel that it consists of, in the order in which they fill.</summary>
+    public required IReadOnlyList<SwapPartReport> Parts { get; init; }
     public required string Pool { get; init; }
     public required string File { get; init; }
     public required long Pages { get; init; }
@@ -49,6 +59,10 @@ internal sealed record SwapDeviceReport
     public required long RoomBytesAtWorst { get; init; }
     /// <summary>Whether 'swap on' made it; if not, 'swap off' does not touch it.</summary>
     public required bool Ours { get; init; }
+
+    /// <summary>For a table: "/dev/loop3 +7".</summary>
+    [JsonIgnore]
+    public string Name => Parts.Count == 1 ? Device : $"{Device} +{Parts.Count - 1}";
 }
 
 /// <summary>The report of <c>recover</c>: sentences.</summary>

@@ -47,8 +47,9 @@ internal static class SwapPlan
             yield break;
         }
         const string again = "takes effect when swap is turned on the next time";
-        // The kernel keeps the first page for itself.
-        if (wanted.Size.Value is { } size && size / Page != on.SizeBytes / Page + 1 && size / Page != on.SizeBytes / Page)
+        // The kernel keeps the first page of each part for itself.
+        if (wanted.Size.Value is { } size && size / Page != on.SizeBytes / Page + device.Entries.Count
+            && size / Page != on.SizeBytes / Page)
             yield return Later($"size: {Words.Size(on.SizeBytes)} to {Words.Size(size)}", wanted.Size.From, again);
         if (wanted.Priority.Value != on.Priority)
             yield return Later($"priority: {on.Priority} to {wanted.Priority.Value}", wanted.Priority.From, again);

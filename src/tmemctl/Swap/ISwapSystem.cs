@@ -8,7 +8,9 @@ namespace Tmem.Ctl.Swap;
 /// that it was attached in.</param>
 /// <param name="File">The file; null if the kernel cannot say, because its server is gone.</param>
 /// <param name="Note">The note that was left in the device when it was attached.</param>
-internal sealed record LoopBacking(string Device, string BackingFile, FileIdentity? File = null, string Note = "");
+/// <param name="Offset">Where the device begins in the file.</param>
+internal sealed record LoopBacking(string Device, string BackingFile, FileIdentity? File = null, string Note = "",
+    long Offset = 0);
 
 /// <summary>A line of /proc/swaps, sizes in bytes.</summary>
 internal sealed record SwapEntry(string Device, long SizeBytes, long UsedBytes, int Priority);
@@ -41,6 +43,9 @@ internal interface ISwapSystem
 
     /// <summary>Turns swap off: all swapped pages return to memory, which may take long.</summary>
     string? SwapOff(string device);
+
+    /// <summary>Turns swap on again, on a device whose signature is as it was.</summary>
+    string? SwapOn(string device, int priority);
 
     /// <summary>All attached loop devices.</summary>
     IReadOnlyList<LoopBacking> Loops();
@@ -113,8 +118,10 @@ internal interface ISwapFile : IDisposable
     /// <summary>Device and inode.</summary>
     FileIdentity Identity { get; }
 
-    /// <summary>Attaches a free loop device to it: direct I/O, blocks of 4096 bytes; the note stays with the device.</summary>
-    string? Attach(string note, out ISwapDevice? device);
+    /// <summary>
+    /// Attaches a free loop device to a part of it: direct I/O, blocks of 4096 bytes; the note stays with the device.
+    /// </summary>
+    string? Attach(SwapPart part, string note, out ISwapDevice? device);
 
     /// <summary>Fails if any other process has it open, or could open it.</summary>
     string? RequireSole();

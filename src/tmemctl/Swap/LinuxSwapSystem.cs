@@ -50,6 +50,9 @@ internal sealed class LinuxSwapSystem : ISwapSystem
     }
 
     /// <inheritdoc/>
+    public string? SwapOn(string device, int priority) => Machine.SwapOn(device, priority).Problem();
+
+    /// <inheritdoc/>
     public IReadOnlyList<LoopBacking> Loops() => LoopDevice.All();
 
     /// <inheritdoc/>

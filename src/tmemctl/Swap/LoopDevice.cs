@@ -29,8 +29,8 @@ internal sealed class LoopDevice : ISwapDevice
     /// <inheritdoc/>
     public string Name { get; }
 
-    /// <summary>Attaches a free device to an open file, and checks that it is on that file.</summary>
-    public static string? Attach(int backing, FileIdentity file, string note, out ISwapDevice? device)
+    /// <summary>Attaches a free device to a part of an open file, and checks that it is on that file.</summary>
+    public static string? Attach(int backing, FileIdentity file, SwapPart part, string note, out ISwapDevice? device)
     {
         device = null;
         // Another process may take the device between finding and configuring it: try again.
@@ -38,7 +38,7 @@ internal sealed class LoopDevice : ISwapDevice
         {
             if (NextFree(out var number) is { } problem) return problem;
             var name = "/dev/loop" + number.ToString(CultureInfo.InvariantCulture);
-            var error = Configure(name, backing, note, out var descriptor);
+            var error = Configure(name, backing, part, note, out var descriptor);
             if (error == Errno.EBUSY) continue;
             if (error != Errno.Ok) return $"{name}: {error.Problem()}";
             device = new LoopDevice(descriptor, name);
@@ -83,7 +83,7 @@ internal sealed class LoopDevice : ISwapDevice
             // Another program's device may be on a file whose server does not answer.
             var asked = Task.Run(() => Info(device));
             found.Add(asked.Wait(AskPatience) && asked.Result is { } info
-                ? new LoopBacking(device, path, Identity(info), Note(info)) : new LoopBacking(device, path));
+                ? new LoopBacking(device, path, Identity(info), Note(info), (long)info.Offset) : new LoopBacking(device, path));
         }
         return found;
     }
@@ -150,11 +150,11 @@ internal sealed class LoopDevice : ISwapDevice
     }
 
     /// <summary>Attaches the device to the file; on success, the descriptor is open.</summary>
-    private static Errno Configure(string device, int backing, string note, out int descriptor)
+    private static Errno Configure(string device, int backing, SwapPart part, string note, out int descriptor)
     {
         var error = Files.Open(device, Files.ReadWrite, out descriptor);
         if (error != Errno.Ok) return error;
-        error = Loop.Configure(descriptor, backing, BlockSize, note);
+        error = Loop.Configure(descriptor, backing, part.Offset, part.Size, BlockSize, note);
         if (error != Errno.Ok) Files.Close(descriptor);
         return error;
     }

@@ -3,6 +3,11 @@ using Tmem.Control.Messages;
 
 namespace Tmem.Ctl.Swap;
 
+/// <summary>A device of the kernel's on a swap file.</summary>
+/// <param name="Device">"/dev/loop3".</param>
+/// <param name="Entry">Its line in /proc/swaps, or null when swap is not on.</param>
+internal sealed record PartDevice(string Device, SwapEntry? Entry);
+
 /// <summary>
 /// A swap device or swap file on a mount, as found: any part may be missing after a failure. Each has a pool of its own and goes
 /// by the pool's name, which is unique in the mount and stays with it over every step: no name of a device is kept beside it.
@@ -10,13 +15,28 @@ namespace Tmem.Ctl.Swap;
 /// <param name="Pool">The pool's name, and so the device's; "" if it no longer has one.</param>
 /// <param name="Path">The file, for people.</param>
 /// <param name="File">Its identity; null if unknown, or if there is no file (yet, or any more).</param>
-/// <param name="Device">Its loop device, or null.</param>
-/// <param name="Entry">Its line in /proc/swaps, or null when swap is not on.</param>
+/// <param name="Parts">Its loop devices, as they follow one another in the file.</param>
 /// <param name="IsOurs">Whether "swap on" made it; any other is shown, but not touched.</param>
 /// <param name="PoolMade">Whether "swap on" made the pool too.</param>
-internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, string? Device, SwapEntry? Entry, bool IsOurs,
+internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, IReadOnlyList<PartDevice> Parts, bool IsOurs,
     bool PoolMade)
 {
+    /// <summary>Its loop devices in words, or null.</summary>
+    public string? Device => Parts switch
+    {
+        [] => null,
+        [var one] => one.Device,
+        [var first, ..] => $"{first.Device} and {Parts.Count - 1} more",
+    };
+
+    /// <summary>The parts that are on, taken together; null if none is. The priority is the first's.</summary>
+    public SwapEntry? Entry => Entries is { Count: > 0 } on
+        ? new SwapEntry(on[0].Device, on.Sum(one => one.SizeBytes), on.Sum(one => one.UsedBytes), on.Max(one => one.Priority))
+        : null;
+
+    /// <summary>The parts that are on.</summary>
+    public IReadOnlyList<SwapEntry> Entries => [.. Parts.Select(part => part.Entry).OfType<SwapEntry>()];
+
     /// <summary>The file's name in its pool.</summary>
     public const string Name = ControlProtocol.SwapFile;
 
@@ -63,18 +83,21 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
     {
         var swaps = system.Swaps();
         var found = new List<SwapFile>();
-        foreach (var loop in system.Loops())
+        foreach (var loop in system.Loops().OrderBy(loop => loop.Offset))
         {
             if (loop.File is not { } file || !file.IsOn(mount.Connection)) continue;
-            var entry = swaps.FirstOrDefault(entry => entry.Device == loop.Device);
+            var part = new PartDevice(loop.Device, swaps.FirstOrDefault(entry => entry.Device == loop.Device));
             if (SwapMark.TryRead(loop.Note, out var mark))
-                found.Add(new SwapFile(pools.FirstOrDefault(pool => pool.Id == mark.Pool)?.Name ?? "", loop.BackingFile, file,
-                    loop.Device, entry, true, mark.Made));
+            {
+                var name = pools.FirstOrDefault(pool => pool.Id == mark.Pool)?.Name ?? "";
+                var at = found.FindIndex(other => other.IsOurs && other.File == file && other.Pool == name);
+                if (at < 0) found.Add(new SwapFile(name, loop.BackingFile, file, [part], true, mark.Made));
+                else found[at] = found[at] with { Parts = [.. found[at].Parts, part] };
+            }
             else if (Old(system, mount, loop, file, pools) is { } old)
-                found.Add(old with { Entry = entry });
-            else if (entry is not null)
-                found.Add(new SwapFile(PoolOf(mount, loop.BackingFile, pools), loop.BackingFile, file, loop.Device, entry, false,
-                    false));
+                found.Add(old with { Parts = [part] });
+            else if (part.Entry is not null)
+                found.Add(new SwapFile(PoolOf(mount, loop.BackingFile, pools), loop.BackingFile, file, [part], false, false));
         }
         return found;
     }
@@ -102,7 +125,7 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
             return isClaimed || (pool.ForSwap == true && folder.Names().Count == 0) ? Left(null, wasMade) : null;
 
             SwapFile Left(FileIdentity? found, bool made) =>
-                new(pool.Name, found is null ? top : $"{top}/{Name}", found, null, null, true, made);
+                new(pool.Name, found is null ? top : $"{top}/{Name}", found, [], true, made);
         }
     }
 
@@ -112,9 +135,7 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, st
     {
         var name = PoolOf(mount, loop.BackingFile, pools);
         return pools.FirstOrDefault(pool => pool.Name == name) is { } pool && Leftover(system, mount, pool) is { } left
-            && left.File == file
-            ? left with { Device = loop.Device }
-            : null;
+            && left.File == file ? left : null;
     }
 
     /// <summary>

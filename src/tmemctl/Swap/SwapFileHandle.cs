@@ -12,7 +12,8 @@ internal sealed class SwapFileHandle(int descriptor, FileIdentity identity) : IS
     public FileIdentity Identity { get; } = identity;
 
     /// <inheritdoc/>
-    public string? Attach(string note, out ISwapDevice? device) => LoopDevice.Attach(descriptor, Identity, note, out device);
+    public string? Attach(SwapPart part, string note, out ISwapDevice? device) =>
+        LoopDevice.Attach(descriptor, Identity, part, note, out device);
 
     /// <inheritdoc/>
     /// <remarks>

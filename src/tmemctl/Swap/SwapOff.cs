@@ -52,13 +52,13 @@ internal sealed class SwapOff(SwapContext context, string? pool, bool all)
         var removal = new SwapRemoval(context, before);
         foreach (var file in ours)
         {
-            if (file.Entry is { } entry && TurnOff(file, entry, before.Processes.WorkerPid) is var (what, remedy))
+            if (TurnOff(file, before.Processes.WorkerPid) is var (what, remedy))
                 return _terminal.Fail(ExitCode.Failed, what, remedy);
             if (removal.Run(file) is { } problem) return _terminal.Fail(ExitCode.Failed, $"swap off failed: {problem}",
                 $"remove the cause and run '{_again}' again");
         }
         if (!_terminal.Take(context.Client.Status(), out var after, out exit)) return exit;
-        var report = new SwapOffReport([.. ours.Select(file => file.Device).OfType<string>()], removal.PoolsRemoved,
+        var report = new SwapOffReport([.. ours.SelectMany(file => file.Parts).Select(part => part.Device)], removal.PoolsRemoved,
             before.Store.UsedBytes, after.Store.UsedBytes);
         return _terminal.Done(report, output => Write(output, report, after));
     }
@@ -66,24 +66,33 @@ internal sealed class SwapOff(SwapContext context, string? pool, bool all)
     private string Room => "end processes, raise the limit of their memory group or turn on other swap, then run "
         + $"'{_again}' again";
 
-    private (string What, string Remedy)? TurnOff(SwapFile file, SwapEntry entry, int daemon)
+    private (string What, string Remedy)? TurnOff(SwapFile file, int daemon)
     {
-        _terminal.Note($"swapoff {entry.Device}: {Words.Size(entry.UsedBytes)} return to memory, this may take a while");
-        if (TurnOff(entry) is not { } off) return null;
-        // It has moved as much as it could: less is missing by now.
-        var now = file with { Entry = context.System.Swaps().FirstOrDefault(swap => swap.Device == entry.Device) ?? entry };
-        return ($"swap off failed: could not swapoff {entry.Device}: {off}"
-            + (Shortage([now], daemon) is { } missing ? $"; {missing}" : ""),
-            off.Contains(OutOfMemory, StringComparison.Ordinal) ? Room : $"remove the cause and run '{_again}' again");
+        if (file.Entry is not { } whole) return null;
+        _terminal.Note($"swapoff {file.Device}: {Words.Size(whole.UsedBytes)} return to memory, this may take a while");
+        using var progress = _terminal.Progress(() => Now(file).Entry is { } now
+            ? $"{Words.Size(now.UsedBytes)} of {Words.Size(whole.UsedBytes)} are still on {file.Device}" : null,
+            context.ProgressPause);
+        // The last first: what is swapped out meanwhile goes to those before it.
+        for (var number = file.Entries.Count - 1; number >= 0; number--)
+        {
+            var part = file.Entries[number];
+            if (context.System.SwapOff(part.Device) is not { } off) continue;
+            // It has moved as much as it could: less is missing by now.
+            var missing = Shortage([Now(file)], daemon);
+            foreach (var done in file.Entries.Skip(number + 1)) context.System.SwapOn(done.Device, done.Priority);
+            return ($"swap off failed: could not swapoff {part.Device}: {off}" + (missing is null ? "" : $"; {missing}"),
+                off.Contains(OutOfMemory, StringComparison.Ordinal) ? Room : $"remove the cause and run '{_again}' again");
+        }
+        return null;
     }
 
-    private string? TurnOff(SwapEntry entry)
+    /// <summary>The kernel keeps the line of a part until its last page is back.</summary>
+    private SwapFile Now(SwapFile file)
     {
-        // The kernel keeps the line until the last page is back.
-        using var progress = _terminal.Progress(() => context.System.Swaps().FirstOrDefault(swap => swap.Device == entry.Device)
-            is { } now ? $"{Words.Size(now.UsedBytes)} of {Words.Size(entry.UsedBytes)} are still on {entry.Device}" : null,
-            context.ProgressPause);
-        return context.System.SwapOff(entry.Device);
+        var swaps = context.System.Swaps();
+        return file with { Parts = [.. file.Parts.Select(part =>
+            part with { Entry = swaps.FirstOrDefault(swap => swap.Device == part.Device) })] };
     }
 
     /// <summary>Of all that are to be turned off together: none of them has room for what another one gives back.</summary>
@@ -93,7 +102,7 @@ internal sealed class SwapOff(SwapContext context, string? pool, bool all)
         var stored = devices.Sum(device => context.Client.ShowPool(device.Pool).Value?.Figures is { } figures
             ? figures.SlotBytes + figures.IndexBytes : 0);
         return context.System.Memory(daemon)
-            .Shortage([.. devices.Select(device => device.Entry!)], context.System.Swaps(), stored);
+            .Shortage([.. devices.SelectMany(device => device.Entries)], context.System.Swaps(), stored);
     }
 
     private static void Write(TextWriter output, SwapOffReport report, StatusReply after)

@@ -28,17 +28,12 @@ internal sealed class SwapOn(SwapContext context)
     /// <summary>A size that may be a share of the store's capacity; or what is wrong with it.</summary>
     public delegate long SizeOf(long capacity, out string? problem);
 
-    /// <inheritdoc cref="Run(SizeOf, int, string, long, bool)"/>
-    public int Run(long? size, int priority, string pool, long reserve, bool force)
+    /// <summary>A size that is known.</summary>
+    public static SizeOf Exactly(long size) => (long _, out string? problem) =>
     {
-        return Run(size is null ? null : Fixed, priority, pool, reserve, force);
-
-        long Fixed(long capacity, out string? problem)
-        {
-            problem = null;
-            return size.Value;
-        }
-    }
+        problem = null;
+        return size;
+    };
 
     /// <summary>Carries it out; returns the exit code.</summary>
     /// <param name="wanted">Size of the device; null for what the store surely holds.</param>
@@ -57,7 +52,8 @@ internal sealed class SwapOn(SwapContext context)
         using var held = alone;
         if (!SwapFile.TryFind(context, status, out var files, out exit)) return exit;
         if (files.FirstOrDefault(file => file is { IsOurs: true, Entry: not null } && file.Pool == pool) is { } on)
-            return _terminal.Fail(ExitCode.Failed, $"swap is on already: {on.Device}, file {on.Path}",
+            return on.Entries.Count < on.Parts.Count ? Complete(on) : _terminal.Fail(ExitCode.Failed,
+                $"swap is on already: {on.Device}, file {on.Path}",
                 $"turn it off first with '{context.OffLine(pool)}', or name another device");
         var made = false;
         foreach (var left in files.Where(file => file is { IsOurs: true, Entry: null }))
@@ -96,11 +92,38 @@ internal sealed class SwapOn(SwapContext context)
                 $"of {Words.Size(bytes)} the store surely holds {Words.Size(sure)}"
                 + $"{(others.Count == 0 ? "" : $" beside {Those(others)}")}: if pages do not shrink, "
                 + "writes fail beyond that while the kernel thinks there is room");
-        var device = work.Device!.Name;
-        var report = new SwapOnReport(device, bytes, priority, pool, work.Made, path, sure);
-        return _terminal.Done(report, output =>
-            output.WriteLine($"swap is on: {device}, {Words.Size(bytes)}, priority {priority}, file {Table.Printable(path)}"));
+        return Done(new SwapOnReport(work.Devices[0].Name, bytes, priority, work.Devices.Count, pool, work.Made, path, sure));
     }
+
+    /// <summary>
+    /// Turns on the parts that a "swap on" which was killed has not reached, or a "swap off" has turned off. They are attached
+    /// and signed: the one turns none on before that is done for all, and the other removes nothing before all are off.
+    /// </summary>
+    private int Complete(SwapFile file)
+    {
+        // By one that is on, whichever that is.
+        var known = file.Parts.Index().First(part => part.Item.Entry is not null);
+        var first = known.Item.Entry!.Priority + known.Index;
+        foreach (var (number, (device, _)) in file.Parts.Index().Where(part => part.Item.Entry is null))
+        {
+            if (context.System.SwapOn(device, SwapParts.Priority(first, number)) is { } problem)
+                return _terminal.Fail(ExitCode.Failed, $"swap is on in part: could not swapon {device}: {problem}",
+                    $"turn it off first with '{context.OffLine(file.Pool)}'");
+        }
+        _terminal.Note($"{Table.Printable(file.Words)} was on in part, and is on as it was made");
+        var bytes = context.System.Swaps().Where(entry => file.Parts.Any(part => part.Device == entry.Device))
+            .Sum(entry => entry.SizeBytes + Page);
+        return Done(new SwapOnReport(file.Parts[0].Device, bytes, first, file.Parts.Count, file.Pool, PoolMade: false, file.Path,
+            bytes));
+    }
+
+    private int Done(SwapOnReport report) => _terminal.Done(report, output =>
+    {
+        var last = SwapParts.Priority(report.Priority, report.Parts - 1);
+        output.WriteLine($"swap is on: {report.Device}{(report.Parts == 1 ? "" : $" and {report.Parts - 1} more")}, "
+            + $"{Words.Size(report.SizeBytes)}, {(report.Parts == 1 ? "priority" : "priorities")} {report.Priority}"
+            + $"{(last < report.Priority ? $" to {last}" : "")}, file {Table.Printable(report.File)}");
+    });
 
     private List<Step> Steps(Work work, bool exists, MountPlace mount, string path, long bytes, int priority)
     {
@@ -118,16 +141,30 @@ internal sealed class SwapOn(SwapContext context)
         steps.Add(new Step($"create file {path} of {Words.Size(bytes)}", () =>
             work.Folder!.Create(SwapFile.Name, bytes, work.Mark, out work.File),
             () => RemoveFile(work)));
-        steps.Add(new Step($"attach a loop device to {path}", () => work.File!.Attach(work.Mark, out work.Device), () =>
-            Detach(work)));
-        steps.Add(new Step("use direct I/O on the loop device", () => work.Device!.RequireDirectIo()));
-        steps.Add(new Step($"cap the loop device's requests at {LargestRequestKib} KiB", () =>
-            work.Device!.CapRequests(LargestRequestKib)));
-        steps.Add(new Step("write the swap signature on the loop device", () => work.Device!.MakeSwap(bytes)));
+        var parts = SwapParts.Of(bytes, context.System.Swaps().Count);
+        foreach (var part in parts)
+        {
+            steps.Add(new Step($"attach a loop device to {path}", () => Attach(work, part), () => Detach(work)));
+            steps.Add(new Step("use direct I/O on the loop device", () => work.Devices[^1].RequireDirectIo()));
+            steps.Add(new Step($"cap the loop device's requests at {LargestRequestKib} KiB", () =>
+                work.Devices[^1].CapRequests(LargestRequestKib)));
+            steps.Add(new Step("write the swap signature on the loop device", () => work.Devices[^1].MakeSwap(part.Size)));
+        }
         steps.Add(new Step($"make sure that nobody else has {path} open", () => work.File!.RequireSole()));
-        steps.Add(new Step("swapon the loop device", () => work.Device!.SwapOn(priority), () =>
-            context.System.SwapOff(work.Device!.Name)));
+        for (var number = 0; number < parts.Count; number++)
+        {
+            var (at, its) = (number, SwapParts.Priority(priority, number));
+            steps.Add(new Step("swapon the loop device", () => work.Devices[at].SwapOn(its), () =>
+                context.System.SwapOff(work.Devices[at].Name)));
+        }
         return steps;
+    }
+
+    private static string? Attach(Work work, SwapPart part)
+    {
+        if (work.File!.Attach(part, work.Mark, out var device) is { } problem) return problem;
+        work.Devices.Add(device!);
+        return null;
     }
 
     /// <summary>Puts the swap file out of others' reach: a user who may write in the directory could replace the file.</summary>
@@ -160,11 +197,11 @@ internal sealed class SwapOn(SwapContext context)
 
     private string? Detach(Work work)
     {
-        var name = work.Device!.Name;
+        var device = work.Devices[^1];
+        work.Devices.RemoveAt(work.Devices.Count - 1);
         // Our own descriptor would keep it attached.
-        work.Device.Dispose();
-        work.Device = null;
-        return context.System.DetachLoop(name);
+        device.Dispose();
+        return context.System.DetachLoop(device.Name);
     }
 
     /// <summary>
@@ -256,11 +293,11 @@ internal sealed class SwapOn(SwapContext context)
         public string Mark => new SwapMark(Id, Made).Text;
         public IPoolFolder? Folder;
         public ISwapFile? File;
-        public ISwapDevice? Device;
+        public List<ISwapDevice> Devices { get; } = [];
 
         public void Dispose()
         {
-            Device?.Dispose();
+            foreach (var device in Devices) device.Dispose();
             File?.Dispose();
             Folder?.Dispose();
         }

@@ -3,7 +3,7 @@ using Tmem.Ctl.Output;
 
 namespace Tmem.Ctl.Swap;
 
-/// <summary>Removes what is left of a swap file that "swap on" made: device, file, and the pool if it was made for it.</summary>
+/// <summary>Removes what is left of a swap file that "swap on" made: devices, file, and the pool if it was made for it.</summary>
 internal sealed class SwapRemoval(SwapContext context, StatusReply status)
 {
     private readonly List<string> _pools = [];
@@ -18,8 +18,8 @@ internal sealed class SwapRemoval(SwapContext context, StatusReply status)
     /// <param name="keepPool">Whether to keep the pool even if it was made for the file.</param>
     public string? Run(SwapFile file, bool keepPool = false)
     {
-        if (file.Device is { } device
-            && context.System.DetachLoop(device) is { } detach) return $"could not detach {device}: {detach}";
+        foreach (var (device, _) in file.Parts)
+            if (context.System.DetachLoop(device) is { } detach) return $"could not detach {device}: {detach}";
         if (file.Pool.Length == 0) return null;
         if (RemoveFile(file) is { } remove) return $"could not remove {file.Path}: {remove}";
         return file.PoolMade && !keepPool ? DestroyPool(file.Pool) : null;

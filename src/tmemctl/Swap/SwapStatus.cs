@@ -30,7 +30,7 @@ internal sealed class SwapStatus(SwapContext context)
         {
             if (file.Entry is not { } entry)
             {
-                leftovers.Add(new SwapLeftover(file.Path, file.Device, file.Pool));
+                leftovers.Add(new SwapLeftover(file.Path, file.Parts is [var first, ..] ? first.Device : null, file.Pool));
                 continue;
             }
             var reply = context.Client.ShowPool(file.Pool);
@@ -51,6 +51,8 @@ internal sealed class SwapStatus(SwapContext context)
     private static SwapDeviceReport Device(SwapFile file, SwapEntry entry, PoolFigures figures, Wall wall) => new()
     {
         Device = entry.Device,
+        Parts = [.. file.Entries.Select(part =>
+            new SwapPartReport(part.Device, part.SizeBytes, part.UsedBytes, part.Priority))],
         SizeBytes = entry.SizeBytes,
         UsedBytes = entry.UsedBytes,
         Priority = entry.Priority,
@@ -81,14 +83,14 @@ internal sealed class SwapStatus(SwapContext context)
         Table.Write(output, ["DEVICE", "SIZE>", "USED>", "PRIORITY>", "POOL", "ORIGINAL>", "COMPRESSED>", "RATIO>", "MEMORY>",
             "FILE"], devices.Select(device => (IReadOnlyList<string>)
         [
-            device.Device, Words.Size(device.SizeBytes), Words.Size(device.UsedBytes), Words.Count(device.Priority), device.Pool,
+            device.Name, Words.Size(device.SizeBytes), Words.Size(device.UsedBytes), Words.Count(device.Priority), device.Pool,
                 Words.Size(device.OriginalBytes),
             Words.Size(device.CompressedBytes), Words.Ratio(device.OriginalBytes, device.CompressedBytes),
                 Words.Size(device.MemoryBytes), device.File,
         ]));
         foreach (var device in devices)
         {
-            output.WriteLine($"{device.Device}: {Room(device)}");
+            output.WriteLine($"{device.Name}: {Room(device)}");
             if (!device.Ours)
                 output.WriteLine($"{device.Device}: not made by '{Table.Printable(context.Tmemctl.Line("swap on"))}'; "
                     + $"'swapoff {device.Device}' turns it off");

@@ -7,7 +7,7 @@ namespace Tmem.Benchmarks.Swap;
 internal sealed class TmemPeer(string binaries, string[] daemonArguments) : ISwapPeer
 {
     private TmemDaemon? _daemon;
-    private string _device = "";
+    private string[] _devices = [];
 
     public string Name => "tmem";
 
@@ -17,11 +17,12 @@ internal sealed class TmemPeer(string binaries, string[] daemonArguments) : ISwa
         var before = SwapDevice.All();
         _daemon.Must("swap", "on", "--size", bytes.ToString(CultureInfo.InvariantCulture), "--priority",
             priority.ToString(CultureInfo.InvariantCulture));
-        _device = SwapDevice.All().Except(before).FirstOrDefault()
-            ?? throw new BenchmarkException("tmemctl swap on succeeded, but /proc/swaps has no new device.");
+        _devices = [.. SwapDevice.All().Except(before)];
+        if (_devices.Length == 0)
+            throw new BenchmarkException("tmemctl swap on succeeded, but /proc/swaps has no new device.");
     }
 
-    public StoreUse Use() => new(SwapDevice.UsedBytes(_device), _daemon!.UsedBytes(),
+    public StoreUse Use() => new(_devices.Sum(SwapDevice.UsedBytes), _daemon!.UsedBytes(),
         ProcessFamily.ResidentBytes(_daemon.Id));
 
     public double? DaemonCpuSeconds() => ProcessFamily.CpuSeconds(_daemon!.Id);

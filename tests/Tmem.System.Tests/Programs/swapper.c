@@ -6,6 +6,8 @@
 //   swapper walk MEBIBYTES PASSES LOOKUPS  small objects that count who refers to them: walks over all of them as a garbage
 //                                          collector does, then looks objects up at random; each visit writes. Prints
 //                                          "done"
+//   swapper rewrite MEBIBYTES WRITES       fills that much memory, then writes to that many pages at random; prints "filled",
+//                                          and waits for the end of its input
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +63,17 @@ static int walk(char *memory, size_t bytes, long passes, long lookups)
     return 0;
 }
 
+static int rewrite(char *memory, size_t bytes, long writes)
+{
+    for (size_t at = 0; at < bytes; at += 4096) fill((uint64_t *)(memory + at), at / 4096, 0);
+    state = 1;
+    for (long i = 0; i < writes; i++) ++*(uint64_t *)(memory + next_random() % (bytes / 4096) * 4096);
+    puts("filled");
+    fflush(stdout);
+    while (getchar() != EOF) {}
+    return 0;
+}
+
 int main(int count, char **words)
 {
     if (count < 4) return 2;
@@ -69,5 +82,6 @@ int main(int count, char **words)
     char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return 3;
     if (strcmp(words[1], "hold") == 0) return hold(memory, bytes, strcmp(words[3], "random") == 0);
+    if (strcmp(words[1], "rewrite") == 0) return rewrite(memory, bytes, atol(words[3]));
     return walk(memory, bytes, atol(words[3]), count > 4 ? atol(words[4]) : 0);
 }

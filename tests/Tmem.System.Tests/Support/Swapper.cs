@@ -23,8 +23,16 @@ internal sealed class Swapper : IDisposable
     /// <summary>Starts one that holds so many MiB; returns once it has filled them.</summary>
     public static Swapper Hold(MemoryGroup group, int mebibytes, bool random, int seconds, bool shared = false)
     {
-        var swapper = new Swapper(group,
-            ["hold", $"{mebibytes}", random ? "random" : "text", shared ? "shared" : "private"]);
+        return Filled(new Swapper(group,
+            ["hold", $"{mebibytes}", random ? "random" : "text", shared ? "shared" : "private"]), seconds);
+    }
+
+    /// <summary>Starts one that holds so many MiB; returns once it has written to so many pages at random.</summary>
+    public static Swapper Rewrite(MemoryGroup group, int mebibytes, int writes, int seconds) =>
+        Filled(new Swapper(group, ["rewrite", $"{mebibytes}", $"{writes}"]), seconds);
+
+    private static Swapper Filled(Swapper swapper, int seconds)
+    {
         try
         {
             Assert.Equal("filled", Bounded.Run(() => swapper._process.StandardOutput.ReadLine(), seconds));
