@@ -48,14 +48,40 @@ internal sealed partial class ControlClient(string socketPath)
     /// <summary>Command lines that address the same daemon.</summary>
     public ControlCommand Command { get; } = new(socketPath);
 
+    /// <summary>Until the next try where one worker gives way to another, which takes some tens of milliseconds.</summary>
+    private const int Pause = 20;
+
+    /// <summary>Tries that end before the request is sent: a worker that ends may close a connection unread.</summary>
+    private const int MostUnread = 10;
+
+    /// <summary>
+    /// Asks again, within the time limit, what a worker did not begin because it gives way to another one: that does no harm,
+    /// even if it changes something, and whoever asks is to notice of an upgrade what it notices of a worker's death, a wait.
+    /// </summary>
     private Reply<T> Call<T>(string method, JsonElement? parameters, TimeSpan usual) where T : class
     {
         var patience = Patience ?? usual;
-        var sent = false;
+        var unread = MostUnread;
+        for (var started = Stopwatch.GetTimestamp(); ; Thread.Sleep(Pause))
+        {
+            var left = patience <= TimeSpan.Zero ? patience : patience - Stopwatch.GetElapsedTime(started);
+            var reply = CallOnce<T>(method, parameters, left, patience, out var isUnread);
+            if (reply.Error is not { Code: ControlErrorCode.NotBegun } && !(isUnread && --unread > 0)) return reply;
+            // A try with little time left could be sent and not answered, which is worse than a refusal.
+            var next = Stopwatch.GetElapsedTime(started) + TimeSpan.FromMilliseconds(Pause);
+            if (patience > TimeSpan.Zero && next > 3 * patience / 4) return reply;
+        }
+    }
+
+    private Reply<T> CallOnce<T>(string method, JsonElement? parameters, TimeSpan left, TimeSpan patience, out bool isUnread)
+        where T : class
+    {
+        var sent = isUnread = false;
         try
         {
-            var line = Exchange(new RpcRequest("2.0", 1, method, parameters), (int)Math.Max(patience.TotalMilliseconds, 0),
-                ref sent);
+            // 0 is no limit.
+            var limit = (int)Math.Max(left.TotalMilliseconds, patience > TimeSpan.Zero ? 1 : 0);
+            var line = Exchange(new RpcRequest("2.0", 1, method, parameters), limit, ref sent);
             using var reply = JsonDocument.Parse(line);
             if (reply.RootElement.ValueKind != JsonValueKind.Object) return Foreign<T>();
             if (Member<RpcError>(reply, "error") is { } error) return new Reply<T>(null, error, null);
@@ -71,6 +97,7 @@ internal sealed partial class ControlClient(string socketPath)
         }
         catch (SocketException error)
         {
+            isUnread = error.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown;
             var (why, remedy) = Explain(error.SocketErrorCode, error.Message);
             return Nobody<T>(why, remedy) with
             {

@@ -396,6 +396,23 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("it does not answer", outcome.Error);
     }
 
+    /// <summary>A refusal that proves that nothing was begun is no answer yet: one worker gives way to another.</summary>
+    [Theory]
+    [InlineData("pool", "list")]
+    [InlineData("pool", "create", "x")]
+    [InlineData("client", "list")]
+    [InlineData("metrics")]
+    public void What_was_not_begun_because_of_an_upgrade_is_asked_again_until_the_time_is_up(params string[] command)
+    {
+        _server.NotBegun = 3;
+        Assert.Equal(ExitCode.Done, Ctl.Run(_server, command).Code);
+        Assert.Equal(4, _server.Calls.Count);
+        _server.NotBegun = int.MaxValue;
+        var refused = Ctl.Run(_server, [.. command, "--timeout", "2"]);
+        Assert.Equal((ExitCode.Failed, ""), (refused.Code, refused.Output));
+        Assert.Equal("tmemctl: an upgrade to tmemd is under way; ask again in a moment\n", refused.Error);
+    }
+
     public void Dispose() => _server.Dispose();
 
     private sealed class FailingWriter(Exception failure) : StringWriter

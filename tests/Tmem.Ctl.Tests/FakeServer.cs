@@ -59,6 +59,8 @@ internal sealed class FakeServer : IDisposable
     public string? Raw { get; set; }
     /// <summary>Refuses every pool.create with this.</summary>
     public RpcError? CreateError { get; set; }
+    /// <summary>How many requests are not begun, as beside an upgrade.</summary>
+    public int NotBegun { get; set; }
     /// <summary>How often pool.destroy finds the pool busy.</summary>
     public int Busy { get; set; }
     /// <summary>Takes requests and answers none; with <see cref="Closes"/> it hangs up as well.</summary>
@@ -130,7 +132,8 @@ internal sealed class FakeServer : IDisposable
 
     private string Answer(RpcRequest request)
     {
-        var (result, error) = Carry(request);
+        var (result, error) = NotBegun-- > 0 ? (null, new RpcError(ControlErrorCode.NotBegun, "an upgrade to tmemd is under way",
+            new RpcErrorData(request.Method, "ask again in a moment"))) : Carry(request);
         return error is null
             ? $$"""{"jsonrpc":"2.0","id":1,"result":{{result}}}"""
             : $$"""{"jsonrpc":"2.0","id":1,"error":{{JsonSerializer.Serialize(error, ControlJson.Default.RpcError)}}}""";

@@ -155,4 +155,6 @@ internal static class ControlErrorCode
     public const int NotAdopted = -32010;
     /// <summary>Too many requests at once.</summary>
     public const int TooManyConnections = -32008;
+    /// <summary>Nothing was begun, because one worker gives way to another: whoever asks again is answered by either.</summary>
+    public const int NotBegun = -32011;
 }

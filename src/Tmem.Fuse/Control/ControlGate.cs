@@ -7,7 +7,7 @@ namespace Tmem.Fuse.Control;
 internal sealed class ControlGate
 {
     private readonly object _monitor = new();
-    private readonly List<string> _calls = [];
+    private readonly List<(string Method, bool Always)> _calls = [];
     private string? _closed;
 
     /// <summary>Begins a call.</summary>
@@ -19,7 +19,7 @@ internal sealed class ControlGate
         lock (_monitor)
         {
             if (_closed is not null && !(always && IsHeld)) return _closed;
-            _calls.Add(method);
+            _calls.Add((method, always));
             return null;
         }
     }
@@ -29,17 +29,19 @@ internal sealed class ControlGate
     {
         lock (_monitor)
         {
-            _calls.Remove(method);
+            _calls.RemoveAt(_calls.FindIndex(call => call.Method == method));
             Monitor.PulseAll(_monitor);
         }
     }
 
-    /// <summary>Waits until no other call is under way, and lets none begin, until <see cref="Release"/>.</summary>
-    /// <param name="own">The caller's own call, which continues.</param>
+    /// <summary>
+    /// Waits until no call is under way, and lets none begin, until <see cref="Release"/>; short read-only calls come and go
+    /// meanwhile.
+    /// </summary>
     /// <param name="why">The reason given to later calls.</param>
     /// <param name="patience">How long to wait.</param>
     /// <param name="inTheWay">When false: a call under way, or the reason of an earlier hold or close.</param>
-    public bool TryHold(string own, string why, TimeSpan patience, out string inTheWay)
+    public bool TryHold(string why, TimeSpan patience, out string inTheWay)
     {
         lock (_monitor)
         {
@@ -48,7 +50,7 @@ internal sealed class ControlGate
             (_closed, IsHeld) = (why, true);
             for (var until = Environment.TickCount64 + (long)patience.TotalMilliseconds; ;)
             {
-                if (_calls.Find(call => call != own) is not { } other) return true;
+                if (_calls.Find(call => !call.Always).Method is not { } other) return true;
                 inTheWay = $"'{other}' is being carried out";
                 var left = until - Environment.TickCount64;
                 if (left > 0 && Monitor.Wait(_monitor, (int)left)) continue;

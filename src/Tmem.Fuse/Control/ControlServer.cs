@@ -211,7 +211,12 @@ internal sealed class ControlServer : IDisposable
         {
             lock (_gate)
             {
-                if (_stopping) break;
+                if (_stopping)
+                {
+                    connection.Refuse(RpcAnswer.Fail(ControlErrorCode.NotBegun, "this worker ends, or gives way to another one",
+                        SocketPath, "ask again in a moment"));
+                    return;
+                }
                 var place = FindPlace();
                 if (place == Place.None) break;
                 // Started under the lock, because Dispose joins every thread that it finds here.

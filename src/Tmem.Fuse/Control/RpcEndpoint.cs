@@ -91,8 +91,13 @@ internal sealed class RpcEndpoint(ControlMethods methods, ControlGate gate, Cont
 
     private RpcAnswer Enter(string method, JsonElement? parameters, Func<bool> wanted)
     {
-        if (gate.TryEnter(method, always: method is ControlMethod.Status or ControlMethod.Upgrade) is { } why)
-            return RpcAnswer.Fail(ControlErrorCode.Busy, why, method.Length <= 100 ? method : "method", "ask again in a moment");
+        // What only tells figures is told by whichever worker has the store; and a second upgrade is not to wait for the first.
+        var always = ControlMethod.IsOfFigures(method) || method is ControlMethod.Upgrade;
+        if (gate.TryEnter(method, always) is { } why)
+        {
+            return RpcAnswer.Fail(ControlErrorCode.NotBegun, why, method.Length <= 100 ? method : "method",
+                "ask again in a moment");
+        }
         try
         {
             return methods.Call(method, parameters, wanted);

@@ -196,9 +196,9 @@ internal sealed class RunningDaemon : IDaemon
         if (wish.Codec is { } codec) settings.Codec = (int)codec;
         var path = wish.Binary ?? Handover.ProgramPathOf(in settings);
         var why = $"an upgrade to {path} is under way";
-        if (!_calls.TryHold(ControlMethod.Upgrade, why, s_callPatience, out var inTheWay))
+        if (!_calls.TryHold(why, s_callPatience, out var inTheWay))
         {
-            reason = $"{inTheWay}; ask again when that is done";
+            reason = $"{inTheWay}; wait until that is done";
             return false;
         }
         var program = -1;

@@ -69,9 +69,9 @@ internal sealed class KeeperPeer
         lock (_monitor)
         {
             if (!_watched) return $"no keeper is there to start a new worker; run '{_handover.Tmemctl.Line("adopt")}' first";
-            if (_retires) return "this worker has just given way to another one; ask that one in a moment";
+            if (_retires) return "this worker has just given way to another one; wait a moment";
             if (_upgrade is { Task.IsCompleted: false })
-                return $"an upgrade to {_wished} is under way already; ask again when it is done";
+                return $"an upgrade to {_wished} is under way already; wait until that is done";
             _upgrade = done = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
             _wished = Handover.ProgramPathOf(in settings);
             _handover.UpgradeProblem = "";

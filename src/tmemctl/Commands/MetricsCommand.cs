@@ -52,7 +52,7 @@ internal static class MetricsCommand
         var now = Snapshot.Take(context.Client, context.System, out var reply);
         try
         {
-            Replace(path, now is null ? PrometheusText.OfNone() : PrometheusText.Of(now));
+            Replace(path, TextOf(now, reply));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -97,7 +97,11 @@ internal static class MetricsCommand
     }
 
     private static string Collect(ControlClient client, ISwapSystem system) =>
-        Snapshot.Take(client, system, out _) is { } now ? PrometheusText.Of(now) : PrometheusText.OfNone();
+        TextOf(Snapshot.Take(client, system, out var reply), reply);
+
+    /// <summary>A daemon that refuses to tell its figures answers: it is up.</summary>
+    private static string TextOf(Snapshot? now, Reply<MetricsReply> reply) =>
+        now is not null ? PrometheusText.Of(now) : PrometheusText.OfNone(isUp: reply.Error is not null);
 
     /// <summary>"127.0.0.1:9738", "[::1]:9738", ":9738" for all addresses.</summary>
     private static IPEndPoint? Place(ArgumentResult result)

@@ -21,12 +21,13 @@ internal static class PrometheusText
         return text.ToString();
     }
 
-    /// <summary>What there is without a daemon.</summary>
-    public static string OfNone()
+    /// <summary>What there is without a snapshot.</summary>
+    /// <param name="isUp">Whether the daemon has answered, with a refusal.</param>
+    public static string OfNone(bool isUp)
     {
         var text = new StringBuilder();
         AppendHead(text, MetricTable.Up, MetricTable.UpHelp, MetricType.Gauge);
-        AppendLine(text, MetricTable.Up, [], 0);
+        AppendLine(text, MetricTable.Up, [], isUp ? 1 : 0);
         return text.ToString();
     }
 

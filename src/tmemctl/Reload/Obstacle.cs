@@ -24,7 +24,8 @@ internal sealed record Obstacle(string Why, int Exit = ExitCode.Failed, string R
     public static Obstacle? Of<T>(Reply<T> reply) where T : class => reply switch
     {
         { Value: not null } => null,
-        { Error: { } error } => error.Code == ControlErrorCode.Busy ? new(reply.Problem!, Remedy: Again) : new(reply.Problem!),
+        { Error: { } error } => error.Code is ControlErrorCode.Busy or ControlErrorCode.NotBegun
+            ? new(reply.Problem!, Remedy: Again) : new(reply.Problem!),
         // It answered before, and may have done the changes before this one.
         _ => new(reply.Problem!, ExitCode.Unknown, Again),
     };

@@ -136,6 +136,16 @@ public sealed class MetricsTests : IDisposable
     }
 
     [Fact]
+    public void A_daemon_that_refuses_to_tell_is_up()
+    {
+        var path = Path.Combine(_folder, "tmem.prom");
+        _server.NotBegun = int.MaxValue;
+        Assert.Equal(ExitCode.Failed, Ctl.Run(_server, "metrics", "--textfile", path, "--timeout", "2").Code);
+        var only = Exposition.Read(File.ReadAllText(path)).Single();
+        Assert.Equal(("tmem_up", 1), (only.Name, only.Samples.Single().Value));
+    }
+
+    [Fact]
     public void A_file_that_cannot_be_written_is_one_line_and_leaves_nothing()
     {
         var outcome = Ctl.Run(_server, "metrics", "--textfile", Path.Combine(_folder, "none", "tmem.prom"));

@@ -1,3 +1,4 @@
+using Tmem.Control.Messages;
 using Tmem.Fuse.Control;
 using Xunit;
 
@@ -35,18 +36,21 @@ public sealed class ControlGateTests
         var gate = new ControlGate();
         gate.TryEnter("upgrade", always: true);
         gate.TryEnter("pool.destroy", always: false);
-        Assert.False(gate.TryHold("upgrade", "an upgrade is under way", s_moment, out var inTheWay));
+        Assert.False(gate.TryHold("an upgrade is under way", s_moment, out var inTheWay));
         Assert.Contains("pool.destroy", inTheWay, StringComparison.Ordinal);
         // It gave up: nothing is held.
         Assert.Null(gate.TryEnter("check", always: false));
         gate.Leave("check");
         gate.Leave("pool.destroy");
-        Assert.True(gate.TryHold("upgrade", "an upgrade is under way", s_moment, out _));
+        // One who asks for figures again and again is not waited for.
+        Assert.Null(gate.TryEnter("metrics", always: true));
+        Assert.True(gate.TryHold("an upgrade is under way", s_moment, out _));
+        gate.Leave("metrics");
         Assert.Equal("an upgrade is under way", gate.TryEnter("pool.destroy", always: false));
         Assert.Null(gate.TryEnter("status", always: true));
         gate.Leave("status");
         Assert.Null(gate.TryEnter("upgrade", always: true));
-        Assert.False(gate.TryHold("upgrade", "another", s_moment, out inTheWay));
+        Assert.False(gate.TryHold("another", s_moment, out inTheWay));
         Assert.Equal("an upgrade is under way", inTheWay);
         gate.Leave("upgrade");
         gate.Release();
@@ -59,6 +63,21 @@ public sealed class ControlGateTests
     }
 
     [Fact]
+    public void Beside_an_upgrade_figures_are_told_and_nothing_is_changed()
+    {
+        using var fixture = new ControlServerFixture();
+        Assert.True(fixture.Calls.TryHold("an upgrade is under way", s_moment, out _));
+        using var peer = fixture.Connect();
+        foreach (var method in (string[])["status", "metrics", "pool.list", "client.list"])
+            Assert.NotNull(peer.Ask($$"""{"jsonrpc":"2.0","id":1,"method":"{{method}}"}""")["result"]);
+        foreach (var method in (string[])["compact", "pool.create", "check"])
+        {
+            Assert.Equal(ControlErrorCode.NotBegun,
+                peer.Ask($$"""{"jsonrpc":"2.0","id":1,"method":"{{method}}"}""")["error"]!["code"]!.GetValue<int>());
+        }
+    }
+
+    [Fact]
     public void A_call_that_comes_to_a_closed_gate_is_told_so()
     {
         using var fixture = new ControlServerFixture();
@@ -67,7 +86,9 @@ public sealed class ControlGateTests
         var closing = ControlServerFixture.StartWaiting(() => fixture.Calls.Close("this worker gives way"));
         using var other = fixture.Connect();
         other.Send("""{"jsonrpc":"2.0","id":2,"method":"pool.list"}""" + "\n");
-        Assert.Equal("this worker gives way", other.Receive()!["error"]!["message"]!.GetValue<string>());
+        var refusal = other.Receive()!["error"]!;
+        Assert.Equal("this worker gives way", refusal["message"]!.GetValue<string>());
+        Assert.Equal(ControlErrorCode.NotBegun, refusal["code"]!.GetValue<int>());
         Assert.True(closing.IsAlive);
         hold.Set();
         closing.Join();

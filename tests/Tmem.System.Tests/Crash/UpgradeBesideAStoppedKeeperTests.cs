@@ -97,7 +97,7 @@ public class UpgradeBesideAStoppedKeeperTests
         using var peer = new Conversation(daemon.Socket);
         for (var tries = 0; !IsUnderWay(); tries++, Thread.Sleep(20)) Assert.InRange(tries, 0, 500);
 
-        bool IsUnderWay() => peer.Ask("pool.list").Contains("is under way", StringComparison.Ordinal);
+        bool IsUnderWay() => peer.Ask("sync").Contains("is under way", StringComparison.Ordinal);
     }
 
     private static void AssertSound(Daemon daemon, string file, string text, long restarts)

@@ -52,6 +52,41 @@ public class UpgradeBesideManagementTests
         daemon.Stop();
     }
 
+    /// <summary>Whatever is asked while one worker gives way to another, it is only a wait.</summary>
+    [Fact]
+    public async Task Nobody_is_refused_because_of_an_upgrade()
+    {
+        Requires.Machine();
+        using var daemon = Daemon.Start("256M");
+        var saved = Path.Combine(daemon.Folder, "saved");
+        string[] pools = ["a", "b", "c", "d", "e", "f"];
+        foreach (var pool in pools)
+        {
+            var folder = daemon.Pool(pool);
+            Bounded.Run(() => File.WriteAllBytes(Path.Combine(folder, "f"), new byte[20_000]));
+        }
+        daemon.Control(["save", .. pools, saved]).Succeeds();
+        using var over = new CancellationTokenSource();
+        var upgrades = Task.Run(() =>
+        {
+            var done = 0;
+            for (; !over.IsCancellationRequested; done++) daemon.Control("upgrade").Succeeds();
+            return done;
+        });
+        for (var round = 0; round < 4; round++)
+        {
+            foreach (var pool in pools) daemon.Control("pool", "destroy", "--force", pool).Succeeds();
+            daemon.Control("restore", saved).Succeeds();
+            daemon.Control("pool", "set", "a", "--limit", "100M").Succeeds();
+            Assert.Contains("\ntmem_up 1\n", daemon.Control("metrics").Succeeds().Output, StringComparison.Ordinal);
+        }
+        await over.CancelAsync();
+        Assert.True(await upgrades > 0);
+        Assert.Equal(0, daemon.Figure("processes.restarts"));
+        daemon.Control("check").Succeeds();
+        daemon.Stop();
+    }
+
     private static bool HasPool(Daemon daemon)
     {
         using var peer = new Conversation(daemon.Socket);

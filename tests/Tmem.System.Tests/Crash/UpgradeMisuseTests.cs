@@ -20,11 +20,14 @@ public class UpgradeMisuseTests
         Bounded.Run(() => File.WriteAllText(file, "here"));
         var until = DateTime.UtcNow.AddSeconds(2);
         var answers = new int[2];
+        var saidTwice = 0;
         var clients = Enumerable.Range(0, 4).Select(_ => new Thread(() =>
         {
             while (DateTime.UtcNow < until)
             {
                 var answer = Ask(daemon.Socket);
+                if (answer is not null && answer.Contains("ask again", StringComparison.Ordinal)
+                    && answer.Contains("upgrade again", StringComparison.Ordinal)) Interlocked.Increment(ref saidTwice);
                 if (answer is not null)
                     Interlocked.Increment(ref answers[answer.Contains("\"result\"", StringComparison.Ordinal) ? 1 : 0]);
             }
@@ -32,6 +35,7 @@ public class UpgradeMisuseTests
         clients.ForEach(client => client.Start());
         clients.ForEach(client => client.Join());
         Assert.All(answers, count => Assert.True(count > 0, daemon.Log));
+        Assert.Equal(0, saidTwice);
         Assert.Contains("take", daemon.Log, StringComparison.Ordinal);
 
         // The current program is there for the next death, one worker stands by, and the next upgrade works.
