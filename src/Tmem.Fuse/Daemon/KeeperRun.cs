@@ -74,6 +74,7 @@ internal sealed class KeeperRun
     /// <returns>The exit code.</returns>
     public int Keep(Handover handover, MemoryGroup group, Link worker)
     {
+        handover.NoteParts();
         var advice = group.AdviceFor(handover.Page.Current.CapacityBytes);
         var keeper = new Keeper<KeeperSystem>(handover, advice, new KeeperSystem(handover, advice), [.. _warnings]);
         if (worker.IsOpen) keeper.Adopt(worker);

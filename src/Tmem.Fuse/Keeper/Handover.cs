@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using Tmem.Control.Host;
@@ -93,7 +94,9 @@ internal sealed unsafe class Handover
     /// again unasked, and what is missing then is missing still.
     /// </summary>
     /// <param name="find">The number of the descriptor at a place of <see cref="Stored"/>; -1 if there is none.</param>
-    /// <exception cref="StartupException">Something is missing without which nothing can be served.</exception>
+    /// <exception cref="StartupException">
+    /// Something is missing without which nothing can be served, or is another daemon's.
+    /// </exception>
     public void Check(Func<int, int> find)
     {
         for (var place = Stored.Region; place < Stored.FirstDevice + _page->DeviceCount; place++)
@@ -101,8 +104,37 @@ internal sealed unsafe class Handover
             if (find(place) < 0 && Stored.In(ref *_page, place) >= 0 && !Stored.CanBeMade(place))
                 throw new StartupException($"The supervisor has not kept {Stored.NameOf(place)}, without which {MountPoint} "
                     + $"cannot be served any more. Run '{Tmemctl.Line("recover --mount", MountPoint)}', then start tmemd again.");
+            if (!Belongs(place, find(place)))
+                throw new StartupException($"What the supervisor has kept as {Stored.NameOf(place)} is not what {MountPoint} was "
+                    + "served with: it is another daemon's, or of another time. Start tmemd with what belongs together, or run "
+                    + $"'{Tmemctl.Line("recover --mount", MountPoint)}' and start it with nothing kept.");
         }
     }
+
+    /// <summary>Notes what the page is served with. Called by each keeper: the one before may not have known that.</summary>
+    public void NoteParts()
+    {
+        for (var place = Stored.Region; place <= Stored.Buffers; place++)
+            Stored.IdentityOf(ref *_page, place) = IdentityOf(Stored.In(ref *_page, place));
+    }
+
+    /// <summary>Whether a descriptor is what the page was served with, as far as that can be known.</summary>
+    private bool Belongs(int place, int descriptor)
+    {
+        if (descriptor < 0 || Stored.CanBeMade(place)) return true;
+        if (Stored.In(ref *_page, place) < 0) return false;
+        if (place >= Stored.FirstDevice)
+        {
+            var connection = FuseDescriptor.ConnectionOf(descriptor) ?? _page->Connection;
+            return connection == _page->Connection || _page->Connection < 0;
+        }
+        ref var noted = ref Stored.IdentityOf(ref *_page, place);
+        return Unsafe.IsNullRef(ref noted) || noted == default || noted == IdentityOf(descriptor);
+    }
+
+    private static FileIdentity IdentityOf(int descriptor) =>
+        descriptor >= 0 && FileStatus.Of(descriptor, "", FileStatus.OfDescriptor | FileStatus.WithoutAsking, FileStatus.Basic,
+            out var status) == 0 ? status.Identity : default;
 
     /// <summary>
     /// Takes over a page whose processes are all dead, with descriptors that have other numbers now; they are closed on exec.

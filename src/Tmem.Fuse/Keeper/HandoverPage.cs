@@ -163,4 +163,10 @@ internal unsafe struct HandoverPage
 
     /// <summary>The process that last began with the page, whatever its role. Appended at the end as well.</summary>
     public int Beginner;
+
+    /// <summary>
+    /// Which files the region, its file and the buffers are, so that a revival takes no others; all 0 if unknown. Appended as
+    /// well.
+    /// </summary>
+    public FileIdentity RegionIs, RegionFileIs, BuffersAre;
 }

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
+using Tmem.Control.Host;
 
 namespace Tmem.Fuse.Keeper;
 
@@ -37,6 +39,18 @@ internal static class Stored
 
     /// <summary>Whether it can be made anew if it is missing.</summary>
     public static bool CanBeMade(int place) => place is Listener or Program or LogEnd or LogBegin;
+
+    /// <summary>Where the page notes which file it has in a place, if that is ever the same.</summary>
+    public static ref FileIdentity IdentityOf(ref HandoverPage page, int place)
+    {
+        switch (place)
+        {
+            case Region: return ref page.RegionIs;
+            case RegionFile: return ref page.RegionFileIs;
+            case Buffers: return ref page.BuffersAre;
+            default: return ref Unsafe.NullRef<FileIdentity>();
+        }
+    }
 
     /// <summary>The descriptor that the page has in a place; -1 for none.</summary>
     public static int DescriptorOf(Handover handover, int place) => place == Page ? handover.Descriptor

@@ -147,26 +147,29 @@ public class SupervisionTests
         }
     }
 
-    /// <summary>A supervisor starts a service that failed again: what was missing then is missing still.</summary>
+    /// <summary>A supervisor starts a service that failed again: what was missing or wrong then is so still.</summary>
     [Theory]
-    [InlineData("tmem-region")]
-    [InlineData("tmem-region-file")]
-    [InlineData("tmem-buffers")]
-    [InlineData("tmem-device-0")]
-    [InlineData("tmem-device-1")]
-    public void What_is_missing_is_missed_at_each_start_and_costs_nothing(string name)
+    [InlineData("WITHHELD", "The supervisor has not kept {0}, without which", "tmem-region")]
+    [InlineData("WITHHELD", "The supervisor has not kept {0}, without which", "tmem-region-file")]
+    [InlineData("WITHHELD", "The supervisor has not kept {0}, without which", "tmem-buffers")]
+    [InlineData("WITHHELD", "The supervisor has not kept {0}, without which", "tmem-device-0")]
+    [InlineData("WITHHELD", "The supervisor has not kept {0}, without which", "tmem-device-1")]
+    [InlineData("REPLACED", "What the supervisor has kept as {0} is not what", "tmem-region")]
+    [InlineData("REPLACED", "What the supervisor has kept as {0} is not what", "tmem-region-file")]
+    [InlineData("REPLACED", "What the supervisor has kept as {0} is not what", "tmem-buffers")]
+    public void What_is_missing_or_wrong_is_refused_at_each_start_and_costs_nothing(string how, string why, string name)
     {
         var folder = Daemon.NewFolder();
         try
         {
-            using var daemon = Supervised("64M", $"WITHHELD={name}", "--region", Path.Combine(folder, "region"));
+            using var daemon = Supervised("64M", $"{how}={name}", "--region", Path.Combine(folder, "region"));
             var file = Path.Combine(daemon.Pool("p"), "f");
             Bounded.Run(() => File.WriteAllText(file, "kept"));
             daemon.AwaitAll();
             daemon.KillAll();
             daemon.AwaitRestarts(1);
             Assert.Contains("start 4 with", daemon.Output, StringComparison.Ordinal);
-            Assert.Equal(2, daemon.Log.Split($"The supervisor has not kept {name}, without which").Length - 1);
+            Assert.Equal(2, daemon.Log.Split(string.Format(CultureInfo.InvariantCulture, why, name)).Length - 1);
             Assert.Equal("kept", Bounded.Run(() => File.ReadAllText(file)));
             Assert.Equal(1, daemon.Figure("processes.revivals"));
             daemon.Control("check").Succeeds();

@@ -4,8 +4,9 @@ A small service manager for one service: messages by sd_notify(3), a store of de
 last process has (as systemd's ExitType=cgroup). It is started again unless its main process ended with 0, or said STOPPING.
 Prints a line for each message.
     supervisor.py PROGRAM [ARGUMENT...]      WATCHDOG_USEC in the environment is passed on; WITHHELD=NAME keeps back the
-                                             descriptor of that name at the second and third start; with MAIN_ONLY=1 the
-                                             service has ended when its main process has
+                                             descriptor of that name at the second and third start; REPLACED=NAME puts an
+                                             empty file in its place then; with MAIN_ONLY=1 the service has ended when its
+                                             main process has
 """
 import array
 import ctypes
@@ -63,6 +64,9 @@ def start(path):
     global main, stopping
     stopping = False
     given = [entry for entry in store if starts not in (2, 3) or entry[0] != os.environ.get("WITHHELD")]
+    if starts in (2, 3):
+        replaced = os.environ.get("REPLACED")
+        given = [(name, os.memfd_create("foreign") if name == replaced else descriptor) for name, descriptor in given]
     main = os.fork()
     if main:
         return
