@@ -61,8 +61,9 @@ public class UpDownTests
             Assert.Contains("or --swap-force if your pages", refused.Errors, StringComparison.Ordinal);
             Assert.Equal(4, MachineState.Of(folder, 4).Length);
             var on = Script("up", 60, settings, [.. large, "--swap-force"]).Succeeds();
-            Assert.Contains("1.3 GiB, priority 1, file", on.Output, StringComparison.Ordinal);
-            Assert.Equal(6, MachineState.Of(folder, 6).Length);
+            Assert.Contains("and 7 more, 1.3 GiB, priorities 1 to 0, file", on.Output, StringComparison.Ordinal);
+            // Mount and three processes, and eight parts with a loop device each.
+            Assert.Equal(20, MachineState.Of(folder, 20).Length);
         });
     }
 
