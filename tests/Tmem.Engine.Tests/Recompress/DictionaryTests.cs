@@ -189,6 +189,44 @@ public sealed class DictionaryTests : IDisposable
         }
     }
 
+    /// <summary>In the dictionary, its slot and its entry, or in a page: each page is right or Corrupt.</summary>
+    [Fact]
+    public unsafe void A_flipped_bit_gives_no_wrong_page()
+    {
+        using var engine = Cold.Engine();
+        var client = engine.Client(new TmemClientId(1));
+        var pool = Engines.Pool(client);
+        Cold.Fill(client, pool, 0, 150);
+        Cold.Settle(engine);
+        var page = new byte[Pages.Size];
+        var random = new Random(1);
+        var corrupt = 0;
+        for (var round = 0; round < 400; round++)
+        {
+            var entry = engine.Dictionaries[0];
+            var place = (round % 4) switch
+            {
+                0 => RegionLayout.DictionaryTableOffset + random.Next(DictionaryEntry.Bytes),
+                1 => (long)entry.Slot + random.Next(DictionaryEntry.ContentOffset),
+                2 => (long)entry.Slot + DictionaryEntry.ContentOffset + random.Next(entry.Length),
+                _ => (long)PageDescriptor.Slot(*Engines.Leaf(engine, pool, new ObjectId(1), (uint)random.Next(150)))
+                    + SlotHeader.Bytes + random.Next(500),
+            };
+            engine.Memory.Start[place] ^= (byte)(1 << round % 8);
+            for (uint i = 0; i < 150; i++)
+            {
+                var status = client.Get(pool, new ObjectId(1), i, page);
+                if (status == TmemStatus.Corrupt) corrupt++;
+                else Assert.True(status == TmemStatus.Ok && Cold.Words((int)i).AsSpan().SequenceEqual(page),
+                    $"{place:x}: {status}");
+            }
+            engine.Memory.Start[place] ^= (byte)(1 << round % 8);
+        }
+        Assert.True(corrupt > 100, $"only {corrupt} reads met damage");
+        Engines.AssertSound(engine);
+        Cold.AssertHeld(client, pool, 0, 150);
+    }
+
     /// <summary>
     /// A damaged entry leads to no dictionary: its pages are corrupt, the region opens, and everything else is whole.
     /// </summary>
