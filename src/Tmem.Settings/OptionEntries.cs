@@ -71,6 +71,8 @@ internal static class OptionEntries
         Add("--threads", store.Threads, Text(store.Threads.Value));
         if (store.Spin.Value is { } spin) Add("--spin", store.Spin, Text(spin));
         Add("--codec", store.Codec, Word("codec"));
+        Add("--recompress", store.Recompress, Text(store.Recompress.Value));
+        Add("--recompress-level", store.RecompressLevel, Text(store.RecompressLevel.Value));
         Add("--log", store.Log, Word("log"));
         Add("--socket", store.Socket, store.Socket.Value);
         if (store.SocketGroup.Value is { } group) Add("--socket-group", store.SocketGroup, Text(group));

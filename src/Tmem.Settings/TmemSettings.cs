@@ -24,6 +24,9 @@ internal sealed record StoreSettings
     /// <summary>Microseconds; null leaves it to the daemon.</summary>
     public required Setting<int?> Spin { get; init; }
     public required Setting<CodecWish> Codec { get; init; }
+    /// <summary>Percent of a processor.</summary>
+    public required Setting<int> Recompress { get; init; }
+    public required Setting<int> RecompressLevel { get; init; }
     public required Setting<LogWish> Log { get; init; }
     public required Setting<string> Socket { get; init; }
     /// <summary>Its number; null for none.</summary>

@@ -50,6 +50,8 @@ internal sealed class TypedSettings(MergedEntries merged, long ram, List<Fault> 
         Threads = Number(KnownKeys.Store, "threads"),
         Spin = Of(KnownKeys.Store, "spin", null, value => value.Kind == WrittenKind.Number ? (int?)value.Number : null),
         Codec = Of(KnownKeys.Store, "codec", null, value => CodecOf(value.Text)),
+        Recompress = Number(KnownKeys.Store, "recompress"),
+        RecompressLevel = Number(KnownKeys.Store, "recompress-level"),
         Log = Of(KnownKeys.Store, "log", null, value => value.Text switch
         {
             "debug" => LogWish.Debug, "warning" => LogWish.Warning, "error" => LogWish.Error, _ => LogWish.Info,

@@ -51,7 +51,11 @@ internal sealed class FakeServer : IDisposable
     /// <summary>The pools that were asked for.</summary>
     public List<PoolCreateParameters> Created { get; } = [];
     public RunningSettings Settings { get; } =
-        new() { Spin = ControlProtocol.UsualSpin, Log = LogWish.Info, SyncInterval = 5, HugePages = false };
+        new()
+        {
+            Spin = ControlProtocol.UsualSpin, Log = LogWish.Info, SyncInterval = 5, HugePages = false, Recompress = 0,
+            RecompressLevel = 6,
+        };
     /// <summary>What the last pool.set was asked for.</summary>
     public PoolSetParameters? Set { get; private set; }
     public string Region { get; set; } = "anonymous memory";

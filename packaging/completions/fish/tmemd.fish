@@ -17,6 +17,8 @@ complete -c tmemd \
 complete -c tmemd -l threads -x -d 'Threads that serve requests'
 complete -c tmemd -l spin -x -d 'Microseconds a thread polls for the next request before it sleeps'
 complete -c tmemd -l codec -x -a 'lz4 lz4-reference zstd pool' -d 'What new pages are compressed with'
+complete -c tmemd -l recompress -x -d 'Percent of one processor to spend on storing pages smaller that nobody ...'
+complete -c tmemd -l recompress-level -x -d 'Level of Zstandard for that, 1 to 19'
 complete -c tmemd -l huge-pages -d 'Hold full parts of a store without a file in pages of 2 MiB'
 complete -c tmemd -l drop-damaged -d 'If the region'\''s file is damaged'
 complete -c tmemd -l check-region -r -F -d 'Read a region'\''s file that no daemon has open'

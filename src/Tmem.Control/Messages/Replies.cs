@@ -43,6 +43,10 @@ internal sealed record RunningSettings
     /// <summary>Seconds.</summary>
     public required int SyncInterval { get; init; }
     public required bool HugePages { get; init; }
+    /// <summary>Percent of a processor for recompression; null from a daemon that does not tell.</summary>
+    public int? Recompress { get; init; }
+    /// <summary>The level of Zstandard for that.</summary>
+    public int? RecompressLevel { get; init; }
     /// <summary>The group whose members may ask for figures; null for none.</summary>
     public uint? SocketGroup { get; init; }
 }

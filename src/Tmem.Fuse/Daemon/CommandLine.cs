@@ -4,6 +4,7 @@ using Tmem.Control.CommandLine;
 using Tmem.Control.Host;
 using Tmem.Control.Messages;
 using Tmem.Engine;
+using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Mount;
 using Tmem.Fuse.Native;
 
@@ -94,6 +95,14 @@ internal static class CommandLine
             "Seconds that a change waits at most before it is written to the region's file, which is what a power cut loses; 0 "
             + "waits for an fsync. Example: --sync-interval 30",
             DaemonOptions.DefaultSyncSeconds, 0, DaemonOptions.MaximumSyncSeconds);
+        var recompress = Number("--recompress",
+            "Percent of one processor to spend on storing pages smaller that nobody uses: a third less memory for them, and a "
+            + "read of one takes 6 us more. Less while programs wait for processors, more while the store is nearly full; 0 "
+            + "is off. Older versions of tmemd refuse a store for which it was on. Example: --recompress 5",
+            RecompressionWish.UsualPercent, 0, 100);
+        var level = Number("--recompress-level",
+            "Level of Zstandard for that, 1 to 19: higher is smaller and takes longer. Example: --recompress-level 3",
+            RecompressionWish.UsualLevel, 1, 19);
         var huge = new Option<bool>("--huge-pages")
         {
             Description =
@@ -148,15 +157,15 @@ internal static class CommandLine
             "tmemd keeps compressed pages in memory and serves them as a file system that a machine can swap to.\n"
             + "Exit codes: 0 ended in order; 1 could not start, or the connection broke; 2 wrong usage.")
         {
-            config, mount, flags, source, capacity, region, sync, socket, group, threads, spin, codec, huge, drop, check, log,
-            from, toOutput, removesLog,
+            config, mount, flags, source, capacity, region, sync, socket, group, threads, spin, codec, recompress, level, huge,
+            drop, check, log, from, toOutput, removesLog,
         };
         root.Validators.Add(result =>
         {
             if (IsGiven(result, check))
             {
                 foreach (var other in (ReadOnlySpan<Option>)[config, mount, flags, source, capacity, region, sync, socket,
-                    group, threads, spin, codec, huge, drop])
+                    group, threads, spin, codec, recompress, level, huge, drop])
                     if (IsGiven(result, other)) result.AddError($"--check-region only looks at a file: leave {other.Name} out");
                 return;
             }
@@ -191,6 +200,7 @@ internal static class CommandLine
             Threads = parsed.GetValue(threads),
             Spin = TimeSpan.FromMicroseconds(parsed.GetValue(spin)),
             Codec = parsed.GetValue(codec) ?? CodecWish.Pool,
+            Recompression = new RecompressionWish(parsed.GetValue(recompress), parsed.GetValue(level)),
             HugePages = parsed.GetValue(huge),
             DropDamaged = parsed.GetValue(drop),
             LogLevel = parsed.GetValue(log) ?? LogLevel.Info,

@@ -189,6 +189,9 @@ internal sealed class Composition : IDisposable
         LockMemory = lockMemory && handover.Page.RegionStays == 0,
         HugePages = settings.HugePages != 0,
         NewPagesCodec = CodecOf(settings),
+        RecompressInBackground = RecompressionWish.Of(settings.Recompression).Percent > 0,
+        RecompressionLevel = RecompressionWish.Of(settings.Recompression).Level,
+        RecompressionShare = Math.Max(1, RecompressionWish.Of(settings.Recompression).Percent) / 100.0,
         // Once: later damage is not dropped unasked.
         DropDamaged = handover.Page.DropDamaged != 0 && handover.Page.RegionReady == 0,
         IsSuccessor = handover.Page.RegionReady != 0,

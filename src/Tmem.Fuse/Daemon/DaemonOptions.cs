@@ -1,4 +1,5 @@
 using Tmem.Control.Messages;
+using Tmem.Fuse.Keeper;
 using Tmem.Fuse.Mount;
 using Tmem.Fuse.Native;
 
@@ -39,6 +40,9 @@ internal sealed record DaemonOptions
 
     /// <summary>Hold full spans of the store in pages of 2 MiB.</summary>
     public bool HugePages { get; init; }
+
+    /// <summary>How pages that nobody uses are stored smaller.</summary>
+    public RecompressionWish Recompression { get; init; } = RecompressionWish.Of(0);
 
     /// <summary>Open a damaged region, dropping the damaged parts.</summary>
     public bool DropDamaged { get; init; }

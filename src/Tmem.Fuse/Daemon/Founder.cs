@@ -115,6 +115,7 @@ internal static unsafe class Founder
             SyncSeconds = (int)options.SyncInterval.TotalSeconds,
             HugePages = options.HugePages ? 1 : 0,
             Codec = (int)options.Codec,
+            Recompression = options.Recompression.Word,
         };
         ProgramFile.UseOwn(ref settings);
         return settings;

@@ -44,6 +44,8 @@ internal sealed class RunningDaemon : IDaemon
             Log = (LogWish)settings.LogLevel,
             SyncInterval = settings.SyncSeconds,
             HugePages = settings.HugePages != 0,
+            Recompress = RecompressionWish.Of(settings.Recompression).Percent,
+            RecompressLevel = RecompressionWish.Of(settings.Recompression).Level,
             SocketGroup = handover.SocketGroup,
         };
         RegionName = composition.RegionName;

@@ -7,7 +7,7 @@ namespace Tmem.Fuse.Keeper;
 /// <param name="Level">Zstandard's.</param>
 internal readonly record struct RecompressionWish(int Percent, int Level)
 {
-    public const int UsualPercent = 5;
+    public const int UsualPercent = 0;
     public const int UsualLevel = 6;
 
     public int Word => Percent + 1 | Level << 8;

@@ -17,6 +17,11 @@ internal unsafe struct WorkerSettings
     public int HugePages;
     /// <summary>The program's descriptor: a copy in memory where possible, executed through /proc/self/fd.</summary>
     public int Program;
+    /// <summary>
+    /// How pages are recompressed, see <see cref="RecompressionWish"/>; 0, from a keeper that does not tell, is as usual. It lies
+    /// where earlier versions have a hole.
+    /// </summary>
+    public int Recompression;
     /// <summary>The file that it was copied from.</summary>
     public ProgramIdentity Identity;
     /// <summary>That file's path as it was given, a C string.</summary>

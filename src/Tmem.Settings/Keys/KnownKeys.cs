@@ -48,6 +48,12 @@ internal static class KnownKeys
             + "0 never polls; auto is 100, and 0 on a machine with one processor.", "--spin"),
         new(Store, "codec", s_codecs, "\"pool\"", "\"zstd\"", Effect.Reload,
             "What new pages of all pools are compressed with; pool leaves each pool its own codec.", "--codec"),
+        new(Store, "recompress", new NumberForm(0, 100), "0", "5", Effect.Restart,
+            "Percent of one processor to spend on storing pages smaller that nobody uses; less while programs wait for "
+            + "processors, more while the store is nearly full; 0 is off. Older versions refuse a store for which it was on.",
+            "--recompress"),
+        new(Store, "recompress-level", new NumberForm(1, 19), "6", "3", Effect.Restart,
+            "Level of Zstandard for that: higher is smaller and takes longer.", "--recompress-level"),
         new(Store, "log", new WordForm("debug", "info", "warning", "error"), "\"info\"", "\"warning\"", Effect.Reload,
             "Least level of events to log.", "--log"),
         new(Store, "socket", new PathForm(ControlProtocol.LongestSocketPath), $"\"{ControlProtocol.DefaultSocket}\"",

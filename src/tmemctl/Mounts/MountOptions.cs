@@ -45,6 +45,11 @@ internal static class MountOptions
         new("codec", "CODEC",
             "What new pages are compressed with: lz4, lz4-reference, zstd, or pool for each pool's own. Default: pool.",
             (wish, value) => Word(wish, "--codec", value, "lz4", "lz4-reference", "zstd", "pool")),
+        new("recompress", "PERCENT",
+            "Percent of one processor to spend on storing pages smaller that nobody uses, for example 5. Default: 0, off.",
+            (wish, value) => Number(wish, "--recompress", value, 0, 100)),
+        new("recompress-level", "LEVEL", "Level of Zstandard for that, 1 to 19. Default: 6.",
+            (wish, value) => Number(wish, "--recompress-level", value, 1, 19)),
         new("uid", "USER",
             "Owner of the root directory, by number or name: who owns it may make pools, and rename and remove those of others. "
             + "Default: root, or as it was left.",

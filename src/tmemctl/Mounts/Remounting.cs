@@ -62,6 +62,8 @@ internal static class Remounting
                 "drop-damaged" => ("off", "it is for the moment when a region's file is opened: unmount it and mount it again"),
                 "threads" => (Text(status.Threads, value), Upgrade()),
                 "spin" => (Text(status.Settings?.Spin, value), Upgrade()),
+                "recompress" => (Text(status.Settings?.Recompress, value), Again),
+                "recompress-level" => (Text(status.Settings?.RecompressLevel, value), Again),
                 "codec" => (status.Codec ?? "pool", Upgrade()),
                 "log" => (status.Settings is { } settings ? settings.Log.ToString().ToLowerInvariant() : value, Upgrade()),
                 _ => ("", Again),

@@ -93,6 +93,10 @@ internal static class StorePlan
                 wanted.SocketGroup.From);
         if (region.Length > 0 && wanted.SyncInterval.Value != now.SyncInterval)
             yield return Later("sync-interval", now.SyncInterval, wanted.SyncInterval.Value, wanted.SyncInterval.From);
+        if (now.Recompress is { } percent && wanted.Recompress.Value != percent)
+            yield return Later("recompress", percent, wanted.Recompress.Value, wanted.Recompress.From);
+        if (now.RecompressLevel is { } level && wanted.RecompressLevel.Value != level)
+            yield return Later("recompress-level", level, wanted.RecompressLevel.Value, wanted.RecompressLevel.From);
         if (wanted.HugePages.Value != now.HugePages)
             yield return Later("huge-pages", Word(now.HugePages), Word(wanted.HugePages.Value), wanted.HugePages.From);
     }
