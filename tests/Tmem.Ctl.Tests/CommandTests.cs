@@ -244,6 +244,18 @@ public sealed class CommandTests : IDisposable
     public void Asking_for_help_is_no_error(params string[] arguments) =>
         Assert.Equal(ExitCode.Done, Ctl.Run(_server, arguments).Code);
 
+    /// <summary>A package is installed before the daemon is upgraded.</summary>
+    [Theory]
+    [InlineData("metrics")]
+    [InlineData("top", "--once")]
+    public void A_daemon_of_a_version_before_recompression_is_shown(params string[] verb)
+    {
+        var reply = Ctl.Run(_server, "metrics", "--json").Json;
+        Assert.True(reply["status"]!["store"]!.AsObject().Remove("recompression"));
+        _server.Raw = $$"""{"jsonrpc":"2.0","id":1,"result":{{reply.ToJsonString()}}}""";
+        Assert.Equal((ExitCode.Done, ""), Ctl.Run(_server, verb) is var run ? (run.Code, run.Error) : default);
+    }
+
     [Fact]
     public void The_version_is_printed()
     {

@@ -126,7 +126,8 @@ internal sealed record StoreFigures
     public required long Spans { get; init; }
     public required long SpansReturned { get; init; }
     public required long Generation { get; init; }
-    public RecompressionFigures Recompression { get; init; } = new();
+    /// <summary>A daemon of a version that does not recompress says nothing of it.</summary>
+    public RecompressionFigures Recompression { get => field ?? new(); init; }
     public DurabilityFigures Durability { get; init; } = new();
 }
 
@@ -194,7 +195,7 @@ internal sealed record RecompressionFigures
 {
     public bool InBackground { get; init; }
     public double ProcessorSeconds { get; init; }
-    public IReadOnlyList<DictionaryFigures> Dictionaries { get; init; } = [];
+    public IReadOnlyList<DictionaryFigures> Dictionaries { get => field ?? []; init; }
 }
 
 /// <summary>A dictionary of the store.</summary>
