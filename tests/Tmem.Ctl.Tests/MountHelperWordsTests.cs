@@ -32,6 +32,7 @@ public class MountHelperWordsTests
     [InlineData("none /x -z", "'-z' is not known")]
     [InlineData("none /x -o", "-o needs a value")]
     [InlineData("none ", "DIR is empty")]
+    [InlineData(" /x", "SPEC is empty; give any word, as none")]
     public void A_wrong_one_is_refused(string line, string problem)
     {
         Assert.Null(HelperWords.Parse(line.Split(' '), MountHelper.Letters, 2, out var said));

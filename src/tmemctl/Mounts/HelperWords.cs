@@ -60,9 +60,9 @@ internal sealed record HelperWords(IReadOnlyList<string> Places, string Letters,
             problem = found.Count < places ? "a word is missing" : $"'{found[places]}' is one word too many";
             return null;
         }
-        if (found[^1].Length == 0)
+        if (found.Any(place => place.Length == 0))
         {
-            problem = "DIR is empty";
+            problem = found[^1].Length == 0 ? "DIR is empty" : "SPEC is empty; give any word, as none";
             return null;
         }
         return new HelperWords(found, given, string.Join(',', options), within);
