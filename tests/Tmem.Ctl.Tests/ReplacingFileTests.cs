@@ -46,11 +46,39 @@ public sealed class ReplacingFileTests : IDisposable
         if (kind == "pipe") Process.Start("mkfifo", Path).WaitForExit();
         else if (kind == "directory") Directory.CreateDirectory(Path);
         else File.CreateSymbolicLink(Path, System.IO.Path.Combine(_folder, "nowhere"));
-        Assert.Equal($"{Path} is {said}", Assert.Throws<IOException>(() => new ReplacingFile(Path, Mode)).Message);
+        Assert.Equal($"it is {said}", Assert.Throws<IOException>(() => new ReplacingFile(Path, Mode)).Message);
         Assert.Single(Directory.GetFileSystemEntries(_folder));
     }
 
+    /// <summary>As long as a name can be.</summary>
     [Fact]
-    public void A_device_is_not_replaced() => Assert.Equal("/dev/null is no ordinary file",
+    public void Any_name_can_be_given()
+    {
+        var path = System.IO.Path.Combine(_folder, new string('n', 255));
+        using (var file = new ReplacingFile(path, Mode)) file.Complete();
+        Assert.Equal([path], Directory.GetFileSystemEntries(_folder));
+    }
+
+    /// <summary>A killed process keeps no lock; one that writes does.</summary>
+    [Fact]
+    public void What_a_killed_one_has_left_is_removed_by_the_next_for_the_same_name()
+    {
+        using var under = new ReplacingFile(Path, Mode);
+        under.Stream.Write("half"u8);
+        var other = System.IO.Path.Combine(_folder, ".tmem-other");
+        File.WriteAllText(other, "half");
+        var own = Directory.GetFiles(_folder).Single(file => file != other);
+        var left = own[..^4] + "left";
+        File.WriteAllText(left, "half");
+        using (var elsewhere = new ReplacingFile(Path + "2", Mode)) Assert.True(File.Exists(left));
+        using var next = new ReplacingFile(Path, Mode);
+        Assert.False(File.Exists(left));
+        next.Complete();
+        under.Complete();
+        Assert.Equal(("half", true), (File.ReadAllText(Path), File.Exists(other)));
+    }
+
+    [Fact]
+    public void A_device_is_not_replaced() => Assert.Equal("it is no ordinary file",
         Assert.Throws<IOException>(() => new ReplacingFile("/dev/null", Mode)).Message);
 }

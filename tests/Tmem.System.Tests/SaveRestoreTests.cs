@@ -61,14 +61,22 @@ public class SaveRestoreTests
         using var daemon = WithPools(out _, out _);
         var gone = Shell("\"$1\" --socket \"$2\" save p - | true; exit ${PIPESTATUS[0]}", Built.Control, daemon.Socket);
         Assert.Equal(1, gone.Code);
-        Assert.Contains("save failed: ", gone.Errors, StringComparison.Ordinal);
+        Assert.Contains("tmemctl: standard output cannot be written: Broken pipe (errno 32); ", gone.Errors,
+            StringComparison.Ordinal);
         var link = Path.Combine(daemon.Folder, "link");
         File.CreateSymbolicLink(link, Path.Combine(daemon.Folder, "victim"));
         (string Place, string Is)[] others =
-            [("/dev/full", "no ordinary file"), (link, "a link"), (daemon.Folder, "a directory")];
+            [("/dev/full", "no ordinary file"), (link, "a link")];
         foreach (var (place, what) in others)
         foreach (var command in new[] { new[] { "save", "p", place }, ["metrics", "--textfile", place] })
-            Assert.Contains($"{place} is {what}", daemon.Control(command).Errors, StringComparison.Ordinal);
+            Assert.Contains($"{place} cannot be written: it is {what};", daemon.Control(command).Errors,
+                StringComparison.Ordinal);
+        Assert.Contains($"{daemon.Folder} is a directory; ", daemon.Control("save", "p", daemon.Folder).Errors,
+            StringComparison.Ordinal);
+        Assert.Equal("tmemctl: /proc/x cannot be written: no file can be made there; see to it, and try again\n",
+            daemon.Control("save", "p", "/proc/x").Errors);
+        Assert.Equal("tmemctl: standard output cannot be written: it is closed; see to it, and try again\n",
+            Shell("exec \"$1\" --socket \"$2\" save p - >&-", Built.Control, daemon.Socket).Errors);
         Assert.Single(Directory.GetFiles(daemon.Folder, "saved*"));
         var folder = Path.Combine(daemon.Folder, "folder");
         Directory.CreateDirectory(folder);
@@ -190,6 +198,45 @@ public class SaveRestoreTests
         daemon.Control("restore", stream).Succeeds();
         Assert.Equal(["cache", "p"], Pools(daemon));
         Assert.Equal(before, Listed(daemon, "p"));
+        daemon.Stop();
+    }
+
+    /// <summary>At some moment of the save, and last by the signal that leaves no time for anything.</summary>
+    [Fact]
+    public void A_save_that_is_ended_leaves_nothing_beside_its_file_for_long()
+    {
+        using var daemon = WithPools(out _, out var stream);
+        Shell("for i in 1 2; do head -c 30000000 /dev/urandom >\"$1/$i\"; done", Path.Combine(daemon.Mount, "p"))
+            .Succeeds();
+        var folder = Directory.CreateDirectory(Path.Combine(daemon.Folder, "backup")).FullName;
+        var file = Path.Combine(folder, new string('b', 255));
+        Outcome End(string signal) => Shell("\"$1\" --socket \"$2\" save p \"$3\" & save=$!; "
+            + "until [ -n \"$(ls -A \"$4\")\" ] && [ -s \"$4\"/.??* ]; do sleep 0.01; done; kill -s \"$5\" $save; wait $save",
+            Built.Control, daemon.Socket, file, folder, signal);
+        foreach (var signal in (string[])["TERM", "HUP"])
+        {
+            Assert.NotEqual(0, End(signal).Code);
+            Assert.Empty(Directory.GetFileSystemEntries(folder));
+        }
+        Assert.NotEqual(0, End("KILL").Code);
+        Assert.Single(Directory.GetFileSystemEntries(folder));
+        daemon.Control("save", "p", file).Succeeds();
+        Assert.Equal([file], Directory.GetFileSystemEntries(folder));
+        daemon.Stop();
+    }
+
+    [Theory]
+    [InlineData("TERM")]
+    [InlineData("HUP")]
+    public void A_restore_that_is_ended_while_nothing_comes_leaves_nothing(string signal)
+    {
+        using var daemon = WithPools(out _, out var stream);
+        Destroy(daemon);
+        var ended = Shell("mkfifo \"$5\"; exec 3<>\"$5\"; \"$1\" --socket \"$2\" restore - <\"$5\" & restore=$!; "
+            + "head -c 2000000 \"$3\" >&3; until \"$1\" --socket \"$2\" pool list | grep -q restoring; do sleep 0.05; done; "
+            + "kill -s \"$4\" $restore; wait $restore", Built.Control, daemon.Socket, stream, signal, stream + ".fifo");
+        Assert.Equal((1, "tmemctl: interrupted: nothing was restored; restore again\n"), (ended.Code, ended.Errors));
+        Assert.Empty(Pools(daemon));
         daemon.Stop();
     }
 

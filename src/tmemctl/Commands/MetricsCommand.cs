@@ -56,22 +56,11 @@ internal static class MetricsCommand
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            return context.Terminal.Fail(ExitCode.Failed, $"{path} cannot be written: {Why(error)}",
+            return context.Terminal.Fail(ExitCode.Failed, $"{path} cannot be written: {FileTrouble.Clause(error)}",
                 "see to its directory, or name another file");
         }
         return context.Terminal.Take(reply, out _, out var exit) ? ExitCode.Done : exit;
     }
-
-    /// <summary>The error as a clause: the runtime's own sentences name the file again, by another name.</summary>
-    private static string Why(Exception error) => error switch
-    {
-        DirectoryNotFoundException => "its directory does not exist",
-        FileNotFoundException => "no file can be made there",
-        PathTooLongException => "its path is too long",
-        UnauthorizedAccessException => "permission denied",
-        _ when error.HResult is > 0 and var number => ((Errno)number).Problem()!,
-        _ => error.Message,
-    };
 
     /// <summary>A reader sees the old file or the new one.</summary>
     private static void Replace(string path, string text)

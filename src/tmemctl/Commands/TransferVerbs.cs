@@ -112,13 +112,14 @@ internal static class TransferVerbs
         }
         catch (Exception e) when (e is TransferException or IOException or UnauthorizedAccessException)
         {
-            return Failed(context, "save", e);
+            return Failed(context, $"{(file == Pipe ? "standard output" : file)} cannot be written", e);
         }
     }
 
     private static int Restore(CommandContext context, string file)
     {
         if (!TryOpenRoot(context, out var status, out var root, out var exit)) return exit;
+        const nint standardInput = 0;
         var maker = new PoolMaker(context.Client, root);
         try
         {
@@ -127,7 +128,9 @@ internal static class TransferVerbs
                 throw new TransferException($"{file} is a directory", "name the file in it that 'save' has written");
             if (file != Pipe && !File.Exists(file))
                 throw new TransferException($"there is no file {file}", "name the one that 'save' has written");
-            using var stream = file == Pipe ? Console.OpenStandardInput() : File.OpenRead(file);
+            using var interrupt = new Interrupt(mayInsist: true);
+            using var stream = new InterruptibleInput(file == Pipe ? new(standardInput, ownsHandle: false)
+                : File.OpenHandle(file), () => GiveUp(interrupt));
             using var buffered = new BufferedStream(stream, BufferBytes);
             var reader = new TreeReader(buffered);
             var restorer = new TreeRestorer(reader, maker);
@@ -139,7 +142,7 @@ internal static class TransferVerbs
         }
         catch (Exception e) when (e is TransferException or IOException or UnauthorizedAccessException)
         {
-            return Failed(context, "restore", e);
+            return Failed(context, $"{(file == Pipe ? "standard input" : file)} cannot be read", e);
         }
         finally
         {
@@ -147,9 +150,15 @@ internal static class TransferVerbs
         }
     }
 
+    /// <summary>Whoever reads the stream is asked at each piece: so a pool gets its name with all others, or none does.</summary>
+    private static void GiveUp(Interrupt interrupt)
+    {
+        if (interrupt.Requested) throw new TransferException("interrupted: nothing was restored", "restore again");
+    }
+
     private static int Failed(CommandContext context, string what, Exception e) => e is TransferException transfer
         ? context.Terminal.Fail(ExitCode.Failed, transfer.Message, transfer.Remedy)
-        : context.Terminal.Fail(ExitCode.Failed, $"{what} failed: {e.Message.TrimEnd('.')}", "see to it, and try again");
+        : context.Terminal.Fail(ExitCode.Failed, $"{what}: {FileTrouble.Clause(e)}", "see to it, and try again");
 
     /// <summary>The mount, as it is seen from here: the daemon's and no other.</summary>
     private static bool TryOpenRoot(CommandContext context, out StatusReply status, out int root, out int exit)

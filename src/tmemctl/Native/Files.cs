@@ -16,6 +16,7 @@ internal static partial class Files
     private const int CloseOnExec = 0x80000;
     private const int SetLease = 1024, WriteLease = 1, NoLease = 2; // F_SETLEASE, F_WRLCK, F_UNLCK
     private const int LockExclusive = 2, LockNonBlocking = 4;
+    private const short Readable = 1; // POLLIN
 
     /// <summary>O_DIRECTORY and O_NOFOLLOW: two of the few values that differ between architectures.</summary>
     public static int DirectoryOnly { get; } = IsArm ? 0x4000 : 0x10000;
@@ -48,6 +49,13 @@ internal static partial class Files
     /// <summary>The status of the file at a name; a link is not followed.</summary>
     public static Errno StatusAt(int folder, string name, out FileStatus status) =>
         Errors.Of(FileStatus.Of(folder, name, FileStatus.NoFollow, FileStatus.Basic, out status));
+
+    /// <summary>Whether a read would not wait: something is there, or the end, or an error. Waits for that so long.</summary>
+    public static bool HasInput(int descriptor, int milliseconds)
+    {
+        var wait = new Poll { Descriptor = descriptor, Events = Readable };
+        return poll(ref wait, 1, milliseconds) > 0;
+    }
 
     public static Errno Truncate(int descriptor, long length) => Errors.Of(ftruncate(descriptor, length));
 
@@ -125,4 +133,16 @@ internal static partial class Files
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int flock(int descriptor, int operation);
+
+    /// <summary>struct pollfd.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Poll
+    {
+        public int Descriptor;
+        public short Events;
+        public short Returned;
+    }
+
+    [LibraryImport("libc")]
+    private static partial int poll(ref Poll descriptors, nuint count, int milliseconds);
 }

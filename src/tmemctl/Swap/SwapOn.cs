@@ -1,6 +1,6 @@
-using System.Runtime.InteropServices;
 using Tmem.Control;
 using Tmem.Control.Messages;
+using Tmem.Ctl.Native;
 using Tmem.Ctl.Output;
 
 namespace Tmem.Ctl.Swap;
@@ -301,31 +301,5 @@ internal sealed class SwapOn(SwapContext context)
             File?.Dispose();
             Folder?.Dispose();
         }
-    }
-
-    /// <summary>
-    /// Turns what ends a command (SIGINT, SIGTERM, SIGQUIT, and SIGHUP from a terminal that is gone) into a request, so that a
-    /// break between two steps is undone instead of left half done.
-    /// </summary>
-    private sealed class Interrupt : IDisposable
-    {
-        private readonly PosixSignalRegistration[] _registrations;
-        private volatile bool _requested;
-
-        public Interrupt() => _registrations =
-            [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGQUIT, PosixSignal.SIGHUP }.Select(Register)];
-
-        public bool Requested => _requested;
-
-        public void Dispose()
-        {
-            foreach (var registration in _registrations) registration.Dispose();
-        }
-
-        private PosixSignalRegistration Register(PosixSignal signal) => PosixSignalRegistration.Create(signal, received =>
-        {
-            received.Cancel = true;
-            _requested = true;
-        });
     }
 }
