@@ -64,11 +64,14 @@ internal sealed class FakeSwapSystem : ISwapSystem
     private string? Do(string action, Action change)
     {
         if (!Life.TryChange()) return "killed";
-        if (FailAt == action || Stuck.Contains(action)) return "Input/output error (errno 5)";
+        if (FailAt == action || Stuck.Contains(action)) return Error;
         Done.Add(action);
         change();
         return null;
     }
+
+    /// <summary>What a step that fails says.</summary>
+    public string Error { get; set; } = "Input/output error (errno 5)";
 
     /// <summary>Called while swap is being turned off.</summary>
     public Action? WhileSwapOff { get; set; }

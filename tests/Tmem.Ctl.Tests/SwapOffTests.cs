@@ -67,6 +67,20 @@ public sealed class SwapOffTests : SwapTests
         Assert.True(_system.IsClean);
     }
 
+    /// <summary>The kernel gives up a swapoff on which somebody has pressed Ctrl-C, and swaps on.</summary>
+    [Fact]
+    public void An_interrupted_off_says_that_swap_is_on()
+    {
+        Run("swap", "on");
+        (_system.FailAt, _system.Error) = ("swapoff", "Interrupted system call (errno 4)");
+        var outcome = Run("swap", "off");
+        Assert.Equal(ExitCode.Failed, outcome.Code);
+        Assert.Matches("^tmemctl: swap off was interrupted: /dev/[^;]+ is on, with what has not returned to memory yet; "
+            + "'tmemctl .*swap off' goes on\n$", outcome.Error);
+        _system.FailAt = null;
+        Assert.Equal(ExitCode.Done, Run("swap", "off").Code);
+    }
+
     /// <summary>A person at a terminal sees what is left while the kernel works; a file or a program gets none of it.</summary>
     [Theory]
     [InlineData(true, false)]

@@ -13,7 +13,7 @@ namespace Tmem.Ctl.Swap;
 /// <param name="all">Every device.</param>
 internal sealed class SwapOff(SwapContext context, string? pool, bool all)
 {
-    private const string OutOfMemory = "(errno 12)";
+    private const string OutOfMemory = "(errno 12)", Interrupted = "(errno 4)";
 
     private readonly Terminal _terminal = context.Terminal;
     private readonly string _again = pool is not null ? context.OffLine(pool)
@@ -81,6 +81,9 @@ internal sealed class SwapOff(SwapContext context, string? pool, bool all)
             // It has moved as much as it could: less is missing by now.
             var missing = Shortage([Now(file)], daemon);
             foreach (var done in file.Entries.Skip(number + 1)) context.System.SwapOn(done.Device, done.Priority);
+            if (off.Contains(Interrupted, StringComparison.Ordinal))
+                return ($"swap off was interrupted: {file.Device} is on, with what has not returned to memory yet",
+                    $"'{_again}' goes on");
             return ($"swap off failed: could not swapoff {part.Device}: {off}" + (missing is null ? "" : $"; {missing}"),
                 off.Contains(OutOfMemory, StringComparison.Ordinal) ? Room : $"remove the cause and run '{_again}' again");
         }
