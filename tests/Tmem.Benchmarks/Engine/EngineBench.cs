@@ -9,7 +9,7 @@ namespace Tmem.Benchmarks.Engine;
 /// <param name="ManyPages">Pages of the large store of the tables flat and attach.</param>
 /// <param name="WholePages">These have corpus pages instead of slices.</param>
 /// <param name="HugePages">These have their region in pages of 2 MiB.</param>
-/// <param name="Trace">The user's own trace for the table eviction.</param>
+/// <param name="Trace">The user's own trace for the table eviction, or a folder of them.</param>
 /// <param name="Interrupt">The user's wish to stop.</param>
 internal sealed record EngineBench(PageFile Corpus, int Pages, int Rounds, long ManyPages, bool WholePages, bool HugePages,
     string? Trace, Interrupt Interrupt)

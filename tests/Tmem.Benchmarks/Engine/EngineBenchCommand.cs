@@ -33,7 +33,7 @@ internal static class EngineBenchCommand
         var huge = Options.With("--huge", false,
             "In the table flat, hold the region in pages of 2 MiB (EngineOptions.HugePages).");
         var trace = Options.With<string?>("--trace", null,
-            "A trace for the table eviction: page numbers, one a line, or libCacheSim's oracleGeneral.");
+            "A trace, or a folder of them, for the table eviction: see docs/benchmarking.md.");
         var command = new Command("engine", "Measures the engine; tables with targets and verdicts.") { rounds, pages, corpus,
             only, many, whole, huge, trace };
         command.SetAction(parse =>

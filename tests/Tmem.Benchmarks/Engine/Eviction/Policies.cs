@@ -84,8 +84,10 @@ internal sealed class Clock(int pages) : Policy("CLOCK")
 /// <summary>
 /// SIEVE (Zhang et al., NSDI 2024): pages in order of arrival; the hand goes from old to new and kept pages keep their place.
 /// </summary>
-internal sealed class Sieve(int pages) : Policy("SIEVE")
+internal sealed class Sieve(int pages) : Policy(Title)
 {
+    public const string Title = "SIEVE";
+
     private sealed class Entry { public long Page; public bool Visited; }
 
     private readonly Dictionary<long, LinkedListNode<Entry>> _held = new(pages);
@@ -120,8 +122,10 @@ internal sealed class Sieve(int pages) : Policy("SIEVE")
 /// S3-FIFO (Yang et al., SOSP 2023): a small queue of a tenth for newcomers, a main one for what was used there or is remembered
 /// by the ghost queue, counts up to 3.
 /// </summary>
-internal sealed class S3Fifo(int pages) : Policy("S3-FIFO")
+internal sealed class S3Fifo(int pages) : Policy(Title)
 {
+    public const string Title = "S3-FIFO";
+
     private readonly Dictionary<long, byte> _held = new(pages);
     private readonly Queue<long> _small = new();
     private readonly Queue<long> _main = new();

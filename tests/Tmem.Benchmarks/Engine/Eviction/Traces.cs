@@ -16,9 +16,6 @@ internal sealed record AccessTrace(string Name, long[] Accesses)
 /// </summary>
 internal sealed class Traces(int cache, int length, int seed)
 {
-    /// <summary>The trace made to be LRU's own ground.</summary>
-    public const string LruGround = "recency";
-
     // Numbers that no other part of a trace uses: pages seen once.
     private const long Once = 1L << 30;
 
@@ -77,7 +74,7 @@ internal sealed class Traces(int cache, int length, int seed)
             var back = (int)Math.Exp(random.NextDouble() * span);
             accesses[i] = random.Next(10) != 0 && back <= i && back > 0 ? accesses[i - back] : Once + i;
         }
-        return new(LruGround, accesses);
+        return new("recency", accesses);
     }
 
     private long[] Make(Func<int, long> page)
@@ -87,38 +84,53 @@ internal sealed class Traces(int cache, int length, int seed)
         return accesses;
     }
 
+    /// <summary>The trace of a file, or those of all files of a folder, in the order of their names.</summary>
+    public static AccessTrace[] Load(string path)
+    {
+        var files = Directory.Exists(path) ? Directory.GetFiles(path).Order(StringComparer.Ordinal).ToArray() : [path];
+        return files.Length > 0 ? [.. files.Select(LoadFile)] : throw new BenchmarkException($"no trace in {path}.");
+    }
+
     /// <summary>
-    /// A trace from a file: page numbers as text, one a line, or the oracleGeneral format of libCacheSim (24 bytes an access, the
-    /// object id at byte 4), known by its name.
+    /// A trace from a file, of a format that its name tells: libCacheSim's oracleGeneral (24 bytes an access, the object id at
+    /// byte 4), numbers of 4 or 8 bytes with the lowest first (.le32) or last (.be32, .be64), or text, one number a line.
     /// </summary>
-    public static AccessTrace Load(string path, int most)
+    private static AccessTrace LoadFile(string path)
     {
         if (!File.Exists(path)) throw new BenchmarkException($"no trace at {path}.");
         var name = Path.GetFileName(path);
+        var title = name.Split('.')[0];
         try
         {
-            var accesses = name.Contains("oracleGeneral", StringComparison.OrdinalIgnoreCase)
-                ? Binary(path, most)
-                : [.. File.ReadLines(path).Where(l => l.Length > 0).Take(most)
-                    .Select(l => long.Parse(l, CultureInfo.InvariantCulture))];
-            return accesses.Length > 0 ? new AccessTrace(name, accesses)
+            var accesses = Path.GetExtension(name) switch
+            {
+                _ when name.Contains("oracleGeneral", StringComparison.OrdinalIgnoreCase) =>
+                    Binary(path, 24, entry => BinaryPrimitives.ReadInt64LittleEndian(entry[4..])),
+                ".le32" => Binary(path, 4, entry => BinaryPrimitives.ReadUInt32LittleEndian(entry)),
+                ".be32" => Binary(path, 4, entry => BinaryPrimitives.ReadUInt32BigEndian(entry)),
+                ".be64" => Binary(path, 8, entry => BinaryPrimitives.ReadInt64BigEndian(entry)),
+                // LIRS's have a line '*' between two phases.
+                _ => [.. File.ReadLines(path).Where(l => l.Length > 0 && l != "*")
+                    .Select(l => long.Parse(l, CultureInfo.InvariantCulture))],
+            };
+            return accesses.Length > 0 ? new AccessTrace(title, accesses)
                 : throw new BenchmarkException($"{path} holds no access.");
         }
         catch (FormatException)
         {
-            throw new BenchmarkException($"{path}: neither one page number a line nor named *oracleGeneral*.");
+            throw new BenchmarkException(
+                $"{path}: neither one page number a line nor named *oracleGeneral*, *.le32, *.be32 or *.be64.");
         }
     }
 
-    private static long[] Binary(string path, int most)
+    private delegate long Entry(ReadOnlySpan<byte> bytes);
+
+    private static long[] Binary(string path, int bytes, Entry read)
     {
-        const int bytes = 24;
-        using var file = File.OpenRead(path);
-        var accesses = new List<long>();
-        Span<byte> entry = stackalloc byte[bytes];
-        while (accesses.Count < most && file.ReadAtLeast(entry, bytes, throwOnEndOfStream: false) == bytes)
-            accesses.Add(BinaryPrimitives.ReadInt64LittleEndian(entry[4..]) & long.MaxValue);
-        return [.. accesses];
+        var all = File.ReadAllBytes(path);
+        var accesses = new long[all.Length / bytes];
+        for (var i = 0; i < accesses.Length; i++) accesses[i] = read(all.AsSpan(i * bytes, bytes)) & long.MaxValue;
+        return accesses;
     }
 }
 
