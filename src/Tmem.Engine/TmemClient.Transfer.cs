@@ -45,7 +45,9 @@ public sealed partial class TmemClient
     {
         using var call = _engine.Gate.Enter();
         ArgumentNullException.ThrowIfNull(stream);
-        return new ClientRestorer(_engine.PoolTable, _engine.Operations, _state, stream, cancellation).Run();
+        var result = new ClientRestorer(_engine.PoolTable, _engine.Operations, _state, stream, cancellation).Run();
+        _engine.FitGhosts();
+        return result;
     }
 
     /// <summary>

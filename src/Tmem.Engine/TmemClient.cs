@@ -45,7 +45,9 @@ public sealed partial class TmemClient
         var search = new RoomSearch();
         while ((status = _engine.PoolTable.Create(_state, options, out created)) == TmemStatus.NoRoom
             && _engine.MakeRoom(ref search)) { }
-        if (status == TmemStatus.Ok) pool = created!.Id;
+        if (status != TmemStatus.Ok) return status;
+        pool = created!.Id;
+        if (!created.IsPersistent) _engine.FitGhosts();
         return status;
     }
 

@@ -88,10 +88,19 @@ public sealed unsafe partial class TmemEngine
             if (capacity < old && !PoolTable.Reserves.FitInto(capacity)) return TmemStatus.Reserved;
             // Set first, so that concurrent puts are refused and do not take what is being given back.
             SetCapacity(capacity);
-            if (_reclaimer.ShrinkTo(capacity, insists: true)) return TmemStatus.Ok;
-            SetCapacity(old);
-            return TmemStatus.NoRoom;
+            var fits = _reclaimer.ShrinkTo(capacity, insists: true);
+            if (!fits) SetCapacity(old);
+            _reclaimer.FitGhosts();
+            return fits ? TmemStatus.Ok : TmemStatus.NoRoom;
         }
+    }
+
+    /// <summary>After pools were made or found. Waits for nothing: a change of the capacity ends with the same.</summary>
+    internal void FitGhosts()
+    {
+        if (!_resizing.TryEnter()) return;
+        try { _reclaimer.FitGhosts(); }
+        finally { _resizing.Exit(); }
     }
 
     private void SetCapacity(long capacity)

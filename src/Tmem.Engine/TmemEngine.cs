@@ -30,6 +30,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     private readonly SlabAllocator _slabs;
     private readonly Compactor _compactor;
     private readonly Reclaimer _reclaimer;
+    private readonly Ghosts _ghosts;
     private readonly BackgroundCompaction? _background;
     private readonly DamageReport? _damage;
     private readonly BackgroundRecompression? _recompression;
@@ -51,9 +52,10 @@ public sealed unsafe partial class TmemEngine : IDisposable
         Dictionaries = new Dictionaries(memory, _slabs);
         var index = new RegionIndex(new RegionHost(_slabs), new CompressedStore(_slabs, Dictionaries));
         var removal = new RegionRemoval(index);
-        var hand = new EvictionHand(_slabs, PoolTable, ClientTable, removal, locator);
+        _ghosts = new Ghosts(_spans);
+        var hand = new EvictionHand(_slabs, PoolTable, ClientTable, removal, locator, _ghosts);
         _compactor = new Compactor(_slabs, PoolTable, new RegionRelocation(index), locator);
-        _reclaimer = new Reclaimer(_spans, _slabs, hand, _compactor);
+        _reclaimer = new Reclaimer(_spans, _slabs, PoolTable, hand, _compactor, _ghosts);
         Intent = new ExchangeIntent(memory);
         Operations = new RegionOperations(index, removal, _reclaimer, Intent);
         Records = new RecordStore(_slabs, _superblock, PoolTable, _reclaimer);
@@ -70,6 +72,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
         if (attach && _damage!.Count == 0) image?.Attached((long)_spans.PlaceOf((uint)_spans.HighWater));
         if (_damage?.Drops == true) DropCorruptPages();
         if (attach) FitIn(options);
+        if (attach && !options.ReadOnly) FitGhosts();
         if (options.ReadOnly) image?.Dispose();
         else if (image is not null)
         {
@@ -129,6 +132,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
     internal bool DropsDamaged => _damage?.Drops ?? false;
     internal RegionMemory Memory => _memory;
     internal HugeBlocks? Huge { get; }
+    internal long GhostBytes => _ghosts.Bytes;
 
     /// <summary>
     /// Creates an empty region, or attaches to the one that <paramref name="options"/> names: its pools and pages are then
@@ -313,6 +317,7 @@ public sealed unsafe partial class TmemEngine : IDisposable
         Huge?.Dispose();
         Dictionaries.Dispose();
         _slabs.Dispose();
+        _ghosts.Dispose();
         _memory.Dispose();
     }
 }

@@ -75,6 +75,52 @@ public sealed class EvictionTests
     }
 
     [Fact]
+    public void In_a_loop_over_more_than_fits_most_pages_stay()
+    {
+        using var engine = Engines.Anonymous(4 * Engines.Mebi);
+        var cache = new Cache(engine);
+        for (var i = 0; i < 4_000; i++) cache.Access(i);
+        var loop = (int)engine.Statistics().Total.Pages * 5 / 4;
+        var hits = 0;
+        for (var i = 0; i < Accesses; i++)
+        {
+            var hit = cache.Access(10_000 + i % loop);
+            if (i >= Accesses / 2 && hit) hits++;
+        }
+        // Where every page that comes back drives out another, none is found.
+        Assert.True(hits > 0.5 * Accesses / 2, $"{hits} hits among the last {Accesses / 2} accesses");
+        Engines.AssertSound(engine);
+    }
+
+    [Fact]
+    public void A_page_that_returns_soon_after_its_eviction_stays_when_new_ones_come()
+    {
+        using var engine = Engines.Anonymous(4 * Engines.Mebi);
+        var cache = new Cache(engine);
+        for (var i = 0; i < 100; i++) cache.Access(i);
+        for (var i = 0; i < 1_200; i++) cache.Access(1_000 + i);
+        // They are gone and come back, without a use since; the others come for the first time.
+        for (var i = 0; i < 100; i++) Assert.False(cache.Access(i));
+        for (var i = 0; i < 100; i++) cache.Access(500 + i);
+        for (var i = 0; i < 3_000; i++) cache.Access(10_000 + i);
+        var returned = Enumerable.Range(0, 100).Count(cache.Has);
+        var others = Enumerable.Range(500, 100).Count(cache.Has);
+        Assert.True(returned > 80 && others < 20, $"{returned} of 100 that had returned stayed, and {others} of 100 others");
+    }
+
+    [Fact]
+    public void A_page_of_another_pool_is_not_taken_for_one_that_returns()
+    {
+        using var engine = Engines.Anonymous(4 * Engines.Mebi);
+        var (first, second) = (new Cache(engine), new Cache(engine));
+        for (var i = 0; i < 100; i++) first.Access(i);
+        for (var i = 0; i < 1_200; i++) first.Access(1_000 + i);
+        for (var i = 0; i < 100; i++) second.Access(i);
+        for (var i = 0; i < 3_000; i++) first.Access(10_000 + i);
+        Assert.True(Enumerable.Range(0, 100).Count(second.Has) < 20);
+    }
+
+    [Fact]
     public unsafe void A_hand_changes_no_slot_that_became_another_pages()
     {
         var slot = stackalloc SlotHeader[1];
@@ -92,11 +138,13 @@ public sealed class EvictionTests
     }
 
     [Fact]
-    public void Uses_are_counted_up_to_three_and_keep_the_mark()
+    public void Uses_are_counted_up_to_three_and_one_suffices_on_probation()
     {
         byte use = PageUse.Kept;
         for (var i = 0; i < 300; i++) use = PageUse.Counted(use);
         Assert.Equal(PageUse.Kept | PageUse.MostUses, use);
+        foreach (var standing in (byte[])[PageUse.New, PageUse.Returned, PageUse.Demoted, PageUse.Used])
+            Assert.Equal(PageUse.Used, PageUse.Counted(standing));
     }
 
     /// <summary>One of 4,000 pages, the low numbers far more often: a tenth of them gets half of the accesses.</summary>
@@ -155,6 +203,9 @@ public sealed class EvictionTests
             Assert.Equal(TmemStatus.Ok, _client.Put(_pool, new ObjectId(1), (uint)number, _noise));
             return false;
         }
+
+        /// <summary>Whether the page is there; a use if it is.</summary>
+        public bool Has(int number) => _client.Get(_pool, new ObjectId(1), (uint)number, _page) == TmemStatus.Ok;
 
         public void Flush(int number) => _client.FlushPage(_pool, new ObjectId(1), (uint)number);
     }

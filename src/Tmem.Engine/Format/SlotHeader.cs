@@ -36,7 +36,8 @@ internal unsafe struct SlotHeader
     public readonly bool IsCommitted => Word > 1 && (Word & 1) == 0;
 
     /// <summary>The word of a slot that is taken and not committed: its leaf is still to come.</summary>
-    public static ulong MakeUnbound(int poolPlace, int bucket) => Owner(poolPlace, bucket) | SlotState.InFlight;
+    public static ulong MakeUnbound(int poolPlace, int bucket, byte use) =>
+        Owner(poolPlace, bucket) | (ulong)use << UseShift | SlotState.InFlight;
 
     /// <summary>The word of a committed slot.</summary>
     public static ulong MakeWord(ulong leaf, int poolPlace, int bucket, byte use) =>
@@ -50,10 +51,10 @@ internal unsafe struct SlotHeader
 
     /// <summary>
     /// Changes the use of a slot seen without a latch, if its word is still the one seen. The place may by now be the middle of
-    /// another page or a node, so no blind store is allowed; losing the change to a counting get does no harm.
+    /// another page or a node, so no blind store is allowed; losing the change to a counting get (false) does no harm.
     /// </summary>
-    public static void ChangeUse(byte* slot, in SlotHeader seen, byte use) =>
-        Interlocked.CompareExchange(ref *(ulong*)slot, seen.WordWith(use), seen.Word);
+    public static bool ChangeUse(byte* slot, in SlotHeader seen, byte use) =>
+        Interlocked.CompareExchange(ref *(ulong*)slot, seen.WordWith(use), seen.Word) == seen.Word;
 
     private static ulong Owner(int poolPlace, int bucket) =>
         (ulong)(uint)poolPlace << PoolShift | (ulong)(uint)bucket << BucketShift;

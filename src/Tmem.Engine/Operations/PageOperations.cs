@@ -32,8 +32,13 @@ internal sealed unsafe class PageOperations<THost, TPam>(
 
     public TmemStatus Store(Pool pool, ClientState writer, in ObjectId id, uint index, ReadOnlySpan<byte> page)
     {
+        // Compressing takes longer than a read of cold memory.
+        var name = pool.IsPersistent ? 0 : PageName.Of(pool, id, index);
+        if (!pool.IsPersistent) _reclaimer.Expect(name);
         var status = _pam.Create(page, OwnerOf(pool, id), _reclaimer, out var descriptor);
-        return status == TmemStatus.Ok ? Keep(pool, writer, id, index, descriptor) : status;
+        if (status != TmemStatus.Ok) return status;
+        if (!pool.IsPersistent && _reclaimer.HasReturned(name)) _pam.MarkReturned(descriptor);
+        return Keep(pool, writer, id, index, descriptor);
     }
 
     /// <summary>Puts a created page under its handle, making room if possible; frees the page on refusal.</summary>

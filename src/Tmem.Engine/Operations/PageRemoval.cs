@@ -52,16 +52,20 @@ internal sealed unsafe class PageRemoval<THost, TPam>(PageIndex<THost, TPam> ind
         }
     }
 
-    /// <summary>Evicts the page of a slot, if the leaf that the slot names still holds it.</summary>
+    /// <summary>Evicts the page of a slot, if the leaf that the slot names still holds it, and tells its name.</summary>
     public bool Evict(Pool pool, int bucketNumber, ulong leaf, ulong place, Func<ulong, (ulong Object, uint Index)> locate,
-        Count cause)
+        Count cause, out ulong name)
     {
         ref var bucket = ref pool.BucketAt(bucketNumber);
         SpinLatch.Enter(ref bucket.Latch, LatchRank.Bucket);
         ulong taken = 0;
+        name = 0;
         var (obj, index) = locate(leaf);
         if (obj != 0 && _index.IsIn(obj, pool, bucketNumber) && _pam.IsAt(*(ulong*)_host.At(leaf), place))
+        {
+            name = PageName.Of(pool, _index.Object(obj).Id, index);
             taken = _index.RemoveLatched(pool, ref bucket, obj, index);
+        }
         SpinLatch.Exit(ref bucket.Latch);
         if (taken == 0) return false;
         _index.Drop(pool, taken);

@@ -45,9 +45,16 @@ internal readonly unsafe struct CompressedStore(SlabAllocator slabs, Dictionarie
         var place = slabs.AllocateEvicting(kind, SizeClasses.For(stored.Length + SlotHeader.Bytes), maker);
         descriptor = 0;
         if (place == 0) return TmemStatus.NoRoom;
-        descriptor = Fill(place, stored, format, Sum(stored, stored.Length, format), SlotHeader.MakeUnbound(owner.PoolPlace,
-            owner.Bucket));
+        descriptor = Fill(place, stored, format, Sum(stored, stored.Length, format),
+            SlotHeader.MakeUnbound(owner.PoolPlace, owner.Bucket, owner.Persistent ? PageUse.Kept : PageUse.New));
         return TmemStatus.Ok;
+    }
+
+    public void MarkReturned(ulong descriptor)
+    {
+        if (!PageDescriptor.IsSlot(descriptor)) return;
+        ref var header = ref Header(PageDescriptor.Slot(descriptor));
+        header.Word = header.WordWith(PageUse.Returned);
     }
 
     /// <summary>Fills a slot just taken, and returns its descriptor, for a commit.</summary>

@@ -1,3 +1,4 @@
+using Tmem.Engine.Format;
 using Tmem.Engine.Index;
 using Tmem.Engine.Region;
 
@@ -21,6 +22,9 @@ internal interface IPamOps : ILeafBinder
 
     /// <summary>As <see cref="Create"/>, for a page in stored form: takes its bytes as they are.</summary>
     TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, IRoomMaker maker, out ulong descriptor);
+
+    /// <summary>Notes that a page that was created and is in no leaf yet was evicted before (<see cref="PageUse"/>).</summary>
+    void MarkReturned(ulong descriptor);
 
     /// <summary>Whether this format can be unpacked.</summary>
     bool KnowsFormat(uint format);

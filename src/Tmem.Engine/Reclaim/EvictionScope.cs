@@ -8,6 +8,9 @@ namespace Tmem.Engine.Reclaim;
 /// <param name="Cause">The counter of evictions for this reason, which are counted as evictions too.</param>
 internal readonly record struct EvictionScope(Pool? Pool, ClientState? Client, Count Cause = Count.Evictions)
 {
+    /// <summary>Whether some ephemeral pages are out of scope.</summary>
+    public bool IsPart => Pool is not null || Client is not null;
+
     public bool Covers(Pool pool) => (Pool is null || Pool == pool) && (Client is null || Client == pool.Owner);
 
     /// <summary>Whether any page in scope takes a slot: a hint, as counters are.</summary>

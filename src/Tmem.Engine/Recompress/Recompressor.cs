@@ -137,8 +137,8 @@ internal sealed unsafe class Recompressor : IDisposable
         if (!TryReadLeaf(seen.Leaf, place, out var descriptor)) return;
         // Before the first age and the first dictionary.
         _dictionaries.MarkRegion();
-        var uses = seen.Use & PageUse.MostUses;
-        if (uses != 0 && pool.IsPersistent) SlotHeader.ChangeUse(_slabs.At(place), seen, (byte)(seen.Use & ~PageUse.MostUses));
+        var uses = PageUse.Uses(seen.Use);
+        if (uses != 0 && pool.IsPersistent) SlotHeader.ChangeUse(_slabs.At(place), seen, PageUse.Kept);
         if (PageDescriptor.Format(descriptor) == PageFormat.Dictionary)
         {
             if (uses == PageUse.MostUses) Warm(pool, seen, place);
@@ -211,9 +211,8 @@ internal sealed unsafe class Recompressor : IDisposable
         var slot = Allocate(kind, SizeClasses.For(stored.Length + SlotHeader.Bytes), mostClass);
         if (slot == 0) return false;
         won = SizeClasses.Size(_spans.Table[_spans.SpanOf(place)].Class) - _slabs.SlotBytes(slot);
-        var unbound = new SlotHeader { Word = SlotHeader.MakeUnbound(seen.PoolPlace, seen.Bucket) };
         var descriptor = _store.Fill(slot, stored, format, CompressedStore.SumOf(stored, format, page),
-            unbound.WordWith((byte)(seen.Use & PageUse.Kept)));
+            SlotHeader.MakeUnbound(seen.PoolPlace, seen.Bucket, PageUse.Unused(seen.Use)));
         var age = format == PageFormat.Dictionary ? PageAge.Seen : PageAge.New;
         if (!_recoding.Replace(pool, seen, place, grabbed, Stored, PageDescriptor.OfAge(descriptor, age))) return false;
         _changed++;

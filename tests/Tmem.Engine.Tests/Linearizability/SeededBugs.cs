@@ -127,6 +127,7 @@ internal readonly struct LateGrab(CompressedStore store) : IPamOps
         store.Create(page, owner, maker, out descriptor);
     public TmemStatus Keep(ReadOnlySpan<byte> stored, int format, in PageOwner owner, IRoomMaker maker, out ulong descriptor) =>
         store.Keep(stored, format, owner, maker, out descriptor);
+    public void MarkReturned(ulong descriptor) => store.MarkReturned(descriptor);
     public bool KnowsFormat(uint format) => store.KnowsFormat(format);
     public void Bind(ulong descriptor, ulong leaf) => store.Bind(descriptor, leaf);
     public void Free(ulong descriptor) => store.Free(descriptor);

@@ -8,6 +8,8 @@ namespace Tmem.Engine.Tests.Operations;
 internal sealed class NoReclaimer : IReclaimer
 {
     public bool MakeRoom(ref RoomSearch search) => false;
+    public void Expect(ulong name) { }
+    public bool HasReturned(ulong name) => false;
     public bool EvictOne(Pool pool) => false;
     public bool EvictOneOf(ClientState client) => false;
 }

@@ -29,6 +29,7 @@ internal readonly struct PlainStore(PlainStore.Shelf shelf) : IPamOps
         return TmemStatus.Ok;
     }
 
+    public void MarkReturned(ulong descriptor) => Assert.True(shelf.Pages.ContainsKey(descriptor));
     public bool KnowsFormat(uint format) => format == 0;
     public void Bind(ulong descriptor, ulong leaf) => shelf.Pages[descriptor] = (shelf.Pages[descriptor].Page, leaf);
     public void Rebind(ulong descriptor, ulong leaf, int poolPlace, int bucket) => Bind(descriptor, leaf);
