@@ -69,10 +69,11 @@ public sealed class DictionaryTests : IDisposable
         client.DestroyPool(pool);
         engine.Recompressor!.Keeper.Retire(0);
         engine.Recompressor.Keeper.Tidy();
-        Assert.True(engine.Dictionaries[0].IsThere);
-        Assert.NotNull(engine.Dictionaries.Open(0));
+        var isThere = engine.Dictionaries[0].IsThere && engine.Dictionaries.Open(0) is not null;
+        // First: a call that does not end would keep the engine from its own.
         leave.Set();
         reader.Join();
+        Assert.True(isThere);
         engine.Recompressor.Keeper.Tidy();
         Assert.False(engine.Dictionaries[0].IsThere);
         Assert.Null(engine.Dictionaries.Open(0));
