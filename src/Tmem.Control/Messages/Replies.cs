@@ -128,7 +128,7 @@ internal sealed record StoreFigures
     public required long Generation { get; init; }
     /// <summary>A daemon of a version that does not recompress says nothing of it.</summary>
     public RecompressionFigures Recompression { get => field ?? new(); init; }
-    public DurabilityFigures Durability { get; init; } = new();
+    public DurabilityFigures Durability { get => field ?? new(); init; }
 }
 
 /// <summary>What was made durable in the region's file; as in the engine's DurabilityStatistics.</summary>

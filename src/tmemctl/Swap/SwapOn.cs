@@ -21,8 +21,6 @@ internal sealed class SwapOn(SwapContext context)
     /// <summary>A device larger than this times the capacity needs --force.</summary>
     public const int LikelyRatio = ControlProtocol.LikelyRatio;
 
-    private const int LargestRequestKib = 1024; // FUSE splits at 1 MiB; larger requests would be served as one and a quarter
-
     private readonly Terminal _terminal = context.Terminal;
 
     /// <summary>A size that may be a share of the store's capacity; or what is wrong with it.</summary>
@@ -82,17 +80,17 @@ internal sealed class SwapOn(SwapContext context)
             return _terminal.Fail(ExitCode.Failed,
                 $"pool '{pool}' exists already, and --reserve is for one that is made for swap",
                 $"run '{context.Tmemctl.Line("pool reserve", pool, ByteSize.Exact(reserve))}'");
-        using var work = new Work { Pool = pool, Id = existing ?? 0, Made = made || existing is null, Reserve = reserve };
+        using var making = new SwapMaking(context, pool, existing ?? 0, made || existing is null, reserve);
         var path = $"{status.MountPoint.TrimEnd('/')}/{pool}/{SwapFile.Name}";
         using var interrupt = new Interrupt();
-        if (StepRunner.Run(Steps(work, existing is not null, SwapFile.PlaceOf(status), path, bytes, priority), () =>
+        if (StepRunner.Run(making.Steps(existing is not null, SwapFile.PlaceOf(status), path, bytes, priority), () =>
             interrupt.Requested) is { } failure) return Report(failure, pool);
         if (bytes > sure)
             _terminal.Note(
                 $"of {Words.Size(bytes)} the store surely holds {Words.Size(sure)}"
                 + $"{(others.Count == 0 ? "" : $" beside {Those(others)}")}: if pages do not shrink, "
                 + "writes fail beyond that while the kernel thinks there is room");
-        return Done(new SwapOnReport(work.Devices[0].Name, bytes, priority, work.Devices.Count, pool, work.Made, path, sure));
+        return Done(new SwapOnReport(making.Devices[0].Name, bytes, priority, making.Devices.Count, pool, making.Made, path, sure));
     }
 
     /// <summary>
@@ -124,85 +122,6 @@ internal sealed class SwapOn(SwapContext context)
             + $"{Words.Size(report.SizeBytes)}, {(report.Parts == 1 ? "priority" : "priorities")} {report.Priority}"
             + $"{(last < report.Priority ? $" to {last}" : "")}, file {Table.Printable(report.File)}");
     });
-
-    private List<Step> Steps(Work work, bool exists, MountPlace mount, string path, long bytes, int priority)
-    {
-        List<Step> steps = [];
-        if (!exists)
-            steps.Add(new Step($"create pool '{work.Pool}'", () => CreatePool(work), () =>
-                Problem(context.DestroyPool(work.Pool))));
-        else if (work.Reserve > 0)
-            steps.Add(new Step($"guarantee pool '{work.Pool}' its memory", () =>
-                Problem(context.Client.SetPool(new() { Name = work.Pool, Reserve = work.Reserve }))));
-        steps.Add(new Step($"make sure that pool '{work.Pool}' is root's alone", () =>
-            context.System.OpenPool(mount, work.Pool, out work.Folder) ?? Secure(work, mount)));
-        steps.Add(new Step($"claim the name {SwapFile.Name} in pool '{work.Pool}'", () => Claim(work), () =>
-            work.Folder!.SetClaim(null)));
-        steps.Add(new Step($"create file {path} of {Words.Size(bytes)}", () =>
-            work.Folder!.Create(SwapFile.Name, bytes, work.Mark, out work.File),
-            () => RemoveFile(work)));
-        var parts = SwapParts.Of(bytes, context.System.Swaps().Count);
-        foreach (var part in parts)
-        {
-            steps.Add(new Step($"attach a loop device to {path}", () => Attach(work, part), () => Detach(work)));
-            steps.Add(new Step("use direct I/O on the loop device", () => work.Devices[^1].RequireDirectIo()));
-            steps.Add(new Step($"cap the loop device's requests at {LargestRequestKib} KiB", () =>
-                work.Devices[^1].CapRequests(LargestRequestKib)));
-            steps.Add(new Step("write the swap signature on the loop device", () => work.Devices[^1].MakeSwap(part.Size)));
-        }
-        steps.Add(new Step($"make sure that nobody else has {path} open", () => work.File!.RequireSole()));
-        for (var number = 0; number < parts.Count; number++)
-        {
-            var (at, its) = (number, SwapParts.Priority(priority, number));
-            steps.Add(new Step("swapon the loop device", () => work.Devices[at].SwapOn(its), () =>
-                context.System.SwapOff(work.Devices[at].Name)));
-        }
-        return steps;
-    }
-
-    private static string? Attach(Work work, SwapPart part)
-    {
-        if (work.File!.Attach(part, work.Mark, out var device) is { } problem) return problem;
-        work.Devices.Add(device!);
-        return null;
-    }
-
-    /// <summary>Puts the swap file out of others' reach: a user who may write in the directory could replace the file.</summary>
-    private static string? Secure(Work work, MountPlace mount)
-    {
-        const uint rightsOfOthers = 0x3F; // 0077
-        if (work.Folder!.Owner != 0)
-            return $"it belongs to user {work.Folder.Owner}, who could read and replace what is swapped there; name a pool of "
-                + "root's, or one that does not exist yet";
-        if ((work.Folder.Permissions & rightsOfOthers) == 0) return null;
-        return $"others may look into it (mode {Convert.ToString(work.Folder.Permissions, 8)}); close it with 'chmod 700 "
-                + $"{ShellWord.Of($"{mount.Path}/{work.Pool}")}', or name another pool";
-    }
-
-    /// <summary>
-    /// Before there is a file: one that is found there later without its mark, and empty, is then known as a killed run's.
-    /// </summary>
-    private static string? Claim(Work work) => work.Folder!.Names().Contains(SwapFile.Name)
-        ? "it is taken by something that 'swap on' did not make; rename that, or name another pool"
-        : work.Folder.SetClaim(work.Mark);
-
-    private static string? RemoveFile(Work work)
-    {
-        // Left open, it would keep its pool from being destroyed.
-        var file = work.File!;
-        file.Dispose();
-        work.File = null;
-        return work.Folder!.Remove(SwapFile.Name, file.Identity);
-    }
-
-    private string? Detach(Work work)
-    {
-        var device = work.Devices[^1];
-        work.Devices.RemoveAt(work.Devices.Count - 1);
-        // Our own descriptor would keep it attached.
-        device.Dispose();
-        return context.System.DetachLoop(device.Name);
-    }
 
     /// <summary>
     /// The default is no more than the store holds if no page shrinks, here and on the devices that are on: a larger device
@@ -262,44 +181,9 @@ internal sealed class SwapOn(SwapContext context)
         return false;
     }
 
-    private string? CreatePool(Work work)
-    {
-        var reply = context.Client.CreatePool(new() { Name = work.Pool, Reserve = work.Reserve, ForSwap = true });
-        work.Id = reply.Value?.Id ?? 0;
-        return Problem(reply);
-    }
-
-    private static string? Problem<T>(Reply<T> reply) where T : class => reply switch
-    {
-        { Value: not null } => null,
-        { Error: { Data.Remedy: { Length: > 0 } remedy } refused } => $"{refused.Message} ({remedy})",
-        { Error: { } refused } => refused.Message,
-        _ => reply.Unreachable,
-    };
-
     private int Report(StepFailure failure, string pool) => _terminal.Fail(ExitCode.Failed,
         $"swap on failed: could not {failure.Step}: {failure.Reason}",
         failure.NotUndone.Count == 0
             ? "the steps before it were undone"
             : $"not undone: {string.Join(", ", failure.NotUndone)}; try '{context.OffLine(pool)}'");
-
-    /// <summary>State shared by the steps: the descriptors that they work through.</summary>
-    private sealed class Work : IDisposable
-    {
-        public required string Pool { get; init; }
-        public required uint Id { get; set; }
-        public required bool Made { get; init; }
-        public long Reserve { get; init; }
-        public string Mark => new SwapMark(Id, Made).Text;
-        public IPoolFolder? Folder;
-        public ISwapFile? File;
-        public List<ISwapDevice> Devices { get; } = [];
-
-        public void Dispose()
-        {
-            foreach (var device in Devices) device.Dispose();
-            File?.Dispose();
-            Folder?.Dispose();
-        }
-    }
 }
