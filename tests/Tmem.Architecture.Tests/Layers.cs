@@ -82,7 +82,7 @@ internal static class Layers
     public static readonly Dictionary<string, string[]> Ctl = new()
     {
         ["Native"] = [],
-        ["Output"] = [],
+        ["Output"] = ["Native"],
         ["Swap"] = ["Native", "Output"],
         ["Recover"] = ["Native", "Output", "Swap"],
         ["Metrics"] = ["Swap"],

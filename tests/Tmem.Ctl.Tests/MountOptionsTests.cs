@@ -74,7 +74,8 @@ public class MountOptionsTests
         [
             $"capacity={value}M", $"region=/r{value}", $"sync-interval={value}", "drop-damaged", "huge-pages", $"threads={value}",
             $"spin={value}", $"codec={(value == "2" ? "lz4" : "zstd")}", $"recompress={value}", $"recompress-level={value}",
-            $"uid={value}", $"gid={value}", $"mode={value}", $"socket=/s{value}", $"log=/l{value}", $"log-level={(value == "2" ? "info" : "debug")}", "relatime",
+            $"uid={value}", $"gid={value}", $"mode={value}", $"socket=/s{value}", $"log=/l{value}",
+            $"log-level={(value == "2" ? "info" : "debug")}", "relatime",
         ];
         Assert.Equal(MountOptions.All.Where(option => option.Argument is [not '[', ..])
             .Select(option => option.Names[0]), Words("2").Select(word => word.Split('=')).Where(word => word.Length == 2)
