@@ -248,8 +248,8 @@ internal sealed unsafe partial class EvictionHand
     }
 
     /// <summary>
-    /// Counts the pages, and those that came and were evicted since. Evictions mostly make room for a newcomer each, but not where
-    /// a store shrinks, or makes room for persistent pages.
+    /// Counts the pages, and those that came and were evicted since. Evictions mostly make room for a newcomer each, but not
+    /// where a store shrinks, or makes room for persistent pages.
     /// </summary>
     private void CountPages()
     {

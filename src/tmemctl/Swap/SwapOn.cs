@@ -90,7 +90,8 @@ internal sealed class SwapOn(SwapContext context)
                 $"of {Words.Size(bytes)} the store surely holds {Words.Size(sure)}"
                 + $"{(others.Count == 0 ? "" : $" beside {Those(others)}")}: if pages do not shrink, "
                 + "writes fail beyond that while the kernel thinks there is room");
-        return Done(new SwapOnReport(making.Devices[0].Name, bytes, priority, making.Devices.Count, pool, making.Made, path, sure));
+        return Done(new SwapOnReport(making.Devices[0].Name, bytes, priority, making.Devices.Count, pool, making.Made, path,
+            sure));
     }
 
     /// <summary>

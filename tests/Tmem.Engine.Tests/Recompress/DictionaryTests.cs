@@ -162,9 +162,10 @@ public sealed class DictionaryTests : IDisposable
         static void DamageContent(TmemEngine engine)
         {
             ref var entry = ref engine.Dictionaries[0];
-            // The end of the content: what pages copy from most. Its beginning has the tables, copied when it is opened.
+            // The second half, which some pages copy from whatever it was trained on. The beginning has the tables, which are
+            // copied when it is opened.
             var content = new Span<byte>(engine.Slabs.At(entry.Slot) + DictionaryEntry.ContentOffset, entry.Length);
-            foreach (ref var one in content[^2048..]) one ^= 0x55;
+            foreach (ref var one in content[(content.Length / 2)..]) one ^= 0x55;
         }
 
         void Check(TmemEngine engine)
