@@ -7,7 +7,8 @@ namespace Tmem.Engine;
 /// <summary>Real memory: its amount, how room is made, and how memory is given back.</summary>
 public sealed unsafe partial class TmemEngine
 {
-    private readonly Lock _resizing = new();
+    // Not a Lock: .NET 8 has none, and an object there has no TryEnter.
+    private readonly object _resizing = new();
 
     /// <summary>The two figures that a file system's statfs needs, without the cost of a snapshot.</summary>
     /// <returns>Capacity and bytes in use.</returns>
@@ -98,9 +99,9 @@ public sealed unsafe partial class TmemEngine
     /// <summary>After pools were made or found. Waits for nothing: a change of the capacity ends with the same.</summary>
     internal void FitGhosts()
     {
-        if (!_resizing.TryEnter()) return;
+        if (!Monitor.TryEnter(_resizing)) return;
         try { _reclaimer.FitGhosts(); }
-        finally { _resizing.Exit(); }
+        finally { Monitor.Exit(_resizing); }
     }
 
     private void SetCapacity(long capacity)
