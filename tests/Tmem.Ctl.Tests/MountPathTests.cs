@@ -40,6 +40,15 @@ public sealed class MountPathTests : IDisposable
     public void What_is_not_there_is_as_it_was_given(string path, string place) =>
         Assert.Equal(In(place), MountPath.Of(In(path), []));
 
+    /// <summary>The daemon then finds the directory, and says what is wrong with its name.</summary>
+    [Fact]
+    public void A_link_to_a_name_that_is_not_UTF8_is_as_it_was_given()
+    {
+        string[] words = ["-c", "ln -s \"$0/$(printf 'caf\\351')\" \"$0/odd\"", _folder];
+        using (var made = Process.Start("sh", words)) made.WaitForExit();
+        Assert.Equal(In("odd/x"), MountPath.Of(In("odd/x"), []));
+    }
+
     [Fact]
     public void Below_a_mount_nothing_is_looked_at()
     {

@@ -11,6 +11,8 @@ internal static class MountPath
     /// <summary>As many as the kernel follows.</summary>
     private const int MostLinks = 40;
 
+    private const char NotUtf8 = '\uFFFD';
+
     /// <summary>The path without links; as far as there is something, and the rest as it was given.</summary>
     public static string Of(string path) => Of(path, MountTable.Read());
 
@@ -23,7 +25,8 @@ internal static class MountPath
         {
             var next = name == ".." ? Path.GetDirectoryName(place) ?? "/" : Path.Combine(place, name);
             if (name == ".." || IsOurs(next, mounts) || new FileInfo(next).LinkTarget is not { Length: > 0 } target) place = next;
-            else if (++links > MostLinks) return Path.GetFullPath(path);
+            // Bytes that are not UTF-8 are lost in a text: whoever opens the path as it was given can name them.
+            else if (++links > MostLinks || target.Contains(NotUtf8)) return Path.GetFullPath(path);
             else
             {
                 if (Path.IsPathRooted(target)) place = "/";
