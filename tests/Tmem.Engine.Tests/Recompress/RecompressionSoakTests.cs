@@ -25,15 +25,17 @@ public sealed class RecompressionSoakTests
         var recompressor = new Thread(() => Guarded(Recompress));
         writers.ForEach(one => one.Start());
         recompressor.Start();
-        Thread.Sleep(4000);
+        // On a busy machine a pass takes its time.
+        for (var begun = Environment.TickCount64; Environment.TickCount64 - begun is var passed && errors.IsEmpty
+            && (passed < 4000 || (passed < 120_000 && !IsTested())); Thread.Sleep(50)) { }
         Volatile.Write(ref stop, 1);
         writers.ForEach(one => one.Join());
         recompressor.Join();
         Assert.Empty(errors);
         Engines.AssertSound(engine);
-        var total = engine.Statistics().Total;
-        Assert.True(total.PagesRecompressed > 500 && total.PagesWarmed > 0,
-            $"{total.PagesRecompressed} recompressed, {total.PagesWarmed} warmed: the test tests little");
+        Assert.True(IsTested(), "few pages were recompressed, or none became warm: the test tests little");
+
+        bool IsTested() => engine.Statistics().Total is { PagesRecompressed: > 500, PagesWarmed: > 0 };
 
         void Guarded(Action action)
         {
