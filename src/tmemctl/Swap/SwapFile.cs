@@ -22,12 +22,7 @@ internal sealed record SwapFile(string Pool, string Path, FileIdentity? File, IR
     bool PoolMade)
 {
     /// <summary>Its loop devices in words, or null.</summary>
-    public string? Device => Parts switch
-    {
-        [] => null,
-        [var one] => one.Device,
-        [var first, ..] => $"{first.Device} and {Parts.Count - 1} more",
-    };
+    public string? Device => Parts is [var first, ..] ? SwapParts.Words(first.Device, Parts.Count) : null;
 
     /// <summary>The parts that are on, taken together; null if none is. The priority is the first's.</summary>
     public SwapEntry? Entry => Entries is { Count: > 0 } on

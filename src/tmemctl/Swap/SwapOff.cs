@@ -74,13 +74,14 @@ internal sealed class SwapOff(SwapContext context, string? pool, bool all)
             ? $"{Words.Size(now.UsedBytes)} of {Words.Size(whole.UsedBytes)} are still on {file.Device}" : null,
             context.ProgressPause);
         // The last first: what is swapped out meanwhile goes to those before it.
-        for (var number = file.Entries.Count - 1; number >= 0; number--)
+        var parts = file.Entries;
+        for (var number = parts.Count - 1; number >= 0; number--)
         {
-            var part = file.Entries[number];
+            var part = parts[number];
             if (context.System.SwapOff(part.Device) is not { } off) continue;
             // It has moved as much as it could: less is missing by now.
             var missing = Shortage([Now(file)], daemon);
-            foreach (var done in file.Entries.Skip(number + 1)) context.System.SwapOn(done.Device, done.Priority);
+            foreach (var done in parts.Skip(number + 1)) context.System.SwapOn(done.Device, done.Priority);
             if (off.Contains(Interrupted, StringComparison.Ordinal))
                 return ($"swap off was interrupted: {file.Device} is on, with what has not returned to memory yet",
                     $"'{_again}' goes on");

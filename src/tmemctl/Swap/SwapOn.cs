@@ -7,7 +7,7 @@ namespace Tmem.Ctl.Swap;
 
 /// <summary>
 /// Turns swap on, from this process and not from the daemon: the daemon must never touch its own mount, since it would wait for
-/// itself. The kernel refuses swapon(2) on a file of a FUSE mount, hence the loop device. From the file's creation to swapon
+/// itself. The kernel refuses swapon(2) on a file of a FUSE mount, hence loop devices. From the file's creation to swapon
 /// everything goes through descriptors, in a directory that only root may use: no name is looked up twice.
 /// </summary>
 internal sealed class SwapOn(SwapContext context)
@@ -119,7 +119,7 @@ internal sealed class SwapOn(SwapContext context)
     private int Done(SwapOnReport report) => _terminal.Done(report, output =>
     {
         var last = SwapParts.Priority(report.Priority, report.Parts - 1);
-        output.WriteLine($"swap is on: {report.Device}{(report.Parts == 1 ? "" : $" and {report.Parts - 1} more")}, "
+        output.WriteLine($"swap is on: {SwapParts.Words(report.Device, report.Parts)}, "
             + $"{Words.Size(report.SizeBytes)}, {(report.Parts == 1 ? "priority" : "priorities")} {report.Priority}"
             + $"{(last < report.Priority ? $" to {last}" : "")}, file {Table.Printable(report.File)}");
     });

@@ -38,6 +38,11 @@ internal static class SwapParts
             number < count - 1 ? each : size - number * each))];
     }
 
+    /// <summary>The loop devices in words: "/dev/loop3 and 7 more".</summary>
+    /// <param name="first">The first part's.</param>
+    /// <param name="count">How many there are.</param>
+    public static string Words(string first, int count) => count == 1 ? first : $"{first} and {count - 1} more";
+
     /// <summary>The priority of a part. The kernel fills devices of the same priority alternately.</summary>
     /// <param name="first">That of the first.</param>
     /// <param name="number">Counted from 0.</param>
